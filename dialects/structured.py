@@ -1,0 +1,168 @@
+"""A typed view of `linalg.generic`, and the few builders and cloners the bindings lack.
+
+Every transformation of linalg (fusion, tiling, bufferization, vectorisation, partitioning) works on this
+view: indexing maps, iterator types, inputs, inits and the scalar body. Named operations are generalised
+first (`linalg-generalize-named-ops`, or `wse-generalize`).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .host import ir, linalg
+
+PARALLEL = "parallel"
+REDUCTION = "reduction"
+
+
+@dataclass(frozen=True)
+class Structured:
+    """What a `linalg.generic` says about its iteration space.
+
+    Attributes:
+        op: the operation.
+        maps: one map per operand, inputs before inits; from iterators to the operand's dimensions.
+        iterators: "parallel" or "reduction" per loop, outermost first.
+        inputs / inits: the operands (`ins` / `outs`).
+    """
+
+    op: Any
+    maps: tuple[ir.AffineMap, ...]
+    iterators: tuple[str, ...]
+    inputs: tuple[ir.Value, ...]
+    inits: tuple[ir.Value, ...]
+
+    @property
+    def operands(self) -> tuple[ir.Value, ...]:
+        return self.inputs + self.inits
+
+    @property
+    def body(self) -> ir.Block:
+        return self.op.regions[0].blocks[0]
+
+    @property
+    def input_maps(self) -> tuple[ir.AffineMap, ...]:
+        return self.maps[: len(self.inputs)]
+
+    @property
+    def init_maps(self) -> tuple[ir.AffineMap, ...]:
+        return self.maps[len(self.inputs) :]
+
+    @property
+    def yielded(self) -> tuple[ir.Value, ...]:
+        return tuple(list(self.body.operations)[-1].operands)
+
+    def loop_sizes(self) -> tuple[int | None, ...]:
+        """Trip count of each iterator; None where it is dynamic or no operand dimension gives it."""
+        sizes: list[int | None] = [None] * len(self.iterators)
+        for value, amap in zip(self.operands, self.maps, strict=True):
+            shaped = ir.ShapedType(value.type)
+            for dim, expr in enumerate(amap.results):
+                position = dim_position(expr)
+                if position is not None and sizes[position] is None and not shaped.is_dynamic_dim(dim):
+                    sizes[position] = shaped.get_dim_size(dim)
+        return tuple(sizes)
+
+    def is_elementwise(self) -> bool:
+        """All iterators parallel and every init accessed by a permutation of them."""
+        return all(i == PARALLEL for i in self.iterators) and all(
+            m.is_permutation for m in self.init_maps
+        )
+
+
+def structured(op: Any) -> Structured | None:
+    """The view of `op`, or None when it is not a `linalg.generic`."""
+    op = op.opview if isinstance(op, ir.Operation) else op
+    if not isinstance(op, linalg.GenericOp):
+        return None
+    maps = tuple(ir.AffineMapAttr(a).value for a in op.attributes["indexing_maps"])
+    iterators = tuple(_iterator_name(a) for a in op.attributes["iterator_types"])
+    return Structured(op, maps, iterators, tuple(op.inputs), tuple(op.outputs))
+
+
+def _iterator_name(attribute: ir.Attribute) -> str:
+    return REDUCTION if "reduction" in str(attribute) else PARALLEL
+
+
+def dim_position(expr: ir.AffineExpr) -> int | None:
+    """The position of a plain dimension expression `dN`, else None."""
+    return expr.position if isinstance(expr, ir.AffineDimExpr) else None
+
+
+def build_generic(
+    inputs: Sequence[ir.Value],
+    inits: Sequence[ir.Value],
+    maps: Sequence[ir.AffineMap],
+    iterators: Sequence[str],
+    body: Callable[..., Sequence[ir.Value]],
+    *,
+    location: ir.Location | None = None,
+    ip: ir.InsertionPoint | None = None,
+) -> Any:
+    """Creates a `linalg.generic` on tensors or memrefs.
+
+    Args:
+        body: called with the block arguments (one scalar per operand) inside the new block; returns the
+            values to yield, one per init.
+    Returns:
+        The GenericOp; on tensors it has one result per init, on memrefs none.
+    """
+    results = [v.type for v in inits if isinstance(v.type, ir.RankedTensorType)]
+    iterator_attrs = [ir.Attribute.parse(f"#linalg.iterator_type<{i}>") for i in iterators]
+    op = linalg.GenericOp(
+        results,
+        list(inputs),
+        list(inits),
+        ir.ArrayAttr.get([ir.AffineMapAttr.get(m) for m in maps]),
+        ir.ArrayAttr.get(iterator_attrs),
+        loc=location,
+        ip=ip,
+    )
+    scalars = [ir.ShapedType(v.type).element_type for v in (*inputs, *inits)]
+    where = location or ir.Location.current
+    block = op.regions[0].blocks.append(*scalars, arg_locs=[where] * len(scalars))
+    with ir.InsertionPoint(block), where:
+        linalg.YieldOp(list(body(*block.arguments)))
+    return op
+
+
+def clone_into(
+    operations: Iterable[Any], mapping: dict[ir.Value, ir.Value], ip: ir.InsertionPoint | None = None
+) -> dict[ir.Value, ir.Value]:
+    """Clones operations at `ip` (default: the current one), replacing operands by `mapping`.
+
+    Values used inside nested regions are replaced too. `mapping` is extended with the clones' results
+    and returned.
+    """
+    ip = ip or ir.InsertionPoint.current
+    for source in operations:
+        clone = source.operation.clone(ip)
+        _remap(clone, mapping)
+        for old, new in zip(source.operation.results, clone.results, strict=True):
+            mapping[old] = new
+    return mapping
+
+
+def _remap(operation: ir.Operation, mapping: dict[ir.Value, ir.Value]) -> None:
+    for index, operand in enumerate(operation.operands):
+        if operand in mapping:
+            operation.operands[index] = mapping[operand]
+    for region in operation.regions:
+        for block in region.blocks:
+            for inner in block.operations:
+                _remap(inner.operation, mapping)
+
+
+def inline_body(
+    source: ir.Block, arguments: Sequence[ir.Value], ip: ir.InsertionPoint | None = None
+) -> list[ir.Value]:
+    """Clones a block without its terminator, its arguments replaced; returns what the terminator yielded."""
+    mapping: dict[ir.Value, ir.Value] = dict(zip(source.arguments, arguments, strict=True))
+    operations = list(source.operations)
+    clone_into(operations[:-1], mapping, ip)
+    return [mapping.get(v, v) for v in operations[-1].operands]
+
+
+def identity_maps(rank: int, count: int) -> list[ir.AffineMap]:
+    """`count` identity maps of `rank` dimensions, as an elementwise operation has."""
+    return [ir.AffineMap.get_identity(rank)] * count

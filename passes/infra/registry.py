@@ -1,0 +1,80 @@
+"""Finds passes by name; a pass's module is imported when the pass is first asked for."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from importlib.metadata import entry_points
+
+from .diagnostics import CompilerError
+from .pass_base import Pass
+
+_PACKAGE = __package__.rsplit(".", 1)[0] if __package__ else ""
+
+# name -> "module:Class", relative to the `passes` package
+BUILTIN: dict[str, str] = {
+    "wse-lower-tm-tensor": "tensor.wse_lower_tm_tensor:LowerTmTensor",
+    "wse-generalize": "tensor.wse_generalize:Generalize",
+    "wse-specialize": "tensor.wse_specialize:Specialize",
+    "wse-fuse": "tensor.wse_fuse:Fuse",
+    "wse-fold-constants": "tensor.wse_fold_constants:FoldConstants",
+    "wse-dce": "tensor.wse_dce:DeadCode",
+    "wse-tile": "tensor.wse_tile:Tile",
+    "wse-bufferize": "tensor.wse_bufferize:Bufferize",
+    "wse-vectorize": "cpu.wse_vectorize:Vectorize",
+    "wse-partition": "wafer.wse_partition:Partition",
+    "wse-expand-collectives": "wafer.wse_expand_collectives:ExpandCollectives",
+    "wse-place": "wafer.wse_place:Place",
+    "wse-emit-programs": "wafer.wse_emit_programs:EmitPrograms",
+    "wse-route": "wafer.wse_route:Route",
+    "wse-plan-memory": "wafer.wse_plan_memory:PlanMemory",
+}
+
+_registered: dict[str, type[Pass]] = {}
+
+
+def register_pass(cls: type[Pass]) -> type[Pass]:
+    """Makes a pass known by its name; usable as a decorator in a plugin's module.
+
+    Raises:
+        CompilerError: another pass of the same name is registered.
+    """
+    known = _registered.get(cls.name)
+    if not cls.name:
+        raise CompilerError(f"pass class {cls.__qualname__} has no name", hint="class X(Pass, name='my-pass')")
+    if cls.name in BUILTIN or (known is not None and known.__qualname__ != cls.__qualname__):
+        raise CompilerError(f"a pass named '{cls.name}' exists already", hint="choose another name")
+    _registered[cls.name] = cls
+    return cls
+
+
+def _plugin_targets() -> dict[str, object]:
+    return {point.name: point for point in entry_points(group="wse_mlir.passes")}
+
+
+def pass_names() -> list[str]:
+    """Names of every Python pass that can be found, sorted; imports none of them."""
+    return sorted({*BUILTIN, *_registered, *_plugin_targets()})
+
+
+def has_pass(name: str) -> bool:
+    """Whether a Python pass of that name exists."""
+    return name in BUILTIN or name in _registered or name in _plugin_targets()
+
+
+def find_pass(name: str) -> type[Pass]:
+    """Returns the pass class of that name, importing its module.
+
+    Raises:
+        CompilerError: there is no such pass; the message offers names that are near.
+    """
+    if name in _registered:
+        return _registered[name]
+    if name in BUILTIN:
+        module, _, attribute = BUILTIN[name].partition(":")
+        return getattr(importlib.import_module(f"{_PACKAGE}.{module}"), attribute)
+    point = _plugin_targets().get(name)
+    if point is not None:
+        return point.load()  # type: ignore[attr-defined]
+    near = difflib.get_close_matches(name, pass_names(), n=3)
+    raise CompilerError(f"no pass is named '{name}'", hint=f"did you mean {' or '.join(near)}?" if near else "")

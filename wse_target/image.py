@@ -1,0 +1,261 @@
+"""The program image: what runs on a wafer, as plain data. Past this border no MLIR object exists.
+
+A program is SPMD. Program text belongs to a *class* of PEs, a strided rectangle of the grid, and its
+parameters are quasi-affine in the PE's coordinates `x`, `y` (relative to the program's rectangle) and the
+variables of enclosing loops. The instructions here are the single source of both numbers and cycles.
+
+Units: offsets and strides of an `Access` count *elements*; buffer offsets and sizes count bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .quasi_affine import Const, Expr
+
+Dtype = Literal["f32", "f16", "bf16", "f64", "i1", "i8", "i16", "i32", "i64"]
+Direction = Literal["north", "east", "south", "west", "ramp"]
+Combine = Literal["store", "add", "mul", "max", "min"]
+MAIN_THREAD = 0
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an instruction comes from in the user's model.
+
+    Attributes:
+        module_path: the layer's path ("encoder.0.linear1"), empty when unknown.
+        location: "file.py:12" of the user's line, empty when unknown.
+        operator: the ATen operator or linalg operation it implements.
+    """
+
+    module_path: str = ""
+    location: str = ""
+    operator: str = ""
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """A block of every PE's SRAM.
+
+    Attributes:
+        offset: bytes from the start of the PE's SRAM.
+        shape / dtype: the tile it holds, row-major.
+    """
+
+    name: str
+    offset: int
+    shape: tuple[int, ...]
+    dtype: Dtype
+
+
+@dataclass(frozen=True)
+class Access:
+    """A strided walk over one buffer: element address = offset + sum(strides[i] * i-th loop index).
+
+    A stride of 0 repeats an element (broadcast when read, accumulation when written).
+    """
+
+    buffer: str
+    offset: Expr
+    strides: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Vector:
+    """One vector operation: `dst[...] = kind(srcs[...])` over the loop nest `bounds`.
+
+    Loops run in order, outermost first, each iteration seeing what earlier ones wrote. Hence `add` whose first
+    source is the destination's own access, with stride 0 in some loop, is a sum in that order, and `fma`
+    (dst += src0 * src1) a dot product. Kinds: see `wse_target.kinds`.
+
+    Attributes:
+        bounds: trip counts, outermost first; a bound of 0 or less runs nothing.
+        srcs: accesses, or scalars held in a register.
+        dtype: element type of the destination; of each source see its buffer.
+        schedule: how the loops outside the innermost one are run, "mapped" or "looped".
+    """
+
+    kind: str
+    bounds: tuple[Expr, ...]
+    dst: Access
+    srcs: tuple[Access | float | int, ...]
+    source: Source = Source()
+    schedule: Literal["mapped", "looped"] = "mapped"
+
+
+@dataclass(frozen=True)
+class Send:
+    """Sends the elements of `src`, in loop order, as wavelets of `colour`.
+
+    On thread 0 it holds the main thread until the last word has left; on a microthread (1 and up) it
+    runs beside it until a `Join` of that thread.
+    """
+
+    colour: str
+    bounds: tuple[Expr, ...]
+    src: Access
+    thread: int = MAIN_THREAD
+    source: Source = Source()
+
+
+@dataclass(frozen=True)
+class Receive:
+    """Takes as many elements as `bounds` say from `colour` and stores or combines them into `dst`."""
+
+    colour: str
+    bounds: tuple[Expr, ...]
+    dst: Access
+    combine: Combine = "store"
+    thread: int = MAIN_THREAD
+    source: Source = Source()
+
+
+@dataclass(frozen=True)
+class Relay:
+    """Takes elements from `receive`, combines each with `own` and sends the result on as `send`.
+
+    One streaming vector operation from queue to queue; the stream is never stored unless `dst` is given.
+    """
+
+    receive: str
+    send: str
+    bounds: tuple[Expr, ...]
+    own: Access | None
+    combine: Combine = "add"
+    dst: Access | None = None
+    thread: int = MAIN_THREAD
+    source: Source = Source()
+
+
+@dataclass(frozen=True)
+class Join:
+    """Waits until the given microthreads are done."""
+
+    threads: tuple[int, ...]
+    source: Source = Source()
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Runs `body` `trips` times with `variable` = 0, 1, ..."""
+
+    variable: str
+    trips: Expr
+    body: tuple[Instruction, ...]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Starts the phase `name`; cycles until the next one are attributed to it and to `source`."""
+
+    name: str
+    source: Source = Source()
+
+
+Instruction = Vector | Send | Receive | Relay | Join | Loop | Phase
+
+
+@dataclass(frozen=True)
+class StridedRect:
+    """PEs at base + step * (i, j) for i, j below extent; (x, y) pairs relative to the program."""
+
+    base: tuple[int, int]
+    extent: tuple[int, int]
+    step: tuple[int, int] = (1, 1)
+
+
+@dataclass(frozen=True)
+class PEClass:
+    """PEs that share one program text."""
+
+    name: str
+    where: StridedRect
+    body: tuple[Instruction, ...]
+
+
+@dataclass(frozen=True)
+class Route:
+    """Router setting of one colour on a strided rectangle: wavelets from `receive` go to all of `send`."""
+
+    colour: str
+    where: StridedRect
+    receive: Direction
+    send: tuple[Direction, ...]
+
+
+@dataclass(frozen=True)
+class HostTransfer:
+    """Moves a tensor between host memory and one buffer on every PE of `where`.
+
+    Element `bounds`-index (i, j, ...) of the buffer (strides in `access`) holds the tensor element at
+    `index[k](x, y, d0, d1, ...)` for each tensor dimension k. Several PEs may hold one element: on the way
+    in it is replicated, on the way out they must agree and one PE's copy is taken (`where` says whose).
+
+    Attributes:
+        tensor: position of the argument (scatter) or result (gather) of the program.
+        bounds: extent per tensor dimension on each PE; may differ between PEs, 0 on PEs without a part.
+        origin: first index of the PE's block per tensor dimension.
+        resident: moved once at load time (parameters), hence not counted in a call's host cycles.
+    """
+
+    tensor: int
+    where: StridedRect
+    bounds: tuple[Expr, ...]
+    origin: tuple[Expr, ...]
+    access: Access
+    resident: bool = False
+    source: Source = Source()
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """Shape and element type of a program's argument or result on the host."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: Dtype
+
+
+@dataclass(frozen=True)
+class Program:
+    """A complete image for a rectangle of `grid` = (width, height) PEs.
+
+    Attributes:
+        colours: virtual colour name -> hardware colour id.
+        buffers: by name; lifetimes may overlap in space when they do not in time.
+        code_bytes: estimated program text per class name.
+    """
+
+    name: str
+    grid: tuple[int, int]
+    arguments: tuple[TensorSpec, ...]
+    results: tuple[TensorSpec, ...]
+    buffers: dict[str, Buffer]
+    classes: tuple[PEClass, ...]
+    colours: dict[str, int] = field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
+    scatters: tuple[HostTransfer, ...] = ()
+    gathers: tuple[HostTransfer, ...] = ()
+    code_bytes: dict[str, int] = field(default_factory=dict)
+
+    def sram_bytes(self) -> int:
+        """Bytes of SRAM that buffers reach up to on each PE, code not included."""
+        return max((b.offset + buffer_bytes(b) for b in self.buffers.values()), default=0)
+
+
+DTYPE_BYTES: dict[str, int] = {
+    "f64": 8, "f32": 4, "f16": 2, "bf16": 2, "i1": 1, "i8": 1, "i16": 2, "i32": 4, "i64": 8,
+}  # fmt: skip
+
+
+def buffer_bytes(buffer: Buffer) -> int:
+    """Size of a buffer in bytes."""
+    count = 1
+    for size in buffer.shape:
+        count *= size
+    return count * DTYPE_BYTES[buffer.dtype]
+
+
+ZERO = Const(0)

@@ -1,0 +1,134 @@
+"""Quasi-affine expressions in PE coordinates and loop variables, evaluated over whole grids at once.
+
+They parameterise the one program text that a class of PEs shares: addresses, lengths and trip counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+Operator = Literal["+", "*", "floordiv", "ceildiv", "mod", "min", "max"]
+Values = Mapping[str, Any]
+
+
+class Expr:
+    """A quasi-affine expression; `+`, `*`, `//`, `%` build larger ones."""
+
+    def evaluate(self, values: Values) -> Any:
+        """The expression's value; `values` maps "x", "y" and loop variables to ints or int arrays."""
+        raise NotImplementedError
+
+    def variables(self) -> frozenset[str]:
+        """Names of the variables it depends on."""
+        raise NotImplementedError
+
+    def __add__(self, other: Expr | int) -> Expr:
+        return binary("+", self, other)
+
+    def __radd__(self, other: int) -> Expr:
+        return binary("+", const(other), self)
+
+    def __sub__(self, other: Expr | int) -> Expr:
+        return binary("+", self, binary("*", other, -1))
+
+    def __mul__(self, other: Expr | int) -> Expr:
+        return binary("*", self, other)
+
+    def __rmul__(self, other: int) -> Expr:
+        return binary("*", self, other)
+
+    def __floordiv__(self, other: Expr | int) -> Expr:
+        return binary("floordiv", self, other)
+
+    def __mod__(self, other: Expr | int) -> Expr:
+        return binary("mod", self, other)
+
+
+@dataclass(frozen=True)
+class Const(Expr):
+    value: int
+
+    def evaluate(self, values: Values) -> Any:
+        return self.value
+
+    def variables(self) -> frozenset[str]:
+        return frozenset()
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+@dataclass(frozen=True)
+class Var(Expr):
+    name: str
+
+    def evaluate(self, values: Values) -> Any:
+        return values[self.name]
+
+    def variables(self) -> frozenset[str]:
+        return frozenset((self.name,))
+
+    def __str__(self) -> str:
+        return self.name
+
+
+_EVALUATE = {
+    "+": lambda a, b: a + b,
+    "*": lambda a, b: a * b,
+    "floordiv": lambda a, b: a // b,
+    "ceildiv": lambda a, b: -(-a // b),
+    "mod": lambda a, b: a % b,
+    "min": np.minimum,
+    "max": np.maximum,
+}
+
+
+@dataclass(frozen=True)
+class Binary(Expr):
+    operator: Operator
+    left: Expr
+    right: Expr
+
+    def evaluate(self, values: Values) -> Any:
+        return _EVALUATE[self.operator](self.left.evaluate(values), self.right.evaluate(values))
+
+    def variables(self) -> frozenset[str]:
+        return self.left.variables() | self.right.variables()
+
+    def __str__(self) -> str:
+        if self.operator in ("min", "max"):
+            return f"{self.operator}({self.left}, {self.right})"
+        return f"({self.left} {self.operator} {self.right})"
+
+
+def const(value: int) -> Const:
+    return Const(int(value))
+
+
+def binary(operator: Operator, left: Expr | int, right: Expr | int) -> Expr:
+    """Builds a binary expression, folding constants and neutral elements."""
+    a = left if isinstance(left, Expr) else const(left)
+    b = right if isinstance(right, Expr) else const(right)
+    if isinstance(a, Const) and isinstance(b, Const):
+        return const(int(_EVALUATE[operator](a.value, b.value)))
+    if operator == "+" and (a == Const(0) or b == Const(0)):
+        return b if a == Const(0) else a
+    if operator == "*" and (a == Const(0) or b == Const(0)):
+        return const(0)
+    if operator == "*" and (a == Const(1) or b == Const(1)):
+        return b if a == Const(1) else a
+    if operator in ("floordiv", "ceildiv") and b == Const(1):
+        return a
+    return Binary(operator, a, b)
+
+
+def minimum(left: Expr | int, right: Expr | int) -> Expr:
+    return binary("min", left, right)
+
+
+def maximum(left: Expr | int, right: Expr | int) -> Expr:
+    return binary("max", left, right)
