@@ -1,0 +1,52 @@
+# Everything goes through `make setup`, which makes .venv with pinned packages; see `make help`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.setup-done
+
+.PHONY: help setup run test test-full lint types lit unit wheel format clean
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(STAMP): pyproject.toml .ci/constraints.txt .ci/make_stubs.sh
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "wse-mlir needs Python 3.11 or newer; set PYTHON=...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c .ci/constraints.txt -e '.[dev]'
+	bash .ci/make_stubs.sh $(VENV)
+	@touch $@
+
+setup: $(STAMP) ## make .venv with everything pinned
+
+run: setup ## train, compile and run the digits network on PyTorch, CPU and simulated wafer
+	$(BIN)/wse run examples/digits.py --json main.json
+
+lint: setup ## style: ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup ## types: pyright
+	$(BIN)/pyright
+
+lit: setup ## lit and FileCheck tests of every pass and tool
+	$(BIN)/lit -s -v test/lit
+
+unit: setup ## pytest, slow tests left out
+	$(BIN)/pytest -m "not slow and not wheel"
+
+wheel: setup ## the built wheel in an empty environment
+	$(BIN)/pytest -m wheel
+
+test: lint types lit unit wheel ## everything that must hold, in 20 minutes at most
+	@echo "make test: all passed"
+
+test-full: lint types lit wheel ## everything, slow tests too
+	$(BIN)/pytest -m "not wheel"
+
+format: setup ## rewrite files in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove what tests and builds leave
+	rm -rf build dist *.egg-info .ruff_cache .hypothesis main.json
