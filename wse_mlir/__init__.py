@@ -1,1 +1,45 @@
-"""wse-mlir: an ML compiler in Python on upstream MLIR, for wafer-scale engines and CPUs."""
+"""wse-mlir: an ML compiler in Python on upstream MLIR, for wafer-scale engines and CPUs.
+
+Names are imported when first used, so that `import wse_mlir` loads neither torch nor MLIR.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .passes.infra.diagnostics import CompilerError as CompilerError
+    from .passes.infra.diagnostics import PassFailure as PassFailure
+    from .passes.infra.pass_base import Pass as Pass
+    from .passes.infra.pass_base import option as option
+    from .passes.infra.registry import register_pass as register_pass
+    from .pipelines.compile import Compiled as Compiled
+    from .pipelines.compile import compile as compile
+    from .pipelines.frontend.imported import import_module_of as import_model
+    from .pipelines.opt import opt as opt
+    from .pipelines.workload import Workload as Workload
+
+_HOME = {
+    "CompilerError": ".passes.infra.diagnostics",
+    "PassFailure": ".passes.infra.diagnostics",
+    "Pass": ".passes.infra.pass_base",
+    "option": ".passes.infra.pass_base",
+    "register_pass": ".passes.infra.registry",
+    "Compiled": ".pipelines.compile",
+    "compile": ".pipelines.compile",
+    "import_model": ".pipelines.frontend",
+    "opt": ".pipelines.opt",
+    "Workload": ".pipelines.workload",
+}
+
+__all__ = list(_HOME)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'wse_mlir' has no attribute '{name}'")
+    return getattr(import_module(home, __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOME)
