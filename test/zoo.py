@@ -23,7 +23,7 @@ class LeNet(nn.Module):
             nn.Conv2d(1, 6, 5, padding=2), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2),
             nn.Conv2d(6, 16, 3), nn.ReLU(), nn.MaxPool2d(2),
         )  # fmt: skip
-        self.classifier = nn.Sequential(nn.Linear(16 * 6 * 6, 40), nn.ReLU(), nn.Linear(40, 10))
+        self.classifier = nn.Sequential(nn.Linear(16 * 3 * 3, 40), nn.ReLU(), nn.Linear(40, 10))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         return self.classifier(self.features(image).flatten(1))
