@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .passes.infra.registry import register_pass as register_pass
     from .pipelines.compile import Compiled as Compiled
     from .pipelines.compile import compile as compile
-    from .pipelines.frontend.imported import import_module_of as import_model
+    from .pipelines.frontend import import_module as import_model
     from .pipelines.opt import opt as opt
     from .pipelines.workload import Workload as Workload
 
@@ -31,7 +31,7 @@ _HOME = {
     "Workload": ".pipelines.workload",
 }
 
-__all__ = list(_HOME)  # noqa: PLE0605
+__all__ = list(_HOME)
 
 
 def __getattr__(name: str) -> Any:
