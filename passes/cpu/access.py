@@ -1,0 +1,59 @@
+"""How a `linalg.generic` on buffers touches its operands along one iterator."""
+
+from typing import Literal
+
+from ...dialects.host import ir
+from ...dialects.structured import dim_position
+
+AccessKind = Literal["uniform", "contiguous", "scattered"]
+
+
+def dims_of(expr: ir.AffineExpr) -> frozenset[int]:
+    """Positions of the dimensions that an affine expression mentions."""
+    position = dim_position(expr)
+    if position is not None:
+        return frozenset([position])
+    if isinstance(expr, ir.AffineBinaryExpr):
+        return dims_of(expr.lhs) | dims_of(expr.rhs)
+    return frozenset()
+
+
+def depends_on(amap: ir.AffineMap, iterator: int) -> bool:
+    """Whether any result of the map changes along the iterator."""
+    return any(iterator in dims_of(e) for e in amap.results)
+
+
+def coefficient(expr: ir.AffineExpr, iterator: int) -> int | None:
+    """The constant factor of a dimension in a linear expression; None when it is not linear in it."""
+    if iterator not in dims_of(expr):
+        return 0
+    if dim_position(expr) == iterator:
+        return 1
+    if isinstance(expr, ir.AffineAddExpr):
+        left, right = coefficient(expr.lhs, iterator), coefficient(expr.rhs, iterator)
+        return None if left is None or right is None else left + right
+    if isinstance(expr, ir.AffineMulExpr) and isinstance(expr.rhs, ir.AffineConstantExpr):
+        inner = coefficient(expr.lhs, iterator)
+        return None if inner is None else inner * expr.rhs.value
+    return None
+
+
+def access_kind(value: ir.Value, amap: ir.AffineMap, iterator: int) -> AccessKind:
+    """How a buffer is read or written along an iterator.
+
+    Elements of less than a byte count as scattered: a vector of them is packed, memory is not.
+    """
+    touched = [k for k, e in enumerate(amap.results) if iterator in dims_of(e)]
+    if not touched:
+        return "uniform"
+    memref = ir.MemRefType(value.type)
+    strides, _ = memref.get_strides_and_offset()
+    last = len(amap.results) - 1
+    unit = touched == [last] and strides[last] == 1 and coefficient(amap.results[last], iterator) == 1
+    return "contiguous" if unit and element_bits(memref.element_type) >= 8 else "scattered"
+
+
+def element_bits(element: ir.Type) -> int:
+    """Bits of one element in a register; 64 for `index`."""
+    width = getattr(element, "width", None)
+    return 64 if width is None else int(width)

@@ -1,0 +1,106 @@
+"""Turns linalg on buffers into loops whose bodies work on vectors in registers."""
+
+from typing import Any
+
+from ...dialects.host import ir
+from ...dialects.structured import PARALLEL, Structured, build_generic, dim_position, identity_maps, structured
+from ..infra.pass_base import Pass, PassRun, option
+from .access import depends_on
+from .host_cpu import HostCpu, host_cpu
+from .loop_nest import LoopNest
+from .loop_schedule import choose_schedule
+
+
+class Vectorize(Pass, name="wse-vectorize", anchor="func.func"):
+    """Lowers `linalg.generic` and `memref.copy` on buffers to scf loops over vectors.
+
+    One iterator is chosen to fill the lanes, so that most operands are read side by side; contractions get a
+    register tile (several rows times several vectors) whose accumulators stay in registers over the whole
+    reduction. A remainder runs on narrower vectors (static sizes) or on scalars (dynamic sizes). A body that
+    has no vector form becomes scalar loops. Operations whose results do not depend on every parallel
+    iterator, or whose iteration space no operand spells out, are left for `convert-linalg-to-loops`.
+
+        linalg.generic {matmul} ins(%a, %b : memref<8x64xf32>, memref<64x32xf32>) outs(%c : memref<8x32xf32>)
+    becomes
+        %acc:16 = vector.load %c[...]
+        %sum:16 = scf.for %k = 0 to 64 iter_args(...) { %b0 = vector.load %b[%k, 0] ... math.fma ... }
+        vector.store %sum#0, %c[0, 0] ...
+    """
+
+    vector_bits: int = option(0, "width of a vector register in bits; 0 asks the host")
+
+    def run(self, op: ir.Operation, run: PassRun) -> None:
+        cpu = host_cpu()
+        if self.vector_bits:
+            cpu = HostCpu(self.vector_bits, 32 if self.vector_bits >= 512 else 16, True, cpu.converts_half)
+        for copy in _collect(op, "memref.copy"):
+            _generalize_copy(copy)
+        for generic in _collect(op, "linalg.generic"):
+            self._lower(generic, cpu, run)
+
+    def _lower(self, generic: Any, cpu: HostCpu, run: PassRun) -> None:
+        view = structured(generic)
+        reason = "it is not on buffers" if view is None else _refusal(view)
+        if view is None or reason:
+            run.count("ops left to scalar loops")
+            run.remark(generic, f"left to scalar loops: {reason}")
+            return
+        sizes = view.loop_sizes()
+        schedule = choose_schedule(view, sizes, cpu)
+        with generic.location, ir.InsertionPoint(generic):
+            LoopNest(view, schedule, sizes, cpu).emit()
+        if schedule.vector is None:
+            run.count("ops lowered to scalar loops")
+            run.remark(generic, "no iterator can be vectorised at a profit")
+        else:
+            run.count("ops vectorised")
+        generic.operation.erase()
+
+
+def _refusal(view: Structured) -> str:
+    """Why the loops of this operation cannot be emitted here; empty when they can."""
+    if any(not isinstance(v.type, ir.MemRefType) for v in view.operands):
+        return "an operand is not a memref"
+    plain = {dim_position(e) for m in view.maps for e in m.results}
+    if not set(range(len(view.iterators))) <= plain:
+        return "no operand has some iterator as a plain dimension"
+    parallel = [i for i, kind in enumerate(view.iterators) if kind == PARALLEL]
+    for amap in view.init_maps:
+        dims = [dim_position(e) for e in amap.results]
+        if any(dims.count(i) != 1 for i in parallel):
+            return "a result does not depend on every parallel iterator"
+        if any(depends_on(amap, i) for i in _reductions(view)):
+            return "a result depends on a reduction iterator"
+    return ""
+
+
+def _reductions(view: Structured) -> list[int]:
+    return [i for i, kind in enumerate(view.iterators) if kind != PARALLEL]
+
+
+def _generalize_copy(copy: Any) -> None:
+    """Rewrites `memref.copy` as an elementwise operation: the JIT has no runtime library to copy for it."""
+    source, target = copy.operands
+    rank = ir.MemRefType(source.type).rank
+    with copy.location, ir.InsertionPoint(copy):
+        build_generic(
+            [source],
+            [target],
+            identity_maps(rank, 2),
+            [PARALLEL] * rank,
+            lambda value, _old: [value],
+            location=copy.location,
+        )
+    copy.operation.erase()
+
+
+def _collect(root: ir.Operation, name: str) -> list[Any]:
+    found: list[Any] = []
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        if op.name == name:
+            found.append(op.opview)
+        return ir.WalkResult.ADVANCE
+
+    root.walk(visit)
+    return found
