@@ -1,0 +1,73 @@
+"""The `wse` dialect: layouts and communication on tensors, fabric programs, and what a PE executes.
+
+`build` makes attributes and operations from Python values, `read` turns attributes back into them.
+"""
+
+from ..host import ir
+from . import build, read
+from .attributes import LayoutAttr, RectAttr, SramAttr, StridedRectAttr
+from .collectives import (
+    AllGatherOp,
+    AllReduceOp,
+    BroadcastOp,
+    HaloExchangeOp,
+    ReduceOp,
+    ReduceScatterOp,
+    ShiftOp,
+)
+from .dialect import Wse
+from .distribution import GatherOp, RedistributeOp, ScatterOp, TransposeDistributionOp
+from .pe_ops import GetBufferOp, JoinOp, PhaseOp, ReceiveOp, RelayOp, SendOp, VectorOp
+from .program import BufferOp, ColourOp, HostGatherOp, HostScatterOp, PEClassOp, ProgramOp, RouteOp
+
+__all__ = [
+    "AllGatherOp",
+    "AllReduceOp",
+    "BroadcastOp",
+    "BufferOp",
+    "ColourOp",
+    "GatherOp",
+    "GetBufferOp",
+    "HaloExchangeOp",
+    "HostGatherOp",
+    "HostScatterOp",
+    "JoinOp",
+    "LayoutAttr",
+    "PEClassOp",
+    "PhaseOp",
+    "ProgramOp",
+    "ReceiveOp",
+    "RectAttr",
+    "RedistributeOp",
+    "ReduceOp",
+    "ReduceScatterOp",
+    "RelayOp",
+    "RouteOp",
+    "ScatterOp",
+    "SendOp",
+    "ShiftOp",
+    "SramAttr",
+    "StridedRectAttr",
+    "TransposeDistributionOp",
+    "VectorOp",
+    "Wse",
+    "build",
+    "irdl_text",
+    "load",
+    "read",
+]
+
+
+def load(context: ir.Context) -> None:
+    """Loads the dialect into `context`; does nothing where it is loaded already."""
+    if context.is_dialect_loaded(Wse.DIALECT_NAMESPACE):
+        return
+    with context, ir.Location.unknown():
+        Wse.load()
+
+
+def irdl_text() -> str:
+    """The dialect as IRDL, for upstream tools: `mlir-opt --irdl-file=FILE`."""
+    with ir.Context() as context, ir.Location.unknown():
+        load(context)
+        return str(Wse._mlir_module)

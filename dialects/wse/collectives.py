@@ -1,0 +1,174 @@
+"""Communication between the PEs of one rectangle, on the global view of a distributed tensor.
+
+`algorithm` names how it is done, as `name{option=value ...}`; "" leaves the choice to the lowering.
+`axis` is the grid axis along which PEs talk; every line of PEs along it does the same on its own.
+"""
+
+from ..host import ext, ir
+from .attributes import LayoutAttr
+from .checks import (
+    check_algorithm,
+    check_axis,
+    check_dim,
+    check_kind,
+    check_layout,
+    check_relayout,
+    check_replicated,
+    check_root,
+    check_same_type,
+    flag,
+    integer,
+    integers,
+)
+from .dialect import Op, require
+from .read import layout as read_layout
+
+
+class AllReduceOp(Op, name="all_reduce", traits=[ext.Pure]):
+    """Combines the partial results held along `axis`; every PE gets the whole result."""
+
+    input: ext.Operand[ir.RankedTensorType]
+    axis: ir.StringAttr
+    kind: ir.StringAttr
+    algorithm: ir.StringAttr
+    layout: LayoutAttr
+    result: ext.Result[ir.RankedTensorType]
+
+    def check(self) -> None:
+        check_same_type(self)
+        check_kind(self.kind)
+        check_algorithm(self.algorithm)
+        check_layout(self, self.layout, self.result.type)
+        check_replicated(self.layout, self.axis)
+
+
+class ReduceOp(Op, name="reduce", traits=[ext.Pure]):
+    """Combines the partial results held along `axis` on the PE at position `root` of each line."""
+
+    input: ext.Operand[ir.RankedTensorType]
+    axis: ir.StringAttr
+    kind: ir.StringAttr
+    root: ir.IntegerAttr
+    algorithm: ir.StringAttr
+    layout: LayoutAttr
+    result: ext.Result[ir.RankedTensorType]
+
+    def check(self) -> None:
+        check_same_type(self)
+        check_kind(self.kind)
+        check_algorithm(self.algorithm)
+        check_layout(self, self.layout, self.result.type)
+        check_replicated(self.layout, self.axis)
+        check_root(self.layout, self.axis, self.root)
+
+
+class BroadcastOp(Op, name="broadcast", traits=[ext.Pure]):
+    """Gives every PE along `axis` the block of the PE at position `root`."""
+
+    input: ext.Operand[ir.RankedTensorType]
+    axis: ir.StringAttr
+    root: ir.IntegerAttr
+    algorithm: ir.StringAttr
+    layout: LayoutAttr
+    result: ext.Result[ir.RankedTensorType]
+
+    def check(self) -> None:
+        check_same_type(self)
+        check_algorithm(self.algorithm)
+        check_layout(self, self.layout, self.result.type)
+        check_replicated(self.layout, self.axis)
+        check_root(self.layout, self.axis, self.root)
+
+
+class AllGatherOp(Op, name="all_gather", traits=[ext.Pure]):
+    """Makes tensor dimension `dim`, split along `axis` in `source_layout`, whole on every PE of the line."""
+
+    input: ext.Operand[ir.RankedTensorType]
+    axis: ir.StringAttr
+    dim: ir.IntegerAttr
+    algorithm: ir.StringAttr
+    source_layout: LayoutAttr
+    layout: LayoutAttr
+    result: ext.Result[ir.RankedTensorType]
+
+    def check(self) -> None:
+        check_same_type(self)
+        check_algorithm(self.algorithm)
+        check_layout(self, self.source_layout, self.input.type, "source_layout")
+        check_layout(self, self.layout, self.result.type)
+        check_dim(self.dim, self.input.type)
+        check_relayout(self, split=self.source_layout, whole=self.layout)
+
+
+class ReduceScatterOp(Op, name="reduce_scatter", traits=[ext.Pure]):
+    """Combines partial results along `axis` and leaves dimension `dim` split along it."""
+
+    input: ext.Operand[ir.RankedTensorType]
+    axis: ir.StringAttr
+    kind: ir.StringAttr
+    dim: ir.IntegerAttr
+    algorithm: ir.StringAttr
+    source_layout: LayoutAttr
+    layout: LayoutAttr
+    result: ext.Result[ir.RankedTensorType]
+
+    def check(self) -> None:
+        check_same_type(self)
+        check_kind(self.kind)
+        check_algorithm(self.algorithm)
+        check_layout(self, self.source_layout, self.input.type, "source_layout")
+        check_layout(self, self.layout, self.result.type)
+        check_dim(self.dim, self.input.type)
+        check_relayout(self, split=self.layout, whole=self.source_layout)
+
+
+class ShiftOp(Op, name="shift", traits=[ext.Pure]):
+    """Every PE gets the block of the PE `distance` before it along `axis` (after it when negative).
+
+    With `wrap` = 1 the line is a ring (Cannon's algorithm); with 0 PEs without a source get zeros.
+    """
+
+    input: ext.Operand[ir.RankedTensorType]
+    axis: ir.StringAttr
+    distance: ir.IntegerAttr
+    wrap: ir.IntegerAttr
+    layout: LayoutAttr
+    result: ext.Result[ir.RankedTensorType]
+
+    def check(self) -> None:
+        check_same_type(self)
+        check_layout(self, self.layout, self.result.type)
+        axis = check_axis(self.axis)
+        flag(self.wrap, "wrap")
+        distance, extent = integer(self.distance, "distance"), read_layout(self.layout).axis_extent(axis)
+        require(distance != 0, "expects a distance other than 0")
+        require(
+            abs(distance) < extent,
+            f"shifts by {distance} along '{axis}', which has {extent} PEs; expected less than {extent}",
+        )
+
+
+class HaloExchangeOp(Op, name="halo_exchange", traits=[ext.Pure]):
+    """Adds to every block the neighbours' border: `low[k]` elements before and `high[k]` after it in dim k."""
+
+    input: ext.Operand[ir.RankedTensorType]
+    low: ir.ArrayAttr
+    high: ir.ArrayAttr
+    layout: LayoutAttr
+    result: ext.Result[ir.RankedTensorType]
+
+    def check(self) -> None:
+        check_same_type(self)
+        check_layout(self, self.layout, self.result.type)
+        layout = read_layout(self.layout)
+        for name, widths in (("low", integers(self.low, "low")), ("high", integers(self.high, "high"))):
+            require(
+                len(widths) == len(layout.axes),
+                f"has {len(widths)} {name} widths for a tensor of rank {len(layout.axes)}",
+            )
+            for dim, width in enumerate(widths):
+                require(width >= 0, f"has a negative {name} width {width} in dimension {dim}")
+                require(
+                    width == 0 or layout.axes[dim],
+                    f"has a {name} width {width} in dimension {dim}, which no grid axis splits; expected 0",
+                )

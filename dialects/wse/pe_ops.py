@@ -1,0 +1,125 @@
+"""What a PE executes, inside `func.func @class_body(%x: index, %y: index)`.
+
+`bounds` are maps `()[x, y, i, ..] -> (a, b, ..)`, one per loop, outermost first, whose value is the minimum of
+their results. Accesses are maps `(d0, ..)[x, y, i, ..] -> (buffer indices)`. `symbols` are the values of the
+maps' symbols: the PE's coordinates and the variables of enclosing loops.
+"""
+
+from collections.abc import Sequence
+
+from ..host import ext, ir
+from .access_checks import (
+    check_access,
+    check_bounds,
+    check_combine,
+    check_relay,
+    check_thread,
+    check_vector,
+)
+from .checks import integers
+from .dialect import Op, ReadsAndWrites, require
+
+
+class PhaseOp(Op, name="phase", traits=[ReadsAndWrites]):
+    """Starts the phase `label`; cycles until the next one are attributed to it and to this location."""
+
+    label: ir.StringAttr
+
+    def check(self) -> None:
+        require(self.label.value, "expects a label")
+
+
+class GetBufferOp(Op, name="get_buffer", traits=[ext.Pure]):
+    """The PE's own copy of a `wse.buffer`."""
+
+    buffer: ir.FlatSymbolRefAttr
+    result: ext.Result[ir.MemRefType]
+
+
+class VectorOp(Op, name="vector", traits=[ReadsAndWrites]):
+    """`dst[...] = kind(sources[...])` over the loop nest `bounds`; kinds are in `wse_target/kinds.py`.
+
+    `buffers` holds the destination, then the sources that are memrefs; `maps` one access for each. `scalars`
+    has an entry per source: `unit` for the next memref, a number for an immediate. `schedule`: "mapped" or
+    "looped", how the loops outside the innermost one run.
+    """
+
+    kind: ir.StringAttr
+    bounds: ir.ArrayAttr
+    maps: ir.ArrayAttr
+    scalars: ir.ArrayAttr
+    schedule: ir.StringAttr
+    buffers: Sequence[ext.Operand[ir.MemRefType]]
+    symbols: Sequence[ext.Operand[ir.IndexType]]
+
+    def check(self) -> None:
+        check_vector(self)
+
+
+class SendOp(Op, name="send", traits=[ReadsAndWrites]):
+    """Sends the elements of `source`, in loop order, as wavelets of `colour`; threads 1 and up run beside."""
+
+    colour: ir.FlatSymbolRefAttr
+    bounds: ir.ArrayAttr
+    map: ir.AffineMapAttr
+    thread: ir.IntegerAttr
+    source: ext.Operand[ir.MemRefType]
+    symbols: Sequence[ext.Operand[ir.IndexType]]
+
+    def check(self) -> None:
+        symbols = len(self.symbols)
+        loops = check_bounds(self.bounds, symbols)
+        check_access(self.map, loops, symbols, self.source.type, "map")
+        check_thread(self.thread)
+
+
+class ReceiveOp(Op, name="receive", traits=[ReadsAndWrites]):
+    """Takes as many elements as `bounds` say from `colour` and stores or combines them into `destination`."""
+
+    colour: ir.FlatSymbolRefAttr
+    bounds: ir.ArrayAttr
+    map: ir.AffineMapAttr
+    combine: ir.StringAttr
+    thread: ir.IntegerAttr
+    destination: ext.Operand[ir.MemRefType]
+    symbols: Sequence[ext.Operand[ir.IndexType]]
+
+    def check(self) -> None:
+        symbols = len(self.symbols)
+        loops = check_bounds(self.bounds, symbols)
+        check_access(self.map, loops, symbols, self.destination.type, "map")
+        check_combine(self.combine)
+        check_thread(self.thread)
+
+
+class RelayOp(Op, name="relay", traits=[ReadsAndWrites]):
+    """Takes elements from colour `receive`, combines each with `own` and sends it on as colour `send`.
+
+    `destination`, when given, also stores the stream. `maps` has an access for `own`, then `destination`, as
+    far as they are given.
+    """
+
+    receive: ir.FlatSymbolRefAttr
+    send: ir.FlatSymbolRefAttr
+    bounds: ir.ArrayAttr
+    maps: ir.ArrayAttr
+    combine: ir.StringAttr
+    thread: ir.IntegerAttr
+    own: ext.Operand[ir.MemRefType] | None
+    destination: ext.Operand[ir.MemRefType] | None
+    symbols: Sequence[ext.Operand[ir.IndexType]]
+
+    def check(self) -> None:
+        check_relay(self)
+
+
+class JoinOp(Op, name="join", traits=[ReadsAndWrites]):
+    """Waits until the given microthreads are done."""
+
+    threads: ir.ArrayAttr
+
+    def check(self) -> None:
+        threads = integers(self.threads, "threads")
+        require(threads, "expects at least one thread")
+        require(len(set(threads)) == len(threads), f"names a thread twice: {threads}")
+        require(all(thread > 0 for thread in threads), f"expects microthreads (1 and up), got {threads}")

@@ -1,0 +1,196 @@
+"""What must hold between the symbols of a program: references, types, grid, overlaps, routes.
+
+Run by `wse.program`'s verifier, so that each pass's output is checked once for the whole module. A symbol that
+is malformed by itself is left to its own verifier.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...wse_target.image import StridedRect
+from ...wse_target.layout import common_pe
+from ..host import ir
+from . import read
+from .checks import pair
+from .dialect import Invalid, listed, require
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A symbol together with the PEs it concerns."""
+
+    op: Any
+    where: StridedRect
+
+
+@dataclass
+class Symbols:
+    """The module's symbols that make up a program."""
+
+    programs: list[Any] = field(default_factory=list)
+    buffers: dict[str, ir.Type] = field(default_factory=dict)
+    colours: set[str] = field(default_factory=set)
+    functions: dict[str, Any] = field(default_factory=dict)
+    routes: list[Placed] = field(default_factory=list)
+    classes: list[Placed] = field(default_factory=list)
+    scatters: list[Placed] = field(default_factory=list)
+    gathers: list[Placed] = field(default_factory=list)
+
+
+def collect(module: ir.Operation) -> Symbols:
+    """Sorts a module's symbols; leaves out those whose attributes cannot be read."""
+    found = Symbols()
+    placed = {
+        "wse.route": found.routes,
+        "wse.pe_class": found.classes,
+        "wse.host_scatter": found.scatters,
+        "wse.host_gather": found.gathers,
+    }
+    for view in module.regions[0].blocks[0].operations:
+        name = view.operation.name
+        try:
+            if name == "wse.program":
+                found.programs.append(view)
+            elif name == "wse.buffer":
+                found.buffers[view.sym_name.value] = view.type.value
+            elif name == "wse.colour":
+                found.colours.add(view.sym_name.value)
+            elif name == "func.func":
+                found.functions[view.name.value] = view
+            elif name in placed:
+                placed[name].append(Placed(view, read.strided_rect(view.where)))
+        except (AttributeError, KeyError, TypeError, ValueError):  # its own verifier reports that
+            continue
+    return found
+
+
+def check_whole_program(program: Any) -> None:
+    """Raises `Invalid`, located at the symbol at fault."""
+    parent = program.operation.parent
+    require(
+        parent is not None and parent.operation.name == "builtin.module",
+        "expects to be at the module's top level",
+    )
+    symbols = collect(parent.operation)
+    require(
+        len(symbols.programs) == 1 or symbols.programs[0] == program,
+        "is a second program; expected one a module",
+    )
+    _check_grid(pair(program.grid, "grid"), symbols)
+    _check_classes(symbols)
+    _check_routes(symbols)
+    _check_transfers(symbols.scatters, "input", program.inputs, symbols)
+    _check_transfers(symbols.gathers, "output", program.outputs, symbols)
+    for placed in symbols.classes:
+        _check_body(symbols.functions[placed.op.body.value], symbols)
+
+
+def _check_grid(grid: tuple[int, int], symbols: Symbols) -> None:
+    for item in (*symbols.routes, *symbols.classes, *symbols.scatters, *symbols.gathers):
+        base, extent, step = item.where.base, item.where.extent, item.where.step
+        last = tuple(b + (e - 1) * s for b, e, s in zip(base, extent, step, strict=True))
+        inside = all(position < size for position, size in zip(last, grid, strict=True))
+        require_at(item.op, inside, f"reaches PE {last}, outside the program's grid of {grid[0]} x {grid[1]}")
+
+
+def _check_classes(symbols: Symbols) -> None:
+    for index, item in enumerate(symbols.classes):
+        body = item.op.body.value
+        function = symbols.functions.get(body)
+        if function is None:
+            raise Invalid(f"names body '@{body}', which is no function of this module", at=item.op)
+        inputs, results = function.type.inputs, function.type.results
+        fits = [str(t) for t in inputs] == ["index", "index"] and not results
+        require_at(
+            item.op, fits, f"has body '@{body}' of type {function.type}; expected (index, index) -> ()"
+        )
+        for other in symbols.classes[:index]:
+            shared = common_pe(item.where, other.where)
+            name = other.op.sym_name.value
+            require_at(
+                item.op, shared is None, f"overlaps class '@{name}' at PE {shared}; expected disjoint classes"
+            )
+
+
+def _check_routes(symbols: Symbols) -> None:
+    """Where two routes of one colour, switch position and phase meet, they must receive from one side."""
+    by_key: dict[tuple[str, int], list[Placed]] = {}
+    for item in symbols.routes:
+        colour = _known(item.op, "colour", symbols.colours)
+        earlier = by_key.setdefault((colour, read.integer(item.op.position)), [])
+        for other in earlier:
+            if item.op.receive == other.op.receive or not _share_phase(item.op, other.op):
+                continue
+            shared = common_pe(item.where, other.where)
+            require_at(
+                item.op,
+                shared is None,
+                f"receives colour '@{colour}' from '{item.op.receive.value}' at PE {shared}, where another route "
+                f"receives it from '{other.op.receive.value}'; expected one source a colour and switch position",
+            )
+        earlier.append(item)
+
+
+def _share_phase(left: Any, right: Any) -> bool:
+    first, second = read.strings(left.phases), read.strings(right.phases)
+    return not first or not second or not set(first).isdisjoint(second)
+
+
+def _check_transfers(transfers: list[Placed], what: str, specs: ir.Attribute, symbols: Symbols) -> None:
+    tensors = read.types(specs)
+    for item in transfers:
+        op = item.op
+        buffer = ir.MemRefType(symbols.buffers[_known(op, "buffer", symbols.buffers)])
+        index = read.integer(op.tensor)
+        require_at(op, index < len(tensors), f"moves {what} {index} of a program that has {len(tensors)}")
+        tensor = ir.RankedTensorType(tensors[index])
+        loops, results = len(op.bounds), len(op.access.value.results)
+        require_at(op, loops == tensor.rank, f"has {loops} bounds for {what} {index} of rank {tensor.rank}")
+        require_at(
+            op, results == buffer.rank, f"has {results} access results for a buffer of rank {buffer.rank}"
+        )
+        require_at(
+            op,
+            tensor.element_type == buffer.element_type,
+            f"moves {what} {index} of {tensor.element_type} to or from a buffer of {buffer.element_type}",
+        )
+
+
+def _check_body(function: Any, symbols: Symbols) -> None:
+    for op in operations_of(function.operation):
+        if op.name == "wse.get_buffer":
+            name = _known(op, "buffer", symbols.buffers)
+            declared, result = symbols.buffers[name], op.results[0].type
+            require_at(op, declared == result, f"yields {result}, but buffer '@{name}' is {declared}")
+        elif op.name in ("wse.send", "wse.receive"):
+            _known(op, "colour", symbols.colours)
+        elif op.name == "wse.relay":
+            _known(op, "receive", symbols.colours)
+            _known(op, "send", symbols.colours)
+
+
+def operations_of(function: ir.Operation) -> Iterator[ir.Operation]:
+    """Every operation below `function`, outer before inner, in order."""
+    for region in function.regions:
+        for block in region.blocks:
+            for view in block.operations:
+                yield view.operation
+                yield from operations_of(view.operation)
+
+
+def _known(op: Any, attribute: str, symbols: Any) -> str:
+    """The symbol that `attribute` names; it must exist."""
+    reference = op.attributes[attribute]
+    name = reference.value
+    kind = "colour" if attribute != "buffer" else "buffer"
+    require_at(
+        op, name in symbols, f"names {kind} '@{name}'; this module has {listed(sorted(symbols)) or 'none'}"
+    )
+    return name
+
+
+def require_at(op: Any, condition: bool, message: str) -> None:
+    """Raises `Invalid` located at `op` unless `condition` holds."""
+    if not condition:
+        raise Invalid(message, at=op)
