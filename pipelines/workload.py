@@ -76,7 +76,9 @@ def _run_file(path: Path) -> ModuleType:
 def _as_workload(made: Any, file: str) -> Workload:
     if isinstance(made, Workload):
         if not made.batches:
-            raise CompilerError(f"the workload of '{file}' has no batches", hint="give at least one tuple of inputs")
+            raise CompilerError(
+                f"the workload of '{file}' has no batches", hint="give at least one tuple of inputs"
+            )
         return made
     if isinstance(made, tuple) and len(made) == 2 and isinstance(made[1], tuple):
         return Workload(made[0], [made[1]])

@@ -43,7 +43,8 @@ def one_message(trace: Trace) -> Iterator[None]:
         _leave(f"error: {subject}{error.strerror or error}", trace)
     except Exception as error:
         _leave(
-            f"internal error: {type(error).__name__}: {error}\n  hint: please report it; --trace shows where", trace
+            f"internal error: {type(error).__name__}: {error}\n  hint: please report it; --trace shows where",
+            trace,
         )
 
 

@@ -17,9 +17,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Target = Annotated[str, typer.Option(help="A wafer: tiny, wse2, wse3, or the path of a machine's .toml file.")]
+Target = Annotated[
+    str, typer.Option(help="A wafer: tiny, wse2, wse3, or the path of a machine's .toml file.")
+]
 Json = Annotated[Path | None, typer.Option("--json", help="Also write the result to this JSON file.")]
-Model = Annotated[str, typer.Argument(metavar="FILE.py[:FUNCTION]", help="A Python file that defines load().")]
+Model = Annotated[
+    str, typer.Argument(metavar="FILE.py[:FUNCTION]", help="A Python file that defines load().")
+]
 TraceFlag = Annotated[bool, typer.Option("--trace", help="Print the full trace of a failure.")]
 
 
