@@ -1,0 +1,35 @@
+"""What a target makes of an imported model: something that runs on arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+
+class Executable(Protocol):
+    """A compiled `@main`, with its parameters bound; keeps no state between runs.
+
+    Attributes:
+        report: what is known about the compilation and the last run, ready for JSON. Keys are the target's own;
+            `compile()` adds those that all targets share.
+    """
+
+    report: dict[str, Any]
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Runs the program once.
+
+        Args:
+            inputs: C-contiguous arrays of the declared shapes and types: the model's tensor inputs, then the
+                present value of each state, in the order of `@main`'s arguments. They are not written.
+
+        Returns:
+            New arrays in the order of `@main`'s results: the outputs, then the next value of each state.
+        """
+        ...
+
+    def bind(self, parameters: Sequence[np.ndarray]) -> None:
+        """Takes the parameters from these arrays from now on, in the order of `@main`'s arguments."""
+        ...
