@@ -50,16 +50,16 @@ def rect(value: Rect) -> RectAttr:
 
 def layout(value: LayoutLike) -> LayoutAttr:
     """`#wse.layout` of a layout."""
-    if isinstance(value, Layout):
-        return LayoutAttr.get(string_array(value.axes), rect(value.rect))
-    return value
+    if isinstance(value, LayoutAttr):
+        return value
+    return LayoutAttr.get(string_array(value.axes), rect(value.rect))
 
 
 def strided_rect(value: WhereLike) -> StridedRectAttr:
     """`#wse.strided_rect` of a strided rectangle."""
-    if isinstance(value, StridedRect):
-        return StridedRectAttr.get(*(i64(v) for v in (*value.base, *value.extent, *value.step)))
-    return value
+    if isinstance(value, StridedRectAttr):
+        return value
+    return StridedRectAttr.get(*(i64(v) for v in (*value.base, *value.extent, *value.step)))
 
 
 def sram(offset: int = -1) -> SramAttr:
@@ -90,7 +90,7 @@ def _create(
     loc: Loc = None,
 ) -> Any:
     """Creates `wse.name`; strings and integers among the attributes are converted."""
-    attrs = {
+    attrs: dict[str, ir.Attribute] = {
         key: ir.StringAttr.get(v) if isinstance(v, str) else i64(v) if isinstance(v, int) else v
         for key, v in attributes.items()
     }

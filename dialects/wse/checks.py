@@ -9,6 +9,7 @@ from ...wse_target.image import DTYPE_BYTES
 from ...wse_target.layout import AXES, WHOLE, Layout
 from ..host import ir
 from . import read
+from .attributes import LayoutAttr
 from .dialect import Invalid, listed, require
 
 REDUCTIONS = ("add", "mul", "max", "min")
@@ -78,7 +79,7 @@ def check_same_type(op: ir.OpView) -> None:
 
 def check_layout(op: ir.OpView, layout: ir.Attribute, tensor: ir.Type, what: str = "layout") -> Layout:
     """The layout is well formed, fits the tensor's rank, and lies on the program's grid when that is known."""
-    axes = strings(layout.params[0], f"axes of {what}")
+    axes = strings(LayoutAttr(layout).params[0], f"axes of {what}")
     for axis in axes:
         require(
             axis in (*AXES, WHOLE),
@@ -163,7 +164,7 @@ def check_dim(dim: ir.Attribute, tensor: ir.Type) -> None:
 
 def check_relayout(op: ir.OpView, *, split: ir.Attribute, whole: ir.Attribute) -> None:
     """The two layouts differ in one thing: `split` cuts dimension `dim` over `axis`, `whole` does not."""
-    axis, dim = check_axis(op.attributes["axis"]), read.integer(op.attributes["dim"])
+    axis, dim = check_axis(ir.StringAttr(op.attributes["axis"])), read.integer(op.attributes["dim"])
     cut, full = read.layout(split), read.layout(whole)
     require(cut.rect == full.rect, f"expects both layouts on one rectangle, got {cut.rect} and {full.rect}")
     require(cut.axes[dim] == axis, f"expects dimension {dim} split over '{axis}', got axes {list(cut.axes)}")

@@ -27,12 +27,12 @@ from .read import layout as read_layout
 class AllReduceOp(Op, name="all_reduce", traits=[ext.Pure]):
     """Combines the partial results held along `axis`; every PE gets the whole result."""
 
-    input: ext.Operand[ir.RankedTensorType]
+    input: ir.Value[ir.RankedTensorType]
     axis: ir.StringAttr
     kind: ir.StringAttr
     algorithm: ir.StringAttr
     layout: LayoutAttr
-    result: ext.Result[ir.RankedTensorType]
+    result: ir.OpResult[ir.RankedTensorType]
 
     def check(self) -> None:
         check_same_type(self)
@@ -45,13 +45,13 @@ class AllReduceOp(Op, name="all_reduce", traits=[ext.Pure]):
 class ReduceOp(Op, name="reduce", traits=[ext.Pure]):
     """Combines the partial results held along `axis` on the PE at position `root` of each line."""
 
-    input: ext.Operand[ir.RankedTensorType]
+    input: ir.Value[ir.RankedTensorType]
     axis: ir.StringAttr
     kind: ir.StringAttr
     root: ir.IntegerAttr
     algorithm: ir.StringAttr
     layout: LayoutAttr
-    result: ext.Result[ir.RankedTensorType]
+    result: ir.OpResult[ir.RankedTensorType]
 
     def check(self) -> None:
         check_same_type(self)
@@ -65,12 +65,12 @@ class ReduceOp(Op, name="reduce", traits=[ext.Pure]):
 class BroadcastOp(Op, name="broadcast", traits=[ext.Pure]):
     """Gives every PE along `axis` the block of the PE at position `root`."""
 
-    input: ext.Operand[ir.RankedTensorType]
+    input: ir.Value[ir.RankedTensorType]
     axis: ir.StringAttr
     root: ir.IntegerAttr
     algorithm: ir.StringAttr
     layout: LayoutAttr
-    result: ext.Result[ir.RankedTensorType]
+    result: ir.OpResult[ir.RankedTensorType]
 
     def check(self) -> None:
         check_same_type(self)
@@ -83,13 +83,13 @@ class BroadcastOp(Op, name="broadcast", traits=[ext.Pure]):
 class AllGatherOp(Op, name="all_gather", traits=[ext.Pure]):
     """Makes tensor dimension `dim`, split along `axis` in `source_layout`, whole on every PE of the line."""
 
-    input: ext.Operand[ir.RankedTensorType]
+    input: ir.Value[ir.RankedTensorType]
     axis: ir.StringAttr
     dim: ir.IntegerAttr
     algorithm: ir.StringAttr
     source_layout: LayoutAttr
     layout: LayoutAttr
-    result: ext.Result[ir.RankedTensorType]
+    result: ir.OpResult[ir.RankedTensorType]
 
     def check(self) -> None:
         check_same_type(self)
@@ -103,14 +103,14 @@ class AllGatherOp(Op, name="all_gather", traits=[ext.Pure]):
 class ReduceScatterOp(Op, name="reduce_scatter", traits=[ext.Pure]):
     """Combines partial results along `axis` and leaves dimension `dim` split along it."""
 
-    input: ext.Operand[ir.RankedTensorType]
+    input: ir.Value[ir.RankedTensorType]
     axis: ir.StringAttr
     kind: ir.StringAttr
     dim: ir.IntegerAttr
     algorithm: ir.StringAttr
     source_layout: LayoutAttr
     layout: LayoutAttr
-    result: ext.Result[ir.RankedTensorType]
+    result: ir.OpResult[ir.RankedTensorType]
 
     def check(self) -> None:
         check_same_type(self)
@@ -128,12 +128,12 @@ class ShiftOp(Op, name="shift", traits=[ext.Pure]):
     With `wrap` = 1 the line is a ring (Cannon's algorithm); with 0 PEs without a source get zeros.
     """
 
-    input: ext.Operand[ir.RankedTensorType]
+    input: ir.Value[ir.RankedTensorType]
     axis: ir.StringAttr
     distance: ir.IntegerAttr
     wrap: ir.IntegerAttr
     layout: LayoutAttr
-    result: ext.Result[ir.RankedTensorType]
+    result: ir.OpResult[ir.RankedTensorType]
 
     def check(self) -> None:
         check_same_type(self)
@@ -151,11 +151,11 @@ class ShiftOp(Op, name="shift", traits=[ext.Pure]):
 class HaloExchangeOp(Op, name="halo_exchange", traits=[ext.Pure]):
     """Adds to every block the neighbours' border: `low[k]` elements before and `high[k]` after it in dim k."""
 
-    input: ext.Operand[ir.RankedTensorType]
+    input: ir.Value[ir.RankedTensorType]
     low: ir.ArrayAttr
     high: ir.ArrayAttr
     layout: LayoutAttr
-    result: ext.Result[ir.RankedTensorType]
+    result: ir.OpResult[ir.RankedTensorType]
 
     def check(self) -> None:
         check_same_type(self)

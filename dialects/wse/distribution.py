@@ -14,9 +14,9 @@ from .read import layout as read_layout
 class ScatterOp(Op, name="scatter", traits=[ext.Pure]):
     """Brings a host tensor onto the fabric in the given layout."""
 
-    input: ext.Operand[ir.RankedTensorType]
+    input: ir.Value[ir.RankedTensorType]
     layout: LayoutAttr
-    result: ext.Result[ir.RankedTensorType]
+    result: ir.OpResult[ir.RankedTensorType]
 
     def check(self) -> None:
         check_same_type(self)
@@ -26,9 +26,9 @@ class ScatterOp(Op, name="scatter", traits=[ext.Pure]):
 class GatherOp(Op, name="gather", traits=[ext.Pure]):
     """Takes a tensor, which lives on the fabric as `layout` says, back to the host."""
 
-    input: ext.Operand[ir.RankedTensorType]
+    input: ir.Value[ir.RankedTensorType]
     layout: LayoutAttr
-    result: ext.Result[ir.RankedTensorType]
+    result: ir.OpResult[ir.RankedTensorType]
 
     def check(self) -> None:
         check_same_type(self)
@@ -38,10 +38,10 @@ class GatherOp(Op, name="gather", traits=[ext.Pure]):
 class RedistributeOp(Op, name="redistribute", traits=[ext.Pure]):
     """Moves a tensor from `source_layout` to `layout`; rectangle and axes may both change."""
 
-    input: ext.Operand[ir.RankedTensorType]
+    input: ir.Value[ir.RankedTensorType]
     source_layout: LayoutAttr
     layout: LayoutAttr
-    result: ext.Result[ir.RankedTensorType]
+    result: ir.OpResult[ir.RankedTensorType]
 
     def check(self) -> None:
         check_same_type(self)
@@ -52,10 +52,10 @@ class RedistributeOp(Op, name="redistribute", traits=[ext.Pure]):
 class TransposeDistributionOp(Op, name="transpose_distribution", traits=[ext.Pure]):
     """Swaps the roles of the two grid axes on a square rectangle: PE (x, y) gives its block to PE (y, x)."""
 
-    input: ext.Operand[ir.RankedTensorType]
+    input: ir.Value[ir.RankedTensorType]
     source_layout: LayoutAttr
     layout: LayoutAttr
-    result: ext.Result[ir.RankedTensorType]
+    result: ir.OpResult[ir.RankedTensorType]
 
     def check(self) -> None:
         check_same_type(self)

@@ -33,7 +33,7 @@ class GetBufferOp(Op, name="get_buffer", traits=[ext.Pure]):
     """The PE's own copy of a `wse.buffer`."""
 
     buffer: ir.FlatSymbolRefAttr
-    result: ext.Result[ir.MemRefType]
+    result: ir.OpResult[ir.MemRefType]
 
 
 class VectorOp(Op, name="vector", traits=[ReadsAndWrites]):
@@ -49,8 +49,8 @@ class VectorOp(Op, name="vector", traits=[ReadsAndWrites]):
     maps: ir.ArrayAttr
     scalars: ir.ArrayAttr
     schedule: ir.StringAttr
-    buffers: Sequence[ext.Operand[ir.MemRefType]]
-    symbols: Sequence[ext.Operand[ir.IndexType]]
+    buffers: Sequence[ir.Value[ir.MemRefType]]
+    symbols: Sequence[ir.Value[ir.IndexType]]
 
     def check(self) -> None:
         check_vector(self)
@@ -63,8 +63,8 @@ class SendOp(Op, name="send", traits=[ReadsAndWrites]):
     bounds: ir.ArrayAttr
     map: ir.AffineMapAttr
     thread: ir.IntegerAttr
-    source: ext.Operand[ir.MemRefType]
-    symbols: Sequence[ext.Operand[ir.IndexType]]
+    source: ir.Value[ir.MemRefType]
+    symbols: Sequence[ir.Value[ir.IndexType]]
 
     def check(self) -> None:
         symbols = len(self.symbols)
@@ -81,8 +81,8 @@ class ReceiveOp(Op, name="receive", traits=[ReadsAndWrites]):
     map: ir.AffineMapAttr
     combine: ir.StringAttr
     thread: ir.IntegerAttr
-    destination: ext.Operand[ir.MemRefType]
-    symbols: Sequence[ext.Operand[ir.IndexType]]
+    destination: ir.Value[ir.MemRefType]
+    symbols: Sequence[ir.Value[ir.IndexType]]
 
     def check(self) -> None:
         symbols = len(self.symbols)
@@ -105,9 +105,9 @@ class RelayOp(Op, name="relay", traits=[ReadsAndWrites]):
     maps: ir.ArrayAttr
     combine: ir.StringAttr
     thread: ir.IntegerAttr
-    own: ext.Operand[ir.MemRefType] | None
-    destination: ext.Operand[ir.MemRefType] | None
-    symbols: Sequence[ext.Operand[ir.IndexType]]
+    own: ir.Value[ir.MemRefType] | None
+    destination: ir.Value[ir.MemRefType] | None
+    symbols: Sequence[ir.Value[ir.IndexType]]
 
     def check(self) -> None:
         check_relay(self)

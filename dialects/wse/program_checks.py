@@ -63,7 +63,7 @@ def check_directions(receive: ir.StringAttr, send: ir.Attribute) -> None:
     require(targets, "sends nowhere; expected at least one direction")
     require(len(set(targets)) == len(targets), f"names a direction twice in send: {list(targets)}")
     for item in ir.ArrayAttr(send):
-        one_of(item, "direction", DIRECTIONS)
+        one_of(ir.StringAttr(item), "direction", DIRECTIONS)
     require(source not in targets, f"sends wavelets back to '{source}', where they come from")
 
 

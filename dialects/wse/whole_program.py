@@ -68,10 +68,8 @@ def collect(module: ir.Operation) -> Symbols:
 def check_whole_program(program: Any) -> None:
     """Raises `Invalid`, located at the symbol at fault."""
     parent = program.operation.parent
-    require(
-        parent is not None and parent.operation.name == "builtin.module",
-        "expects to be at the module's top level",
-    )
+    if parent is None or parent.operation.name != "builtin.module":
+        raise Invalid("expects to be at the module's top level")
     symbols = collect(parent.operation)
     require(
         len(symbols.programs) == 1 or symbols.programs[0] == program,
