@@ -4,7 +4,9 @@ Everything else takes them from here, so that another package that carries the u
 take the place of torch-mlir's wheel by editing this file alone.
 """
 
-from torch_mlir import ir, passmanager, rewrite
+import functools
+
+from torch_mlir import execution_engine, ir, passmanager, rewrite
 from torch_mlir.dialects import (
     affine,
     arith,
@@ -30,6 +32,7 @@ __all__ = [
     "bufferization",
     "builtin",
     "cf",
+    "execution_engine",
     "ext",
     "func",
     "ir",
@@ -39,9 +42,18 @@ __all__ = [
     "math",
     "memref",
     "passmanager",
+    "register_upstream_passes",
     "rewrite",
     "scf",
     "tensor",
     "transform",
     "vector",
 ]
+
+
+@functools.cache
+def register_upstream_passes() -> None:
+    """Registers the passes that the bindings do not register when they are imported (StableHLO's)."""
+    from torch_mlir._mlir_libs import _stablehlo
+
+    _stablehlo.register_stablehlo_passes()

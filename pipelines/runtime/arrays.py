@@ -1,0 +1,42 @@
+"""PyTorch tensors as NumPy arrays and back, on the same memory."""
+
+from __future__ import annotations
+
+import ml_dtypes
+import numpy as np
+import torch
+
+_BF16 = np.dtype(ml_dtypes.bfloat16)
+
+_NUMPY_OF: dict[torch.dtype, np.dtype] = {
+    torch.float16: np.dtype(np.float16),
+    torch.bfloat16: _BF16,
+    torch.float32: np.dtype(np.float32),
+    torch.float64: np.dtype(np.float64),
+    torch.bool: np.dtype(np.bool_),
+    torch.uint8: np.dtype(np.uint8),
+    torch.int8: np.dtype(np.int8),
+    torch.int16: np.dtype(np.int16),
+    torch.int32: np.dtype(np.int32),
+    torch.int64: np.dtype(np.int64),
+}
+
+
+def numpy_dtype(dtype: torch.dtype) -> np.dtype | None:
+    """NumPy's name of an element type; None for types that arrays cannot hold."""
+    return _NUMPY_OF.get(dtype)
+
+
+def as_array(tensor: torch.Tensor) -> np.ndarray:
+    """The tensor's elements as a C-contiguous array; shares memory unless the tensor is not contiguous."""
+    tensor = tensor.detach().contiguous()
+    if tensor.dtype == torch.bfloat16:
+        return tensor.view(torch.int16).numpy().view(_BF16)
+    return tensor.numpy()
+
+
+def as_tensor(array: np.ndarray) -> torch.Tensor:
+    """The array as a tensor on the same memory."""
+    if array.dtype == _BF16:
+        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(array)
