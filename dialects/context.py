@@ -29,4 +29,6 @@ def _load_tm_tensor(context: ir.Context) -> None:
     """Loads `tm_tensor`, which the bindings cannot register: a pass that depends on it loads it."""
     with context, ir.Location.unknown():
         empty = ir.Module.create()
-        passmanager.PassManager.parse("builtin.module(func.func(convert-torch-to-tmtensor))").run(empty.operation)
+        passmanager.PassManager.parse("builtin.module(func.func(convert-torch-to-tmtensor))").run(
+            empty.operation
+        )

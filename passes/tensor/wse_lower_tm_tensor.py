@@ -1,0 +1,292 @@
+"""`wse-lower-tm-tensor`: scatter, scan, sort and top-k become linalg, scf and tensor operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ...dialects.host import arith, ir, linalg, scf, tensor
+from ...dialects.structured import PARALLEL, REDUCTION, build_generic, inline_body
+from ..infra.diagnostics import PassFailure
+from ..infra.pass_base import Pass, PassRun
+
+Lowering = Callable[[ir.Operation], list[ir.Value]]
+
+
+class LowerTmTensor(Pass, name="wse-lower-tm-tensor", anchor="func.func"):
+    """Lowers torch-mlir's `tm_tensor` operations on tensors.
+
+    * `scatter` that overwrites with slices becomes a loop of `tensor.insert_slice`; with a combining body, or
+      element by element, a loop nest of `tensor.extract` and `tensor.insert`. An index out of range is clamped,
+      so that the slice lies inside of the destination.
+    * `scan` becomes a loop that carries the running value.
+    * `sort` and `topk` count how many elements go before each one (its rank, by a reduction over all pairs) and
+      move each element to its rank: stable, parallel, quadratic in the sorted dimension. The order of NaN is
+      not specified.
+
+    Before:
+
+        %r = tm_tensor.scatter {dimension_map = array<i64: 0>} unique_indices(true)
+               ins(%row, %index : tensor<1x1x4xf32>, tensor<1x1xi64>) outs(%cache : tensor<5x4xf32>) {...}
+
+    After:
+
+        %r = scf.for %i = %c0 to %c1 step %c1 iter_args(%t = %cache) -> (tensor<5x4xf32>) {
+          %p = ...  // the index, clamped
+          %s = tensor.insert_slice %slice into %t[%p, 0] [1, 4] [1, 1] : tensor<1x4xf32> into tensor<5x4xf32>
+          scf.yield %s : tensor<5x4xf32>
+        }
+    """
+
+    def run(self, op: ir.Operation, run: PassRun) -> None:
+        for found in _tm_tensor_operations(op):
+            lowering = _LOWERINGS.get(found.name)
+            if lowering is None:
+                raise PassFailure(
+                    found,
+                    f"'{found.name}' has no lowering to linalg and scf",
+                    hint="write the operator out with matmul, softmax and elementwise operators",
+                )
+            with found.location, ir.InsertionPoint(found):
+                replacements = lowering(found)
+            for old, new in zip(found.results, replacements, strict=True):
+                old.replace_all_uses_with(new)
+            run.count(f"{found.name} lowered")
+            found.erase()
+
+
+def _tm_tensor_operations(op: ir.Operation) -> list[ir.Operation]:
+    found: list[ir.Operation] = []
+
+    def visit(inner: ir.Operation) -> ir.WalkResult:
+        if inner.name.startswith("tm_tensor.") and inner.name != "tm_tensor.yield":
+            found.append(inner)
+        return ir.WalkResult.ADVANCE
+
+    op.operation.walk(visit)
+    return found
+
+
+# ----------------------------------------------------------------------------------------------- scatter
+
+
+def _lower_scatter(op: ir.Operation) -> list[ir.Value]:
+    updates, indices, original = op.operands
+    body = op.regions[0].blocks[0]
+    overwrites = list(body.operations)[-1].operands[0] == body.arguments[0]
+    update_type, target_type = ir.RankedTensorType(updates.type), ir.RankedTensorType(original.type)
+    dimensions = [int(d) for d in ir.DenseI64ArrayAttr(op.attributes["dimension_map"])]
+    # An update's dimensions after the first are the last ones of the destination.
+    missing = target_type.rank - (update_type.rank - 1)
+    extents = [_index(1)] * missing + [_size(updates, d) for d in range(1, update_type.rank)]
+
+    def target_position(update: ir.Value) -> list[ir.Value]:
+        position = [_index(0)] * target_type.rank
+        for column, dimension in enumerate(dimensions):
+            element = tensor.extract(indices, [update, _index(column)])
+            wanted = arith.index_cast(ir.IndexType.get(), element)
+            limit = arith.subi(_size(original, dimension), extents[dimension])
+            position[dimension] = arith.minsi(arith.maxsi(wanted, _index(0)), limit)
+        return position
+
+    def insert_slice(ivs: Sequence[ir.Value], carried: Sequence[ir.Value]) -> list[ir.Value]:
+        position = target_position(ivs[0])
+        return [_copy_slice(updates, ivs[0], carried[0], position, missing)]
+
+    def combine_elements(ivs: Sequence[ir.Value], carried: Sequence[ir.Value]) -> list[ir.Value]:
+        position = target_position(ivs[0])
+        for offset, iv in enumerate(ivs[1:], start=missing):
+            position[offset] = arith.addi(position[offset], iv)
+        update, old = tensor.extract(updates, list(ivs)), tensor.extract(carried[0], position)
+        return [tensor.insert(inline_body(body, [update, old])[0], carried[0], position)]
+
+    is_slice = update_type.rank > 1 and any(size != 1 for size in update_type.shape[1:])
+    if overwrites and is_slice:
+        return _loop_nest([_size(updates, 0)], [original], insert_slice)
+    return _loop_nest([_size(updates, d) for d in range(update_type.rank)], [original], combine_elements)
+
+
+def _copy_slice(
+    updates: ir.Value, row: ir.Value, target: ir.Value, position: Sequence[ir.Value], missing: int
+) -> ir.Value:
+    """Inserts `updates[row, ...]` into `target` at `position`; its first `missing` dimensions have extent 1."""
+    shape = list(ir.RankedTensorType(updates.type).shape)[1:]
+    dynamic = ir.ShapedType.get_dynamic_size()
+    sizes = [_size(updates, d) for d, size in enumerate(shape, start=1) if size == dynamic]
+    slice_type = ir.RankedTensorType.get(shape, ir.RankedTensorType(updates.type).element_type)
+    zeros, ones = [0] * len(shape), [1] * len(shape)
+    offset = ir.ShapedType.get_dynamic_stride_or_offset()
+    piece = tensor.extract_slice(
+        slice_type, updates, [row], sizes, [], [offset, *zeros], [1, *shape], [1, *ones]
+    )
+    rank = missing + len(shape)
+    return tensor.insert_slice(
+        piece, target, list(position), sizes, [], [offset] * rank, [1] * missing + shape, [1] * rank
+    )
+
+
+# -------------------------------------------------------------------------------------------------- scan
+
+
+def _lower_scan(op: ir.Operation) -> list[ir.Value]:
+    source, output, accumulator = op.operands
+    body = op.regions[0].blocks[0]
+    scanned = ir.IntegerAttr(op.attributes["dimension"]).value
+    inclusive = ir.BoolAttr(op.attributes["inclusive"]).value
+    rank = ir.RankedTensorType(source.type).rank
+    outer = [d for d in range(rank) if d != scanned]
+
+    def scan_line(ivs: Sequence[ir.Value], carried: Sequence[ir.Value]) -> list[ir.Value]:
+        def at(position: ir.Value) -> list[ir.Value]:
+            return [*ivs[:scanned], position, *ivs[scanned:]]
+
+        def step(line: Sequence[ir.Value], state: Sequence[ir.Value]) -> list[ir.Value]:
+            position = arith.addi(line[0], _index(1))
+            read = position if inclusive else line[0]
+            running = inline_body(body, [state[1], tensor.extract(source, at(read))])[0]
+            return [tensor.insert(running, state[0], at(position)), running]
+
+        first = tensor.extract(source, at(_index(0))) if inclusive else tensor.extract(carried[1], list(ivs))
+        started = tensor.insert(first, carried[0], at(_index(0)))
+        steps = arith.subi(_size(source, scanned), _index(1))
+        scanned_line, last = _loop_nest([steps], [started, first], step)
+        return [scanned_line, tensor.insert(last, carried[1], list(ivs))]
+
+    return _loop_nest([_size(source, d) for d in outer], [output, accumulator], scan_line)
+
+
+# ------------------------------------------------------------------------------------------ sort and top-k
+
+
+def _lower_sort(op: ir.Operation) -> list[ir.Value]:
+    dimension = ir.IntegerAttr(op.attributes["dimension"]).value
+    values = list(op.operands)
+    # "a stays before b", not strict: elements that compare equal keep their order.
+    rank = _rank(values, dimension, op.regions[0].blocks[0], strict=False)
+    zeros = [_filled(v, ir.RankedTensorType(v.type).element_type) for v in values]
+    return [_move_to_rank(rank, v, z, dimension) for v, z in zip(values, zeros, strict=True)]
+
+
+def _lower_topk(op: ir.Operation) -> list[ir.Value]:
+    dimension = ir.IntegerAttr(op.attributes["dimension"]).value
+    *sources, best_values, best_indices = op.operands
+    rank = _rank(sources[:1], dimension, op.regions[0].blocks[0], strict=True)
+    indices = sources[1] if len(sources) > 1 else None
+    return [
+        _move_to_rank(rank, sources[0], best_values, dimension),
+        _move_to_rank(rank, indices, best_indices, dimension),
+    ]
+
+
+def _rank(values: Sequence[ir.Value], dimension: int, body: ir.Block, *, strict: bool) -> ir.Value:
+    """How many elements of a line along `dimension` go before each element, as i32.
+
+    Args:
+        body: the comparison, with arguments (left, right) of each value; yields whether left goes before right.
+        strict: whether it is false for elements that compare equal.
+    """
+    rank = ir.RankedTensorType(values[0].type).rank
+    i32 = ir.IntegerType.get_signless(32)
+    here = [ir.AffineDimExpr.get(d) for d in range(rank)]
+    there = [ir.AffineDimExpr.get(rank if d == dimension else d) for d in range(rank)]
+    here_map, there_map = ir.AffineMap.get(rank + 1, 0, here), ir.AffineMap.get(rank + 1, 0, there)
+
+    compared = [k for k in range(len(values)) if any(list(a.uses) for a in body.arguments[2 * k : 2 * k + 2])]
+    keys = [values[k] for k in compared]
+
+    def goes_before(left: Sequence[ir.Value], right: Sequence[ir.Value]) -> ir.Value:
+        arguments = [left[0]] * len(body.arguments)  # what the comparison does not look at may be anything
+        for k, a, b in zip(compared, left, right, strict=True):
+            arguments[2 * k], arguments[2 * k + 1] = a, b
+        return inline_body(body, arguments)[0]
+
+    def count(*scalars: ir.Value) -> list[ir.Value]:
+        mine, other = scalars[: len(keys)], scalars[len(keys) : 2 * len(keys)]
+        comes_first = arith.cmpi(arith.CmpIPredicate.slt, _loop_index(rank), _loop_index(dimension))
+        forward, backward = goes_before(other, mine), goes_before(mine, other)
+        true = arith.constant(ir.IntegerType.get_signless(1), 1)
+        not_backward = arith.xori(backward, true)
+        if strict:
+            before = arith.ori(forward, arith.andi(not_backward, comes_first))
+        else:
+            before = arith.select(comes_first, forward, not_backward)
+        return [arith.addi(scalars[-1], arith.extui(i32, before))]
+
+    maps = [here_map] * len(keys) + [there_map] * len(keys) + [here_map]
+    iterators = [PARALLEL] * rank + [REDUCTION]
+    counter = _filled(values[0], i32)
+    return build_generic([*keys, *keys], [counter], maps, iterators, count).results[0]
+
+
+def _move_to_rank(rank: ir.Value, value: ir.Value | None, init: ir.Value, dimension: int) -> ir.Value:
+    """`result[p] = value[i]` where `rank[i] == p`, else `init[p]`; without `value` the position `i` itself."""
+    order = ir.RankedTensorType(init.type).rank
+    element = ir.RankedTensorType(init.type).element_type
+    there = [ir.AffineDimExpr.get(order if d == dimension else d) for d in range(order)]
+    there_map = ir.AffineMap.get(order + 1, 0, there)
+    here_map = ir.AffineMap.get(order + 1, 0, [ir.AffineDimExpr.get(d) for d in range(order)])
+
+    def move(*scalars: ir.Value) -> list[ir.Value]:
+        position = arith.index_cast(scalars[0].type, _loop_index(dimension))
+        found = scalars[1] if value is not None else arith.index_cast(element, _loop_index(order))
+        is_here = arith.cmpi(arith.CmpIPredicate.eq, scalars[0], position)
+        return [arith.select(is_here, found, scalars[-1])]
+
+    inputs = [rank] if value is None else [rank, value]
+    maps = [there_map] * len(inputs) + [here_map]
+    return build_generic(inputs, [init], maps, [PARALLEL] * order + [REDUCTION], move).results[0]
+
+
+# ---------------------------------------------------------------------------------------------- building
+
+
+def _index(value: int) -> ir.Value:
+    return arith.constant(ir.IndexType.get(), value)
+
+
+def _loop_index(dimension: int) -> ir.Value:
+    return linalg.IndexOp(dimension).result
+
+
+def _size(value: ir.Value, dimension: int) -> ir.Value:
+    shaped = ir.RankedTensorType(value.type)
+    if shaped.is_dynamic_dim(dimension):
+        return tensor.dim(value, _index(dimension))
+    return _index(shaped.get_dim_size(dimension))
+
+
+def _filled(like: ir.Value, element: ir.Type) -> ir.Value:
+    """A tensor of zeros with the shape of `like`."""
+    shaped = ir.RankedTensorType(like.type)
+    dynamic = [_size(like, d) for d in range(shaped.rank) if shaped.is_dynamic_dim(d)]
+    empty = tensor.EmptyOp(
+        [dynamic.pop(0) if shaped.is_dynamic_dim(d) else shaped.get_dim_size(d) for d in range(shaped.rank)],
+        element,
+    ).result
+    is_integer = isinstance(element, ir.IntegerType | ir.IndexType)
+    zero = arith.constant(element, 0 if is_integer else 0.0)
+    return linalg.fill(zero, outs=[empty])
+
+
+def _loop_nest(
+    bounds: Sequence[ir.Value],
+    carried: Sequence[ir.Value],
+    body: Callable[[Sequence[ir.Value], Sequence[ir.Value]], list[ir.Value]],
+    ivs: tuple[ir.Value, ...] = (),
+) -> list[ir.Value]:
+    """Loops `0 <= iv < bound`, outermost first, that carry values through `body(ivs, carried)`."""
+    if not bounds:
+        return body(ivs, carried)
+    loop: Any = scf.ForOp(_index(0), bounds[0], _index(1), list(carried))
+    with ir.InsertionPoint(loop.body):
+        inner = _loop_nest(bounds[1:], list(loop.inner_iter_args), body, (*ivs, loop.induction_variable))
+        scf.yield_(inner)
+    return list(loop.results)
+
+
+_LOWERINGS: dict[str, Lowering] = {
+    "tm_tensor.scatter": _lower_scatter,
+    "tm_tensor.scan": _lower_scan,
+    "tm_tensor.sort": _lower_sort,
+    "tm_tensor.topk": _lower_topk,
+}

@@ -1,0 +1,145 @@
+"""Rewrites what torch-mlir leaves behind into forms that every later pass handles.
+
+* `tensor.concat` -> `tensor.insert_slice` into an empty tensor (it has no destination to be bufferized into).
+* `cf.assert` in the body of a `linalg.generic` (bounds of a gather) -> the index is clamped to its range. The body
+  stays free of side effects, so that it can be fused, tiled and vectorised, and memory stays safe.
+* `arith.truncf` of an f64 constant -> the rounded constant.
+* `ml_program` globals that nobody reads (a random seed) -> removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...dialects.host import arith, ir, linalg, tensor
+
+
+def clean_up(module: ir.Module) -> None:
+    """Applies the rewrites above to a module in place."""
+    for op in _find(module.operation, "tensor.concat"):
+        _expand_concat(op)
+    for op in _find(module.operation, "cf.assert"):
+        _clamp_instead_of_assert(op)
+    for op in _find(module.operation, "arith.truncf"):
+        _round_constant(op)
+    _remove_unused_globals(module)
+
+
+def _find(root: ir.Operation, name: str) -> list[ir.Operation]:
+    found: list[ir.Operation] = []
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        if op.name == name:
+            found.append(op)
+        return ir.WalkResult.ADVANCE
+
+    root.walk(visit)
+    return found
+
+
+def _producer(value: ir.Value) -> ir.Operation | None:
+    """The operation that computes a value; None for a block's argument."""
+    return None if isinstance(value.owner, ir.Block) else value.owner.operation
+
+
+def _replace(op: ir.Operation, build: Callable[[], ir.Value]) -> None:
+    with op.location, ir.InsertionPoint(op):
+        new = build()
+    op.results[0].replace_all_uses_with(new)
+    op.erase()
+
+
+def _index(value: int) -> ir.Value:
+    return arith.constant(ir.IndexType.get(), value)
+
+
+def _size(value: ir.Value, dimension: int) -> ir.Value | int:
+    shaped = ir.RankedTensorType(value.type)
+    if shaped.is_dynamic_dim(dimension):
+        return tensor.dim(value, _index(dimension))
+    return shaped.get_dim_size(dimension)
+
+
+def _expand_concat(op: ir.Operation) -> None:
+    axis = ir.IntegerAttr(op.attributes["dim"]).value
+    result = ir.RankedTensorType(op.results[0].type)
+    unknown = ir.ShapedType.get_dynamic_stride_or_offset()
+    dynamic_size = ir.ShapedType.get_dynamic_size()
+
+    def build() -> ir.Value:
+        offsets: list[ir.Value | int] = [0]
+        for part in op.operands:
+            offsets.append(_sum(offsets[-1], _size(part, axis)))
+        sizes = [offsets[-1] if d == axis else _size(op.operands[0], d) for d in range(result.rank)]
+        target: ir.Value = tensor.EmptyOp(sizes, result.element_type).result
+        for part, offset in zip(op.operands, offsets[:-1], strict=True):
+            extents = [_size(part, d) for d in range(result.rank)]
+            at: list[Any] = [offset if d == axis else 0 for d in range(result.rank)]
+            target = tensor.insert_slice(
+                part,
+                target,
+                [o for o in at if not isinstance(o, int)],
+                [e for e in extents if not isinstance(e, int)],
+                [],
+                [o if isinstance(o, int) else unknown for o in at],
+                [e if isinstance(e, int) else dynamic_size for e in extents],
+                [1] * result.rank,
+            )
+        return target if target.type == result else tensor.cast(result, target)
+
+    _replace(op, build)
+
+
+def _sum(left: ir.Value | int, right: ir.Value | int) -> ir.Value | int:
+    if isinstance(left, int) and isinstance(right, int):
+        return left + right
+    left, right = (_index(v) if isinstance(v, int) else v for v in (left, right))
+    return arith.addi(left, right)
+
+
+def _clamp_instead_of_assert(op: ir.Operation) -> None:
+    """Erases an assertion inside of linalg and clamps the gathers of that body; others stay as they are."""
+    generic = op.parent
+    if generic is None or not isinstance(generic.opview, linalg.GenericOp):
+        return
+    op.erase()
+    for extract in _find(generic.operation, "tensor.extract"):
+        source, *indices = extract.operands
+        for position, index in enumerate(indices):
+            if _is_in_range(index):
+                continue
+            with extract.location, ir.InsertionPoint(extract):
+                size = _size(source, position)
+                last = _index(size - 1) if isinstance(size, int) else arith.subi(size, _index(1))
+                extract.operands[position + 1] = arith.minsi(arith.maxsi(index, _index(0)), last)
+
+
+def _is_in_range(index: ir.Value) -> bool:
+    """Whether an index is a loop's, a constant, or clamped already."""
+    producer = _producer(index)
+    return producer is not None and producer.name in ("linalg.index", "arith.constant", "arith.minsi")
+
+
+def _round_constant(op: ir.Operation) -> None:
+    producer = _producer(op.operands[0])
+    if producer is None or producer.name != "arith.constant":
+        return
+    value = producer.attributes["value"]
+    target = op.results[0].type
+    if (
+        isinstance(value, ir.FloatAttr)
+        and isinstance(value.type, ir.F64Type)
+        and isinstance(target, ir.F32Type)
+    ):
+        _replace(op, lambda: arith.constant(target, value.value))
+
+
+def _remove_unused_globals(module: ir.Module) -> None:
+    uses = _find(module.operation, "ml_program.global_load") + _find(
+        module.operation, "ml_program.global_store"
+    )
+    used = {ir.FlatSymbolRefAttr(op.attributes["global"]).value for op in uses}
+    for op in _find(module.operation, "ml_program.global"):
+        if ir.StringAttr(op.attributes["sym_name"]).value not in used:
+            op.erase()

@@ -1,0 +1,160 @@
+"""Models from files: what a file is, decided by its content, and how each kind is read."""
+
+from __future__ import annotations
+
+import os
+import warnings
+import zipfile
+from typing import TYPE_CHECKING
+
+import torch
+from torch.export import ExportedProgram
+
+from ...dialects.host import ir
+from ...passes.infra.diagnostics import CompilerError
+from .interface import annotate_main, find_main, read_main
+from .lowering import finish_import, lower_torch_to_linalg, run_upstream
+
+if TYPE_CHECKING:
+    from .imported import ImportedModel
+
+_EXPORT_HINT = (
+    "load it in Python, then torch.export.save(torch.export.export(model, example_args), 'model.pt2')"
+)
+
+
+def read_model_file(path: str, context: ir.Context) -> ExportedProgram | ImportedModel:
+    """Reads a `.pt2`, `.mlir` or `.onnx` file.
+
+    Raises:
+        CompilerError: there is no such file, it is broken, or of a kind that cannot be compiled.
+    """
+    if not os.path.exists(path):
+        raise CompilerError("no such file", where=path, hint="check the path of the model")
+    if os.path.isdir(path):
+        raise CompilerError("this is a folder, expected a model's file", where=path)
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix == ".mlir":
+        return _read_mlir(path, context)
+    if suffix == ".onnx":
+        from .onnx_files import read_onnx
+
+        return read_onnx(path, context)
+    _refuse_other_kinds(path)
+    if suffix != ".pt2":
+        raise CompilerError(
+            f"files named '*{suffix}' are not models that can be compiled",
+            where=path,
+            hint="give a .pt2 (torch.export.save), .mlir or .onnx file",
+        )
+    return _read_pt2(path)
+
+
+def _refuse_other_kinds(path: str) -> None:
+    with open(path, "rb") as file:
+        head = file.read(8)
+    if head[4:8] == b"TFL3":
+        raise CompilerError(
+            "this is a TensorFlow Lite model, which cannot be compiled",
+            where=path,
+            hint="export the original model from PyTorch with torch.export.save, or to ONNX",
+        )
+    if not zipfile.is_zipfile(path):
+        if os.path.splitext(path)[1].lower() in (".pt", ".pth", ".bin", ".ckpt"):
+            raise CompilerError(
+                "this is not a PyTorch archive (it may be a pickle of the old format, or broken)",
+                where=path,
+                hint=_EXPORT_HINT,
+            )
+        return
+    names = zipfile.ZipFile(path).namelist()
+    inner = {name.partition("/")[2] for name in names}
+    if any(name.startswith("code/") for name in inner) and "constants.pkl" in inner:
+        raise CompilerError(
+            "this is a TorchScript model, which cannot be compiled", where=path, hint=_EXPORT_HINT
+        )
+    if "data.pkl" in inner:
+        raise CompilerError(
+            "this is a pickled object (weights, or a whole module), not an exported program",
+            where=path,
+            hint=_EXPORT_HINT,
+        )
+
+
+def _read_pt2(path: str) -> ExportedProgram:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.export.load(path)
+    except Exception as error:
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        raise CompilerError(
+            f"the exported program cannot be read: {reason}",
+            where=path,
+            hint=f"write it with torch.export.save of PyTorch {torch.__version__.split('+')[0]}",
+        ) from error
+
+
+def _read_mlir(path: str, context: ir.Context) -> ImportedModel:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        text = file.read()
+    try:
+        with context:
+            module = ir.Module.parse(text)
+    except ir.MLIRError as error:
+        raise _explain_parse_error(error, path) from error
+    return import_mlir_module(module, path)
+
+
+def import_mlir_module(module: ir.Module, path: str = "") -> ImportedModel:
+    """Brings a module on tensors (linalg, or the torch dialect) to stage `imported`, in place.
+
+    Its function becomes @main; arguments without `wse.kind` are inputs. Constants stay in the IR.
+    """
+    from .imported import ImportedModel
+
+    try:
+        main = find_main(module)
+        if _holds_torch(module):
+            lower_torch_to_linalg(module)
+            main = find_main(module)
+        for function in module.body.operations:
+            if function != main and function.operation.name == "func.func":
+                function.operation.attributes["sym_visibility"] = ir.StringAttr.get("private", module.context)
+        main.attributes["sym_name"] = ir.StringAttr.get("main", module.context)
+        run_upstream(module, "inline,symbol-dce")
+        finish_import(module)
+        arguments, results = read_main(module)
+    except CompilerError as error:
+        error.where = error.where or path
+        raise
+    annotate_main(module, arguments, results)
+    return ImportedModel(module, tuple(arguments), tuple(results), module.context)
+
+
+def _holds_torch(module: ir.Module) -> bool:
+    found = False
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        nonlocal found
+        found = found or op.name.startswith("torch.")
+        return ir.WalkResult.INTERRUPT if found else ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit)
+    return found
+
+
+def _explain_parse_error(error: ir.MLIRError, path: str) -> CompilerError:
+    diagnostics = list(error.error_diagnostics)
+    if not diagnostics:
+        return CompilerError("the file cannot be parsed as MLIR", where=path)
+    first = diagnostics[0]
+    location = first.location
+    place = path
+    if isinstance(location, ir.FileLineColLoc):
+        place = f"{path}:{location.start_line}:{location.start_col}"
+    return CompilerError(
+        f"the file cannot be parsed as MLIR: {first.message.split(chr(10))[0]}",
+        where=place,
+        hint="`wse-opt FILE` parses it too",
+    )

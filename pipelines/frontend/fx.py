@@ -1,0 +1,116 @@
+"""Imports an exported graph into the torch dialect: parameters and state as arguments, each op located."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+from torch.fx import Node
+from torch_mlir.extras import fx_importer
+from torch_mlir.extras.fx_as_strided import rewrite_as_strided
+
+from ...dialects.host import func, ir
+from ...dialects.provenance import describe_location, make_location
+from ...passes.infra.diagnostics import CompilerError
+from .provenance import node_provenance
+from .signature import LITERAL_LIMIT, Signature
+
+UNSUPPORTED_HINT = (
+    "write it with other operators, or give torch-mlir a decomposition of it (torch.library.custom_op)"
+)
+
+
+class _ProvenanceCache(fx_importer.ContextCache):
+    """Locates nodes by module path, user's frame and operator instead of by the whole Python stack."""
+
+    __slots__ = ("_operators",)
+
+    def __init__(self, context: ir.Context, operators: Mapping[str, str]) -> None:
+        super().__init__(context)
+        self._operators = operators
+
+    def get_node_location(self, node: Node) -> ir.Location | None:
+        provenance = node_provenance(node, self._operators)
+        return make_location(provenance, self._c) if provenance.is_known else None
+
+
+class _LiteralHooks(fx_importer.FxImporterHooks):
+    """Makes small tensors dense constants; the importer's default makes resources, which cannot be read."""
+
+    def resolve_literal(self, gni: Any, literal: Any, info: Any) -> ir.Value | None:
+        if not isinstance(literal, torch.Tensor):
+            return None
+        if literal.numel() >= LITERAL_LIMIT or literal.is_meta:
+            raise CompilerError(
+                f"a tensor of {literal.numel()} elements is made inside of the graph",
+                hint="register it as a buffer of the module",
+            )
+        value = literal.detach()
+        if value.dtype == torch.bfloat16:
+            import ml_dtypes  # makes NumPy know the type
+
+            array = value.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+        else:
+            array = value.contiguous().numpy()
+        element = fx_importer.TORCH_DTYPE_TO_MLIR_TYPE[value.dtype]()
+        attribute = ir.DenseElementsAttr.get(array, type=element, shape=list(array.shape))
+        result = gni._cc.tensor_to_vtensor_type(value)
+        return ir.Operation.create("torch.vtensor.literal", [result], attributes={"value": attribute}).result
+
+
+class LiftingImporter(fx_importer.FxImporter):
+    """Imports a program as a function of all its tensors: inputs, parameters and state, in the signature's order."""
+
+    def __init__(self, context: ir.Context, operators: Mapping[str, str]) -> None:
+        super().__init__(context=context, hooks=_LiteralHooks())
+        self._cc = _ProvenanceCache(context, operators)
+
+    def import_lifted(self, program: ExportedProgram, signature: Signature, name: str = "main") -> ir.Module:
+        """Adds `func.func @name` for the program and returns the module, in the torch dialect.
+
+        Raises:
+            CompilerError: the importer does not know an operator or a type; names it and its place.
+        """
+        rewrite_as_strided(program.graph)
+        inputs = [self._cc.node_val_to_type(node) for _, node in signature.arguments]
+        outputs = [self._cc.node_val_to_type(node) for _, node in signature.results]
+        calls = [node for node in program.graph.nodes if node.op == "call_function"]
+        located = (self._cc.get_node_location(node) for node in calls)
+        location = next((loc for loc in located if loc is not None), ir.Location.unknown(self._c))
+        with location:
+            function = func.FuncOp(name, (inputs, outputs), ip=self._m_ip)
+            function.attributes["torch.assume_strict_symbolic_shapes"] = ir.UnitAttr.get()
+            block = function.add_entry_block()
+        importer = self._graph_node_importer_cls(self, self._c, self._cc, block)
+        for (_, node), value in zip(signature.arguments, block.arguments, strict=True):
+            importer.bind_node_value(node, value)
+        for node, value in signature.literals:
+            importer.import_constant(location, node, value)
+        for node, binder in signature.aliases:
+            importer.bind_node_value(node, importer.resolve_node_value(binder))
+        self._import_all_child_modules(program.graph_module, name)
+        for node in calls:
+            self._import_call(importer, node)
+        importer.return_node_values(location, [node for _, node in signature.results], {})
+        return self.module
+
+    def _import_call(self, importer: Any, node: Node) -> None:
+        try:
+            with self._c:
+                importer.import_nodes([node], skip_placeholders_outputs=True)
+        except CompilerError as error:
+            error.where = error.where or self._where(node)
+            raise
+        except (NotImplementedError, TypeError, ValueError, AssertionError, KeyError, RuntimeError) as error:
+            message = f"operator '{node.target}' cannot be imported: {_first_line(error)}"
+            raise CompilerError(message, where=self._where(node), hint=UNSUPPORTED_HINT) from error
+
+    def _where(self, node: Node) -> str:
+        location = self._cc.get_node_location(node)
+        return describe_location(location) if location is not None else ""
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0] or type(error).__name__

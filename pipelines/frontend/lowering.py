@@ -1,0 +1,113 @@
+"""Torch dialect -> linalg on tensors, and the check of what stage `imported` may hold."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ...dialects.host import ir, passmanager
+from ...dialects.provenance import describe_location, read_location
+from ...passes.infra.diagnostics import CompilerError
+from ...passes.infra.pass_base import PassRun
+from ...passes.tensor.wse_lower_tm_tensor import LowerTmTensor
+from .cleanup import clean_up
+
+# A reason each: the first resolves shapes and dtypes and decomposes what linalg has no words for; the second
+# legalises to linalg and replaces torch's tensors by builtin ones.
+TORCH_PIPELINES = (
+    "torchdynamo-export-to-torch-backend-pipeline",
+    "torch-backend-to-linalg-on-tensors-backend-pipeline",
+)
+IMPORTED_DIALECTS = frozenset({"builtin", "func", "linalg", "tensor", "arith", "math", "scf"})
+IMPORTED_OPERATIONS = frozenset({"cf.assert"})
+
+_OPERATOR = re.compile(r'name = "torch\.([\w.]+)"|torch\.((?:aten|prims?|torchvision)[\w.]*)')
+_HINT = "write it with other operators; `torch.library` can register a decomposition of a custom one"
+
+
+def lower_torch_to_linalg(module: ir.Module) -> None:
+    """Lowers a module in the torch dialect to linalg on tensors, in place.
+
+    Raises:
+        CompilerError: an operator has no lowering; names it, the module that calls it and the user's line.
+    """
+    for pipeline in TORCH_PIPELINES:
+        run_upstream(module, pipeline)
+
+
+def finish_import(module: ir.Module) -> None:
+    """Lowers `tm_tensor`, cleans up torch-mlir's leftovers and checks the contract of stage `imported`."""
+    with module.context:
+        LowerTmTensor().run(module.operation, PassRun(LowerTmTensor.name))
+        clean_up(module)
+        run_upstream(module, "canonicalize,cse")
+    check_imported(module)
+
+
+def run_upstream(module: ir.Module, pipeline: str) -> None:
+    """Runs upstream passes; a failure becomes a `CompilerError` about the model, not about IR."""
+    try:
+        with module.context:
+            passmanager.PassManager.parse(f"builtin.module({pipeline})").run(module.operation)
+    except ir.MLIRError as error:
+        raise _explain(error) from error
+
+
+def check_imported(module: ir.Module) -> None:
+    """Raises `CompilerError` for the first operation or type that stage `imported` may not hold."""
+    offender: list[ir.Operation] = []
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        if _is_foreign(op):
+            offender.append(op)
+            return ir.WalkResult.INTERRUPT
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit)
+    if not offender:
+        return
+    op = offender[0]
+    where = describe_location(op.location)
+    operator = read_location(op.location).operator or op.name
+    if op.name.startswith("ml_program."):
+        raise CompilerError(
+            f"operator '{operator}' draws random numbers, which compiled functions do not",
+            where=where,
+            hint="call model.eval() to switch dropout off, or pass the random tensor as an input",
+        )
+    if _has_complex(op):
+        raise CompilerError(
+            f"operator '{operator}' computes with complex numbers, which are not supported",
+            where=where,
+            hint="keep real and imaginary parts in two tensors",
+        )
+    raise CompilerError(f"operator '{operator}' leaves '{op.name}' after import", where=where, hint=_HINT)
+
+
+def _is_foreign(op: ir.Operation) -> bool:
+    known = op.name.partition(".")[0] in IMPORTED_DIALECTS or op.name in IMPORTED_OPERATIONS
+    return not known or _has_complex(op)
+
+
+def _has_complex(op: ir.Operation) -> bool:
+    types = (r.type for r in op.results)
+    elements = (t.element_type if isinstance(t, ir.RankedTensorType) else t for t in types)
+    return any(isinstance(t, ir.ComplexType) for t in elements)
+
+
+def _explain(error: ir.MLIRError) -> CompilerError:
+    diagnostics: list[Any] = list(error.error_diagnostics)
+    if not diagnostics:
+        return CompilerError("the model could not be lowered to linalg", notes=(str(error).split("\n")[0],))
+    first = diagnostics[0]
+    named = _OPERATOR.search(first.message)
+    operator = next((g for g in named.groups() if g), "") if named else ""
+    provenance = read_location(first.location)
+    reason = first.message.split(": %", 1)[0].split("\n")[0]
+    note = f"torch-mlir says: {reason}"
+    where = str(provenance) if provenance.is_known else ""
+    if not operator:
+        operator = provenance.operator or "an operator"
+    return CompilerError(
+        f"operator '{operator}' has no lowering to linalg", where=where, hint=_HINT, notes=(note,)
+    )
