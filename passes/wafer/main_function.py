@@ -1,0 +1,147 @@
+"""`@main` before it is distributed: found, checked, and brought into the form that planning needs."""
+
+from typing import Any
+
+from ...dialects.host import ir
+from ...dialects.structured import REDUCTION, build_generic, identity_maps, structured
+from ..infra.diagnostics import PassFailure
+from .nodes import analyse, op_result, shape_of
+from .reduction_form import NEUTRAL
+from .scalar_body import dtype_name
+from .splat import splat_of
+
+_COMBINERS = {
+    "add": ("arith.addf", "arith.addi"),
+    "mul": ("arith.mulf", "arith.muli"),
+    "max": ("arith.maximumf", "arith.maxsi"),
+    "min": ("arith.minimumf", "arith.minsi"),
+}
+
+
+def find_main(module: ir.Operation) -> Any:
+    """The function `@main` of a module; raises `PassFailure` when there is none."""
+    for op in module.regions[0].blocks[0].operations:
+        if op.operation.name == "func.func" and ir.StringAttr(op.attributes["sym_name"]).value == "main":
+            return op
+    raise PassFailure(module, "the module has no function @main", hint="the wafer runs @main of a module")
+
+
+def argument_attributes(main: Any, name: str, default: str) -> list[str]:
+    """Attribute `wse.<name>` of every argument."""
+    count = len(list(main.body.blocks[0].arguments))
+    if "arg_attrs" not in main.attributes:
+        return [default] * count
+    found = []
+    for attributes in ir.ArrayAttr(main.attributes["arg_attrs"]):
+        known = ir.DictAttr(attributes)
+        found.append(ir.StringAttr(known[f"wse.{name}"]).value if f"wse.{name}" in known else default)
+    return found
+
+
+def arguments_named(main: Any) -> list[str]:
+    """`wse.kind` of every argument: "input", "parameter", "state" or "constant"."""
+    return argument_attributes(main, "kind", "input")
+
+
+def prepare(main: Any) -> None:
+    """Checks shapes, drops dead operations, lifts dense constants to arguments, and gives reductions neutral inits."""
+    _check_static(main)
+    _erase_dead(main)
+    _lift_constants(main)
+    for op in list(main.body.blocks[0].operations):
+        if op.operation.name == "linalg.generic" and splat_of(op_result(op, 0)) is None:
+            _neutralise(op)
+
+
+def _check_static(main: Any) -> None:
+    for op in main.body.blocks[0].operations:
+        for value in (*op.operands, *op.results):
+            if isinstance(value.type, ir.RankedTensorType) and not value.type.has_static_shape:
+                raise PassFailure(
+                    op,
+                    f"'{op.operation.name}' has the dynamic shape {value.type}, and a wafer program has fixed tiles",
+                    hint="compile for fixed shapes, or use target='cpu'",
+                )
+
+
+def _erase_dead(main: Any) -> None:
+    for op in reversed(list(main.body.blocks[0].operations)):
+        if op.operation.name == "func.return" or any(True for r in op.results for _ in r.uses):
+            continue
+        op.operation.erase()
+
+
+def _lift_constants(main: Any) -> None:
+    """A dense constant becomes an argument that carries its value as `wse.value`, brought in like a parameter."""
+    block = main.body.blocks[0]
+    lifted = 0
+    for op in list(block.operations):
+        if op.operation.name != "arith.constant" or not isinstance(op.result.type, ir.RankedTensorType):
+            continue
+        if splat_of(op.result) is not None:
+            continue
+        value = op.attributes["value"]
+        if not isinstance(value, ir.DenseElementsAttr):
+            raise PassFailure(op, "a constant whose elements are kept outside of the IR cannot be placed on the wafer")
+        argument = block.add_argument(op.result.type, op.location)
+        _describe_argument(main, argument, f"constant{lifted}", value)
+        op.result.replace_all_uses_with(argument)
+        op.operation.erase()
+        lifted += 1
+
+
+def _describe_argument(main: Any, argument: ir.Value, name: str, value: ir.Attribute) -> None:
+    arguments = list(main.body.blocks[0].arguments)
+    types = [a.type for a in arguments]
+    main.attributes["function_type"] = ir.TypeAttr.get(ir.FunctionType.get(types, main.type.results))
+    known = list(ir.ArrayAttr(main.attributes["arg_attrs"])) if "arg_attrs" in main.attributes else []
+    known += [ir.DictAttr.get({})] * (len(arguments) - 1 - len(known))
+    described = {
+        "wse.kind": ir.StringAttr.get("constant"),
+        "wse.name": ir.StringAttr.get(name),
+        "wse.value": value,
+    }
+    main.attributes["arg_attrs"] = ir.ArrayAttr.get([*known, ir.DictAttr.get(described)])
+
+
+def _neutralise(op: Any) -> None:
+    """Splits `init + sum` into a sum that starts at the neutral number, and an addition of `init` afterwards."""
+    view = structured(op)
+    if view is None or REDUCTION not in view.iterators or len(view.inits) != 1:
+        return
+    compute = analyse(op)
+    found = compute.accumulations[0]
+    if found is None or found.kind not in NEUTRAL or compute.neutral_inits():
+        return
+    init, result = view.inits[0], op_result(op, 0)
+    tensor = ir.RankedTensorType(result.type)
+    element = tensor.element_type
+    floating = not isinstance(element, ir.IntegerType)
+    if not floating and found.kind in ("max", "min"):
+        return
+    combiner = _COMBINERS[found.kind][0 if floating else 1]
+    uses = [(use.owner, use.operand_number) for use in result.uses]
+    with op.location:
+        with ir.InsertionPoint(op):
+            number = ir.FloatAttr.get(element, NEUTRAL[found.kind]) if floating else ir.IntegerAttr.get(
+                element, int(NEUTRAL[found.kind])
+            )
+            constant = ir.DenseElementsAttr.get_splat(tensor, number)
+            neutral = ir.Operation.create(
+                "arith.constant", results=[tensor], attributes={"value": constant}
+            ).result
+            empty = ir.Operation.create("tensor.empty", results=[tensor]).result
+        op.operation.operands[len(view.inputs)] = neutral
+        with ir.InsertionPoint.after(op):
+            combined = build_generic(
+                [init, result],
+                [empty],
+                identity_maps(tensor.rank, 3),
+                ["parallel"] * tensor.rank,
+                lambda a, b, _: [ir.Operation.create(combiner, results=[a.type], operands=[a, b]).result],
+            )
+    for owner, number_of in uses:
+        owner.operation.operands[number_of] = op_result(combined, 0)
+
+
+__all__ = ["argument_attributes", "arguments_named", "dtype_name", "find_main", "prepare", "shape_of"]

@@ -1,0 +1,225 @@
+"""Chooses a distribution for every operation of `@main` by a beam search over the operations in order.
+
+A state of the search knows in which layouts each value exists so far; extending it by an operation's option adds
+the operation's cycles, those of redistributing operands that exist only in other layouts, and memory.
+Parameters are brought from the host straight into each layout that is asked for: that costs memory, no cycles.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ...dialects.host import ir
+from ..infra.diagnostics import PassFailure
+from .cost import CostModel
+from .layout_rules import Axes, Grid, apply_step, elements, redistribution
+from .nodes import Node, Option, bytes_of, compute_options, reshape_options, shape_of, slice_options
+from .splat import splat_of
+
+RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape")
+SLICES = ("tensor.extract_slice", "tensor.insert_slice", "tensor.concat")
+NO_NODE = ("tensor.empty", "arith.constant", "func.return", "linalg.fill")
+_OVERFLOW = 1e4  # cycles that a byte too much counts as: a plan that fits always wins
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is planned: the nodes in order, and how long values live.
+
+    Attributes:
+        free: arguments that any number of layouts can be had of (parameters and constants).
+        last_use: position of the last node that needs a value; `len(nodes)` for results of the program.
+        aliases: results of reshapes, which share memory with their source.
+    """
+
+    nodes: tuple[Node, ...]
+    arguments: tuple[ir.Value, ...]
+    free: frozenset[int]
+    last_use: dict[ir.Value, int]
+    aliases: frozenset[ir.Value]
+
+
+@dataclass(frozen=True)
+class State:
+    """A partial plan. Bytes are per PE."""
+
+    layouts: dict[ir.Value, tuple[Axes, ...]] = field(default_factory=dict)
+    chosen: tuple[Option, ...] = ()
+    cycles: float = 0.0
+    resident: int = 0
+    live: int = 0
+    peak: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A complete plan for one grid."""
+
+    grid: Grid
+    options: tuple[Option, ...]
+    cycles: float
+    resident: int
+    peak: int
+
+
+def is_node(op: Any) -> bool:
+    """Whether an operation of `@main` is something PEs do (splats, shapes and the terminator are not)."""
+    if op.operation.name in NO_NODE:
+        return False
+    return not (len(op.results) and all(splat_of(r) is not None for r in op.results))
+
+
+def build_problem(main: Any, grid: Grid, cost: CostModel, free: frozenset[int]) -> Problem:
+    """Lists nodes and their options on `grid`."""
+    operations = [op for op in main.body.blocks[0].operations if is_node(op)]
+    nodes = tuple(Node(op, _options(op, grid, cost)) for op in operations)
+    last_use: dict[ir.Value, int] = {}
+    aliases = set()
+    terminator = list(main.body.blocks[0].operations)[-1]
+    last_use.update((v, len(nodes)) for v in terminator.operands)
+    for position in range(len(nodes) - 1, -1, -1):
+        op = nodes[position].op
+        until = position
+        if op.operation.name in RESHAPES:
+            until = max(position, last_use.get(op.results[0], position))
+            aliases.add(op.results[0])
+        for operand in op.operands:
+            last_use[operand] = max(until, last_use.get(operand, until))
+    return Problem(nodes, tuple(main.body.blocks[0].arguments), free, last_use, frozenset(aliases))
+
+
+def _options(op: Any, grid: Grid, cost: CostModel) -> list[Option]:
+    name = op.operation.name
+    if name == "linalg.generic":
+        return compute_options(op, grid, cost)
+    if name in RESHAPES:
+        return reshape_options(op, grid)
+    if name in SLICES:
+        return slice_options(op, grid, cost)
+    raise PassFailure(op, f"'{name}' has no lowering to the wafer yet", hint="it runs on target='cpu'")
+
+
+class Planner:
+    """Runs the beam search for one grid."""
+
+    def __init__(self, problem: Problem, grid: Grid, cost: CostModel, *, thrift: float = 0.0) -> None:
+        self.problem = problem
+        self.grid = grid
+        self.cost = cost
+        self.thrift = thrift  # cycles that a byte of memory counts as
+        self.numbers = {a: i for i, a in enumerate(problem.arguments)}
+
+    def score(self, state: State) -> float:
+        """Cycles, with memory counted in as far as it is scarce."""
+        over = max(0, state.peak - self.cost.sram)
+        return state.cycles + self.thrift * (state.resident + state.peak) + _OVERFLOW * over
+
+    def run(self, width: int) -> Plan:
+        """The best complete plan found with a beam of `width` states."""
+        beam = [State()]
+        for position, node in enumerate(self.problem.nodes):
+            best: dict[Any, State] = {}
+            for state in beam:
+                for option in node.options:
+                    extended = self.extend(state, position, node, option)
+                    key = tuple(extended.layouts.values())
+                    if key not in best or self.score(extended) < self.score(best[key]):
+                        best[key] = extended
+            beam = sorted(best.values(), key=self.score)[:width]
+        final = beam[0]
+        return Plan(self.grid, final.chosen, final.cycles, final.resident, final.peak)
+
+    def extend(self, state: State, position: int, node: Node, option: Option) -> State:
+        """`state` with the operation at `position` done as `option` says."""
+        layouts = dict(state.layouts)
+        cycles, resident, live = state.cycles + option.cycles, state.resident, state.live
+        for operand, needed in self.reads(node.op, option):
+            held = layouts.get(operand, ())
+            if needed in held:
+                continue
+            number = self.numbers.get(operand)
+            size = bytes_of(operand, needed, self.grid)
+            if number is not None and number in self.problem.free:
+                resident += size
+            else:
+                live += size
+                if held:
+                    cycles += min(self.redistribution_cycles(operand, h, needed) for h in held)
+            layouts[operand] = (*held, needed)
+        for result, given in zip(node.op.results, option.gives, strict=True):
+            layouts[result] = (given,)
+            if result not in self.problem.aliases:
+                live += bytes_of(result, given, self.grid)
+        peak = max(state.peak, resident + live + option.scratch)
+        for value in [v for v in layouts if self.problem.last_use.get(v, -1) <= position]:
+            number = self.numbers.get(value)
+            if (number is None or number not in self.problem.free) and value not in self.problem.aliases:
+                live -= sum(bytes_of(value, axes, self.grid) for axes in layouts[value])
+            del layouts[value]
+        return replace(
+            state,
+            layouts=layouts,
+            chosen=(*state.chosen, option),
+            cycles=cycles,
+            resident=resident,
+            live=live,
+            peak=peak,
+        )
+
+    def reads(self, op: Any, option: Option) -> Iterator[tuple[ir.Value, Axes]]:
+        """Operands that have to be in a layout."""
+        tensors = [v for v in op.operands if isinstance(v.type, ir.RankedTensorType)]
+        for operand, needed in zip(tensors, option.needs, strict=True):
+            if needed is not None:
+                yield operand, needed
+
+    def redistribution_cycles(self, value: ir.Value, held: Axes, needed: Axes) -> float:
+        """Cycles to bring a value from one layout into another."""
+        cycles, axes = 0.0, held
+        for step in redistribution(held, needed):
+            before = elements(self.grid.tile(shape_of(value), axes))
+            axes = apply_step(axes, step)
+            after = elements(self.grid.tile(shape_of(value), axes))
+            if step.kind == "gather":
+                cycles += self.cost.all_gather(before, self.grid.extent(step.axis))
+            else:
+                cycles += self.cost.slice(after)
+        return cycles
+
+
+def candidate_grids(width: int, height: int) -> list[Grid]:
+    """Grids to try, small ones first: powers of two along one axis, near-squares, and the whole fabric."""
+    found: list[Grid] = [Grid(1, 1)]
+    side = 2
+    while side <= max(width, height):
+        w, h = min(side, width), min(side, height)
+        found += [Grid(w, 1), Grid(w, max(1, h // 2)), Grid(w, h)]
+        side *= 2
+    found.append(Grid(width, height))
+    return list(dict.fromkeys(found))
+
+
+def search(main: Any, grids: Sequence[Grid], cost: CostModel, free: frozenset[int]) -> tuple[Plan, Problem]:
+    """The cheapest plan over `grids`; when none fits the SRAM, the one that is over by the least.
+
+    Larger grids are given up when they have become dearer three times in a row.
+    """
+    best: tuple[float, Plan, Problem] | None = None
+    worse = 0
+    for grid in grids:
+        problem = build_problem(main, grid, cost, free)
+        planner = Planner(problem, grid, cost)
+        plan = planner.run(width=8 if len(grids) == 1 else 3)
+        for thrift in (0.1, 10.0):
+            if plan.peak > cost.sram:
+                plan = min(plan, Planner(problem, grid, cost, thrift=thrift).run(width=8), key=lambda p: p.peak)
+        score = plan.cycles + _OVERFLOW * max(0, plan.peak - cost.sram)
+        if best is None or score < best[0]:
+            best, worse = (score, plan, problem), 0
+        else:
+            worse += 1
+        if worse >= 4 and best[1].peak <= cost.sram:
+            break
+    if best is None:
+        raise ValueError("no grid to plan for")
+    return best[1], best[2]

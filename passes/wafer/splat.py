@@ -1,0 +1,41 @@
+"""Tensors whose elements are all one known number: they need no memory and no layout."""
+
+from ...dialects.host import ir
+from ...dialects.structured import structured
+from .scalar_body import scalar_constant
+
+_SHAPE_ONLY = ("tensor.expand_shape", "tensor.collapse_shape", "tensor.cast", "tensor.extract_slice")
+
+
+def splat_of(value: ir.Value) -> float | int | None:
+    """The number every element of `value` is, None when elements differ or are not known."""
+    owner = value.owner
+    if isinstance(owner, ir.Block):
+        return None
+    if owner.name in _SHAPE_ONLY:
+        return splat_of(owner.operands[0])
+    if owner.name == "arith.constant":
+        return _constant(owner.attributes["value"])
+    if owner.name == "linalg.fill":
+        return scalar_constant(owner.operands[0])
+    view = structured(owner)
+    if view is None or len(list(view.body.operations)) != 1:
+        return None
+    yielded = view.yielded[list(view.op.results).index(value)]
+    number = scalar_constant(yielded)
+    if number is not None or not isinstance(yielded.owner, ir.Block):
+        return number
+    position = list(view.body.arguments).index(yielded)
+    return splat_of(view.operands[position])
+
+
+def _constant(attribute: ir.Attribute) -> float | int | None:
+    if not isinstance(attribute, ir.DenseElementsAttr) or not attribute.is_splat:
+        return None
+    number = attribute.get_splat_value()
+    if isinstance(number, ir.BoolAttr):
+        return int(number.value)
+    if not isinstance(number, (ir.FloatAttr, ir.IntegerAttr)):
+        return None
+    is_bool = str(attribute.type.element_type) == "i1"
+    return abs(int(number.value)) if is_bool else number.value

@@ -1,0 +1,180 @@
+"""The pass `wse-partition`: chooses the grid and how each operation is split over it."""
+
+from typing import Any
+
+from ...dialects.host import ir
+from ...dialects.wse import build
+from ...wse_target.layout import Layout, Rect
+from ...wse_target.machine import load_machine
+from ..infra.diagnostics import CompilerError, PassFailure
+from ..infra.pass_base import Pass, PassRun, option
+from .cost import CostModel, cost_model
+from .layout_rules import Axes, Grid, apply_step, redistribution
+from .main_function import arguments_named, find_main, prepare
+from .nodes import Option, bytes_of, shape_of
+from .plan import SLICES, Plan, candidate_grids, is_node, search
+from .splat import splat_of
+
+
+class Partition(Pass, name="wse-partition", anchor="builtin.module"):
+    """Distributes `@main` over a grid of PEs and makes all communication explicit.
+
+    Each `linalg.generic` gets `wse.iterators`, the grid axis that each of its loops is split over ("" for none),
+    and `wse.layouts`, the layout of each result. Arguments come in through `wse.scatter`, results leave through
+    `wse.gather`, operands that are needed in another layout go through `wse.redistribute`, and a reduction that
+    is split is followed by `wse.all_reduce`. An operation that carries `wse.iterators` already is left as it asks.
+
+        %0 = linalg.generic {... ["parallel", "parallel", "reduction"]} ins(%x, %w) outs(%fill) {..}
+        return %0
+    becomes
+        %x1 = wse.scatter %x {["y", "x"]}
+        %w1 = wse.scatter %w {["", "x"]}
+        %0 = linalg.generic {..., wse.iterators = ["y", "", "x"], wse.layouts = [..]} ins(%x1, %w1) outs(%fill) {..}
+        %1 = wse.all_reduce %0 {axis = "x", kind = "add"}
+        %2 = wse.gather %1
+        return %2
+    """
+
+    machine: str = option("tiny", "machine whose costs and limits count: a name or a path to a .toml file")
+    grid: str = option("", "WIDTHxHEIGHT in PEs; chosen by cost when empty")
+
+    def run(self, op: ir.Operation, run: PassRun) -> None:
+        machine = load_machine(self.machine)
+        cost = cost_model(machine)
+        main = find_main(op)
+        width, height = machine.grid
+        prepare(main)
+        grids = [parse_grid(self.grid, width, height)] if self.grid else candidate_grids(width, height)
+        kinds = arguments_named(main)
+        free = frozenset(i for i, kind in enumerate(kinds) if kind in ("parameter", "constant"))
+        with op.context, op.location:
+            plan, problem = search(main, grids, cost, free)
+            if plan.peak > cost.sram:
+                raise _does_not_fit(main, plan, cost, width * height)
+            rewriter = _Rewriter(main, plan)
+            rewriter.run()
+            main.attributes["wse.machine"] = ir.StringAttr.get(self.machine)
+            main.attributes["wse.rect"] = build.rect(rewriter.rect)
+        run.count("operations distributed", len(problem.nodes))
+        run.count("PEs", plan.grid.pes)
+        run.remark(None, f"grid {plan.grid}, about {plan.cycles:.0f} cycles, {plan.peak} bytes a PE")
+
+
+def parse_grid(text: str, width: int, height: int) -> Grid:
+    """Reads "WIDTHxHEIGHT"; raises `CompilerError` when malformed or larger than the machine."""
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(p.isdigit() and int(p) > 0 for p in parts):
+        raise CompilerError(f"grid '{text}' is not of the form WIDTHxHEIGHT", hint="e.g. grid=8x8")
+    grid = Grid(int(parts[0]), int(parts[1]))
+    if grid.width > width or grid.height > height:
+        raise CompilerError(
+            f"grid {grid} does not fit the machine, which gives {width}x{height} PEs to a program",
+            hint="choose a smaller grid or a larger machine",
+        )
+    return grid
+
+
+def _does_not_fit(main: Any, plan: Plan, cost: CostModel, available: int) -> PassFailure:
+    activations = plan.peak - plan.resident
+    message = (
+        f"the model does not fit the SRAM: {plan.resident} (parameters) + {activations} (activations and "
+        f"temporaries) = {plan.peak} bytes a PE > {cost.sram} bytes, on a grid of {plan.grid} PEs"
+    )
+    more = "more PEs (another grid or machine), " if plan.grid.pes < available else "a machine with more PEs, "
+    return PassFailure(main, message, hint=f"use {more}a smaller batch, or a narrower element type")
+
+
+class _Rewriter:
+    """Writes a plan into the IR."""
+
+    def __init__(self, main: Any, plan: Plan) -> None:
+        self.main = main
+        self.plan = plan
+        self.rect = Rect(0, 0, plan.grid.width, plan.grid.height)
+        self.arguments = list(main.body.blocks[0].arguments)
+        self.versions: dict[ir.Value, dict[Axes, ir.Value]] = {}
+
+    def layout(self, axes: Axes) -> Layout:
+        return Layout(axes, self.rect)
+
+    def run(self) -> None:
+        block = self.main.body.blocks[0]
+        options = iter(self.plan.options)
+        for op in list(block.operations):
+            if is_node(op):
+                self.distribute(op, next(options))
+            elif op.operation.name == "func.return":
+                self.finish(op)
+
+    def distribute(self, op: Any, chosen: Option) -> None:
+        """Brings operands into place, marks the operation, and combines partial results after it."""
+        tensors = [i for i, v in enumerate(op.operands) if isinstance(v.type, ir.RankedTensorType)]
+        with ir.InsertionPoint(op), op.location:
+            for position, needed in zip(tensors, chosen.needs, strict=True):
+                if needed is not None:
+                    op.operation.operands[position] = self.version(op.operands[position], needed)
+        if chosen.iterators:
+            op.attributes["wse.iterators"] = build.string_array(chosen.iterators)
+        layouts = [self.layout(axes) for axes in chosen.gives]
+        op.attributes["wse.layouts"] = ir.ArrayAttr.get([build.layout(layout) for layout in layouts])
+        self.reduce(op, chosen, layouts)
+
+    def reduce(self, op: Any, chosen: Option, layouts: list[Layout]) -> None:
+        after = _insertion_after(op)
+        for index, (result, axes) in enumerate(zip(op.results, chosen.gives, strict=True)):
+            value: ir.Value = result
+            consumers = [(use.owner, use.operand_number) for use in result.uses]
+            with after, op.location:
+                for reduction in (r for r in chosen.reductions if r.result == index):
+                    value = build.all_reduce(value, reduction.axis, reduction.kind, layouts[index])
+            if value != result:
+                for owner, number in consumers:
+                    owner.operation.operands[number] = value
+            self.versions[value] = {axes: value}
+
+    def version(self, value: ir.Value, needed: Axes) -> ir.Value:
+        """`value` in the layout that is asked for, at the current insertion point."""
+        held = self.versions.setdefault(value, {})
+        if needed not in held:
+            is_argument = isinstance(value.owner, ir.Block)
+            kind = arguments_named(self.main)[self.arguments.index(value)] if is_argument else ""
+            if is_argument and (not held or kind in ("parameter", "constant")):
+                held[needed] = build.scatter(value, self.layout(needed))
+            elif not held:
+                held[needed] = self.materialise(value, needed)
+            else:
+                source = min(held, key=lambda axes: self.distance(axes, needed))
+                held[needed] = build.redistribute(held[source], self.layout(source), self.layout(needed))
+        return held[needed]
+
+    def materialise(self, value: ir.Value, needed: Axes) -> ir.Value:
+        """A tensor of one number, which any PE can write for itself."""
+        if splat_of(value) is None:
+            raise PassFailure(value.owner, "this value is never distributed")  # type: ignore[arg-type]
+        return build.scatter(value, self.layout(needed))
+
+    def distance(self, source: Axes, target: Axes) -> int:
+        return sum(1 + (s.kind == "gather") * 4 for s in redistribution(source, target))
+
+    def finish(self, terminator: Any) -> None:
+        with ir.InsertionPoint(terminator), terminator.location:
+            for position, value in enumerate(terminator.operands):
+                held = self.versions.get(value, {})
+                axes = next(iter(held)) if held else ("",) * len(shape_of(value))
+                with value.owner.location if not isinstance(value.owner, ir.Block) else terminator.location:
+                    gathered = build.gather(self.version(value, axes), self.layout(axes))
+                terminator.operation.operands[position] = gathered
+
+
+def _insertion_after(op: Any) -> ir.InsertionPoint:
+    """The place right behind `op` in its block."""
+    return ir.InsertionPoint.after(op) if hasattr(ir.InsertionPoint, "after") else _before_next(op)
+
+
+def _before_next(op: Any) -> ir.InsertionPoint:
+    operations = list(op.operation.block.operations)
+    position = next(i for i, other in enumerate(operations) if other.operation == op.operation)
+    return ir.InsertionPoint(operations[position + 1])
+
+
+__all__ = ["SLICES", "Partition", "apply_step", "bytes_of", "parse_grid"]
