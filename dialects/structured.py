@@ -56,6 +56,8 @@ class Structured:
         """Trip count of each iterator; None where it is dynamic or no operand dimension gives it."""
         sizes: list[int | None] = [None] * len(self.iterators)
         for value, amap in zip(self.operands, self.maps, strict=True):
+            if not isinstance(value.type, ir.ShapedType):
+                continue
             shaped = ir.ShapedType(value.type)
             for dim, expr in enumerate(amap.results):
                 position = dim_position(expr)
@@ -65,9 +67,24 @@ class Structured:
 
     def is_elementwise(self) -> bool:
         """All iterators parallel and every init accessed by a permutation of them."""
-        return all(i == PARALLEL for i in self.iterators) and all(
-            m.is_permutation for m in self.init_maps
-        )
+        return self.is_parallel() and all(m.is_permutation for m in self.init_maps)
+
+    def is_parallel(self) -> bool:
+        """Whether no iterator is a reduction."""
+        return all(i == PARALLEL for i in self.iterators)
+
+    def reads(self, operand: int) -> bool:
+        """Whether the body uses the scalar of that operand (inputs before inits)."""
+        return next(iter(self.body.arguments[operand].uses), None) is not None
+
+    def body_operations(self) -> list[Any]:
+        """The scalar operations of the body, without the terminator."""
+        return list(self.body.operations)[:-1]
+
+    def is_copy(self) -> bool:
+        """Whether the body only yields inputs: a transposition, broadcast, fill or plain copy."""
+        arguments = list(self.body.arguments)[: len(self.inputs)]
+        return not self.body_operations() and all(v in arguments for v in self.yielded)
 
 
 def structured(op: Any) -> Structured | None:
@@ -89,6 +106,47 @@ def dim_position(expr: ir.AffineExpr) -> int | None:
     return expr.position if isinstance(expr, ir.AffineDimExpr) else None
 
 
+def element_type(operand: ir.Type) -> ir.Type:
+    """What one iteration sees of an operand: a tensor's or memref's element, or the scalar type itself."""
+    return operand.element_type if isinstance(operand, ir.ShapedType) else operand
+
+
+def compose_map(outer: ir.AffineMap, inner: ir.AffineMap) -> ir.AffineMap:
+    """The map that applies `inner` first: its results become the dimensions of `outer`."""
+    return ir.AffineMap.get(inner.n_dims, 0, [expr.compose(inner) for expr in outer.results])
+
+
+def used_dims(expr: ir.AffineExpr) -> set[int]:
+    """Positions of the dimensions that an expression depends on."""
+    if isinstance(expr, ir.AffineDimExpr):
+        return {expr.position}
+    if isinstance(expr, ir.AffineBinaryExpr):
+        return used_dims(expr.lhs) | used_dims(expr.rhs)
+    return set()
+
+
+def plain_dims(maps: Iterable[ir.AffineMap]) -> set[int]:
+    """Iterators that are some operand's dimension as they stand, so that its size gives their trip count."""
+    positions = {dim_position(expr) for amap in maps for expr in amap.results}
+    return {p for p in positions if p is not None}
+
+
+def loops_inferable(maps: Iterable[ir.AffineMap], loops: int) -> bool:
+    """Whether operand sizes determine the trip count of each of the `loops` iterators (linalg demands it)."""
+    return len(plain_dims(maps)) == loops
+
+
+def iterator_attribute(iterators: Iterable[str]) -> ir.ArrayAttr:
+    """The `iterator_types` attribute for iterators named "parallel" or "reduction"."""
+    return ir.ArrayAttr.get([ir.Attribute.parse(f"#linalg.iterator_type<{i}>") for i in iterators])
+
+
+def project_attributes(op: Any) -> dict[str, ir.Attribute]:
+    """The `wse.*` attributes of an operation, which a rewrite hands on to what replaces it."""
+    attributes = op.operation.attributes
+    return {name: attributes[name] for name in attributes if name.startswith("wse.")}
+
+
 def build_generic(
     inputs: Sequence[ir.Value],
     inits: Sequence[ir.Value],
@@ -108,18 +166,17 @@ def build_generic(
         The GenericOp; on tensors it has one result per init, on memrefs none.
     """
     results = [v.type for v in inits if isinstance(v.type, ir.RankedTensorType)]
-    iterator_attrs = [ir.Attribute.parse(f"#linalg.iterator_type<{i}>") for i in iterators]
     op = linalg.GenericOp(
         results,
         list(inputs),
         list(inits),
         ir.ArrayAttr.get([ir.AffineMapAttr.get(m) for m in maps]),
-        ir.ArrayAttr.get(iterator_attrs),
+        iterator_attribute(iterators),
         loc=location,
         ip=ip,
     )
-    scalars = [ir.ShapedType(v.type).element_type for v in (*inputs, *inits)]
-    where = location or ir.Location.current
+    scalars = [element_type(v.type) for v in (*inputs, *inits)]
+    where: Any = location or ir.Location.current
     block = op.regions[0].blocks.append(*scalars, arg_locs=[where] * len(scalars))
     with ir.InsertionPoint(block), where:
         linalg.YieldOp(list(body(*block.arguments)))

@@ -1,0 +1,72 @@
+"""Tensors whose elements are all one scalar: splat constants, fills, splats."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...dialects.host import arith, ir, linalg, tensor
+from ...dialects.structured import structured
+
+
+def splat_attribute(value: ir.Value) -> ir.Attribute | None:
+    """The element of a tensor constant whose elements are all equal, as an attribute."""
+    owner: Any = value.owner
+    if not isinstance(owner, arith.ConstantOp):
+        return None
+    dense = owner.attributes["value"]
+    if isinstance(dense, ir.DenseElementsAttr) and dense.is_splat:
+        return dense.get_splat_value()
+    return None
+
+
+def uniform_scalar(value: ir.Value) -> ir.Value | None:
+    """The scalar that fills a tensor and is computed already (a fill's or a splat's operand)."""
+    owner: Any = value.owner
+    if isinstance(owner, linalg.FillOp):
+        return owner.operands[0]
+    if isinstance(owner, tensor.SplatOp):
+        return owner.operands[0]
+    view = structured(owner) if isinstance(owner, linalg.GenericOp) else None
+    if view is not None and view.is_copy():
+        position = list(view.op.results).index(value)
+        source = view.inputs[[*view.body.arguments].index(view.yielded[position])]
+        if not isinstance(source.type, ir.ShapedType):
+            return source
+    return None
+
+
+def is_constant_scalar(value: ir.Value) -> bool:
+    """Whether a value is a scalar `arith.constant`."""
+    return isinstance(value.owner, arith.ConstantOp) and not isinstance(value.type, ir.ShapedType)
+
+
+def underlying_empty(init: ir.Value) -> ir.Value | None:
+    """The `tensor.empty` that a destination started from, if there is one of the same type."""
+    value = init
+    while not isinstance(value, ir.BlockArgument):
+        owner: Any = value.owner
+        if isinstance(owner, tensor.EmptyOp):
+            return value if value.type == init.type else None
+        if isinstance(owner, linalg.FillOp):
+            value = owner.operands[1]
+            continue
+        view = structured(owner) if isinstance(owner, linalg.GenericOp) else None
+        if view is None:
+            return None
+        value = view.inits[list(view.op.results).index(value)]
+    return None
+
+
+def empty_like(init: ir.Value) -> ir.Value:
+    """A `tensor.empty` of a tensor's type; dynamic sizes are taken from the tensor. Needs an insertion point."""
+    found = underlying_empty(init)
+    if found is not None:
+        return found
+    shaped = ir.ShapedType(init.type)
+    sizes: list[int | ir.Value] = [
+        tensor.dim(init, arith.constant(ir.IndexType.get(), d))
+        if shaped.is_dynamic_dim(d)
+        else shaped.get_dim_size(d)
+        for d in range(shaped.rank)
+    ]
+    return tensor.empty(sizes, shaped.element_type)

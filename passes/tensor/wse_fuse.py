@@ -1,0 +1,47 @@
+"""`wse-fuse`: chains of `linalg.generic` become one, each intermediate tensor a scalar in its body."""
+
+from __future__ import annotations
+
+from ...dialects.host import ir
+from ..infra.pass_base import Pass, PassRun, option
+from .block_fusion import BlockFusion, FusionPolicy
+from .traversal import tensor_blocks
+
+
+class Fuse(Pass, name="wse-fuse", anchor="func.func"):
+    """Fuses elementwise producers into the generics that read them, over arbitrary indexing maps.
+
+    A producer whose loops are all parallel and whose result is written by a permutation of them is evaluated
+    inside its consumer (elementwise, reduction or contraction): its maps are composed with the consumer's. Fills
+    and splat constants become scalars; transposes and broadcasts become maps; unread inits become `tensor.empty`;
+    equal inputs are merged and unread ones dropped. The whole tree of producers is planned first and built once.
+
+        %e = linalg.generic {maps = [(i, j) -> (i, j), (i, j) -> (j, i)]} ins(%x) outs(%t0) { math.exp }
+        %r = linalg.generic {maps = [(i, j) -> (j, i), (i, j) -> (i)]}    ins(%e) outs(%t1) { arith.addf }
+    becomes
+        %r = linalg.generic {maps = [(i, j) -> (i, j), (i, j) -> (i)]} ins(%x) outs(%t1) { math.exp, arith.addf }
+
+    Not fused, with a remark: a reduction into anything (its value is complete only after its loops); a result
+    with several users unless evaluating it again is cheap (`recompute-ops`) or all users lie later and
+    the operation can yield it as a second result; into a contraction, which evaluates its operands many times, anything
+    beyond `contraction-ops` operations; whatever would leave a loop without a trip count.
+    """
+
+    recompute_ops: int = option(4, "most scalar operations that may be evaluated again for another user")
+    max_uses: int = option(3, "most users for which a cheap result is evaluated again")
+    contraction_ops: int = option(
+        0, "most scalar operations evaluated inside a contraction, convolution or pooling; 0: copies only"
+    )
+    multi_result: bool = option(True, "let an elementwise operation yield an absorbed result that others use")
+    max_body: int = option(256, "most scalar operations in one fused body")
+
+    def run(self, op: ir.Operation, run: PassRun) -> None:
+        policy = FusionPolicy(
+            recompute_ops=self.recompute_ops,
+            max_uses=self.max_uses,
+            contraction_ops=self.contraction_ops,
+            multi_result=self.multi_result,
+            max_body=self.max_body,
+        )
+        for block in tensor_blocks(op):
+            BlockFusion(block, policy, run).run()
