@@ -97,11 +97,15 @@ def check_vector(op: Any) -> None:
             isinstance(item, ir.UnitAttr | ir.FloatAttr | ir.IntegerAttr | ir.BoolAttr),
             f"has scalar {item}; expected 'unit' for a memref, or a number",
         )
+    for position, source in enumerate((op.source0, op.source1, op.source2)):
+        memref = position < arity and isinstance(scalars[position], ir.UnitAttr)
+        require(
+            (source is not None) == memref,
+            f"has {'no' if memref else 'a'} memref for source {position}; "
+            f"expected {'one' if memref else 'none'}, as its entry in scalars says",
+        )
     memrefs = [value.type for value in op.buffers]
-    expected = 1 + sum(isinstance(item, ir.UnitAttr) for item in scalars)
-    require(
-        len(memrefs) == expected, f"has {len(memrefs)} memrefs; expected {expected}: destination and sources"
-    )
+    expected = len(memrefs)
     symbols = len(op.symbols)
     loops = check_bounds(op.bounds, symbols)
     accesses = maps(op.maps, "maps")

@@ -17,6 +17,7 @@ Loc = ir.Location | None
 Scalar = float | int
 LayoutLike = Layout | LayoutAttr
 WhereLike = StridedRect | StridedRectAttr
+MAX_SOURCES = 3
 COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
 
 
@@ -356,7 +357,8 @@ def vector(
         "kind": kind, "bounds": map_array(bounds), "maps": map_array(maps),
         "scalars": ir.ArrayAttr.get(scalars), "schedule": schedule,
     }  # fmt: skip
-    segments = [1 + len(memrefs), len(symbols)]
+    given = [int(isinstance(s, ir.Value)) for s in srcs]
+    segments = [1, *given, *[0] * (MAX_SOURCES - len(given)), len(symbols)]
     return _create("vector", attributes, operands=[dst, *memrefs, *symbols], segments=segments, loc=loc)
 
 

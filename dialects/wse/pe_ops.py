@@ -39,18 +39,33 @@ class GetBufferOp(Op, name="get_buffer", traits=[ext.Pure]):
 class VectorOp(Op, name="vector", traits=[ReadsAndWrites]):
     """`dst[...] = kind(sources[...])` over the loop nest `bounds`; kinds are in `wse_target/kinds.py`.
 
-    `buffers` holds the destination, then the sources that are memrefs; `maps` one access for each. `scalars`
-    has an entry per source: `unit` for the next memref, a number for an immediate. `schedule`: "mapped" or
-    "looped", how the loops outside the innermost one run.
+    A source is a memref, or a number: `scalars` has an entry per source, `unit` where `source<k>` is given, else
+    the immediate. `maps` holds the destination's access, then one for each source that is a memref.
+    `schedule`: "mapped" or "looped", how the loops outside the innermost one run.
     """
+
+    # Sources are separate operands because all values of an IRDL variadic operand must have one type.
 
     kind: ir.StringAttr
     bounds: ir.ArrayAttr
     maps: ir.ArrayAttr
     scalars: ir.ArrayAttr
     schedule: ir.StringAttr
-    buffers: Sequence[ir.Value[ir.MemRefType]]
+    destination: ir.Value[ir.MemRefType]
+    source0: ir.Value[ir.MemRefType] | None
+    source1: ir.Value[ir.MemRefType] | None
+    source2: ir.Value[ir.MemRefType] | None
     symbols: Sequence[ir.Value[ir.IndexType]]
+
+    @property
+    def sources(self) -> tuple[ir.Value | None, ...]:
+        """The sources in order; None where a source is an immediate."""
+        return (self.source0, self.source1, self.source2)[: len(self.scalars)]
+
+    @property
+    def buffers(self) -> tuple[ir.Value, ...]:
+        """The destination, then the sources that are memrefs, in the order of `maps`."""
+        return (self.destination, *(value for value in self.sources if value is not None))
 
     def check(self) -> None:
         check_vector(self)
