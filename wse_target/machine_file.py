@@ -1,0 +1,158 @@
+"""Machine files: where they are found, and errors that point at a line of their text."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from difflib import get_close_matches
+from functools import lru_cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from .errors import TargetError
+from .machine import Machine, machine_from
+
+MACHINES = Path(__file__).parent / "machines"
+ENTRY_POINTS = "wse_mlir.targets"
+_registered: dict[str, Path] = {}
+
+
+def register_machine_path(name: str, path: str | Path) -> None:
+    """Makes the machine file at `path` known as `name`, for `--load`ed plugins; the latest registration counts."""
+    _registered[name] = Path(path)
+
+
+def available_machines() -> dict[str, Path]:
+    """Machine files by name: registered ones, those of installed plugins, the built-in ones.
+
+    An entry point of the group `wse_mlir.targets` is a path, or a function without arguments that returns one.
+    """
+    found = {path.stem: path for path in sorted(MACHINES.glob("*.toml"))}
+    for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda e: e.name):
+        loaded = entry.load()
+        found[entry.name] = Path(str(loaded() if callable(loaded) else loaded))
+    return found | _registered
+
+
+def read_machine(target: str) -> Machine:
+    """The machine called `target`, or the one in the file at that path. See `machine.load_machine`."""
+    known = available_machines()
+    if target in known:
+        path = known[target]
+    elif target.endswith(".toml") or "/" in target:
+        path = Path(target)
+    else:
+        close = get_close_matches(target, known, n=1)
+        meant = f"did you mean '{close[0]}'? " if close else ""
+        raise TargetError(
+            f"there is no machine '{target}'",
+            hint=f"{meant}machines: {', '.join(sorted(known))}; or the path of a .toml file",
+        )
+    try:
+        stat = path.stat()
+        return _read(path, stat.st_mtime_ns, stat.st_size)
+    except OSError as error:
+        raise TargetError(f"cannot read the machine file '{path}': {error.strerror}") from None
+
+
+@lru_cache(maxsize=32)
+def _read(path: Path, modified: int, size: int) -> Machine:
+    """Reads and checks one file; the time and size are there to notice changes."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        raw = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        line = re.search(r"line (\d+)", str(error))
+        where = f"{path.name}:{line.group(1)}" if line else path.name
+        raise TargetError(f"not valid TOML: {error}", where=where) from None
+    try:
+        return machine_from(raw)
+    except ValidationError as error:
+        raise _located(error, path.name, text) from None
+
+
+def _located(error: ValidationError, file: str, text: str) -> TargetError:
+    """One error for a whole validation: the first problem, and a note for each further one."""
+    # A misspelt key is also a missing one: what is there comes before what is not.
+    items = sorted(
+        ((item["type"] == "missing", _line_of(text, [str(part) for part in item["loc"]]), _describe(item)))
+        for item in error.errors(include_url=False)
+    )
+    (_, line, first), rest = items[0], items[1:8]
+    notes = tuple(f"{file}:{at}: {what}" for _, at, what in rest)
+    return TargetError(
+        first, where=f"{file}:{line}", notes=notes, hint="docs/machine-files.md lists the keys"
+    )
+
+
+def _describe(item: Any) -> str:
+    """One validation problem in words: key path, what is expected, what is there."""
+    path = [str(part) for part in item["loc"]]
+    key, kind, given = ".".join(path), item["type"], item["input"]
+    if kind == "missing":
+        return f"{key}: missing"
+    if kind == "extra_forbidden":
+        close = get_close_matches(path[-1], _keys_at(path[:-1]), n=3, cutoff=0.5)
+        near = f"; did you mean {' or '.join(repr(c) for c in close)}?" if close else ""
+        return f"{key}: unknown key{near}"
+    if isinstance(given, dict) and "value" in given:
+        given = given["value"]
+    if kind in ("quantity", "unit", "source", "rates"):
+        return f"{key}: {item['msg']}" + (f", got {given!r}" if kind == "quantity" else "")
+    return f"{key}: {_expected(kind, item.get('ctx', {}))}, got {_toml(given)}"
+
+
+def _expected(kind: str, context: dict[str, Any]) -> str:
+    """What pydantic wanted, in the words of a person who writes the file."""
+    noun = {"int": "a whole number", "float": "a number", "string": "text", "bool": "true or false"}
+    if kind == "greater_than_equal":
+        return f"expected a number >= {context['ge']:g}"
+    if kind == "greater_than":
+        return f"expected a number > {context['gt']:g}"
+    if kind.split("_")[0] in noun:
+        return f"expected {noun[kind.split('_')[0]]}" + (" >= 0" if kind == "float_parsing" else "")
+    if kind.startswith(("tuple", "too_short")):
+        return "expected a list of whole numbers"
+    return "expected a table" if kind.startswith(("model", "dict")) else f"expected {kind.replace('_', ' ')}"
+
+
+def _toml(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def _keys_at(path: Sequence[str]) -> list[str]:
+    """Keys that the schema knows below `path`."""
+    model: Any = Machine
+    for part in path:
+        fields = {f.alias or n: f.annotation for n, f in model.model_fields.items()}
+        model = fields.get(part)
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            return []
+    return [f.alias or n for n, f in model.model_fields.items()]
+
+
+def _line_of(text: str, path: Sequence[str]) -> int:
+    """The line of the key at `path`, or of the nearest enclosing table; 1 when nothing of it is there."""
+    best, best_depth, table = 1, 0, []
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line)
+        key = re.match(r"\s*([A-Za-z0-9_.\-\"']+)\s*=", line)
+        if header:
+            table = _parts(header.group(1))
+            here = table
+        elif key:
+            here = [*table, *_parts(key.group(1))]
+        else:
+            continue
+        depth = len(here) if list(path[: len(here)]) == here else 0
+        if depth > best_depth:
+            best, best_depth = number, depth
+    return best
+
+
+def _parts(dotted: str) -> list[str]:
+    return [part.strip().strip("\"'") for part in dotted.split(".")]
