@@ -1,6 +1,7 @@
-"""Dialects from other packages: entry points of the group `wse_mlir.dialects`.
+"""Dialects from outside: entry points of the group `wse_mlir.dialects`, and what `register_dialect` is given.
 
-An entry point is a function `load(context)`, or a class derived from the bindings' `ext.Dialect`.
+A dialect is a class derived from the bindings' `ext.Dialect`, an object with a method `load(context)`, or a
+function `load(context)`.
 """
 
 import functools
@@ -10,22 +11,33 @@ from typing import Any
 from .host import ext, ir
 
 GROUP = "wse_mlir.dialects"
+_registered: list[Any] = []
 
 
 class PluginError(Exception):
-    """An installed plugin's dialect cannot be loaded; the message names the package and the entry point."""
+    """A plugin's dialect cannot be loaded; the message names the entry point and its package."""
 
 
-@functools.cache
-def _installed() -> tuple[EntryPoint, ...]:
-    return tuple(sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)))
+def register_dialect(dialect: Any) -> None:
+    """Has `dialect` loaded into every context made from now on; registering twice does nothing.
+
+    Raises:
+        PluginError: when it is none of the forms that a dialect may have.
+    """
+    if not (callable(dialect) or hasattr(dialect, "load")):
+        raise PluginError(
+            f"{dialect!r} is no dialect: expected a class derived from ext.Dialect, an object with "
+            f"load(context), or a function load(context)"
+        )
+    if dialect not in _registered:
+        _registered.append(dialect)
 
 
 def load_plugin_dialects(context: ir.Context) -> None:
-    """Loads the dialect of every installed plugin into `context`.
+    """Loads the dialects of installed plugins, then the registered ones, into `context`.
 
     Raises:
-        PluginError: when an entry point cannot be imported or its dialect does not load.
+        PluginError: when an entry point cannot be imported or a dialect does not load.
     """
     for point in _installed():
         try:
@@ -35,19 +47,26 @@ def load_plugin_dialects(context: ir.Context) -> None:
             raise PluginError(
                 f"dialect '{point.name}' ({point.value}) of {package} cannot be loaded: {error}"
             ) from error
+    for dialect in _registered:
+        try:
+            load_dialect(dialect, context)
+        except Exception as error:
+            name = getattr(dialect, "__name__", type(dialect).__name__)
+            raise PluginError(f"dialect '{name}' cannot be loaded: {error}") from error
 
 
-def load_dialect(entry: Any, context: ir.Context) -> None:
-    """Loads a dialect class, or calls a function `load(context)`; loading twice does nothing.
+@functools.cache
+def _installed() -> tuple[EntryPoint, ...]:
+    return tuple(sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)))
 
-    Raises:
-        TypeError: when `entry` is neither.
-    """
-    if isinstance(entry, type) and issubclass(entry, ext.Dialect):
-        if not context.is_dialect_loaded(entry.DIALECT_NAMESPACE):
+
+def load_dialect(dialect: Any, context: ir.Context) -> None:
+    """Loads one dialect; a class derived from `ext.Dialect` that is loaded already is left alone."""
+    if isinstance(dialect, type) and issubclass(dialect, ext.Dialect):
+        if not context.is_dialect_loaded(dialect.DIALECT_NAMESPACE):
             with context, ir.Location.unknown():
-                entry.load()
-        return
-    if not callable(entry):
-        raise TypeError("expected a function load(context) or a class derived from ext.Dialect")
-    entry(context)
+                dialect.load()
+    elif hasattr(dialect, "load"):
+        dialect.load(context)
+    else:
+        dialect(context)
