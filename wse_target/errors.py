@@ -1,14 +1,14 @@
-"""Errors of the target layer: one readable message with its place and a remedy."""
+"""Errors that reach a user: one readable message with its place in the user's own source and a remedy."""
 
 from __future__ import annotations
 
 
-class TargetError(Exception):
-    """A failure that a user can cause with a machine file or a program.
+class CompilerError(Exception):
+    """A failure that a user can cause, with what is wrong, where, and what to do.
 
     Args:
         message: what is wrong, one sentence without a trailing full stop.
-        where: the place, as text ("my.toml:12", a PE, a source line of the model); empty when there is none.
+        where: the place in the *user's* model, file or pipeline string, as text; empty when there is none.
         hint: what the user can do about it; empty when nothing sensible can be said.
         notes: further lines, printed below the message.
     """
@@ -26,3 +26,7 @@ class TargetError(Exception):
         if self.hint:
             lines.append(f"  hint: {self.hint}")
         return "\n".join(lines)
+
+
+class TargetError(CompilerError):
+    """A failure that a machine file or a program on a machine can cause; `where` may also be a PE."""

@@ -1,37 +1,14 @@
-"""Errors that reach a user: one readable message with its place in the user's own source."""
+"""What passes tell the user: failures at a place in the model's source, and remarks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ...wse_target.errors import CompilerError as CompilerError
+
 if TYPE_CHECKING:
     from ...dialects.host import ir
-
-
-class CompilerError(Exception):
-    """A failure that a user can cause, with what is wrong, where, and what to do.
-
-    Args:
-        message: what is wrong, one sentence without a trailing full stop.
-        where: the place in the *user's* model, file or pipeline string, as text; empty when there is none.
-        hint: what the user can do about it; empty when nothing sensible can be said.
-        notes: further lines, printed below the message.
-    """
-
-    def __init__(self, message: str, *, where: str = "", hint: str = "", notes: tuple[str, ...] = ()) -> None:
-        super().__init__(message)
-        self.message = message
-        self.where = where
-        self.hint = hint
-        self.notes = notes
-
-    def __str__(self) -> str:
-        head = f"{self.where}: {self.message}" if self.where else self.message
-        lines = [head, *(f"  note: {note}" for note in self.notes)]
-        if self.hint:
-            lines.append(f"  hint: {self.hint}")
-        return "\n".join(lines)
 
 
 class PassFailure(CompilerError):

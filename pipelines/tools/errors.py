@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ...passes.infra.diagnostics import CompilerError
-from ...wse_target.errors import TargetError
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ def one_message(trace: Trace) -> Iterator[None]:
     """
     try:
         yield
-    except (CompilerError, TargetError) as error:
+    except CompilerError as error:
         _leave(f"error: {error}", trace)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
