@@ -17,9 +17,14 @@ __all__ = ["Pass", "PassRun", "option"]
 
 @dataclasses.dataclass
 class PassRun:
-    """What a pass may tell about one run of itself: statistics and remarks."""
+    """What a pass may tell about one run of itself: statistics and remarks.
+
+    Attributes:
+        previous_pass: the pass that ran before this one in the pipeline; empty for the first.
+    """
 
     pass_name: str
+    previous_pass: str = ""
     statistics: Counter[str] = dataclasses.field(default_factory=Counter)
     remarks: Remarks = dataclasses.field(default_factory=Remarks)
 

@@ -41,7 +41,9 @@ def register_pass(cls: type[Pass]) -> type[Pass]:
     """
     known = _registered.get(cls.name)
     if not cls.name:
-        raise CompilerError(f"pass class {cls.__qualname__} has no name", hint="class X(Pass, name='my-pass')")
+        raise CompilerError(
+            f"pass class {cls.__qualname__} has no name", hint="class X(Pass, name='my-pass')"
+        )
     if cls.name in BUILTIN or (known is not None and known.__qualname__ != cls.__qualname__):
         raise CompilerError(f"a pass named '{cls.name}' exists already", hint="choose another name")
     _registered[cls.name] = cls
@@ -77,4 +79,6 @@ def find_pass(name: str) -> type[Pass]:
     if point is not None:
         return point.load()  # type: ignore[attr-defined]
     near = difflib.get_close_matches(name, pass_names(), n=3)
-    raise CompilerError(f"no pass is named '{name}'", hint=f"did you mean {' or '.join(near)}?" if near else "")
+    raise CompilerError(
+        f"no pass is named '{name}'", hint=f"did you mean {' or '.join(near)}?" if near else ""
+    )

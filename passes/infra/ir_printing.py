@@ -1,0 +1,108 @@
+"""Prints the IR before and after passes, in mlir-opt's format, to a text stream."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+from ...dialects.host import ir
+
+
+@dataclass(frozen=True)
+class PrintStyle:
+    """How operations are printed: the counterparts of mlir-opt's printing flags.
+
+    Attributes:
+        elements_limit: element count above which dense constants are printed as `__elided__`; None prints all.
+        resource_limit: the same for the characters of resources.
+    """
+
+    debug_info: bool = False
+    pretty_debug_info: bool = False
+    generic: bool = False
+    local_scope: bool = False
+    skip_regions: bool = False
+    name_locations: bool = False
+    elements_limit: int | None = None
+    resource_limit: int | None = None
+
+    def print(self, op: ir.Operation, *, local_scope: bool = False, generic: bool = False) -> str:
+        """The operation's text, without a trailing newline."""
+        text: Any = op.get_asm(
+            large_elements_limit=self.elements_limit,
+            large_resource_limit=self.resource_limit,
+            enable_debug_info=self.debug_info or self.pretty_debug_info,
+            pretty_debug_info=self.pretty_debug_info,
+            print_generic_op_form=self.generic or generic,
+            use_local_scope=self.local_scope or local_scope,
+            use_name_loc_as_prefix=self.name_locations,
+            skip_regions=self.skip_regions,
+        )
+        return text.rstrip("\n")
+
+
+@dataclass
+class IRPrinting:
+    """Which passes the IR is printed around.
+
+    Attributes:
+        before, after: names of passes.
+        only_on_change: after a pass, print only if the operation's text changed.
+        only_on_failure: after a pass, print only if it failed.
+        module_scope: print the whole module, not the operation the pass ran on.
+    """
+
+    before: frozenset[str] = frozenset()
+    after: frozenset[str] = frozenset()
+    before_all: bool = False
+    after_all: bool = False
+    only_on_change: bool = False
+    only_on_failure: bool = False
+    module_scope: bool = False
+    style: PrintStyle = field(default_factory=PrintStyle)
+    stream: TextIO = field(default_factory=lambda: sys.stderr)
+
+    def wants_after(self, name: str) -> bool:
+        return self.after_all or name in self.after
+
+    def fingerprint(self, name: str, op: ir.Operation) -> str:
+        """What `print_after` compares with; empty when no comparison is wanted."""
+        if not (self.only_on_change and self.wants_after(name)):
+            return ""
+        return op.get_asm(print_generic_op_form=True, enable_debug_info=True)
+
+    def print_before(self, name: str, title: str, op: ir.Operation) -> None:
+        if self.before_all or name in self.before:
+            self._dump(f"Before {title}", op)
+
+    def print_after(self, name: str, title: str, op: ir.Operation, fingerprint: str) -> None:
+        if not self.wants_after(name) or self.only_on_failure:
+            return
+        if self.only_on_change and self.fingerprint(name, op) == fingerprint:
+            return
+        self._dump(f"After {title}", op)
+
+    def print_failed(self, name: str, title: str, op: ir.Operation) -> None:
+        """After a failure the IR may be invalid: it is printed in the generic form, as mlir-opt does."""
+        if self.wants_after(name) or self.only_on_failure:
+            self._dump(f"After {title} Failed", op, generic=True)
+
+    def _dump(self, title: str, op: ir.Operation, *, generic: bool = False) -> None:
+        shown, scope = op, ""
+        if self.module_scope:
+            symbol = (
+                f": @{ir.StringAttr(op.attributes['sym_name']).value}" if "sym_name" in op.attributes else ""
+            )
+            scope = f" ('{op.name}' operation{symbol})"
+            shown = _outermost(op)
+        text = self.style.print(shown, local_scope=shown.parent is not None, generic=generic)
+        end = "\n\n" if shown.parent is None else "\n"
+        self.stream.write(f"// -----// IR Dump {title}{scope} //----- //\n{text}\n{end}")
+        self.stream.flush()
+
+
+def _outermost(op: ir.Operation) -> ir.Operation:
+    while op.parent is not None:
+        op = op.parent.operation
+    return op

@@ -1,0 +1,281 @@
+"""Runs pipelines in which passes written in Python and upstream's C++ passes stand side by side."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+
+from ...dialects.host import ir
+from ...dialects.provenance import read_location
+from .diagnostics import CompilerError, PassFailure, Remark
+from .ir_printing import IRPrinting
+from .pass_base import PassRun
+from .pipeline_text import PipelineEntry, PipelineSyntaxError, parse_pipeline
+from .plan import ANY, NestedStep, PythonStep, Step, UpstreamStep, plan_pipeline
+from .reproducer import Reproducer, write_reproducer
+from .timing import Timer, TimerNode
+from .upstream import pass_class_name, run_upstream
+
+
+@dataclass
+class Instrumentation:
+    """What is watched while a pipeline runs.
+
+    Attributes:
+        verify_each: verify the IR after every pass.
+        printing: which passes the IR is printed around.
+        timer: measures every pass when given.
+        report: receives the failures of Python passes and of verification as (location, message), so that a
+            diagnostic handler sees them; upstream's own go to the context's handlers by themselves.
+        reproducer: where a failing pass leaves its reproducer; None writes none.
+    """
+
+    verify_each: bool = True
+    printing: IRPrinting | None = None
+    timer: Timer | None = None
+    report: Callable[[ir.Location, str], None] | None = None
+    reproducer: Reproducer | None = None
+
+
+@dataclass
+class RunResult:
+    """What a pipeline's run told about itself.
+
+    Attributes:
+        statistics: for each pass, in order of its first run, what it counted.
+        remarks: in the order they were made.
+        timings: the tree of times; None unless a timer was given.
+    """
+
+    statistics: list[tuple[str, Counter[str]]] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+    timings: TimerNode | None = None
+
+
+class PipelineFailure(CompilerError):
+    """A pass failed.
+
+    Attributes:
+        pass_name: the pass at fault.
+        reported: whether a diagnostic handler has been told already.
+        reproducer: path of the file that replays the failure, or None.
+    """
+
+    def __init__(
+        self, pass_name: str, message: str, *, where: str = "", hint: str = "", notes: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(f"pass '{pass_name}' failed: {message}", where=where, hint=hint, notes=notes)
+        self.pass_name = pass_name
+        self.reported = False
+        self.reproducer: str | None = None
+
+
+def run_pipeline(
+    module: ir.Module | ir.Operation, pipeline: str, *, instrumentation: Instrumentation | None = None
+) -> RunResult:
+    """Runs a textual pipeline on a module, in place.
+
+    Args:
+        module: the module, or the operation that the pipeline is anchored on.
+        pipeline: e.g. `builtin.module(func.func(wse-fuse),canonicalize)`. A Python pass that is declared for
+            functions may stand at module level and then runs on each function.
+        instrumentation: what to print, measure and check meanwhile.
+
+    Raises:
+        PipelineSyntaxError: malformed text, an unknown pass or a wrong option; nothing has run.
+        PipelineFailure: a pass failed, or left IR that does not verify; names the pass and the model's line.
+    """
+    return run_parsed_pipeline(module, parse_pipeline(pipeline), pipeline, instrumentation=instrumentation)
+
+
+def run_parsed_pipeline(
+    module: ir.Module | ir.Operation,
+    pipeline: PipelineEntry,
+    text: str = "",
+    *,
+    instrumentation: Instrumentation | None = None,
+) -> RunResult:
+    """As `run_pipeline`, from a tree; `text` is what messages point into."""
+    op = module.operation
+    text = text or str(pipeline)
+    if pipeline.anchor not in (op.name, ANY):
+        message = (
+            f"the pipeline is anchored on '{pipeline.anchor}' but the IR's outermost operation is '{op.name}'"
+        )
+        raise PipelineSyntaxError(text, pipeline.column, message)
+    plan = plan_pipeline(pipeline, op.context, text=text)
+    return _Runner(op, instrumentation or Instrumentation()).run(plan)
+
+
+def check_pipeline(pipeline: PipelineEntry, context: ir.Context, text: str = "") -> None:
+    """Checks that every pass exists, takes its options and may run where it stands; runs nothing.
+
+    Raises:
+        PipelineSyntaxError: with a caret below the mistake in `text`.
+    """
+    plan_pipeline(pipeline, context, text=text)
+
+
+class _Runner:
+    def __init__(self, root: ir.Operation, instrumentation: Instrumentation) -> None:
+        self.root = root
+        self.watch = instrumentation
+        self.result = RunResult()
+        self._counters: dict[Step, Counter[str]] = {}
+        self._previous = ""
+
+    def run(self, plan: NestedStep) -> RunResult:
+        with self.root.context:
+            for index, step in enumerate(plan.steps):
+                with self._reproducible(plan, index):
+                    self._step(step, self.root)
+        if self.watch.timer is not None:
+            self.result.timings = self.watch.timer.root
+        return self.result
+
+    @contextmanager
+    def _reproducible(self, plan: NestedStep, index: int) -> Iterator[None]:
+        """Keeps the IR as it is before the step, to be written out if the step fails."""
+        policy = self.watch.reproducer
+        if policy is None:
+            yield
+            return
+        before = self.root.clone()
+        try:
+            yield
+        except PipelineFailure as failure:
+            remaining = NestedStep(plan.anchor, plan.steps[index:])
+            path = write_reproducer(
+                policy, before.operation, str(remaining), verify_each=self.watch.verify_each
+            )
+            failure.reproducer = str(path)
+            failure.notes = (*failure.notes, f"wse-opt --run-reproducer {path} repeats this failure")
+            raise
+
+    def _step(self, step: Step, op: ir.Operation) -> None:
+        if isinstance(step, NestedStep):
+            with self._timed(f"'{step.anchor}' Pipeline", step):
+                for child in _children(op, step.anchor):
+                    for inner in step.steps:
+                        self._step(inner, child)
+            return
+        title_of = _title if self._needs_title() else (lambda step: step.name)
+        title = title_of(step)
+        printing = self.watch.printing
+        fingerprint = ""
+        if printing is not None:
+            printing.print_before(step.name, title, op)
+            fingerprint = printing.fingerprint(step.name, op)
+        try:
+            with self._timed(title.partition(":")[0], step):
+                self._run_pass(step, op)
+        except PipelineFailure:
+            if printing is not None:
+                printing.print_failed(step.name, title, op)
+            raise
+        if step.name != "wse-check-stage":
+            self._previous = step.name
+        if printing is not None:
+            printing.print_after(step.name, title, op, fingerprint)
+
+    def _needs_title(self) -> bool:
+        return self.watch.printing is not None or self.watch.timer is not None
+
+    def _timed(self, name: str, step: Step):
+        return nullcontext() if self.watch.timer is None else self.watch.timer.scope(name, step)
+
+    def _run_pass(self, step: PythonStep | UpstreamStep, op: ir.Operation) -> None:
+        if isinstance(step, PythonStep):
+            self._run_python(step, op)
+            if self.watch.verify_each:
+                self._verify(step, op)
+            return
+        try:
+            run_upstream(step.upstream, op, verify=self.watch.verify_each)
+        except ir.MLIRError as error:
+            raise self._native_failure(step, error, "gave no reason") from None
+
+    def _run_python(self, step: PythonStep, op: ir.Operation) -> None:
+        run = PassRun(step.name, self._previous)
+        if step not in self._counters:
+            self._counters[step] = Counter()
+            self.result.statistics.append((step.name, self._counters[step]))
+        try:
+            with op.location:
+                step.python_pass.run(op, run)
+        except PassFailure as failure:
+            raise self._failure(
+                step, failure.location, failure.message, failure.hint, failure.notes
+            ) from failure
+        except PipelineFailure as failure:
+            raise self._failure(step, op.location, failure.message, failure.hint, failure.notes) from failure
+        except CompilerError as failure:
+            message = f"{failure.where}: {failure.message}" if failure.where else failure.message
+            raise self._failure(step, op.location, message, failure.hint, failure.notes) from failure
+        except ir.MLIRError as error:
+            raise self._native_failure(step, error, "an operation was built that is not valid") from error
+        except Exception as error:
+            message = f"internal error: {type(error).__name__}: {error}"
+            hint = "this is a defect of the pass, not of the model; --trace or WSE_TRACE=1 shows where"
+            raise self._failure(step, op.location, message, hint) from error
+        self._counters[step].update(run.statistics)
+        self.result.remarks.extend(run.remarks.items)
+
+    def _verify(self, step: PythonStep, op: ir.Operation) -> None:
+        try:
+            op.verify()
+        except ir.MLIRError as error:
+            raise self._native_failure(step, error, "the IR it left does not verify") from None
+
+    def _native_failure(self, step: Step, error: ir.MLIRError, otherwise: str) -> PipelineFailure:
+        """A failure whose reasons upstream reported as diagnostics."""
+        diagnostics = list(error.error_diagnostics)
+        assert not isinstance(step, NestedStep)
+        if not diagnostics:
+            failure = PipelineFailure(step.name, otherwise)
+            failure.reported = True
+            return failure
+        first = diagnostics[0]
+        notes = tuple(
+            note.message for note in first.notes if not note.message.startswith("see current operation")
+        )
+        return PipelineFailure(step.name, first.message, where=_where(first.location), notes=notes)
+
+    def _failure(
+        self, step: PythonStep, location: ir.Location, message: str, hint: str, notes: tuple[str, ...] = ()
+    ) -> PipelineFailure:
+        failure = PipelineFailure(step.name, message, where=_where(location), hint=hint, notes=notes)
+        if self.watch.report is not None:
+            self.watch.report(location, message)
+            failure.reported = True
+        return failure
+
+
+def _where(location: ir.Location) -> str:
+    provenance = read_location(location)
+    return str(provenance) if provenance.is_known else ""
+
+
+def _title(step: PythonStep | UpstreamStep) -> str:
+    """What mlir-opt calls a pass in dumps: class name, then the pass with its options."""
+    if isinstance(step, PythonStep):
+        return f"{type(step.python_pass).__name__}: {step}"
+    return f"{pass_class_name(step.name)}: {step.upstream.printed}"
+
+
+def _children(op: ir.Operation, anchor: str) -> list[ir.Operation]:
+    """The operations in the body of `op` that a nested pipeline runs on.
+
+    Their handles stay valid: a pass changes what is inside the operation it runs on, never its siblings.
+    """
+    inside = (child for region in op.regions for block in region for child in block)
+    if anchor == ANY:
+        return [child.operation for child in inside if _is_isolated(child)]
+    return [child.operation for child in inside if child.operation.name == anchor]
+
+
+def _is_isolated(op: ir.Operation | ir.OpView) -> bool:
+    view = op.opview if isinstance(op, ir.Operation) else op
+    return type(view) is not ir.OpView and type(view).has_trait(ir.IsIsolatedFromAboveTrait)

@@ -1,0 +1,87 @@
+"""A tree of wall-clock times, printed as `mlir-opt --mlir-timing` prints it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+_RULE = "===" + "-" * 73 + "==="
+
+
+@dataclass
+class TimerNode:
+    """Time spent under one name; `children` is keyed by what makes a step unique and kept in order.
+
+    Attributes:
+        seconds: wall-clock time, children included.
+    """
+
+    name: str
+    seconds: float = 0.0
+    children: dict[Hashable, TimerNode] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, object]:
+        """Name, seconds and children as plain Python data."""
+        return {
+            "name": self.name,
+            "seconds": self.seconds,
+            "children": [child.as_json() for child in self.children.values()],
+        }
+
+
+class Timer:
+    """Measures nested scopes; entering a scope of the same key again adds to its time."""
+
+    def __init__(self) -> None:
+        self.root = TimerNode("Total")
+        self._stack = [self.root]
+        self._started = time.perf_counter()
+
+    @contextmanager
+    def scope(self, name: str, key: Hashable | None = None) -> Iterator[None]:
+        """Adds the time that the block takes to the child `name` of the scope that is open."""
+        node = self._stack[-1].children.setdefault(key if key is not None else name, TimerNode(name))
+        self._stack.append(node)
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            node.seconds += time.perf_counter() - started
+            self._stack.pop()
+
+    def stop(self) -> TimerNode:
+        """Fixes the total time and returns the tree."""
+        self.root.seconds = time.perf_counter() - self._started
+        return self.root
+
+
+def timing_report(root: TimerNode) -> str:
+    """The tree as text, with each entry's share of the total."""
+    total = root.seconds or 1e-9
+    measured = sum(child.seconds for child in root.children.values())
+
+    def line(name: str, seconds: float, depth: int) -> str:
+        return f"  {seconds:8.4f} ({100 * seconds / total:5.1f}%)  {'  ' * depth}{name}"
+
+    def lines(node: TimerNode, depth: int) -> Iterator[str]:
+        yield line(node.name, node.seconds, depth)
+        for child in node.children.values():
+            yield from lines(child, depth + 1)
+
+    body = [text for child in root.children.values() for text in lines(child, 0)]
+    return "\n".join(
+        [
+            _RULE,
+            "... Execution time report ...".center(79).rstrip(),
+            _RULE,
+            f"  Total Execution Time: {root.seconds:.4f} seconds",
+            "",
+            "  ----Wall Time----  ----Name----",
+            *body,
+            line("Rest", max(0.0, total - measured), 0),
+            line("Total", root.seconds, 0),
+            "",
+        ]
+    )

@@ -1,0 +1,140 @@
+"""What can be known about upstream's C++ passes: which there are, what they are called, where they may run."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ...dialects.host import ir, passmanager, register_upstream_passes
+from .diagnostics import CompilerError
+
+
+@dataclass(frozen=True)
+class UpstreamPass:
+    """A C++ pass with its options.
+
+    Attributes:
+        name: the name in pipelines ("canonicalize").
+        text: the pass as written in a pipeline, options included.
+        printed: `text` as MLIR prints it back, with every option's value.
+    """
+
+    name: str
+    text: str
+    printed: str
+
+
+def _parse(text: str, context: ir.Context) -> passmanager.PassManager:
+    """Parses a pipeline natively; errors come as exceptions, never on the error stream."""
+    register_upstream_passes()
+    with context:
+        return passmanager.PassManager.parse(text)
+
+
+def has_upstream_pass(name: str, context: ir.Context) -> bool:
+    """Whether upstream (or torch-mlir, or StableHLO) registers a pass or a pipeline of that name."""
+    if not re.fullmatch(r"[A-Za-z0-9_.\-]+", name):
+        return False
+    try:
+        _parse(f"any({name})", context)
+    except ValueError as error:
+        return "does not refer to a registered pass" not in str(error)
+    return True
+
+
+def check_upstream_pass(name: str, options: str, anchor: str, context: ir.Context) -> UpstreamPass:
+    """Checks a pass, its options and whether it may run on `anchor`.
+
+    Raises:
+        CompilerError: with MLIR's own explanation.
+    """
+    text = f"{name}{{{options}}}" if options else name
+    try:
+        manager = _parse(f"{anchor}({text})", context)
+    except ValueError as error:
+        raise CompilerError(_explain(name, str(error))) from None
+    printed = str(manager)
+    return UpstreamPass(name, text, printed[printed.index("(") + 1 : -1])
+
+
+def _explain(name: str, message: str) -> str:
+    restricted = re.search(r"restricted to '([^']+)' on a PassManager intended to run on '([^']+)'", message)
+    if restricted:
+        wanted, found = restricted.groups()
+        return f"pass '{name}' runs on '{wanted}', not on '{found}': nest it as {wanted}({name})"
+    unknown = re.search(r"no such option (\S+)", message)
+    if unknown:
+        return f"pass '{name}' has no option '{unknown.group(1)}'"
+    lines = [line for line in message.splitlines() if line and not line.startswith("failed to add")]
+    detail = re.sub(
+        r"^(<Pass-Options-Parser>|MLIR Textual PassPipeline Parser:[\d:]*( error:)?):?\s*", "", lines[0]
+    )
+    return f"pass '{name}': {detail}"
+
+
+def required_anchor(name: str, options: str, context: ir.Context) -> str | None:
+    """The operation a pass is restricted to ("func.func"), or None when it may run on the module."""
+    text = f"{name}{{{options}}}" if options else name
+    try:
+        _parse(f"builtin.module({text})", context)
+    except ValueError as error:
+        restricted = re.search(r"restricted to '([^']+)'", str(error))
+        return restricted.group(1) if restricted else None
+    return None
+
+
+def run_upstream(upstream: UpstreamPass, op: ir.Operation, *, verify: bool) -> None:
+    """Runs one C++ pass on `op`.
+
+    Raises:
+        ir.MLIRError: the pass failed; carries the diagnostics unless the context emits them.
+    """
+    manager = _parse(f"{op.name}({upstream.text})", op.context)
+    manager.enable_verifier(verify)
+    manager.run(op)
+
+
+@functools.cache
+def pass_class_name(name: str) -> str:
+    """The C++ class name that mlir-opt shows for a pass ("CSEPass" for `cse`).
+
+    The bindings do not give it, so it is read from what the pass manager prints about an empty module.
+    """
+    with ir.Context() as context, ir.Location.unknown():
+        context.enable_multithreading(False)
+        context.emit_error_diagnostics = False
+        module = ir.Module.create()
+        manager = _parse(f"any({name})", context)
+        manager.enable_ir_printing(print_before_all=True, print_after_all=False)
+        message = ""
+        with captured_stderr() as captured:
+            try:
+                manager.run(module.operation)
+            except ir.MLIRError as error:
+                message = str(error)
+    found = re.search(r"IR Dump Before ([^:\n]+): ", "".join(captured))
+    found = found or re.search(r"trying to schedule pass '([^']+)'", message)
+    return found.group(1) if found else name
+
+
+@contextmanager
+def captured_stderr() -> Iterator[list[str]]:
+    """Collects what native code writes to file descriptor 2; the list is filled when the block ends."""
+    captured: list[str] = []
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as sink:
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield captured
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            sink.seek(0)
+            captured.append(sink.read().decode(errors="replace"))

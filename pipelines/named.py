@@ -1,0 +1,157 @@
+"""Named pipelines as tables: what runs, in which order and why.
+
+python -m wse_mlir.pipelines.named cpu FILE.mlir
+wse-opt --pipeline=cpu FILE.mlir
+wse-opt --print-pipeline=cpu
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from ..passes.infra.diagnostics import CompilerError
+from .stages import STAGES
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A row of a pipeline's table.
+
+    Attributes:
+        name: the row's name, for people and for `override`.
+        passes: comma-separated passes in MLIR's textual syntax, as they stand inside `builtin.module(...)`.
+        reason: one sentence: why the step is there.
+        establishes: the stage contract that is checked after it; empty for none.
+    """
+
+    name: str
+    passes: str
+    reason: str
+    establishes: str = ""
+
+    @property
+    def text(self) -> str:
+        check = f"wse-check-stage{{stage={self.establishes}}}" if self.establishes else ""
+        return ",".join(part for part in (self.passes, check) if part)
+
+
+@dataclass(frozen=True)
+class NamedPipeline:
+    """A pipeline with a name, as a table of stages."""
+
+    name: str
+    description: str
+    stages: tuple[Stage, ...]
+
+    @property
+    def text(self) -> str:
+        """The pipeline for `--pass-pipeline`, stage checks included."""
+        return f"builtin.module({','.join(stage.text for stage in self.stages if stage.text)})"
+
+    def override(self, **passes: str) -> NamedPipeline:
+        """The same pipeline with other passes in some stages; dashes in names are written as underscores.
+
+        Raises:
+            CompilerError: the pipeline has no such stage.
+        """
+        given = {name.replace("_", "-"): text for name, text in passes.items()}
+        known = [stage.name for stage in self.stages]
+        for name in given:
+            if name not in known:
+                message = f"pipeline '{self.name}' has no stage '{name}'"
+                raise CompilerError(message, hint=f"its stages are: {', '.join(known)}")
+        stages = (replace(s, passes=given[s.name]) if s.name in given else s for s in self.stages)
+        return replace(self, stages=tuple(stages))
+
+    def until(self, contract: str) -> NamedPipeline:
+        """The pipeline up to the row that establishes a stage, e.g. "bufferized".
+
+        Raises:
+            CompilerError: no row of it does.
+        """
+        for index, stage in enumerate(self.stages):
+            if stage.establishes == contract:
+                return replace(self, stages=self.stages[: index + 1])
+        reached = ", ".join(stage.establishes for stage in self.stages if stage.establishes)
+        raise CompilerError(
+            f"pipeline '{self.name}' has no stage '{contract}'", hint=f"it reaches: {reached or 'none'}"
+        )
+
+    def table(self) -> str:
+        """The pipeline for people: a row a stage, then the text to copy."""
+        lines = [f"{self.name}: {self.description}", ""]
+        for stage in self.stages:
+            reached = f"  -> {stage.establishes}" if stage.establishes else ""
+            lines += [
+                f"  {stage.name}{reached}",
+                f"      {stage.reason}",
+                f"      {stage.passes or '(no pass)'}",
+            ]
+        return "\n".join([*lines, "", self.text])
+
+
+TENSOR_STAGES = (
+    Stage(
+        "lower-tm-tensor",
+        "wse-lower-tm-tensor",
+        "torch-mlir leaves scatter, sort and the like behind",
+        "tensor",
+    ),
+    Stage(
+        "fold", "func.func(wse-fold-constants),canonicalize,cse", "what is known now is not computed later"
+    ),
+    Stage(
+        "fuse",
+        "func.func(wse-generalize,wse-fuse,wse-dce),canonicalize,cse",
+        "one pass over the data, not several",
+    ),
+)
+
+NAMED_PIPELINES: dict[str, NamedPipeline] = {}
+
+
+def register_pipeline(pipeline: NamedPipeline) -> NamedPipeline:
+    """Makes a pipeline known by its name; one of the same name is replaced."""
+    NAMED_PIPELINES[pipeline.name] = pipeline
+    return pipeline
+
+
+def _define(name: str, description: str, *rows: Iterable[Stage]) -> NamedPipeline:
+    return register_pipeline(NamedPipeline(name, description, tuple(stage for row in rows for stage in row)))
+
+
+TENSOR = _define(
+    "tensor", "imported IR -> fused linalg on tensors, what both targets start from", TENSOR_STAGES
+)
+
+
+def named_pipeline(name: str) -> NamedPipeline:
+    """Looks a pipeline up.
+
+    Raises:
+        CompilerError: there is no such pipeline; offers those there are.
+    """
+    if name not in NAMED_PIPELINES:
+        near = difflib.get_close_matches(name, NAMED_PIPELINES, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(NAMED_PIPELINES)}"
+        raise CompilerError(f"no pipeline is named '{name}'", hint=hint)
+    return NAMED_PIPELINES[name]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """`python -m wse_mlir.pipelines.named NAME [wse-opt's flags and FILE]`."""
+    from .tools.wse_opt import main as wse_opt
+
+    words = sys.argv[1:] if argv is None else argv
+    if not words or words[0].startswith("-"):
+        return wse_opt(["--print-pipeline", *words])
+    return wse_opt([f"--pipeline={words[0]}", *words[1:]])
+
+
+assert all(s.establishes in ("", *STAGES) for p in NAMED_PIPELINES.values() for s in p.stages)
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""Compares diagnostics with the `expected-*` comments in a source, as `mlir-opt --verify-diagnostics` does.
+
+    // expected-error @+1 {{part of the message}}
+    // expected-error-re @below {{text with {{[a-z]+}} regular expressions}}
+    // expected-note @unknown {{a message without a place in the file}}
+
+A comment means the line it is on unless `@+N`, `@-N`, `@above` or `@below` says otherwise; `@above` and
+`@below` mean the nearest line without a comment of this kind.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from .wse_opt_diagnostics import Message, is_operation_note
+from .wse_opt_source import Chunk
+
+_COMMENT = re.compile(
+    r"expected-(?P<kind>error|note|remark|warning)(?P<regex>-re)? *"
+    r"(?:@(?P<place>[+-][0-9]+|above|below|unknown))? *\{\{(?P<text>.*)\}\} *$"
+)
+
+
+@dataclass
+class Expectation:
+    """One comment: which diagnostic it announces, on which line, and whether that came."""
+
+    kind: str
+    text: str
+    is_regex: bool
+    line: int
+    comment: Message
+    found: bool = False
+
+    def matches(self, message: str) -> bool:
+        return re.search(_pattern(self.text), message) is not None if self.is_regex else self.text in message
+
+
+def _pattern(text: str) -> str:
+    """Regular expression of a text whose parts in double braces are regular expressions themselves."""
+    pieces = re.split(r"\{\{(.*?)\}\}", text)
+    return "".join(f"(?:{p})" if i % 2 else re.escape(p) for i, p in enumerate(pieces))
+
+
+def read_expectations(chunk: Chunk) -> list[Expectation]:
+    """The comments of a chunk in order; `line` is 0 for messages without a place."""
+    lines = [] if isinstance(chunk.text, bytes) else chunk.text.split("\n")
+    expectations: list[Expectation] = []
+    waiting: list[Expectation] = []
+    last_plain = 0
+    for number, line in enumerate(lines, start=1):
+        match = _COMMENT.search(line)
+        if match is None:
+            for expectation in waiting:
+                expectation.line = number
+            waiting, last_plain = [], number
+            continue
+        place, text = match["place"], match["text"]
+        comment = Message("error", "", chunk.name, number, match.start() + 1, width=max(len(text), 1))
+        target = {None: number, "above": last_plain, "below": number, "unknown": 0}.get(place)
+        if target is None:
+            target = number + int(place)
+        expectation = Expectation(match["kind"], text, match["regex"] is not None, target, comment)
+        if place == "below":
+            waiting.append(expectation)
+        expectations.append(expectation)
+    return expectations
+
+
+def verify_diagnostics(
+    chunk: Chunk, messages: list[Message], *, only_expected: bool = False
+) -> list[Message]:
+    """What differs between the diagnostics and the comments, as errors to print; empty when they agree."""
+    expectations = read_expectations(chunk)
+    complaints: list[Message] = []
+    for message in messages:
+        for part in (message, *message.notes):
+            complaint = None if is_operation_note(part) else _match(part, chunk, expectations)
+            if complaint is not None and not only_expected:
+                complaints.append(complaint)
+    for expectation in expectations:
+        if not expectation.found:
+            text = f'expected {expectation.kind} "{expectation.text}" was not produced'
+            complaints.append(_at(expectation.comment, text))
+    return complaints
+
+
+def _match(message: Message, chunk: Chunk, expectations: list[Expectation]) -> Message | None:
+    """Ticks off the expectation that announces the message; returns a complaint when there is none."""
+    line = message.line if message.file == chunk.name else 0
+    near: Expectation | None = None
+    for expectation in expectations:
+        if expectation.line != line or expectation.found or not expectation.matches(message.text):
+            continue
+        if expectation.kind == message.severity:
+            expectation.found = True
+            return None
+        near = near or expectation
+    if near is not None:
+        text = f"'{message.severity}' diagnostic emitted when expecting a '{near.kind}'"
+        return _at(near.comment, text)
+    text = f"unexpected {message.severity}: {message.text}"
+    return Message("error", text, message.file, message.line, message.column)
+
+
+def _at(comment: Message, text: str) -> Message:
+    return Message("error", text, comment.file, comment.line, comment.column, comment.width)

@@ -1,0 +1,63 @@
+"""`wse-opt`: mlir-opt over upstream's and this project's passes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from ...passes.infra.diagnostics import CompilerError
+from .wse_opt_arguments import Arguments, parse_arguments
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point of the console script; returns the exit code, 1 after any error."""
+    words = sys.argv[1:] if argv is None else argv
+    trace = "--trace" in words or "-trace" in words or os.environ.get("WSE_TRACE", "") not in ("", "0")
+    try:
+        return _run(parse_arguments(words))
+    except CompilerError as error:
+        if trace:
+            raise
+        print(f"wse-opt: error: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # a reader such as `head` has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(arguments: Arguments) -> int:
+    from ...passes.infra.plugins import load_plugin
+
+    for plugin in arguments.list("load"):
+        load_plugin(plugin)
+    from .wse_opt_information import answer
+
+    text = answer(arguments)
+    if text is not None:
+        _write(arguments, text)
+        return 0
+    from .wse_opt_driver import process_input
+
+    result = process_input(arguments)
+    if result.output is not None:
+        _write(arguments, result.output)
+    return 0 if result.succeeded else 1
+
+
+def _write(arguments: Arguments, data: str | bytes) -> None:
+    target = arguments.value("o")
+    if target in (None, "-"):
+        stream = sys.stdout.buffer
+        stream.write(data.encode() if isinstance(data, str) else data)
+        stream.flush()
+        return
+    from .output import write_atomically
+
+    write_atomically(Path(str(target)), data)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

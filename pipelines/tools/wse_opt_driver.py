@@ -1,0 +1,254 @@
+"""What `wse-opt` does with its input: parse each chunk, run the pipeline, print the result."""
+
+from __future__ import annotations
+
+import io
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ...dialects.context import create_context
+from ...dialects.host import ir
+from ...passes.infra.diagnostics import CompilerError
+from ...passes.infra.ir_printing import IRPrinting, PrintStyle
+from ...passes.infra.pass_manager import (
+    Instrumentation,
+    PipelineFailure,
+    RunResult,
+    check_pipeline,
+    run_parsed_pipeline,
+)
+from ...passes.infra.pipeline_text import PipelineEntry
+from ...passes.infra.plugins import load_plugin
+from ...passes.infra.reproducer import Replay, Reproducer, read_reproducer, write_reproducer
+from ...passes.infra.timing import Timer
+from . import wse_opt_reports as reports
+from .verify_diagnostics import verify_diagnostics
+from .wse_opt_arguments import Arguments
+from .wse_opt_diagnostics import DiagnosticPrinter
+from .wse_opt_irdl import load_irdl_file
+from .wse_opt_pipeline import requested_pipeline
+from .wse_opt_source import Chunk, parse_chunk, read_input, split_input
+
+_OUTPUT_MARKER = "// -----"
+
+
+@dataclass
+class Processed:
+    """The result of one input: `output` is None when nothing is to be written."""
+
+    succeeded: bool
+    output: str | bytes | None
+
+
+def process_input(arguments: Arguments) -> Processed:
+    """Runs the command line on its input.
+
+    Raises:
+        CompilerError: the command line, the pipeline or the input file is wrong.
+    """
+    job = _Job.prepare(arguments)
+    if arguments.value("o") not in (None, "-"):
+        from .output import check_writable
+
+        check_writable(Path(str(arguments.value("o"))))
+    marker = arguments.value("split-input-file")
+    chunks = [job.source] if marker is None else split_input(job.source, marker)
+    results = [job.process(chunk) for chunk in chunks]
+    succeeded = all(ok for ok, _ in results)
+    if arguments.value("verify-diagnostics") is not None:
+        return Processed(succeeded, None)
+    outputs = [output for _, output in results]
+    if len(outputs) == 1:
+        return Processed(succeeded, outputs[0] if succeeded else None)
+    if arguments.value("o") not in (None, "-") and not succeeded:
+        return Processed(False, None)
+    separator = (arguments.value("output-split-marker") or _OUTPUT_MARKER) + "\n"
+    return Processed(succeeded, separator.join(str(output or "") for output in outputs))
+
+
+@dataclass
+class _Job:
+    """Everything that is the same for each chunk."""
+
+    arguments: Arguments
+    source: Chunk
+    pipeline: PipelineEntry
+    pipeline_text: str
+    style: PrintStyle
+    replay: Replay | None
+
+    @classmethod
+    def prepare(cls, arguments: Arguments) -> _Job:
+        replay: Replay | None = None
+        source: Chunk | None = None
+        if arguments.switch("run-reproducer"):
+            source = read_input(arguments.input)
+            replay = read_reproducer("" if isinstance(source.text, bytes) else source.text)
+            source = replace(source, text=replay.ir_text)
+            for plugin in replay.load:
+                load_plugin(plugin)
+        pipeline, text = requested_pipeline(arguments, replay)
+        job = cls(arguments, Chunk("", ""), pipeline, text, print_style(arguments), replay)
+        check_pipeline(pipeline, job.context(), text)
+        if arguments.switch("dump-pass-pipeline"):
+            print(f"Pass Manager with {len(pipeline.entries)} passes:\n{pipeline}", file=sys.stderr)
+        job.source = source or read_input(arguments.input)
+        return job
+
+    def context(self) -> ir.Context:
+        unregistered = self.replay.allow_unregistered if self.replay else False
+        unregistered = unregistered or self.arguments.switch("allow-unregistered-dialect")
+        context = create_context(allow_unregistered=unregistered)
+        for file in (*self.arguments.list("irdl-file"), *(self.replay.irdl_files if self.replay else ())):
+            load_irdl_file(file, context)
+        return context
+
+    def process(self, chunk: Chunk) -> tuple[bool, str | bytes | None]:
+        """Runs one chunk; returns whether it succeeded and its output."""
+        mode = self.arguments.value("verify-diagnostics")
+        printer = DiagnosticPrinter(
+            chunk,
+            silent=mode is not None,
+            show_operation=self.arguments.switch("mlir-print-op-on-diagnostic", default=True),
+        )
+        context = self.context()
+        with context, printer.attach(context):
+            succeeded, output = self._process(chunk, context, printer)
+        if mode is None:
+            return succeeded, output
+        complaints = verify_diagnostics(chunk, printer.messages, only_expected=mode == "only-expected")
+        for complaint in complaints:
+            printer.print(complaint)
+        return not complaints, None
+
+    def _process(
+        self, chunk: Chunk, context: ir.Context, printer: DiagnosticPrinter
+    ) -> tuple[bool, str | bytes | None]:
+        timer = Timer() if self.arguments.switch("mlir-timing") else None
+        try:
+            with reports.timed(timer, "Parser"):
+                module = self._parse(chunk, context)
+        except ir.MLIRError:
+            return False, None
+        watch = self._instrumentation(timer, printer)
+        self._generate_reproducer(module, watch)
+        try:
+            result = run_parsed_pipeline(module, self.pipeline, self.pipeline_text, instrumentation=watch)
+        except PipelineFailure as failure:
+            self._explain(failure, printer)
+            return False, None
+        with reports.timed(timer, "Output"):
+            output = self._print(module)
+        self._report(result, timer)
+        return True, output
+
+    def _parse(self, chunk: Chunk, context: ir.Context) -> ir.Operation:
+        module = parse_chunk(chunk, context, implicit_module=not self.arguments.switch("no-implicit-module"))
+        if self.arguments.switch("verify-roundtrip"):
+            reports.verify_roundtrip(module)
+        return module
+
+    def _instrumentation(self, timer: Timer | None, printer: DiagnosticPrinter) -> Instrumentation:
+        verify_each = self.replay.verify_each if self.replay else True
+        quiet = self.arguments.switch("no-reproducer") or printer.silent or self.replay is not None
+        return Instrumentation(
+            verify_each=self.arguments.switch("verify-each", default=verify_each),
+            printing=ir_printing(self.arguments, self.style),
+            timer=timer,
+            report=printer.report,
+            reproducer=None if quiet else self._reproducer("mlir-pass-pipeline-crash-reproducer"),
+        )
+
+    def _reproducer(self, flag: str) -> Reproducer:
+        path = self.arguments.value(flag)
+        return Reproducer(
+            path=None if path is None else Path(path),
+            load=self.arguments.list("load"),
+            irdl_files=self.arguments.list("irdl-file"),
+            allow_unregistered=self.arguments.switch("allow-unregistered-dialect"),
+        )
+
+    def _generate_reproducer(self, module: ir.Operation, watch: Instrumentation) -> None:
+        if self.arguments.value("mlir-generate-reproducer") is None:
+            return
+        policy = self._reproducer("mlir-generate-reproducer")
+        write_reproducer(policy, module, str(self.pipeline), verify_each=watch.verify_each)
+
+    def _explain(self, failure: PipelineFailure, printer: DiagnosticPrinter) -> None:
+        """Says what the diagnostics did not: the hint, the pass, where the reproducer is."""
+        if printer.silent:
+            if not failure.reported and not printer.messages:
+                print(f"wse-opt: error: {failure}", file=sys.stderr)
+            return
+        if self.arguments.switch("trace") and failure.__cause__ is not None:
+            import traceback
+
+            traceback.print_exception(failure.__cause__)
+        if not any(message.severity == "error" for message in printer.messages):
+            print(f"wse-opt: error: {failure}", file=sys.stderr)
+            return
+        lines = [
+            f"wse-opt: pass '{failure.pass_name}' failed",
+            *(f"  note: {note}" for note in failure.notes),
+        ]
+        if failure.hint:
+            lines.append(f"  hint: {failure.hint}")
+        print("\n".join(lines), file=sys.stderr)
+
+    def _print(self, module: ir.Operation) -> str | bytes:
+        if self.arguments.switch("emit-bytecode"):
+            buffer = io.BytesIO()
+            module.write_bytecode(buffer)
+            return buffer.getvalue()
+        return self.style.print(module) + "\n\n"
+
+    def _report(self, result: RunResult, timer: Timer | None) -> None:
+        if self.arguments.switch("remarks"):
+            reports.print_remarks(result.remarks)
+        if self.arguments.switch("mlir-pass-statistics"):
+            merged = self.arguments.value("mlir-pass-statistics-display") == "list"
+            reports.print_statistics(result.statistics, merged=merged)
+        if timer is not None:
+            reports.print_timing(timer, flat=self.arguments.value("mlir-timing-display") == "list")
+
+
+def print_style(arguments: Arguments) -> PrintStyle:
+    """How IR is printed, from the flags."""
+    return PrintStyle(
+        debug_info=arguments.switch("mlir-print-debuginfo"),
+        pretty_debug_info=arguments.switch("mlir-pretty-debuginfo"),
+        generic=arguments.switch("mlir-print-op-generic"),
+        local_scope=arguments.switch("mlir-print-local-scope"),
+        skip_regions=arguments.switch("mlir-print-skip-regions"),
+        name_locations=arguments.switch("mlir-use-nameloc-as-prefix"),
+        elements_limit=arguments.number("mlir-elide-elementsattrs-if-larger"),
+        resource_limit=arguments.number("mlir-elide-resource-strings-if-larger"),
+    )
+
+
+def ir_printing(arguments: Arguments, style: PrintStyle) -> IRPrinting | None:
+    """Which passes the IR is printed around, from the flags; None when around none."""
+    on_change = arguments.switch("mlir-print-ir-after-change")
+    on_failure = arguments.switch("mlir-print-ir-after-failure")
+    after = frozenset(arguments.list("mlir-print-ir-after"))
+    printing = IRPrinting(
+        before=frozenset(arguments.list("mlir-print-ir-before")),
+        after=after,
+        before_all=arguments.switch("mlir-print-ir-before-all"),
+        after_all=arguments.switch("mlir-print-ir-after-all") or (on_change and not after),
+        only_on_change=on_change,
+        only_on_failure=on_failure,
+        module_scope=arguments.switch("mlir-print-ir-module-scope"),
+        style=style,
+    )
+    if printing.before or printing.after or printing.before_all or printing.after_all or on_failure:
+        return printing
+    return None
+
+
+def unsupported_bytecode(marker: str | None, source: Chunk) -> CompilerError | None:
+    """Bytecode has no lines to split at."""
+    if marker is not None and isinstance(source.text, bytes):
+        return CompilerError("--split-input-file needs text, the input is bytecode")
+    return None

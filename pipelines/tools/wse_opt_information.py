@@ -1,0 +1,122 @@
+"""The flags of `wse-opt` that print something and exit."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import textwrap
+from importlib.metadata import version
+
+from ...passes.infra.diagnostics import CompilerError
+from ...passes.infra.options import annotations_of, describe_type, option_name, print_value
+from ...passes.infra.pass_base import Pass
+from ...passes.infra.registry import find_pass, pass_names
+from .wse_opt_arguments import Arguments
+from .wse_opt_flags import GROUPS, Flag
+
+_WIDTH = 44
+
+
+def answer(arguments: Arguments) -> str | None:
+    """The text that was asked for, or None when the command line asks for a run."""
+    if arguments.switch("help"):
+        return help_text()
+    if arguments.switch("version"):
+        return f"wse-mlir {version('wse-mlir')}, torch-mlir {version('torch-mlir')}\n"
+    if arguments.switch("list-passes"):
+        return list_passes()
+    if arguments.value("print-pipeline") is not None:
+        return print_pipeline(str(arguments.value("print-pipeline")))
+    if arguments.switch("dump-irdl"):
+        from .wse_opt_irdl import dump_irdl
+
+        return dump_irdl()
+    return None
+
+
+def help_text() -> str:
+    """Every flag, and every Python pass with its documentation and options."""
+    parts = [
+        "wse-opt: mlir-opt over upstream's passes and those of this project\n",
+        "usage: wse-opt [FLAGS] [PASSES] [FILE]     reads standard input when FILE is missing or -\n",
+        "Flags may have one dash or two, and take values as --flag=value or --flag value. A pass is asked for by",
+        "its name with options after =, e.g. --wse-tile='sizes=8,16,0 loops=for'; passes run in the order given.\n",
+    ]
+    for group, flags in GROUPS.items():
+        parts.append(f"{group}:")
+        parts += [_entry(_usage(flag), flag.help) for flag in flags]
+        parts.append("")
+    parts.append("Passes written in Python (upstream's are listed by --list-passes):\n")
+    parts += [_pass_help(name) for name in pass_names()]
+    return "\n".join(parts) + "\n"
+
+
+def list_passes() -> str:
+    """Every pass: Python's with one line each, then the names of upstream's."""
+    from ...passes.infra.upstream_names import UPSTREAM_PASS_NAMES
+
+    lines = ["Passes written in Python:"]
+    for name in pass_names():
+        lines.append(_entry(f"--{name}", _summary(name)))
+    lines += ["", "Passes of MLIR, torch-mlir and StableHLO:"]
+    lines += [f"  --{name}" for name in sorted(UPSTREAM_PASS_NAMES)]
+    return "\n".join(lines) + "\n"
+
+
+def print_pipeline(name: str) -> str:
+    """The table of a named pipeline, or the list of all when `name` is empty."""
+    from ..named import NAMED_PIPELINES, named_pipeline
+
+    if name:
+        return named_pipeline(name).table() + "\n"
+    lines = [_entry(pipeline.name, pipeline.description) for pipeline in NAMED_PIPELINES.values()]
+    return "\n".join(["Named pipelines (wse-opt --pipeline=NAME, --print-pipeline=NAME):", *lines]) + "\n"
+
+
+def _usage(flag: Flag) -> str:
+    dashes = "-" if len(flag.name) == 1 else "--"
+    if flag.kind == "switch":
+        return f"{dashes}{flag.name}"
+    if flag.kind == "optional":
+        return f"{dashes}{flag.name}[={flag.metavar}]"
+    return f"{dashes}{flag.name}{' ' if len(flag.name) == 1 else '='}{flag.metavar}"
+
+
+def _entry(left: str, right: str, *, indent: int = 2) -> str:
+    head = " " * indent + left
+    if len(head) >= _WIDTH:
+        return f"{head}\n{' ' * _WIDTH}{right}"
+    return f"{head.ljust(_WIDTH)}{right}"
+
+
+def _load(name: str) -> type[Pass] | str:
+    """The pass's class, or why it cannot be had: one broken plugin must not take the help away."""
+    try:
+        return find_pass(name)
+    except (ImportError, AttributeError, CompilerError) as error:
+        return f"cannot be loaded: {error}"
+
+
+def _summary(name: str) -> str:
+    cls = _load(name)
+    if isinstance(cls, str):
+        return cls
+    documentation = inspect.getdoc(cls) or ""
+    return documentation.split("\n\n")[0].replace("\n", " ")
+
+
+def _pass_help(name: str) -> str:
+    cls = _load(name)
+    if isinstance(cls, str):
+        return f"  --{name}    {cls}\n"
+    anchor = f"   (runs on {cls.anchor})" if cls.anchor else ""
+    lines = [f"  --{name}{anchor}", textwrap.indent(inspect.getdoc(cls) or "", "      ")]
+    annotations = annotations_of(cls)
+    fields = dataclasses.fields(cls)
+    if fields:
+        lines += ["", "      Options:"]
+    for field in fields:
+        usage = f"{option_name(field.name)}=<{describe_type(annotations[field.name])}>"
+        default = print_value(field.default) or "empty"
+        lines.append(_entry(usage, f"{field.metadata.get('help', '')} (default {default})", indent=8))
+    return "\n".join(lines) + "\n"

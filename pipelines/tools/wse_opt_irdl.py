@@ -1,0 +1,34 @@
+"""Dialects as IRDL: loading others' files, exporting this project's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...dialects.host import ir, irdl
+from ...passes.infra.diagnostics import CompilerError
+
+
+def load_irdl_file(path: str, context: ir.Context) -> None:
+    """Makes the dialects that an IRDL file defines known to a context.
+
+    Raises:
+        CompilerError: the file cannot be read, is not valid IRDL, or defines a dialect that exists already.
+    """
+    try:
+        text = Path(path).read_text()
+    except OSError as error:
+        raise CompilerError(f"cannot open IRDL file '{path}': {error.strerror}") from None
+    try:
+        with context:
+            irdl.load_dialects(ir.Module.parse(text, context))
+    except (ir.MLIRError, RuntimeError, ValueError) as error:
+        diagnostics = getattr(error, "error_diagnostics", None)
+        detail = diagnostics[0].message if diagnostics else str(error)
+        raise CompilerError(f"IRDL file '{path}': {detail}") from None
+
+
+def dump_irdl() -> str:
+    """The IRDL text of this project's dialect, for other tools' `--irdl-file`."""
+    from ...dialects.wse import irdl_text
+
+    return irdl_text()

@@ -1,0 +1,128 @@
+"""`wse-opt`'s input: reading it, cutting it into chunks, parsing each into a module."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...dialects.host import ir
+from ...passes.infra.diagnostics import CompilerError
+
+_BYTECODE_MAGIC = b"ML\xefR"
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A part of the input that is processed on its own.
+
+    Attributes:
+        name: the input's name as it appears in locations.
+        text: the chunk, preceded by as many empty lines as make its line numbers those of the whole input;
+            bytes for bytecode.
+    """
+
+    name: str
+    text: str | bytes
+
+    def line(self, number: int) -> str | None:
+        """A line of the source, from 1; None when there is none (bytecode)."""
+        if isinstance(self.text, bytes):
+            return None
+        lines = self.text.split("\n")
+        return lines[number - 1] if 0 < number <= len(lines) else None
+
+
+def read_input(path: str) -> Chunk:
+    """Reads a file, or standard input for "-".
+
+    Raises:
+        CompilerError: the file cannot be read, or holds neither text nor bytecode.
+    """
+    name = "<stdin>" if path == "-" else path
+    try:
+        data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except OSError as error:
+        raise CompilerError(f"cannot open input file '{path}': {error.strerror}") from None
+    if data.startswith(_BYTECODE_MAGIC):
+        return Chunk(name, data)
+    try:
+        return Chunk(name, data.decode())
+    except UnicodeDecodeError as error:
+        raise CompilerError(
+            f"'{name}' is neither MLIR text nor MLIR bytecode: byte {error.start} is not UTF-8"
+        ) from None
+
+
+def split_input(chunk: Chunk, marker: str) -> list[Chunk]:
+    """Cuts text at the lines that hold only the marker; bytecode stays whole."""
+    if isinstance(chunk.text, bytes):
+        return [chunk]
+    parts: list[Chunk] = []
+    collected: list[str] = []
+    before = 0
+    for number, line in enumerate(chunk.text.split("\n")):
+        if line.strip() == marker.strip():
+            parts.append(Chunk(chunk.name, "\n" * before + "\n".join(collected) + "\n"))
+            collected, before = [], number + 1
+        else:
+            collected.append(line)
+    parts.append(Chunk(chunk.name, "\n" * before + "\n".join(collected)))
+    return parts
+
+
+def parse_chunk(chunk: Chunk, context: ir.Context, *, implicit_module: bool = True) -> ir.Operation:
+    """Parses a chunk; what stands outside of a module is put into one.
+
+    Raises:
+        ir.MLIRError: the text is not valid IR; the diagnostics go to the context's handlers.
+    """
+    text = chunk.text
+    if isinstance(text, bytes):
+        return ir.Module.parse(text, context).operation
+    if not implicit_module:
+        return ir.Operation.parse(text, source_name=chunk.name, context=context).operation
+    emits = context.emit_error_diagnostics
+    context.emit_error_diagnostics = False
+    try:
+        outermost = ir.Operation.parse(text, source_name=chunk.name, context=context).operation
+    except ir.MLIRError as error:
+        several = "must contain a single top-level operation" in str(error)
+    else:
+        return outermost if outermost.name == "builtin.module" else _in_module(outermost)
+    finally:
+        context.emit_error_diagnostics = emits
+    if not several:
+        return ir.Operation.parse(text, source_name=chunk.name, context=context).operation
+    module = ir.Module.parse(text, context).operation
+    _rename_source(module, chunk.name)
+    return module
+
+
+def _in_module(op: ir.Operation) -> ir.Operation:
+    module = ir.Module.create(op.location)
+    module.body.append(op)
+    return module.operation
+
+
+def _rename_source(module: ir.Operation, name: str) -> None:
+    """Only a single operation can be parsed under a name; several come back as from a file called "-"."""
+
+    def renamed(location: ir.Location) -> ir.Location | None:
+        if isinstance(location, ir.FileLineColLoc) and location.filename == "-":
+            return ir.Location.file(name, location.start_line, location.start_col, context=module.context)
+        return None
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        location = renamed(op.location)
+        if location is not None:
+            op.location = location
+        for region in op.regions:
+            for block in region:
+                for argument in block.arguments:
+                    at = renamed(argument.location)
+                    if at is not None:
+                        argument.set_location(at)
+        return ir.WalkResult.ADVANCE
+
+    module.walk(visit)
