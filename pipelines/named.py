@@ -110,6 +110,32 @@ TENSOR_STAGES = (
     ),
 )
 
+CPU_STAGES = (
+    Stage(
+        "bufferize",
+        "func.func(linalg-generalize-named-ops),linalg-fuse-elementwise-ops,canonicalize,cse,"
+        "one-shot-bufferize{bufferize-function-boundaries function-boundary-type-conversion=identity-layout-map},"
+        "buffer-results-to-out-params{hoist-static-allocs modify-public-functions},"
+        "buffer-deallocation-pipeline,canonicalize,func.func(linalg-generalize-named-ops)",
+        "tensors become buffers, results become arguments that the caller allocates",
+        "bufferized",
+    ),
+    Stage(
+        "vectorise",
+        "func.func(wse-vectorize,convert-linalg-to-loops),canonicalize,cse,loop-invariant-code-motion",
+        "innermost loops work on vectors, accumulators stay in registers",
+    ),
+    Stage(
+        "lower-to-llvm",
+        "expand-strided-metadata,lower-affine,canonicalize,convert-scf-to-cf,convert-math-to-llvm,"
+        "convert-math-to-libm,convert-vector-to-llvm,convert-ub-to-llvm,finalize-memref-to-llvm,"
+        "convert-arith-to-llvm,convert-index-to-llvm,convert-func-to-llvm,convert-cf-to-llvm,"
+        "reconcile-unrealized-casts,canonicalize,cse",
+        "LLVM makes the machine code; math functions come before vectors, whose operations they leave behind",
+        "llvm",
+    ),
+)
+
 NAMED_PIPELINES: dict[str, NamedPipeline] = {}
 
 
@@ -126,6 +152,7 @@ def _define(name: str, description: str, *rows: Iterable[Stage]) -> NamedPipelin
 TENSOR = _define(
     "tensor", "imported IR -> fused linalg on tensors, what both targets start from", TENSOR_STAGES
 )
+CPU = _define("cpu", "imported IR -> native code of the machine this runs on", CPU_STAGES)
 
 
 def named_pipeline(name: str) -> NamedPipeline:

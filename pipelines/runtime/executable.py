@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Executable(Protocol):
-    """A compiled `@main`, with its parameters bound; keeps no state between runs.
+    """A compiled `@main`, with its parameters bound; the caller keeps the state between runs.
 
     Attributes:
         report: what is known about the compilation and the last run, ready for JSON. Keys are the target's own;
@@ -23,10 +23,12 @@ class Executable(Protocol):
 
         Args:
             inputs: C-contiguous arrays of the declared shapes and types: the model's tensor inputs, then the
-                present value of each state, in the order of `@main`'s arguments. They are not written.
+                present value of each state, in the order of `@main`'s arguments. Inputs are not written; a
+                state may be updated in place.
 
         Returns:
-            New arrays in the order of `@main`'s results: the outputs, then the next value of each state.
+            Arrays in the order of `@main`'s results: the outputs, which are new, then the next value of each
+            state, either a new array or the very array that was passed and is now updated.
         """
         ...
 

@@ -1,0 +1,196 @@
+"""`compile`: from a model to something that is called like the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.export import ExportedProgram
+from torch.utils import _pytree as pytree
+
+from ..passes.infra.diagnostics import CompilerError
+from ..passes.infra.timing import Timer
+from .frontend.imported import Argument, ImportedModel, import_model
+from .runtime.arrays import as_array, as_tensor
+from .runtime.executable import Executable
+from .targets import check_options, find_target
+
+
+def compile(
+    model: Any,
+    example_args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    target: str = "cpu",
+    dynamic_shapes: Any = None,
+    num_threads: int | None = None,
+    **options: Any,
+) -> Compiled:
+    """Compiles a model for a target.
+
+    Args:
+        model: an `nn.Module` (as it stands, in training or evaluation mode), an `ExportedProgram`, or the path of
+            a `.pt2`, `.mlir` or `.onnx` file.
+        example_args / kwargs: arguments of one call; they fix structure, shapes and dtypes.
+        target: "cpu", a machine's name ("tiny", "wse2", "wse3"), or the path of a machine's .toml file.
+        dynamic_shapes: as `torch.export.export` takes it.
+        num_threads: threads of a call; the CPU runs on one.
+        options: the target's own options.
+
+    Raises:
+        CompilerError: the model, the target or an option is not supported; says what to do.
+    """
+    chosen = find_target(target)
+    if num_threads is not None:
+        options["num_threads"] = num_threads
+    check_options(chosen, options)
+    timer = Timer()
+    with timer.scope("import"):
+        imported = import_model(model, example_args, kwargs, dynamic_shapes=dynamic_shapes)
+    _check_has_data(imported, target)
+    executable = chosen.build(imported, options, timer)
+    timer.stop()
+    return Compiled(model, imported, executable, target, timer)
+
+
+class Compiled:
+    """A compiled model; call it as the model itself.
+
+    Tensors in give tensors out, NumPy arrays in give NumPy arrays out. On the CPU the parameters are not
+    copied: an optimizer's step on the model is seen by the next call. After a parameter's tensor was replaced
+    (`load_state_dict(assign=True)`, `.data = ...`), or on a target that packs its parameters, call
+    `update_parameters`.
+    """
+
+    def __init__(
+        self, model: Any, imported: ImportedModel, executable: Executable, target: str, timer: Timer
+    ) -> None:
+        self.target = target
+        self._model = model
+        self._imported = imported
+        self._executable = executable
+        self._timings = {str(node.name): node.seconds for node in timer.root.children.values()}
+        self._compile_seconds = timer.root.seconds
+        states = [a for a in imported.arguments if a.kind == "state"]
+        self._initial = {a.name: _data(a).clone() for a in states}
+        self._state = {name: value.clone() for name, value in self._initial.items()}
+        self._state_arrays = {name: as_array(value) for name, value in self._state.items()}
+        self._outputs = sum(r.kind == "output" for r in imported.results)
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """What is known about the compilation and the last call, ready for JSON; times are in seconds."""
+        common = {
+            "target": self.target,
+            "compile_seconds": self._compile_seconds,
+            "timings": dict(self._timings),
+        }
+        return {**common, **self._executable.report}
+
+    @property
+    def state(self) -> dict[str, torch.Tensor]:
+        """The live buffers that the model mutates, by name; each call updates them in place."""
+        return dict(self._state)
+
+    def reset(self) -> None:
+        """Gives the state the values that it had when the model was compiled."""
+        for name, array in self._state_arrays.items():
+            np.copyto(array, as_array(self._initial[name]))
+
+    def update_parameters(self) -> None:
+        """Takes the parameters from the model as it is now.
+
+        Raises:
+            CompilerError: a parameter is gone, or its shape or dtype is another.
+        """
+        current = _tensors_of(self._model)
+        parameters = [a for a in self._imported.arguments if a.kind == "parameter"]
+        arrays = []
+        for argument in parameters:
+            tensor = current.get(argument.name, argument.tensor)
+            if tensor is None or tuple(tensor.shape) != argument.shape or tensor.dtype != argument.dtype:
+                found = "missing" if tensor is None else f"{tensor.dtype} {list(tensor.shape)}"
+                raise CompilerError(
+                    f"parameter '{argument.name}' was {argument.dtype} {list(argument.shape)} and is {found} now",
+                    hint="compile the model again",
+                )
+            arrays.append(as_array(tensor))
+        self._executable.bind(arrays)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs the model once.
+
+        Raises:
+            CompilerError: structure, shape or dtype of the arguments is not that of the example.
+        """
+        leaves = pytree.tree_leaves((args, kwargs))
+        numpy_out = any(isinstance(x, np.ndarray) for x in leaves)
+        numpy_out = numpy_out and not any(isinstance(x, torch.Tensor) for x in leaves)
+        if any(isinstance(x, np.ndarray) for x in leaves):
+            args, kwargs = pytree.tree_map(_tensor_if_array, (args, kwargs))
+        tensors = self._located(args, kwargs)
+        results = self._executable.run([*map(as_array, tensors), *self._state_arrays.values()])
+        self._keep_state(results[self._outputs :], tensors)
+        outputs = results[: self._outputs]
+        return self._imported.unflatten_outputs(outputs if numpy_out else list(map(as_tensor, outputs)))
+
+    def _located(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
+        """The flat inputs; a mistake in them is reported as one of a call of the model's class."""
+        try:
+            return self._imported.flatten_inputs(args, kwargs)
+        except CompilerError as error:
+            name = type(self._model).__name__
+            error.where = error.where or (name if isinstance(self._model, str) else f"{name}.forward")
+            raise
+
+    def _keep_state(self, values: Sequence[np.ndarray], inputs: Sequence[torch.Tensor]) -> None:
+        """Stores the next state, and writes back inputs that the model mutates."""
+        positions = {a.name: i for i, a in enumerate(self._imported.inputs)}
+        results = [r for r in self._imported.results if r.kind == "state"]
+        for result, value in zip(results, values, strict=True):
+            if result.name in self._state_arrays:
+                array = self._state_arrays[result.name]
+                if value is not array:
+                    np.copyto(array, value)
+            else:
+                inputs[positions[result.name]].detach().copy_(as_tensor(value))
+
+
+def _tensor_if_array(leaf: Any) -> Any:
+    if not isinstance(leaf, np.ndarray):
+        return leaf
+    try:
+        return as_tensor(leaf)
+    except TypeError:
+        raise CompilerError(
+            f"a NumPy array of dtype {leaf.dtype} is not an input that a model can have",
+            hint="convert it with .astype",
+        ) from None
+
+
+def _data(argument: Argument) -> torch.Tensor:
+    assert argument.tensor is not None, "checked before the target was asked to build"
+    return argument.tensor
+
+
+def _check_has_data(imported: ImportedModel, target: str) -> None:
+    for argument in imported.arguments:
+        if argument.kind != "input" and argument.tensor is None:
+            raise CompilerError(
+                f"{argument.kind} '{argument.name}' has no data, so the model cannot run on '{target}'",
+                hint="build the model on a real device, not on 'meta'",
+            )
+
+
+def _tensors_of(model: Any) -> dict[str, torch.Tensor]:
+    """Parameters and buffers of a model by name, tied ones under each of their names."""
+    if isinstance(model, torch.nn.Module):
+        return {
+            **dict(model.named_parameters(remove_duplicate=False)),
+            **dict(model.named_buffers(remove_duplicate=False)),
+        }
+    if isinstance(model, ExportedProgram):
+        return dict(model.state_dict)
+    return {}

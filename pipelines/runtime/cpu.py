@@ -1,0 +1,101 @@
+"""The CPU target: runs the `cpu` pipeline, compiles the result in this process, calls it on arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...dialects.host import ir
+from ...passes.infra.diagnostics import CompilerError
+from ...passes.infra.pass_manager import Instrumentation, run_pipeline
+from ...passes.infra.timing import Timer
+from ..frontend.imported import ImportedModel
+from ..frontend.interface import find_main, torch_dtype
+from ..named import named_pipeline
+from .arrays import as_array, numpy_dtype
+from .executable import Executable
+from .jit import JitFunction
+
+ArrayType = tuple[tuple[int, ...], np.dtype]
+
+
+class CpuTarget:
+    """Native code for the machine this process runs on."""
+
+    name = "cpu"
+    options: Mapping[str, str] = {"num_threads": "threads of a call; 1 is the only choice so far"}
+
+    def build(self, imported: ImportedModel, options: Mapping[str, Any], timer: Timer) -> Executable:
+        """Lowers and compiles; see `Target.build`.
+
+        Raises:
+            CompilerError: more than one thread is asked for, a size is known only at run time where that is
+                not supported, or a pass fails.
+        """
+        if options.get("num_threads") not in (None, 1):
+            raise CompilerError(
+                f"num_threads={options['num_threads']}: the CPU target runs on one thread",
+                hint="leave num_threads out, or set it to 1",
+            )
+        module = imported.module
+        main = find_main(module)
+        name = main.name.value
+        results = _result_types(main)
+        with module.context:
+            main.attributes["llvm.emit_c_interface"] = ir.UnitAttr.get()
+        with timer.scope("passes"):
+            lower_to_llvm(module)
+        with timer.scope("jit"):
+            return CpuExecutable(imported, results, name)
+
+
+def lower_to_llvm(module: ir.Module) -> None:
+    """Takes a module from stage `imported` to stage `llvm`, in place."""
+    run_pipeline(module, named_pipeline("cpu").text, instrumentation=Instrumentation(verify_each=False))
+
+
+class CpuExecutable:
+    """A jitted `@main(arguments..., results...)` whose parameters are bound without a copy."""
+
+    def __init__(self, imported: ImportedModel, results: Sequence[ArrayType], name: str) -> None:
+        arguments = imported.arguments
+        self._results = results
+        ranks = [len(a.shape) for a in arguments] + [len(shape) for shape, _ in self._results]
+        self._function = JitFunction(imported.module, name, ranks)
+        self._positions = [i for i, a in enumerate(arguments) if a.kind != "parameter"]
+        self._parameters = [i for i, a in enumerate(arguments) if a.kind == "parameter"]
+        self._first_result = len(arguments)
+        self.report: dict[str, Any] = {}
+        self.bind([as_array(a.tensor) for a in arguments if a.kind == "parameter" and a.tensor is not None])
+
+    def bind(self, parameters: Sequence[np.ndarray]) -> None:
+        """Reads the parameters from these arrays from now on; they are not copied."""
+        for position, array in zip(self._parameters, parameters, strict=True):
+            self._function.bind(position, array)
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Runs once; see `Executable.run`."""
+        outputs = [np.empty(shape, dtype) for shape, dtype in self._results]
+        given = list(zip(self._positions, inputs, strict=True))
+        self._function([*given, *enumerate(outputs, start=self._first_result)])
+        return outputs
+
+
+def _result_types(main: Any) -> list[ArrayType]:
+    """Shape and element type of each result of a function on tensors."""
+    types: list[ArrayType] = []
+    for position, result in enumerate(main.type.results):
+        tensor = ir.RankedTensorType(result)
+        if not tensor.has_static_shape:
+            raise CompilerError(
+                f"the size of result {position} is known only at run time ({tensor})",
+                hint="the CPU target needs static results; compile without dynamic_shapes",
+            )
+        dtype = torch_dtype(tensor.element_type)
+        array_type = numpy_dtype(dtype) if dtype is not None else None
+        if array_type is None:
+            raise CompilerError(f"result {position} has elements of type {tensor.element_type}")
+        types.append((tuple(tensor.shape), array_type))
+    return types
