@@ -8,13 +8,14 @@ import functools
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from ..wse_target.errors import CompilerError
 from .host import ext, ir
 
 GROUP = "wse_mlir.dialects"
 _registered: list[Any] = []
 
 
-class PluginError(Exception):
+class PluginError(CompilerError):
     """A plugin's dialect cannot be loaded; the message names the entry point and its package."""
 
 

@@ -70,7 +70,7 @@ class IRPrinting:
         """What `print_after` compares with; empty when no comparison is wanted."""
         if not (self.only_on_change and self.wants_after(name)):
             return ""
-        return op.get_asm(print_generic_op_form=True, enable_debug_info=True)
+        return str(op.get_asm(print_generic_op_form=True, enable_debug_info=True))
 
     def print_before(self, name: str, title: str, op: ir.Operation) -> None:
         if self.before_all or name in self.before:

@@ -83,10 +83,15 @@ def describe_type(annotation: Any) -> str:
     return getattr(annotation, "__name__", str(annotation))
 
 
+def fields_of(cls: type) -> tuple[dataclasses.Field[Any], ...]:
+    """The option fields of a pass class, in order of declaration."""
+    return dataclasses.fields(cls)
+
+
 def annotations_of(cls: type) -> dict[str, Any]:
     """Resolved annotations of the option fields of a pass class, in order of declaration."""
     hints = typing.get_type_hints(cls)
-    return {f.name: hints[f.name] for f in dataclasses.fields(cls)}
+    return {f.name: hints[f.name] for f in fields_of(cls)}
 
 
 def build_from_text(cls: type, texts: dict[str, str], *, pass_name: str) -> Any:

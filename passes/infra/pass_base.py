@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, ClassVar, dataclass_transform
 
 from .diagnostics import Remark, Remarks
-from .options import build_from_text, option, option_name, print_value
+from .options import build_from_text, fields_of, option, option_name, print_value
 
 if TYPE_CHECKING:
     from ...dialects.host import ir
@@ -80,7 +80,7 @@ class Pass:
         """The pass as written in a pipeline, with the options that differ from their defaults."""
         parts = [
             f"{option_name(f.name)}={print_value(getattr(self, f.name))}"
-            for f in dataclasses.fields(self)
+            for f in fields_of(type(self))
             if getattr(self, f.name) != f.default
         ]
         return f"{self.name}{{{' '.join(parts)}}}" if parts else self.name

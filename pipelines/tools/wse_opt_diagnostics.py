@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from ...dialects.host import ir
 from .wse_opt_source import Chunk
@@ -35,7 +36,7 @@ def file_location(location: ir.Location) -> ir.FileLineColLoc | None:
     elif isinstance(location, ir.CallSiteLoc):
         children = [location.callee]
     elif isinstance(location, ir.FusedLoc):
-        children = list(location.locations)
+        children = cast("list[ir.Location]", location.locations)
     for child in children:
         found = file_location(child)
         if found is not None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import textwrap
 from importlib.metadata import version
 
 from ...passes.infra.diagnostics import CompilerError
-from ...passes.infra.options import annotations_of, describe_type, option_name, print_value
+from ...passes.infra.options import annotations_of, describe_type, fields_of, option_name, print_value
 from ...passes.infra.pass_base import Pass
 from ...passes.infra.registry import find_pass, pass_names
 from .wse_opt_arguments import Arguments
@@ -112,7 +111,7 @@ def _pass_help(name: str) -> str:
     anchor = f"   (runs on {cls.anchor})" if cls.anchor else ""
     lines = [f"  --{name}{anchor}", textwrap.indent(inspect.getdoc(cls) or "", "      ")]
     annotations = annotations_of(cls)
-    fields = dataclasses.fields(cls)
+    fields = fields_of(cls)
     if fields:
         lines += ["", "      Options:"]
     for field in fields:

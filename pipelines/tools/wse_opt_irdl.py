@@ -20,7 +20,8 @@ def load_irdl_file(path: str, context: ir.Context) -> None:
         raise CompilerError(f"cannot open IRDL file '{path}': {error.strerror}") from None
     try:
         with context:
-            irdl.load_dialects(ir.Module.parse(text, context))
+            module = ir.Module.parse(text, context)
+            irdl.load_dialects(module)  # pyright: ignore[reportAttributeAccessIssue]: absent from its stub
     except (ir.MLIRError, RuntimeError, ValueError) as error:
         diagnostics = getattr(error, "error_diagnostics", None)
         detail = diagnostics[0].message if diagnostics else str(error)
