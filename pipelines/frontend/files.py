@@ -11,6 +11,7 @@ import torch
 from torch.export import ExportedProgram
 
 from ...dialects.host import ir
+from ...dialects.parsing import parse_module
 from ...passes.infra.diagnostics import CompilerError
 from .interface import annotate_main, find_main, read_main
 from .lowering import finish_import, lower_torch_to_linalg, run_upstream
@@ -55,7 +56,7 @@ def _refuse_other_kinds(path: str) -> None:
         head = file.read(8)
     if head[4:8] == b"TFL3":
         raise CompilerError(
-            "this is a TensorFlow Lite model, which cannot be compiled",
+            "this is a TensorFlow Lite (TFLite) model, which cannot be compiled",
             where=path,
             hint="export the original model from PyTorch with torch.export.save, or to ONNX",
         )
@@ -98,12 +99,7 @@ def _read_pt2(path: str) -> ExportedProgram:
 def _read_mlir(path: str, context: ir.Context) -> ImportedModel:
     with open(path, encoding="utf-8", errors="replace") as file:
         text = file.read()
-    try:
-        with context:
-            module = ir.Module.parse(text)
-    except ir.MLIRError as error:
-        raise _explain_parse_error(error, path) from error
-    return import_mlir_module(module, path)
+    return import_mlir_module(parse_module(text, context, file=path), path)
 
 
 def import_mlir_module(module: ir.Module, path: str = "") -> ImportedModel:
@@ -142,19 +138,3 @@ def _holds_torch(module: ir.Module) -> bool:
 
     module.operation.walk(visit)
     return found
-
-
-def _explain_parse_error(error: ir.MLIRError, path: str) -> CompilerError:
-    diagnostics = list(error.error_diagnostics)
-    if not diagnostics:
-        return CompilerError("the file cannot be parsed as MLIR", where=path)
-    first = diagnostics[0]
-    location = first.location
-    place = path
-    if isinstance(location, ir.FileLineColLoc):
-        place = f"{path}:{location.start_line}:{location.start_col}"
-    return CompilerError(
-        f"the file cannot be parsed as MLIR: {first.message.split(chr(10))[0]}",
-        where=place,
-        hint="`wse-opt FILE` parses it too",
-    )

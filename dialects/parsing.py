@@ -1,0 +1,30 @@
+"""Parses MLIR text; what is wrong with it becomes one located message."""
+
+from __future__ import annotations
+
+import re
+
+from ..wse_target.errors import CompilerError
+from .host import ir
+
+# Locations inside a raised error are not given their class, hence are read as text: loc("-":1:14)
+_PLACE = re.compile(r":(\d+):(\d+)\)$")
+
+
+def parse_module(text: str, context: ir.Context, *, file: str = "<text>") -> ir.Module:
+    """Parses a module.
+
+    Args:
+        file: what messages call the text.
+
+    Raises:
+        CompilerError: the text is not valid IR; `where` is FILE:LINE:COLUMN.
+    """
+    try:
+        return ir.Module.parse(text, context)
+    except ir.MLIRError as error:
+        diagnostics = list(error.error_diagnostics)
+        message = diagnostics[0].message.split("\n")[0] if diagnostics else "it is not valid IR"
+        place = _PLACE.search(str(diagnostics[0].location)) if diagnostics else None
+        where = f"{file}:{place[1]}:{place[2]}" if place else file
+        raise CompilerError(f"this cannot be parsed as MLIR: {message}", where=where) from error
