@@ -3,6 +3,9 @@
 Names are imported when first used, so that `import wse_mlir` loads neither torch nor MLIR.
 """
 
+# The folders of the package lie elsewhere in the source tree; installed, they are where this file says.
+# pyright: reportMissingImports=false
+
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +34,18 @@ _HOME = {
     "Workload": ".pipelines.workload",
 }
 
-__all__ = list(_HOME)
+__all__ = [
+    "Compiled",
+    "CompilerError",
+    "Pass",
+    "PassFailure",
+    "Workload",
+    "compile",
+    "import_model",
+    "opt",
+    "option",
+    "register_pass",
+]
 
 
 def __getattr__(name: str) -> Any:
