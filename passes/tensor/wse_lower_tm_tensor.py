@@ -17,8 +17,8 @@ class LowerTmTensor(Pass, name="wse-lower-tm-tensor", anchor="func.func"):
     """Lowers torch-mlir's `tm_tensor` operations on tensors.
 
     * `scatter` that overwrites with slices becomes a loop of `tensor.insert_slice`; with a combining body, or
-      element by element, a loop nest of `tensor.extract` and `tensor.insert`. An index out of range is clamped,
-      so that the slice lies inside of the destination.
+      element by element, a loop nest of `tensor.extract` and `tensor.insert`. A negative index
+      counts from the end; one out of range is clamped, so that the slice lies inside of the destination.
     * `scan` becomes a loop that carries the running value.
     * `sort` and `topk` count how many elements go before each one (its rank, by a reduction over all pairs) and
       move each element to its rank: stable, parallel, quadratic in the sorted dimension. The order of NaN is
@@ -84,7 +84,7 @@ def _lower_scatter(op: ir.Operation) -> list[ir.Value]:
         position = [_index(0)] * target_type.rank
         for column, dimension in enumerate(dimensions):
             element = tensor.extract(indices, [update, _index(column)])
-            wanted = arith.index_cast(ir.IndexType.get(), element)
+            wanted = _from_the_end(arith.index_cast(ir.IndexType.get(), element), _size(original, dimension))
             limit = arith.subi(_size(original, dimension), extents[dimension])
             position[dimension] = arith.minsi(arith.maxsi(wanted, _index(0)), limit)
         return position
@@ -104,6 +104,12 @@ def _lower_scatter(op: ir.Operation) -> list[ir.Value]:
     if overwrites and is_slice:
         return _loop_nest([_size(updates, 0)], [original], insert_slice)
     return _loop_nest([_size(updates, d) for d in range(update_type.rank)], [original], combine_elements)
+
+
+def _from_the_end(index: ir.Value, size: ir.Value) -> ir.Value:
+    """A negative index counts from the end, as in PyTorch."""
+    is_negative = arith.cmpi(arith.CmpIPredicate.slt, index, _index(0))
+    return arith.select(is_negative, arith.addi(index, size), index)
 
 
 def _copy_slice(

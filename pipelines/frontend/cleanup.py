@@ -4,6 +4,7 @@
 * `cf.assert` in the body of a `linalg.generic` (bounds of a gather) -> the index is clamped to its range. The body
   stays free of side effects, so that it can be fused, tiled and vectorised, and memory stays safe.
 * `arith.truncf` of an f64 constant -> the rounded constant.
+* Results of a `linalg.generic` that nobody reads (the position of a maximum) -> removed with what computes them.
 * `ml_program` globals that nobody reads (a random seed) -> removed.
 """
 
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...dialects.host import arith, ir, linalg, tensor
+from ...dialects.structured import build_generic, clone_into, structured
 
 
 def clean_up(module: ir.Module) -> None:
@@ -23,6 +25,8 @@ def clean_up(module: ir.Module) -> None:
         _clamp_instead_of_assert(op)
     for op in _find(module.operation, "arith.truncf"):
         _round_constant(op)
+    for op in reversed(_find(module.operation, "linalg.generic")):
+        _drop_unread_results(op)
     _remove_unused_globals(module)
 
 
@@ -133,6 +137,49 @@ def _round_constant(op: ir.Operation) -> None:
         and isinstance(target, ir.F32Type)
     ):
         _replace(op, lambda: arith.constant(target, value.value))
+
+
+def _drop_unread_results(op: ir.Operation) -> None:
+    view = structured(op)
+    unread = [k for k, result in enumerate(op.results) if not list(result.uses)]
+    if view is None or not unread or len(unread) == len(op.results):
+        return
+    kept = [k for k in range(len(view.inits)) if k not in unread]
+    terminator = list(view.body.operations)[-1]
+    needed, arguments = _backward_slice(view.body, [terminator.operands[k] for k in kept])
+    if any(len(view.inputs) + k in arguments for k in unread):
+        return
+    body = [o for o in list(view.body.operations)[:-1] if o.operation in needed]
+    scalars = list(view.body.arguments)
+
+    def rebuild(*new: ir.Value) -> list[ir.Value]:
+        positions = [*range(len(view.inputs)), *(len(view.inputs) + k for k in kept)]
+        mapping = {scalars[p]: value for p, value in zip(positions, new, strict=True)}
+        clone_into(body, mapping)
+        return [mapping.get(terminator.operands[k], terminator.operands[k]) for k in kept]
+
+    maps = [*view.input_maps, *(view.init_maps[k] for k in kept)]
+    with op.location, ir.InsertionPoint(op):
+        new = build_generic(view.inputs, [view.inits[k] for k in kept], maps, view.iterators, rebuild)
+    for k, result in zip(kept, new.results, strict=True):
+        op.results[k].replace_all_uses_with(result)
+    op.erase()
+
+
+def _backward_slice(block: ir.Block, values: list[ir.Value]) -> tuple[list[ir.Operation], set[int]]:
+    """Operations of a block that `values` are computed from, and the positions of its arguments they read."""
+    operations: list[ir.Operation] = []
+    arguments: set[int] = set()
+    pending = list(values)
+    while pending:
+        value = pending.pop()
+        producer = _producer(value)
+        if value in block.arguments:
+            arguments.add(ir.BlockArgument(value).arg_number)
+        elif producer is not None and producer.block == block and producer not in operations:
+            operations.append(producer)
+            pending.extend(producer.operands)
+    return operations, arguments
 
 
 def _remove_unused_globals(module: ir.Module) -> None:

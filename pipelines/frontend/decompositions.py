@@ -2,9 +2,9 @@
 
 * Variance: torch-mlir accumulates it in f64, which a wafer does not have and a CPU pays for. Here it is the
   two-pass formula in f32 (f64 for f64 tensors), which is what PyTorch's own kernels accumulate in.
-* Softmax: torch-mlir takes the maximum together with its position, in i64, which nobody reads.
-* Attention without a mask: PyTorch's decomposition guards against rows that are masked out completely, which
-  cannot happen without a mask; the guard costs two passes over the scores.
+* Softmax: narrow floats are widened as in PyTorch's kernels.
+* Attention: PyTorch's decomposition guards against rows that are masked out completely with two passes over the
+  scores; here the guard works on a row's maximum and sum, and only where there is a mask.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     table[aten.var_mean.correction] = variance_and_mean
     table[aten._softmax.default] = softmax
     table[aten._log_softmax.default] = log_softmax
+    table[aten.sort.stable] = stable_sort
     table[aten.scaled_dot_product_attention.default] = attention
     return table
 
@@ -92,18 +93,49 @@ def attention(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> torch.Tensor:
-    """`aten.scaled_dot_product_attention` as matmul, softmax, matmul; PyTorch's own form where a mask is given."""
-    if attn_mask is not None or dropout_p != 0.0 or enable_gqa:
-        return aten._scaled_dot_product_attention_math.default(
-            query, key, value, attn_mask, dropout_p, is_causal, None, scale=scale, enable_gqa=enable_gqa
-        )[0]
+    """`aten.scaled_dot_product_attention` as matmul, softmax, matmul; a row that is masked out is zero."""
+    if enable_gqa:
+        key, value = _repeat_heads(key, query), _repeat_heads(value, query)
     factor = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
     scores = torch.matmul(query * factor, key.transpose(-2, -1))
     if is_causal:
         rows = torch.arange(query.shape[-2], device=query.device)[:, None]
         columns = torch.arange(key.shape[-2], device=query.device)[None, :]
         scores = torch.where(columns <= rows, scores, -math.inf)
-    return torch.matmul(torch.softmax(scores, -1), value)
+    if attn_mask is None:
+        weights = torch.softmax(scores, -1)
+    else:
+        is_bool = attn_mask.dtype == torch.bool
+        masked = torch.where(attn_mask, scores, -math.inf) if is_bool else scores + attn_mask
+        weights = _safe_softmax(masked)
+    if dropout_p > 0.0:
+        weights = torch.dropout(weights, dropout_p, True)
+    return torch.matmul(weights, value)
+
+
+def stable_sort(
+    x: torch.Tensor, *, stable: bool | None, dim: int = -1, descending: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`aten.sort.stable`: every sort of this compiler is stable (see wse-lower-tm-tensor)."""
+    return aten.sort.default(x, dim, descending)
+
+
+def _safe_softmax(scores: torch.Tensor) -> torch.Tensor:
+    """Softmax over the last dimension in which a row of -inf gives zeros and not NaN."""
+    wide = _widened(scores)
+    # The greatest score of a masked row becomes finite, so that exp(-inf - it) is 0; any other row has a sum of
+    # at least exp(0) = 1.
+    largest = torch.clamp(torch.amax(wide, -1, keepdim=True), min=torch.finfo(wide.dtype).min)
+    shifted = torch.exp(wide - largest)
+    total = torch.clamp(torch.sum(shifted, -1, keepdim=True), min=0.5)
+    return (shifted / total).to(scores.dtype)
+
+
+def _repeat_heads(x: torch.Tensor, query: torch.Tensor) -> torch.Tensor:
+    """Repeats each head of a key or value as often as grouped queries share it."""
+    repeats = query.shape[-3] // x.shape[-3]
+    shape = [*x.shape[:-3], x.shape[-3], repeats, *x.shape[-2:]]
+    return x.unsqueeze(-3).expand(shape).reshape([*x.shape[:-3], query.shape[-3], *x.shape[-2:]])
 
 
 def _widened(x: torch.Tensor) -> torch.Tensor:

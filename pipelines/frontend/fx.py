@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch.export import ExportedProgram
 from torch.fx import Node
+from torch.fx.node import map_aggregate
 from torch_mlir.extras import fx_importer
 from torch_mlir.extras.fx_as_strided import rewrite_as_strided
 
@@ -83,6 +84,8 @@ class LiftingImporter(fx_importer.FxImporter):
             function = func.FuncOp(name, (inputs, outputs), ip=self._m_ip)
             function.attributes["torch.assume_strict_symbolic_shapes"] = ir.UnitAttr.get()
             block = function.add_entry_block()
+        for node in calls:
+            _forget_device(node)
         importer = self._graph_node_importer_cls(self, self._c, self._cc, block)
         for (_, node), value in zip(signature.arguments, block.arguments, strict=True):
             importer.bind_node_value(node, value)
@@ -110,6 +113,16 @@ class LiftingImporter(fx_importer.FxImporter):
     def _where(self, node: Node) -> str:
         location = self._cc.get_node_location(node)
         return describe_location(location) if location is not None else ""
+
+
+def _forget_device(node: Node) -> None:
+    """Names the CPU wherever a node names a device ("meta", "cuda"): here that means only "a tensor"."""
+
+    def on_cpu(leaf: Any) -> Any:
+        return torch.device("cpu") if isinstance(leaf, torch.device) else leaf
+
+    node.args = map_aggregate(node.args, on_cpu)
+    node.kwargs = map_aggregate(node.kwargs, on_cpu)
 
 
 def _first_line(error: Exception) -> str:

@@ -112,12 +112,12 @@ class ImportedModel:
         )
         if not fits:
             raise CompilerError(
-                f"{name} has shape {list(leaf.shape)}, expected {list(expected.shape)}",
+                f"{name} has shape {list(leaf.shape)}, expected {_sizes(expected)}",
                 hint="shapes are fixed when a model is compiled; dynamic_shapes= leaves dimensions open",
             )
         if leaf.dtype != expected.dtype:
             raise CompilerError(
-                f"{name} has dtype {_dtype(leaf.dtype)}, expected {_dtype(expected.dtype)}",
+                f"{name} must have dtype {_dtype(expected.dtype)}, but has {_dtype(leaf.dtype)}",
                 hint=f"convert it with .to(torch.{_dtype(expected.dtype)})",
             )
         return leaf
@@ -194,5 +194,8 @@ def _dtype(dtype: torch.dtype) -> str:
 
 
 def _describe(argument: Argument) -> str:
-    sizes = ", ".join("?" if size < 0 else str(size) for size in argument.shape)
-    return f"{_dtype(argument.dtype)}[{sizes}]"
+    return f"{_dtype(argument.dtype)}{_sizes(argument)}"
+
+
+def _sizes(argument: Argument) -> str:
+    return f"[{', '.join('?' if size < 0 else str(size) for size in argument.shape)}]"

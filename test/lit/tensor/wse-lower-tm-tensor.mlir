@@ -1,0 +1,153 @@
+// RUN: wse-opt %s --pass-pipeline='builtin.module(func.func(wse-lower-tm-tensor),canonicalize,cse)' --split-input-file | filecheck %s
+
+// One row that overwrites, as a KV cache is written: a single slice, no loop, its position made to fit.
+// CHECK-LABEL: func.func @overwrite_row
+// CHECK-SAME:    %[[ROW:.*]]: tensor<1x1x4xf32>, %[[AT:.*]]: tensor<1x1xi64>, %[[CACHE:.*]]: tensor<5x4xf32>
+// CHECK-NOT:     scf.for
+// CHECK:         %[[E:.*]] = tensor.extract %[[AT]]
+// CHECK:         %[[I:.*]] = arith.index_cast %[[E]] : i64 to index
+// CHECK:         %[[NEG:.*]] = arith.cmpi slt, %[[I]]
+// CHECK:         %[[END:.*]] = arith.addi %[[I]], %c5
+// CHECK:         %[[W:.*]] = arith.select %[[NEG]], %[[END]], %[[I]]
+// CHECK:         %[[LOW:.*]] = arith.maxsi %[[W]], %c0
+// CHECK:         %[[POS:.*]] = arith.minsi %[[LOW]], %c4
+// CHECK:         %[[SLICE:.*]] = tensor.extract_slice %[[ROW]][0, 0, 0] [1, 1, 4] [1, 1, 1] : tensor<1x1x4xf32> to tensor<1x4xf32>
+// CHECK:         %[[R:.*]] = tensor.insert_slice %[[SLICE]] into %[[CACHE]][%[[POS]], 0] [1, 4] [1, 1]
+// CHECK:         return %[[R]]
+func.func @overwrite_row(%row: tensor<1x1x4xf32>, %at: tensor<1x1xi64>, %cache: tensor<5x4xf32>) -> tensor<5x4xf32> {
+  %0 = tm_tensor.scatter {dimension_map = array<i64: 0>} unique_indices(true)
+      ins(%row, %at : tensor<1x1x4xf32>, tensor<1x1xi64>) outs(%cache : tensor<5x4xf32>) {
+  ^bb0(%new: f32, %old: f32):
+    tm_tensor.yield %new : f32
+  } -> tensor<5x4xf32>
+  return %0 : tensor<5x4xf32>
+}
+
+// -----
+
+// Updates that are added to what is there are made element by element, since rows may repeat.
+// CHECK-LABEL: func.func @accumulate
+// CHECK:         scf.for %[[U:.*]] = %c0 to %c2 step %c1
+// CHECK:           scf.for %[[J:.*]] = %c0 to %c5 step %c1 iter_args(%[[T:.*]] =
+// CHECK:             %[[NEW:.*]] = tensor.extract %{{.*}}[%[[U]], %c0, %[[J]]] : tensor<2x1x5xf32>
+// CHECK:             %[[OLD:.*]] = tensor.extract %[[T]]
+// CHECK:             %[[SUM:.*]] = arith.addf %[[OLD]], %[[NEW]]
+// CHECK:             tensor.insert %[[SUM]] into %[[T]]
+// CHECK-NOT:     tm_tensor
+func.func @accumulate(%rows: tensor<2x1x5xf32>, %at: tensor<2x1xi64>, %x: tensor<3x5xf32>) -> tensor<3x5xf32> {
+  %0 = tm_tensor.scatter {dimension_map = array<i64: 0>} unique_indices(false)
+      ins(%rows, %at : tensor<2x1x5xf32>, tensor<2x1xi64>) outs(%x : tensor<3x5xf32>) {
+  ^bb0(%new: f32, %old: f32):
+    %sum = arith.addf %old, %new : f32
+    tm_tensor.yield %sum : f32
+  } -> tensor<3x5xf32>
+  return %0 : tensor<3x5xf32>
+}
+
+// -----
+
+// A destination of unknown size is clamped by its size at run time.
+// CHECK-LABEL: func.func @dynamic
+// CHECK-SAME:    %{{.*}}: tensor<?x1x4xf32>, %{{.*}}: tensor<?x1xi64>, %[[X:.*]]: tensor<?x4xf32>
+// CHECK:         %[[SIZE:.*]] = tensor.dim %[[X]], %c0
+// CHECK:         scf.for
+// CHECK:           tensor.insert_slice
+func.func @dynamic(%rows: tensor<?x1x4xf32>, %at: tensor<?x1xi64>, %x: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  %0 = tm_tensor.scatter {dimension_map = array<i64: 0>} unique_indices(true)
+      ins(%rows, %at : tensor<?x1x4xf32>, tensor<?x1xi64>) outs(%x : tensor<?x4xf32>) {
+  ^bb0(%new: f32, %old: f32):
+    tm_tensor.yield %new : f32
+  } -> tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}
+
+// -----
+
+// An inclusive scan starts with the first element and carries the running value as a scalar.
+// CHECK-LABEL: func.func @cumulative_sum
+// CHECK-SAME:    %[[X:.*]]: tensor<3x5xf32>
+// CHECK:         scf.for %[[I:.*]] = %c0 to %c3 step %c1
+// CHECK:           %[[FIRST:.*]] = tensor.extract %[[X]][%[[I]], %c0]
+// CHECK:           scf.for %[[J:.*]] = %c0 to %c4 step %c1 iter_args(%[[OUT:.*]] = %{{.*}}, %[[RUN:.*]] = %[[FIRST]])
+// CHECK:             %[[NEXT:.*]] = arith.addi %[[J]], %c1
+// CHECK:             %[[E:.*]] = tensor.extract %[[X]][%[[I]], %[[NEXT]]]
+// CHECK:             %[[S:.*]] = arith.addf %[[RUN]], %[[E]]
+// CHECK:             tensor.insert %[[S]] into %[[OUT]][%[[I]], %[[NEXT]]]
+func.func @cumulative_sum(%x: tensor<3x5xf32>, %out: tensor<3x5xf32>, %last: tensor<3xf32>) -> tensor<3x5xf32> {
+  %0:2 = tm_tensor.scan dimension(1) inclusive(true)
+      ins(%x : tensor<3x5xf32>) outs(%out, %last : tensor<3x5xf32>, tensor<3xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %sum = arith.addf %a, %b : f32
+    tm_tensor.yield %sum : f32
+  } -> tensor<3x5xf32>, tensor<3xf32>
+  return %0#0 : tensor<3x5xf32>
+}
+
+// -----
+
+// An exclusive scan starts with the accumulator and reads one element behind.
+// CHECK-LABEL: func.func @exclusive_sum
+// CHECK-SAME:    %[[X:.*]]: tensor<5xf32>, %{{.*}}: tensor<5xf32>, %[[ACC:.*]]: tensor<f32>
+// CHECK:         %[[FIRST:.*]] = tensor.extract %[[ACC]][]
+// CHECK:         scf.for %[[J:.*]] = %c0 to %c4 step %c1
+// CHECK:           tensor.extract %[[X]][%[[J]]]
+func.func @exclusive_sum(%x: tensor<5xf32>, %out: tensor<5xf32>, %acc: tensor<f32>) -> (tensor<5xf32>, tensor<f32>) {
+  %0:2 = tm_tensor.scan dimension(0) inclusive(false)
+      ins(%x : tensor<5xf32>) outs(%out, %acc : tensor<5xf32>, tensor<f32>) {
+  ^bb0(%a: f32, %b: f32):
+    %sum = arith.addf %a, %b : f32
+    tm_tensor.yield %sum : f32
+  } -> tensor<5xf32>, tensor<f32>
+  return %0#0, %0#1 : tensor<5xf32>, tensor<f32>
+}
+
+// -----
+
+// A sort counts who goes before each element (an earlier one on a tie: stable), then moves keys and payload there.
+// CHECK-DAG:   #[[HERE:.*]] = affine_map<(d0, d1, d2) -> (d0, d1)>
+// CHECK-DAG:   #[[THERE:.*]] = affine_map<(d0, d1, d2) -> (d0, d2)>
+// CHECK-LABEL: func.func @sort_descending
+// CHECK-SAME:    %[[K:.*]]: tensor<3x5xf32>, %[[P:.*]]: tensor<3x5xi64>
+// CHECK:         %[[RANK:.*]] = linalg.generic {indexing_maps = [#[[HERE]], #[[THERE]], #[[HERE]]], iterator_types = ["parallel", "parallel", "reduction"]} ins(%[[K]], %[[K]]
+// CHECK:         ^bb0(%[[MINE:.*]]: f32, %[[OTHER:.*]]: f32, %[[COUNT:.*]]: i32):
+// CHECK:           arith.cmpf oge, %[[OTHER]], %[[MINE]]
+// CHECK:           arith.cmpf oge, %[[MINE]], %[[OTHER]]
+// CHECK:         linalg.generic {indexing_maps = [#[[THERE]], #[[THERE]], #[[HERE]]]{{.*}} ins(%[[RANK]], %[[K]]
+// CHECK:         linalg.generic {indexing_maps = [#[[THERE]], #[[THERE]], #[[HERE]]]{{.*}} ins(%[[RANK]], %[[P]]
+func.func @sort_descending(%k: tensor<3x5xf32>, %p: tensor<3x5xi64>) -> (tensor<3x5xf32>, tensor<3x5xi64>) {
+  %0:2 = tm_tensor.sort dimension(1) outs(%k, %p : tensor<3x5xf32>, tensor<3x5xi64>) {
+  ^bb0(%a: f32, %b: f32, %pa: i64, %pb: i64):
+    %ordered = arith.cmpf oge, %a, %b : f32
+    tm_tensor.yield %ordered : i1
+  } -> tensor<3x5xf32>, tensor<3x5xi64>
+  return %0#0, %0#1 : tensor<3x5xf32>, tensor<3x5xi64>
+}
+
+// -----
+
+// Top-k without given indices returns positions; places beyond the last element keep their initial value.
+// CHECK-LABEL: func.func @smallest_two
+// CHECK-SAME:    %[[X:.*]]: tensor<3x5xf32>, %[[V:.*]]: tensor<3x2xf32>, %[[I:.*]]: tensor<3x2xi32>
+// CHECK:         linalg.generic {{.*}} ins(%[[X]], %[[X]]
+// CHECK:         linalg.generic {{.*}} outs(%[[V]] : tensor<3x2xf32>)
+// CHECK:         linalg.generic {{.*}} outs(%[[I]] : tensor<3x2xi32>)
+// CHECK:           linalg.index 2
+func.func @smallest_two(%x: tensor<3x5xf32>, %v: tensor<3x2xf32>, %i: tensor<3x2xi32>) -> (tensor<3x2xf32>, tensor<3x2xi32>) {
+  %0:2 = tm_tensor.topk dimension(1) ins(%x : tensor<3x5xf32>) outs(%v, %i : tensor<3x2xf32>, tensor<3x2xi32>) {
+  ^bb0(%a: f32, %b: f32):
+    %less = arith.cmpf olt, %a, %b : f32
+    tm_tensor.yield %less : i1
+  } -> tensor<3x2xf32>, tensor<3x2xi32>
+  return %0#0, %0#1 : tensor<3x2xf32>, tensor<3x2xi32>
+}
+
+// -----
+
+// A function without tm_tensor is left as it is.
+// CHECK-LABEL: func.func @nothing_to_do
+// CHECK-NEXT:    linalg.matmul
+// CHECK-NEXT:    return
+func.func @nothing_to_do(%a: tensor<2x3xf32>, %b: tensor<3x4xf32>, %c: tensor<2x4xf32>) -> tensor<2x4xf32> {
+  %0 = linalg.matmul ins(%a, %b : tensor<2x3xf32>, tensor<3x4xf32>) outs(%c : tensor<2x4xf32>) -> tensor<2x4xf32>
+  return %0 : tensor<2x4xf32>
+}
