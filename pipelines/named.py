@@ -126,6 +126,13 @@ CPU_STAGES = (
         "innermost loops work on vectors, accumulators stay in registers",
     ),
     Stage(
+        "expand-math",
+        "arith-emulate-unsupported-floats{source-types=bf16,f16 target-type=f32},"
+        "math-extend-to-supported-types{target-type=f32},func.func(wse-expand-math),"
+        "arith-expand{include-bf16=true},canonicalize,cse",
+        "bf16 and f16 are computed in f32, and exp, tanh and erf in vectors: there is no library for either",
+    ),
+    Stage(
         "lower-to-llvm",
         "expand-strided-metadata,lower-affine,canonicalize,convert-scf-to-cf,convert-math-to-llvm,"
         "convert-math-to-libm,convert-vector-to-llvm,convert-ub-to-llvm,finalize-memref-to-llvm,"

@@ -60,7 +60,9 @@ def reduction_kinds(view: Structured) -> list[Combiner] | None:
             return None
         if sum(1 for _ in init.uses) != 1 or init not in list(producer.operands):
             return None
-        if isinstance(result.type, ir.IndexType) or sum(1 for _ in result.uses) != 1:
+        if isinstance(result.type, (ir.IndexType, ir.F16Type, ir.BF16Type)):
+            return None  # narrow floats are widened operation by operation, and lanes have none
+        if sum(1 for _ in result.uses) != 1:
             return None
         kind, neutral = _COMBINERS[producer.name]
         found.append(Combiner(producer.name, kind, neutral))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from .diagnostics import CompilerError
 from .pass_base import Pass
@@ -22,6 +23,7 @@ BUILTIN: dict[str, str] = {
     "wse-tile": "tensor.wse_tile:Tile",
     "wse-bufferize": "tensor.wse_bufferize:Bufferize",
     "wse-vectorize": "cpu.wse_vectorize:Vectorize",
+    "wse-expand-math": "cpu.wse_expand_math:ExpandMath",
     "wse-partition": "wafer.wse_partition:Partition",
     "wse-expand-collectives": "wafer.wse_expand_collectives:ExpandCollectives",
     "wse-place": "wafer.wse_place:Place",
@@ -50,8 +52,27 @@ def register_pass(cls: type[Pass]) -> type[Pass]:
     return cls
 
 
-def _plugin_targets() -> dict[str, object]:
-    return {point.name: point for point in entry_points(group="wse_mlir.passes")}
+@functools.cache
+def _plugin_targets() -> dict[str, EntryPoint]:
+    points = sorted(entry_points(group="wse_mlir.passes"), key=lambda point: (point.name, point.value))
+    return {point.name: point for point in points}
+
+
+def _load(point: EntryPoint) -> type[Pass]:
+    """The pass that an installed package announces.
+
+    Raises:
+        CompilerError: it cannot be imported or is no pass of that name; names the package.
+    """
+    package = point.dist.name if point.dist is not None else "an unknown package"
+    try:
+        cls = point.load()
+    except Exception as error:
+        message = f"pass '{point.name}' ({point.value}) of {package} cannot be imported: {error}"
+        raise CompilerError(message) from error
+    if not (isinstance(cls, type) and issubclass(cls, Pass) and cls.name == point.name):
+        raise CompilerError(f"{point.value} of {package} is not a pass named '{point.name}'")
+    return cls
 
 
 def pass_names() -> list[str]:
@@ -77,7 +98,7 @@ def find_pass(name: str) -> type[Pass]:
         return getattr(importlib.import_module(f"{_PACKAGE}.{module}"), attribute)
     point = _plugin_targets().get(name)
     if point is not None:
-        return point.load()  # type: ignore[attr-defined]
+        return _load(point)
     near = difflib.get_close_matches(name, pass_names(), n=3)
     raise CompilerError(
         f"no pass is named '{name}'", hint=f"did you mean {' or '.join(near)}?" if near else ""
