@@ -29,13 +29,12 @@ def _collect(attribute: ir.Attribute, found: dict[str, None]) -> None:
     elif isinstance(attribute, ir.DictAttr):
         for named in attribute:
             _collect(attribute[named] if isinstance(named, str) else named.attr, found)
-    elif not isinstance(attribute, ir.ElementsAttr if hasattr(ir, "ElementsAttr") else ir.DenseElementsAttr):
-        _collect_from_text(attribute, found)
+    elif type(attribute) is ir.Attribute:
+        _collect_from_text(str(attribute), found)
 
 
-def _collect_from_text(attribute: ir.Attribute, found: dict[str, None]) -> None:
-    """Attributes of other dialects show their references only in their text."""
-    text = str(attribute) if type(attribute) is ir.Attribute else ""
+def _collect_from_text(text: str, found: dict[str, None]) -> None:
+    """Attributes of other dialects, which the bindings do not open, show their references in their text."""
     for part in text.split("@")[1:]:
         name = part.split('"')[1] if part.startswith('"') else part
         found["".join(_identifier(name))] = None

@@ -29,7 +29,8 @@ def uniform_scalar(value: ir.Value) -> ir.Value | None:
     view = structured(owner) if isinstance(owner, linalg.GenericOp) else None
     if view is not None and view.is_copy():
         position = list(view.op.results).index(value)
-        source = view.inputs[[*view.body.arguments].index(view.yielded[position])]
+        arguments: list[ir.Value] = list(view.body.arguments)
+        source = view.inputs[arguments.index(view.yielded[position])]
         if not isinstance(source.type, ir.ShapedType):
             return source
     return None

@@ -16,7 +16,16 @@ from ...dialects.structured import (
 from ..infra.pass_base import Pass, PassRun
 from .symbols import referenced_symbols
 
-_PURE_PREFIXES = ("arith.", "math.", "complex.", "tensor.", "affine.apply", "affine.min", "affine.max", "vector.")
+_PURE_PREFIXES = (
+    "arith.",
+    "math.",
+    "complex.",
+    "tensor.",
+    "affine.apply",
+    "affine.min",
+    "affine.max",
+    "vector.",
+)
 # These touch memory or may not end, whatever their prefix says.
 _EFFECTS = frozenset(
     {
@@ -33,7 +42,9 @@ _EFFECTS = frozenset(
         "vector.print",
     }
 )
-_STRUCTURED_CONTROL = frozenset({"scf.for", "scf.if", "scf.yield", "linalg.yield", "linalg.index", "linalg.softmax"})
+_STRUCTURED_CONTROL = frozenset(
+    {"scf.for", "scf.if", "scf.yield", "linalg.yield", "linalg.index", "linalg.softmax"}
+)
 
 
 class DeadCode(Pass, name="wse-dce"):
@@ -87,10 +98,12 @@ def _has_no_effect(op: ir.Operation) -> bool:
     name = op.name
     if any(isinstance(v.type, ir.MemRefType | ir.UnrankedMemRefType) for v in op.operands):
         return False
-    known = name in _STRUCTURED_CONTROL or name.startswith(_PURE_PREFIXES) and name not in _EFFECTS
+    known = name in _STRUCTURED_CONTROL or (name.startswith(_PURE_PREFIXES) and name not in _EFFECTS)
     if not known and not (name.startswith("linalg.") and len(op.regions)):
         return False
-    bodies = (inner.operation for region in op.regions for block in region.blocks for inner in block.operations)
+    bodies = (
+        inner.operation for region in op.regions for block in region.blocks for inner in block.operations
+    )
     return all(_has_no_effect(inner) for inner in bodies)
 
 
@@ -194,5 +207,9 @@ def _erase_private_functions(module: ir.Operation, run: PassRun) -> None:
 
 
 def _is_private(op: Any) -> bool:
-    visibility = op.attributes["sym_visibility"] if "sym_visibility" in op.attributes else None
-    return isinstance(op, func.FuncOp) and visibility is not None and ir.StringAttr(visibility).value == "private"
+    visibility = op.attributes.get("sym_visibility", None)
+    return (
+        isinstance(op, func.FuncOp)
+        and visibility is not None
+        and ir.StringAttr(visibility).value == "private"
+    )
