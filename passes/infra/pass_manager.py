@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from ...dialects.host import ir
@@ -109,13 +109,16 @@ def run_parsed_pipeline(
     return _Runner(op, instrumentation or Instrumentation()).run(plan)
 
 
-def check_pipeline(pipeline: PipelineEntry, context: ir.Context, text: str = "") -> None:
+def check_pipeline(pipeline: PipelineEntry, context: ir.Context, text: str = "") -> str:
     """Checks that every pass exists, takes its options and may run where it stands; runs nothing.
+
+    Returns:
+        The pipeline with every option of upstream's passes spelt out, as MLIR prints it.
 
     Raises:
         PipelineSyntaxError: with a caret below the mistake in `text`.
     """
-    plan_pipeline(pipeline, context, text=text)
+    return plan_pipeline(pipeline, context, text=text).spelt_out
 
 
 class _Runner:
@@ -125,8 +128,11 @@ class _Runner:
         self.result = RunResult()
         self._counters: dict[Step, Counter[str]] = {}
         self._previous = ""
+        self._titles: dict[Step, str] = {}
 
     def run(self, plan: NestedStep) -> RunResult:
+        if self.watch.printing is not None or self.watch.timer is not None:
+            self._titles = {step: _title(step) for step in plan.leaves()}
         with self.root.context:
             for index, step in enumerate(plan.steps):
                 with self._reproducible(plan, index):
@@ -147,11 +153,15 @@ class _Runner:
             yield
         except PipelineFailure as failure:
             remaining = NestedStep(plan.anchor, plan.steps[index:])
-            path = write_reproducer(
-                policy, before.operation, str(remaining), verify_each=self.watch.verify_each
-            )
-            failure.reproducer = str(path)
-            failure.notes = (*failure.notes, f"wse-opt --run-reproducer {path} repeats this failure")
+            try:
+                path = write_reproducer(
+                    policy, before.operation, str(remaining), verify_each=self.watch.verify_each
+                )
+            except CompilerError as error:
+                failure.notes = (*failure.notes, error.message)
+            else:
+                failure.reproducer = str(path)
+                failure.notes = (*failure.notes, f"wse-opt --run-reproducer {path} repeats this failure")
             raise
 
     def _step(self, step: Step, op: ir.Operation) -> None:
@@ -161,8 +171,7 @@ class _Runner:
                     for inner in step.steps:
                         self._step(inner, child)
             return
-        title_of = _title if self._needs_title() else (lambda step: step.name)
-        title = title_of(step)
+        title = self._titles.get(step, step.name)
         printing = self.watch.printing
         fingerprint = ""
         if printing is not None:
@@ -180,10 +189,7 @@ class _Runner:
         if printing is not None:
             printing.print_after(step.name, title, op, fingerprint)
 
-    def _needs_title(self) -> bool:
-        return self.watch.printing is not None or self.watch.timer is not None
-
-    def _timed(self, name: str, step: Step):
+    def _timed(self, name: str, step: Step) -> AbstractContextManager[None]:
         return nullcontext() if self.watch.timer is None else self.watch.timer.scope(name, step)
 
     def _run_pass(self, step: PythonStep | UpstreamStep, op: ir.Operation) -> None:

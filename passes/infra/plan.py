@@ -6,6 +6,7 @@ Everything is checked before anything runs, so that a misspelt last pass does no
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...dialects.host import ir
@@ -32,6 +33,10 @@ class PythonStep:
     def __str__(self) -> str:
         return str(self.python_pass)
 
+    @property
+    def spelt_out(self) -> str:
+        return str(self.python_pass)
+
 
 @dataclass(frozen=True, eq=False)
 class UpstreamStep:
@@ -46,6 +51,10 @@ class UpstreamStep:
     def __str__(self) -> str:
         return self.upstream.text
 
+    @property
+    def spelt_out(self) -> str:
+        return self.upstream.printed
+
 
 @dataclass(frozen=True, eq=False)
 class NestedStep:
@@ -56,6 +65,19 @@ class NestedStep:
 
     def __str__(self) -> str:
         return f"{self.anchor}({','.join(str(step) for step in self.steps)})"
+
+    @property
+    def spelt_out(self) -> str:
+        """The pipeline with every option of upstream's passes, defaults included."""
+        return f"{self.anchor}({','.join(step.spelt_out for step in self.steps)})"
+
+    def leaves(self) -> Iterator[PythonStep | UpstreamStep]:
+        """The passes, in order."""
+        for step in self.steps:
+            if isinstance(step, NestedStep):
+                yield from step.leaves()
+            else:
+                yield step
 
 
 Step = PythonStep | UpstreamStep | NestedStep

@@ -26,12 +26,18 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        if trace:
+            raise
+        print(f"wse-opt: internal error: {type(error).__name__}: {error}", file=sys.stderr)
+        print("  hint: please report it; --trace shows where", file=sys.stderr)
+        return 1
 
 
 def _run(arguments: Arguments) -> int:
     from ...passes.infra.plugins import load_plugin
 
-    for plugin in arguments.list("load"):
+    for plugin in _plugins(arguments):
         load_plugin(plugin)
     from .wse_opt_information import answer
 
@@ -45,6 +51,15 @@ def _run(arguments: Arguments) -> int:
     if result.output is not None:
         _write(arguments, result.output)
     return 0 if result.succeeded else 1
+
+
+def _plugins(arguments: Arguments) -> tuple[str, ...]:
+    """What `--load` names; files by their whole path, so that a reproducer works from any folder."""
+    named = arguments.list("load")
+    found = tuple(os.path.abspath(name) if name.endswith(".py") else name for name in named)
+    if found:
+        arguments.values["load"] = list(found)
+    return found
 
 
 def _write(arguments: Arguments, data: str | bytes) -> None:

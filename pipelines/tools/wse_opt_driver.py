@@ -53,6 +53,8 @@ def process_input(arguments: Arguments) -> Processed:
 
         check_writable(Path(str(arguments.value("o"))))
     marker = arguments.value("split-input-file")
+    if marker is not None and isinstance(job.source.text, bytes):
+        raise CompilerError("--split-input-file needs text, the input is bytecode")
     chunks = [job.source] if marker is None else split_input(job.source, marker)
     results = [job.process(chunk) for chunk in chunks]
     succeeded = all(ok for ok, _ in results)
@@ -90,9 +92,9 @@ class _Job:
                 load_plugin(plugin)
         pipeline, text = requested_pipeline(arguments, replay)
         job = cls(arguments, Chunk("", ""), pipeline, text, print_style(arguments), replay)
-        check_pipeline(pipeline, job.context(), text)
+        spelt_out = check_pipeline(pipeline, job.context(), text)
         if arguments.switch("dump-pass-pipeline"):
-            print(f"Pass Manager with {len(pipeline.entries)} passes:\n{pipeline}", file=sys.stderr)
+            print(f"Pass Manager with {len(pipeline.entries)} passes:\n{spelt_out}", file=sys.stderr)
         job.source = source or read_input(arguments.input)
         return job
 
@@ -244,11 +246,4 @@ def ir_printing(arguments: Arguments, style: PrintStyle) -> IRPrinting | None:
     )
     if printing.before or printing.after or printing.before_all or printing.after_all or on_failure:
         return printing
-    return None
-
-
-def unsupported_bytecode(marker: str | None, source: Chunk) -> CompilerError | None:
-    """Bytecode has no lines to split at."""
-    if marker is not None and isinstance(source.text, bytes):
-        return CompilerError("--split-input-file needs text, the input is bytecode")
     return None

@@ -6,7 +6,6 @@ import inspect
 import textwrap
 from importlib.metadata import version
 
-from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.options import annotations_of, describe_type, fields_of, option_name, print_value
 from ...passes.infra.pass_base import Pass
 from ...passes.infra.registry import find_pass, pass_names
@@ -92,7 +91,7 @@ def _load(name: str) -> type[Pass] | str:
     """The pass's class, or why it cannot be had: one broken plugin must not take the help away."""
     try:
         return find_pass(name)
-    except (ImportError, AttributeError, CompilerError) as error:
+    except Exception as error:
         return f"cannot be loaded: {error}"
 
 
