@@ -1,0 +1,1 @@
+"""Tensors to buffers: in-place analysis, emission in destination-passing style, lifetimes, the arena."""

@@ -1,0 +1,267 @@
+"""Decides for each write of a tensor whether it may happen in the buffer that holds the old value.
+
+The decision is made write by write in program order. Writing operand `v` of `X` in place is legal when
+
+* no value that may share `v`'s buffer is read by an operation that may run after `X` (a loop's next
+  iteration counts as after), and `X` itself reads none of them except element for element;
+* the buffer is writable: no constant, and no function argument unless it is marked as state.
+
+A later `insert_slice` into the very region that `X` writes does not read it: that is what makes tile
+loops work in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ....dialects.host import ir
+from .op_model import (
+    INSERT_SLICES,
+    INSERTIONS,
+    VIEWS,
+    Write,
+    access_maps,
+    is_linalg,
+    is_tensor,
+    loop_inits,
+    slice_key,
+    writes_of,
+)
+from .program_order import ProgramOrder
+
+WriteKey = tuple[ir.Operation, int]
+
+
+@dataclass
+class AliasSets:
+    """Union-find over tensor values that may share a buffer; members are kept in order of insertion."""
+
+    _parent: dict[ir.Value, ir.Value] = field(default_factory=dict)
+    _members: dict[ir.Value, list[ir.Value]] = field(default_factory=dict)
+
+    def find(self, value: ir.Value) -> ir.Value:
+        parent = self._parent.setdefault(value, value)
+        if parent == value:
+            self._members.setdefault(value, [value])
+            return value
+        root = self.find(parent)
+        self._parent[value] = root
+        return root
+
+    def union(self, a: ir.Value, b: ir.Value) -> None:
+        a, b = self.find(a), self.find(b)
+        if a != b:
+            self._parent[b] = a
+            self._members[a] += self._members.pop(b)
+
+    def members(self, value: ir.Value) -> list[ir.Value]:
+        return self._members[self.find(value)]
+
+
+@dataclass
+class InPlaceAnalysis:
+    """The decisions for one function.
+
+    Attributes:
+        function: a `func.func` on tensors; it must not change while the analysis is in use.
+        writable: the arguments whose buffers may be written.
+        reasons: for each write that needs a buffer of its own, why.
+    """
+
+    function: ir.Operation
+    writable: list[ir.Value]
+    aliases: AliasSets = field(default_factory=AliasSets)
+    reasons: dict[WriteKey, str] = field(default_factory=dict)
+    _in_place: set[WriteKey] = field(default_factory=set)
+    _tied: dict[ir.Value, tuple[WriteKey, ir.Value]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.order = ProgramOrder(self.function)
+        for region in self.function.regions:
+            for block in region.blocks:
+                self._visit_block(block)
+
+    def is_in_place(self, op: ir.Operation, index: int) -> bool:
+        """Whether operand `index` of `op` is written in its own buffer."""
+        return (op, index) in self._in_place
+
+    def tied_operand(self, value: ir.Value) -> tuple[WriteKey, ir.Value] | None:
+        """The write whose result, or whose loop body argument, `value` is, and the operand written."""
+        return self._tied.get(value)
+
+    def same_buffer_root(self, value: ir.Value) -> ir.Value:
+        """The first value known to be *exactly* the same buffer as `value`."""
+        while True:
+            tied = self._tied.get(value)
+            if tied is not None and tied[0] in self._in_place:
+                value = tied[1]
+            elif not isinstance(value.owner, ir.Block) and value.owner.operation.name == "tensor.cast":
+                value = value.owner.operation.operands[0]
+            else:
+                return value
+
+    # -- walk in program order
+
+    def _visit_block(self, block: ir.Block) -> None:
+        for op in block.operations:
+            self._visit(op.operation)
+
+    def _visit(self, op: ir.Operation) -> None:
+        if op.name in VIEWS:
+            self.aliases.union(op.operands[0], op.results[0])
+        for write in writes_of(op):
+            self._decide(op, write)
+        for region in op.regions:
+            if not is_linalg(op):
+                for block in region.blocks:
+                    self._visit_block(block)
+        self._join_regions(op)
+
+    def _join_regions(self, op: ir.Operation) -> None:
+        if op.name in ("scf.for", "scf.forall"):
+            for _, argument, result in loop_inits(op):
+                if is_tensor(result):
+                    self.aliases.union(argument, result)
+        elif op.name == "scf.if":
+            for region in op.regions:
+                for block in region.blocks:
+                    self._join(op.results, _terminator(block).operands)
+        elif op.name == "scf.while":
+            forwarded = list(_terminator(op.regions[0].blocks[0]).operands)[1:]
+            self._join(op.results, forwarded)
+            self._join(op.regions[1].blocks[0].arguments, forwarded)
+
+    def _join(self, left: object, right: object) -> None:
+        for a, b in zip(left, right, strict=False):  # type: ignore[call-overload]
+            if is_tensor(a):
+                self.aliases.union(a, b)
+
+    def _decide(self, op: ir.Operation, write: Write) -> None:
+        key = (op, write.index)
+        value = op.operands[write.index]
+        if op.name in ("scf.for", "scf.forall", "scf.while"):
+            for index, argument, result in loop_inits(op):
+                if index == write.index:
+                    self._tied[argument] = (key, value)
+                    self._tied[result] = (key, value)
+        elif write.result is not None:
+            self._tied[write.result] = (key, value)
+        reason = None if op.name == "tensor.parallel_insert_slice" else self._conflict(op, write, value)
+        if reason is not None:
+            self.reasons[key] = reason
+            return
+        self._in_place.add(key)
+        result = self._body_argument(op, write) or write.result  # a loop's result joins after its body
+        if result is not None:
+            self.aliases.union(value, result)
+
+    def _body_argument(self, op: ir.Operation, write: Write) -> ir.Value | None:
+        if op.name not in ("scf.for", "scf.forall", "scf.while"):
+            return None
+        return next(argument for index, argument, _ in loop_inits(op) if index == write.index)
+
+    # -- one write
+
+    def _conflict(self, op: ir.Operation, write: Write, value: ir.Value) -> str | None:
+        """Why operand `value` of `op` cannot be written in place; None when it can."""
+        for alias in self.aliases.members(value):
+            reason = self._not_writable(alias) or self._conflict_with(op, write, value, alias)
+            if reason:
+                return reason
+        return None
+
+    def _not_writable(self, alias: ir.Value) -> str | None:
+        owner = alias.owner
+        if isinstance(owner, ir.Block):
+            if owner.owner.operation == self.function and alias not in self.writable:
+                return f"argument {ir.BlockArgument(alias).arg_number} of the function is read only"
+            return None
+        return "a constant is read only" if owner.operation.name == "arith.constant" else None
+
+    def _conflict_with(self, op: ir.Operation, write: Write, value: ir.Value, alias: ir.Value) -> str | None:
+        if alias == value and self.order.repeats_over(op, value):
+            return "the value is needed again by the loop's next iteration"
+        shared = self._shared_by_threads(op, alias)
+        if shared and not any(
+            self._same_slice_insertion(use.owner.operation, use.operand_number, op, value, alias)
+            for use in alias.uses
+        ):
+            return "other threads share the value, and what is written is not one thread's own slice"
+        for use in alias.uses:
+            user, number = use.owner.operation, use.operand_number
+            if user == op:
+                if number != write.index and not self._harmless_operand(op, write, value, alias, number):
+                    return "the operation reads the old value as another operand"
+                continue
+            if not self._use_reads(user, number):
+                continue
+            if shared and not self._same_slice_insertion(user, number, op, value, alias):
+                if user.name == "tensor.extract_slice" and self._within(value, alias, slice_key(user)):
+                    continue
+                return f"other threads may read the value in '{user.name}'"
+            if not self.order.may_follow(user, op, alias):
+                continue
+            if self._same_slice_insertion(user, number, op, value, alias):
+                continue
+            return f"the old value is read later by '{user.name}' at {user.location}"
+        return None
+
+    def _use_reads(self, user: ir.Operation, number: int) -> bool:
+        if user.name in ("tensor.dim", "tensor.rank"):
+            return False
+        return all(w.index != number or w.reads for w in writes_of(user))
+
+    def _harmless_operand(
+        self, op: ir.Operation, write: Write, value: ir.Value, alias: ir.Value, number: int
+    ) -> bool:
+        """An alias that is also read by `op`, but only at the element being written or as the same slice."""
+        if op.name in INSERTIONS and number == 0:
+            return self._within(alias, value, slice_key(op)) if op.name == "tensor.insert_slice" else False
+        others = {w.index: w for w in writes_of(op)}
+        if number in others:  # another destination: harmless if it has a buffer of its own, or none as yet
+            return number > write.index or (op, number) not in self._in_place
+        maps = access_maps(op) if is_linalg(op) else None
+        if maps is None or not maps[write.index].is_permutation or maps[number] != maps[write.index]:
+            return False
+        return self.same_buffer_root(alias) == self.same_buffer_root(value)
+
+    def _same_slice_insertion(
+        self, user: ir.Operation, number: int, op: ir.Operation, value: ir.Value, alias: ir.Value
+    ) -> bool:
+        """`user` overwrites the whole region that `value` covers, so it does not read what `op` writes."""
+        if user.name not in INSERT_SLICES or number != 1:
+            return False
+        if any(self.order.contains(loop, user) for loop in self.order.repeats_over(op, alias)):
+            return False
+        return self._within(value, alias, slice_key(user))
+
+    def _within(self, value: ir.Value, whole: ir.Value, key: tuple) -> bool:
+        """Whether `value` is known to lie inside the slice `key` of `whole`."""
+        root = self.same_buffer_root(whole)
+        for source, found in self._slices_around(value):
+            if found == key and self.same_buffer_root(source) == root:
+                return True
+        return False
+
+    def _slices_around(self, value: ir.Value) -> Iterator[tuple[ir.Value, tuple]]:
+        """(source, offsets/sizes/strides) of each slice that `value`'s buffer is contained in."""
+        while True:
+            value = self.same_buffer_root(value)
+            if isinstance(value.owner, ir.Block) or value.owner.operation.name not in VIEWS:
+                return
+            view = value.owner.operation
+            if view.name == "tensor.extract_slice":
+                yield view.operands[0], slice_key(view)
+            value = view.operands[0]
+
+    def _shared_by_threads(self, op: ir.Operation, alias: ir.Value) -> bool:
+        """Whether `alias` is a shared output of a parallel loop around `op`."""
+        owner = alias.owner
+        if not isinstance(owner, ir.Block) or owner.owner.operation.name != "scf.forall":
+            return False
+        return self.order.contains(owner.owner.operation, op)
+
+
+def _terminator(block: ir.Block) -> ir.Operation:
+    return list(block.operations)[-1].operation

@@ -1,0 +1,124 @@
+"""Places all allocations of static size of a function in one arena, by their lifetimes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ....dialects.host import arith, ir, memref
+from .lifetimes import allocations, ancestor_in, escapes, operations_below, parent_of, uses_of_buffer
+
+ALIGNMENT = 64  # bytes: a cache line, and the widest vector
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A buffer's size in bytes and the first and last position at which it is needed."""
+
+    size: int
+    first: int
+    last: int
+
+    def overlaps(self, other: Interval) -> bool:
+        return self.first <= other.last and other.first <= self.last
+
+
+def element_bytes(kind: ir.Type) -> int:
+    """Bytes that one element takes in memory."""
+    if isinstance(kind, ir.IndexType):
+        return 8
+    if isinstance(kind, ir.ComplexType):
+        return 2 * element_bytes(kind.element_type)
+    return max(1, (kind.width + 7) // 8)  # type: ignore[attr-defined]
+
+
+def buffer_bytes(kind: ir.MemRefType) -> int:
+    """Bytes of a buffer of static shape."""
+    total = element_bytes(kind.element_type)
+    for size in kind.shape:
+        total *= size
+    return total
+
+
+def plan_offsets(intervals: list[Interval]) -> list[int]:
+    """Offsets such that no two intervals that overlap in time overlap in space.
+
+    Largest first; each goes into the smallest gap that fits between its neighbours in time, or behind them.
+    """
+    order = sorted(range(len(intervals)), key=lambda k: (-intervals[k].size, k))
+    offsets = [0] * len(intervals)
+    placed: list[int] = []
+    for k in order:
+        size = _aligned(intervals[k].size)
+        busy = sorted(
+            (offsets[p], offsets[p] + _aligned(intervals[p].size))
+            for p in placed
+            if intervals[p].overlaps(intervals[k])
+        )
+        best, end = None, 0
+        for start, stop in busy:
+            gap = start - end
+            if gap >= size and (best is None or gap < best[0]):
+                best = (gap, end)
+            end = max(end, stop)
+        offsets[k] = best[1] if best is not None else end
+        placed.append(k)
+    return offsets
+
+
+def arena_bytes(intervals: list[Interval], offsets: list[int]) -> int:
+    """Bytes that the arena needs."""
+    return max((o + _aligned(i.size) for o, i in zip(offsets, intervals, strict=True)), default=0)
+
+
+def _aligned(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def use_arena(function: ir.Operation) -> int:
+    """Replaces the allocations of static size by views into one arena; returns the arena's bytes.
+
+    Allocations in parallel loops stay: each thread needs its own.
+    """
+    buffers = [op for op in allocations(function) if _plannable(op)]
+    if not buffers:
+        return 0
+    intervals = _intervals(function, buffers)
+    offsets = plan_offsets(intervals)
+    total = arena_bytes(intervals, offsets)
+    entry = function.regions[0].blocks[0]
+    with ir.InsertionPoint.at_block_begin(entry), function.location:
+        byte = ir.IntegerType.get_signless(8)
+        arena = memref.AllocOp(ir.MemRefType.get([total], byte), [], [], alignment=ALIGNMENT).memref
+    for op, offset in zip(buffers, offsets, strict=True):
+        with ir.InsertionPoint(op), op.location:
+            shift = arith.constant(ir.IndexType.get(), offset)
+            view = memref.ViewOp(op.results[0].type, arena, shift, []).result
+        op.results[0].replace_all_uses_with(view)
+        op.erase()
+    return total
+
+
+def _plannable(op: ir.Operation) -> bool:
+    kind = ir.MemRefType(op.results[0].type)
+    if not kind.has_static_shape or escapes(op.results[0]) or buffer_bytes(kind) == 0:
+        return False
+    parent = parent_of(op)
+    while parent.name != "func.func":
+        if parent.name not in ("scf.for", "scf.while", "scf.if"):
+            return False
+        parent = parent_of(parent)
+    return True
+
+
+def _intervals(function: ir.Operation, buffers: list[ir.Operation]) -> list[Interval]:
+    position = {op: k for k, op in enumerate(operations_below(function))}
+    intervals = []
+    for op in buffers:
+        last = position[op]
+        for user in uses_of_buffer(op.results[0]):
+            here = ancestor_in(op.block, user)
+            inner = [position[below] for below in operations_below(here)]
+            last = max([last, position[here], *inner])
+        size = buffer_bytes(ir.MemRefType(op.results[0].type))
+        intervals.append(Interval(size, position[op], last))
+    return intervals

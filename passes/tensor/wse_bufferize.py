@@ -1,0 +1,175 @@
+"""`wse-bufferize`: tensors become buffers, in destination-passing style."""
+
+from typing import Literal
+
+from ...dialects.host import ir, memref
+from ..infra.diagnostics import PassFailure
+from ..infra.pass_base import Pass, PassRun, option
+from .bufferization import control_flow, tensor_ops  # noqa: F401  (they register their operations)
+from .bufferization.analysis import InPlaceAnalysis
+from .bufferization.arena import buffer_bytes, use_arena
+from .bufferization.emitter import Emitter
+from .bufferization.functions import Signature, declare, emit_function
+from .bufferization.layouts import buffer_type
+from .bufferization.lifetimes import (
+    allocations,
+    deallocate,
+    hoist_allocations,
+    operations_below,
+    remove_unused,
+)
+
+
+class Bufferize(Pass, name="wse-bufferize", anchor="builtin.module"):
+    """Puts tensors into buffers: in place where no later read needs the old value, in a new buffer elsewhere.
+
+    Before:
+
+        func.func @f(%a: tensor<4x8xf32>, %b: tensor<8x4xf32>) -> tensor<4x4xf32> {
+          %0 = tensor.empty() : tensor<4x4xf32>
+          %1 = linalg.fill ins(%zero : f32) outs(%0 : tensor<4x4xf32>) -> tensor<4x4xf32>
+          %2 = linalg.matmul ins(%a, %b : ...) outs(%1 : tensor<4x4xf32>) -> tensor<4x4xf32>
+          return %2 : tensor<4x4xf32>
+        }
+
+    After: results are extra arguments, marked `wse.kind = "output"`, written where they are computed:
+
+        func.func @f(%a: memref<4x8xf32>, %b: memref<8x4xf32>, %out: memref<4x4xf32> {wse.kind = "output"}) {
+          linalg.fill ins(%zero : f32) outs(%out : memref<4x4xf32>)
+          linalg.matmul ins(%a, %b : ...) outs(%out : memref<4x4xf32>)
+          return
+        }
+
+    The caller's destinations must overlap neither each other nor the inputs. Arguments are read only unless
+    `wse.kind = "state"` or `bufferization.writable`; a result of kind "state" is written into the argument
+    of the same `wse.name` and is no result any more. Buffers at function boundaries are contiguous. Copies
+    are `linalg.generic`s; a remark tells why each was needed.
+    """
+
+    results: Literal["out-params", "return"] = option(
+        "out-params", "results become extra arguments that the function writes, or stay results"
+    )
+    allocation: Literal["dealloc", "arena"] = option(
+        "dealloc", "free each temporary after its last use, or place all of static size in one arena"
+    )
+
+    def run(self, op: ir.Operation, run: PassRun) -> None:
+        functions = [
+            o.operation for o in op.regions[0].blocks[0].operations if o.operation.name == "func.func"
+        ]
+        returns = self.results == "return"
+        signatures = {_name(f): Signature.of(f, returns=returns) for f in functions}
+        constants = _Globals(op)
+        with op.location:
+            for function in functions:
+                _bufferize_function(function, signatures, constants, run)
+        for function in [o.operation for o in op.regions[0].blocks[0].operations]:
+            if function.name == "func.func" and len(function.regions[0].blocks):
+                self._finish(function, run)
+
+    def _finish(self, function: ir.Operation, run: PassRun) -> None:
+        """Settles where temporaries live and for how long."""
+        run.count("buffers allocated", -remove_unused(function))
+        hoist_allocations(function)
+        for allocation in allocations(function):
+            kind = ir.MemRefType(allocation.results[0].type)
+            if kind.has_static_shape:
+                run.count("bytes allocated", buffer_bytes(kind))
+        if self.allocation == "arena":
+            run.count("arena bytes", use_arena(function))
+        deallocate(function)
+
+
+def _name(function: ir.Operation) -> str:
+    return ir.StringAttr(function.attributes["sym_name"]).value
+
+
+def _bufferize_function(
+    old: ir.Operation, signatures: dict[str, Signature], constants: "_Globals", run: PassRun
+) -> None:
+    signature = signatures[_name(old)]
+    if not _mentions_tensors(old):
+        return
+    new = declare(old, signature)
+    if len(old.regions[0].blocks):
+        _separate_empties(old)
+        arguments = old.regions[0].blocks[0].arguments
+        analysis = InPlaceAnalysis(old, [arguments[k] for k in signature.writable()])
+
+        def signature_of(call: ir.Operation) -> Signature:
+            callee = ir.FlatSymbolRefAttr(call.attributes["callee"]).value
+            if callee not in signatures:
+                raise PassFailure(call, f"the called function '{callee}' is not in the module")
+            return signatures[callee]
+
+        emitter = Emitter(analysis, run, constants.buffer_of, signature_of)
+        try:
+            emit_function(emitter, old, new, signature)
+        except Exception:
+            new.operation.erase()
+            raise
+    old.erase()
+
+
+def _mentions_tensors(function: ir.Operation) -> bool:
+    signature = ir.FunctionType(ir.TypeAttr(function.attributes["function_type"]).value)
+    if any(
+        isinstance(t, ir.RankedTensorType | ir.UnrankedTensorType)
+        for t in (*signature.inputs, *signature.results)
+    ):
+        return True
+    return any(
+        isinstance(r.type, ir.RankedTensorType) for op in operations_below(function) for r in op.results
+    )
+
+
+def _separate_empties(function: ir.Operation) -> None:
+    """Gives every use of a `tensor.empty` its own: contents are unspecified, only sharing would be harmful."""
+    for op in list(operations_below(function)):
+        if op.name != "tensor.empty":
+            continue
+        for use in list(op.results[0].uses):
+            user, number = use.owner.operation, use.operand_number
+            with op.location:
+                copy = op.clone(ir.InsertionPoint(user))
+            user.operands[number] = copy.results[0]
+        op.erase()
+
+
+class _Globals:
+    """Read-only globals for tensor constants, one for each distinct value."""
+
+    def __init__(self, module: ir.Operation) -> None:
+        self._block = module.regions[0].blocks[0]
+        self._names: dict[ir.Attribute, str] = {}
+        self._taken = {
+            ir.StringAttr(op.operation.attributes["sym_name"]).value
+            for op in self._block.operations
+            if "sym_name" in op.operation.attributes
+        }
+
+    def buffer_of(self, constant: ir.Operation) -> ir.Value:
+        """The buffer of an `arith.constant` at the current insertion point."""
+        kind = buffer_type(constant.results[0].type)
+        value = constant.attributes["value"]
+        if value not in self._names:
+            self._names[value] = self._declare(kind, value, constant.location)
+        return memref.GetGlobalOp(kind, self._names[value]).result
+
+    def _declare(self, kind: ir.MemRefType, value: ir.Attribute, location: ir.Location) -> str:
+        stem = "constant_" + "x".join([*(str(s) for s in kind.shape), str(kind.element_type)])
+        number = 0
+        while (name := f"{stem}_{number}") in self._taken:
+            number += 1
+        self._taken.add(name)
+        memref.GlobalOp(
+            name,
+            ir.TypeAttr.get(kind),
+            sym_visibility="private",
+            initial_value=value,
+            constant=True,
+            alignment=64,
+            loc=location,
+            ip=ir.InsertionPoint.at_block_begin(self._block),
+        )
+        return name
