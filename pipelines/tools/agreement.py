@@ -1,0 +1,27 @@
+"""The one meaning of "matches"."""
+
+from __future__ import annotations
+
+import torch
+
+
+def relative_error(actual: torch.Tensor, expected: torch.Tensor) -> float:
+    """max|a - b| / max|b| over the finite elements.
+
+    Infinite when shapes differ, or NaN and infinities are not in the same places; for integers and bool it
+    is 0 where all are equal, else infinite.
+    """
+    if actual.shape != expected.shape or actual.dtype != expected.dtype:
+        return float("inf")
+    if not expected.is_floating_point():
+        return 0.0 if torch.equal(actual, expected) else float("inf")
+    a, b = actual.double(), expected.double()
+    finite = torch.isfinite(b)
+    same_places = torch.equal(finite, torch.isfinite(a)) and torch.equal(a.isnan(), b.isnan())
+    if not same_places or not torch.equal(a[b.isinf()], b[b.isinf()]):
+        return float("inf")
+    if not finite.any():
+        return 0.0
+    largest = float(b[finite].abs().max())
+    difference = float((a[finite] - b[finite]).abs().max())
+    return difference / largest if largest > 0 else (0.0 if difference == 0 else float("inf"))

@@ -1,0 +1,171 @@
+"""`wse run`: one workload on PyTorch, the CPU and a simulated wafer, side by side."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import Progress
+from torch.utils import _pytree as pytree
+
+from ..compile import Compiled, compile
+from ..workload import Workload, load_workload
+from .agreement import relative_error
+from .layer_table import layer_table
+from .output import check_writable, write_atomically
+
+Outputs = list[torch.Tensor]
+
+
+@dataclass
+class Measured:
+    """What one backend computed, over all batches.
+
+    Attributes:
+        outputs: the first output of every batch, concatenated.
+        seconds: median wall time of a call on one batch.
+        cycles: a wafer's makespan over all batches; 0 elsewhere.
+    """
+
+    outputs: torch.Tensor
+    seconds: float
+    cycles: float = 0.0
+
+
+@dataclass
+class Comparison:
+    """The three backends on one workload, and the wafer's report of its last call."""
+
+    eager: Measured
+    cpu: Measured
+    wafer: Measured
+    labels: torch.Tensor | None
+    wafer_report: dict[str, Any] = field(default_factory=dict)
+    compile_seconds: dict[str, float] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The comparison as plain data; times in seconds, cycles of the wafer's clock."""
+        backends = {"eager": self.eager, "cpu": self.cpu, "wafer": self.wafer}
+        result: dict[str, Any] = {
+            "max_relative_error": {
+                name: relative_error(backends[name].outputs, self.eager.outputs) for name in ("cpu", "wafer")
+            },
+            "seconds_per_call": {name: backends[name].seconds for name in ("eager", "cpu")},
+            "compile_seconds": self.compile_seconds,
+            "wafer": {**self.wafer_report, "cycles": self.wafer.cycles},
+        }
+        if self.labels is not None:
+            predictions = {name: b.outputs.argmax(-1) for name, b in backends.items()}
+            result["accuracy"] = {n: accuracy(p, self.labels) for n, p in predictions.items()}
+            result["predictions_identical"] = all(
+                torch.equal(p, predictions["eager"]) for p in predictions.values()
+            )
+        return result
+
+
+def accuracy(predictions: torch.Tensor, labels: torch.Tensor) -> float:
+    """The share of predictions that are right."""
+    return float((predictions == labels).double().mean())
+
+
+def run_workload(path: str, target: str, json_path: Path | None) -> None:
+    """Runs the workload file and prints the comparison; see `Comparison.as_json` for the JSON."""
+    if json_path is not None:
+        check_writable(json_path)
+    console = Console()
+    with Progress(console=console, transient=True) as progress:
+        workload = _step(progress, f"loading {path}", lambda: load_workload(path))
+        comparison = compare(workload, target, progress)
+    _print(comparison, target, console)
+    if json_path is not None:
+        write_atomically(json_path, json.dumps(comparison.as_json(), indent=2) + "\n")
+
+
+def compare(workload: Workload, target: str, progress: Progress) -> Comparison:
+    """Compiles for the CPU and for `target`, and runs every batch on all three."""
+
+    def compiled_for(name: str) -> Compiled:
+        return _step(
+            progress,
+            f"compiling for {name}",
+            lambda: compile(workload.model, workload.example_args, target=name),
+        )
+
+    cpu, wafer = compiled_for("cpu"), compiled_for(target)
+    with torch.no_grad():
+        eager_result, cpu_result = _measure_both(workload, cpu, progress)
+        wafer_result = _run_wafer(workload, wafer, progress)
+    seconds = {"cpu": cpu.report["compile_seconds"], "wafer": wafer.report["compile_seconds"]}
+    return Comparison(eager_result, cpu_result, wafer_result, workload.labels, wafer.report, seconds)
+
+
+def _step(progress: Progress, text: str, work: Callable[[], Any]) -> Any:
+    task = progress.add_task(text, total=None)
+    try:
+        return work()
+    finally:
+        progress.remove_task(task)
+
+
+def _first(output: Any) -> torch.Tensor:
+    leaves = pytree.tree_leaves(output)
+    return leaves[0].detach()
+
+
+def _measure_both(workload: Workload, cpu: Compiled, progress: Progress) -> tuple[Measured, Measured]:
+    """PyTorch and compiled code in turn on the same batches, so that a drift of the machine meets both."""
+    calls: Sequence[Callable[..., Any]] = (workload.model, cpu)
+    outputs: tuple[Outputs, Outputs] = ([], [])
+    seconds: tuple[list[float], list[float]] = ([], [])
+    for batch in progress.track(workload.batches, description="PyTorch and CPU"):
+        for call, collected, times in zip(calls, outputs, seconds, strict=True):
+            collected.append(_first(call(*batch)))
+            times += [_timed(call, batch) for _ in range(5)]
+    eager, compiled = (
+        Measured(torch.cat(o), statistics.median(s)) for o, s in zip(outputs, seconds, strict=True)
+    )
+    return eager, compiled
+
+
+def _timed(call: Callable[..., Any], batch: tuple[Any, ...]) -> float:
+    start = time.perf_counter()
+    call(*batch)
+    return time.perf_counter() - start
+
+
+def _run_wafer(workload: Workload, wafer: Compiled, progress: Progress) -> Measured:
+    outputs: Outputs = []
+    seconds: list[float] = []
+    cycles = 0.0
+    for batch in progress.track(workload.batches, description="simulated wafer"):
+        start = time.perf_counter()
+        outputs.append(_first(wafer(*batch)))
+        seconds.append(time.perf_counter() - start)
+        cycles += wafer.report["cycles"]["makespan"]
+    return Measured(torch.cat(outputs), statistics.median(seconds), cycles)
+
+
+def _print(comparison: Comparison, target: str, console: Console) -> None:
+    data = comparison.as_json()
+    if "accuracy" in data:
+        shown = ", ".join(f"{name} {value:.4f}" for name, value in data["accuracy"].items())
+        console.print(f"accuracy: {shown}")
+        same = "identical" if data["predictions_identical"] else "NOT identical"
+        console.print(f"predictions of the three: {same}")
+    errors = data["max_relative_error"]
+    console.print(f"largest difference from PyTorch: CPU {errors['cpu']:.1e}, wafer {errors['wafer']:.1e}")
+    eager, cpu = comparison.eager.seconds, comparison.cpu.seconds
+    console.print(
+        f"time of a call: PyTorch {eager * 1e6:.0f} us, CPU {cpu * 1e6:.0f} us ({eager / cpu:.2f} times PyTorch)"
+    )
+    console.print(
+        f"wafer '{target}': {comparison.wafer.cycles:,.0f} cycles over all batches; one batch by layer:"
+    )
+    console.print(layer_table(comparison.wafer_report))
