@@ -45,9 +45,10 @@ class Op(Wse.Operation):
     @classmethod
     def verify_invariants(cls, op: ir.OpView) -> bool:
         try:
-            cls._check_attributes(op)
-            cls._check_values(op)
-            op.check()  # type: ignore[attr-defined]
+            with op.context:  # a caller may print or verify from outside of it
+                cls._check_attributes(op)
+                cls._check_values(op)
+                op.check()  # type: ignore[attr-defined]
         except Invalid as error:
             culprit = (error.at or op).operation
             culprit.location.emit_error(f"'{culprit.name}' op {error}")
