@@ -113,10 +113,7 @@ TENSOR_STAGES = (
 CPU_STAGES = (
     Stage(
         "bufferize",
-        "func.func(linalg-generalize-named-ops),linalg-fuse-elementwise-ops,canonicalize,cse,"
-        "one-shot-bufferize{bufferize-function-boundaries function-boundary-type-conversion=identity-layout-map},"
-        "buffer-results-to-out-params{hoist-static-allocs modify-public-functions},"
-        "buffer-deallocation-pipeline,canonicalize,func.func(linalg-generalize-named-ops)",
+        "wse-bufferize,canonicalize,cse,func.func(wse-generalize)",
         "tensors become buffers, results become arguments that the caller allocates",
         "bufferized",
     ),
@@ -159,7 +156,7 @@ def _define(name: str, description: str, *rows: Iterable[Stage]) -> NamedPipelin
 TENSOR = _define(
     "tensor", "imported IR -> fused linalg on tensors, what both targets start from", TENSOR_STAGES
 )
-CPU = _define("cpu", "imported IR -> native code of the machine this runs on", CPU_STAGES)
+CPU = _define("cpu", "imported IR -> native code of the machine this runs on", TENSOR_STAGES, CPU_STAGES)
 
 
 def named_pipeline(name: str) -> NamedPipeline:

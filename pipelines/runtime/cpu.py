@@ -57,16 +57,25 @@ def lower_to_llvm(module: ir.Module) -> None:
 
 
 class CpuExecutable:
-    """A jitted `@main(arguments..., results...)` whose parameters are bound without a copy."""
+    """A jitted `@main(arguments..., outputs...)` whose parameters are bound without a copy.
 
-    def __init__(self, imported: ImportedModel, results: Sequence[ArrayType], name: str) -> None:
-        arguments = imported.arguments
-        self._results = results
-        ranks = [len(a.shape) for a in arguments] + [len(shape) for shape, _ in self._results]
-        self._function = JitFunction(imported.module, name, ranks)
-        self._positions = [i for i, a in enumerate(arguments) if a.kind != "parameter"]
+    States are written where they are: they are arguments, and not among the outputs.
+    """
+
+    def __init__(self, imported: ImportedModel, types: Sequence[ArrayType], name: str) -> None:
+        arguments, results = imported.arguments, imported.results
+        states = {a.name: i for i, a in enumerate(arguments) if a.kind == "state"}
+        self._types = [
+            None if r.kind == "state" and r.name in states else kind
+            for r, kind in zip(results, types, strict=True)
+        ]
+        self._given = [i for i, a in enumerate(arguments) if a.kind != "parameter"]
+        self._state_of = [self._given.index(states[r.name]) if r.name in states else -1 for r in results]
         self._parameters = [i for i, a in enumerate(arguments) if a.kind == "parameter"]
-        self._first_result = len(arguments)
+        self._first_output = len(arguments)
+        ranks = [len(a.shape) for a in arguments]
+        ranks += [len(kind[0]) for kind in self._types if kind is not None]
+        self._function = JitFunction(imported.module, name, ranks)
         self.report: dict[str, Any] = {}
         self.bind([as_array(a.tensor) for a in arguments if a.kind == "parameter" and a.tensor is not None])
 
@@ -77,10 +86,14 @@ class CpuExecutable:
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Runs once; see `Executable.run`."""
-        outputs = [np.empty(shape, dtype) for shape, dtype in self._results]
-        given = list(zip(self._positions, inputs, strict=True))
-        self._function([*given, *enumerate(outputs, start=self._first_result)])
-        return outputs
+        outputs = [np.empty(*kind) for kind in self._types if kind is not None]
+        given = list(zip(self._given, inputs, strict=True))
+        self._function([*given, *enumerate(outputs, start=self._first_output)])
+        remaining = iter(outputs)
+        return [
+            inputs[state] if kind is None else next(remaining)
+            for kind, state in zip(self._types, self._state_of, strict=True)
+        ]
 
 
 def _result_types(main: Any) -> list[ArrayType]:
