@@ -3,61 +3,55 @@
 It only ranks plans; the cycles a user sees are the simulator's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...wse_target.image import DTYPE_BYTES
+from ...wse_target.machine import Machine
+
+CODE_SHARE = 0.1  # part of the SRAM that planning leaves to program text
 
 
 @dataclass(frozen=True)
 class CostModel:
-    """Rates of one machine.
+    """Costs on one machine."""
 
-    Attributes:
-        setup: cycles to start a vector operation.
-        loop: cycles per trip of the loops outside the innermost one.
-        rates: elements per cycle by rate class, for 4-byte elements.
-        ramp: cycles from the core to its router or back.
-        hop: cycles per link.
-        sram: bytes a program may use on a PE.
-    """
+    machine: Machine
 
-    setup: float
-    loop: float
-    rates: Mapping[str, float]
-    ramp: float
-    hop: float
-    sram: int
+    @property
+    def sram(self) -> int:
+        """Bytes of a PE's SRAM that a plan may fill with data."""
+        return int(self.machine.sram_available * (1 - CODE_SHARE))
 
-    def vector(self, rate_class: str, dtype: str, trips: Sequence[int]) -> float:
+    def vector(self, kind: str, dtype: str, trips: Sequence[int]) -> float:
         """One vector operation over a loop nest, innermost loop last."""
-        count, inner = 1, 1
+        vector = self.machine.vector
+        rows = maps = 1
+        for position, trip in enumerate(reversed(trips)):
+            rows = rows * trip if position == 1 else rows
+            maps = maps * trip if position > 1 else maps
+        count = 1
         for trip in trips:
-            count, inner = count * trip, trip
-        outer = count // inner if inner else 0
-        width = max(1.0, DTYPE_BYTES.get(dtype, 4) / 4)
-        return self.setup + self.loop * max(0, outer - 1) + width * count / self.rates.get(rate_class, 1.0)
+            count *= trip
+        outer = vector.mapped_row * (rows - 1) * maps + vector.mapped_map * (maps - 1)
+        return vector.setup + max(0.0, outer) + count / self.machine.rate(kind, dtype)
 
     def all_reduce(self, words: int, extent: int) -> float:
         """A chain along a line of PEs and a multicast back (HPDC24)."""
         if extent == 1:
             return 0.0
-        chain = words + (2 * self.ramp + self.hop + 1) * (extent - 1)
-        return chain + words + extent * self.hop + 2 * self.ramp + 3 * self.setup
+        fabric = self.machine.fabric
+        ramps = fabric.ramp_in + fabric.ramp_out
+        chain = words + (ramps + fabric.relay_latency + fabric.hop_latency) * (extent - 1)
+        return chain + words + extent * fabric.hop_latency + ramps + 3 * fabric.transfer_setup
 
     def all_gather(self, words: int, extent: int) -> float:
         """Blocks of `words` travel along the line in both directions, one after the other."""
         if extent == 1:
             return 0.0
-        return 2 * extent * (words + self.setup + 2 * self.ramp)
+        fabric = self.machine.fabric
+        step = words * fabric.cycles_per_wavelet + fabric.transfer_setup + self.machine.control.loop
+        return 2 * extent * (step + fabric.ramp_in + fabric.ramp_out)
 
     def slice(self, words: int) -> float:
         """Copying a PE's own block out of a whole dimension."""
         return self.vector("copy", "f32", (words,))
-
-
-def cost_model(machine: object) -> CostModel:
-    """The partitioner's view of a machine."""
-    rates = {"fma": 0.5, "add": 2.0, "mul": 2.0, "copy": 4.0, "fill": 4.0, "convert": 2.0, "divide": 0.05,
-             "square_root": 0.05, "transcendental": 0.03}
-    return CostModel(16, 4, rates, 3, 1, 44000)

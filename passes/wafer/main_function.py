@@ -38,6 +38,18 @@ def argument_attributes(main: Any, name: str, default: str) -> list[str]:
     return found
 
 
+def result_attributes(main: Any, name: str, default: str) -> list[str]:
+    """Attribute `wse.<name>` of every result."""
+    count = len(main.type.results)
+    if "res_attrs" not in main.attributes:
+        return [default] * count
+    found = []
+    for attributes in ir.ArrayAttr(main.attributes["res_attrs"]):
+        known = ir.DictAttr(attributes)
+        found.append(ir.StringAttr(known[f"wse.{name}"]).value if f"wse.{name}" in known else default)
+    return found
+
+
 def arguments_named(main: Any) -> list[str]:
     """`wse.kind` of every argument: "input", "parameter", "state" or "constant"."""
     return argument_attributes(main, "kind", "input")

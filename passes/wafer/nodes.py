@@ -6,7 +6,6 @@ from typing import Any
 from ...dialects.host import ir
 from ...dialects.structured import REDUCTION, Structured, structured
 from ...wse_target.image import DTYPE_BYTES
-from ...wse_target.kinds import RATE_CLASS
 from ..infra.diagnostics import PassFailure
 from .cost import CostModel
 from .layout_rules import (
@@ -181,8 +180,7 @@ def _compute_option(
         trips = [tiles[d] for d in sorted(depends[index])]
         is_sum = any(a is not None and a.at == index for a in compute.accumulations)
         fused = any(a is not None and a.at == index and a.product is not None for a in compute.accumulations)
-        rate_class = "fma" if fused else RATE_CLASS[op.kind]
-        cycles += cost.vector(rate_class, op.dtype, trips)
+        cycles += cost.vector("fma" if fused else op.kind, op.dtype, trips)
         if not is_sum:
             scratch += elements(trips) * DTYPE_BYTES.get(op.dtype, 4)
     for r, yielded in enumerate(compute.body.yielded):

@@ -8,11 +8,11 @@ from ...wse_target.layout import Layout, Rect
 from ...wse_target.machine import load_machine
 from ..infra.diagnostics import CompilerError, PassFailure
 from ..infra.pass_base import Pass, PassRun, option
-from .cost import CostModel, cost_model
-from .layout_rules import Axes, Grid, apply_step, redistribution
+from .cost import CostModel
+from .layout_rules import Axes, Grid, redistribution
 from .main_function import arguments_named, find_main, prepare
-from .nodes import Option, bytes_of, shape_of
-from .plan import SLICES, Plan, candidate_grids, is_node, search
+from .nodes import Option, shape_of
+from .plan import Plan, candidate_grids, is_node, search
 from .splat import splat_of
 
 
@@ -40,7 +40,7 @@ class Partition(Pass, name="wse-partition", anchor="builtin.module"):
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
         machine = load_machine(self.machine)
-        cost = cost_model(machine)
+        cost = CostModel(machine)
         main = find_main(op)
         width, height = machine.grid
         prepare(main)
@@ -120,7 +120,7 @@ class _Rewriter:
         self.reduce(op, chosen, layouts)
 
     def reduce(self, op: Any, chosen: Option, layouts: list[Layout]) -> None:
-        after = _insertion_after(op)
+        after = ir.InsertionPoint.after(op)
         for index, (result, axes) in enumerate(zip(op.results, chosen.gives, strict=True)):
             value: ir.Value = result
             consumers = [(use.owner, use.operand_number) for use in result.uses]
@@ -164,17 +164,3 @@ class _Rewriter:
                 with value.owner.location if not isinstance(value.owner, ir.Block) else terminator.location:
                     gathered = build.gather(self.version(value, axes), self.layout(axes))
                 terminator.operation.operands[position] = gathered
-
-
-def _insertion_after(op: Any) -> ir.InsertionPoint:
-    """The place right behind `op` in its block."""
-    return ir.InsertionPoint.after(op) if hasattr(ir.InsertionPoint, "after") else _before_next(op)
-
-
-def _before_next(op: Any) -> ir.InsertionPoint:
-    operations = list(op.operation.block.operations)
-    position = next(i for i, other in enumerate(operations) if other.operation == op.operation)
-    return ir.InsertionPoint(operations[position + 1])
-
-
-__all__ = ["SLICES", "Partition", "apply_step", "bytes_of", "parse_grid"]

@@ -1,0 +1,295 @@
+"""The local part of a `linalg.generic` as vector operations: one per elementary operation of its body.
+
+A value of the body is kept for the iterators it depends on and no others. Reductions that may be done in any order
+accumulate into the result; others (argmax) run the reduction's loops one step at a time, with vector operations
+over the parallel iterators inside.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...dialects.host import ir
+from ...dialects.structured import PARALLEL, REDUCTION, dim_position
+from .emit_steps import (
+    Access,
+    Bound,
+    LoopStep,
+    Step,
+    Tile,
+    VectorStep,
+    constant,
+    coordinate,
+    local_bound,
+    loop_indices,
+)
+from .emit_tiles import Tiles
+from .layout_rules import Axes, operand_axes
+from .nodes import Compute, analyse, op_result
+from .reduction_form import Accumulation
+from .scalar_body import Immediate, Index, Operand, ScalarOp, ScalarValue, Temp
+from .splat import splat_of
+
+Source = Access | float | int
+
+
+class ComputeEmitter:
+    """Emits one operation."""
+
+    def __init__(self, op: Any, assignment: Axes, tiles: Tiles, hint: str) -> None:
+        self.compute: Compute = analyse(op)
+        self.view = self.compute.view
+        self.assignment = assignment
+        self.tiles = tiles
+        self.hint = hint
+        self.steps: list[Step] = []
+        self.places: dict[int, tuple[Tile, tuple[int, ...]]] = {}  # temporary -> tile, its iterators in order
+        self.indices: dict[int, Tile] = {}
+        self.depends = self.compute.dependencies()
+        self.looped: dict[int, ir.AffineExpr] = {}  # iterators run by enclosing loops -> their variable
+        self.order = self._canonical_order()
+        self.results = [self._result_tile(r) for r in range(len(self.view.inits))]
+        self.accumulated = self._accumulations()
+
+    def run(self) -> list[Step]:
+        """The steps, in program order."""
+        self._prepare_indices()
+        self._initialise()
+        serial = self.compute.has_reduction and not self.accumulated
+        if serial:
+            self._emit_serial()
+        else:
+            self._emit_body(self._homes())
+            self._copy_yields({r for r in range(len(self.results)) if r not in self.accumulated})
+        return self.steps
+
+    # What goes where
+
+    def _canonical_order(self) -> list[int]:
+        """Iterators outermost first: as the first result's dimensions, then other parallel ones, then reductions."""
+        positions = (dim_position(e) for e in self.view.init_maps[0].results)
+        first = [p for p in positions if p is not None]
+        parallel = [i for i, k in enumerate(self.view.iterators) if k == PARALLEL and i not in first]
+        return first + parallel + [i for i, k in enumerate(self.view.iterators) if k == REDUCTION]
+
+    def _result_tile(self, r: int) -> Tile | None:
+        if not self.compute.used[r]:
+            return None
+        axes = operand_axes(self.view.init_maps[r], self.assignment)
+        return self.tiles.new(op_result(self.view.op, r), axes, self.hint)
+
+    def _accumulations(self) -> dict[int, Accumulation]:
+        if not self.compute.has_reduction or not self.compute.combinable():
+            return {}
+        pairs = enumerate(zip(self.compute.accumulations, self.compute.used, strict=True))
+        return {r: found for r, (found, used) in pairs if used and found is not None}
+
+    def _homes(self) -> dict[int, int]:
+        """Temporaries that are computed straight into a result: temporary -> result."""
+        homes: dict[int, int] = {}
+        for r, yielded in enumerate(self.compute.body.yielded):
+            if isinstance(yielded, Temp) and self.results[r] is not None and r not in self.accumulated:
+                homes.setdefault(yielded.index, r)
+        return homes
+
+    def _block(self, iterator: int) -> int:
+        return self.tiles.grid.block(self.compute.sizes[iterator], self.assignment[iterator])
+
+    def _bound(self, iterator: int) -> Bound:
+        return local_bound(self.compute.sizes[iterator], self.assignment[iterator], self.tiles.grid)
+
+    def _index(self, iterator: int, loops: Sequence[int]) -> ir.AffineExpr:
+        if iterator in self.looped:
+            return self.looped[iterator]
+        return ir.AffineExpr.get_dim(list(loops).index(iterator))
+
+    def _operand_access(self, tile: Tile, amap: ir.AffineMap, loops: Sequence[int]) -> Access:
+        indices = []
+        for expr in amap.results:
+            position = dim_position(expr)
+            indices.append(
+                self._index(position, loops)
+                if position is not None
+                else constant(ir.AffineConstantExpr(expr).value)
+            )
+        return tile.at(indices)
+
+    def _source(self, value: ScalarValue, loops: Sequence[int]) -> Source:
+        if isinstance(value, Immediate):
+            return value.value
+        if isinstance(value, Index):
+            return self.indices[value.dim].at([self._index(value.dim, loops)])
+        if isinstance(value, Temp):
+            tile, iterators = self.places[value.index]
+            return tile.at([self._index(i, loops) for i in iterators])
+        return self._operand(value.position, loops)
+
+    def _operand(self, position: int, loops: Sequence[int]) -> Source:
+        inputs = len(self.view.inputs)
+        result = self.results[position - inputs] if position >= inputs and self.compute.has_reduction else None
+        if result is not None:
+            return self._operand_access(result, self.view.maps[position], loops)
+        value = self.view.operands[position]
+        number = splat_of(value)
+        if number is not None:
+            return number
+        return self._operand_access(self.tiles.by_value[value], self.view.maps[position], loops)
+
+    def _vector(self, kind: str, loops: Sequence[int], dst: Access, srcs: Sequence[Source]) -> None:
+        self.steps.append(VectorStep(kind, tuple(self._bound(i) for i in loops), dst, tuple(srcs)))
+
+    # Before the body
+
+    def _prepare_indices(self) -> None:
+        """A vector of 0, 1, ... (plus where the PE's block starts) for each iterator whose value the body uses."""
+        used = {o.dim for op in self.compute.body.ops for o in op.operands if isinstance(o, Index)}
+        used |= {y.dim for y in self.compute.body.yielded if isinstance(y, Index)}
+        for iterator in sorted(used):
+            tile = self.tiles.scratch(f"{self.hint}_index", (self._block(iterator),), "i32")
+            axis = self.assignment[iterator]
+            start: Source = 0
+            if axis:
+                origin = self.tiles.scratch(f"{self.hint}_start", (), "i32").at([])
+                self.steps.append(VectorStep("fill", (), origin, (0,)))
+                repeat = (coordinate(axis),)  # adds the block's size as often as there are PEs before
+                self.steps.append(VectorStep("add", (repeat,), origin, (origin, self._block(iterator))))
+                start = origin
+            access = tile.at(loop_indices(1))
+            self.steps.append(VectorStep("iota", (self._bound(iterator),), access, (start,)))
+            self.indices[iterator] = tile
+
+    def _initialise(self) -> None:
+        """Reductions start from their inits."""
+        if not self.compute.has_reduction:
+            return
+        for r, tile in enumerate(self.results):
+            if tile is None:
+                continue
+            init = self.view.inits[r]
+            number = splat_of(init)
+            loops = loop_indices(len(tile.shape))
+            bounds = tile.bounds(self.tiles.grid)
+            if number is not None:
+                self.steps.append(VectorStep("fill", bounds, tile.at(loops), (number,)))
+            else:
+                source = self.tiles.by_value[init].at(loops)
+                self.steps.append(VectorStep("copy", bounds, tile.at(loops), (source,)))
+
+    # The body
+
+    def _emit_serial(self) -> None:
+        """Reduction loops around vector operations over the parallel iterators."""
+        reductions = [i for i in self.order if self.view.iterators[i] == REDUCTION]
+        self.looped = {i: ir.AffineExpr.get_symbol(2 + n) for n, i in enumerate(reductions)}
+        outside, self.steps = self.steps, []
+        self._emit_body({})
+        self._copy_yields(set(range(len(self.results))))
+        body = tuple(self.steps)
+        for iterator in reversed(reductions):
+            body = (LoopStep(self._bound(iterator), body),)
+        self.steps = [*outside, *body]
+
+    def _emit_body(self, homes: dict[int, int]) -> None:
+        products = {a.product for a in self.accumulated.values() if a.product is not None}
+        sums = {a.at: (r, a) for r, a in self.accumulated.items()}
+        for index, op in enumerate(self.compute.body.ops):
+            if index in products:
+                continue
+            if index in sums:
+                self._accumulate(*sums[index])
+            else:
+                self._elementary(index, op, homes)
+
+    def _accumulate(self, r: int, found: Accumulation) -> None:
+        result = self.results[r]
+        if result is None:
+            return
+        values = found.factors or (found.value,)
+        loops = self._best_order(r, values)
+        dst = self._operand_access(result, self.view.init_maps[r], loops)
+        sources = [self._source(v, loops) for v in values]
+        if found.factors:
+            self._vector("fma", loops, dst, sources)
+        else:
+            self._vector(found.kind, loops, dst, [dst, *sources])
+
+    def _elementary(self, index: int, op: ScalarOp, homes: dict[int, int]) -> None:
+        loops = [i for i in self.order if i in self.depends[index] and i not in self.looped]
+        result = self.results[homes[index]] if index in homes else None
+        if result is not None:
+            amap = self.view.init_maps[homes[index]]
+            positions = [dim_position(e) for e in amap.results]
+            if None not in positions:
+                loops = [p for p in positions if p is not None]
+                dst = self._operand_access(result, amap, loops)
+                self._vector(op.kind, loops, dst, [self._source(o, loops) for o in op.operands])
+                self.places[index] = (result, tuple(loops))
+                return
+        tile = self._reusable(index, op, loops) or self.tiles.scratch(
+            f"{self.hint}_{op.kind}", tuple(self._block(i) for i in loops), op.dtype
+        )
+        sources = [self._source(o, loops) for o in op.operands]
+        self._vector(op.kind, loops, tile.at(loop_indices(len(loops))), sources)
+        self.places[index] = (tile, tuple(loops))
+
+    def _reusable(self, index: int, op: ScalarOp, loops: list[int]) -> Tile | None:
+        """The tile of an operand that nothing reads afterwards, for an update in place."""
+        later = {o for other in self.compute.body.ops[index + 1 :] for o in other.operands}
+        later |= set(self.compute.body.yielded)
+        owned = {tile.buffer for tile in self.results if tile is not None}
+        for operand in op.operands:
+            if not isinstance(operand, Temp) or operand in later:
+                continue
+            tile, iterators = self.places[operand.index]
+            if iterators == tuple(loops) and self.tiles.dtype(tile) == op.dtype and tile.buffer not in owned:
+                return tile
+        return None
+
+    def _copy_yields(self, results: set[int]) -> None:
+        """Results that are no operation's own destination: copies of operands, numbers, or of a shared value."""
+        for r in sorted(results):
+            tile = self.results[r]
+            yielded = self.compute.body.yielded[r]
+            if tile is None:
+                continue
+            if isinstance(yielded, Temp) and self.places[yielded.index][0] is tile:
+                continue
+            amap = self.view.init_maps[r]
+            loops = [p for p in map(dim_position, amap.results) if p is not None]
+            source = self._source(yielded, loops)
+            dst = self._operand_access(tile, amap, loops)
+            self._vector("copy" if isinstance(source, Access) else "fill", loops, dst, [source])
+
+    # Order of loops
+
+    def _best_order(self, r: int, values: Sequence[ScalarValue]) -> list[int]:
+        """All iterators, the one innermost along which most accesses are contiguous or repeat one element."""
+
+        def score(iterator: int) -> tuple[float, int]:
+            strides = [self._stride(v, iterator) for v in (Operand(len(self.view.inputs) + r), *values)]
+            contiguous = sum(s in (0, 1) for s in strides)
+            parallel = self.view.iterators[iterator] == PARALLEL
+            long = self._block(iterator) >= 4
+            return contiguous + 0.5 * long + 0.25 * parallel, self.order.index(iterator)
+
+        innermost = max(self.order, key=score)
+        return [i for i in self.order if i != innermost] + [innermost]
+
+    def _stride(self, value: ScalarValue, iterator: int) -> int:
+        """Elements between two steps of `iterator` in what `value` is read from; 0 when it does not move."""
+        if isinstance(value, Temp):
+            tile, iterators = self.places[value.index]
+            shape, positions = tile.shape, list(iterators)
+        elif isinstance(value, Operand):
+            amap = self.view.maps[value.position]
+            positions = [dim_position(e) for e in amap.results]
+            shape = tuple(
+                1 if p is None else self._block(p) for p in positions
+            )
+        else:
+            return 0
+        if iterator not in positions:
+            return 0
+        stride = 1
+        for size in shape[positions.index(iterator) + 1 :]:
+            stride *= size
+        return stride

@@ -1,0 +1,51 @@
+"""Reading the executable stage: its symbols by kind, and what a program text touches."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ...dialects.host import ir
+from ..infra.diagnostics import PassFailure
+
+TRANSFERS = ("wse.send", "wse.receive", "wse.relay")
+
+
+def symbols(module: ir.Operation, name: str) -> list[Any]:
+    """Module-level operations called `name`, in order."""
+    return [op for op in module.regions[0].blocks[0].operations if op.operation.name == name]
+
+
+def program_of(module: ir.Operation) -> Any:
+    """The module's `wse.program`; raises `PassFailure` when it has none."""
+    found = symbols(module, "wse.program")
+    if not found:
+        raise PassFailure(module, "the module holds no fabric program", hint="run wse-emit-programs first")
+    return found[0]
+
+
+def bodies(module: ir.Operation) -> list[tuple[Any, Any]]:
+    """(class, function) of every class of PEs, in order."""
+    functions = {op.name.value: op for op in symbols(module, "func.func")}
+    return [(pes, functions[pes.body.value]) for pes in symbols(module, "wse.pe_class")]
+
+
+def instructions(block: ir.Block) -> Iterator[Any]:
+    """All operations of a program text, loops before their bodies."""
+    for op in block.operations:
+        yield op
+        for region in op.operation.regions:
+            for inner in region.blocks:
+                yield from instructions(inner)
+
+
+def colours_of(op: Any) -> tuple[str, ...]:
+    """The colours that a transfer uses."""
+    if op.operation.name == "wse.relay":
+        return (op.receive.value, op.send.value)
+    return (op.colour.value,) if op.operation.name in TRANSFERS else ()
+
+
+def buffer_of(value: ir.Value) -> str | None:
+    """The buffer that a memref is, None for other values."""
+    if isinstance(value.owner, ir.Block) or value.owner.name != "wse.get_buffer":
+        return None
+    return ir.FlatSymbolRefAttr(value.owner.attributes["buffer"]).value

@@ -1,0 +1,162 @@
+"""The pass `wse-plan-memory`: addresses of buffers in each PE's SRAM."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ...dialects.host import ir
+from ...dialects.wse import build
+from ...wse_target.image import DTYPE_BYTES
+from ...wse_target.machine import load_machine
+from ..infra.diagnostics import PassFailure
+from ..infra.pass_base import Pass, PassRun
+from .executable import bodies, buffer_of, program_of, symbols
+
+# Bytes of program text an operation takes: an instruction word with its descriptors, loaded by scalar code.
+# An estimate; no published figure says more than that code of a whole product takes about 1.6 KB.
+CODE_BYTES = {"wse.vector": 40, "wse.send": 32, "wse.receive": 32, "wse.relay": 40, "wse.join": 8, "scf.for": 16}
+
+
+@dataclass(frozen=True)
+class _Buffer:
+    op: Any
+    name: str
+    size: int
+    alignment: int
+
+
+class PlanMemory(Pass, name="wse-plan-memory", anchor="builtin.module"):
+    """Gives each buffer an offset. Buffers share memory when no class of PEs needs both at once.
+
+    A buffer is live from the first operation that touches it to the last (a loop counts as a whole); what the host
+    brings in lives from the start, what it takes away to the end, and what stays resident always.
+
+        wse.buffer @a {offset = -1}         wse.buffer @a {offset = 0}
+        wse.buffer @b {offset = -1}   ->    wse.buffer @b {offset = 128}
+        wse.buffer @c {offset = -1}         wse.buffer @c {offset = 0}
+    """
+
+    def run(self, op: ir.Operation, run: PassRun) -> None:
+        program = program_of(op)
+        machine = load_machine(program.machine.value)
+        code = {pes.sym_name.value: _code_bytes(function) for pes, function in bodies(op)}
+        buffers = [_describe(b) for b in symbols(op, "wse.buffer")]
+        conflicts = _conflicts(op, buffers)
+        offsets = _assign(buffers, conflicts)
+        top = max((offsets[b.name] + b.size for b in buffers), default=0)
+        most = max(code.values(), default=0)
+        if top + most > machine.sram_available:
+            raise _does_not_fit(op, buffers, top, most, machine.sram_available)
+        for buffer in buffers:
+            buffer.op.attributes["offset"] = build.i64(offsets[buffer.name])
+        for pes, _ in bodies(op):
+            pes.attributes["wse.code_bytes"] = build.i64(code[pes.sym_name.value])
+        run.count("bytes of SRAM", top)
+        run.count("bytes saved by sharing", sum(b.size for b in buffers) - top)
+
+
+def _describe(op: Any) -> _Buffer:
+    memref = ir.MemRefType(op.type.value)
+    width = DTYPE_BYTES[str(memref.element_type)]
+    size = width
+    for extent in memref.shape:
+        size *= extent
+    alignment = max(4, width)
+    return _Buffer(op, op.sym_name.value, -(-size // alignment) * alignment, alignment)
+
+
+def _code_bytes(function: Any) -> int:
+    def count(block: ir.Block) -> int:
+        total = 0
+        for op in block.operations:
+            total += CODE_BYTES.get(op.operation.name, 0)
+            total += sum(count(inner) for region in op.operation.regions for inner in region.blocks)
+        return total
+
+    return count(function.body.blocks[0])
+
+
+def _touched(op: Any) -> list[str]:
+    """Buffers that an operation, or its body, touches."""
+    names = [name for name in map(buffer_of, op.operands) if name is not None]
+    for region in op.operation.regions:
+        for block in region.blocks:
+            for inner in block.operations:
+                names += _touched(inner)
+    return names
+
+
+def _conflicts(module: ir.Operation, buffers: list[_Buffer]) -> dict[str, set[str]]:
+    """For each buffer those that are live at the same time in some class."""
+    scattered, resident, gathered = set(), set(), set()
+    for op in symbols(module, "wse.host_scatter"):
+        (resident if op.resident.value else scattered).add(op.buffer.value)
+    for op in symbols(module, "wse.host_gather"):
+        gathered.add(op.buffer.value)
+    conflicts: dict[str, set[str]] = {b.name: set() for b in buffers}
+    for _, function in bodies(module):
+        operations = list(function.body.blocks[0].operations)
+        first: dict[str, int] = {}
+        last: dict[str, int] = {}
+        for position, op in enumerate(operations):
+            for name in _touched(op):
+                first.setdefault(name, position)
+                last[name] = position
+        for name in (b.name for b in buffers):
+            if name in scattered | resident:
+                first[name] = -1
+            if name in gathered | resident:
+                last[name] = len(operations)
+                first.setdefault(name, -1)
+            last.setdefault(name, -1)
+        ranges = [(first[b.name], last[b.name], b.name) for b in buffers if b.name in first]
+        _add_overlaps(sorted(ranges), conflicts)
+    return conflicts
+
+
+def _add_overlaps(ranges: list[tuple[int, int, str]], conflicts: dict[str, set[str]]) -> None:
+    active: list[tuple[int, str]] = []
+    for start, stop, name in ranges:
+        active = [(until, other) for until, other in active if until >= start]
+        for _, other in active:
+            conflicts[name].add(other)
+            conflicts[other].add(name)
+        active.append((stop, name))
+
+
+def _assign(buffers: list[_Buffer], conflicts: dict[str, set[str]]) -> dict[str, int]:
+    """Offsets, large buffers first, each in the smallest gap between its conflicts that takes it."""
+    offsets: dict[str, int] = {}
+    sizes = {b.name: b.size for b in buffers}
+    for buffer in sorted(buffers, key=lambda b: -b.size):
+        taken = sorted(
+            (offsets[n], offsets[n] + sizes[n]) for n in conflicts[buffer.name] if n in offsets
+        )
+        offsets[buffer.name] = _best_gap(buffer, taken)
+    return offsets
+
+
+def _best_gap(buffer: _Buffer, taken: list[tuple[int, int]]) -> int:
+    best: tuple[int, int] | None = None
+    free = 0
+    for start, stop in taken:
+        aligned = -(-free // buffer.alignment) * buffer.alignment
+        gap = start - aligned
+        if gap >= buffer.size and (best is None or gap < best[0]):
+            best = (gap, aligned)
+        free = max(free, stop)
+    return best[1] if best is not None else -(-free // buffer.alignment) * buffer.alignment
+
+
+def _does_not_fit(
+    module: ir.Operation, buffers: list[_Buffer], top: int, code: int, available: int
+) -> PassFailure:
+    resident = {op.buffer.value for op in symbols(module, "wse.host_scatter") if op.resident.value}
+    kept = sum(b.size for b in buffers if b.name in resident)
+    largest = sorted(buffers, key=lambda b: -b.size)[:3]
+    listed = ", ".join(f"@{b.name} {b.size}" for b in largest)
+    return PassFailure(
+        program_of(module),
+        f"the program does not fit the SRAM: {kept} (parameters) + {top - kept} (activations and temporaries) "
+        f"+ {code} (code) = {top + code} bytes a PE > {available} bytes; largest buffers: {listed}",
+        hint="use more PEs (grid=WxH, or a larger machine), a smaller batch, or a narrower element type",
+    )
