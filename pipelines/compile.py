@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from ..passes.infra.timing import Timer
 from .frontend.imported import Argument, ImportedModel, import_model
 from .runtime.arrays import as_array, as_tensor
 from .runtime.executable import Executable
-from .targets import check_options, find_target
+from .targets import Target, check_options, find_target
 
 
 def compile(
@@ -46,13 +47,26 @@ def compile(
     if num_threads is not None:
         options["num_threads"] = num_threads
     check_options(chosen, options)
+    return compile_for(chosen, model, example_args, kwargs, dynamic_shapes=dynamic_shapes, options=options)
+
+
+def compile_for(
+    target: Target,
+    model: Any,
+    example_args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    dynamic_shapes: Any = None,
+    options: Mapping[str, Any] | None = None,
+) -> Compiled:
+    """As `compile`, for a target object."""
     timer = Timer()
     with timer.scope("import"):
         imported = import_model(model, example_args, kwargs, dynamic_shapes=dynamic_shapes)
-    _check_has_data(imported, target)
-    executable = chosen.build(imported, options, timer)
+    _check_has_data(imported, target.name)
+    executable = target.build(imported, options or {}, timer)
     timer.stop()
-    return Compiled(model, imported, executable, target, timer)
+    return Compiled(model, imported, executable, target.name, timer)
 
 
 class Compiled:
@@ -78,6 +92,8 @@ class Compiled:
         self._state = {name: value.clone() for name, value in self._initial.items()}
         self._state_arrays = {name: as_array(value) for name, value in self._state.items()}
         self._outputs = sum(r.kind == "output" for r in imported.results)
+        self._plain = _plain_call(imported)
+        self._input_positions = {a.name: i for i, a in enumerate(imported.inputs)}
 
     @property
     def report(self) -> dict[str, Any]:
@@ -125,16 +141,27 @@ class Compiled:
         Raises:
             CompilerError: structure, shape or dtype of the arguments is not that of the example.
         """
+        if self._plain is not None and not kwargs and self._plain.accepts(args):
+            tensors = args  # the usual case, without the cost of taking trees apart
+            numpy_out = False
+        else:
+            tensors, numpy_out = self._flatten(args, kwargs)
+        results = self._executable.run([*map(as_array, tensors), *self._state_arrays.values()])
+        if len(results) > self._outputs:
+            self._keep_state(results[self._outputs :], tensors)
+        outputs = results[: self._outputs]
+        return self._imported.unflatten_outputs(outputs if numpy_out else list(map(as_tensor, outputs)))
+
+    def _flatten(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[Sequence[torch.Tensor], bool]:
+        """The tensors of a call, and whether it is one on NumPy arrays."""
         leaves = pytree.tree_leaves((args, kwargs))
         numpy_out = any(isinstance(x, np.ndarray) for x in leaves)
         numpy_out = numpy_out and not any(isinstance(x, torch.Tensor) for x in leaves)
         if any(isinstance(x, np.ndarray) for x in leaves):
             args, kwargs = pytree.tree_map(_tensor_if_array, (args, kwargs))
-        tensors = self._located(args, kwargs)
-        results = self._executable.run([*map(as_array, tensors), *self._state_arrays.values()])
-        self._keep_state(results[self._outputs :], tensors)
-        outputs = results[: self._outputs]
-        return self._imported.unflatten_outputs(outputs if numpy_out else list(map(as_tensor, outputs)))
+        return self._located(args, kwargs), numpy_out
 
     def _located(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
         """The flat inputs; a mistake in them is reported as one of a call of the model's class."""
@@ -147,7 +174,6 @@ class Compiled:
 
     def _keep_state(self, values: Sequence[np.ndarray], inputs: Sequence[torch.Tensor]) -> None:
         """Stores the next state, and writes back inputs that the model mutates."""
-        positions = {a.name: i for i, a in enumerate(self._imported.inputs)}
         results = [r for r in self._imported.results if r.kind == "state"]
         for result, value in zip(results, values, strict=True):
             if result.name in self._state_arrays:
@@ -155,7 +181,30 @@ class Compiled:
                 if value is not array:
                     np.copyto(array, value)
             else:
-                inputs[positions[result.name]].detach().copy_(as_tensor(value))
+                inputs[self._input_positions[result.name]].detach().copy_(as_tensor(value))
+
+
+@dataclass(frozen=True)
+class _PlainCall:
+    """The check of a call that is nothing but tensors by position."""
+
+    types: tuple[tuple[torch.Size, torch.dtype], ...]
+
+    def accepts(self, args: tuple[Any, ...]) -> bool:
+        """Whether the arguments are exactly what the model was compiled for."""
+        return len(args) == len(self.types) and all(
+            isinstance(a, torch.Tensor) and a.shape == shape and a.dtype == dtype
+            for a, (shape, dtype) in zip(args, self.types, strict=True)
+        )
+
+
+def _plain_call(imported: ImportedModel) -> _PlainCall | None:
+    """The quick check for a model that takes its tensors by position; None where a call has more structure."""
+    inputs = imported.inputs
+    spec = pytree.tree_structure((tuple(range(len(inputs))), {}))
+    if imported.input_constants or imported.in_spec != spec or any(-1 in a.shape for a in inputs):
+        return None
+    return _PlainCall(tuple((torch.Size(a.shape), a.dtype) for a in inputs))
 
 
 def _tensor_if_array(leaf: Any) -> Any:

@@ -41,8 +41,11 @@ def coefficient(expr: ir.AffineExpr, iterator: int) -> int | None:
 def access_kind(value: ir.Value, amap: ir.AffineMap, iterator: int) -> AccessKind:
     """How a buffer is read or written along an iterator.
 
-    Elements of less than a byte count as scattered: a vector of them is packed, memory is not.
+    Elements of less than a byte count as scattered: a vector of them is packed, memory is not. A scalar
+    operand is uniform.
     """
+    if not isinstance(value.type, ir.MemRefType):
+        return "uniform"
     touched = [k for k, e in enumerate(amap.results) if iterator in dims_of(e)]
     if not touched:
         return "uniform"
@@ -53,7 +56,8 @@ def access_kind(value: ir.Value, amap: ir.AffineMap, iterator: int) -> AccessKin
     return "contiguous" if unit and element_bits(memref.element_type) >= 8 else "scattered"
 
 
-def element_bits(element: ir.Type) -> int:
-    """Bits of one element in a register; 64 for `index`."""
+def element_bits(kind: ir.Type) -> int:
+    """Bits of one element of a memref, or of a scalar, in a register; 64 for `index`."""
+    element = kind.element_type if isinstance(kind, ir.MemRefType) else kind
     width = getattr(element, "width", None)
     return 64 if width is None else int(width)

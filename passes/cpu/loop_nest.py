@@ -209,6 +209,8 @@ class LoopNest:
 
     def _load(self, leaf: _Leaf, position: int, point: Point) -> ir.Value:
         value, amap = self.view.operands[position], self.view.maps[position]
+        if not isinstance(value.type, ir.MemRefType):
+            return value
         key = (position, tuple((i, o) for i, o in point.items() if depends_on(amap, i)))
         if key not in leaf.loads:
             leaf.loads[key] = self._load_new(leaf, value, amap, point, self._kinds[position])

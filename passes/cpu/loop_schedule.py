@@ -81,7 +81,7 @@ def choose_schedule(view: Structured, sizes: tuple[int | None, ...], cpu: HostCp
     parallel = tuple(i for i, kind in enumerate(view.iterators) if kind == PARALLEL)
     reduction = tuple(i for i, kind in enumerate(view.iterators) if kind == REDUCTION)
     scalar = Schedule(None, 1, parallel, reduction)
-    widest = max(element_bits(ir.MemRefType(v.type).element_type) for v in view.operands)
+    widest = max(element_bits(v.type) for v in view.operands)
     lanes = cpu.lanes(widest)
     best, best_cost = scalar, _cost(view, scalar, sizes)
     for iterator in range(len(view.iterators)):
@@ -155,6 +155,8 @@ def _cost(view: Structured, schedule: Schedule, sizes: tuple[int | None, ...]) -
     total = 0.0
     reduced = prod(trips[i] for i in schedule.reduction)
     for position, (value, amap) in enumerate(zip(view.operands, view.maps, strict=True)):
+        if not isinstance(value.type, ir.MemRefType):
+            continue
         lanes = 1
         if schedule.vector is not None and access_kind(value, amap, schedule.vector) != "scattered":
             lanes = schedule.width

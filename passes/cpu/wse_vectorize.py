@@ -40,8 +40,10 @@ class Vectorize(Pass, name="wse-vectorize", anchor="func.func"):
 
     def _lower(self, generic: Any, cpu: HostCpu, run: PassRun) -> None:
         view = structured(generic)
-        reason = "it is not on buffers" if view is None else _refusal(view)
-        if view is None or reason:
+        if view is None:
+            return
+        reason = _refusal(view)
+        if reason:
             run.count("ops left to scalar loops")
             run.remark(generic, f"left to scalar loops: {reason}")
             return
@@ -59,8 +61,8 @@ class Vectorize(Pass, name="wse-vectorize", anchor="func.func"):
 
 def _refusal(view: Structured) -> str:
     """Why the loops of this operation cannot be emitted here; empty when they can."""
-    if any(not isinstance(v.type, ir.MemRefType) for v in view.operands):
-        return "an operand is not a memref"
+    if any(isinstance(v.type, ir.RankedTensorType) for v in view.operands):
+        return "it works on tensors"
     plain = {dim_position(e) for m in view.maps for e in m.results}
     if not set(range(len(view.iterators))) <= plain:
         return "no operand has some iterator as a plain dimension"

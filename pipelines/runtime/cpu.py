@@ -22,10 +22,19 @@ ArrayType = tuple[tuple[int, ...], np.dtype]
 
 
 class CpuTarget:
-    """Native code for the machine this process runs on."""
+    """Native code for the machine this process runs on.
+
+    Args:
+        pipeline: from stage `imported` to stage `llvm`; the named pipeline `cpu` unless another is given.
+        states_in_place: whether the pipeline writes states into their arguments; if not, they are outputs.
+    """
 
     name = "cpu"
     options: Mapping[str, str] = {"num_threads": "threads of a call; 1 is the only choice so far"}
+
+    def __init__(self, pipeline: str = "", *, states_in_place: bool = True) -> None:
+        self._pipeline = pipeline or named_pipeline("cpu").text
+        self._states_in_place = states_in_place
 
     def build(self, imported: ImportedModel, options: Mapping[str, Any], timer: Timer) -> Executable:
         """Lowers and compiles; see `Target.build`.
@@ -46,27 +55,24 @@ class CpuTarget:
         with module.context:
             main.attributes["llvm.emit_c_interface"] = ir.UnitAttr.get()
         with timer.scope("passes"):
-            lower_to_llvm(module)
+            run_pipeline(module, self._pipeline, instrumentation=Instrumentation(verify_each=False))
         with timer.scope("jit"):
-            return CpuExecutable(imported, results, name)
-
-
-def lower_to_llvm(module: ir.Module) -> None:
-    """Takes a module from stage `imported` to stage `llvm`, in place."""
-    run_pipeline(module, named_pipeline("cpu").text, instrumentation=Instrumentation(verify_each=False))
+            return CpuExecutable(imported, results, name, states_in_place=self._states_in_place)
 
 
 class CpuExecutable:
     """A jitted `@main(arguments..., outputs...)` whose parameters are bound without a copy.
 
-    States are written where they are: they are arguments, and not among the outputs.
+    States that are written in place are arguments, and not among the outputs.
     """
 
-    def __init__(self, imported: ImportedModel, types: Sequence[ArrayType], name: str) -> None:
+    def __init__(
+        self, imported: ImportedModel, types: Sequence[ArrayType], name: str, *, states_in_place: bool = True
+    ) -> None:
         arguments, results = imported.arguments, imported.results
         states = {a.name: i for i, a in enumerate(arguments) if a.kind == "state"}
         self._types = [
-            None if r.kind == "state" and r.name in states else kind
+            None if states_in_place and r.kind == "state" and r.name in states else kind
             for r, kind in zip(results, types, strict=True)
         ]
         self._given = [i for i, a in enumerate(arguments) if a.kind != "parameter"]

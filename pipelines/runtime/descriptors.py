@@ -7,6 +7,7 @@ of 64 bits, so that every argument is a slice of one array of words.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,20 +19,16 @@ class Descriptors:
     """Descriptors of arguments of the given ranks."""
 
     def __init__(self, ranks: Sequence[int]) -> None:
-        words = [_HEADER + 2 * rank for rank in ranks]
-        self._starts = [sum(words[:i]) for i in range(len(words))]
-        self._ranks = list(ranks)
-        self._words = np.zeros(sum(words), dtype=np.int64)
+        sizes = [_HEADER + 2 * rank for rank in ranks]
+        self._starts = [sum(sizes[:i]) for i in range(len(sizes))]
+        self._shapes: list[tuple[int, ...] | None] = [None] * len(ranks)
         self._held: list[np.ndarray | None] = [None] * len(ranks)
-        first = self._words.ctypes.data
-        self._pointers = np.array([first + 8 * start for start in self._starts], dtype=np.int64)
-        table = self._pointers.ctypes.data
-        self._packed = np.array([table + 8 * i for i in range(len(ranks))], dtype=np.int64)
-
-    @property
-    def address(self) -> int:
-        """Address of the packed arguments."""
-        return self._packed.ctypes.data
+        self._words = (ctypes.c_int64 * sum(sizes))()
+        first = ctypes.addressof(self._words)
+        self._pointers = (ctypes.c_int64 * len(ranks))(*(first + 8 * start for start in self._starts))
+        table = ctypes.addressof(self._pointers)
+        self._packed = (ctypes.c_int64 * len(ranks))(*(table + 8 * i for i in range(len(ranks))))
+        self.address = ctypes.addressof(self._packed)
 
     def set(self, index: int, array: np.ndarray, *, keep: bool = False) -> None:
         """Points argument `index` at a C-contiguous array.
@@ -39,15 +36,18 @@ class Descriptors:
         Args:
             keep: hold on to the array until the argument is set again, for arguments that are bound once.
         """
-        start, rank = self._starts[index], self._ranks[index]
-        words = self._words
-        address = array.ctypes.data
-        words[start] = address
-        words[start + 1] = address
-        shape = array.shape
+        start, words = self._starts[index], self._words
+        words[start] = words[start + 1] = array.__array_interface__["data"][0]
+        if array.shape != self._shapes[index]:
+            self._set_shape(index, array.shape)
+        if keep:
+            self._held[index] = array
+
+    def _set_shape(self, index: int, shape: tuple[int, ...]) -> None:
+        self._shapes[index] = shape
+        sizes = self._starts[index] + _HEADER
         stride = 1
-        for dim in range(rank - 1, -1, -1):
-            words[start + _HEADER + dim] = shape[dim]
-            words[start + _HEADER + rank + dim] = stride
+        for dim in range(len(shape) - 1, -1, -1):
+            self._words[sizes + dim] = shape[dim]
+            self._words[sizes + len(shape) + dim] = stride
             stride *= shape[dim]
-        self._held[index] = array if keep else None
