@@ -78,6 +78,8 @@ def describe_location(location: ir.Location) -> str:
 
 
 def _walk(location: ir.Location) -> Iterator[Provenance]:
+    if type(location) is ir.Location:  # a diagnostic's location does not know what it is
+        location = ir.Location.from_attr(location.attr, location.context)
     if isinstance(location, ir.FileLineColLoc):
         yield Provenance(file=location.filename, line=location.start_line)
     elif isinstance(location, ir.NameLoc):
@@ -97,5 +99,9 @@ def _walk(location: ir.Location) -> Iterator[Provenance]:
 
 
 def _operator_of(location: ir.FusedLoc) -> str | None:
-    metadata = location.metadata
-    return metadata.value if isinstance(metadata, ir.StringAttr) else None
+    if location.metadata is None:
+        return None
+    try:
+        return ir.StringAttr(location.metadata).value
+    except ValueError:  # metadata that is not ours
+        return None

@@ -85,6 +85,8 @@ def check_imported(module: ir.Module) -> None:
 
 
 def _is_foreign(op: ir.Operation) -> bool:
+    if op.name == "ml_program.global":  # what reads it is reported, since that has a place in the model
+        return False
     known = op.name.partition(".")[0] in IMPORTED_DIALECTS or op.name in IMPORTED_OPERATIONS
     return not known or _has_complex(op)
 
@@ -105,6 +107,8 @@ def _explain(error: ir.MLIRError) -> CompilerError:
     provenance = read_location(first.location)
     reason = first.message.split(": %", 1)[0].split("\n")[0]
     note = f"torch-mlir says: {reason}"
+    if provenance.operator and operator and not operator.startswith(provenance.operator):
+        operator = f"{operator}' (from '{provenance.operator})"
     where = str(provenance) if provenance.is_known else ""
     if not operator:
         operator = provenance.operator or "an operator"

@@ -6,7 +6,6 @@ import pytest
 import torch
 import zoo
 from torch import nn
-
 from wse_mlir.pipelines.frontend.imported import import_model
 from wse_mlir.pipelines.frontend.lowering import IMPORTED_DIALECTS, IMPORTED_OPERATIONS
 
