@@ -201,8 +201,8 @@ class Emitter:
             [n if isinstance(n, int) else DYNAMIC for n in part] for part in (offsets, sizes, steps)
         ]
         dynamic: list[Any] = [[n for n in part if not isinstance(n, int)] for part in (offsets, sizes, steps)]
-        kind = layouts.subview_type(ir.MemRefType(source.type), *static, shape)
-        operands: tuple[Any, ...] = (*dynamic, *static)
+        kind = layouts.subview_type(ir.MemRefType(source.type), static[0], static[1], static[2], shape)
+        operands: Any = (*dynamic, *static)
         view = memref.SubViewOp(kind, source, *operands).result
         return self.view_of(view, source, ("subview", *offsets, *sizes, *steps, *shape))
 

@@ -27,8 +27,10 @@ def emit_linalg(e: Emitter, op: ir.Operation) -> None:
             block = region.blocks.append(
                 *[a.type for a in arguments], arg_locs=[a.location for a in arguments]
             )
-            mapping = dict(e.values) | dict(zip(arguments, block.arguments, strict=True))
-            clone_into(old_block.operations, mapping, ir.InsertionPoint(block))
+            e.values.update(zip(arguments, block.arguments, strict=True))
+            with ir.InsertionPoint(block):
+                for inner in old_block.operations:
+                    e.emit(inner.operation)  # a body may read elements of other tensors
     first = len(op.operands) - init_count(op)
     for number, result in enumerate(op.results):
         e[result] = targets[first + number]

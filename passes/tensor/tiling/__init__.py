@@ -1,0 +1,1 @@
+"""Tiles of structured operations: index arithmetic, the operands' slices, loops, producers."""
