@@ -1,0 +1,95 @@
+"""Cycles of vector operations and transfers, from a machine's numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..image import DTYPE_BYTES, Access, Vector
+from ..machine import Machine
+
+_NO_FLOPS = frozenset({"fill", "copy", "convert", "select", "iota"})
+WAVELET_BYTES = 4
+
+
+def words(elements: np.ndarray | int, dtype: str) -> np.ndarray | int:
+    """32-bit wavelets of a message: narrower elements are packed, wider ones take two."""
+    return -(-elements * DTYPE_BYTES[dtype] // WAVELET_BYTES)
+
+
+def flops_per_element(kind: str) -> int:
+    """Arithmetic operations of one element of a vector operation."""
+    return 0 if kind in _NO_FLOPS else 2 if kind == "fma" else 1
+
+
+def collapse(
+    bounds: np.ndarray, accesses: Sequence[tuple[int, ...]]
+) -> tuple[np.ndarray, list[tuple[int, ...]]]:
+    """Merges neighbouring loops that all accesses walk through as one, as a memory descriptor would.
+
+    `bounds` is [PEs, loops]. Loops are merged only where the inner bound is the same on all PEs.
+    """
+    keep = [tuple(strides) for strides in accesses]
+    loop = bounds.shape[1] - 2
+    while loop >= 0:
+        inner = int(bounds[0, loop + 1])
+        same = bool((bounds[:, loop + 1] == inner).all())
+        if same and all(s[loop] == s[loop + 1] * inner for s in keep):
+            bounds = np.delete(bounds, loop + 1, axis=1)
+            bounds[:, loop] *= inner
+            keep = [s[:loop] + s[loop + 1 :] for s in keep]
+        loop -= 1
+    return bounds, keep
+
+
+class CostModel:
+    """Cycles of single operations on one machine."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+
+    def vector(self, op: Vector, bounds: np.ndarray, dtype: str, dtypes: dict[str, str]) -> np.ndarray:
+        """Cycles of a vector operation per PE, for `bounds` [PEs, loops].
+
+        setup + elements / rate, plus a cost for each further trip of the outer loops. An innermost stride
+        that hits the same banks again divides the rate. The rate is that of the widest element type involved.
+        """
+        costs = self.machine.vector
+        total = bounds.prod(axis=1)
+        if bounds.shape[1] == 0:
+            return np.full(len(bounds), costs.setup + 1 / self.machine.rate(op.kind, dtype))
+        accesses = [op.dst, *(s for s in op.srcs if isinstance(s, Access))]
+        widest = max((dtypes[a.buffer] for a in accesses), key=lambda d: (DTYPE_BYTES[d], d == dtype))
+        rate = self.machine.rate(op.kind, widest) / self._bank_penalty(accesses, dtypes)
+        merged, _ = collapse(bounds.copy(), [a.strides for a in accesses])
+        rows = merged[:, :-1].prod(axis=1)
+        maps = merged[:, :-2].prod(axis=1) if merged.shape[1] > 1 else np.ones_like(rows)
+        if op.schedule == "looped":
+            outer = (rows - 1) * costs.looped_row
+        else:
+            outer = (rows - 1) * costs.mapped_row + (maps - 1) * costs.mapped_map
+        return np.where(total > 0, costs.setup + total / rate + outer, 0.0)
+
+    def _bank_penalty(self, accesses: Sequence[Access], dtypes: dict[str, str]) -> float:
+        sram = self.machine.sram
+        for access in accesses:
+            stride = abs(access.strides[-1]) * DTYPE_BYTES[dtypes[access.buffer]]
+            if math.ceil(stride / sram.bank_bytes) % sram.banks not in sram.full_rate_strides:
+                return sram.conflict_penalty
+        return 1.0
+
+    def word_cycles(self, kind: str, dtype: str) -> float:
+        """Cycles a word takes to pass a core that applies `kind` to its elements."""
+        per_word = WAVELET_BYTES / DTYPE_BYTES[dtype]
+        return max(self.machine.fabric.cycles_per_wavelet, per_word / self.machine.rate(kind, dtype))
+
+    def host(self, count: int, rows: int, inwards: bool) -> float:
+        """Cycles to move `count` words between host and wafer, the edge being `rows` PEs high."""
+        if count == 0:
+            return 0.0
+        host = self.machine.host
+        channels = min(host.channels, math.ceil(rows / host.rows_per_channel))
+        rate = host.words_per_cycle_in if inwards else host.words_per_cycle_out
+        return (host.fixed_in if inwards else host.fixed_out) + count / (rate * channels)

@@ -1,0 +1,199 @@
+"""A program loaded into a machine, and its calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import TargetError
+from ..image import HostTransfer, Program
+from ..machine import Machine
+from .accounting import BINS
+from .check import check_program, sram_use
+from .code import flatten, place
+from .cost import CostModel
+from .engine import run
+from .host import HostLink
+from .kernels import KernelProvider, NumpyKernels
+from .memory import Memory
+from .report import CycleTotals, PhaseRow, SimulationReport, SimulationResult
+from .routing import trace
+from .state import State
+from .streams import Streams
+
+
+class Simulation:
+    """A program on a machine. Memory stays between calls, so that parameters and state live on the device.
+
+    Args:
+        kernels: arithmetic of the PEs; NumPy when None.
+        timing_only: run the same code without data; no memory is allocated and outputs are empty.
+
+    Raises:
+        TargetError: the program cannot run on the machine (see `check_program`), or its routes are wrong.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        machine: Machine,
+        *,
+        kernels: KernelProvider | None = None,
+        timing_only: bool = False,
+    ) -> None:
+        check_program(program, machine)
+        self.program = program
+        self.machine = machine
+        self.timing_only = timing_only
+        placement = place(*program.grid, program.classes)
+        channels = trace(program, machine, placement)
+        self._memory = Memory(program, placement, allocate=not timing_only)
+        self._host = HostLink(program, placement)
+        streams = Streams(channels, machine, program.grid[0] * program.grid[1], placement.count)
+        self._state = State(
+            program, machine, placement, flatten(program), channels, streams,
+            None if timing_only else self._memory, kernels or NumpyKernels(),
+        )  # fmt: skip
+        self._missing = {t.tensor for t in program.scatters if t.resident}
+
+    @property
+    def call_arguments(self) -> tuple[int, ...]:
+        """Positions of the arguments that each call takes, in order; the others are resident."""
+        resident = {t.tensor for t in self.program.scatters if t.resident}
+        return tuple(i for i in range(len(self.program.arguments)) if i not in resident)
+
+    def load(self, residents: dict[int, np.ndarray]) -> Simulation:
+        """Moves resident arguments, by position, onto the device; returns itself."""
+        for position, array in residents.items():
+            if not any(t.resident and t.tensor == position for t in self.program.scatters):
+                raise TargetError(f"argument {position} of program '{self.program.name}' is not resident")
+            self._scatter(position, array, resident=True)
+            self._missing.discard(position)
+        return self
+
+    def call(self, inputs: Sequence[np.ndarray]) -> SimulationResult:
+        """Runs the program once.
+
+        Args:
+            inputs: one array per entry of `call_arguments`; not looked at when timing only.
+
+        Raises:
+            TargetError: wrong inputs, a deadlock, an access outside of its buffer, and the like.
+        """
+        if not self.timing_only:
+            self._take_inputs(inputs)
+        self._state.reset()
+        run(self._state)
+        outputs = []
+        if not self.timing_only:
+            outputs = [self._host.gather(i, self._memory) for i in range(len(self.program.results))]
+        return SimulationResult(outputs, self._report())
+
+    def _take_inputs(self, inputs: Sequence[np.ndarray]) -> None:
+        if self._missing:
+            names = ", ".join(f"'{self.program.arguments[i].name}'" for i in sorted(self._missing))
+            raise TargetError(f"resident arguments are not loaded: {names}", hint="call load() first")
+        if len(inputs) != len(self.call_arguments):
+            raise TargetError(
+                f"program '{self.program.name}' takes {len(self.call_arguments)} inputs, got {len(inputs)}"
+            )
+        for position, array in zip(self.call_arguments, inputs, strict=True):
+            self._scatter(position, array, resident=False)
+
+    def _scatter(self, position: int, array: np.ndarray, *, resident: bool) -> None:
+        array = self._host.check_array(self.program.arguments[position], array)
+        for transfer in self.program.scatters:
+            if transfer.tensor == position and transfer.resident == resident and not self.timing_only:
+                self._host.scatter(transfer, array, self._memory)
+
+    def _host_cycles(self, transfers: Sequence[HostTransfer], *, results: bool) -> float:
+        cost = CostModel(self.machine)
+        rows = self.program.grid[1]
+        return sum(cost.host(self._host.words(t, results), rows, not results) for t in transfers)
+
+    def _report(self) -> SimulationReport:
+        state, program = self._state, self.program
+        clocks = state.agents.clock[: state.pes]
+        into = [t for t in program.scatters if not t.resident]
+        load = [t for t in program.scatters if t.resident]
+        host_in = self._host_cycles(into, results=False)
+        host_out = self._host_cycles([t for t in program.gathers if not t.resident], results=True)
+        cycles = CycleTotals(
+            device=float(clocks.mean()) if len(clocks) else 0.0,
+            makespan=float(clocks.max(initial=0.0)),
+            host_io=host_in + host_out,
+            host_in=host_in,
+            host_out=host_out,
+            host_load=self._host_cycles(load, results=False),
+        )
+        moved, most = state.streams.bytes_over_links()
+        return SimulationReport(
+            machine=self.machine.name,
+            program=program.name,
+            grid=program.grid,
+            pes=state.pes,
+            clock_ghz=self.machine.clock.ghz,
+            cycles=cycles,
+            phases=self._phases(),
+            sram=sram_use(program, self.machine),
+            flops=int(state.accounting.flops.sum()),
+            bytes_moved=moved,
+            link_words=most,
+            link_busy=most * state.streams.pace / cycles.makespan if cycles.makespan else 0.0,
+            per_pe=self._maps(clocks),
+        )
+
+    def _phases(self) -> tuple[PhaseRow, ...]:
+        accounting, rows = self._state.accounting, []
+        for number, (name, source) in enumerate(self._state.code.phases):
+            pes = int(accounting.active[number].sum())
+            if number == 0 and not pes:
+                continue
+            sums = {b: float(accounting.per_phase[b][number]) for b in BINS}
+            makespan = float(accounting.end[number] - accounting.begin[number]) if pes else 0.0
+            room = makespan * self._state.pes
+            rows.append(
+                PhaseRow(
+                    name, source.module_path, source.location, source.operator,
+                    **{b: sums[b] / max(pes, 1) for b in BINS},
+                    makespan=makespan, pes=pes, utilisation=sums["compute"] / room if room else 0.0,
+                    flops=int(accounting.flops[number]),
+                )
+            )  # fmt: skip
+        return tuple(rows)
+
+    def _maps(self, clocks: np.ndarray) -> dict[str, np.ndarray]:
+        """Per-PE cycles as [height, width]; 0 where no program is."""
+        placement = self._state.placement
+        maps = {}
+        for name, values in (*self._state.accounting.per_pe.items(), ("total", clocks)):
+            grid = np.zeros((placement.height, placement.width))
+            grid[placement.y, placement.x] = values
+            maps[name] = grid
+        return maps
+
+
+def simulate(
+    program: Program,
+    machine: Machine,
+    inputs: Sequence[np.ndarray],
+    *,
+    kernels: KernelProvider | None = None,
+    timing_only: bool = False,
+) -> SimulationResult:
+    """Loads a program and calls it once; `inputs` are all its arguments in order, resident ones included.
+
+    Raises:
+        TargetError: see `Simulation`.
+    """
+    simulation = Simulation(program, machine, kernels=kernels, timing_only=timing_only)
+    if timing_only:
+        return simulation.call([])
+    if len(inputs) != len(program.arguments):
+        raise TargetError(
+            f"program '{program.name}' has {len(program.arguments)} arguments, got {len(inputs)}"
+        )
+    called = simulation.call_arguments
+    simulation.load({i: array for i, array in enumerate(inputs) if i not in called})
+    return simulation.call([inputs[i] for i in called])
