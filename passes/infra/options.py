@@ -69,7 +69,9 @@ def print_value(value: Any) -> str:
     if isinstance(value, tuple):
         return ",".join(print_value(v) for v in value)
     text = str(value)
-    return f'"{text}"' if any(c in text for c in ' {}"') else text
+    if not any(c in text for c in " {}\"'"):
+        return text
+    return f'"{text}"' if '"' not in text else f"'{text}'" if "'" not in text else f"{{{text}}}"
 
 
 def describe_type(annotation: Any) -> str:

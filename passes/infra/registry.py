@@ -22,6 +22,7 @@ BUILTIN: dict[str, str] = {
     "wse-dce": "tensor.wse_dce:DeadCode",
     "wse-tile": "tensor.wse_tile:Tile",
     "wse-bufferize": "tensor.wse_bufferize:Bufferize",
+    "wse-expand-copies": "cpu.wse_expand_copies:ExpandCopies",
     "wse-vectorize": "cpu.wse_vectorize:Vectorize",
     "wse-expand-math": "cpu.wse_expand_math:ExpandMath",
     "wse-partition": "wafer.wse_partition:Partition",
