@@ -152,9 +152,7 @@ class Compiled:
         outputs = results[: self._outputs]
         return self._imported.unflatten_outputs(outputs if numpy_out else list(map(as_tensor, outputs)))
 
-    def _flatten(
-        self, args: Sequence[Any], kwargs: Mapping[str, Any]
-    ) -> tuple[Sequence[torch.Tensor], bool]:
+    def _flatten(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Sequence[torch.Tensor], bool]:
         """The tensors of a call, and whether it is one on NumPy arrays."""
         leaves = pytree.tree_leaves((args, kwargs))
         numpy_out = any(isinstance(x, np.ndarray) for x in leaves)

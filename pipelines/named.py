@@ -119,7 +119,7 @@ CPU_STAGES = (
     ),
     Stage(
         "vectorise",
-        "func.func(wse-vectorize,convert-linalg-to-loops),canonicalize,cse,loop-invariant-code-motion",
+        "func.func(wse-expand-copies,wse-vectorize,convert-linalg-to-loops),canonicalize,cse,loop-invariant-code-motion",
         "innermost loops work on vectors, accumulators stay in registers",
     ),
     Stage(
@@ -140,6 +140,45 @@ CPU_STAGES = (
     ),
 )
 
+WAFER_STAGES = (
+    Stage(
+        "partition",
+        "wse-partition{machine=tiny}",
+        "which PE holds and computes what, chosen by a cost model; communication becomes explicit",
+        "logical",
+    ),
+    Stage("expand-collectives", "wse-expand-collectives", "collectives in terms of what PEs carry out"),
+    Stage("place", "wse-place", "where on the fabric the program sits", "placed"),
+    Stage("emit", "wse-emit-programs", "program text for each class of PEs: vector operations and transfers"),
+    Stage("route", "wse-route", "hardware colours and router settings", "routed"),
+    Stage(
+        "plan-memory",
+        "wse-plan-memory",
+        "addresses in each PE's SRAM, shared where lifetimes allow",
+        "executable",
+    ),
+)
+
+# Upstream's own passes and plain loops: what `wse verify` runs a stage with, to judge the passes before it.
+REFERENCE_STAGES = (
+    Stage(
+        "reference-bufferize",
+        "func.func(linalg-generalize-named-ops),one-shot-bufferize{bufferize-function-boundaries=true "
+        "function-boundary-type-conversion=identity-layout-map},buffer-results-to-out-params{"
+        "hoist-static-allocs=true modify-public-functions=true},buffer-deallocation-pipeline,canonicalize,"
+        "func.func(linalg-generalize-named-ops)",
+        "upstream's one-shot bufferization",
+    ),
+)
+LOOP_STAGES = (
+    Stage(
+        "loops",
+        "func.func(wse-expand-copies,convert-linalg-to-loops)",
+        "one scalar operation after the other",
+    ),
+    *CPU_STAGES[2:],
+)
+
 NAMED_PIPELINES: dict[str, NamedPipeline] = {}
 
 
@@ -157,6 +196,19 @@ TENSOR = _define(
     "tensor", "imported IR -> fused linalg on tensors, what both targets start from", TENSOR_STAGES
 )
 CPU = _define("cpu", "imported IR -> native code of the machine this runs on", TENSOR_STAGES, CPU_STAGES)
+WAFER = _define(
+    "wafer",
+    "imported IR -> programs of processing elements, ready for the simulator",
+    TENSOR_STAGES,
+    WAFER_STAGES,
+)
+REFERENCE = _define(
+    "reference",
+    "imported or tensor IR -> native code by upstream's passes alone, slow and plain",
+    REFERENCE_STAGES,
+    LOOP_STAGES,
+)
+LOOPS = _define("loops", "bufferized IR -> native code of plain loops", LOOP_STAGES)
 
 
 def named_pipeline(name: str) -> NamedPipeline:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ...dialects.host import ir
-from ...dialects.structured import PARALLEL, Structured, build_generic, dim_position, identity_maps, structured
+from ...dialects.structured import PARALLEL, Structured, dim_position, structured
 from ..infra.pass_base import Pass, PassRun, option
 from .access import depends_on
 from .host_cpu import HostCpu, host_cpu
@@ -12,7 +12,7 @@ from .loop_schedule import choose_schedule
 
 
 class Vectorize(Pass, name="wse-vectorize", anchor="func.func"):
-    """Lowers `linalg.generic` and `memref.copy` on buffers to scf loops over vectors.
+    """Lowers `linalg.generic` on buffers to scf loops over vectors.
 
     One iterator is chosen to fill the lanes, so that most operands are read side by side; contractions get a
     register tile (several rows times several vectors) whose accumulators stay in registers over the whole
@@ -33,8 +33,6 @@ class Vectorize(Pass, name="wse-vectorize", anchor="func.func"):
         cpu = host_cpu()
         if self.vector_bits:
             cpu = HostCpu(self.vector_bits, 32 if self.vector_bits >= 512 else 16, True, cpu.converts_half)
-        for copy in _collect(op, "memref.copy"):
-            _generalize_copy(copy)
         for generic in _collect(op, "linalg.generic"):
             self._lower(generic, cpu, run)
 
@@ -78,22 +76,6 @@ def _refusal(view: Structured) -> str:
 
 def _reductions(view: Structured) -> list[int]:
     return [i for i, kind in enumerate(view.iterators) if kind != PARALLEL]
-
-
-def _generalize_copy(copy: Any) -> None:
-    """Rewrites `memref.copy` as an elementwise operation: the JIT has no runtime library to copy for it."""
-    source, target = copy.operands
-    rank = ir.MemRefType(source.type).rank
-    with copy.location, ir.InsertionPoint(copy):
-        build_generic(
-            [source],
-            [target],
-            identity_maps(rank, 2),
-            [PARALLEL] * rank,
-            lambda value, _old: [value],
-            location=copy.location,
-        )
-    copy.operation.erase()
 
 
 def _collect(root: ir.Operation, name: str) -> list[Any]:

@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.progress import Progress
 from torch.utils import _pytree as pytree
 
+from ..agreement import relative_error
 from ..compile import Compiled, compile
 from ..workload import Workload, load_workload
-from .agreement import relative_error
 from .layer_table import layer_table
 from .output import check_writable, write_atomically
 
