@@ -91,11 +91,15 @@ def _walk(location: ir.Location) -> Iterator[Provenance]:
     elif isinstance(location, ir.FusedLoc):
         operator = _operator_of(location)
         if operator is None:
-            for child in location.locations:
+            for child in _children(location):
                 yield from _walk(child)
         else:
-            inner = next((p for child in location.locations for p in _walk(child)), Provenance())
+            inner = next((p for child in _children(location) for p in _walk(child)), Provenance())
             yield Provenance(inner.module_path, inner.file, inner.line, operator)
+
+
+def _children(location: ir.FusedLoc) -> list[ir.Location]:
+    return list(location.locations)  # type: ignore[arg-type]  # the stubs say object
 
 
 def _operator_of(location: ir.FusedLoc) -> str | None:

@@ -154,9 +154,11 @@ def _drop_unread_results(op: ir.Operation) -> None:
 
     def rebuild(*new: ir.Value) -> list[ir.Value]:
         positions = [*range(len(view.inputs)), *(len(view.inputs) + k for k in kept)]
-        mapping = {scalars[p]: value for p, value in zip(positions, new, strict=True)}
+        mapping: dict[ir.Value, ir.Value] = {}
+        mapping.update((scalars[p], value) for p, value in zip(positions, new, strict=True))
         clone_into(body, mapping)
-        return [mapping.get(terminator.operands[k], terminator.operands[k]) for k in kept]
+        yielded: list[ir.Value] = [terminator.operands[k] for k in kept]
+        return [mapping.get(value, value) for value in yielded]
 
     maps = [*view.input_maps, *(view.init_maps[k] for k in kept)]
     with op.location, ir.InsertionPoint(op):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import warnings
 import zipfile
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.export import ExportedProgram
@@ -24,8 +25,10 @@ _EXPORT_HINT = (
 )
 
 
-def read_model_file(path: str, context: ir.Context) -> ExportedProgram | ImportedModel:
-    """Reads a `.pt2`, `.mlir` or `.onnx` file.
+def read_model_file(
+    path: str, context: ir.Context, example_args: Sequence[Any] = ()
+) -> ExportedProgram | ImportedModel:
+    """Reads a `.pt2`, `.mlir` or `.onnx` file; an ONNX model's symbolic sizes are those of `example_args`.
 
     Raises:
         CompilerError: there is no such file, it is broken, or of a kind that cannot be compiled.
@@ -40,7 +43,7 @@ def read_model_file(path: str, context: ir.Context) -> ExportedProgram | Importe
     if suffix == ".onnx":
         from .onnx_files import read_onnx
 
-        return read_onnx(path, context)
+        return read_onnx(path, context, example_args)
     _refuse_other_kinds(path)
     if suffix != ".pt2":
         raise CompilerError(

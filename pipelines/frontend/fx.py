@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import ml_dtypes  # makes NumPy know bf16
+import numpy as np
 import torch
 from torch.export import ExportedProgram
 from torch.fx import Node
@@ -49,12 +51,7 @@ class _LiteralHooks(fx_importer.FxImporterHooks):
                 hint="register it as a buffer of the module",
             )
         value = literal.detach()
-        if value.dtype == torch.bfloat16:
-            import ml_dtypes  # makes NumPy know the type
-
-            array = value.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
-        else:
-            array = value.contiguous().numpy()
+        array: Any = _numpy_of(value.contiguous())
         element = fx_importer.TORCH_DTYPE_TO_MLIR_TYPE[value.dtype]()
         attribute = ir.DenseElementsAttr.get(array, type=element, shape=list(array.shape))
         result = gni._cc.tensor_to_vtensor_type(value)
@@ -113,6 +110,12 @@ class LiftingImporter(fx_importer.FxImporter):
     def _where(self, node: Node) -> str:
         location = self._cc.get_node_location(node)
         return describe_location(location) if location is not None else ""
+
+
+def _numpy_of(tensor: torch.Tensor) -> np.ndarray:
+    if tensor.dtype == torch.bfloat16:
+        return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+    return tensor.numpy()
 
 
 def _forget_device(node: Node) -> None:

@@ -136,7 +136,7 @@ def import_model(
     Args:
         model: an `nn.Module` (captured as it stands, in training or evaluation mode), an `ExportedProgram`, or
             the path of a `.pt2`, `.mlir` or `.onnx` file. Tensors may be on the meta device.
-        example_args / kwargs: arguments of one call; only a module needs them.
+        example_args / kwargs: arguments of one call; a module needs them, and an ONNX model with symbolic sizes.
         dynamic_shapes: as `torch.export.export` takes it.
         context: to create the module in; a fresh one by default.
     Raises:
@@ -146,7 +146,7 @@ def import_model(
     if isinstance(model, (str, os.PathLike)):
         from .files import read_model_file
 
-        model = read_model_file(os.fspath(model), context)
+        model = read_model_file(os.fspath(model), context, example_args)
         if isinstance(model, ImportedModel):
             return model
     if isinstance(model, torch.nn.Module):

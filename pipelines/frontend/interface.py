@@ -37,9 +37,9 @@ def annotate_main(module: ir.Module, arguments: Sequence[Argument], results: Seq
     with module.context:
         main.arg_attrs = ir.ArrayAttr.get([_attributes(a.kind, a.name) for a in arguments])
         main.attributes["res_attrs"] = ir.ArrayAttr.get([_attributes(r.kind, r.name) for r in results])
-        for name in ("torch.assume_strict_symbolic_shapes",):
-            if name in main.attributes:
-                del main.attributes[name]
+        for attribute in list(main.attributes):
+            if attribute.startswith("torch."):
+                del main.attributes[attribute]
 
 
 def read_main(module: ir.Module) -> tuple[list[Argument], list[Result]]:

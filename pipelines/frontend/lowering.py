@@ -21,7 +21,7 @@ TORCH_PIPELINES = (
 IMPORTED_DIALECTS = frozenset({"builtin", "func", "linalg", "tensor", "arith", "math", "scf"})
 IMPORTED_OPERATIONS = frozenset({"cf.assert"})
 
-_OPERATOR = re.compile(r'name = "torch\.([\w.]+)"|torch\.((?:aten|prims?|torchvision)[\w.]*)')
+_OPERATOR = re.compile(r'name = "(?:torch\.)?([\w.]+)"|torch\.((?:aten|prims?|torchvision)[\w.]*)')
 _HINT = "write it with other operators; `torch.library` can register a decomposition of a custom one"
 
 
