@@ -8,7 +8,6 @@ import math
 from typing import Any
 
 import numpy as np
-
 from wse_mlir.dialects.host import ir
 
 _SCALAR = {

@@ -88,10 +88,18 @@ def _generic(draw: st.DrawFn, program: Program) -> None:
     parallel = draw(st.integers(0, 3))
     reductions = draw(st.sampled_from([0, 0, 0, 1, 2]))
     sizes = [draw(st.sampled_from([1, 2, 3])) for _ in range(parallel + reductions)]
+    inputs = draw(st.lists(st.sampled_from(program.tensors), max_size=3))
+    aligned = draw(st.booleans())
+    if aligned:  # loops over a tensor made lately, so that chains with several users come about
+        inputs.insert(0, draw(st.sampled_from(program.tensors[-4:])))
+        sizes = list(inputs[0][1])
+        parallel = max(0, len(sizes) - reductions)
+        reductions = len(sizes) - parallel
     loops = len(sizes)
     results = draw(st.integers(1, 2)) if not reductions else 1
-    inputs = draw(st.lists(st.sampled_from(program.tensors), max_size=3)) if program.tensors else []
     accesses = [draw(_access(shape, sizes)) for _, shape in inputs]
+    if aligned:
+        accesses[0] = [f"d{d}" for d in range(loops)]
     orders = [draw(st.permutations(range(parallel))) for _ in range(results)]
     shapes = [tuple(sizes[d] for d in order) for order in orders]
     named = {e for access in accesses for e in access} | {f"d{d}" for order in orders for d in order}
