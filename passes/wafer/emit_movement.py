@@ -21,7 +21,7 @@ from .emit_steps import (
 from .emit_tiles import Tiles
 from .layout_rules import Axes
 from .nodes import shape_of
-from .splat import splat_of
+from .splat import is_undefined, splat_of
 
 
 @dataclass
@@ -111,7 +111,8 @@ def emit_shape_operation(op: Any, axes: Axes, tiles: Tiles, hint: str) -> list[S
         dim, offset, steps = read.integer(op.attributes["dim"]), 0, []
         for value in op.operands:
             offsets = [offset if d == dim else 0 for d in range(rank)]
-            steps.append(_insert(value, target, offsets, [1] * rank, tiles))
+            if not is_undefined(value):
+                steps.append(_insert(value, target, offsets, [1] * rank, tiles))
             offset += shape_of(value)[dim]
         return steps
     offsets, sizes, strides = (_static(op, f"static_{n}") for n in ("offsets", "sizes", "strides"))
@@ -123,8 +124,10 @@ def emit_shape_operation(op: Any, axes: Axes, tiles: Tiles, hint: str) -> list[S
         source = _source(op.operands[0], _strided(indices, offsets, strides), tiles)
         kind = "copy" if isinstance(source, Access) else "fill"
         return [VectorStep(kind, target.bounds(tiles.grid), target.at(indices), (source,))]
-    whole = _insert(op.operands[1], target, [0] * rank, [1] * rank, tiles)
-    return [whole, _insert(op.operands[0], target, offsets, strides, tiles)]
+    part_step = _insert(op.operands[0], target, offsets, strides, tiles)
+    if is_undefined(op.operands[1]):
+        return [part_step]
+    return [_insert(op.operands[1], target, [0] * rank, [1] * rank, tiles), part_step]
 
 
 def _strided(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ...dialects.host import affine, arith, func, ir, scf
+from ...dialects.host import arith, func, ir, scf
 from ...dialects.wse import build
 from .emit_classes import ClassOfPEs
 from .emit_steps import (
@@ -106,7 +106,12 @@ class ClassWriter:
         """An `scf.for` over `trips`, whose variable is a further symbol to what `body` writes."""
         zero, one = (arith.ConstantOp(ir.IndexType.get(), v).result for v in (0, 1))
         amap = ir.AffineMap.get(0, len(self.symbols), list(trips))
-        upper = affine.AffineMinOp(ir.IndexType.get(), ir.AffineMapAttr.get(amap), self.symbols).result
+        upper = ir.Operation.create(
+            "affine.min",
+            results=[ir.IndexType.get()],
+            operands=self.symbols,
+            attributes={"map": ir.AffineMapAttr.get(amap)},
+        ).result
         loop = scf.ForOp(zero, upper, one)
         self.symbols.append(loop.induction_variable)
         with ir.InsertionPoint(loop.body):

@@ -55,6 +55,14 @@ def arguments_named(main: Any) -> list[str]:
     return argument_attributes(main, "kind", "input")
 
 
+def constant_values(main: Any) -> list[ir.Attribute]:
+    """Values of the arguments that `prepare` made of dense constants, in order."""
+    if "arg_attrs" not in main.attributes:
+        return []
+    described = [ir.DictAttr(a) for a in ir.ArrayAttr(main.attributes["arg_attrs"])]
+    return [known["wse.value"] for known in described if "wse.value" in known]
+
+
 def prepare(main: Any) -> None:
     """Checks shapes, drops dead operations, lifts dense constants to arguments, and gives reductions neutral inits."""
     _check_static(main)

@@ -21,7 +21,7 @@ from .layout_rules import (
 )
 from .reduction_form import Accumulation, accumulations, combine_kind, is_neutral
 from .scalar_body import Index, Operand, ScalarBody, Temp, dtype_name, restrict_to_results, translate_body
-from .splat import splat_of
+from .splat import is_undefined, splat_of
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,8 @@ class Compute:
         """Whether the operand at `position` is read as a tensor (an init's value counts only if it is no splat)."""
         operand = Operand(position)
         read = any(operand in op.operands for op in self.body.ops) or operand in self.body.yielded
-        return read and splat_of(self.view.operands[position]) is None
+        value = self.view.operands[position]
+        return read and splat_of(value) is None and not is_undefined(value)
 
     def dependencies(self) -> list[frozenset[int]]:
         """Per operation of the body, the iterators that its value depends on."""
@@ -238,13 +239,15 @@ def slice_options(op: Any, grid: Grid, cost: CostModel) -> list[Option]:
     """Layouts of slicing, inserting and concatenating: the dimensions that change size are whole on each PE."""
     result = op.results[0]
     rank = len(shape_of(result))
-    operands = [v for v in op.operands if isinstance(v.type, ir.RankedTensorType)]
+    operands = list(op.operands)
+    if not all(isinstance(v.type, ir.RankedTensorType) for v in operands):
+        raise PassFailure(op, f"'{op.operation.name}' at an offset known only at run time", hint="use target='cpu'")
     changed = {d for v in operands for d in range(rank) if shape_of(v)[d] != shape_of(result)[d]}
     found = []
     for axes in all_layouts(shape_of(result), grid):
         if any(axes[d] for d in changed):
             continue
         tile = grid.tile(shape_of(result), axes)
-        needs = tuple(axes if splat_of(v) is None else None for v in operands)
+        needs = tuple(None if splat_of(v) is not None or is_undefined(v) else axes for v in operands)
         found.append(Option((), needs, (axes,), cost.vector("copy", "f32", tile)))
     return found

@@ -168,8 +168,7 @@ class Planner:
 
     def reads(self, op: Any, option: Option) -> Iterator[tuple[ir.Value, Axes]]:
         """Operands that have to be in a layout."""
-        tensors = [v for v in op.operands if isinstance(v.type, ir.RankedTensorType)]
-        for operand, needed in zip(tensors, option.needs, strict=True):
+        for operand, needed in zip(op.operands, option.needs, strict=True):
             if needed is not None:
                 yield operand, needed
 

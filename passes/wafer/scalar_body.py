@@ -138,12 +138,24 @@ class _Translator:
         elif name == "math.fma":
             a, b, c = map(self.plain, operands)
             self.values[op.results[0]] = self.emit("add", (self.emit("mul", (a, b), dtype), c), dtype)
+        elif name in ("math.fpowi", "math.ipowi"):
+            self.values[op.results[0]] = self.integer_power(op, self.plain(operands[0]), operands[1], dtype)
         elif name in KIND_OF:
             self.values[op.results[0]] = self.emit(KIND_OF[name], tuple(map(self.plain, operands)), dtype)
         else:
             raise PassFailure(
                 op, f"a processing element has no operation for '{name}'", hint="it runs on target='cpu'"
             )
+
+    def integer_power(self, op: Any, base: ScalarValue, exponent: ScalarValue, dtype: str) -> ScalarValue:
+        """Small constant powers as products, as others compute them."""
+        power = exponent.value if isinstance(exponent, Immediate) else None
+        if power is None or not 1 <= abs(power) <= 8:
+            raise PassFailure(op, "a power that is not a small constant", hint="it runs on target='cpu'")
+        result = base
+        for _ in range(int(abs(power)) - 1):
+            result = self.emit("mul", (result, base), dtype)
+        return result if power > 0 else self.emit("div", (Immediate(1.0), result), dtype)
 
     def compare(self, op: Any, operands: tuple[ScalarValue, ...]) -> ScalarValue:
         predicate = ir.IntegerAttr(op.attributes["predicate"]).value

@@ -14,6 +14,8 @@ def splat_of(value: ir.Value) -> float | int | None:
         return None
     if owner.name in _SHAPE_ONLY:
         return splat_of(owner.operands[0])
+    if not isinstance(value.type, ir.ShapedType):
+        return scalar_constant(value)
     if owner.name == "arith.constant":
         return _constant(owner.attributes["value"])
     if owner.name == "linalg.fill":
@@ -27,6 +29,11 @@ def splat_of(value: ir.Value) -> float | int | None:
         return number
     position = list(view.body.arguments).index(yielded)
     return splat_of(view.operands[position])
+
+
+def is_undefined(value: ir.Value) -> bool:
+    """Whether nothing is known of the elements, as of `tensor.empty`: nobody has to hold them."""
+    return not isinstance(value.owner, ir.Block) and value.owner.name == "tensor.empty"
 
 
 def _constant(attribute: ir.Attribute) -> float | int | None:

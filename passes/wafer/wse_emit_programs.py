@@ -12,7 +12,6 @@ from .emit_classes import classes
 from .emit_compute import ComputeEmitter
 from .emit_movement import (
     HostTransfers,
-    copy,
     emit_all_gather,
     emit_broadcast,
     emit_reduce,
@@ -33,7 +32,7 @@ from .emit_steps import (
 from .emit_tiles import Tiles
 from .emit_writer import ClassWriter, declare_colours
 from .layout_rules import Grid
-from .main_function import argument_attributes, find_main, result_attributes
+from .main_function import argument_attributes, constant_values, find_main, result_attributes
 from .plan import NO_NODE, RESHAPES, SLICES, is_node
 
 
@@ -134,25 +133,10 @@ class _Emitter:
         return found.module_path or found.operator.removeprefix("aten.") or op.operation.name.split(".")[1]
 
     def _finish(self, terminator: Any) -> None:
-        """Results leave from their tiles; new state goes back to where the state lives between calls."""
-        states = {
-            self.names[number]: tile for number, tile, _ in self.host.scatters if self.kinds[number] == "state"
-        }
-        kinds, names = result_attributes(self.main, "kind", "output"), result_attributes(self.main, "name", "")
-        updates: list[tuple[Tile, Tile, ir.Location]] = []
+        """Results leave from their tiles."""
         for position, value in enumerate(terminator.operands):
-            gather = value.owner
-            tile = self.tiles.by_value[gather.operands[0]]
-            home = states.get(names[position]) if kinds[position] == "state" else None
-            if home is not None and home.buffer != tile.buffer:
-                updates.append((home, tile, gather.location))
-                tile = home
-            self.host.gathers.append((position, tile, gather.location))
-        for home, tile, location in updates:
-            self.steps += [
-                Located(PhaseStep("state"), location),
-                Located(copy(home, tile, self.tiles), location),
-            ]
+            tile = self.tiles.by_value[value.owner.operands[0]]
+            self.host.gathers.append((position, tile, value.owner.location))
 
     # From steps to IR
 
@@ -197,12 +181,15 @@ class _Emitter:
         inputs = [(f"{kind}_{name}", t) for kind, (name, t) in zip(self.kinds, arguments, strict=True)]
         machine = ir.StringAttr(self.main.attributes["wse.machine"]).value
         origin = (self.rect.x0, self.rect.y0)
-        build.program("program", machine, (self.rect.w, self.rect.h), inputs, results, origin=origin)
+        program = build.program("program", machine, (self.rect.w, self.rect.h), inputs, results, origin=origin)
+        constants = constant_values(self.main)
+        if constants:
+            program.attributes["wse.constants"] = ir.ArrayAttr.get(constants)
 
     def _transfers(self) -> None:
         for position, tile, location in self.host.scatters:
             where = StridedRect((0, 0), (self.grid.width, self.grid.height))
-            resident = self.kinds[position] in ("parameter", "constant", "state")
+            resident = self.kinds[position] in ("parameter", "constant")
             build.host_scatter(position, tile.buffer, where, *self._maps(tile), resident=resident, loc=location)
         for position, tile, location in self.host.gathers:
             held = [axis for axis in tile.axes if axis]

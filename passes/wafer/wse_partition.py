@@ -105,12 +105,20 @@ class _Rewriter:
                 self.distribute(op, next(options))
             elif op.operation.name == "func.return":
                 self.finish(op)
+            elif op.operation.name.startswith("linalg."):
+                self.leave_whole(op)
+
+    def leave_whole(self, op: Any) -> None:
+        """A tensor of one number, which each PE can make up: no axis has a part in it."""
+        rank = len(shape_of(op.results[0]))
+        op.attributes["wse.iterators"] = build.string_array([""] * rank)
+        layouts = [build.layout(self.layout(("",) * len(shape_of(r)))) for r in op.results]
+        op.attributes["wse.layouts"] = ir.ArrayAttr.get(layouts)
 
     def distribute(self, op: Any, chosen: Option) -> None:
         """Brings operands into place, marks the operation, and combines partial results after it."""
-        tensors = [i for i, v in enumerate(op.operands) if isinstance(v.type, ir.RankedTensorType)]
         with ir.InsertionPoint(op), op.location:
-            for position, needed in zip(tensors, chosen.needs, strict=True):
+            for position, needed in enumerate(chosen.needs):
                 if needed is not None:
                     op.operation.operands[position] = self.version(op.operands[position], needed)
         if chosen.iterators:

@@ -1,0 +1,153 @@
+"""The wafer target: runs the `wafer` pipeline, builds the program image, and calls it on the simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...dialects.host import ir
+from ...passes.infra.diagnostics import CompilerError
+from ...passes.infra.options import print_value
+from ...passes.infra.pass_manager import Instrumentation, run_pipeline
+from ...passes.infra.timing import Timer
+from ...passes.wafer.executable import program_of
+from ...wse_target.image import Access, Instruction, Loop, Phase, Program, Receive, Relay, Send, Vector, buffer_bytes
+from ...wse_target.machine import Machine, load_machine
+from ...wse_target.sim.simulation import Simulation
+from ..frontend.imported import ImportedModel
+from ..named import named_pipeline
+from .arrays import as_array
+from .image_builder import build_image
+
+OPTIONS: Mapping[str, str] = {
+    "grid": "WIDTHxHEIGHT in PEs; chosen by cost when not given",
+    "origin": "column and row of the program's first PE, e.g. '2,1'; 0,0 when not given",
+}
+
+
+def pipeline_text(machine: str, options: Mapping[str, Any]) -> str:
+    """The named pipeline `wafer` for one machine, with the target's options filled in."""
+    partition = f"wse-partition{{machine={print_value(machine)}"
+    if options.get("grid"):
+        partition += f" grid={options['grid']}"
+    stages = {"partition": partition + "}"}
+    if options.get("origin"):
+        stages["place"] = f"wse-place{{origin={options['origin']}}}"
+    return named_pipeline("wafer").override(**stages).text
+
+
+def build(
+    imported: ImportedModel, machine: str, options: Mapping[str, Any], timer: Timer | None = None
+) -> WaferExecutable:
+    """Compiles a model for a machine; consumes `imported.module`.
+
+    Raises:
+        CompilerError: an operation has no lowering, or the model does not fit; says where and what to do.
+    """
+    timer = timer or Timer()
+    description = load_machine(machine)
+    with timer.scope("passes"):
+        run_pipeline(
+            imported.module,
+            pipeline_text(machine, options),
+            instrumentation=Instrumentation(verify_each=False),
+        )
+    with timer.scope("image"):
+        program = build_image(imported.module.operation)
+        constants = read_constants(imported.module.operation)
+    with timer.scope("load"):
+        return WaferExecutable(imported, program, constants, description)
+
+
+def read_constants(module: ir.Operation) -> list[np.ndarray]:
+    """Dense constants of the model, which are arguments of the program after the model's own."""
+    program = program_of(module)
+    if "wse.constants" not in program.attributes:
+        return []
+    with module.context:
+        return [_array(value) for value in ir.ArrayAttr(program.attributes["wse.constants"])]
+
+
+def _array(value: ir.Attribute) -> np.ndarray:
+    elements = ir.DenseElementsAttr(value)
+    shape = tuple(ir.RankedTensorType(elements.type).shape)
+    array = np.array(elements)
+    if array.dtype == np.bool_ and array.size != int(np.prod(shape)):
+        raise CompilerError("a packed boolean constant cannot be read", hint="make it an input of the model")
+    return array.reshape(shape)
+
+
+class WaferExecutable:
+    """A program on the simulator. Parameters and constants are loaded once and stay on the device.
+
+    Attributes:
+        program: the image; simulation: the machine that it is loaded on.
+        report: of the last call: `cycles`, `phases`, `sram` and so on, see `SimulationReport`.
+    """
+
+    def __init__(
+        self, imported: ImportedModel, program: Program, constants: Sequence[np.ndarray], machine: Machine
+    ) -> None:
+        self.program = program
+        self.simulation = Simulation(program, machine)
+        self._resident = {t.tensor for t in program.scatters if t.resident}
+        arguments = imported.arguments
+        self._given = [i for i, a in enumerate(arguments) if a.kind != "parameter"]
+        self._parameters = [i for i, a in enumerate(arguments) if a.kind == "parameter"]
+        self._unused: dict[int, np.ndarray] = {}
+        self._phase_bytes = phase_bytes(program)
+        self.report: dict[str, Any] = {}
+        self._load({len(arguments) + i: array for i, array in enumerate(constants)})
+        self.bind([as_array(a.tensor) for a in arguments if a.kind == "parameter" and a.tensor is not None])
+
+    def bind(self, parameters: Sequence[np.ndarray]) -> None:
+        """Loads the parameters onto the device; later changes of the arrays are not seen."""
+        self._load(dict(zip(self._parameters, parameters, strict=True)))
+
+    def _load(self, arrays: Mapping[int, np.ndarray]) -> None:
+        self._unused.update({i: a for i, a in arrays.items() if i not in self._resident})
+        self.simulation.load({i: a for i, a in arrays.items() if i in self._resident})
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Runs once; see `Executable.run`."""
+        given = dict(zip(self._given, inputs, strict=True)) | self._unused
+        result = self.simulation.call([given[i] for i in self.simulation.call_arguments])
+        self.report = result.report.to_json()
+        for phase in self.report["phases"]:
+            phase["sram"] = self._phase_bytes.get(phase["name"], 0)
+        return result.outputs
+
+
+def phase_bytes(program: Program) -> dict[str, int]:
+    """Bytes of SRAM, per PE, that each phase works on."""
+    touched: dict[str, set[str]] = {}
+
+    def visit(body: Sequence[Instruction], phase: str) -> str:
+        for instruction in body:
+            if isinstance(instruction, Phase):
+                phase = instruction.name
+            elif isinstance(instruction, Loop):
+                phase = visit(instruction.body, phase)
+            else:
+                touched.setdefault(phase, set()).update(_buffers(instruction))
+        return phase
+
+    for pe_class in program.classes:
+        visit(pe_class.body, "")
+    return {phase: sum(buffer_bytes(program.buffers[n]) for n in names) for phase, names in touched.items()}
+
+
+def _buffers(instruction: Instruction) -> list[str]:
+    if isinstance(instruction, Vector):
+        accesses = [instruction.dst, *(s for s in instruction.srcs if isinstance(s, Access))]
+    elif isinstance(instruction, Send):
+        accesses = [instruction.src]
+    elif isinstance(instruction, Receive):
+        accesses = [instruction.dst]
+    elif isinstance(instruction, Relay):
+        accesses = [a for a in (instruction.own, instruction.dst) if a is not None]
+    else:
+        accesses = []
+    return [a.buffer for a in accesses]
