@@ -1,14 +1,15 @@
-"""What can be compiled for: the CPU, machines by name or file, and targets that plugins bring."""
+"""What can be compiled for: the CPU, and machines by name or by their file."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 from ..passes.infra.diagnostics import CompilerError
 from ..passes.infra.timing import Timer
+from ..wse_target.machine import load_machine
+from ..wse_target.machine_file import available_machines
 from .frontend.imported import ImportedModel
 from .runtime.executable import Executable
 
@@ -35,8 +36,31 @@ class Target(Protocol):
         ...
 
 
+class MachineTarget:
+    """A wafer-scale machine, simulated.
+
+    Attributes:
+        machine: what its file says.
+        options: those of the wafer's lowering.
+    """
+
+    def __init__(self, name: str) -> None:
+        """Reads the machine called `name`, or the machine file at that path; raises `TargetError`."""
+        self.name = name
+        self.machine = load_machine(name)
+        from .runtime.wafer import OPTIONS
+
+        self.options: Mapping[str, str] = OPTIONS
+
+    def build(self, imported: ImportedModel, options: Mapping[str, Any], timer: Timer) -> Executable:
+        """Lowers onto the fabric; see `Target.build`."""
+        from .runtime.wafer import build
+
+        return build(imported, self.name, options, timer)
+
+
 def find_target(name: str) -> Target:
-    """The target of that name: "cpu", a plugin's, a machine that is shipped, or the path of a machine file.
+    """The target of that name: "cpu", a machine that is shipped or that a plugin brings, or a machine file's path.
 
     Raises:
         CompilerError: there is none; the message lists the names. Or the machine file is broken.
@@ -45,12 +69,8 @@ def find_target(name: str) -> Target:
         from .runtime.cpu import CpuTarget
 
         return CpuTarget()
-    for point in entry_points(group="wse_mlir.targets", name=name):
-        return point.load()
-    from .runtime.wafer import WaferTarget, machine_names
-
-    if name in machine_names() or name.endswith(".toml"):
-        return WaferTarget(name)
+    if name in available_machines() or name.endswith(".toml"):
+        return MachineTarget(name)
     known = target_names()
     near = difflib.get_close_matches(name, known, n=1)
     raise CompilerError(
@@ -62,10 +82,7 @@ def find_target(name: str) -> Target:
 
 def target_names() -> list[str]:
     """The names that `find_target` knows, the CPU first."""
-    from .runtime.wafer import machine_names
-
-    plugins = sorted(point.name for point in entry_points(group="wse_mlir.targets"))
-    return list(dict.fromkeys([CPU, *machine_names(), *plugins]))
+    return [CPU, *sorted(available_machines())]
 
 
 def check_options(target: Target, options: Mapping[str, Any]) -> None:

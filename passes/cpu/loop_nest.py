@@ -37,7 +37,9 @@ Point = dict[int, int]  # iterator -> offset from the tile's base
 class LoopNest:
     """Builds the nest of one operation at the current insertion point."""
 
-    def __init__(self, view: Structured, schedule: Schedule, sizes: Sequence[int | None], cpu: HostCpu) -> None:
+    def __init__(
+        self, view: Structured, schedule: Schedule, sizes: Sequence[int | None], cpu: HostCpu
+    ) -> None:
         self.view = view
         self.schedule = schedule
         self.sizes = sizes
@@ -216,7 +218,9 @@ class LoopNest:
             leaf.loads[key] = self._load_new(leaf, value, amap, point, self._kinds[position])
         return leaf.loads[key]
 
-    def _load_new(self, leaf: _Leaf, value: ir.Value, amap: ir.AffineMap, point: Point, kind: str) -> ir.Value:
+    def _load_new(
+        self, leaf: _Leaf, value: ir.Value, amap: ir.AffineMap, point: Point, kind: str
+    ) -> ir.Value:
         element = ir.MemRefType(value.type).element_type
         if leaf.width == 1 or kind == "uniform":
             return memref.load(value, self._subscripts(leaf, amap, point))
@@ -279,5 +283,3 @@ def _combine_lanes(combiner: Combiner, accumulator: ir.Value, lanes: ir.Value) -
         combiner.operation, results=[accumulator.type], operands=[accumulator, reduced]
     )
     return combined.results[0]
-
-

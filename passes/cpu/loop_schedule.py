@@ -116,7 +116,9 @@ def _with_register_tile(
     reused = [
         i
         for i in reversed(parallel)
-        if i != vector and any(not depends_on(m, i) for m in view.input_maps) and _unit_trip(sizes[i]) is False
+        if i != vector
+        and any(not depends_on(m, i) for m in view.input_maps)
+        and _unit_trip(sizes[i]) is False
     ]
     unroll: dict[int, int] = {}
     if vector in parallel:
@@ -161,7 +163,9 @@ def _cost(view: Structured, schedule: Schedule, sizes: tuple[int | None, ...]) -
         if schedule.vector is not None and access_kind(value, amap, schedule.vector) != "scattered":
             lanes = schedule.width
         is_init = position >= len(view.inputs)
-        reuse = prod(n for i, n in schedule.unroll.items() if i != schedule.vector and not depends_on(amap, i))
+        reuse = prod(
+            n for i, n in schedule.unroll.items() if i != schedule.vector and not depends_on(amap, i)
+        )
         total += (1.0 / reduced if is_init else 1.0) / lanes / reuse
     if schedule.vector in schedule.reduction:
         total += schedule.width.bit_length() / reduced

@@ -75,7 +75,7 @@ def _is_elementwise(op: Any) -> bool:
 
 def body_vectorizes(view: Structured, iterator: int) -> bool:
     """Whether every value that differs along `iterator` is computed by operations that exist on vectors."""
-    varying = {
+    varying: set[Any] = {
         argument
         for argument, amap in zip(view.body.arguments, view.maps, strict=True)
         if depends_on(amap, iterator)
@@ -105,7 +105,7 @@ def _index_dim(op: Any) -> int:
     return ir.IntegerAttr(op.attributes["dim"]).value
 
 
-def _is_row_load(op: Any, varying: set[ir.Value], iterator: int) -> bool:
+def _is_row_load(op: Any, varying: set[Any], iterator: int) -> bool:
     """A `memref.load` in the body that reads consecutive elements along `iterator` (a table's row)."""
     if op.name != "memref.load":
         return False
@@ -168,7 +168,7 @@ class BodyEmitter:
         if op.name == "linalg.index":
             mapping[op.results[0]] = self._index(_index_dim(op), index_of, width)
             return
-        operands = [mapping.get(v, v) for v in op.operands]
+        operands: list[Any] = [mapping.get(v, v) for v in op.operands]
         if len(op.regions):
             self._clone_with_regions(op, mapping, index_of)
             return
@@ -225,7 +225,7 @@ class BodyEmitter:
     def _multiply_add(self, op: Any, mapping: dict[ir.Value, ir.Value], width: int) -> ir.Value:
         product = multiply_of(op)
         addend = next(v for v in op.operands if v != product)
-        terms = [mapping.get(v, v) for v in (*product.owner.operands, addend)]
+        terms: list[Any] = [mapping.get(v, v) for v in (*product.owner.operands, addend)]
         if any(isinstance(t.type, ir.VectorType) for t in terms):
             terms = [broadcast(t, width) for t in terms]
         return math.fma(*terms)
@@ -261,4 +261,3 @@ def _replace_indices(op: Any, index_of: Callable[[int], ir.Value]) -> None:
                     inner.operation.erase()
                 else:
                     _replace_indices(inner, index_of)
-

@@ -55,16 +55,11 @@ class _Arithmetic:
         return element
 
     def real(self, value: float) -> ir.Value:
-        return self._splat(self.type, ir.FloatAttr.get(ir.F32Type.get(), value))
+        return _splat(self.type, ir.FloatAttr.get(ir.F32Type.get(), value))
 
     def integer(self, value: int) -> ir.Value:
         i32 = ir.IntegerType.get_signless(32)
-        return self._splat(self._shaped(i32), ir.IntegerAttr.get(i32, value))
-
-    @staticmethod
-    def _splat(kind: ir.Type, value: Any) -> ir.Value:
-        attribute = ir.DenseElementsAttr.get_splat(kind, value) if isinstance(kind, ir.VectorType) else value
-        return arith.ConstantOp(kind, attribute).result
+        return _splat(self._shaped(i32), ir.IntegerAttr.get(i32, value))
 
     def multiply_add(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
         if self._fma:
@@ -118,9 +113,7 @@ class _Arithmetic:
         z = arith.mulf(x, x)
         near = arith.mulf(x, self.polynomial(z, _ERF))
         size = math.absf(x)
-        t = arith.divf(
-            self.real(1.0), self.multiply_add(size, self.real(0.3275911), self.real(1.0))
-        )
+        t = arith.divf(self.real(1.0), self.multiply_add(size, self.real(0.3275911), self.real(1.0)))
         tail = arith.mulf(arith.mulf(self.polynomial(t, _ERF_TAIL), t), self.exp(arith.negf(z)))
         far = math.copysign(arith.subf(self.real(1.0), tail), x)
         return arith.select(arith.cmpf(arith.CmpFPredicate.OLT, size, self.real(1.0)), near, far)
@@ -159,7 +152,8 @@ def expand_integer_power(op: Any, rewriter: Rewriter) -> bool:
             value = square if value is None else arith.mulf(value, square)
         rest >>= 1
         square = arith.mulf(square, square) if rest else square
-    one = _splat_float(base.type, 1.0)
+    element = base.type.element_type if isinstance(base.type, ir.VectorType) else base.type
+    one = _splat(base.type, ir.FloatAttr.get(element, 1.0))
     value = one if value is None else value
     rewriter.replace_op(op, [arith.divf(one, value) if power < 0 else value])
     return True
@@ -177,8 +171,7 @@ def _constant_integer(value: ir.Value) -> int | None:
     return ir.IntegerAttr(attribute).value
 
 
-def _splat_float(kind: ir.Type, value: float) -> ir.Value:
-    if isinstance(kind, ir.VectorType):
-        splat = ir.DenseElementsAttr.get_splat(kind, ir.FloatAttr.get(kind.element_type, value))
-        return arith.ConstantOp(kind, splat).result
-    return arith.ConstantOp(kind, ir.FloatAttr.get(kind, value)).result
+def _splat(kind: ir.Type, value: Any) -> ir.Value:
+    """A constant of a scalar or vector type with the same attribute in every lane."""
+    attribute: Any = ir.DenseElementsAttr.get_splat(kind, value) if isinstance(kind, ir.VectorType) else value
+    return arith.ConstantOp(kind, attribute).result
