@@ -92,11 +92,18 @@ class Cluster:
         return loops_inferable(maps, len(self.root.iterators))
 
     def without(self, reads: list[Read], members: list[Member]) -> dict[Read, None] | None:
-        """The leaves after `reads` are computed by `members` instead; None when a trip count gets lost."""
+        """The leaves after `reads` are computed by `members` instead, whose reads take the place of the first.
+
+        None when a loop would lose its trip count.
+        """
         gone = set(reads)
-        leaves = {r: None for r in self.leaves if r not in gone}
-        for member in members:
-            leaves |= dict.fromkeys(member.reads())
+        added = [read for member in members for read in member.reads()]
+        leaves: dict[Read, None] = {}
+        for read in self.leaves:
+            if read in gone:
+                leaves |= dict.fromkeys(added)
+            else:
+                leaves[read] = None
         return leaves if self._inferable(leaves) else None
 
     def absorb(self, members: list[Member], leaves: dict[Read, None]) -> None:

@@ -1,0 +1,304 @@
+// RUN: wse-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(wse-fuse),canonicalize,cse)' | filecheck %s
+// RUN: wse-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(wse-fuse{contraction-ops=2}))' | filecheck %s --check-prefix=CONTRACT
+// RUN: wse-opt %s --split-input-file --mlir-print-debuginfo --mlir-print-local-scope --wse-fuse | filecheck %s --check-prefix=LOC
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#swap = affine_map<(d0, d1) -> (d1, d0)>
+#row = affine_map<(d0, d1) -> (d0)>
+#column = affine_map<(d0, d1) -> (d1)>
+
+// A chain becomes one operation: the fill a scalar, the broadcast a map, the transposed read a transposed map; the
+// location names both operations.
+// CHECK: #[[SWAP:.*]] = affine_map<(d0, d1) -> (d1, d0)>
+// CHECK: #[[COLUMN:.*]] = affine_map<(d0, d1) -> (d1)>
+// CHECK: #[[ID:.*]] = affine_map<(d0, d1) -> (d0, d1)>
+// CHECK-LABEL: func.func @chain
+// CHECK: %[[TWO:.*]] = arith.constant 2.0
+// CHECK: %[[E:.*]] = tensor.empty() : tensor<4x8xf32>
+// CHECK-NEXT: linalg.generic {indexing_maps = [#[[SWAP]], #[[COLUMN]], #[[ID]]]
+// CHECK-SAME: ins(%arg0, %arg1 : tensor<8x4xf32>, tensor<8xf32>) outs(%[[E]]
+// CHECK-NEXT: ^bb0(%[[X:.*]]: f32, %[[B:.*]]: f32, %{{.*}}: f32):
+// CHECK-NEXT: %[[EXP:.*]] = math.exp %[[X]]
+// CHECK-NEXT: %[[M:.*]] = arith.mulf %[[EXP]], %[[TWO]]
+// CHECK-NEXT: %[[S:.*]] = arith.addf %[[M]], %[[B]]
+// CHECK-NEXT: linalg.yield %[[S]]
+// CHECK-NOT: linalg.generic
+// CHECK: return
+// LOC: loc(fused["{{.*}}", "exp"])
+func.func @chain(%x: tensor<8x4xf32>, %b: tensor<8xf32>) -> tensor<4x8xf32> {
+  %two = arith.constant 2.0 : f32
+  %e0 = tensor.empty() : tensor<8x4xf32>
+  %e = tensor.empty() : tensor<4x8xf32>
+  %fill = linalg.fill ins(%two : f32) outs(%e : tensor<4x8xf32>) -> tensor<4x8xf32>
+  %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<8x4xf32>) outs(%e0 : tensor<8x4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %v = math.exp %in : f32
+    linalg.yield %v : f32
+  } -> tensor<8x4xf32> loc("exp")
+  %1 = linalg.generic {indexing_maps = [#column, #id], iterator_types = ["parallel", "parallel"]} ins(%b : tensor<8xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    linalg.yield %in : f32
+  } -> tensor<4x8xf32> loc("add")
+  %2 = linalg.generic {indexing_maps = [#swap, #id, #id, #id], iterator_types = ["parallel", "parallel"]} ins(%0, %fill, %1 : tensor<8x4xf32>, tensor<4x8xf32>, tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%a: f32, %s: f32, %c: f32, %out: f32):
+    %m = arith.mulf %a, %s : f32
+    %v = arith.addf %m, %c : f32
+    linalg.yield %v : f32
+  } -> tensor<4x8xf32> loc("add")
+  return %2 : tensor<4x8xf32>
+}
+
+// An elementwise operation into a reduction over its second loop, with dynamic sizes: only maps are needed.
+// CHECK-LABEL: func.func @into_reduction
+// CHECK: linalg.generic {{.*}}["parallel", "reduction"]} ins(%arg0 : tensor<?x?xf32>) outs(%arg1 : tensor<?xf32>)
+// CHECK: math.exp
+// CHECK: arith.addf
+// CHECK-NOT: linalg.generic
+// CHECK: return
+func.func @into_reduction(%x: tensor<?x?xf32>, %init: tensor<?xf32>) -> tensor<?xf32> {
+  %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<?x?xf32>) outs(%x : tensor<?x?xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %v = math.exp %in : f32
+    linalg.yield %v : f32
+  } -> tensor<?x?xf32>
+  %1 = linalg.generic {indexing_maps = [#swap, #row], iterator_types = ["parallel", "reduction"]} ins(%0 : tensor<?x?xf32>) outs(%init : tensor<?xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %v = arith.addf %in, %out : f32
+    linalg.yield %v : f32
+  } -> tensor<?xf32>
+  return %1 : tensor<?xf32>
+}
+
+// Not the other way round: a reduction's value is complete only after its loops.
+// CHECK-LABEL: func.func @reduction_stays
+// CHECK: linalg.generic {{.*}}["parallel", "reduction"]
+// CHECK: linalg.generic {{.*}}["parallel"]
+func.func @reduction_stays(%x: tensor<4x8xf32>, %init: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<4x8xf32>) outs(%init : tensor<4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %v = arith.addf %in, %out : f32
+    linalg.yield %v : f32
+  } -> tensor<4xf32>
+  %1 = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%0 : tensor<4xf32>) outs(%init : tensor<4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %v = arith.negf %in : f32
+    linalg.yield %v : f32
+  } -> tensor<4xf32>
+  return %1 : tensor<4xf32>
+}
+
+// linalg.index of a transposed producer counts the consumer's other loop.
+// CHECK-LABEL: func.func @index
+// CHECK: linalg.index 1 : index
+// CHECK-NOT: linalg.generic
+// CHECK: return
+func.func @index(%e: tensor<4x8xi64>, %o: tensor<8x4xi64>) -> tensor<8x4xi64> {
+  %0 = linalg.generic {indexing_maps = [#id], iterator_types = ["parallel", "parallel"]} outs(%e : tensor<4x8xi64>) {
+  ^bb0(%out: i64):
+    %i = linalg.index 0 : index
+    %v = arith.index_cast %i : index to i64
+    linalg.yield %v : i64
+  } -> tensor<4x8xi64>
+  %1 = linalg.generic {indexing_maps = [#swap, #id], iterator_types = ["parallel", "parallel"]} ins(%0 : tensor<4x8xi64>) outs(%o : tensor<8x4xi64>) {
+  ^bb0(%in: i64, %out: i64):
+    %v = arith.addi %in, %in : i64
+    linalg.yield %v : i64
+  } -> tensor<8x4xi64>
+  return %1 : tensor<8x4xi64>
+}
+
+// -----
+
+#left = affine_map<(d0, d1, d2) -> (d0, d2)>
+#right = affine_map<(d0, d1, d2) -> (d2, d1)>
+#out = affine_map<(d0, d1, d2) -> (d0, d1)>
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#swap = affine_map<(d0, d1) -> (d1, d0)>
+
+// A contraction evaluates its operands many times: a transpose is folded into its map, arithmetic only when the
+// option allows it.
+// CHECK: #[[TRANSPOSED:.*]] = affine_map<(d0, d1, d2) -> (d1, d2)>
+// CHECK-LABEL: func.func @contraction
+// CHECK: %[[SCALED:.*]] = linalg.generic
+// CHECK: arith.mulf
+// CHECK: linalg.generic {indexing_maps = [#{{.*}}, #[[TRANSPOSED]], #{{.*}}], {{.*}}} ins(%[[SCALED]], %arg1 :
+// CHECK-NOT: linalg.generic
+// CHECK: return
+// CONTRACT-LABEL: func.func @contraction
+// CONTRACT: linalg.generic {{.*}}"reduction"]} ins(%arg0, %arg1 :
+// CONTRACT-NOT: linalg.generic
+// CONTRACT: return
+func.func @contraction(%a: tensor<4x8xf32>, %bt: tensor<16x8xf32>, %c: tensor<4x16xf32>) -> tensor<4x16xf32> {
+  %k = arith.constant 0.125 : f32
+  %e = tensor.empty() : tensor<8x16xf32>
+  %f = tensor.empty() : tensor<4x8xf32>
+  %b = linalg.generic {indexing_maps = [#swap, #id], iterator_types = ["parallel", "parallel"]} ins(%bt : tensor<16x8xf32>) outs(%e : tensor<8x16xf32>) {
+  ^bb0(%in: f32, %o: f32):
+    linalg.yield %in : f32
+  } -> tensor<8x16xf32>
+  %s = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%a : tensor<4x8xf32>) outs(%f : tensor<4x8xf32>) {
+  ^bb0(%in: f32, %o: f32):
+    %v = arith.mulf %in, %k : f32
+    linalg.yield %v : f32
+  } -> tensor<4x8xf32>
+  %0 = linalg.generic {indexing_maps = [#left, #right, #out], iterator_types = ["parallel", "parallel", "reduction"]} ins(%s, %b : tensor<4x8xf32>, tensor<8x16xf32>) outs(%c : tensor<4x16xf32>) {
+  ^bb0(%x: f32, %y: f32, %z: f32):
+    %m = arith.mulf %x, %y : f32
+    %v = arith.addf %z, %m : f32
+    linalg.yield %v : f32
+  } -> tensor<4x16xf32>
+  return %0 : tensor<4x16xf32>
+}
+
+// -----
+
+#v = affine_map<(d0) -> (d0)>
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#row = affine_map<(d0, d1) -> (d0)>
+
+// Evaluating one addition for each of two users is cheaper than a tensor in memory.
+// CHECK-LABEL: func.func @cheap_twice
+// CHECK-COUNT-2: linalg.generic {{.*}} ins(%arg0 : tensor<4xf32>)
+// CHECK-NOT: linalg.generic
+// CHECK: return
+func.func @cheap_twice(%x: tensor<4xf32>, %i: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %0 = linalg.generic {indexing_maps = [#v, #v], iterator_types = ["parallel"]} ins(%x : tensor<4xf32>) outs(%i : tensor<4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %a = arith.addf %in, %in : f32
+    linalg.yield %a : f32
+  } -> tensor<4xf32>
+  %1 = linalg.generic {indexing_maps = [#v, #v], iterator_types = ["parallel"]} ins(%0 : tensor<4xf32>) outs(%i : tensor<4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %a = math.exp %in : f32
+    linalg.yield %a : f32
+  } -> tensor<4xf32>
+  %2 = linalg.generic {indexing_maps = [#v, #v], iterator_types = ["parallel"]} ins(%0 : tensor<4xf32>) outs(%i : tensor<4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %a = math.tanh %in : f32
+    linalg.yield %a : f32
+  } -> tensor<4xf32>
+  return %1, %2 : tensor<4xf32>, tensor<4xf32>
+}
+
+// An exponential with a second user is not evaluated twice; the first user yields it as a second result.
+// CHECK-LABEL: func.func @second_result
+// CHECK: %[[BOTH:.*]]:2 = linalg.generic
+// CHECK: %[[EXP:.*]] = math.exp
+// CHECK: %[[SUM:.*]] = arith.addf
+// CHECK: linalg.yield %[[SUM]], %[[EXP]]
+// CHECK-NOT: linalg.generic
+// CHECK: return %[[BOTH]]#0, %[[BOTH]]#1
+func.func @second_result(%x: tensor<4xf32>, %i: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %0 = linalg.generic {indexing_maps = [#v, #v], iterator_types = ["parallel"]} ins(%x : tensor<4xf32>) outs(%i : tensor<4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %a = math.exp %in : f32
+    linalg.yield %a : f32
+  } -> tensor<4xf32>
+  %1 = linalg.generic {indexing_maps = [#v, #v], iterator_types = ["parallel"]} ins(%0 : tensor<4xf32>) outs(%i : tensor<4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %a = arith.addf %in, %in : f32
+    linalg.yield %a : f32
+  } -> tensor<4xf32>
+  return %1, %0 : tensor<4xf32>, tensor<4xf32>
+}
+
+// A reduction cannot yield it, as its loops are not those of the exponential's result alone: both stay.
+// CHECK-LABEL: func.func @expensive_shared
+// CHECK-COUNT-2: linalg.generic
+func.func @expensive_shared(%x: tensor<4x8xf32>, %i: tensor<4xf32>) -> (tensor<4xf32>, tensor<4x8xf32>) {
+  %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<4x8xf32>) outs(%x : tensor<4x8xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %a = math.exp %in : f32
+    linalg.yield %a : f32
+  } -> tensor<4x8xf32>
+  %1 = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]} ins(%0 : tensor<4x8xf32>) outs(%i : tensor<4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %a = arith.addf %in, %out : f32
+    linalg.yield %a : f32
+  } -> tensor<4xf32>
+  return %1, %0 : tensor<4xf32>, tensor<4x8xf32>
+}
+
+// A reciprocal root of each row is not evaluated again for each of the row's elements.
+// CHECK-LABEL: func.func @expensive_broadcast
+// CHECK: math.rsqrt
+// CHECK: linalg.generic
+// CHECK: arith.mulf
+func.func @expensive_broadcast(%x: tensor<4x8xf32>, %i: tensor<4xf32>) -> tensor<4x8xf32> {
+  %0 = linalg.generic {indexing_maps = [#v, #v], iterator_types = ["parallel"]} ins(%i : tensor<4xf32>) outs(%i : tensor<4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %a = math.rsqrt %in : f32
+    linalg.yield %a : f32
+  } -> tensor<4xf32>
+  %1 = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel"]} ins(%x, %0 : tensor<4x8xf32>, tensor<4xf32>) outs(%x : tensor<4x8xf32>) {
+  ^bb0(%in: f32, %r: f32, %out: f32):
+    %a = arith.mulf %in, %r : f32
+    linalg.yield %a : f32
+  } -> tensor<4x8xf32>
+  return %1 : tensor<4x8xf32>
+}
+
+// -----
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#row = affine_map<(d0, d1) -> (d0)>
+#column = affine_map<(d0, d1) -> (d1)>
+
+// Only the broadcast knows how long the reduced loop is; folding it would leave the loop without a trip count.
+// CHECK-LABEL: func.func @trip_count
+// CHECK: linalg.generic {{.*}}["parallel", "parallel"]
+// CHECK: linalg.generic {{.*}}["parallel", "reduction"]
+func.func @trip_count(%v: tensor<4xf32>, %i: tensor<4xf32>) -> tensor<4xf32> {
+  %e = tensor.empty() : tensor<4x8xf32>
+  %0 = linalg.generic {indexing_maps = [#row, #id], iterator_types = ["parallel", "parallel"]} ins(%v : tensor<4xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    linalg.yield %in : f32
+  } -> tensor<4x8xf32>
+  %1 = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]} ins(%0 : tensor<4x8xf32>) outs(%i : tensor<4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %a = arith.addf %in, %out : f32
+    linalg.yield %a : f32
+  } -> tensor<4xf32>
+  return %1 : tensor<4xf32>
+}
+
+// Equal inputs are merged, unread ones dropped, and an init that is not read becomes empty.
+// CHECK-LABEL: func.func @operands
+// CHECK: %[[E:.*]] = tensor.empty() : tensor<4x8xf32>
+// CHECK: linalg.generic {{.*}} ins(%arg0 : tensor<4x8xf32>) outs(%[[E]] : tensor<4x8xf32>)
+func.func @operands(%x: tensor<4x8xf32>, %unread: tensor<4x8xf32>, %old: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %0 = linalg.generic {indexing_maps = [#id, #id, #id, #id], iterator_types = ["parallel", "parallel"]} ins(%x, %unread, %x : tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>) outs(%old : tensor<4x8xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32, %out: f32):
+    %s = arith.mulf %a, %c : f32
+    linalg.yield %s : f32
+  } -> tensor<4x8xf32>
+  return %0 : tensor<4x8xf32>
+}
+
+// A producer in the body of a loop is fused there, and not with what is outside of it.
+// CHECK-LABEL: func.func @in_loop
+// CHECK: scf.for
+// CHECK: linalg.generic
+// CHECK: math.exp
+// CHECK-NEXT: arith.negf
+// CHECK-NOT: linalg.generic
+// CHECK: return
+func.func @in_loop(%x: tensor<4x8xf32>, %n: index) -> tensor<4x8xf32> {
+  %zero = arith.constant 0 : index
+  %one = arith.constant 1 : index
+  %r = scf.for %i = %zero to %n step %one iter_args(%acc = %x) -> (tensor<4x8xf32>) {
+    %e = tensor.empty() : tensor<4x8xf32>
+    %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%acc : tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) {
+    ^bb0(%in: f32, %out: f32):
+      %v = math.exp %in : f32
+      linalg.yield %v : f32
+    } -> tensor<4x8xf32>
+    %1 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%0 : tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) {
+    ^bb0(%in: f32, %out: f32):
+      %v = arith.negf %in : f32
+      linalg.yield %v : f32
+    } -> tensor<4x8xf32>
+    scf.yield %1 : tensor<4x8xf32>
+  }
+  return %r : tensor<4x8xf32>
+}
