@@ -1,0 +1,44 @@
+"""The scripts in examples/ do what their first lines say."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+
+
+def test_progressive_lowering_prints_every_stage_down_to_llvm() -> None:
+    done = subprocess.run(
+        [ROOT / "examples" / "progressive_lowering.sh"],
+        env={**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    titles = [line.split("=====")[1] for line in done.stdout.splitlines() if line.startswith("// =====")]
+    assert [t.split(":")[0].strip() for t in titles] == [
+        "linalg on tensors", "tiled", "bufferized", "loops", "branches", "llvm",
+    ]  # fmt: skip
+    last = done.stdout.rsplit(" =====\n", 1)[1]
+    assert "llvm.func @matmul" in last and "llvm.fmul" in last
+    for left_over in ("linalg.", "tensor<", "scf.", "memref.", "func.func", "unrealized"):
+        assert left_over not in last
+
+
+def test_the_issue_of_the_tiling_pipeline_from_file_and_stdin() -> None:
+    pipeline = "builtin.module(func.func(wse-fuse),canonicalize,wse-tile{sizes=8,16,0},cse)"
+    source = ROOT / "examples" / "matmul.mlir"
+    runs = [
+        subprocess.run(
+            [BIN / "wse-opt", *where, f"--pass-pipeline={pipeline}"],
+            input=source.read_text() if not where else None,
+            capture_output=True,
+            text=True,
+        )
+        for where in ([source], [])
+    ]
+    assert all(run.returncode == 0 for run in runs), runs[0].stderr
+    assert runs[0].stdout == runs[1].stdout
+    assert "scf.for" in runs[0].stdout and "tensor<8x16xf32>" in runs[0].stdout
