@@ -6,6 +6,7 @@ from ..dialects.context import create_context
 from ..dialects.host import ir
 from ..dialects.parsing import parse_module
 from ..passes.infra.pass_manager import Instrumentation, run_pipeline
+from . import stages as stages  # makes the pass wse-check-stage known
 
 
 def opt(

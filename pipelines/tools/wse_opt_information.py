@@ -9,6 +9,7 @@ from importlib.metadata import version
 from ...passes.infra.options import annotations_of, describe_type, fields_of, option_name, print_value
 from ...passes.infra.pass_base import Pass
 from ...passes.infra.registry import find_pass, pass_names
+from .. import stages as stages  # makes the pass wse-check-stage known
 from .wse_opt_arguments import Arguments
 from .wse_opt_flags import GROUPS, Flag
 

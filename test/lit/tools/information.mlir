@@ -8,6 +8,7 @@
 
 // Python passes come with their documentation, upstream's by name.
 // LIST: --example-misbehave {{ *}}Does what it is told to, on each function.
+// LIST: --wse-check-stage {{ *}}Checks that the IR holds only what its stage allows
 // LIST: --canonicalize
 // LIST: --transform-interpreter
 // USAGE: usage: wse-opt [FLAGS] [PASSES] [FILE]

@@ -1,0 +1,85 @@
+"""`wse-opt` as a process: exit codes, streams, files, and how light it is."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WSE_OPT = Path(sys.executable).parent / "wse-opt"
+MODULE = "func.func @f() { return }\n"
+
+
+def wse_opt(*flags: str, stdin: str = MODULE, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([WSE_OPT, *flags], input=stdin, cwd=cwd, capture_output=True, text=True)
+
+
+def test_it_does_not_import_torch() -> None:
+    code = (
+        "import sys; from wse_mlir.pipelines.tools.wse_opt import main;"
+        "code = main(['--pass-pipeline=builtin.module(func.func(wse-fuse),cse)']);"
+        "heavy = {'torch', 'pydantic', 'typer', 'rich'} & set(sys.modules); sys.exit(code or str(heavy or ''))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], input=MODULE, capture_output=True, text=True)
+    assert done.stderr.strip() == ""
+
+
+def test_a_failure_leaves_no_output_and_a_reproducer(tmp_path: Path) -> None:
+    for expected in ("wse-reproducer-1.mlir", "wse-reproducer-2.mlir"):
+        done = wse_opt("--cse", "--transform-interpreter", "-o", "out.mlir", cwd=tmp_path)
+        assert done.returncode == 1 and done.stdout == "" and expected in done.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["wse-reproducer-1.mlir", "wse-reproducer-2.mlir"]
+    again = wse_opt("--run-reproducer", "wse-reproducer-1.mlir", cwd=tmp_path)
+    assert again.returncode == 1 and done.stderr.splitlines()[0] == again.stderr.splitlines()[0]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_an_existing_output_survives_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "out.mlir").write_text("before")
+    done = wse_opt("-o", "out.mlir", stdin="func.func @f( {", cwd=tmp_path)
+    assert done.returncode == 1 and (tmp_path / "out.mlir").read_text() == "before"
+    assert done.stderr.startswith("<stdin>:1:14: error: ") and "Traceback" not in done.stderr
+    assert wse_opt("-o", "out.mlir", cwd=tmp_path).returncode == 0
+    assert "func.func @f" in (tmp_path / "out.mlir").read_text()
+
+
+def test_output_to_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    done = wse_opt("-o", "no/such/out.mlir", cwd=tmp_path)
+    assert done.returncode == 1 and "there is no folder" in done.stderr
+
+
+def test_a_file_that_is_no_mlir(tmp_path: Path) -> None:
+    (tmp_path / "model.tflite").write_bytes(b"\x1c\x00\x00\x00TFL3\xff\xfe")
+    done = wse_opt("model.tflite", cwd=tmp_path)
+    assert done.returncode == 1 and "neither MLIR text nor MLIR bytecode" in done.stderr
+
+
+def test_a_reader_that_leaves_early() -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {WSE_OPT} --help | head -1"], capture_output=True, text=True
+    )
+    assert done.stdout.startswith("wse-opt:") and done.stderr == ""
+
+
+def test_empty_input_is_an_empty_module() -> None:
+    assert wse_opt(stdin="").stdout == "module {\n}\n\n"
+
+
+@pytest.mark.parametrize("seed", ["0", "1", "2"])
+def test_the_same_input_gives_the_same_text(seed: str) -> None:
+    command = [WSE_OPT, "--list-passes"]
+    done = subprocess.run(command, env={"PYTHONHASHSEED": seed}, capture_output=True, text=True)
+    assert done.stdout == wse_opt("--list-passes").stdout
+
+
+@pytest.mark.parametrize("plugin", ["broken", "syntax", "taken"])
+def test_a_broken_plugin_gets_one_message(plugin: str, tmp_path: Path) -> None:
+    text = {
+        "broken": "import no_such_module",
+        "syntax": "def",
+        "taken": "from wse_mlir import Pass\nclass A(Pass, name='wse-fuse'):\n  'No.'\n",
+    }[plugin]
+    (tmp_path / "plugin.py").write_text(text)
+    done = wse_opt("--load", "plugin.py", cwd=tmp_path)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert ("exists already" if plugin == "taken" else "cannot be imported") in done.stderr
