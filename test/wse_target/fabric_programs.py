@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-
 from wse_mlir.wse_target.image import (
     Access,
     Buffer,
@@ -126,4 +125,8 @@ def chain_reduce(width: int, words: int, height: int = 1, *, dtype: str = "f32")
 
 def values(program: Program, seed: int = 0) -> np.ndarray:
     spec = program.arguments[0]
-    return np.random.default_rng(seed).normal(size=spec.shape).astype({"f32": np.float32, "f16": np.float16}[spec.dtype])
+    return (
+        np.random.default_rng(seed)
+        .normal(size=spec.shape)
+        .astype({"f32": np.float32, "f16": np.float16}[spec.dtype])
+    )

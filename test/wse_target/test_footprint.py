@@ -2,7 +2,19 @@
 
 from wse_mlir.wse_target.footprint import phase_sram_bytes
 from wse_mlir.wse_target.image import (
-    ZERO, Access, Buffer, Join, Loop, PEClass, Phase, Program, Receive, Relay, Send, StridedRect, Vector,
+    ZERO,
+    Access,
+    Buffer,
+    Join,
+    Loop,
+    PEClass,
+    Phase,
+    Program,
+    Receive,
+    Relay,
+    Send,
+    StridedRect,
+    Vector,
 )  # fmt: skip
 from wse_mlir.wse_target.quasi_affine import const
 

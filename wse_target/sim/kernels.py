@@ -146,7 +146,7 @@ def _as(operand: Operand, dtype: np.dtype[Any]) -> np.ndarray:
 
 def _fma(dst: np.ndarray, srcs: Sequence[Operand], dtype: np.dtype[Any]) -> None:
     product = np.multiply(_as(srcs[0], dtype), _as(srcs[1], dtype))
-    np.copyto(dst, dst + product, casting="unsafe")
+    np.add(dst, product, out=dst)
 
 
 def _select(dst: np.ndarray, srcs: Sequence[Operand], dtype: np.dtype[Any]) -> None:

@@ -122,7 +122,9 @@ class Memory:
         for operand in (dst, *srcs):
             if isinstance(operand, Located):
                 self.check(operand, bounds, pes)
-        alias = any(isinstance(s, Located) and self._interferes(dst, s, bounds) for s in srcs)
+        alias = _overlaps_itself(dst.access.strides, bounds) or any(
+            isinstance(s, Located) and self._interferes(dst, s, bounds) for s in srcs
+        )
         view = self.view(dst, bounds, pes)
         if alias and (
             view is None or any(isinstance(s, Located) and self.view(s, bounds, pes) is None for s in srcs)
@@ -152,11 +154,11 @@ class Memory:
     def _signature(
         self, kind: str, bounds: tuple[int, ...], dst: Located, srcs: Sequence[Source], alias: bool
     ) -> Signature:
-        in_order = [alias or not injective for injective in _injective_loops(dst.access.strides, bounds)]
+        in_order = tuple(alias or (s == 0 and b > 1) for s, b in zip(dst.access.strides, bounds, strict=True))
         if kind == "iota":
-            in_order = [False] * len(bounds)
+            in_order = (False,) * len(bounds)
         names = tuple(self._source_dtype(s) for s in srcs)
-        return Signature(kind, bounds, self.dtype(dst.access), names, tuple(in_order))
+        return Signature(kind, bounds, self.dtype(dst.access), names, in_order)
 
     def _source_dtype(self, source: Source) -> str:
         if isinstance(source, Located):
@@ -221,15 +223,16 @@ def _walk(strides: Sequence[int], bounds: Sequence[int]) -> np.ndarray:
     return offsets
 
 
-def _injective_loops(strides: Sequence[int], bounds: Sequence[int]) -> list[bool]:
-    """Per loop, whether its trips write other elements than those of all further such loops together."""
-    injective = [True] * len(strides)
+def _overlaps_itself(strides: Sequence[int], bounds: Sequence[int]) -> bool:
+    """Whether iterations meet in an element though no loop of stride 0 makes them, as in windows that overlap.
+
+    Only the order of the whole loop nest is right then; else loops of stride 0 are all that must run in order.
+    """
     span = 0
-    for loop in sorted(range(len(strides)), key=lambda i: abs(strides[i])):
-        if bounds[loop] == 1:
+    for stride, bound in sorted((abs(s), b) for s, b in zip(strides, bounds, strict=True)):
+        if stride == 0 or bound == 1:
             continue
-        if abs(strides[loop]) <= span:
-            injective[loop] = False
-        else:
-            span += abs(strides[loop]) * (bounds[loop] - 1)
-    return injective
+        if stride <= span:
+            return True
+        span += stride * (bound - 1)
+    return False

@@ -1,0 +1,128 @@
+"""Machine files: what they hold, and errors that point at a line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from wse_mlir.wse_target.errors import TargetError
+from wse_mlir.wse_target.kinds import ARITY
+from wse_mlir.wse_target.machine import Machine, load_machine
+from wse_mlir.wse_target.machine_file import MACHINES, available_machines, register_machine_path
+
+TINY = (MACHINES / "tiny.toml").read_text()
+HOP = 'hop_latency = { value = 1.0, unit = "cycles", source = "invented" }'
+WIDTH = 'width = { value = 8, unit = "PEs", source = "invented" }'
+
+
+def line_of(text: str, part: str) -> int:
+    return next(number for number, line in enumerate(text.splitlines(), 1) if part in line)
+
+
+@pytest.mark.parametrize("name", ["tiny", "wse2", "wse3"])
+def test_built_in_machines(name: str) -> None:
+    machine = load_machine(name)
+    assert machine.name == name and machine.invented == (name == "tiny")
+    assert machine.sram.bytes == 48 * 1024 and 0 < machine.sram_available < machine.sram.bytes
+    assert len(machine.usable_colours) == 21 and not {21, 22, 23} & set(machine.usable_colours)
+    assert all(
+        machine.rate(kind, dtype) > 0 for kind in ARITY for dtype in ("f32", "f16", "bf16", "i8", "f64")
+    )
+
+
+def test_numbers_of_the_wafers() -> None:
+    wse2, wse3, tiny = load_machine("wse2"), load_machine("wse3"), load_machine("tiny")
+    assert tiny.grid == (8, 8) and wse2.grid == (750, 994)
+    assert wse2.stream_capacity == 14  # words that a stalled stream holds end to end, SDKdoc
+    assert wse3.rate("fma", "f16") == 2.92 and wse3.rate("fma", "f32") == 0.5
+    assert wse3.fabric.hop_latency == 2.0 and wse3.source("fabric.hop_latency").startswith("FAB")
+
+
+def test_every_number_names_its_source() -> None:
+    for name in ("tiny", "wse2", "wse3"):
+        machine = load_machine(name)
+        for section in ("grid", "sram", "vector", "rates", "control", "fabric", "queues", "host", "clock"):
+            for key in machine._raw[section]:
+                assert machine.source(f"{section}.{key}").strip()
+
+
+def broken(tmp_path: Path, old: str, new: str) -> tuple[str, int]:
+    """The message about a copy of tiny.toml with one change, and the changed line's number."""
+    assert old in TINY
+    text = TINY.replace(old, new, 1)
+    path = tmp_path / "my.toml"
+    path.write_text(text)
+    with pytest.raises(TargetError) as caught:
+        load_machine(str(path))
+    return str(caught.value), line_of(text, new.split(" = ")[0])
+
+
+CASES = {
+    "wrong type": (HOP, HOP.replace("1.0", '"two"'), 'fabric.hop_latency: expected a number >= 0, got "two"'),
+    "negative": (HOP, HOP.replace("1.0", "-1"), "fabric.hop_latency: expected a number >= 0, got -1"),
+    "not a number": (HOP, HOP.replace("1.0", "nan"), "fabric.hop_latency: expected"),
+    "bare number": (
+        WIDTH,
+        "width = 8",
+        'grid.width: expected a table of value, unit = "PEs" and source, got 8',
+    ),
+    "fraction": (WIDTH, WIDTH.replace("8", "8.5", 1), "grid.width: expected a whole number, got 8.5"),
+    "unit": (HOP, HOP.replace("cycles", "ns"), 'fabric.hop_latency: expected unit "cycles", got "ns"'),
+    "no source": (HOP, HOP.replace("invented", " "), "fabric.hop_latency: expected the source of the number"),
+    "misspelt": (
+        HOP,
+        HOP.replace("latency", "latencyy"),
+        "fabric.hop_latencyy: unknown key; did you mean 'hop_latency'",
+    ),
+    "colour list": ("[21, 22, 23]", "[21, 22, 'x']", "fabric.reserved_colours.2: expected a whole number"),
+    "element type": (
+        "{ default = 0.02 }",
+        "{ default = 0.02, f23 = 1 }",
+        "rates.transcendental: expected element types",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", list(CASES))
+def test_errors_name_file_line_key_and_expectation(tmp_path: Path, case: str) -> None:
+    old, new, expected = CASES[case]
+    message, line = broken(tmp_path, old, new)
+    assert expected in message
+    if " = " in new and "default" not in new:
+        assert message.startswith(f"my.toml:{line}: ")
+
+
+def test_a_missing_key_is_located_at_its_table(tmp_path: Path) -> None:
+    message, _ = broken(tmp_path, HOP + "\n", "")
+    assert message.startswith(f"my.toml:{line_of(TINY, '[fabric]')}: fabric.hop_latency: missing")
+
+
+def test_text_that_is_not_toml(tmp_path: Path) -> None:
+    message, line = broken(tmp_path, "[fabric]", "[fabric")
+    assert message.startswith(f"my.toml:{line}: not valid TOML")
+
+
+def test_unknown_names_list_the_machines() -> None:
+    with pytest.raises(TargetError, match=r"there is no machine 'wse4'") as caught:
+        load_machine("wse4")
+    assert "did you mean" in caught.value.hint and "tiny, wse2, wse3" in caught.value.hint
+    with pytest.raises(TargetError, match=r"cannot read the machine file 'nowhere\.toml': No such file"):
+        load_machine("nowhere.toml")
+
+
+def test_ones_own_file_and_registered_names(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(TINY.replace('name = "tiny"', 'name = "mine"').replace("value = 8,", "value = 9,", 1))
+    assert load_machine(str(path)).grid == (9, 8)
+    register_machine_path("mine", path)
+    assert load_machine("mine").name == "mine" and "mine" in available_machines()
+    path.write_text(path.read_text().replace("value = 9,", "value = 10,", 1))
+    assert load_machine("mine").grid == (10, 8)
+
+
+def test_replacing_a_number() -> None:
+    machine: Machine = load_machine("wse3")
+    assert machine.replace(fabric__hop_latency=4.0).fabric.hop_latency == 4.0
+    assert machine.fabric.hop_latency == 2.0
+    with pytest.raises(KeyError):
+        machine.replace(fabric__nonsense=1)
