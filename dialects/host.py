@@ -34,6 +34,7 @@ __all__ = [
     "cf",
     "execution_engine",
     "ext",
+    "find_dialects_in",
     "func",
     "ir",
     "irdl",
@@ -49,6 +50,17 @@ __all__ = [
     "transform",
     "vector",
 ]
+
+
+@functools.cache
+def find_dialects_in(package: str) -> None:
+    """Tells the bindings that `package` holds modules named as the dialects that they define.
+
+    Without it they try to import `torch_mlir.dialects.NAME` at each operation of a dialect defined elsewhere.
+    """
+    from torch_mlir._mlir_libs._mlir import globals
+
+    globals.append_dialect_search_prefix(package)
 
 
 @functools.cache

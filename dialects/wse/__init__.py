@@ -3,7 +3,7 @@
 `build` makes attributes and operations from Python values, `read` turns attributes back into them.
 """
 
-from ..host import ir
+from ..host import find_dialects_in, ir
 from . import build, read
 from .attributes import LayoutAttr, RectAttr, SramAttr, StridedRectAttr
 from .collectives import (
@@ -62,6 +62,7 @@ def load(context: ir.Context) -> None:
     """Loads the dialect into `context`; does nothing where it is loaded already."""
     if context.is_dialect_loaded(Wse.DIALECT_NAMESPACE):
         return
+    find_dialects_in(__name__.rpartition(".")[0])
     with context, ir.Location.unknown():
         Wse.load()
 

@@ -19,9 +19,11 @@ def check_bounds(bounds: ir.Attribute, symbols: int, what: str = "bounds") -> in
     """Maps `()[symbols] -> (a, ..)`, at least one result each; returns how many loops they make."""
     values = maps(bounds, what)
     for bound in values:
-        require(bound.n_dims == 0, f"has dimensions in {what}: {bound}; expected symbols only")
+        if bound.n_dims:
+            raise Invalid(f"has dimensions in {what}: {bound}; expected symbols only")
         _check_symbols(bound, symbols, what)
-        require(len(bound.results) > 0, f"has a map without results in {what}; expected at least one")
+        if not len(bound.results):
+            raise Invalid(f"has a map without results in {what}; expected at least one")
         for result in bound.results:
             _check_quasi_affine(result, what)
     return len(values)
@@ -35,15 +37,14 @@ def check_access(
     The dimensions' coefficients are constants because they become a descriptor's strides.
     """
     amap = ir.AffineMapAttr(access).value
-    require(
-        amap.n_dims == loops,
-        f"has {amap.n_dims} dimensions in {what} {amap}; expected {loops}, one per bound",
-    )
+    if amap.n_dims != loops:
+        raise Invalid(f"has {amap.n_dims} dimensions in {what} {amap}; expected {loops}, one per bound")
     _check_symbols(amap, symbols, what)
     if memref is not None:
         rank = ir.MemRefType(memref).rank
         count = len(amap.results)
-        require(count == rank, f"has {count} results in {what} {amap}; expected {rank}, the memref's rank")
+        if count != rank:
+            raise Invalid(f"has {count} results in {what} {amap}; expected {rank}, the memref's rank")
         check_element_type(ir.MemRefType(memref).element_type, "a memref")
     for result in amap.results:
         _check_quasi_affine(result, what)
@@ -51,10 +52,9 @@ def check_access(
 
 
 def _check_symbols(amap: ir.AffineMap, symbols: int, what: str) -> None:
-    require(
-        amap.n_symbols == symbols,
-        f"has {amap.n_symbols} symbols in {what} {amap}; expected {symbols}, one per symbol operand",
-    )
+    if amap.n_symbols != symbols:
+        count = amap.n_symbols
+        raise Invalid(f"has {count} symbols in {what} {amap}; expected {symbols}, one per symbol operand")
 
 
 def _check_quasi_affine(expr: ir.AffineExpr, what: str) -> bool:
@@ -68,7 +68,8 @@ def _check_quasi_affine(expr: ir.AffineExpr, what: str) -> bool:
     constant = isinstance(expr.rhs, ir.AffineConstantExpr) or (
         isinstance(expr, ir.AffineMulExpr) and isinstance(expr.lhs, ir.AffineConstantExpr)
     )
-    require(constant, f"is not affine in {what}: {expr}; expected a constant factor or divisor")
+    if not constant:
+        raise Invalid(f"is not affine in {what}: {expr}; expected a constant factor or divisor")
     if not isinstance(expr, ir.AffineMulExpr):
         require(not left, f"divides a loop index in {what}: {expr}; expected indices with constant strides")
     return left or right

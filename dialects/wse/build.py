@@ -8,73 +8,23 @@ Layouts may be given as `Layout` or as attribute, strided rectangles as `Strided
 from collections.abc import Sequence
 from typing import Any
 
-from ...wse_target.image import StridedRect
-from ...wse_target.layout import Layout, Rect
 from ..host import ir
-from .attributes import LayoutAttr, RectAttr, SramAttr, StridedRectAttr
+from .encode import LayoutLike as LayoutLike
+from .encode import Scalar as Scalar
+from .encode import WhereLike as WhereLike
+from .encode import i64 as i64
+from .encode import i64_array as i64_array
+from .encode import layout as layout
+from .encode import map_array as map_array
+from .encode import rect as rect
+from .encode import scalar as scalar
+from .encode import sram as sram
+from .encode import strided_rect as strided_rect
+from .encode import string_array as string_array
 
 Loc = ir.Location | None
-Scalar = float | int
-LayoutLike = Layout | LayoutAttr
-WhereLike = StridedRect | StridedRectAttr
 MAX_SOURCES = 3
 COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
-
-
-# Attributes
-
-
-def i64(value: int) -> ir.IntegerAttr:
-    """A 64-bit integer attribute."""
-    return ir.IntegerAttr.get(ir.IntegerType.get_signless(64), int(value))
-
-
-def i64_array(values: Sequence[int]) -> ir.ArrayAttr:
-    """An array of 64-bit integers."""
-    return ir.ArrayAttr.get([i64(v) for v in values])
-
-
-def string_array(values: Sequence[str]) -> ir.ArrayAttr:
-    """An array of strings."""
-    return ir.ArrayAttr.get([ir.StringAttr.get(v) for v in values])
-
-
-def map_array(values: Sequence[ir.AffineMap]) -> ir.ArrayAttr:
-    """An array of affine maps."""
-    return ir.ArrayAttr.get([ir.AffineMapAttr.get(v) for v in values])
-
-
-def rect(value: Rect) -> RectAttr:
-    """`#wse.rect` of a rectangle."""
-    return RectAttr.get(i64(value.x0), i64(value.y0), i64(value.w), i64(value.h))
-
-
-def layout(value: LayoutLike) -> LayoutAttr:
-    """`#wse.layout` of a layout."""
-    if isinstance(value, LayoutAttr):
-        return value
-    return LayoutAttr.get(string_array(value.axes), rect(value.rect))
-
-
-def strided_rect(value: WhereLike) -> StridedRectAttr:
-    """`#wse.strided_rect` of a strided rectangle."""
-    if isinstance(value, StridedRectAttr):
-        return value
-    return StridedRectAttr.get(*(i64(v) for v in (*value.base, *value.extent, *value.step)))
-
-
-def sram(offset: int = -1) -> SramAttr:
-    """`#wse.sram<offset>`, a memory space; -1 until planned."""
-    return SramAttr.get(i64(offset))
-
-
-def scalar(value: Scalar | ir.Attribute, element: ir.Type) -> ir.Attribute:
-    """An immediate as attribute of the given element type."""
-    if isinstance(value, ir.Attribute):
-        return value
-    if isinstance(element, ir.IntegerType | ir.IndexType):
-        return ir.IntegerAttr.get(element, int(value))
-    return ir.FloatAttr.get(element, float(value))
 
 
 def _symbol(name: str) -> ir.FlatSymbolRefAttr:

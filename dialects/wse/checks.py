@@ -1,6 +1,7 @@
 """What verifiers share: attribute values read safely, layouts, and the fields of collectives.
 
-Every function raises `Invalid` with what is wrong and what is expected.
+Every function raises `Invalid` with what is wrong and what is expected. Checks that run for every vector
+operation write their message only when it is needed: printing a map costs more than checking it.
 """
 
 import re
@@ -53,21 +54,23 @@ def strings(array: ir.Attribute, what: str) -> tuple[str, ...]:
 def maps(array: ir.Attribute, what: str) -> tuple[ir.AffineMap, ...]:
     """The values of an array of affine maps."""
     for item in ir.ArrayAttr(array):
-        require(isinstance(item, ir.AffineMapAttr), f"expects {what} to be affine maps, got {item}")
+        if not isinstance(item, ir.AffineMapAttr):
+            raise Invalid(f"expects {what} to be affine maps, got {item}")
     return read.maps(array)
 
 
 def one_of(attribute: ir.StringAttr, what: str, choices: tuple[str, ...]) -> str:
     """The value of a string attribute that must be one of `choices`."""
     value = attribute.value
-    require(value in choices, f"has unknown {what} '{value}'; expected one of {listed(choices)}")
+    if value not in choices:
+        raise Invalid(f"has unknown {what} '{value}'; expected one of {listed(choices)}")
     return value
 
 
 def check_element_type(element: ir.Type, what: str) -> None:
     """A PE computes with these element types only."""
-    known = str(element) in DTYPE_BYTES
-    require(known, f"has {what} of element type {element}; expected one of {listed(DTYPE_BYTES)}")
+    if str(element) not in DTYPE_BYTES:
+        raise Invalid(f"has {what} of element type {element}; expected one of {listed(DTYPE_BYTES)}")
 
 
 def check_same_type(op: ir.OpView) -> None:
