@@ -2,6 +2,8 @@
 
 * Variance: torch-mlir accumulates it in f64, which a wafer does not have and a CPU pays for. Here it is the
   two-pass formula in f32 (f64 for f64 tensors), which is what PyTorch's own kernels accumulate in.
+* Batch normalisation in evaluation mode: scale and shift are computed once per channel, so that what is left for
+  every element is one multiplication and one addition.
 * Softmax: narrow floats are widened as in PyTorch's kernels.
 * Attention: PyTorch's decomposition guards against rows that are masked out completely with two passes over the
   scores; here the guard works on a row's maximum and sum, and only where there is a mask.
@@ -26,6 +28,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     table = dict(get_decomposition_table())
     table[aten.var.correction] = variance
     table[aten.var_mean.correction] = variance_and_mean
+    table[aten._native_batch_norm_legit_no_training.default] = batch_norm_of_inference
     table[aten._softmax.default] = softmax
     table[aten._log_softmax.default] = log_softmax
     table[aten.sort.stable] = stable_sort
@@ -64,6 +67,27 @@ def variance(
 ) -> torch.Tensor:
     """`aten.var.correction`; see `variance_and_mean`."""
     return variance_and_mean(x, dim, correction=correction, keepdim=keepdim)[0]
+
+
+def batch_norm_of_inference(
+    x: torch.Tensor,
+    weight: torch.Tensor | None,
+    bias: torch.Tensor | None,
+    running_mean: torch.Tensor,
+    running_var: torch.Tensor,
+    momentum: float,
+    eps: float,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """`aten._native_batch_norm_legit_no_training`; its saved statistics are empty."""
+    scale = torch.rsqrt(_widened(running_var) + eps)
+    if weight is not None:
+        scale = scale * _widened(weight)
+    shift = -_widened(running_mean) * scale
+    if bias is not None:
+        shift = shift + _widened(bias)
+    per_channel = [-1] + [1] * (x.dim() - 2)
+    result = _widened(x) * scale.reshape(per_channel) + shift.reshape(per_channel)
+    return result.to(x.dtype), x.new_empty([0]), x.new_empty([0])
 
 
 def softmax(x: torch.Tensor, dim: int, half_to_float: bool) -> torch.Tensor:

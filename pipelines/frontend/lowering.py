@@ -107,11 +107,9 @@ def _explain(error: ir.MLIRError) -> CompilerError:
     provenance = read_location(first.location)
     reason = first.message.split(": %", 1)[0].split("\n")[0]
     note = f"torch-mlir says: {reason}"
-    if provenance.operator and operator and not operator.startswith(provenance.operator):
-        operator = f"{operator}' (from '{provenance.operator})"
+    named_operator = operator or provenance.operator
+    subject = f"operator '{named_operator}'" if named_operator else "this operation"
+    if operator and provenance.operator and not operator.startswith(provenance.operator):
+        subject += f" (from '{provenance.operator}')"
     where = str(provenance) if provenance.is_known else ""
-    if not operator:
-        operator = provenance.operator or "an operator"
-    return CompilerError(
-        f"operator '{operator}' has no lowering to linalg", where=where, hint=_HINT, notes=(note,)
-    )
+    return CompilerError(f"{subject} has no lowering to linalg", where=where, hint=_HINT, notes=(note,))

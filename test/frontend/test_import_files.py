@@ -1,7 +1,10 @@
 """Models from files: what can be compiled is read, everything else gets one message that says what to do."""
 
+import sys
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -98,7 +101,8 @@ def test_a_path_that_is_not_there(tmp_path: Path) -> None:
 
 def test_torchscript(tmp_path: Path) -> None:
     for name in ("model.pt", "model.pt2"):
-        torch.jit.trace(model(), ARGS).save(str(tmp_path / name))
+        with warnings.catch_warnings(action="ignore"):
+            torch.jit.trace(model(), ARGS).save(str(tmp_path / name))
         text = failure(tmp_path / name)
         assert "TorchScript" in text and "torch.export.save" in text
 
@@ -143,3 +147,40 @@ def test_ir_that_does_not_parse_is_located(tmp_path: Path) -> None:
 def test_functions_that_are_not_models(tmp_path: Path, signature: str, complaint: str) -> None:
     (tmp_path / "other.mlir").write_text(signature)
     assert complaint in failure(tmp_path / "other.mlir")
+
+
+def test_onnx_without_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    (tmp_path / "model.onnx").write_bytes(b"")
+    assert "wse-mlir[onnx]" in failure(tmp_path / "model.onnx")
+
+
+def test_an_onnx_models_weights_are_parameters(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    numpy_helper = pytest.importorskip("onnx.numpy_helper")
+    weight = np.arange(128, dtype=np.float32).reshape(8, 16)
+    float32, helper = onnx.TensorProto.FLOAT, onnx.helper
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["x", "w"], ["h"], name="fc"),
+            helper.make_node("Relu", ["h"], ["y"], name="act"),
+        ],
+        "net",
+        [helper.make_tensor_value_info("x", float32, ["batch", 8])],
+        [helper.make_tensor_value_info("y", float32, ["batch", 16])],
+        [numpy_helper.from_array(weight, "w")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, tmp_path / "net.onnx")
+    imported = import_model(tmp_path / "net.onnx", (torch.zeros(2, 8),))
+    assert [(a.kind, a.name, a.shape) for a in imported.arguments] == [
+        ("input", "0", (2, 8)),
+        ("parameter", "w", (8, 16)),
+    ]
+    assert imported.arguments[1].tensor is not None
+    assert torch.equal(imported.arguments[1].tensor, torch.from_numpy(weight))
+    assert "dense<" not in str(imported.module)
+    open_sizes = import_model(tmp_path / "net.onnx")
+    assert open_sizes.arguments[0].shape == (-1, 8)
+    (tmp_path / "broken.onnx").write_bytes(b"not a protobuf")
+    assert "cannot be read" in failure(tmp_path / "broken.onnx")

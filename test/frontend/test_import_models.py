@@ -1,7 +1,5 @@
 """Models become linalg on tensors with parameters and state as arguments."""
 
-import time
-
 import pytest
 import torch
 import zoo
@@ -184,10 +182,7 @@ def test_a_decoder_layer_on_the_meta_device_needs_no_data() -> None:
             torch.empty(1, dtype=torch.int64),
             torch.empty(1, 1, 1, 2048, dtype=torch.bool),
         )
-    import_model(nn.Linear(2, 2), (torch.zeros(1, 2),))
-    started = time.perf_counter()
     imported = import_model(model, args)
-    assert time.perf_counter() - started < 5
     assert all(a.tensor is None for a in imported.arguments)
     shapes = {a.name: a.shape for a in imported.arguments}
     assert shapes["down.weight"] == (4096, 11008) and shapes["keys"] == (1, 32, 2048, 128)
@@ -219,13 +214,24 @@ def resnet18() -> nn.Module:
     return nn.Sequential(*stem, *(BasicBlock(*w) for w in widths), *head).eval()
 
 
-def test_resnet18_imports_in_two_seconds() -> None:
-    import_model(nn.Linear(2, 2), (torch.zeros(1, 2),))
+def test_resnet18_is_imported_without_reading_a_weight(monkeypatch: pytest.MonkeyPatch) -> None:
     model, image = resnet18(), torch.zeros(1, 3, 224, 224)
-    started = time.perf_counter()
+
+    def forbid(name: str) -> None:
+        original = getattr(torch.Tensor, name)
+
+        def checked(tensor: torch.Tensor, *args: object, **kwargs: object) -> object:
+            is_real = type(tensor) in (torch.Tensor, nn.Parameter)
+            assert not (is_real and tensor.numel() >= 64), f".{name}() of {list(tensor.shape)}"
+            return original(tensor, *args, **kwargs)
+
+        monkeypatch.setattr(torch.Tensor, name, checked)
+
+    for name in ("tolist", "numpy", "item"):
+        forbid(name)
     imported = import_model(model, (image,))
-    assert time.perf_counter() - started < 2
     assert sum(a.kind == "parameter" for a in imported.arguments) == 102
+    assert str(imported.module).count("linalg.conv_2d") == 20
 
 
 @pytest.mark.parametrize("name", ["encoder", "decode"])
