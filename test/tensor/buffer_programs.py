@@ -216,35 +216,50 @@ class Program:
         self.visible[FULL].append(result)
 
     def parallel(self) -> None:
-        init, result, t, off, shared, part = self.pick(FULL), *(self.name() for _ in range(5))
-        inner = self.nested({off: "never", shared: FULL}, self.some)
-        inner.lines.append(
-            f"%{part} = tensor.extract_slice %{shared}[%{off}, 0] [2, 6] [1, 1] : {FULL} to {HALF}"
+        outs = self.rng.randint(1, 2)
+        inits = [self.pick(FULL) for _ in range(outs)]
+        shared, parts = [self.name() for _ in inits], [self.name() for _ in inits]
+        result, t, off = self.name(), self.name(), self.name()
+        careful = self.rng.random() < 0.7  # the body reads only its own slices of the shared outputs
+
+        def body(inner: "Program") -> None:
+            for part, whole in zip(parts, shared, strict=True):
+                text = f"tensor.extract_slice %{whole}[%{off}, 0] [2, 6] [1, 1] : {FULL} to {HALF}"
+                inner.define(HALF, part, text, lambda env, w=whole: env[w][env[off] : env[off] + 2].copy())
+            self.some(inner)
+
+        inner = self.nested(
+            {off: "never"} if careful else {off: "never", **dict.fromkeys(shared, FULL)}, body
         )
-        inner.visible[HALF].append(part)
-        inner.steps.append(lambda env: env.__setitem__(part, env[shared][env[off] : env[off] + 2].copy()))
-        self.some(inner)
-        self.count = inner.count
-        out = inner.pick(HALF)
+        yields = [inner.pick(HALF) for _ in range(outs)]
+        types = ", ".join([FULL] * outs)
+        bound = ", ".join(f"%{a} = %{i}" for a, i in zip(shared, inits, strict=True))
+        name = result if outs == 1 else f"{result}:{outs}"
         self.lines += [
-            f"%{result} = scf.forall (%{t}) in (2) shared_outs(%{shared} = %{init}) -> {FULL} {{",
+            f"%{name} = scf.forall (%{t}) in (2) shared_outs({bound}) -> ({types}) {{",
             f"%{off} = arith.muli %{t}, %c2 : index",
             *inner.lines,
             "scf.forall.in_parallel {",
-            f"tensor.parallel_insert_slice %{out} into %{shared}[%{off}, 0] [2, 6] [1, 1] : {HALF} into {FULL} }} }}",
+            *(
+                f"tensor.parallel_insert_slice %{y} into %{w}[%{off}, 0] [2, 6] [1, 1] : {HALF} into {FULL}"
+                for y, w in zip(yields, shared, strict=True)
+            ),
+            "} }",
         ]
+        names = [result] if outs == 1 else [f"{result}#{k}" for k in range(outs)]
 
         def run(env: Env) -> None:
-            final = env[init].copy()
+            final = [env[i].copy() for i in inits]
             for k in (0, 2):
-                scope = {**env, off: k, shared: env[init]}
+                scope = {**env, off: k, **{w: env[i] for w, i in zip(shared, inits, strict=True)}}
                 for step in inner.steps:
                     step(scope)
-                final[k : k + 2] = scope[out]
-            env[result] = final
+                for whole, y in zip(final, yields, strict=True):
+                    whole[k : k + 2] = scope[y]
+            env.update(zip(names, final, strict=True))
 
         self.steps.append(run)
-        self.visible[FULL].append(result)
+        self.visible[FULL] += names
 
     # -- the whole
 

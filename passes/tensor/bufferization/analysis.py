@@ -67,12 +67,14 @@ class InPlaceAnalysis:
         function: a `func.func` on tensors; it must not change while the analysis is in use.
         writable: the arguments whose buffers may be written.
         reasons: for each write that needs a buffer of its own, why.
+        snapshots: shared outputs of parallel loops whose body reads the old value from the old buffer.
     """
 
     function: ir.Operation
     writable: list[ir.Value]
     aliases: AliasSets = field(default_factory=AliasSets)
     reasons: dict[WriteKey, str] = field(default_factory=dict)
+    snapshots: set[WriteKey] = field(default_factory=set)
     _in_place: set[WriteKey] = field(default_factory=set)
     _tied: dict[ir.Value, tuple[WriteKey, ir.Value]] = field(default_factory=dict)
 
@@ -120,8 +122,8 @@ class InPlaceAnalysis:
 
     def _join_regions(self, op: ir.Operation) -> None:
         if op.name in ("scf.for", "scf.forall"):
-            for _, argument, result in loop_inits(op):
-                if is_tensor(result):
+            for index, argument, result in loop_inits(op):
+                if is_tensor(result) and (op, index) not in self.snapshots:
                     self.aliases.union(argument, result)
         elif op.name == "scf.if":
             for region in op.regions:
@@ -148,6 +150,10 @@ class InPlaceAnalysis:
         elif write.result is not None:
             self._tied[write.result] = (key, value)
         reason = None if op.name == "tensor.parallel_insert_slice" else self._conflict(op, write, value)
+        if op.name == "scf.forall" and self._read_by_other_threads(op, write):
+            reason = "threads read parts of the shared output that other threads write"
+            self.snapshots.add(key)
+            self.aliases.union(value, self._body_argument(op, write) or value)
         if reason is not None:
             self.reasons[key] = reason
             return
@@ -155,6 +161,19 @@ class InPlaceAnalysis:
         result = self._body_argument(op, write) or write.result  # a loop's result joins after its body
         if result is not None:
             self.aliases.union(value, result)
+
+    def _read_by_other_threads(self, op: ir.Operation, write: Write) -> bool:
+        """Whether a parallel loop's body reads more of a shared output than the slices it inserts."""
+        argument = self._body_argument(op, write)
+        uses = [(use.owner.operation, use.operand_number) for use in argument.uses] if argument else []
+        inserted = {slice_key(user) for user, number in uses if user.name in INSERT_SLICES and number == 1}
+        for user, number in uses:
+            if user.name in ("tensor.dim", "tensor.rank") or (user.name in INSERT_SLICES and number == 1):
+                continue
+            own = user.name == "tensor.extract_slice" and {slice_key(user)} == inserted
+            if not own:
+                return True
+        return False
 
     def _body_argument(self, op: ir.Operation, write: Write) -> ir.Value | None:
         if op.name not in ("scf.for", "scf.forall", "scf.while"):

@@ -10,6 +10,7 @@ from ...infra.diagnostics import PassFailure
 from .emitter import Emitter, bufferizes, copy_attributes
 from .layouts import DYNAMIC
 from .op_model import is_tensor, loop_inits, writes_of
+from .tensor_ops import insertion_window
 
 _BOUNDS = ("operandSegmentSizes", "staticLowerBound", "staticUpperBound", "staticStep")
 
@@ -77,7 +78,11 @@ def emit_for(e: Emitter, op: ir.Operation) -> None:
 @bufferizes("scf.forall")
 def emit_forall(e: Emitter, op: ir.Operation) -> None:
     view: Any = op.opview
-    _loop_targets(e, op)
+    targets = _loop_targets(e, op)
+    written = {argument: targets[index] for index, argument, _ in loop_inits(op)}
+    for index, argument, _ in loop_inits(op):
+        if (op, index) in e.analysis.snapshots:
+            e[argument] = e[op.operands[index]]
     bounds = [
         e.mixed(view.staticLowerBound, view.dynamicLowerBound),
         e.mixed(view.staticUpperBound, view.dynamicUpperBound),
@@ -90,8 +95,12 @@ def emit_forall(e: Emitter, op: ir.Operation) -> None:
         e[old] = new
     with ir.InsertionPoint(loop.body):
         terminator = e.emit_block(body)
+        e.values.update(written)
+        pairs = []
         for insertion in terminator.regions[0].blocks[0].operations:
-            e.emit(insertion.operation)
+            with insertion.location:
+                pairs.append(insertion_window(e, insertion.operation))
+        e.copy_all(pairs)
         scf.InParallelOp(loc=terminator.location)
 
 

@@ -83,14 +83,19 @@ def emit_extract_slice(e: Emitter, op: ir.Operation) -> None:
     e[op.results[0]] = _slice(e, op, e[op.operands[0]], list(op.results[0].type.shape))
 
 
-@bufferizes("tensor.insert_slice", "tensor.parallel_insert_slice")
+def insertion_window(e: Emitter, op: ir.Operation) -> tuple[ir.Value, ir.Value]:
+    """(source, window of the destination) of a `tensor.parallel_insert_slice`."""
+    source, target = op.operands[0], e[op.operands[1]]
+    return e[source], _slice(e, op, target, list(source.type.shape))
+
+
+@bufferizes("tensor.insert_slice")
 def emit_insert_slice(e: Emitter, op: ir.Operation) -> None:
     """Writes the source into a window of the destination; nothing to do if it was computed there."""
     source = op.operands[0]
     target = e.write_target(op, writes_of(op)[0])
     e.copy_value(source, _slice(e, op, target, list(source.type.shape)))
-    if len(op.results):
-        e[op.results[0]] = target
+    e[op.results[0]] = target
 
 
 def _slice(e: Emitter, op: ir.Operation, buffer: ir.Value, shape: list[int]) -> ir.Value:
