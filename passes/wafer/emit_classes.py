@@ -66,7 +66,5 @@ class ClassOfPEs:
 def classes(grid: Grid, axes: frozenset[str]) -> list[ClassOfPEs]:
     """The classes of a program that communicates along `axes`, together every PE of the grid once."""
     return [
-        ClassOfPEs(x, y)
-        for y in places(grid.height, "y" in axes)
-        for x in places(grid.width, "x" in axes)
+        ClassOfPEs(x, y) for y in places(grid.height, "y" in axes) for x in places(grid.width, "x" in axes)
     ]

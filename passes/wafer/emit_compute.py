@@ -125,7 +125,9 @@ class ComputeEmitter:
 
     def _operand(self, position: int, loops: Sequence[int]) -> Source:
         inputs = len(self.view.inputs)
-        result = self.results[position - inputs] if position >= inputs and self.compute.has_reduction else None
+        result = (
+            self.results[position - inputs] if position >= inputs and self.compute.has_reduction else None
+        )
         if result is not None:
             return self._operand_access(result, self.view.maps[position], loops)
         value = self.view.operands[position]
@@ -220,15 +222,17 @@ class ComputeEmitter:
             positions = [dim_position(e) for e in amap.results]
             if None not in positions:
                 loops = [p for p in positions if p is not None]
-                dst = self._operand_access(result, amap, loops)
-                self._vector(op.kind, loops, dst, [self._source(o, loops) for o in op.operands])
+                nest = self._arranged(loops)
+                dst = self._operand_access(result, amap, nest)
+                self._vector(op.kind, nest, dst, [self._source(o, nest) for o in op.operands])
                 self.places[index] = (result, tuple(loops))
                 return
         tile = self._reusable(index, op, loops) or self.tiles.scratch(
             f"{self.hint}_{op.kind}", tuple(self._block(i) for i in loops), op.dtype
         )
-        sources = [self._source(o, loops) for o in op.operands]
-        self._vector(op.kind, loops, tile.at(loop_indices(len(loops))), sources)
+        nest = self._arranged(loops)
+        dst = tile.at([self._index(i, nest) for i in loops])
+        self._vector(op.kind, nest, dst, [self._source(o, nest) for o in op.operands])
         self.places[index] = (tile, tuple(loops))
 
     def _reusable(self, index: int, op: ScalarOp, loops: list[int]) -> Tile | None:
@@ -272,7 +276,11 @@ class ComputeEmitter:
             return contiguous + 0.5 * long + 0.25 * parallel, self.order.index(iterator)
 
         innermost = max(self.order, key=score)
-        return [i for i in self.order if i != innermost] + [innermost]
+        return self._arranged([i for i in self.order if i != innermost] + [innermost])
+
+    def _arranged(self, loops: Sequence[int]) -> list[int]:
+        """The innermost loop stays; of the others the longest goes next to it, for further maps cost more than rows."""
+        return sorted(loops[:-1], key=self._block) + list(loops[-1:])
 
     def _stride(self, value: ScalarValue, iterator: int) -> int:
         """Elements between two steps of `iterator` in what `value` is read from; 0 when it does not move."""
@@ -282,9 +290,7 @@ class ComputeEmitter:
         elif isinstance(value, Operand):
             amap = self.view.maps[value.position]
             positions = [dim_position(e) for e in amap.results]
-            shape = tuple(
-                1 if p is None else self._block(p) for p in positions
-            )
+            shape = tuple(1 if p is None else self._block(p) for p in positions)
         else:
             return 0
         if iterator not in positions:

@@ -92,7 +92,9 @@ def emit_slice_redistribution(op: Any, tiles: Tiles, hint: str) -> list[Step]:
     before, after = read.layout(op.source_layout).axes, read.layout(op.layout).axes
     source = tiles.by_value[op.input]
     if any(b and b != a for b, a in zip(before, after, strict=True)):
-        raise PassFailure(op, "this redistribution needs communication", hint="run wse-expand-collectives first")
+        raise PassFailure(
+            op, "this redistribution needs communication", hint="run wse-expand-collectives first"
+        )
     target = tiles.new(op.result, after, hint)
     indices = loop_indices(len(target.shape))
     taken = [
@@ -144,7 +146,9 @@ def _insert(
     indices = loop_indices(len(target.shape))
     source = _source(value, indices, tiles)
     kind = "copy" if isinstance(source, Access) else "fill"
-    return VectorStep(kind, part.bounds(tiles.grid), target.at(_strided(indices, offsets, strides)), (source,))
+    return VectorStep(
+        kind, part.bounds(tiles.grid), target.at(_strided(indices, offsets, strides)), (source,)
+    )
 
 
 def _source(value: ir.Value, indices: Sequence[ir.AffineExpr], tiles: Tiles) -> Access | float | int:

@@ -102,7 +102,9 @@ def _lift_constants(main: Any) -> None:
             continue
         value = op.attributes["value"]
         if not isinstance(value, ir.DenseElementsAttr):
-            raise PassFailure(op, "a constant whose elements are kept outside of the IR cannot be placed on the wafer")
+            raise PassFailure(
+                op, "a constant whose elements are kept outside of the IR cannot be placed on the wafer"
+            )
         argument = block.add_argument(op.result.type, op.location)
         _describe_argument(main, argument, f"constant{lifted}", value)
         op.result.replace_all_uses_with(argument)
@@ -143,8 +145,10 @@ def _neutralise(op: Any) -> None:
     uses = [(use.owner, use.operand_number) for use in result.uses]
     with op.location:
         with ir.InsertionPoint(op):
-            number = ir.FloatAttr.get(element, NEUTRAL[found.kind]) if floating else ir.IntegerAttr.get(
-                element, int(NEUTRAL[found.kind])
+            number = (
+                ir.FloatAttr.get(element, NEUTRAL[found.kind])
+                if floating
+                else ir.IntegerAttr.get(element, int(NEUTRAL[found.kind]))
             )
             constant = ir.DenseElementsAttr.get_splat(tensor, number)
             neutral = ir.Operation.create(

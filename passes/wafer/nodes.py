@@ -87,9 +87,7 @@ class Compute:
 
     def combinable(self) -> bool:
         """Whether every live result is accumulated into by an operation that may be split over PEs."""
-        return all(
-            a is not None for a, used in zip(self.accumulations, self.used, strict=True) if used
-        )
+        return all(a is not None for a, used in zip(self.accumulations, self.used, strict=True) if used)
 
     def neutral_inits(self) -> bool:
         """Whether every live init is the neutral number of its accumulation."""
@@ -155,22 +153,39 @@ def compute_options(op: Any, grid: Grid, cost: CostModel) -> list[Option]:
     view = compute.view
     may_split_reductions = compute.combinable() and compute.neutral_inits()
     splittable = [i != REDUCTION or may_split_reductions for i in view.iterators]
-    forced = op.attributes["wse.iterators"] if "wse.iterators" in op.attributes else None
-    if forced is not None:
-        choices = [tuple(ir.StringAttr(a).value for a in ir.ArrayAttr(forced))]
+    if "wse.iterators" in op.attributes:
+        choices = [_forced(op, splittable)]
     else:
         choices = assignments(view, splittable, grid)
     depends = compute.dependencies()
     return [_compute_option(compute, depends, choice, grid, cost) for choice in choices]
 
 
+def _forced(op: Any, splittable: list[bool]) -> Axes:
+    """The split that an operation asks for itself; raises `PassFailure` when it makes no sense."""
+    forced = tuple(ir.StringAttr(a).value for a in ir.ArrayAttr(op.attributes["wse.iterators"]))
+    named = [axis for axis in forced if axis]
+    if len(forced) != len(splittable) or not set(named) <= set(AXES) or len(named) != len(set(named)):
+        raise PassFailure(
+            op,
+            f"wse.iterators = {list(forced)} for {len(splittable)} iterators",
+            hint='give "x", "y" or "" for each iterator, each axis at most once',
+        )
+    for number, (axis, may) in enumerate(zip(forced, splittable, strict=True)):
+        if axis and not may:
+            raise PassFailure(
+                op,
+                f"wse.iterators splits iterator {number}, a reduction whose parts cannot be combined",
+                hint="split a parallel iterator instead",
+            )
+    return forced
+
+
 def _compute_option(
     compute: Compute, depends: list[frozenset[int]], choice: Axes, grid: Grid, cost: CostModel
 ) -> Option:
     view = compute.view
-    needs = tuple(
-        operand_axes(m, choice) if compute.reads(k) else None for k, m in enumerate(view.maps)
-    )
+    needs = tuple(operand_axes(m, choice) if compute.reads(k) else None for k, m in enumerate(view.maps))
     gives = tuple(operand_axes(m, choice) for m in view.init_maps)
     tiles = [grid.block(size, axis) for size, axis in zip(compute.sizes, choice, strict=True)]
     skipped = {a.product for a in compute.accumulations if a is not None}
@@ -178,7 +193,7 @@ def _compute_option(
     for index, op in enumerate(compute.body.ops):
         if index in skipped:
             continue
-        trips = [tiles[d] for d in sorted(depends[index])]
+        trips = sorted(tiles[d] for d in depends[index])
         is_sum = any(a is not None and a.at == index for a in compute.accumulations)
         fused = any(a is not None and a.at == index and a.product is not None for a in compute.accumulations)
         cycles += cost.vector("fma" if fused else op.kind, op.dtype, trips)
@@ -241,7 +256,9 @@ def slice_options(op: Any, grid: Grid, cost: CostModel) -> list[Option]:
     rank = len(shape_of(result))
     operands = list(op.operands)
     if not all(isinstance(v.type, ir.RankedTensorType) for v in operands):
-        raise PassFailure(op, f"'{op.operation.name}' at an offset known only at run time", hint="use target='cpu'")
+        raise PassFailure(
+            op, f"'{op.operation.name}' at an offset known only at run time", hint="use target='cpu'"
+        )
     changed = {d for v in operands for d in range(rank) if shape_of(v)[d] != shape_of(result)[d]}
     found = []
     for axes in all_layouts(shape_of(result), grid):

@@ -211,7 +211,9 @@ def search(main: Any, grids: Sequence[Grid], cost: CostModel, free: frozenset[in
         plan = planner.run(width=8 if len(grids) == 1 else 3)
         for thrift in (0.1, 10.0):
             if plan.peak > cost.sram:
-                plan = min(plan, Planner(problem, grid, cost, thrift=thrift).run(width=8), key=lambda p: p.peak)
+                plan = min(
+                    plan, Planner(problem, grid, cost, thrift=thrift).run(width=8), key=lambda p: p.peak
+                )
         score = plan.cycles + _OVERFLOW * max(0, plan.peak - cost.sram)
         if best is None or score < best[0]:
             best, worse = (score, plan, problem), 0

@@ -104,7 +104,9 @@ class _Translator:
         constant = scalar_constant(value)
         if constant is None:
             raise PassFailure(
-                self.view.op, "an operation uses a scalar that is computed outside of it", hint="use target='cpu'"
+                self.view.op,
+                "an operation uses a scalar that is computed outside of it",
+                hint="use target='cpu'",
             )
         return Immediate(constant)
 

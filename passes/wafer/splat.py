@@ -27,7 +27,7 @@ def splat_of(value: ir.Value) -> float | int | None:
     number = scalar_constant(yielded)
     if number is not None or not isinstance(yielded.owner, ir.Block):
         return number
-    position = list(view.body.arguments).index(yielded)
+    position = ir.BlockArgument(yielded).arg_number
     return splat_of(view.operands[position])
 
 
@@ -44,5 +44,5 @@ def _constant(attribute: ir.Attribute) -> float | int | None:
         return int(number.value)
     if not isinstance(number, (ir.FloatAttr, ir.IntegerAttr)):
         return None
-    is_bool = str(attribute.type.element_type) == "i1"
+    is_bool = str(ir.ShapedType(attribute.type).element_type) == "i1"
     return abs(int(number.value)) if is_bool else number.value

@@ -75,6 +75,7 @@ class _Emitter:
         self.host = HostTransfers()
         self.steps: list[Located] = []
         self.phase = ""
+        self.phases: dict[str, int] = {}  # how often each label began: a phase is one stretch of the program
         self.classes = []
         self.names = argument_attributes(main, "name", "")
         self.kinds = argument_attributes(main, "kind", "input")
@@ -97,7 +98,8 @@ class _Emitter:
             return
         label = phase_label(op)
         if label != self.phase:
-            steps = [PhaseStep(label), *steps]
+            count = self.phases[label] = self.phases.get(label, 0) + 1
+            steps = [PhaseStep(label if count == 1 else f"{label} #{count}"), *steps]
             self.phase = label
         self.steps += [Located(step, op.location) for step in steps]
 
@@ -144,7 +146,7 @@ class _Emitter:
         """Writes the program's symbols and functions at the end of the module."""
         where = ir.InsertionPoint(self.main)
         location = self.main.location
-        types = {
+        types: dict[str, ir.Type] = {
             name: ir.MemRefType.get(list(shape), ir.Type.parse(dtype))
             for name, (shape, dtype) in self.tiles.buffers.items()
         }
@@ -181,7 +183,9 @@ class _Emitter:
         inputs = [(f"{kind}_{name}", t) for kind, (name, t) in zip(self.kinds, arguments, strict=True)]
         machine = ir.StringAttr(self.main.attributes["wse.machine"]).value
         origin = (self.rect.x0, self.rect.y0)
-        program = build.program("program", machine, (self.rect.w, self.rect.h), inputs, results, origin=origin)
+        program = build.program(
+            "program", machine, (self.rect.w, self.rect.h), inputs, results, origin=origin
+        )
         constants = constant_values(self.main)
         if constants:
             program.attributes["wse.constants"] = ir.ArrayAttr.get(constants)
@@ -190,7 +194,9 @@ class _Emitter:
         for position, tile, location in self.host.scatters:
             where = StridedRect((0, 0), (self.grid.width, self.grid.height))
             resident = self.kinds[position] in ("parameter", "constant")
-            build.host_scatter(position, tile.buffer, where, *self._maps(tile), resident=resident, loc=location)
+            build.host_scatter(
+                position, tile.buffer, where, *self._maps(tile), resident=resident, loc=location
+            )
         for position, tile, location in self.host.gathers:
             held = [axis for axis in tile.axes if axis]
             extent = (self.grid.width if "x" in held else 1, self.grid.height if "y" in held else 1)
@@ -216,4 +222,3 @@ def phase_label(op: Any) -> str:
     found = read_location(op.location)
     operator = found.operator or op.operation.name
     return f"{found.module_path}:{operator}" if found.module_path else operator
-

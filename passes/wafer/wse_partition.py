@@ -78,9 +78,11 @@ def _does_not_fit(main: Any, plan: Plan, cost: CostModel, available: int) -> Pas
     activations = plan.peak - plan.resident
     message = (
         f"the model does not fit the SRAM: {plan.resident} (parameters) + {activations} (activations and "
-        f"temporaries) = {plan.peak} bytes a PE > {cost.sram} bytes, on a grid of {plan.grid} PEs"
+        f"temporaries) = {plan.peak} B a PE > {cost.sram} B, on a grid of {plan.grid} PEs"
     )
-    more = "more PEs (another grid or machine), " if plan.grid.pes < available else "a machine with more PEs, "
+    more = (
+        "more PEs (another grid or machine), " if plan.grid.pes < available else "a machine with more PEs, "
+    )
     return PassFailure(main, message, hint=f"use {more}a smaller batch, or a narrower element type")
 
 

@@ -13,7 +13,14 @@ from .executable import bodies, buffer_of, program_of, symbols
 
 # Bytes of program text an operation takes: an instruction word with its descriptors, loaded by scalar code.
 # An estimate; no published figure says more than that code of a whole product takes about 1.6 KB.
-CODE_BYTES = {"wse.vector": 40, "wse.send": 32, "wse.receive": 32, "wse.relay": 40, "wse.join": 8, "scf.for": 16}
+CODE_BYTES = {
+    "wse.vector": 40,
+    "wse.send": 32,
+    "wse.receive": 32,
+    "wse.relay": 40,
+    "wse.join": 8,
+    "scf.for": 16,
+}
 
 
 @dataclass(frozen=True)
@@ -128,9 +135,7 @@ def _assign(buffers: list[_Buffer], conflicts: dict[str, set[str]]) -> dict[str,
     offsets: dict[str, int] = {}
     sizes = {b.name: b.size for b in buffers}
     for buffer in sorted(buffers, key=lambda b: -b.size):
-        taken = sorted(
-            (offsets[n], offsets[n] + sizes[n]) for n in conflicts[buffer.name] if n in offsets
-        )
+        taken = sorted((offsets[n], offsets[n] + sizes[n]) for n in conflicts[buffer.name] if n in offsets)
         offsets[buffer.name] = _best_gap(buffer, taken)
     return offsets
 
@@ -157,6 +162,6 @@ def _does_not_fit(
     return PassFailure(
         program_of(module),
         f"the program does not fit the SRAM: {kept} (parameters) + {top - kept} (activations and temporaries) "
-        f"+ {code} (code) = {top + code} bytes a PE > {available} bytes; largest buffers: {listed}",
+        f"+ {code} (code) = {top + code} B a PE > {available} B; largest buffers: {listed}",
         hint="use more PEs (grid=WxH, or a larger machine), a smaller batch, or a narrower element type",
     )

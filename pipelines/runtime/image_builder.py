@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -194,7 +195,9 @@ class _BodyReader:
             operands = [self.expression(v, op) for v in owner.operands]
             dims, rest = operands[: amap.n_dims], operands[amap.n_dims :]
             return smallest(amap, rest, op, dims)
-        raise PassFailure(op, f"an index computed by '{owner.name}', which a processing element has no loop for")
+        raise PassFailure(
+            op, f"an index computed by '{owner.name}', which a processing element has no loop for"
+        )
 
 
 _SUPPORTING = (
@@ -205,7 +208,7 @@ _SUPPORTING = (
 def source_of(op: Any) -> image.Source:
     """Where an operation comes from in the user's model."""
     found = read_location(op.location)
-    location = f"{found.file}:{found.line}" if found.file else ""
+    location = f"{os.path.basename(found.file)}:{found.line}" if found.file else ""
     return image.Source(found.module_path, location, found.operator)
 
 

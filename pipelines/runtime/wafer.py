@@ -13,7 +13,18 @@ from ...passes.infra.options import print_value
 from ...passes.infra.pass_manager import Instrumentation, run_pipeline
 from ...passes.infra.timing import Timer
 from ...passes.wafer.executable import program_of
-from ...wse_target.image import Access, Instruction, Loop, Phase, Program, Receive, Relay, Send, Vector, buffer_bytes
+from ...wse_target.image import (
+    Access,
+    Instruction,
+    Loop,
+    Phase,
+    Program,
+    Receive,
+    Relay,
+    Send,
+    Vector,
+    buffer_bytes,
+)
 from ...wse_target.machine import Machine, load_machine
 from ...wse_target.sim.simulation import Simulation
 from ..frontend.imported import ImportedModel
