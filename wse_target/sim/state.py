@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..image import MAIN_THREAD, Program
+from ..image import MAIN_THREAD, Join, Program
 from ..machine import Machine
 from ..quasi_affine import Const, Expr
 from .accounting import Accounting
@@ -22,7 +22,9 @@ from .streams import Streams
 
 def thread_count(code: Code) -> int:
     """Threads that a program uses, the main one included."""
-    return 1 + max((getattr(op, "thread", MAIN_THREAD) for op in code.operations), default=MAIN_THREAD)
+    used = {getattr(op, "thread", MAIN_THREAD) for op in code.operations}
+    used.update(*(op.threads for op in code.operations if isinstance(op, Join)))
+    return 1 + max(used, default=MAIN_THREAD)
 
 
 @dataclass
