@@ -98,15 +98,16 @@ TENSOR_STAGES = (
         "lower-tm-tensor",
         "wse-lower-tm-tensor",
         "torch-mlir leaves scatter, sort and the like behind",
-        "tensor",
+        "imported",
     ),
     Stage(
         "fold", "func.func(wse-fold-constants),canonicalize,cse", "what is known now is not computed later"
     ),
     Stage(
         "fuse",
-        "func.func(wse-generalize,wse-fuse,wse-dce),canonicalize,cse",
+        "func.func(convert-elementwise-to-linalg,wse-generalize,wse-fuse,wse-dce),canonicalize,cse",
         "one pass over the data, not several",
+        "tensor",
     ),
 )
 

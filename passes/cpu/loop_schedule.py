@@ -81,11 +81,10 @@ def choose_schedule(view: Structured, sizes: tuple[int | None, ...], cpu: HostCp
     parallel = tuple(i for i, kind in enumerate(view.iterators) if kind == PARALLEL)
     reduction = tuple(i for i, kind in enumerate(view.iterators) if kind == REDUCTION)
     scalar = Schedule(None, 1, parallel, reduction)
-    widest = max(element_bits(v.type) for v in view.operands)
-    lanes = cpu.lanes(widest)
     best, best_cost = scalar, _cost(view, scalar, sizes)
     for iterator in range(len(view.iterators)):
         size = sizes[iterator]
+        lanes = cpu.lanes(_widest(view, iterator))
         width = lanes if size is None else min(lanes, 1 << (max(size, 1).bit_length() - 1))
         if width < 2 or not body_vectorizes(view, iterator):
             continue
@@ -96,6 +95,13 @@ def choose_schedule(view: Structured, sizes: tuple[int | None, ...], cpu: HostCp
         if cost < best_cost:
             best, best_cost = candidate, cost
     return best
+
+
+def _widest(view: Structured, iterator: int) -> int:
+    """Bits of the widest elements that fill lanes when the iterator is vectorised."""
+    pairs = list(zip(view.operands, view.maps, strict=True))
+    in_lanes = [v for v, amap in pairs if depends_on(amap, iterator)] or list(view.inits)
+    return max(element_bits(v.type) for v in in_lanes)
 
 
 def _with_register_tile(

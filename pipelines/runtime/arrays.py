@@ -36,7 +36,9 @@ def as_array(tensor: torch.Tensor) -> np.ndarray:
 
 
 def as_tensor(array: np.ndarray) -> torch.Tensor:
-    """The array as a tensor on the same memory."""
+    """The array as a tensor on the same memory; a read-only array is copied, for tensors can be written."""
+    if not array.flags.writeable:
+        array = array.copy()
     if array.dtype == _BF16:
         return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
     return torch.from_numpy(array)
