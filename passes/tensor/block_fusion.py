@@ -6,12 +6,14 @@ import heapq
 from dataclasses import dataclass
 from typing import Any
 
-from ...dialects.host import arith, ir
+from ...dialects.host import arith, ir, tensor
 from ...dialects.structured import Structured, structured
 from ..infra.pass_base import PassRun
 from .cluster import Cluster, Member, Read, producer_loops
+from .effects import is_dead, is_used
 from .fusion_cost import arithmetic_ops, is_cheap, is_movable, tensor_inputs, visits_once
 from .uniform import empty_like, is_constant_scalar, splat_attribute, uniform_scalar
+from .unit_reshape import read_through
 
 
 @dataclass(frozen=True)
@@ -42,16 +44,19 @@ class BlockFusion:
         self.report = run
         self.ops: list[Any] = list(block.operations)
         self.order: dict[ir.Value, int] = {}
-        self.views: dict[int, Structured | None] = {}
+        self.views: dict[int, Structured] = {}
         for position, op in enumerate(self.ops):
             self._register(position, op)
 
     def run(self) -> None:
-        """Fuses until every operation of the block was a root once."""
+        """Makes every operation of the block a root once; dead ones go, as they would count as users."""
         for position in reversed(range(len(self.ops))):
-            view = self.views.get(position)
-            if view is not None and self._has_uses(view):
-                self._fuse_into(view, position)
+            if self.ops[position] is None:
+                continue
+            if is_dead(self.ops[position].operation):
+                self._erase(position)
+            elif position in self.views:
+                self._fuse_into(self.views[position], position)
 
     def _register(self, position: int, op: Any) -> None:
         self.ops[position] = op
@@ -68,9 +73,6 @@ class BlockFusion:
         self.views.pop(position, None)
         self.ops[position] = None
         op.operation.erase()
-
-    def _has_uses(self, view: Structured) -> bool:
-        return any(next(iter(r.uses), None) is not None for r in view.op.results)
 
     # -- one root -----------------------------------------------------------------------------------------
 
@@ -111,13 +113,14 @@ class BlockFusion:
         old = [*cluster.root.op.results, *(m.view.op.results[k] for m, k in cluster.exports)]
         for before, after in zip(old, fused.results, strict=True):
             before.replace_all_uses_with(after)
-        absorbed = sorted({m.order for m in cluster.members}, reverse=True)
-        for order in absorbed:
-            if order == position or not self._has_uses(self.views[order]):  # type: ignore[arg-type]
+        absorbed = {m.order for m in cluster.members} - {position}
+        self._erase(position)
+        for order in sorted({*dying, *absorbed} - {position}, reverse=True):
+            if not any(is_used(r) for r in self.ops[order].operation.results):
                 self._erase(order)
         self._register(position, fused)
-        if len(absorbed) > 1:
-            self.report.count("producers fused", len(absorbed) - 1)
+        if absorbed:
+            self.report.count("producers fused", len(absorbed))
         if cluster.exports:
             self.report.count("results kept as further results", len(cluster.exports))
 
@@ -136,7 +139,7 @@ class BlockFusion:
             return []
         view = self.views.get(position)
         if view is None:
-            return []
+            return self._read_through(cluster, producer, position, reads, dying)
         try:
             members, leaves, exports = self._plan(cluster, view, position, reads, dying)
         except Refusal as refusal:
@@ -147,6 +150,23 @@ class BlockFusion:
         cluster.exports += exports
         added = [r for r in leaves if r not in before]
         return self._inline_scalars(cluster, added)
+
+    def _read_through(
+        self, cluster: Cluster, producer: Any, position: int, reads: list[Read], dying: set[int]
+    ) -> list[ir.Value]:
+        """Folds a reshape that adds or drops unit dimensions into the maps; returns its source if it could."""
+        contracts = not cluster.root.is_parallel()
+        if contracts and isinstance(producer, tensor.CollapseShapeOp):
+            return []  # a constant in a contraction's map would hide what kind of contraction it is
+        added: list[ir.Value] = []
+        for read in reads:
+            source = read_through(producer, read[1])
+            if source is not None and cluster.redirect(read, source):
+                self.report.count("unit reshapes folded into maps")
+                added.append(source[0])
+        if len(added) == len(reads) and not self._outside_users(producer, dying):
+            dying.add(position)
+        return added
 
     def _scalar_of(self, value: ir.Value, cluster: Cluster) -> ir.Value | None:
         """The one scalar that a tensor consists of, available before the root."""
@@ -181,17 +201,14 @@ class BlockFusion:
         body = view.body_operations()
         if not is_movable(body):
             raise Refusal("its body has effects or control flow")
-        if (
-            len(body) * len(reads) + sum(len(m.view.body_operations()) for m in cluster.members)
-            > self.policy.max_body
-        ):
+        if cluster.size + len(body) * len(reads) > self.policy.max_body:
             raise Refusal(f"the body would exceed {self.policy.max_body} operations")
         members = self._members(view, position, reads)
         leaves = cluster.without(reads, members)
         if leaves is None:
             raise Refusal("a loop would have no operand that gives its trip count")
         self._check_recompute(cluster, view, reads, body)
-        survives = self._outside_users(view, dying)
+        survives = self._outside_users(view.op, dying)
         exports: list[tuple[Member, int]] = []
         if not survives:
             dying.add(position)
@@ -232,10 +249,10 @@ class BlockFusion:
 
     # -- several users ------------------------------------------------------------------------------------
 
-    def _outside_users(self, view: Structured, dying: set[int]) -> list[tuple[int, Any]]:
+    def _outside_users(self, producer: Any, dying: set[int]) -> list[tuple[int, Any]]:
         """Users that stay when the cluster is built: position in the block (or past it) and operation."""
         users: list[tuple[int, Any]] = []
-        for result in view.op.results:
+        for result in producer.operation.results:
             for use in result.uses:
                 owner = use.owner.operation
                 position = self._position(owner)
@@ -253,9 +270,26 @@ class BlockFusion:
         """Whether evaluating a surviving producer once more costs no memory traffic and little arithmetic."""
         if not body:
             return True
+        if self._is_epilogue(view):
+            return False
         if not is_cheap(body, self.policy.recompute_ops) or len(users) >= self.policy.max_uses:
             return False
         return tensor_inputs(view) <= 1 or all(self._would_absorb(view, *user) for user in users)
+
+    def _is_epilogue(self, view: Structured) -> bool:
+        """Whether it alone reads a reduction's result, element by element.
+
+        Tiling then fuses the two, which copies of it would prevent.
+        """
+        sizes = view.loop_sizes()
+        for value, access in zip(view.inputs, view.input_maps, strict=True):
+            if not visits_once(access, sizes):
+                continue
+            position = self.order.get(value)
+            source = None if position is None else self.views.get(position)
+            if source is not None and not source.is_parallel() and len(list(value.uses)) == 1:
+                return True
+        return False
 
     def _would_absorb(self, producer: Structured, position: int, user: Any) -> bool:
         view = self.views.get(position)
@@ -277,13 +311,13 @@ class BlockFusion:
         """Results that the fused operation yields as well, so that the producer can go."""
         root = cluster.root
         if not self.policy.multi_result or not root.is_parallel() or len(members) > 1:
-            raise Refusal(f"{len(users)} more users, and evaluating it again is not cheap")
+            raise Refusal(f"it has {len(users)} more users, and evaluating it again is not worth it")
         position = cluster.members[0].order
         if any(p <= position for p, _ in users):
             raise Refusal("another user comes before the operation that could yield it as well")
         member = members[0]
-        used = [k for k, r in enumerate(view.op.results) if next(iter(r.uses), None) is not None]
+        used = [k for k, r in enumerate(view.op.results) if is_used(r)]
         maps = [member.access(len(view.inputs) + k) for k in used]
         if any(not m.is_permutation or m.n_dims != len(m.results) for m in maps):
-            raise Refusal(f"{len(users)} more users, and its iteration space is not its user's")
+            raise Refusal(f"it has {len(users)} more users, and its iteration space is not its user's")
         return [(member, k) for k in used]

@@ -69,6 +69,8 @@ class Cluster:
         members: everything evaluated, the root first.
         leaves: what is read from outside, each tensor and access once.
         scalars: reads that became one scalar known before the loops (a fill's value).
+        aliases: reads of a reshape's result that became reads of its source.
+        size: number of scalar operations.
         exports: absorbed results that others use as well, and so are results of the fused operation.
     """
 
@@ -76,6 +78,8 @@ class Cluster:
         self.root = root
         self.members = [Member(root, ir.AffineMap.get_identity(len(root.iterators)), order)]
         self.scalars: dict[Read, ir.Value] = {}
+        self.aliases: dict[Read, Read] = {}
+        self.size = len(root.body_operations())
         self.exports: list[tuple[Member, int]] = []
         self.leaves = dict.fromkeys(self._root_reads(range(len(root.inputs))))
         if not self._inferable(self.leaves):
@@ -96,8 +100,10 @@ class Cluster:
 
         None when a loop would lose its trip count.
         """
+        return self._substituted(reads, [read for member in members for read in member.reads()])
+
+    def _substituted(self, reads: list[Read], added: list[Read]) -> dict[Read, None] | None:
         gone = set(reads)
-        added = [read for member in members for read in member.reads()]
         leaves: dict[Read, None] = {}
         for read in self.leaves:
             if read in gone:
@@ -109,6 +115,7 @@ class Cluster:
     def absorb(self, members: list[Member], leaves: dict[Read, None]) -> None:
         """Adds producers; `leaves` is what `without` returned for them."""
         self.members += members
+        self.size += sum(len(m.view.body_operations()) for m in members)
         self.leaves = leaves
 
     def make_scalar(self, reads: list[Read], scalar: ir.Value) -> bool:
@@ -118,6 +125,15 @@ class Cluster:
             return False
         self.leaves = leaves
         self.scalars |= dict.fromkeys(reads, scalar)
+        return True
+
+    def redirect(self, read: Read, source: Read) -> bool:
+        """Reads a reshape's source in place of its result; False when a trip count would get lost."""
+        leaves = self._substituted([read], [source])
+        if leaves is None:
+            return False
+        self.leaves = leaves
+        self.aliases[read] = source
         return True
 
     def emit(self, inits: list[ir.Value]) -> Any:
@@ -144,6 +160,11 @@ class Cluster:
             self._emit_body(dict(zip(leaves, block.arguments, strict=False)), list(block.arguments))
         return op
 
+    def _resolved(self, read: Read) -> Read:
+        while read in self.aliases:
+            read = self.aliases[read]
+        return read
+
     def _emit_body(self, scalars: dict[Read, ir.Value], arguments: list[ir.Value]) -> None:
         """Evaluates the members in program order inside the new block, and yields."""
         scalars |= self.scalars
@@ -151,7 +172,7 @@ class Cluster:
         for member in sorted(self.members, key=lambda m: m.order):
             view = member.view
             given: list[ir.Value | None] = [
-                scalars.get((v, member.access(k))) for k, v in enumerate(view.operands)
+                scalars.get(self._resolved((v, member.access(k)))) for k, v in enumerate(view.operands)
             ]
             if member is self.members[0]:
                 first = len(self.leaves)

@@ -14,37 +14,8 @@ from ...dialects.structured import (
     structured,
 )
 from ..infra.pass_base import Pass, PassRun
+from .effects import has_no_effect, is_dead, is_used
 from .symbols import referenced_symbols
-
-_PURE_PREFIXES = (
-    "arith.",
-    "math.",
-    "complex.",
-    "tensor.",
-    "affine.apply",
-    "affine.min",
-    "affine.max",
-    "vector.",
-)
-# These touch memory or may not end, whatever their prefix says.
-_EFFECTS = frozenset(
-    {
-        "vector.transfer_write",
-        "vector.transfer_read",
-        "vector.store",
-        "vector.load",
-        "vector.maskedload",
-        "vector.maskedstore",
-        "vector.gather",
-        "vector.scatter",
-        "vector.expandload",
-        "vector.compressstore",
-        "vector.print",
-    }
-)
-_STRUCTURED_CONTROL = frozenset(
-    {"scf.for", "scf.if", "scf.yield", "linalg.yield", "linalg.index", "linalg.softmax"}
-)
 
 
 class DeadCode(Pass, name="wse-dce"):
@@ -72,7 +43,7 @@ class DeadCode(Pass, name="wse-dce"):
 def _clean_block(block: ir.Block, run: PassRun) -> None:
     for op in reversed(list(block.operations)):
         operation = op.operation
-        if _is_dead(operation):
+        if is_dead(operation):
             operation.erase()
             run.count("operations erased")
             continue
@@ -83,28 +54,6 @@ def _clean_block(block: ir.Block, run: PassRun) -> None:
             for region in operation.regions:
                 for inner in region.blocks:
                     _clean_block(inner, run)
-
-
-def _is_dead(op: ir.Operation) -> bool:
-    return len(op.results) > 0 and not any(_is_used(r) for r in op.results) and _has_no_effect(op)
-
-
-def _is_used(value: ir.Value) -> bool:
-    return next(iter(value.uses), None) is not None
-
-
-def _has_no_effect(op: ir.Operation) -> bool:
-    """Whether erasing an unused operation changes nothing; what is not known is taken to have effects."""
-    name = op.name
-    if any(isinstance(v.type, ir.MemRefType | ir.UnrankedMemRefType) for v in op.operands):
-        return False
-    known = name in _STRUCTURED_CONTROL or (name.startswith(_PURE_PREFIXES) and name not in _EFFECTS)
-    if not known and not (name.startswith("linalg.") and len(op.regions)):
-        return False
-    bodies = (
-        inner.operation for region in op.regions for block in region.blocks for inner in block.operations
-    )
-    return all(_has_no_effect(inner) for inner in bodies)
 
 
 # -- results and inputs of generics ---------------------------------------------------------------------------
@@ -134,7 +83,7 @@ def _kept_results(view: Structured) -> tuple[list[int], set[ir.Value]]:
     """Results that somebody uses or another result's computation reads, and all scalars that they need."""
     yielded = view.yielded
     inits = list(view.body.arguments)[len(view.inputs) :]
-    kept = {k for k, result in enumerate(view.op.results) if _is_used(result)}
+    kept = {k for k, result in enumerate(view.op.results) if is_used(result)}
     while True:
         needed = _needed_scalars(view, [yielded[k] for k in sorted(kept)])
         more = {k for k, argument in enumerate(inits) if argument in needed} - kept
@@ -146,7 +95,7 @@ def _kept_results(view: Structured) -> tuple[list[int], set[ir.Value]]:
 def _needed_scalars(view: Structured, wanted: list[ir.Value]) -> set[ir.Value]:
     needed = set(wanted)
     for op in reversed(view.body_operations()):
-        if not _has_no_effect(op.operation) or any(r in needed for r in op.operation.results):
+        if not has_no_effect(op.operation) or any(r in needed for r in op.operation.results):
             needed.update(op.operation.operands)
             for region in op.operation.regions:  # values used inside a nested region
                 needed.update(v for b in region.blocks for o in b.operations for v in o.operation.operands)
@@ -179,7 +128,7 @@ def _rebuild(view: Structured, inputs: list[int], results: list[int], needed: se
     body = [
         o
         for o in view.body_operations()
-        if not _has_no_effect(o.operation) or any(r in needed for r in o.operation.results)
+        if not has_no_effect(o.operation) or any(r in needed for r in o.operation.results)
     ]
     with ir.InsertionPoint(block), source.location:
         clone_into(body, mapping)

@@ -302,3 +302,77 @@ func.func @in_loop(%x: tensor<4x8xf32>, %n: index) -> tensor<4x8xf32> {
   }
   return %r : tensor<4x8xf32>
 }
+
+// -----
+
+#id3 = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
+#keep = affine_map<(d0, d1, d2) -> (d0, d1, 0)>
+#id = affine_map<(d0, d1) -> (d0, d1)>
+
+// A dimension of size one that a reshape adds is only a change of map: the exponential behind it is fused.
+// CHECK: #[[ROWS:.*]] = affine_map<(d0, d1, d2) -> (d0, d1)>
+// CHECK-LABEL: func.func @unit_reshape
+// CHECK-NOT: tensor.expand_shape
+// CHECK: linalg.generic {indexing_maps = [#{{.*}}, #[[ROWS]], #{{.*}}]
+// CHECK: math.absf
+// CHECK-NOT: linalg.generic
+// CHECK: return
+func.func @unit_reshape(%x: tensor<2x4x8xf32>, %y: tensor<2x4xf32>) -> tensor<2x4x8xf32> {
+  %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%y : tensor<2x4xf32>) outs(%y : tensor<2x4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %v = math.absf %in : f32
+    linalg.yield %v : f32
+  } -> tensor<2x4xf32>
+  %1 = tensor.expand_shape %0 [[0], [1, 2]] output_shape [2, 4, 1] : tensor<2x4xf32> into tensor<2x4x1xf32>
+  %2 = linalg.generic {indexing_maps = [#id3, #keep, #id3], iterator_types = ["parallel", "parallel", "parallel"]} ins(%x, %1 : tensor<2x4x8xf32>, tensor<2x4x1xf32>) outs(%x : tensor<2x4x8xf32>) {
+  ^bb0(%a: f32, %b: f32, %out: f32):
+    %v = arith.subf %a, %b : f32
+    linalg.yield %v : f32
+  } -> tensor<2x4x8xf32>
+  return %2 : tensor<2x4x8xf32>
+}
+
+// A reshape that splits a real dimension is no change of map.
+// CHECK-LABEL: func.func @real_reshape
+// CHECK: tensor.expand_shape
+func.func @real_reshape(%x: tensor<8xf32>, %e: tensor<2x4xf32>) -> tensor<2x4xf32> {
+  %0 = tensor.expand_shape %x [[0, 1]] output_shape [2, 4] : tensor<8xf32> into tensor<2x4xf32>
+  %1 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%0 : tensor<2x4xf32>) outs(%e : tensor<2x4xf32>) {
+  ^bb0(%a: f32, %out: f32):
+    %v = math.exp %a : f32
+    linalg.yield %v : f32
+  } -> tensor<2x4xf32>
+  return %1 : tensor<2x4xf32>
+}
+
+// A bias added to a contraction's result stays one operation, although cheap: tiling fuses it into the contraction.
+// CHECK-LABEL: func.func @epilogue
+// CHECK: linalg.generic {{.*}}"reduction"]
+// CHECK: linalg.generic
+// CHECK-NOT: math
+// CHECK: arith.addf
+// CHECK-COUNT-2: linalg.generic
+func.func @epilogue(%x: tensor<4x8xf32>, %i: tensor<4xf32>, %b: tensor<4xf32>) -> (tensor<4xf32>, tensor<4x8xf32>) {
+  %m = linalg.generic {indexing_maps = [#id, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<4x8xf32>) outs(%i : tensor<4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %v = arith.addf %in, %out : f32
+    linalg.yield %v : f32
+  } -> tensor<4xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%m, %b : tensor<4xf32>, tensor<4xf32>) outs(%i : tensor<4xf32>) {
+  ^bb0(%in: f32, %bias: f32, %out: f32):
+    %v = arith.addf %in, %bias : f32
+    linalg.yield %v : f32
+  } -> tensor<4xf32>
+  %1 = linalg.generic {indexing_maps = [#id, affine_map<(d0, d1) -> (d0)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]} ins(%x, %0 : tensor<4x8xf32>, tensor<4xf32>) outs(%i : tensor<4xf32>) {
+  ^bb0(%in: f32, %s: f32, %out: f32):
+    %d = arith.subf %in, %s : f32
+    %v = arith.maximumf %d, %out : f32
+    linalg.yield %v : f32
+  } -> tensor<4xf32>
+  %2 = linalg.generic {indexing_maps = [#id, affine_map<(d0, d1) -> (d0)>, #id], iterator_types = ["parallel", "parallel"]} ins(%x, %0 : tensor<4x8xf32>, tensor<4xf32>) outs(%x : tensor<4x8xf32>) {
+  ^bb0(%in: f32, %s: f32, %out: f32):
+    %v = math.powf %in, %s : f32
+    linalg.yield %v : f32
+  } -> tensor<4x8xf32>
+  return %1, %2 : tensor<4xf32>, tensor<4x8xf32>
+}

@@ -1,0 +1,51 @@
+"""Reshapes that only add or drop dimensions of size one: to a reader they are a change of indexing map."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...dialects.host import ir, tensor
+
+
+def reassociation(op: Any) -> list[list[int]]:
+    """For each dimension of the collapsed side, the dimensions of the expanded side that it consists of."""
+    groups = ir.ArrayAttr(op.attributes["reassociation"])
+    return [[ir.IntegerAttr(d).value for d in ir.ArrayAttr(group)] for group in groups]
+
+
+def read_through(op: Any, access: ir.AffineMap) -> tuple[ir.Value, ir.AffineMap] | None:
+    """The source of a reshape and the map that reads from it what `access` reads from its result.
+
+    None when the operation is no reshape or merges or splits a dimension whose size is not one.
+    """
+    if isinstance(op, tensor.ExpandShapeOp):
+        expanded = _sizes(op.result)
+        kept: list[ir.AffineExpr] = []
+        for group in reassociation(op):
+            expr = _one(group, expanded, list(access.results))
+            if expr is None:
+                return None
+            kept.append(expr)
+        return op.src, ir.AffineMap.get(access.n_dims, 0, kept)
+    if isinstance(op, tensor.CollapseShapeOp):
+        expanded = _sizes(op.src)
+        exprs: list[ir.AffineExpr] = [ir.AffineExpr.get_constant(0)] * len(expanded)
+        for group, expr in zip(reassociation(op), access.results, strict=True):
+            real = [d for d in group if expanded[d] != 1]
+            if len(real) > 1:
+                return None
+            exprs[(real or group)[0]] = expr
+        return op.src, ir.AffineMap.get(access.n_dims, 0, exprs)
+    return None
+
+
+def _sizes(value: ir.Value) -> list[int]:
+    """Sizes of a tensor; a dynamic one is -1, which is not one."""
+    shaped = ir.ShapedType(value.type)
+    return [-1 if shaped.is_dynamic_dim(d) else shaped.get_dim_size(d) for d in range(shaped.rank)]
+
+
+def _one(group: list[int], sizes: list[int], exprs: list[ir.AffineExpr]) -> ir.AffineExpr | None:
+    """The expression of a group's only real dimension; of its first one when all are of size one."""
+    real = [d for d in group if sizes[d] != 1]
+    return None if len(real) > 1 else exprs[(real or group)[0]]
