@@ -39,7 +39,7 @@ def _carry(e: Emitter, op: ir.Operation, yielded: Sequence[ir.Value], first: int
             if not value.type.has_static_shape and not _keeps_shape(e, value, argument):
                 raise PassFailure(
                     op,
-                    f"a loop carries {value.type} and its size may change from one iteration to the next",
+                    f"a loop carries '{value.type}' and its size may change from one iteration to the next",
                     hint="give the tensor a static shape",
                 )
             pairs.append((value, e[argument]))
@@ -197,7 +197,7 @@ def _forward(e: Emitter, op: ir.Operation, loop: scf.WhileOp, forwarded: Sequenc
         if buffer is None:
             if DYNAMIC in value.type.shape:
                 raise PassFailure(
-                    op, f"a while loop forwards {value.type}, whose size is not known before the loop",
+                    op, f"a while loop forwards '{value.type}', whose size is not known before the loop",
                     hint="give the tensor a static shape",
                 )  # fmt: skip
             with ir.InsertionPoint(loop):

@@ -176,12 +176,12 @@ class Emitter:
         linalg.fill(scalar, outs=[target])
 
     def copy_all(self, pairs: Sequence[tuple[ir.Value, ir.Value]]) -> None:
-        """Copies sources to targets as if at once: a source that another copy overwrites is saved first."""
+        """Copies sources to targets as if at once: a source that an earlier copy overwrites is saved first."""
         pending = [(s, t) for s, t in pairs if not self.same_buffer(s, t)]
         bases = [self.base(t) for _, t in pending]
         saved = []
-        for source, target in pending:
-            if self.base(source) in bases:
+        for number, (source, target) in enumerate(pending):
+            if self.base(source) in bases[: number + 1]:
                 shaped = ir.MemRefType(source.type)
                 tensor = ir.RankedTensorType.get(list(shaped.shape), shaped.element_type)
                 temporary = self.new_buffer(tensor, lambda buffer=source: self.sizes(buffer))

@@ -266,7 +266,7 @@ def emit_call(e: Emitter, op: ir.Operation) -> None:
         result = op.results[number]
         if not result.type.has_static_shape:
             raise PassFailure(
-                op, f"the size of the call's result {result.type} is not known to the caller",
+                op, f"the size of the call's result '{result.type}' is not known to the caller",
                 hint="inline the call first, or use results=return",
             )  # fmt: skip
         e[result] = e.allocate(result)
