@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from ..dialects.host import ir
 from ..dialects.provenance import describe_location
+from ..dialects.wse.annotations import annotation_error
 from ..passes.infra.diagnostics import CompilerError, PassFailure
 from ..passes.infra.pass_base import Pass, PassRun, option
 from ..passes.infra.registry import register_pass
@@ -54,6 +55,13 @@ def no_tensors(op: ir.Operation) -> str:
     return ""
 
 
+def generalised(op: ir.Operation) -> str:
+    """Computation is `linalg.generic` alone: passes after this stage look at indexing maps, never at names."""
+    if op.name.startswith("linalg.") and op.name not in ("linalg.generic", "linalg.yield", "linalg.index"):
+        return f"'{op.name}' is not a linalg.generic"
+    return ""
+
+
 def distributed(op: ir.Operation) -> str:
     """Every linalg operation says how its iterators are split and its results laid out."""
     if not op.name.startswith("linalg.") or op.name in ("linalg.yield", "linalg.index"):
@@ -86,13 +94,13 @@ _EXECUTABLE = frozenset(
 STAGES: dict[str, StageContract] = {
     contract.name: contract
     for contract in (
-        StageContract("imported", _VALUES | {"tm_tensor", "bufferization"}, "import"),
-        StageContract("tensor", _VALUES, "wse-lower-tm-tensor", remedy="the operator is not supported yet"),
+        StageContract("imported", _VALUES, "wse-lower-tm-tensor", remedy="the operator is not supported yet"),
+        StageContract("tensor", _VALUES, "wse-generalize", checks=(generalised,)),
         StageContract("tiled", _VALUES | {"vector"}, "wse-tile"),
         StageContract("bufferized", _BUFFERS, "wse-bufferize", checks=(no_tensors,)),
         StageContract("llvm", frozenset({"builtin.module", "llvm"}), "reconcile-unrealized-casts"),
-        StageContract("logical", _VALUES | {"wse"}, "wse-partition", checks=(distributed,)),
-        StageContract("placed", _VALUES | {"wse"}, "wse-place", checks=(distributed,)),
+        StageContract("logical", _VALUES | {"wse"}, "wse-partition", checks=(distributed, annotation_error)),
+        StageContract("placed", _VALUES | {"wse"}, "wse-place", checks=(distributed, annotation_error)),
         StageContract("routed", _EXECUTABLE, "wse-route", checks=(no_tensors,)),
         StageContract("executable", _EXECUTABLE, "wse-plan-memory", checks=(no_tensors,)),
     )

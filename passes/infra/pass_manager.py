@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ...dialects.host import ir
 from ...dialects.provenance import read_location
@@ -14,7 +15,7 @@ from .ir_printing import IRPrinting
 from .pass_base import PassRun
 from .pipeline_text import PipelineEntry, PipelineSyntaxError, parse_pipeline
 from .plan import ANY, NestedStep, PythonStep, Step, UpstreamStep, plan_pipeline
-from .reproducer import Reproducer, write_reproducer
+from .reproducer import Reproducer, reproducer_from_environment, write_reproducer
 from .timing import Timer, TimerNode
 from .upstream import pass_class_name, run_upstream
 
@@ -29,14 +30,15 @@ class Instrumentation:
         timer: measures every pass when given.
         report: receives the failures of Python passes and of verification as (location, message), so that a
             diagnostic handler sees them; upstream's own go to the context's handlers by themselves.
-        reproducer: where a failing pass leaves its reproducer; None writes none.
+        reproducer: where a failing pass leaves its reproducer; None writes none. The environment variable
+            `WSE_REPRODUCERS` names a folder for those of the library.
     """
 
     verify_each: bool = True
     printing: IRPrinting | None = None
     timer: Timer | None = None
     report: Callable[[ir.Location, str], None] | None = None
-    reproducer: Reproducer | None = None
+    reproducer: Reproducer | None = field(default_factory=reproducer_from_environment)
 
 
 @dataclass
@@ -148,21 +150,25 @@ class _Runner:
         if policy is None:
             yield
             return
-        before = self.root.clone()
+        remaining = str(NestedStep(plan.anchor, plan.steps[index:]))
+        before = self.root.clone().operation
+        early = self._write_reproducer(policy, before, remaining) if policy.before_each else None
         try:
             yield
         except PipelineFailure as failure:
-            remaining = NestedStep(plan.anchor, plan.steps[index:])
             try:
-                path = write_reproducer(
-                    policy, before.operation, str(remaining), verify_each=self.watch.verify_each
-                )
+                path = early or self._write_reproducer(policy, before, remaining)
             except CompilerError as error:
                 failure.notes = (*failure.notes, error.message)
             else:
                 failure.reproducer = str(path)
                 failure.notes = (*failure.notes, f"wse-opt --run-reproducer {path} repeats this failure")
             raise
+        if early is not None:
+            early.unlink()
+
+    def _write_reproducer(self, policy: Reproducer, before: ir.Operation, pipeline: str) -> Path:
+        return write_reproducer(policy, before, pipeline, verify_each=self.watch.verify_each)
 
     def _step(self, step: Step, op: ir.Operation) -> None:
         if isinstance(step, NestedStep):

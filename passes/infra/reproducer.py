@@ -25,6 +25,7 @@ class Reproducer:
 
     Attributes:
         path: the file to write; None takes the first free `wse-reproducer-N.mlir` in `directory`.
+        before_each: write before each pass and remove after it, so that a crash of native code leaves one too.
         load: what `--load` was given: files or modules that register passes and dialects.
         irdl_files: what `--irdl-file` was given.
         allow_unregistered: whether the context accepts unregistered dialects.
@@ -32,9 +33,16 @@ class Reproducer:
 
     path: Path | None = None
     directory: Path = Path(".")
+    before_each: bool = False
     load: tuple[str, ...] = ()
     irdl_files: tuple[str, ...] = ()
     allow_unregistered: bool = False
+
+
+def reproducer_from_environment() -> Reproducer | None:
+    """Where `WSE_REPRODUCERS=FOLDER` wants reproducers; None when it is not set."""
+    folder = os.environ.get("WSE_REPRODUCERS")
+    return Reproducer(directory=Path(folder)) if folder else None
 
 
 @dataclass(frozen=True)

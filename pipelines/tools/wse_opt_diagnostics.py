@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
 from ...dialects.host import ir
+from ...passes.infra.diagnostics import Remark
 from .wse_opt_source import Chunk
 
 UNKNOWN = "<unknown>"
+OPERATION_LINES = 3
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,12 @@ class DiagnosticPrinter:
 
     Attributes:
         silent: keep only.
-        show_operation: print the note that shows the operation.
+        operation_lines: how much of the operation at fault is shown; None for all of it.
     """
 
     chunk: Chunk
     silent: bool = False
-    show_operation: bool = True
+    operation_lines: int | None = OPERATION_LINES
     messages: list[Message] = field(default_factory=list)
 
     def attach(self, context: ir.Context) -> ir.DiagnosticHandler:
@@ -77,19 +79,45 @@ class DiagnosticPrinter:
         location.emit_error(message)
 
     def _receive(self, diagnostic: ir.Diagnostic) -> bool:
-        message = _message(diagnostic, self.chunk)
+        self.add(_message(diagnostic, self.chunk))
+        return True
+
+    def add(self, message: Message) -> None:
+        """Keeps a message, and prints it unless told to be silent."""
         self.messages.append(message)
         if not self.silent:
             self.print(message)
-        return True
 
     def print(self, message: Message) -> None:
         sys.stderr.write(render(message, self.chunk))
         for note in message.notes:
-            if is_operation_note(note) and not self.show_operation:
-                continue
-            sys.stderr.write(render(note, self.chunk, source=not is_operation_note(note)))
+            if not is_operation_note(note):
+                sys.stderr.write(render(note, self.chunk))
+            elif self.operation_lines != 0:
+                sys.stderr.write(render(_shortened(note, self.operation_lines), self.chunk, source=False))
         sys.stderr.flush()
+
+
+def _shortened(note: Message, limit: int | None) -> Message:
+    """The note with at most `limit` lines of the operation: nobody wants a page of IR."""
+    lines = note.text.split("\n")
+    if limit is None or len(lines) <= limit:
+        return note
+    more = f"... ({len(lines) - limit} more lines, all with --mlir-print-op-on-diagnostic)"
+    return replace(note, text="\n".join([*lines[:limit], more]))
+
+
+def remark_message(remark: Remark, context: ir.Context, chunk: Chunk) -> Message:
+    """A pass's remark as a diagnostic, so that it is shown at its place and can be expected."""
+    text = f"[{remark.pass_name}] {remark.message}"
+    if not remark.location:
+        return Message("remark", text)
+    # The bindings cannot parse a location by itself, only one that belongs to an operation.
+    located = ir.Module.parse(f"module {{}} {remark.location}", context)
+    place = file_location(located.operation.location)
+    if place is None:
+        return Message("remark", text)
+    return Message("remark", text, place.filename, place.start_line, place.start_col)
 
 
 def is_operation_note(note: Message) -> bool:

@@ -25,7 +25,7 @@ from ...passes.infra.timing import Timer
 from . import wse_opt_reports as reports
 from .verify_diagnostics import verify_diagnostics
 from .wse_opt_arguments import Arguments
-from .wse_opt_diagnostics import DiagnosticPrinter
+from .wse_opt_diagnostics import OPERATION_LINES, DiagnosticPrinter, remark_message
 from .wse_opt_irdl import load_irdl_file
 from .wse_opt_pipeline import requested_pipeline
 from .wse_opt_source import Chunk, parse_chunk, read_input, split_input
@@ -112,7 +112,7 @@ class _Job:
         printer = DiagnosticPrinter(
             chunk,
             silent=mode is not None,
-            show_operation=self.arguments.switch("mlir-print-op-on-diagnostic", default=True),
+            operation_lines=self._operation_lines(),
         )
         context = self.context()
         with context, printer.attach(context):
@@ -123,6 +123,12 @@ class _Job:
         for complaint in complaints:
             printer.print(complaint)
         return not complaints, None
+
+    def _operation_lines(self) -> int | None:
+        """How many lines of an operation a diagnostic shows; None for all, when they were asked for."""
+        if not self.arguments.switch("mlir-print-op-on-diagnostic", default=True):
+            return 0
+        return None if "mlir_print_op_on_diagnostic" in self.arguments.values else OPERATION_LINES
 
     def _process(
         self, chunk: Chunk, context: ir.Context, printer: DiagnosticPrinter
@@ -142,6 +148,9 @@ class _Job:
             return False, None
         with reports.timed(timer, "Output"):
             output = self._print(module)
+        if self.arguments.switch("remarks"):
+            for remark in result.remarks:
+                printer.add(remark_message(remark, context, chunk))
         self._report(result, timer)
         return True, output
 
@@ -166,6 +175,7 @@ class _Job:
         path = self.arguments.value(flag)
         return Reproducer(
             path=None if path is None else Path(path),
+            before_each=path is not None and flag == "mlir-pass-pipeline-crash-reproducer",
             load=self.arguments.list("load"),
             irdl_files=self.arguments.list("irdl-file"),
             allow_unregistered=self.arguments.switch("allow-unregistered-dialect"),
@@ -190,10 +200,9 @@ class _Job:
         if not any(message.severity == "error" for message in printer.messages):
             print(f"wse-opt: error: {failure}", file=sys.stderr)
             return
-        lines = [
-            f"wse-opt: pass '{failure.pass_name}' failed",
-            *(f"  note: {note}" for note in failure.notes),
-        ]
+        layer = f" in {failure.where}" if failure.where.endswith(")") else ""
+        lines = [f"wse-opt: pass '{failure.pass_name}' failed{layer}"]
+        lines += [f"  note: {note}" for note in failure.notes]
         if failure.hint:
             lines.append(f"  hint: {failure.hint}")
         print("\n".join(lines), file=sys.stderr)
@@ -206,8 +215,6 @@ class _Job:
         return self.style.print(module) + "\n\n"
 
     def _report(self, result: RunResult, timer: Timer | None) -> None:
-        if self.arguments.switch("remarks"):
-            reports.print_remarks(result.remarks)
         if self.arguments.switch("mlir-pass-statistics"):
             merged = self.arguments.value("mlir-pass-statistics-display") == "list"
             reports.print_statistics(result.statistics, merged=merged)

@@ -40,6 +40,13 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
     "Passes": (
         Flag("pass-pipeline", "run a textual pipeline, Python and upstream's passes mixed", "value", "TEXT"),
         Flag("pipeline", "run a named pipeline", "value", "NAME"),
+        Flag(
+            "override",
+            "run other passes in a stage of the named pipeline",
+            "list",
+            "STAGE=PASSES",
+            paths=True,
+        ),
         Flag("print-pipeline", "print a named pipeline, or list them all, and exit", "optional", "NAME"),
         Flag("dump-pass-pipeline", "print the pipeline that will be run to the error stream"),
         Flag("list-passes", "list every pass, Python's with what it does, and exit"),

@@ -9,7 +9,7 @@ from ...passes.infra.plan import near_passes
 from ...passes.infra.registry import find_pass, has_pass
 from ...passes.infra.reproducer import Replay
 from ...passes.infra.upstream import has_upstream_pass, required_anchor
-from ..named import named_pipeline
+from ..named import NamedPipeline, named_pipeline
 from .wse_opt_arguments import Arguments, unknown_flag
 
 _MODULE = "builtin.module"
@@ -31,7 +31,7 @@ def requested_pipeline(arguments: Arguments, replay: Replay | None = None) -> tu
     if len(used) > 1:
         raise CompilerError(f"{' and '.join(used)} exclude each other", hint="put everything in one pipeline")
     if arguments.value("pipeline") is not None:
-        text = named_pipeline(str(arguments.value("pipeline"))).text
+        text = _overridden(str(arguments.value("pipeline")), arguments.list("override")).text
     elif replay is not None:
         text = replay.pipeline
     elif arguments.value("pass-pipeline") is not None:
@@ -39,6 +39,16 @@ def requested_pipeline(arguments: Arguments, replay: Replay | None = None) -> tu
     else:
         text = _shorthand(arguments.passes) or "any()"
     return parse_pipeline(text), text
+
+
+def _overridden(name: str, overrides: tuple[str, ...]) -> NamedPipeline:
+    pipeline = named_pipeline(name)
+    for override in overrides:
+        stage, equals, passes = override.partition("=")
+        if not equals:
+            raise CompilerError(f"--override={override} names no passes", hint="--override=STAGE=PASSES")
+        pipeline = pipeline.override(**{stage: passes})
+    return pipeline
 
 
 def _shorthand(passes: list[PassEntry]) -> str | None:

@@ -1,4 +1,4 @@
-"""What `wse-opt` prints to the error stream besides diagnostics: times, statistics, remarks."""
+"""What `wse-opt` prints to the error stream besides diagnostics: times and statistics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 
 from ...dialects.host import ir
-from ...passes.infra.diagnostics import CompilerError, Remark
+from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.timing import Timer, TimerNode, timing_report
 
 _RULE = "===" + "-" * 73 + "==="
@@ -53,12 +53,6 @@ def print_statistics(statistics: list[tuple[str, Counter[str]]], *, merged: bool
         lines.append(f"'{name}' Pass")
         lines += [f"  (S) {count} {what}" for what, count in counts.items()]
     print("\n".join([*lines, ""]), file=sys.stderr)
-
-
-def print_remarks(remarks: list[Remark]) -> None:
-    for remark in remarks:
-        where = remark.location.removeprefix("loc(").removesuffix(")") or "<unknown>"
-        print(f"{where}: remark: [{remark.pass_name}] {remark.message}", file=sys.stderr)
 
 
 def verify_roundtrip(module: ir.Operation) -> None:

@@ -83,3 +83,26 @@ def test_a_broken_plugin_gets_one_message(plugin: str, tmp_path: Path) -> None:
     done = wse_opt("--load", "plugin.py", cwd=tmp_path)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert ("exists already" if plugin == "taken" else "cannot be imported") in done.stderr
+
+
+def test_a_crash_of_native_code_leaves_the_reproducer_that_was_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "plugin.py").write_text(
+        "import os\nfrom wse_mlir import Pass\n"
+        "class Abort(Pass, name='test-abort'):\n  'Ends the process.'\n"
+        "  def run(self, op, run): os._exit(139)\n"
+    )
+    flags = ["--load=plugin.py", "--mlir-pass-pipeline-crash-reproducer=crash.mlir", "--cse"]
+    assert wse_opt(*flags, cwd=tmp_path).returncode == 0 and not (tmp_path / "crash.mlir").exists()
+    assert wse_opt(*flags, "--test-abort", cwd=tmp_path).returncode == 139
+    text = (tmp_path / "crash.mlir").read_text()
+    assert 'pipeline: "builtin.module(test-abort)"' in text and "func.func @f" in text
+
+
+def test_a_diagnostic_shows_no_page_of_ir() -> None:
+    functions = "".join(f"func.func @f{n}() {{ return }}\n" for n in range(40))
+    done = wse_opt("--transform-interpreter", "--no-reproducer", stdin=functions)
+    assert done.returncode == 1 and len(done.stderr.splitlines()) <= 8 and "more lines" in done.stderr
+    whole = wse_opt(
+        "--transform-interpreter", "--no-reproducer", "--mlir-print-op-on-diagnostic", stdin=functions
+    )
+    assert "f39" in whole.stderr

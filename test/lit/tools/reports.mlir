@@ -30,6 +30,8 @@
 // MERGED: 'example-misbehave' Pass
 // MERGED-NEXT: (S) 4 functions seen
 
-// REMARKS: reports.mlir":[[# @LINE + 1]]:1: remark: [example-misbehave] seen
+// REMARKS: reports.mlir:[[# @LINE + 3]]:1: remark: [example-misbehave] seen
+// REMARKS-NEXT: func.func @f
+// REMARKS-NEXT: {{^\^}}
 func.func @f() { return }
 func.func @g() { return }

@@ -1,5 +1,11 @@
 // RUN: wse-opt %s -split-input-file -verify-diagnostics -allow-unregistered-dialect --load %S/Inputs/example_passes.py --example-misbehave="how=fail message='cannot do 42 things'"
 
+// RUN: wse-opt %S/reports.mlir -verify-diagnostics --load %S/Inputs/example_passes.py --example-misbehave
+// RUN: not wse-opt %S/reports.mlir -verify-diagnostics --remarks --load %S/Inputs/example_passes.py --example-misbehave 2>&1 | filecheck %s --check-prefix=REMARK
+
+// Remarks are diagnostics once they are asked for.
+// REMARK: reports.mlir:{{[0-9]+}}:1: error: unexpected remark: [example-misbehave] seen
+
 // An error on the same line, counted from the comment.
 func.func @same_line() {
   return // expected-error {{cannot do 42 things}}
