@@ -20,6 +20,7 @@ from fabric_programs import (
 )  # fmt: skip
 from wse_mlir.wse_target.image import Join, Loop, PEClass, Receive, Route, Send, Vector
 from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.quasi_affine import minimum
 from wse_mlir.wse_target.sim import Simulation, simulate
 
 TEXTBOOK = textbook_machine()
@@ -83,6 +84,35 @@ def test_per_pe_lengths_and_offsets() -> None:
     for x in range(width):
         expected = np.full(words, 0.5, np.float32)
         expected[: x + 1] += a[0, x, x::-1]
+        np.testing.assert_array_equal(out[0, x], expected)
+
+
+def test_one_text_sends_different_lengths() -> None:
+    """PE x sends x + 1 elements to PE x + 1; the ends of the row send or receive nothing."""
+    width, words = 7, 8
+
+    def body(out: str, into: str) -> tuple:
+        exchange = (
+            Send(out, (minimum(X + 1, (X * -1 + (width - 1)) * words),), access("a", 1), thread=1),
+            Receive(into, (X,), access("r", 1), "add"),
+            Join((1,)),
+        )
+        return (copy_own(words), *exchange)
+
+    even, odd = rect(0, 0, 4, 1, 2), rect(1, 0, 3, 1, 2)
+    classes = [PEClass("even", even, body("e", "o")), PEClass("odd", odd, body("o", "e"))]
+    routes = [
+        Route("e", rect(0, 0, 3, 1, 2), "ramp", ("east",)),
+        Route("e", odd, "west", ("ramp",)),
+        Route("o", odd, "ramp", ("east",)),
+        Route("o", rect(2, 0, 3, 1, 2), "west", ("ramp",)),
+    ]
+    program = row_program(width, words, classes, routes, ["e", "o"])
+    a = values(program)
+    out = simulate(program, load_machine("tiny"), [a]).outputs[0]
+    for x in range(width):
+        expected = a[0, x].copy()
+        expected[:x] += a[0, x - 1, :x]
         np.testing.assert_array_equal(out[0, x], expected)
 
 

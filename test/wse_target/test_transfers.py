@@ -18,7 +18,18 @@ from fabric_programs import (
     values,
 )  # fmt: skip
 from wse_mlir.wse_target.errors import TargetError
-from wse_mlir.wse_target.image import Instruction, Join, PEClass, Program, Receive, Relay, Route, Send, Vector
+from wse_mlir.wse_target.image import (
+    Instruction,
+    Join,
+    PEClass,
+    Program,
+    Receive,
+    Relay,
+    Route,
+    Send,
+    Source,
+    Vector,
+)
 from wse_mlir.wse_target.machine import load_machine
 from wse_mlir.wse_target.sim import simulate
 
@@ -147,8 +158,11 @@ def test_a_router_takes_a_colour_from_one_side() -> None:
 
 
 def test_an_access_beyond_its_buffer_is_refused() -> None:
-    program = pair(8, (Vector("copy", ints(8), access("r", 1), (access("a", 1, offset=1),)),), ())
-    with pytest.raises(TargetError, match=r"PE \(0, 0\): elements 1 to 8 of buffer 'a' .* which has 8"):
+    source = Source("fc1", "model.py:3")
+    program = pair(8, (Vector("copy", ints(8), access("r", 1), (access("a", 1, offset=1),), source),), ())
+    with pytest.raises(
+        TargetError, match=r"fc1 \(model.py:3\), PE \(0, 0\): elements 1 to 8 of buffer 'a' .* which has 8"
+    ):
         simulate(program, MACHINE, [values(program)])
 
 

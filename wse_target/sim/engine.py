@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..image import MAIN_THREAD, Access, Join, Phase, Receive, Relay, Send, Vector
+from ..errors import TargetError
+from ..image import MAIN_THREAD, Access, Join, Phase, Receive, Relay, Send, Source, Vector
 from .code import Halt, LoopBegin, LoopEnd
 from .cost import flops_per_element
 from .deadlock import stuck
 from .memory import Located, by_bounds
 from .state import State
-from .transfers import Transfers
+from .transfers import Transfers, place_of
 
 
 def run(state: State) -> None:
@@ -31,8 +32,14 @@ def run(state: State) -> None:
         pc, agents = group
         if isinstance(state.code.operations[pc], Halt):
             halted += len(agents)
-        else:
+            continue
+        try:
             _execute(state, transfers, pc, agents)
+        except TargetError as error:
+            place = place_of(getattr(state.code.operations[pc], "source", Source()))
+            if place and place not in error.where:
+                error.where = f"{place}, {error.where}" if error.where else place
+            raise
     if halted < state.pes or state.agents.busy.any() or state.streams.left_over() is not None:
         raise stuck(state)
 

@@ -85,7 +85,9 @@ class HostLink:
     def words(self, transfer: HostTransfer, results: bool) -> int:
         """32-bit words that pass the wafer's edge: a replicated element once, since multicast is free."""
         spec = (self.program.results if results else self.program.arguments)[transfer.tensor]
-        total = sum(len(pes) * int(np.prod(bounds)) for pes, bounds, _, _ in self._blocks(transfer, spec))
+        xs, ys = strided(transfer.where)
+        bounds = _columns(transfer.bounds, {"x": xs, "y": ys}, len(xs))
+        total = int(np.maximum(bounds, 0).prod(axis=1).sum())
         return int(words(min(total, int(np.prod(spec.shape, dtype=np.int64))), spec.dtype))
 
     def _blocks(

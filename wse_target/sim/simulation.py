@@ -55,6 +55,7 @@ class Simulation:
             program, machine, placement, flatten(program), channels, streams,
             None if timing_only else self._memory, kernels or NumpyKernels(),
         )  # fmt: skip
+        self._host_times = self._host_cycles()
         self._missing = {t.tensor for t in program.scatters if t.resident}
 
     @property
@@ -107,25 +108,31 @@ class Simulation:
             if transfer.tensor == position and transfer.resident == resident and not self.timing_only:
                 self._host.scatter(transfer, array, self._memory)
 
-    def _host_cycles(self, transfers: Sequence[HostTransfer], *, results: bool) -> float:
-        cost = CostModel(self.machine)
-        rows = self.program.grid[1]
-        return sum(cost.host(self._host.words(t, results), rows, not results) for t in transfers)
+    def _host_cycles(self) -> tuple[float, float, float]:
+        """Cycles to move arguments in, results out, and resident arguments in at load time."""
+        cost, rows = CostModel(self.machine), self.program.grid[1]
+
+        def total(transfers: Sequence[HostTransfer], *, resident: bool, results: bool) -> float:
+            chosen = [t for t in transfers if t.resident == resident]
+            return sum(cost.host(self._host.words(t, results), rows, not results) for t in chosen)
+
+        return (
+            total(self.program.scatters, resident=False, results=False),
+            total(self.program.gathers, resident=False, results=True),
+            total(self.program.scatters, resident=True, results=False),
+        )
 
     def _report(self) -> SimulationReport:
         state, program = self._state, self.program
         clocks = state.agents.clock[: state.pes]
-        into = [t for t in program.scatters if not t.resident]
-        load = [t for t in program.scatters if t.resident]
-        host_in = self._host_cycles(into, results=False)
-        host_out = self._host_cycles([t for t in program.gathers if not t.resident], results=True)
+        host_in, host_out, host_load = self._host_times
         cycles = CycleTotals(
             device=float(clocks.mean()) if len(clocks) else 0.0,
             makespan=float(clocks.max(initial=0.0)),
             host_io=host_in + host_out,
             host_in=host_in,
             host_out=host_out,
-            host_load=self._host_cycles(load, results=False),
+            host_load=host_load,
         )
         moved, most = state.streams.bytes_over_links()
         return SimulationReport(

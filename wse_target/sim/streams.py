@@ -79,7 +79,7 @@ class Streams:
         elements: np.ndarray,
         data: list[tuple[np.ndarray, np.ndarray]],
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Puts one message on each of the given channels (no channel twice).
+        """Puts one message on each of the given channels, all of one colour and none twice: they share no link.
 
         Args:
             head: earliest time of each first word; links that are taken delay it.
@@ -141,22 +141,9 @@ class Streams:
         first = np.searchsorted(owner, np.arange(len(channel)))
         head = np.maximum(head, np.maximum.reduceat(late, first))
         busy = words * self.pace
-        if not self._crossing(channel):
-            self.link_free[links] = (head + busy)[owner] + delay
-            self.link_words[links] += words[owner]
-            return head
-        # Channels of one group may share a link (several colours): one after the other, in order of their heads.
-        for position in np.argsort(head, kind="stable"):
-            mine = slice(first[position], first[position + 1] if position + 1 < len(first) else None)
-            head[position] = max(head[position], float((self.link_free[links[mine]] - delay[mine]).max()))
-            self.link_free[links[mine]] = head[position] + busy[position] + delay[mine]
-            self.link_words[links[mine]] += words[position]
+        self.link_free[links] = (head + busy)[owner] + delay
+        self.link_words[links] += words[owner]
         return head
-
-    def _crossing(self, channel: np.ndarray) -> bool:
-        """Whether channels of different colours are among them; within a colour no link is shared."""
-        colours = self.channels.colour[channel]
-        return bool((colours != colours[0]).any())
 
     def try_resolve(self, channel: np.ndarray, number: np.ndarray) -> np.ndarray:
         """Sets the tails of messages for which it is known when enough words were taken; returns which have one."""
