@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,13 +37,27 @@ def is_tensor(value: ir.Value) -> bool:
     return isinstance(value.type, ir.RankedTensorType)
 
 
+# Structured operations without segment sizes, and how many destinations they have: the last operands.
+_UNSEGMENTED: dict[str, Callable[[ir.Operation], int]] = {
+    "linalg.transpose": lambda op: 1,
+    "linalg.broadcast": lambda op: 1,
+    "linalg.map": lambda op: 1,
+    "linalg.softmax": lambda op: 1,
+    "linalg.reduce": lambda op: len(op.operands) // 2,
+}
+
+
 def init_count(op: ir.Operation) -> int:
     """Number of destination operands of a structured linalg operation; they are its last operands."""
+    if op.name in _UNSEGMENTED:
+        return _UNSEGMENTED[op.name](op)
     return list(ir.DenseI32ArrayAttr(op.attributes["operandSegmentSizes"]))[-1]
 
 
 def is_linalg(op: ir.Operation) -> bool:
     """A structured linalg operation whose operands are inputs followed by destinations."""
+    if op.name in _UNSEGMENTED:
+        return True
     if not op.name.startswith("linalg.") or "operandSegmentSizes" not in op.attributes:
         return False
     return len(list(ir.DenseI32ArrayAttr(op.attributes["operandSegmentSizes"]))) == 2
