@@ -60,7 +60,9 @@ def test_stages_are_overridden_and_cut() -> None:
     tensor = named_pipeline("tensor")
     changed = tensor.override(fold="canonicalize{max-iterations=1}")
     assert "canonicalize{max-iterations=1}" in changed.text and changed.text != tensor.text
-    assert tensor.until("tensor").text == "builtin.module(wse-lower-tm-tensor,wse-check-stage{stage=tensor})"
+    assert (
+        tensor.until("imported").text == "builtin.module(wse-lower-tm-tensor,wse-check-stage{stage=imported})"
+    )
     with pytest.raises(CompilerError, match="has no stage 'polish'"):
         tensor.override(polish="cse")
     with pytest.raises(CompilerError, match="has no stage 'llvm'"):
