@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import traceback
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch.export import ExportedProgram
+from torch.fx.proxy import TracerBase
 
 from ...dialects.provenance import Provenance
 from ...passes.infra.diagnostics import CompilerError
@@ -30,7 +32,7 @@ def export_program(
     if not isinstance(args, tuple):
         args = tuple(args) if isinstance(args, list) else (args,)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _all_user_frames():
             warnings.simplefilter("ignore")
             return torch.export.export(
                 model, args, dict(kwargs or {}), dynamic_shapes=dynamic_shapes, strict=False
@@ -41,6 +43,31 @@ def export_program(
             where=_user_line(error),
             hint="the example arguments must fit forward(), and its control flow must not depend on tensor values",
         ) from error
+
+
+@contextmanager
+def _all_user_frames() -> Iterator[None]:
+    """Lets PyTorch record every frame of the user's code and not only those of functions named `forward`.
+
+    The hook is PyTorch's own but not public; where it is missing, lines in helper functions are reported as
+    those of the `forward` that calls them.
+    """
+    hook = "_filter_traceback_frames"
+    original = getattr(TracerBase, hook, None)
+    if original is None:
+        yield
+        return
+
+    def keep_user_frames(_: TracerBase, summary: traceback.StackSummary) -> traceback.StackSummary:
+        first = next((i for i, frame in enumerate(summary) if frame.name == "forward"), len(summary))
+        kept = [frame for frame in summary[first:] if not is_torch_file(frame.filename)]
+        return traceback.StackSummary.from_list(kept)
+
+    setattr(TracerBase, hook, keep_user_frames)
+    try:
+        yield
+    finally:
+        setattr(TracerBase, hook, original)
 
 
 def decompose(program: ExportedProgram) -> tuple[ExportedProgram, dict[str, str]]:

@@ -80,7 +80,8 @@ class LiftingImporter(fx_importer.FxImporter):
         with location:
             function = func.FuncOp(name, (inputs, outputs), ip=self._m_ip)
             function.attributes["torch.assume_strict_symbolic_shapes"] = ir.UnitAttr.get()
-            block = function.add_entry_block()
+            names = [argument.name for argument, _ in signature.arguments]
+            block = function.add_entry_block([ir.Location.name(name) for name in names])
         for node in calls:
             _forget_device(node)
         importer = self._graph_node_importer_cls(self, self._c, self._cc, block)

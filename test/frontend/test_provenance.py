@@ -62,6 +62,30 @@ def test_every_operation_has_its_module_line_and_operator() -> None:
     ]
 
 
+def double_and_add(x: torch.Tensor) -> torch.Tensor:
+    return x * 2.0 + 1.0
+
+
+class Helped(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return double_and_add(x)
+
+
+def test_a_helper_functions_line_is_its_own() -> None:
+    line = line_of(double_and_add, "x * 2.0")
+    assert described(import_model(Helped(), (torch.zeros(2),))) == [
+        f"model (test_provenance.py:{line}, aten.mul)",
+        f"model (test_provenance.py:{line}, aten.add)",
+    ]
+
+
+def test_arguments_are_located_by_their_names() -> None:
+    imported = import_model(Outer().eval(), (torch.zeros(2, 4),))
+    block = imported.module.body.operations[0].body.blocks[0]
+    names = [describe_location(argument.location) for argument in block.arguments]
+    assert names == [argument.name for argument in imported.arguments]
+
+
 def test_an_exported_program_keeps_its_provenance() -> None:
     model, args = Outer().eval(), (torch.zeros(2, 4),)
     program = torch.export.export(model, args, strict=False)
