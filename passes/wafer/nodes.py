@@ -153,10 +153,8 @@ def compute_options(op: Any, grid: Grid, cost: CostModel) -> list[Option]:
     view = compute.view
     may_split_reductions = compute.combinable() and compute.neutral_inits()
     splittable = [i != REDUCTION or may_split_reductions for i in view.iterators]
-    if "wse.iterators" in op.attributes:
-        choices = [_forced(op, splittable)]
-    else:
-        choices = assignments(view, splittable, grid)
+    forced = "wse.iterators" in op.attributes
+    choices = [_forced(op, splittable)] if forced else assignments(view, splittable, grid)
     depends = compute.dependencies()
     return [_compute_option(compute, depends, choice, grid, cost) for choice in choices]
 
@@ -189,16 +187,13 @@ def _compute_option(
     gives = tuple(operand_axes(m, choice) for m in view.init_maps)
     tiles = [grid.block(size, axis) for size, axis in zip(compute.sizes, choice, strict=True)]
     skipped = {a.product for a in compute.accumulations if a is not None}
-    cycles, scratch = 0.0, 0
+    cycles = 0.0
     for index, op in enumerate(compute.body.ops):
         if index in skipped:
             continue
         trips = sorted(tiles[d] for d in depends[index])
-        is_sum = any(a is not None and a.at == index for a in compute.accumulations)
         fused = any(a is not None and a.at == index and a.product is not None for a in compute.accumulations)
         cycles += cost.vector("fma" if fused else op.kind, op.dtype, trips)
-        if not is_sum:
-            scratch += elements(trips) * DTYPE_BYTES.get(op.dtype, 4)
     for r, yielded in enumerate(compute.body.yielded):
         if compute.used[r] and not isinstance(yielded, Temp):
             cycles += cost.vector("copy", "f32", grid.tile(shape_of(view.inits[r]), gives[r]))
@@ -212,7 +207,28 @@ def _compute_option(
     for reduction in reductions:
         words = elements(grid.tile(shape_of(op_result(view.op, reduction.result)), gives[reduction.result]))
         cycles += cost.all_reduce(words, grid.extent(reduction.axis))
-    return Option(choice, needs, gives, cycles, scratch, reductions)
+    return Option(choice, needs, gives, cycles, _scratch(compute, depends, tiles), reductions)
+
+
+def _scratch(compute: Compute, depends: list[frozenset[int]], tiles: list[int]) -> int:
+    """Most bytes of temporaries at once; what is computed straight into a result, or in place, takes none."""
+    body = compute.body
+    last: dict[int, int] = {}
+    for index, op in enumerate(body.ops):
+        last.update((o.index, index) for o in op.operands if isinstance(o, Temp))
+    direct = {y.index for y in body.yielded if isinstance(y, Temp)}
+    direct |= {a.product for a in compute.accumulations if a is not None and a.product is not None}
+    live = peak = 0
+    sizes = [
+        0 if index in direct else elements([tiles[d] for d in depends[index]]) * DTYPE_BYTES.get(op.dtype, 4)
+        for index, op in enumerate(body.ops)
+    ]
+    for index, op in enumerate(body.ops):
+        ending = {o.index for o in op.operands if isinstance(o, Temp) and last[o.index] == index}
+        in_place = any(sizes[e] == sizes[index] for e in ending)
+        peak = max(peak, live + (0 if in_place else sizes[index]))
+        live += sizes[index] - sum(sizes[e] for e in ending)
+    return peak
 
 
 def op_result(op: Any, index: int) -> ir.Value:

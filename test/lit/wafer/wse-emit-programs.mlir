@@ -1,0 +1,91 @@
+// RUN: wse-opt %s --split-input-file --pass-pipeline='builtin.module(wse-emit-programs)' --mlir-print-local-scope | filecheck %s
+
+#rect = #wse.rect<0 : i64, 0 : i64, 4 : i64, 1 : i64>
+
+// A product split along its reduction: partial sums by one fma per PE, then a chain to the first PE. The four
+// kinds of places on a line of four differ only in what they do with the chain.
+// CHECK: "wse.program"
+// CHECK-SAME: grid = [4, 1]
+// CHECK: "wse.colour"() {id = -1 : i64, sym_name = "x_low0"
+// CHECK: "wse.host_scatter"() {{.*}}tensor = 0
+// CHECK: "wse.host_gather"() {{.*}}tensor = 0
+// CHECK: func.func @main_x_first_y_any
+// CHECK: kind = "fill"
+// CHECK: kind = "fma"
+// CHECK: "wse.receive"{{.*}}colour = @x_low1, combine = "add"
+// CHECK: func.func @main_x_odd_y_any
+// CHECK: kind = "fma"
+// CHECK: "wse.relay"{{.*}}combine = "add"{{.*}}receive = @x_low0, send = @x_low1
+// CHECK: func.func @main_x_even_y_any
+// CHECK: "wse.relay"{{.*}}receive = @x_low1, send = @x_low0
+// CHECK: func.func @main_x_last_y_any
+// CHECK: "wse.send"{{.*}}colour = @x_low1
+// CHECK: "wse.pe_class"() {body = @main_x_last_y_any
+// CHECK-NOT: linalg
+func.func @main(%a: tensor<6x10xf32>, %w: tensor<5x10xf32> {wse.kind = "parameter", wse.name = "w"}) -> tensor<6x5xf32>
+    attributes {wse.machine = "tiny", wse.rect = #rect} {
+  %zero = arith.constant dense<0.0> : tensor<6x5xf32>
+  %a1 = "wse.scatter"(%a) {layout = #wse.layout<["", "x"], #rect>} : (tensor<6x10xf32>) -> tensor<6x10xf32>
+  %w1 = "wse.scatter"(%w) {layout = #wse.layout<["", "x"], #rect>} : (tensor<5x10xf32>) -> tensor<5x10xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d1, d2)>,
+      affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a1, %w1 : tensor<6x10xf32>, tensor<5x10xf32>) outs(%zero : tensor<6x5xf32>)
+      attrs = {wse.iterators = ["", "", "x"], wse.layouts = [#wse.layout<["", ""], #rect>]} {
+  ^bb0(%l: f32, %r: f32, %acc: f32):
+    %p = arith.mulf %l, %r : f32
+    %s = arith.addf %acc, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<6x5xf32>
+  %1 = "wse.reduce"(%0) {axis = "x", kind = "add", root = 0 : i64, algorithm = "chain", layout = #wse.layout<["", ""], #rect>} : (tensor<6x5xf32>) -> tensor<6x5xf32>
+  %2 = "wse.gather"(%1) {layout = #wse.layout<["", ""], #rect>} : (tensor<6x5xf32>) -> tensor<6x5xf32>
+  return %2 : tensor<6x5xf32>
+}
+
+// -----
+
+#rect = #wse.rect<0 : i64, 0 : i64, 4 : i64, 1 : i64>
+
+// An elementwise body is one vector operation per scalar operation, over as many elements as the PE holds: of ten
+// elements over four PEs the last holds one. x > 0 ? x : 0 that keeps NaN is a maximum; the last lands in the result.
+// CHECK: func.func @main_x_any_y_any
+// CHECK: "wse.vector"(%[[R:[0-9]+]], %[[A:[0-9]+]], %arg0, %arg1) {bounds = [affine_map<()[s0, s1] -> (3, s0 * -3 + 10)>], kind = "neg"
+// CHECK: "wse.vector"({{.*}}kind = "max"{{.*}}scalars = [unit, 0.000000e+00 : f32]
+// CHECK-NOT: wse.vector
+// CHECK: "wse.pe_class"() {{.*}}where = #wse.strided_rect<0 : i64, 0 : i64, 4 : i64, 1 : i64, 1 : i64, 1 : i64>
+func.func @main(%a: tensor<10xf32>) -> tensor<10xf32> attributes {wse.machine = "tiny", wse.rect = #rect} {
+  %empty = tensor.empty() : tensor<10xf32>
+  %zero = arith.constant 0.0 : f32
+  %a1 = "wse.scatter"(%a) {layout = #wse.layout<["x"], #rect>} : (tensor<10xf32>) -> tensor<10xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}
+      ins(%a1 : tensor<10xf32>) outs(%empty : tensor<10xf32>) attrs = {wse.iterators = ["x"], wse.layouts = [#wse.layout<["x"], #rect>]} {
+  ^bb0(%l: f32, %o: f32):
+    %n = arith.negf %l : f32
+    %c = arith.cmpf ugt, %n, %zero : f32
+    %s = arith.select %c, %n, %zero : f32
+    linalg.yield %s : f32
+  } -> tensor<10xf32>
+  %1 = "wse.gather"(%0) {layout = #wse.layout<["x"], #rect>} : (tensor<10xf32>) -> tensor<10xf32>
+  return %1 : tensor<10xf32>
+}
+
+// -----
+
+#rect = #wse.rect<0 : i64, 0 : i64, 1 : i64, 3 : i64>
+
+// An all-gather copies the PE's own block into place, and relays the others', as many as there are PEs before it
+// (southwards) and behind it (northwards).
+// CHECK: func.func @main_x_any_y_odd
+// CHECK: kind = "copy"
+// CHECK: "wse.send"{{.*}}colour = @y_high1
+// CHECK: affine.min affine_map<()[s0, s1] -> (s1)>()[%arg0, %arg1]
+// CHECK: scf.for
+// CHECK: "wse.relay"{{.*}}combine = "store"{{.*}}receive = @y_high0, send = @y_high1
+// CHECK: "wse.send"{{.*}}colour = @y_low1
+// CHECK: scf.for
+// CHECK: "wse.relay"{{.*}}receive = @y_low0, send = @y_low1
+func.func @main(%a: tensor<6xf32>) -> tensor<6xf32> attributes {wse.machine = "tiny", wse.rect = #rect} {
+  %a1 = "wse.scatter"(%a) {layout = #wse.layout<["y"], #rect>} : (tensor<6xf32>) -> tensor<6xf32>
+  %0 = "wse.all_gather"(%a1) {axis = "y", dim = 0 : i64, algorithm = "", source_layout = #wse.layout<["y"], #rect>, layout = #wse.layout<[""], #rect>} : (tensor<6xf32>) -> tensor<6xf32>
+  %1 = "wse.gather"(%0) {layout = #wse.layout<[""], #rect>} : (tensor<6xf32>) -> tensor<6xf32>
+  return %1 : tensor<6xf32>
+}

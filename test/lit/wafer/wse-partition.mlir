@@ -1,0 +1,80 @@
+// RUN: wse-opt %s --split-input-file --pass-pipeline='builtin.module(wse-partition{machine=tiny grid=4x2})' | filecheck %s
+// RUN: env PYTHONHASHSEED=1 wse-opt %s --split-input-file --pass-pipeline='builtin.module(wse-partition{machine=tiny})' > %t.1
+// RUN: env PYTHONHASHSEED=2 wse-opt %s --split-input-file --pass-pipeline='builtin.module(wse-partition{machine=tiny})' > %t.2
+// RUN: diff %t.1 %t.2
+// RUN: not wse-opt %s --split-input-file --pass-pipeline='builtin.module(wse-partition{machine=tiny grid=9x9})' 2>&1 | filecheck %s --check-prefix=GRID
+// RUN: not wse-opt %s --split-input-file --pass-pipeline='builtin.module(wse-partition{machine=tiny grid=wide})' 2>&1 | filecheck %s --check-prefix=FORM
+
+// A grid that the machine does not have, and one that is no grid.
+// GRID: grid 9x9 does not fit the machine, which gives 8x8 PEs to a program
+// FORM: grid 'wide' is not of the form WIDTHxHEIGHT
+
+// A reduction that is forced to be split over x is followed by an all-reduce over x, and its operands come in
+// split accordingly.
+// CHECK-LABEL: func.func @main
+// CHECK-DAG: wse.scatter{{.*}}%arg0{{.*}}<["y", "x"]
+// CHECK-DAG: wse.scatter{{.*}}%arg1{{.*}}<["", "x"]
+// CHECK: linalg.generic {{.*}}wse.iterators = ["y", "", "x"], wse.layouts = [#wse.layout<["y", ""]
+// CHECK: wse.all_reduce{{.*}}axis = "x", kind = "add"
+// CHECK: wse.gather{{.*}}<["y", ""]
+#lhs = affine_map<(d0, d1, d2) -> (d0, d2)>
+#rhs = affine_map<(d0, d1, d2) -> (d1, d2)>
+#out = affine_map<(d0, d1, d2) -> (d0, d1)>
+func.func @main(%a: tensor<6x10xf32>, %w: tensor<5x10xf32> {wse.kind = "parameter", wse.name = "w"}) -> tensor<6x5xf32> {
+  %zero = arith.constant dense<0.0> : tensor<6x5xf32>
+  %0 = linalg.generic {indexing_maps = [#lhs, #rhs, #out], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %w : tensor<6x10xf32>, tensor<5x10xf32>) outs(%zero : tensor<6x5xf32>)
+      attrs = {wse.iterators = ["y", "", "x"]} {
+  ^bb0(%l: f32, %r: f32, %acc: f32):
+    %p = arith.mulf %l, %r : f32
+    %s = arith.addf %acc, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<6x5xf32>
+  return %0 : tensor<6x5xf32>
+}
+
+// -----
+
+// A second use in another layout gets a redistribution; a parameter is instead brought in a second time.
+// CHECK-LABEL: func.func @main
+// CHECK-DAG: wse.scatter{{.*}}%arg1{{.*}}<["y"]
+// CHECK-DAG: wse.scatter{{.*}}%arg1{{.*}}<["x"]
+// CHECK-DAG: wse.redistribute{{.*}}layout = #wse.layout<["x"]{{.*}}source_layout = #wse.layout<["y"]
+#id = affine_map<(d0) -> (d0)>
+func.func @main(%a: tensor<12xf32>, %w: tensor<12xf32> {wse.kind = "parameter", wse.name = "w"}) -> tensor<12xf32> {
+  %empty = tensor.empty() : tensor<12xf32>
+  %0 = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel"]}
+      ins(%a, %w : tensor<12xf32>, tensor<12xf32>) outs(%empty : tensor<12xf32>) attrs = {wse.iterators = ["y"]} {
+  ^bb0(%l: f32, %r: f32, %o: f32):
+    %s = arith.addf %l, %r : f32
+    linalg.yield %s : f32
+  } -> tensor<12xf32>
+  %1 = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel"]}
+      ins(%0, %w : tensor<12xf32>, tensor<12xf32>) outs(%empty : tensor<12xf32>) attrs = {wse.iterators = ["x"]} {
+  ^bb0(%l: f32, %r: f32, %o: f32):
+    %s = arith.mulf %l, %r : f32
+    linalg.yield %s : f32
+  } -> tensor<12xf32>
+  return %1 : tensor<12xf32>
+}
+
+// -----
+
+// A reduction whose init is a tensor starts from the neutral number, so that it may be split; the init is added
+// afterwards. A dense constant becomes an argument that carries its value.
+// CHECK-LABEL: func.func @main
+// CHECK-SAME: %arg1: tensor<3xf32> {wse.kind = "constant", wse.name = "constant0", wse.value = dense<[1.000000e+00, 2.000000e+00, 3.000000e+00]>
+// CHECK: arith.constant dense<0.000000e+00> : tensor<3xf32>
+// CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "reduction"]
+// CHECK: linalg.generic {{.*}}iterator_types = ["parallel"]
+// CHECK: arith.addf
+func.func @main(%a: tensor<3x8xf32>) -> tensor<3xf32> {
+  %init = arith.constant dense<[1.0, 2.0, 3.0]> : tensor<3xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>],
+      iterator_types = ["parallel", "reduction"]} ins(%a : tensor<3x8xf32>) outs(%init : tensor<3xf32>) {
+  ^bb0(%l: f32, %acc: f32):
+    %s = arith.addf %l, %acc : f32
+    linalg.yield %s : f32
+  } -> tensor<3xf32>
+  return %0 : tensor<3xf32>
+}
