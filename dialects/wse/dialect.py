@@ -46,14 +46,19 @@ class Op(Wse.Operation):
     def verify_invariants(cls, op: ir.OpView) -> bool:
         try:
             with op.context:  # a caller may print or verify from outside of it
-                cls._check_attributes(op)
-                cls._check_values(op)
-                op.check()  # type: ignore[attr-defined]
+                cls.check_all(op)
         except Invalid as error:
             culprit = (error.at or op).operation
             culprit.location.emit_error(f"'{culprit.name}' op {error}")
             return False
         return True
+
+    @classmethod
+    def check_all(cls, op: ir.OpView) -> None:
+        """Raises `Invalid` when a field is missing or of another kind than declared, or `check` does."""
+        cls._check_attributes(op)
+        cls._check_values(op)
+        op.check()  # type: ignore[attr-defined]
 
     @classmethod
     def _check_attributes(cls, op: ir.OpView) -> None:

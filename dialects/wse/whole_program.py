@@ -1,7 +1,7 @@
 """What must hold between the symbols of a program: references, types, grid, overlaps, routes.
 
-Run by `wse.program`'s verifier, so that each pass's output is checked once for the whole module. A symbol that
-is malformed by itself is left to its own verifier.
+Run by `wse.program`'s verifier, so that each pass's output is checked once for the whole module, and only where
+every symbol is right by itself.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,10 @@ from ...wse_target.layout import common_pe
 from ..host import ir
 from . import read
 from .checks import pair
-from .dialect import Invalid, listed, require
+from .dialect import Invalid, Op, listed, require
+
+# What in a program's body names symbols.
+_REFERRING = frozenset({"wse.get_buffer", "wse.send", "wse.receive", "wse.relay"})
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,11 @@ class Placed:
 
 @dataclass
 class Symbols:
-    """The module's symbols that make up a program."""
+    """The module's symbols that make up a program.
+
+    Attributes:
+        well_formed: every symbol is right by itself; those that are not are left out.
+    """
 
     programs: list[Any] = field(default_factory=list)
     buffers: dict[str, ir.Type] = field(default_factory=dict)
@@ -36,10 +43,11 @@ class Symbols:
     classes: list[Placed] = field(default_factory=list)
     scatters: list[Placed] = field(default_factory=list)
     gathers: list[Placed] = field(default_factory=list)
+    well_formed: bool = True
 
 
 def collect(module: ir.Operation) -> Symbols:
-    """Sorts a module's symbols; leaves out those whose attributes cannot be read."""
+    """Sorts a module's symbols."""
     found = Symbols()
     placed = {
         "wse.route": found.routes,
@@ -49,20 +57,30 @@ def collect(module: ir.Operation) -> Symbols:
     }
     for view in module.regions[0].blocks[0].operations:
         name = view.operation.name
-        try:
-            if name == "wse.program":
-                found.programs.append(view)
-            elif name == "wse.buffer":
-                found.buffers[view.sym_name.value] = view.type.value
-            elif name == "wse.colour":
-                found.colours.add(view.sym_name.value)
-            elif name == "func.func":
-                found.functions[view.name.value] = view
-            elif name in placed:
-                placed[name].append(Placed(view, read.strided_rect(view.where)))
-        except (AttributeError, KeyError, TypeError, ValueError):  # its own verifier reports that
+        if name == "wse.program":
+            found.programs.append(view)
+        elif name == "func.func":
+            found.functions[view.name.value] = view
+        elif not isinstance(view, Op):
             continue
+        elif not _is_well_formed(view):
+            found.well_formed = False
+        elif name == "wse.buffer":
+            found.buffers[view.sym_name.value] = view.type.value
+        elif name == "wse.colour":
+            found.colours.add(view.sym_name.value)
+        elif name in placed:
+            placed[name].append(Placed(view, read.strided_rect(view.where)))
     return found
+
+
+def _is_well_formed(op: Any) -> bool:
+    """Whether the operation is right by itself; when it is not, its own verifier says so."""
+    try:
+        op.check_all(op)
+        return True
+    except Invalid:
+        return False
 
 
 def check_whole_program(program: Any) -> None:
@@ -75,6 +93,8 @@ def check_whole_program(program: Any) -> None:
         len(symbols.programs) == 1 or symbols.programs[0] == program,
         "is a second program; expected one a module",
     )
+    if not symbols.well_formed:  # their own verifiers say why; what follows from it would only distract
+        return
     _check_grid(pair(program.grid, "grid"), symbols)
     _check_classes(symbols)
     _check_routes(symbols)
@@ -157,15 +177,17 @@ def _check_transfers(transfers: list[Placed], what: str, specs: ir.Attribute, sy
 
 def _check_body(function: Any, symbols: Symbols) -> None:
     for op in operations_of(function.operation):
+        if op.name not in _REFERRING or not _is_well_formed(op.opview):
+            continue
         if op.name == "wse.get_buffer":
             name = _known(op, "buffer", symbols.buffers)
             declared, result = symbols.buffers[name], op.results[0].type
             require_at(op, declared == result, f"yields {result}, but buffer '@{name}' is {declared}")
-        elif op.name in ("wse.send", "wse.receive"):
-            _known(op, "colour", symbols.colours)
         elif op.name == "wse.relay":
             _known(op, "receive", symbols.colours)
             _known(op, "send", symbols.colours)
+        else:
+            _known(op, "colour", symbols.colours)
 
 
 def operations_of(function: ir.Operation) -> Iterator[ir.Operation]:
@@ -179,8 +201,7 @@ def operations_of(function: ir.Operation) -> Iterator[ir.Operation]:
 
 def _known(op: Any, attribute: str, symbols: Any) -> str:
     """The symbol that `attribute` names; it must exist."""
-    reference = op.attributes[attribute]
-    name = reference.value
+    name = ir.FlatSymbolRefAttr(op.attributes[attribute]).value
     kind = "colour" if attribute != "buffer" else "buffer"
     require_at(
         op, name in symbols, f"names {kind} '@{name}'; this module has {listed(sorted(symbols)) or 'none'}"

@@ -135,3 +135,11 @@ func.func @f(%x: index, %y: index) {
   }
   return
 }
+
+// -----
+
+// A symbol that is wrong by itself is reported before what follows from it.
+"wse.program"() {sym_name = "p", machine = "tiny", grid = [4, 4], origin = [0, 0], inputs = [tensor<4xf32>], input_names = ["a"], outputs = [], output_names = []} : () -> ()
+// expected-error @+1 {{has offset 6; expected a multiple of 4 bytes}}
+"wse.buffer"() {sym_name = "b", type = memref<1xf32>, offset = 6} : () -> ()
+"wse.host_scatter"() {tensor = 0, buffer = @b, where = #wse.strided_rect<0, 0, 4, 1, 1, 1>, bounds = [affine_map<()[x, y] -> (1)>], origin = [affine_map<()[x, y] -> (x)>], access = affine_map<(i)[x, y] -> (i)>, resident = 0} : () -> ()
