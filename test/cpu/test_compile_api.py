@@ -1,6 +1,8 @@
 """What `compile` returns: calls, state, parameters, reports, and messages about wrong calls."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import ml_dtypes
 import numpy as np
@@ -172,7 +174,7 @@ def test_a_model_without_data_cannot_run() -> None:
         wse_mlir.compile(nn.Linear(8, 3, device="meta"), (torch.zeros(2, 8, device="meta"),))
 
 
-def test_exported_programs_and_their_files(tmp_path) -> None:  # noqa: ANN001
+def test_exported_programs_and_their_files(tmp_path: Path) -> None:
     model, x = linear(), torch.randn(2, 8)
     program = torch.export.export(model, (x,))
     assert error(wse_mlir.compile(program)(x), model(x)) <= 1e-5
@@ -181,7 +183,7 @@ def test_exported_programs_and_their_files(tmp_path) -> None:  # noqa: ANN001
     assert error(wse_mlir.compile(str(path))(x), model(x)) <= 1e-5
 
 
-def test_mlir_files(tmp_path) -> None:  # noqa: ANN001
+def test_mlir_files(tmp_path: Path) -> None:
     path = tmp_path / "twice.mlir"
     path.write_text(
         "func.func @main(%x: tensor<5xf32>) -> tensor<5xf32> {\n"
@@ -191,8 +193,6 @@ def test_mlir_files(tmp_path) -> None:  # noqa: ANN001
 
 
 def test_calls_from_several_threads() -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     given = family("mlp")
     compiled = wse_mlir.compile(given.model, given.args)
     inputs = [torch.randn(9, 64) for _ in range(40)]
