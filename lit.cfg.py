@@ -26,5 +26,7 @@ config.environment.pop("WSE_TRACE", None)
 config.substitutions += [
     (r"\bFileCheck\b", str(BIN / "filecheck")),
     (r"(?<![\w/.-])filecheck(?![\w-])", str(BIN / "filecheck")),
+    # Lit files that were written for upstream's tool run unchanged.
+    (r"(?<![\w/.-])mlir-opt(?![\w-])", str(BIN / "wse-opt")),
     (r"%root", str(ROOT)),
 ]

@@ -83,10 +83,11 @@ class IRPrinting:
             return
         self._dump(f"After {title}", op)
 
-    def print_failed(self, name: str, title: str, op: ir.Operation) -> None:
+    def print_failed(self, pass_name: str, title: str, op: ir.Operation) -> None:
         """After a failure the IR may be invalid: it is printed in the generic form, as mlir-opt does."""
-        if self.wants_after(name) or self.only_on_failure:
-            self._dump(f"After {title} Failed", op, generic=True)
+        if self.wants_after(pass_name) or self.only_on_failure:
+            name, _, arguments = title.partition(": ")
+            self._dump(f"After {name} Failed: {arguments}", op, generic=True)
 
     def _dump(self, title: str, op: ir.Operation, *, generic: bool = False) -> None:
         shown, scope = op, ""

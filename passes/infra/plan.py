@@ -6,6 +6,7 @@ Everything is checked before anything runs, so that a misspelt last pass does no
 from __future__ import annotations
 
 import difflib
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -68,8 +69,9 @@ class NestedStep:
 
     @property
     def spelt_out(self) -> str:
-        """The pipeline with every option of upstream's passes, defaults included."""
-        return f"{self.anchor}({','.join(step.spelt_out for step in self.steps)})"
+        """The pipeline with every option of upstream's passes, defaults included; a line a pass."""
+        inside = ",\n".join(textwrap.indent(step.spelt_out, "  ") for step in self.steps)
+        return f"{self.anchor}(\n{inside}\n)"
 
     def leaves(self) -> Iterator[PythonStep | UpstreamStep]:
         """The passes, in order."""

@@ -15,6 +15,8 @@ def check_writable(path: Path) -> None:
     Raises:
         CompilerError: its folder does not exist or may not be written to, or it is a folder.
     """
+    if _is_special(path):
+        return
     folder = path.resolve().parent
     if not folder.is_dir():
         raise CompilerError(f"cannot write '{path}': there is no folder '{folder}'")
@@ -24,11 +26,21 @@ def check_writable(path: Path) -> None:
         raise CompilerError(f"cannot write '{path}': no permission to write to '{folder}'")
 
 
+def _is_special(path: Path) -> bool:
+    """Whether this is a device or a pipe, such as /dev/null: it is written to, never replaced."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
 def write_atomically(path: Path, data: str | bytes) -> None:
     """Writes the whole of `data` to `path` or leaves what was there untouched."""
     check_writable(path)
     payload = data.encode() if isinstance(data, str) else data
-    handle, temporary = tempfile.mkstemp(dir=path.resolve().parent, prefix=f".{path.name}.")
+    if _is_special(path):
+        with path.open("wb") as device:
+            device.write(payload)
+        return
+    path = path.resolve()
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(payload)

@@ -94,7 +94,7 @@ class _Job:
         job = cls(arguments, Chunk("", ""), pipeline, text, print_style(arguments), replay)
         spelt_out = check_pipeline(pipeline, job.context(), text)
         if arguments.switch("dump-pass-pipeline"):
-            print(f"Pass Manager with {len(pipeline.entries)} passes:\n{spelt_out}", file=sys.stderr)
+            print(f"Pass Manager with {len(pipeline.entries)} passes:\n{spelt_out}\n", file=sys.stderr)
         job.source = source or read_input(arguments.input)
         return job
 

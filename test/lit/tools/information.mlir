@@ -24,6 +24,9 @@
 // TABLE: -> tensor
 // TABLE: builtin.module({{.*}}wse-check-stage{stage=tensor}
 // DUMP: Pass Manager with 2 passes:
-// DUMP-NEXT: builtin.module(cse,func.func(affine-loop-tile{cache-size=512
+// DUMP-NEXT: {{^}}builtin.module(
+// DUMP-NEXT: {{^}}  cse,
+// DUMP-NEXT: {{^}}  func.func(
+// DUMP-NEXT: {{^}}    affine-loop-tile{cache-size=512
 // VERSION: wse-mlir {{[0-9.]+}}
 module {}

@@ -8,7 +8,9 @@
 // CHECK: linalg.generic
 // CHECK-NOT: linalg.matmul
 // OVERRIDE: max-iterations=1
-// OVERRIDE: wse-generalize),wse-check-stage
+// OVERRIDE: wse-generalize
+// OVERRIDE-NEXT: ),
+// OVERRIDE-NEXT: wse-check-stage
 // OVERRIDE: linalg.generic
 
 // Passes that do not establish the stage's contract are found out.

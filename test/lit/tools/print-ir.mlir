@@ -23,7 +23,7 @@
 // MODULE: // -----// IR Dump After CSEPass: cse ('func.func' operation: @f) //----- //
 // MODULE-NEXT: module {
 // FAILURE-NOT: IR Dump After CSEPass
-// FAILURE: // -----// IR Dump After Misbehave: example-misbehave{how=fail} Failed //----- //
+// FAILURE: // -----// IR Dump After Misbehave Failed: example-misbehave{how=fail} //----- //
 // FAILURE-NEXT: "func.func"()
 // PYTHON: // -----// IR Dump After Misbehave: example-misbehave{how=rename} //----- //
 // PYTHON-NEXT: func.func @renamed
