@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from rich.box import SIMPLE
+from rich.console import JustifyMethod
 from rich.table import Table
 
 
 @dataclass
 class LayerRow:
-    """One line of a layer; cycles of phases add up, PEs and SRAM are the most of any phase.
+    """One line of the model's source. Cycles are those of its active PEs, on average.
 
     Attributes:
         layer: the module path; location: "file.py:12"; operators: what it runs, in order.
-        utilisation: share of the PEs' time in the layer that they compute in.
+        pes / sram: the most of any of its phases; bytes on one PE.
+        utilisation: share of the time of all PEs of the program, while the layer's run, that goes into its compute.
     """
 
     layer: str
     location: str
-    operators: list[str]
-    cycles: float = 0.0
+    operators: list[str] = field(default_factory=list)
     compute: float = 0.0
     communication: float = 0.0
     waiting: float = 0.0
     pes: int = 0
     sram: int = 0
-    busy: float = 0.0
+    utilisation: float = 0.0
 
     @property
-    def utilisation(self) -> float:
-        return self.busy / self.cycles if self.cycles else 0.0
+    def cycles(self) -> float:
+        return self.compute + self.communication + self.waiting
 
 
 def layer_rows(report: dict[str, Any]) -> list[LayerRow]:
@@ -38,46 +40,54 @@ def layer_rows(report: dict[str, Any]) -> list[LayerRow]:
     rows: dict[tuple[str, str], LayerRow] = {}
     for phase in report["phases"]:
         layer = phase["module_path"] or phase["operator"] or phase["name"]
-        row = rows.setdefault((layer, phase["location"]), LayerRow(layer, phase["location"], []))
+        row = rows.setdefault((layer, phase["location"]), LayerRow(layer, phase["location"]))
         if phase["operator"] and phase["operator"] not in row.operators:
             row.operators.append(phase["operator"])
-        row.cycles += phase["makespan"]
         row.compute += phase["compute"]
         row.communication += phase["communication"]
         row.waiting += phase["waiting"]
-        row.busy += phase["utilisation"] * phase["makespan"]
         row.pes = max(row.pes, phase["pes"])
         row.sram = max(row.sram, phase["sram"])
+    for row in rows.values():
+        row.utilisation = row.compute * row.pes / (row.cycles * report["pes"]) if row.cycles else 0.0
     return list(rows.values())
 
 
 def layer_table(report: dict[str, Any]) -> Table:
     """A table of the layers with the program's totals below."""
-    table = Table(show_footer=True)
+    table = Table(show_footer=True, box=SIMPLE, padding=(0, 1))
     cycles, sram = report["cycles"], report["sram"]
-    columns = (
-        ("layer", "whole program", "left"),
+    columns: tuple[tuple[str, str, JustifyMethod], ...] = (
+        ("layer", "all", "left"),
         ("source", "", "left"),
         ("operators", "", "left"),
-        ("cycles", f"{cycles['makespan']:,.0f}", "right"),
+        ("cycles", f"{cycles['device']:,.0f}", "right"),
         ("compute", "", "right"),
-        ("communicate", "", "right"),
+        ("comm.", "", "right"),
         ("wait", "", "right"),
         ("PEs", f"{report['pes']:,}", "right"),
-        ("SRAM B/PE", f"{sram['high_water']:,}", "right"),
-        ("utilisation", f"{report['utilisation']:.1%}", "right"),
+        ("SRAM", f"{sram['high_water']:,}", "right"),
+        ("util.", f"{report['utilisation']:.0%}", "right"),
     )
     for name, footer, side in columns:
-        table.add_column(name, footer, justify=side, overflow="fold")  # type: ignore[arg-type]
+        table.add_column(name, footer, justify=side, no_wrap=name != "operators")
     for row in layer_rows(report):
         numbers = (f"{v:,.0f}" for v in (row.cycles, row.compute, row.communication, row.waiting))
         table.add_row(
             row.layer, row.location, ", ".join(row.operators), *numbers,
-            f"{row.pes:,}", f"{row.sram:,}", f"{row.utilisation:.1%}",
+            f"{row.pes:,}", f"{row.sram:,}", f"{row.utilisation:.0%}",
         )  # fmt: skip
-    table.caption = (
-        f"{report['machine']}, {report['grid'][0]} x {report['grid'][1]} PEs; host transfer adds "
-        f"{cycles['host_io']:,.0f} cycles a call; loading the parameters took {cycles['host_load']:,.0f} once; "
-        f"SRAM {sram['high_water']:,} of {sram['capacity']:,} B a PE with code and runtime"
-    )
     return table
+
+
+def layer_summary(report: dict[str, Any]) -> str:
+    """What the table's columns mean and what is outside of them, in a few lines."""
+    cycles, sram, grid = report["cycles"], report["sram"], report["grid"]
+    return (
+        f"{report['machine']}, {grid[0]} x {grid[1]} PEs. Cycles of one call, mean over PEs; the slowest PE takes "
+        f"{cycles['makespan']:,.0f}.\n"
+        f"Host transfer adds {cycles['host_io']:,.0f} a call; loading the parameters took "
+        f"{cycles['host_load']:,.0f} once.\n"
+        f"SRAM in bytes of the fullest PE: {sram['high_water']:,} of {sram['capacity']:,}, of which buffers "
+        f"{sram['buffers']:,}, code {sram['code']:,}, runtime {sram['runtime']:,}."
+    )

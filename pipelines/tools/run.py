@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from torch.utils import _pytree as pytree
 from ..agreement import relative_error
 from ..compile import Compiled, compile
 from ..workload import Workload, load_workload
-from .layer_table import layer_table
+from .layer_table import layer_rows, layer_summary, layer_table
 from .output import check_writable, write_atomically
 
 Outputs = list[torch.Tensor]
+FILE_WIDTH = 120  # columns of a table that is not printed on a terminal
+CALLS_PER_BATCH = 25
 
 
 @dataclass
@@ -59,7 +62,12 @@ class Comparison:
             },
             "seconds_per_call": {name: backends[name].seconds for name in ("eager", "cpu")},
             "compile_seconds": self.compile_seconds,
-            "wafer": {**self.wafer_report, "cycles": self.wafer.cycles},
+            "wafer": {
+                **self.wafer_report,
+                "cycles": self.wafer.cycles,
+                "cycles_of_a_call": self.wafer_report["cycles"],
+                "layers": [asdict(row) | {"cycles": row.cycles} for row in layer_rows(self.wafer_report)],
+            },
         }
         if self.labels is not None:
             predictions = {name: b.outputs.argmax(-1) for name, b in backends.items()}
@@ -80,6 +88,8 @@ def run_workload(path: str, target: str, json_path: Path | None) -> None:
     if json_path is not None:
         check_writable(json_path)
     console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, FILE_WIDTH)
     with Progress(console=console, transient=True) as progress:
         workload = _step(progress, f"loading {path}", lambda: load_workload(path))
         comparison = compare(workload, target, progress)
@@ -120,18 +130,34 @@ def _first(output: Any) -> torch.Tensor:
 
 
 def _measure_both(workload: Workload, cpu: Compiled, progress: Progress) -> tuple[Measured, Measured]:
-    """PyTorch and compiled code in turn on the same batches, so that a drift of the machine meets both."""
+    """PyTorch and compiled code in turn on the same batches, so that a drift of the machine meets both.
+
+    PyTorch gets one thread, as the compiled code has.
+    """
     calls: Sequence[Callable[..., Any]] = (workload.model, cpu)
     outputs: tuple[Outputs, Outputs] = ([], [])
     seconds: tuple[list[float], list[float]] = ([], [])
-    for batch in progress.track(workload.batches, description="PyTorch and CPU"):
-        for call, collected, times in zip(calls, outputs, seconds, strict=True):
-            collected.append(_first(call(*batch)))
-            times += [_timed(call, batch) for _ in range(5)]
+    with _one_torch_thread():
+        for batch in progress.track(workload.batches, description="PyTorch and CPU"):
+            for call, collected in zip(calls, outputs, strict=True):
+                collected.append(_first(call(*batch)))
+            for _ in range(CALLS_PER_BATCH):
+                for call, times in zip(calls, seconds, strict=True):
+                    times.append(_timed(call, batch))
     eager, compiled = (
         Measured(torch.cat(o), statistics.median(s)) for o, s in zip(outputs, seconds, strict=True)
     )
     return eager, compiled
+
+
+@contextmanager
+def _one_torch_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _timed(call: Callable[..., Any], batch: tuple[Any, ...]) -> float:
@@ -163,9 +189,10 @@ def _print(comparison: Comparison, target: str, console: Console) -> None:
     console.print(f"largest difference from PyTorch: CPU {errors['cpu']:.1e}, wafer {errors['wafer']:.1e}")
     eager, cpu = comparison.eager.seconds, comparison.cpu.seconds
     console.print(
-        f"time of a call: PyTorch {eager * 1e6:.0f} us, CPU {cpu * 1e6:.0f} us ({eager / cpu:.2f} times PyTorch)"
+        f"time of a call on one thread, median: PyTorch {eager * 1e6:.0f} us, CPU {cpu * 1e6:.0f} us "
+        f"({eager / cpu:.2f} times as fast)"
     )
-    console.print(
-        f"wafer '{target}': {comparison.wafer.cycles:,.0f} cycles over all batches; one batch by layer:"
-    )
+    cycles = f"{comparison.wafer.cycles:,.0f}"
+    console.print(f"wafer '{target}': {cycles} cycles over all batches; one call by layer:")
     console.print(layer_table(comparison.wafer_report))
+    console.print(layer_summary(comparison.wafer_report), highlight=False)

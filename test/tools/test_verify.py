@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import zoo
-
 from wse_mlir.passes.infra.diagnostics import CompilerError
 from wse_mlir.pipelines.runtime.cpu import CpuTarget
 from wse_mlir.pipelines.verification import ExecutableStage, executable_stages, verify_stages
