@@ -1,12 +1,10 @@
-"""The `wse` dialect outside lit: builders and readers, bytecode, IRDL with upstream's tool, plugins."""
+"""The `wse` dialect outside lit: builders and readers, bytecode, documentation, plugins."""
 
 import ast
 import io
-import subprocess
 from pathlib import Path
 
 import pytest
-import torch_mlir
 from wse_mlir.dialects import plugins, wse
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ext, func, ir
@@ -16,7 +14,6 @@ from wse_mlir.wse_target.layout import Layout, Rect
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "test" / "lit" / "dialects" / "wse"
-UPSTREAM_OPT = Path(next(iter(torch_mlir.__path__))) / "_mlir_libs" / "torch-mlir-opt"
 EVERYWHERE = StridedRect((0, 0), (2, 2))
 
 
@@ -134,31 +131,6 @@ def test_text_and_bytecode_round_trip(context, name):
     assert str(ir.Module.parse(bytecode.getvalue())) == text
 
 
-@pytest.mark.parametrize("name", ["logical-ops.mlir", "program-ops.mlir", "effects.mlir"])
-def test_upstreams_tool_reads_our_ir_with_the_exported_dialect(tmp_path, context, name):
-    exported = tmp_path / "wse.irdl.mlir"
-    exported.write_text(wse.irdl_text())
-    text = str(ir.Module.parse((EXAMPLES / name).read_text()))
-    run = subprocess.run(
-        [UPSTREAM_OPT, f"--irdl-file={exported}"], input=text, capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stderr
-    assert str(ir.Module.parse(run.stdout)) == text
-
-
-def test_upstreams_tool_refuses_what_the_exported_dialect_forbids(tmp_path, context):
-    exported = tmp_path / "wse.irdl.mlir"
-    exported.write_text(wse.irdl_text())
-    run = subprocess.run(
-        [UPSTREAM_OPT, f"--irdl-file={exported}"],
-        input='"wse.colour"() {sym_name = "c"} : () -> ()',
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode != 0 and "id" in run.stderr
-
-
 def test_loading_twice_and_into_many_contexts():
     for _ in range(3):
         context = create_context()
@@ -176,6 +148,15 @@ def test_every_operation_has_an_expected_error_test():
     text = "".join(path.read_text() for path in EXAMPLES.glob("invalid-*.mlir"))
     missing = [op.OPERATION_NAME for op in wse.Wse.operations if f'"{op.OPERATION_NAME}"' not in text]
     assert not missing
+
+
+def test_the_reference_lists_every_operation_with_its_attributes():
+    rows = [row for row in (ROOT / "docs" / "wse-dialect.md").read_text().splitlines() if row.startswith("|")]
+    for op in wse.Wse.operations:
+        described = [row for row in rows if f"`{op.OPERATION_NAME}`" in row]
+        assert len(described) == 1, op.OPERATION_NAME
+        missing = [name for name in op.attribute_kinds() if name not in described[0]]
+        assert not missing, f"{op.OPERATION_NAME}: {missing}"
 
 
 def test_no_operation_has_a_region():
