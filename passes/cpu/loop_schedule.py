@@ -100,7 +100,9 @@ def choose_schedule(view: Structured, sizes: tuple[int | None, ...], cpu: HostCp
 def _widest(view: Structured, iterator: int) -> int:
     """Bits of the widest elements that fill lanes when the iterator is vectorised."""
     pairs = list(zip(view.operands, view.maps, strict=True))
-    in_lanes = [v for v, amap in pairs if depends_on(amap, iterator)] or list(view.inits)
+    in_lanes = [v for v, amap in pairs if depends_on(amap, iterator)]
+    if view.iterators[iterator] == REDUCTION:
+        in_lanes += view.inits  # partial results fill lanes too
     return max(element_bits(v.type) for v in in_lanes)
 
 

@@ -18,6 +18,7 @@ from .bufferization.lifetimes import (
     operations_below,
     remove_unused,
 )
+from .bufferization.op_model import is_empty, writes_of
 
 
 class Bufferize(Pass, name="wse-bufferize", anchor="builtin.module"):
@@ -92,6 +93,7 @@ def _bufferize_function(
         return
     new = declare(old, signature)
     if len(old.regions[0].blocks):
+        _separate_fills(old)
         _separate_empties(old)
         arguments = old.regions[0].blocks[0].arguments
         analysis = InPlaceAnalysis(old, [arguments[k] for k in signature.writable()])
@@ -123,6 +125,17 @@ def _mentions_tensors(function: ir.Operation) -> bool:
     )
 
 
+def _separate_fills(function: ir.Operation) -> None:
+    """Gives every operation that overwrites a filled tensor a filling of its own: cheaper than a copy of it."""
+    for op in list(operations_below(function)):
+        if op.name != "linalg.fill" or not len(op.results) or not is_empty(op.operands[1]):
+            continue
+        uses = [(use.owner.operation, use.operand_number) for use in op.results[0].uses]
+        for user, number in uses[1:] if len(uses) > 1 else []:
+            if any(w.index == number for w in writes_of(user)):
+                user.operands[number] = op.clone(ir.InsertionPoint(user)).results[0]
+
+
 def _separate_empties(function: ir.Operation) -> None:
     """Gives every use of a `tensor.empty` its own: contents are unspecified, only sharing would be harmful."""
     for op in list(operations_below(function)):
@@ -130,9 +143,7 @@ def _separate_empties(function: ir.Operation) -> None:
             continue
         for use in list(op.results[0].uses):
             user, number = use.owner.operation, use.operand_number
-            with op.location:
-                copy = op.clone(ir.InsertionPoint(user))
-            user.operands[number] = copy.results[0]
+            user.operands[number] = op.clone(ir.InsertionPoint(user)).results[0]
         op.erase()
 
 

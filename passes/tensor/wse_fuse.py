@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...dialects.host import ir
 from ..infra.pass_base import Pass, PassRun, option
 from .block_fusion import BlockFusion, FusionPolicy
+from .reshape_moves import move_reshapes
 from .traversal import tensor_blocks
 
 
@@ -14,7 +15,8 @@ class Fuse(Pass, name="wse-fuse", anchor="func.func"):
     A producer whose loops are all parallel and whose result is written by a permutation of them is evaluated
     inside its consumer (elementwise, reduction or contraction): its maps are composed with the consumer's. Fills
     and splat constants become scalars; transposes and broadcasts become maps; unread inits become `tensor.empty`;
-    equal inputs are merged and unread ones dropped. The whole tree of producers is planned first and built once.
+    equal inputs are merged and unread ones dropped; reshapes in between move out of the chain. The whole tree of
+    producers is planned first and built once.
 
         %e = linalg.generic {maps = [(i, j) -> (i, j), (i, j) -> (j, i)]} ins(%x) outs(%t0) { math.exp }
         %r = linalg.generic {maps = [(i, j) -> (j, i), (i, j) -> (i)]}    ins(%e) outs(%t1) { arith.addf }
@@ -33,6 +35,9 @@ class Fuse(Pass, name="wse-fuse", anchor="func.func"):
         0, "most scalar operations evaluated inside a contraction, convolution or pooling; 0: copies only"
     )
     multi_result: bool = option(True, "let an elementwise operation yield an absorbed result that others use")
+    move_reshapes: bool = option(
+        True, "move reshapes out of elementwise chains, so that they do not cut them"
+    )
     max_body: int = option(256, "most scalar operations in one fused body")
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
@@ -44,4 +49,10 @@ class Fuse(Pass, name="wse-fuse", anchor="func.func"):
             max_body=self.max_body,
         )
         for block in tensor_blocks(op):
-            BlockFusion(block, policy, run).run()
+            first = PassRun(run.pass_name)
+            BlockFusion(block, policy, first).run()
+            run.statistics.update(first.statistics)
+            if self.move_reshapes and move_reshapes(block, run):
+                BlockFusion(block, policy, run).run()
+            else:
+                run.remarks.items += first.remarks.items

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,6 +15,7 @@ from torch.export import ExportedProgram
 from ...dialects.host import ir
 from ...dialects.parsing import parse_module
 from ...passes.infra.diagnostics import CompilerError
+from .constants import lift_constants, read_resources
 from .interface import annotate_main, find_main, read_main
 from .lowering import finish_import, lower_torch_to_linalg, run_upstream
 
@@ -102,13 +104,18 @@ def _read_pt2(path: str) -> ExportedProgram:
 def _read_mlir(path: str, context: ir.Context) -> ImportedModel:
     with open(path, encoding="utf-8", errors="replace") as file:
         text = file.read()
-    return import_mlir_module(parse_module(text, context, file=path), path)
+    return import_mlir_module(parse_module(text, context, file=path), path, read_resources(text))
 
 
-def import_mlir_module(module: ir.Module, path: str = "") -> ImportedModel:
+def import_mlir_module(
+    module: ir.Module, path: str = "", resources: Mapping[str, bytes] | None = None
+) -> ImportedModel:
     """Brings a module on tensors (linalg, or the torch dialect) to stage `imported`, in place.
 
-    Its function becomes @main; arguments without `wse.kind` are inputs. Constants stay in the IR.
+    Its function becomes @main; arguments without `wse.kind` are inputs, large constants become parameters.
+
+    Args:
+        resources: data of the `dense_resource` constants by name, see `read_resources`.
     """
     from .imported import ImportedModel
 
@@ -123,10 +130,14 @@ def import_mlir_module(module: ir.Module, path: str = "") -> ImportedModel:
         main.attributes["sym_name"] = ir.StringAttr.get("main", module.context)
         run_upstream(module, "inline,symbol-dce")
         finish_import(module)
+        lifted = lift_constants(module, resources or {})
         arguments, results = read_main(module)
     except CompilerError as error:
         error.where = error.where or path
         raise
+    first = len(arguments) - len(lifted)
+    for position, (name, tensor) in enumerate(lifted, start=first):
+        arguments[position] = replace(arguments[position], kind="parameter", name=name, tensor=tensor)
     annotate_main(module, arguments, results)
     return ImportedModel(module, tuple(arguments), tuple(results), module.context)
 

@@ -18,7 +18,7 @@ TORCH_PIPELINES = (
     "torchdynamo-export-to-torch-backend-pipeline",
     "torch-backend-to-linalg-on-tensors-backend-pipeline",
 )
-IMPORTED_DIALECTS = frozenset({"builtin", "func", "linalg", "tensor", "arith", "math", "scf"})
+IMPORTED_DIALECTS = frozenset({"affine", "builtin", "func", "linalg", "tensor", "arith", "math", "scf"})
 IMPORTED_OPERATIONS = frozenset({"cf.assert"})
 
 _OPERATOR = re.compile(r'name = "(?:torch\.)?([\w.]+)"|torch\.((?:aten|prims?|torchvision)[\w.]*)')

@@ -33,6 +33,8 @@ class Argument:
         name: position among the tensor inputs ("0"), or the parameter's or buffer's name ("fc1.weight").
         shape: sizes; -1 where the size is known only at the call.
         dtype: PyTorch's element type.
+        symbols: per dimension the exporter's expression for a size that is known only at the call ("s0",
+            "2*s0"), "" for static ones; empty when nothing is known about them.
         tensor: value of a parameter or first value of a state, the model's own storage and not a copy;
             None for inputs, and where the model lives on the meta device or in an `.mlir` file.
     """
@@ -41,6 +43,7 @@ class Argument:
     name: str
     shape: tuple[int, ...]
     dtype: torch.dtype
+    symbols: tuple[str, ...] = field(default=(), compare=False, kw_only=True)
     tensor: torch.Tensor | None = field(default=None, repr=False, compare=False)
 
 
@@ -177,6 +180,7 @@ def _argument(
 ) -> Argument:
     value = node.meta["val"]
     shape = tuple(size if isinstance(size, int) else -1 for size in value.shape)
+    symbols = tuple("" if isinstance(size, int) else str(size) for size in value.shape)
     has_data = tensor is not None and not tensor.is_meta
     return Argument(
         kind, name, shape, value.dtype, tensor.detach() if has_data and tensor is not None else None

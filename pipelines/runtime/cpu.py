@@ -33,15 +33,14 @@ class CpuTarget:
     options: Mapping[str, str] = {"num_threads": "threads of a call; 1 is the only choice so far"}
 
     def __init__(self, pipeline: str = "", *, states_in_place: bool = True) -> None:
-        self._pipeline = pipeline or named_pipeline("cpu").text
+        self._pipeline = pipeline
         self._states_in_place = states_in_place
 
     def build(self, imported: ImportedModel, options: Mapping[str, Any], timer: Timer) -> Executable:
         """Lowers and compiles; see `Target.build`.
 
         Raises:
-            CompilerError: more than one thread is asked for, a size is known only at run time where that is
-                not supported, or a pass fails.
+            CompilerError: more than one thread is asked for, or a pass fails.
         """
         if options.get("num_threads") not in (None, 1):
             raise CompilerError(
@@ -52,10 +51,11 @@ class CpuTarget:
         main = find_main(module)
         name = main.name.value
         results = _result_types(main)
+        pipeline = self._pipeline or _pipeline_for(results)
         with module.context:
             main.attributes["llvm.emit_c_interface"] = ir.UnitAttr.get()
         with timer.scope("passes"):
-            run_pipeline(module, self._pipeline, instrumentation=Instrumentation(verify_each=False))
+            run_pipeline(module, pipeline, instrumentation=Instrumentation(verify_each=False))
         with timer.scope("jit"):
             return CpuExecutable(imported, results, name, states_in_place=self._states_in_place)
 
@@ -63,7 +63,8 @@ class CpuTarget:
 class CpuExecutable:
     """A jitted `@main(arguments..., outputs...)` whose parameters are bound without a copy.
 
-    States that are written in place are arguments, and not among the outputs.
+    States that are written in place are arguments, and not among the outputs. When the size of an output is
+    known only at run time, all outputs are returned instead: `@main(arguments...) -> (outputs...)`.
     """
 
     def __init__(
@@ -79,9 +80,12 @@ class CpuExecutable:
         self._state_of = [self._given.index(states[r.name]) if r.name in states else -1 for r in results]
         self._parameters = [i for i, a in enumerate(arguments) if a.kind == "parameter"]
         self._first_output = len(arguments)
+        outputs = [(len(shape), dtype) for shape, dtype in filter(None, self._types)]
+        self._returns = _is_dynamic(types)
         ranks = [len(a.shape) for a in arguments]
-        ranks += [len(kind[0]) for kind in self._types if kind is not None]
-        self._function = JitFunction(imported.module, name, ranks)
+        ranks += [] if self._returns else [rank for rank, _ in outputs]
+        returned = outputs if self._returns else []
+        self._function = JitFunction(imported.module, name, ranks, returned)
         self.report: dict[str, Any] = {}
         self.bind([as_array(a.tensor) for a in arguments if a.kind == "parameter" and a.tensor is not None])
 
@@ -92,9 +96,12 @@ class CpuExecutable:
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Runs once; see `Executable.run`."""
-        outputs = [np.empty(*kind) for kind in self._types if kind is not None]
         given = list(zip(self._given, inputs, strict=True))
-        self._function([*given, *enumerate(outputs, start=self._first_output)])
+        if self._returns:
+            outputs = self._function(given)
+        else:
+            outputs = [np.empty(*kind) for kind in self._types if kind is not None]
+            self._function([*given, *enumerate(outputs, start=self._first_output)])
         remaining = iter(outputs)
         return [
             inputs[state] if kind is None else next(remaining)
@@ -102,19 +109,30 @@ class CpuExecutable:
         ]
 
 
+def _is_dynamic(types: Sequence[ArrayType]) -> bool:
+    return any(-1 in shape for shape, _ in types)
+
+
+def _pipeline_for(results: Sequence[ArrayType]) -> str:
+    """The pipeline `cpu`, in which outputs are returned when callers cannot know how much to allocate."""
+    cpu = named_pipeline("cpu")
+    if _is_dynamic(results):
+        stages = {stage.name: stage.passes for stage in cpu.stages}
+        cpu = cpu.override(
+            bufferize=stages["bufferize"].replace("wse-bufferize", "wse-bufferize{results=return}", 1)
+        )
+    return cpu.text
+
+
 def _result_types(main: Any) -> list[ArrayType]:
-    """Shape and element type of each result of a function on tensors."""
+    """Shape, with -1 for sizes that are known only at run time, and element type of each result."""
     types: list[ArrayType] = []
     for position, result in enumerate(main.type.results):
         tensor = ir.RankedTensorType(result)
-        if not tensor.has_static_shape:
-            raise CompilerError(
-                f"the size of result {position} is known only at run time ({tensor})",
-                hint="the CPU target needs static results; compile without dynamic_shapes",
-            )
         dtype = torch_dtype(tensor.element_type)
         array_type = numpy_dtype(dtype) if dtype is not None else None
         if array_type is None:
             raise CompilerError(f"result {position} has elements of type {tensor.element_type}")
-        types.append((tuple(tensor.shape), array_type))
+        shape = (-1 if tensor.is_dynamic_dim(d) else tensor.get_dim_size(d) for d in range(tensor.rank))
+        types.append((tuple(shape), array_type))
     return types

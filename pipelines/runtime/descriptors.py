@@ -2,32 +2,48 @@
 
 The function's C interface takes a pointer to a descriptor per argument, and MLIR's packed convention an
 array of pointers to those pointers. A descriptor is {allocated, aligned, offset, sizes..., strides...}, all
-of 64 bits, so that every argument is a slice of one array of words.
+of 64 bits, so that every argument is a slice of one array of words. Buffers that the function returns
+come back as descriptors too, one after the other behind the pointer that is its first argument.
 """
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 _HEADER = 3  # allocated pointer, aligned pointer, offset
 
 
-class Descriptors:
-    """Descriptors of arguments of the given ranks."""
+@dataclass(frozen=True)
+class ReturnedBuffer:
+    """A contiguous buffer that a call returned; `allocated` is what `free` takes."""
 
-    def __init__(self, ranks: Sequence[int]) -> None:
-        sizes = [_HEADER + 2 * rank for rank in ranks]
-        self._starts = [sum(sizes[:i]) for i in range(len(sizes))]
+    allocated: int
+    data: int
+    shape: tuple[int, ...]
+
+
+class Descriptors:
+    """Descriptors of arguments of the given ranks, and of returned buffers."""
+
+    def __init__(self, ranks: Sequence[int], returned: Sequence[int] = ()) -> None:
+        sizes = [_HEADER + 2 * rank for rank in (*ranks, *returned)]
+        starts = [sum(sizes[:i]) for i in range(len(sizes))]
+        self._starts, self._returned = (
+            starts[: len(ranks)],
+            list(zip(starts[len(ranks) :], returned, strict=True)),
+        )
         self._shapes: list[tuple[int, ...] | None] = [None] * len(ranks)
         self._held: list[np.ndarray | None] = [None] * len(ranks)
         self._words = (ctypes.c_int64 * sum(sizes))()
         first = ctypes.addressof(self._words)
-        self._pointers = (ctypes.c_int64 * len(ranks))(*(first + 8 * start for start in self._starts))
+        blocks = [start for start, _ in self._returned[:1]] + self._starts
+        self._pointers = (ctypes.c_int64 * len(blocks))(*(first + 8 * start for start in blocks))
         table = ctypes.addressof(self._pointers)
-        self._packed = (ctypes.c_int64 * len(ranks))(*(table + 8 * i for i in range(len(ranks))))
+        self._packed = (ctypes.c_int64 * len(blocks))(*(table + 8 * i for i in range(len(blocks))))
         self.address = ctypes.addressof(self._packed)
 
     def set(self, index: int, array: np.ndarray, *, keep: bool = False) -> None:
@@ -42,6 +58,14 @@ class Descriptors:
             self._set_shape(index, array.shape)
         if keep:
             self._held[index] = array
+
+    def returned(self) -> list[ReturnedBuffer]:
+        """The buffers that the last call returned."""
+        words = self._words
+        return [
+            ReturnedBuffer(words[at], words[at + 1], tuple(words[at + _HEADER : at + _HEADER + rank]))
+            for at, rank in self._returned
+        ]
 
     def _set_shape(self, index: int, shape: tuple[int, ...]) -> None:
         self._shapes[index] = shape

@@ -5,15 +5,21 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
 from ...dialects.host import execution_engine, ir
 from ...passes.infra.diagnostics import CompilerError
-from .descriptors import Descriptors
+from .descriptors import Descriptors, ReturnedBuffer
 from .native_errors import captured_stderr
 
 _ENTRY = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+_LIBC = ctypes.CDLL(None)
+_LIBC.free.argtypes = [ctypes.c_void_p]
+_LIBC.free.restype = None
+
+ReturnedType = tuple[int, np.dtype]
 
 
 class JitFunction:
@@ -23,13 +29,20 @@ class JitFunction:
     and are serialised, because the argument block is reused.
     """
 
-    def __init__(self, module: ir.Module, name: str, ranks: Sequence[int]) -> None:
-        """Compiles `module`, whose function `name` has `llvm.emit_c_interface` and memrefs of these ranks.
+    def __init__(
+        self, module: ir.Module, name: str, ranks: Sequence[int], returned: Sequence[ReturnedType] = ()
+    ) -> None:
+        """Compiles `module`, whose function `name` has `llvm.emit_c_interface`.
+
+        Args:
+            ranks: of the function's arguments, which are memrefs.
+            returned: rank and element type of the memrefs that it returns, which the caller owns.
 
         Raises:
             CompilerError: LLVM refuses the module or a symbol is missing; carries what LLVM said.
         """
-        self._descriptors = Descriptors(ranks)
+        self._descriptors = Descriptors(ranks, [rank for rank, _ in returned])
+        self._returned = [dtype for _, dtype in returned]
         self._lock = threading.Lock()
         with captured_stderr() as errors:
             failure, address = "", 0
@@ -51,9 +64,23 @@ class JitFunction:
         with self._lock:
             self._descriptors.set(index, array, keep=True)
 
-    def __call__(self, arguments: Sequence[tuple[int, np.ndarray]]) -> None:
-        """Runs once with these arguments, by position, and the bound ones."""
+    def __call__(self, arguments: Sequence[tuple[int, np.ndarray]]) -> list[np.ndarray]:
+        """Runs once with these arguments, by position, and the bound ones; returns the buffers it returns."""
         with self._lock:
             for index, array in arguments:
                 self._descriptors.set(index, array)
             self._call(self._descriptors.address)
+            if not self._returned:
+                return []
+            buffers = self._descriptors.returned()
+        return [_take(buffer, dtype) for buffer, dtype in zip(buffers, self._returned, strict=True)]
+
+
+def _take(buffer: ReturnedBuffer, dtype: np.dtype) -> np.ndarray:
+    """Copies a returned buffer into an array and frees it."""
+    size = prod(buffer.shape) * dtype.itemsize
+    array = np.empty(buffer.shape, dtype)
+    if size:
+        ctypes.memmove(array.ctypes.data, buffer.data, size)
+    _LIBC.free(buffer.allocated)
+    return array

@@ -15,7 +15,9 @@ LINEAR = nn.Linear(8, 4).eval()
 
 
 def tool(*command: str, stdin: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([BIN / command[0], *command[1:]], input=stdin, cwd=cwd, capture_output=True, text=True)
+    return subprocess.run(
+        [BIN / command[0], *command[1:]], input=stdin, cwd=cwd, capture_output=True, text=True
+    )
 
 
 def assert_one_message(done: subprocess.CompletedProcess[str], *parts: str) -> None:
@@ -26,7 +28,9 @@ def assert_one_message(done: subprocess.CompletedProcess[str], *parts: str) -> N
 
 
 def test_a_wrong_path(tmp_path: Path) -> None:
-    assert_one_message(tool("wse", "run", "nowhere.py", "--json", "out.json", cwd=tmp_path), "no file 'nowhere.py'")
+    assert_one_message(
+        tool("wse", "run", "nowhere.py", "--json", "out.json", cwd=tmp_path), "no file 'nowhere.py'"
+    )
     assert_one_message(tool("wse-opt", "nowhere.mlir", "-o", "out.mlir", cwd=tmp_path), "nowhere.mlir")
     assert not list(tmp_path.iterdir())
     with pytest.raises(wse_mlir.CompilerError, match=r"nowhere\.pt2"):

@@ -75,6 +75,37 @@ def test_the_torch_dialect_from_a_file(tmp_path: Path) -> None:
     assert "linalg.generic" in text and "torch" not in text
 
 
+WEIGHTS = """
+func.func @main(%x: tensor<64xf32>) -> (tensor<64xf32>, tensor<2xbf16>) {
+  %w = arith.constant dense_resource<weight> : tensor<64xf32>
+  %b = arith.constant dense_resource<"small one"> : tensor<2xbf16>
+  %r = linalg.mul ins(%x, %w : tensor<64xf32>, tensor<64xf32>) outs(%x : tensor<64xf32>) -> tensor<64xf32>
+  return %r, %b : tensor<64xf32>, tensor<2xbf16>
+}
+{-# dialect_resources: { builtin: {
+  weight: "0x04000000WEIGHT",
+  "small one": "0x04000000803F0040"
+} } #-}
+"""
+
+
+def test_weights_in_a_file_become_parameters(tmp_path: Path) -> None:
+    weight = torch.arange(64.0)
+    (tmp_path / "weights.mlir").write_text(WEIGHTS.replace("WEIGHT", weight.numpy().tobytes().hex().upper()))
+    imported = import_model(tmp_path / "weights.mlir")
+    assert [(a.kind, a.name) for a in imported.arguments] == [("input", "0"), ("parameter", "weight")]
+    assert imported.arguments[1].tensor is not None
+    assert torch.equal(imported.arguments[1].tensor, weight)
+    text = str(imported.module)
+    assert "dense_resource" not in text
+    assert "dense<[1.000000e+00, 2.000000e+00]> : tensor<2xbf16>" in text
+
+
+def test_weights_that_were_elided(tmp_path: Path) -> None:
+    (tmp_path / "elided.mlir").write_text(WEIGHTS.partition("{-#")[0])
+    assert "'weight' has no data" in failure(tmp_path / "elided.mlir")
+
+
 def test_an_imported_module_reads_back(tmp_path: Path) -> None:
     imported = import_model(model(), ARGS)
     (tmp_path / "again.mlir").write_text(str(imported.module))

@@ -130,3 +130,52 @@ def values(program: Program, seed: int = 0) -> np.ndarray:
         .normal(size=spec.shape)
         .astype({"f32": np.float32, "f16": np.float16}[spec.dtype])
     )
+
+
+def star_reduce(width: int, words: int) -> Program:
+    """Every PE of a row sends its tile, on its own colour, to PE 0, which adds them one after the other."""
+    n = ints(words)
+    takes = (Receive(f"c{x}", n, access("r", 1), "add") for x in range(1, width))
+    classes = [PEClass("root", rect(0, 0, 1, 1), (copy_own(words), *takes))]
+    routes = []
+    for x in range(1, width):
+        classes.append(
+            PEClass(f"pe{x}", rect(x, 0, 1, 1), (Send(f"c{x}", n, access("a", 1)), copy_own(words)))
+        )
+        routes.append(Route(f"c{x}", rect(x, 0, 1, 1), "ramp", ("west",)))
+        if x > 1:
+            routes.append(Route(f"c{x}", rect(1, 0, x - 1, 1), "east", ("west",)))
+        routes.append(Route(f"c{x}", rect(0, 0, 1, 1), "east", ("ramp",)))
+    return row_program(width, words, classes, routes, [f"c{x}" for x in range(1, width)], name="star")
+
+
+def two_phase_reduce(width: int, words: int, group: int) -> Program:
+    """Chains in groups of `group` PEs of a row, then a chain over the groups' first PEs, towards PE 0."""
+    n, own = ints(words), access("a", 1)
+    classes, routes = [], []
+
+    def hop(colour: str, start: int, end: int) -> None:
+        routes.append(Route(colour, rect(start, 0, 1, 1), "ramp", ("west",)))
+        if start - end > 1:
+            routes.append(Route(colour, rect(end + 1, 0, start - end - 1, 1), "east", ("west",)))
+        routes.append(Route(colour, rect(end, 0, 1, 1), "east", ("ramp",)))
+
+    for x in range(width):
+        number, place = divmod(x, group)
+        inner, outer = (f"i{place % 2}", f"i{(place + 1) % 2}"), (f"g{number % 2}", f"g{(number + 1) % 2}")
+        body: list[Instruction] = [copy_own(words)]
+        if place:
+            hop(inner[0], x, x - 1)
+            body.append(Send(inner[0], n, own) if place == group - 1 else Relay(inner[1], inner[0], n, own))
+        elif group > 1:
+            body.append(Receive("i1", n, access("r", 1), "add"))
+        if not place and number:
+            hop(outer[0], x, x - group)
+            total = access("r", 1)
+            body.append(
+                Send(outer[0], n, total) if x + group == width else Relay(outer[1], outer[0], n, total)
+            )
+        elif not place:
+            body.append(Receive("g1", n, access("r", 1), "add"))
+        classes.append(PEClass(f"pe{x}", rect(x, 0, 1, 1), tuple(body)))
+    return row_program(width, words, classes, routes, ["i0", "i1", "g0", "g1"], name="two_phase")

@@ -15,10 +15,12 @@ from fabric_programs import (
     ints,
     rect,
     row_program,
+    star_reduce,
     textbook_machine,
+    two_phase_reduce,
     values,
 )  # fmt: skip
-from wse_mlir.wse_target.image import Join, Loop, PEClass, Receive, Route, Send, Vector
+from wse_mlir.wse_target.image import Join, Loop, PEClass, Program, Receive, Route, Send, Vector
 from wse_mlir.wse_target.machine import load_machine
 from wse_mlir.wse_target.quasi_affine import minimum
 from wse_mlir.wse_target.sim import Simulation, simulate
@@ -54,12 +56,42 @@ def test_chain_takes_b_plus_six_cycles_a_pe(pes: int, words: int) -> None:
     assert result.report.cycles.makespan == pytest.approx(words + 6 * (pes - 1), rel=0.01, abs=1)
 
 
-def test_chain_on_wse2_is_near_the_vendors_simulator() -> None:
+@pytest.mark.parametrize("pes", [2, 4, 16])
+@pytest.mark.parametrize("words", [1, 16, 256, 4096])
+def test_star_is_bound_by_the_roots_ramp(pes: int, words: int) -> None:
+    program = star_reduce(pes, words)
+    a = values(program)
+    result = simulate(program, TEXTBOOK, [a])
+    total = a[0, 0].copy()
+    for x in range(1, pes):
+        total = total + a[0, x]
+    np.testing.assert_array_equal(result.outputs[0][0, 0], total)
+    assert result.report.cycles.makespan == pytest.approx(words * (pes - 1) + 2 * 2 + 1, rel=0.01)
+
+
+def test_two_phase_sums_in_groups_and_then_over_them() -> None:
+    program = two_phase_reduce(16, 5, group=4)
+    a = values(program)
+    result = simulate(program, TEXTBOOK, [a])
+    groups = np.stack([chain_sum(a[0, x : x + 4]) for x in range(0, 16, 4)])
+    np.testing.assert_allclose(result.outputs[0][0, 0], chain_sum(groups), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("program", "cycles"),
+    [
+        (chain_reduce(512, 4096), 7218),
+        (two_phase_reduce(512, 4096, group=2), 10055),
+        (two_phase_reduce(512, 4096, group=32), 8973),
+    ],
+    ids=["chain", "two_phase{group=2}", "two_phase{group=32}"],
+)
+def test_reductions_on_wse2_are_near_the_vendors_simulator(program: Program, cycles: float) -> None:
     machine = load_machine("wse2").replace(
         rates__copy={"default": 1e9}
     )  # the copies are of the test's own making
-    result = simulate(chain_reduce(512, 4096), machine, [], timing_only=True)
-    assert result.report.cycles.makespan == pytest.approx(7218, rel=0.02)
+    result = simulate(program, machine, [], timing_only=True)
+    assert result.report.cycles.makespan == pytest.approx(cycles, rel=0.01)
 
 
 def test_f16_sums_round_at_every_pe() -> None:

@@ -17,11 +17,13 @@ from dataclasses import dataclass, field
 
 from ....dialects.host import ir
 from .op_model import (
+    ALLOCATING,
     INSERT_SLICES,
     INSERTIONS,
     VIEWS,
     Write,
     access_maps,
+    is_empty,
     is_linalg,
     is_tensor,
     loop_inits,
@@ -67,6 +69,7 @@ class InPlaceAnalysis:
         function: a `func.func` on tensors; it must not change while the analysis is in use.
         writable: the arguments whose buffers may be written.
         reasons: for each write that needs a buffer of its own, why.
+        reused: for each write of an undefined destination, the input operand whose buffer takes its place.
         snapshots: shared outputs of parallel loops whose body reads the old value from the old buffer.
     """
 
@@ -75,6 +78,7 @@ class InPlaceAnalysis:
     aliases: AliasSets = field(default_factory=AliasSets)
     reasons: dict[WriteKey, str] = field(default_factory=dict)
     snapshots: set[WriteKey] = field(default_factory=set)
+    reused: dict[WriteKey, int] = field(default_factory=dict)
     _in_place: set[WriteKey] = field(default_factory=set)
     _tied: dict[ir.Value, tuple[WriteKey, ir.Value]] = field(default_factory=dict)
 
@@ -158,9 +162,37 @@ class InPlaceAnalysis:
             self.reasons[key] = reason
             return
         self._in_place.add(key)
+        reused = self._dead_input(op, write)
+        if reused is not None and write.result is not None:
+            self.reused[key] = reused
+            value = op.operands[reused]
+            self._tied[write.result] = (key, value)
         result = self._body_argument(op, write) or write.result  # a loop's result joins after its body
         if result is not None:
             self.aliases.union(value, result)
+
+    def _reused_by(self, op: ir.Operation) -> list[ir.Value]:
+        return [op.operands[k] for w in writes_of(op) if (k := self.reused.get((op, w.index))) is not None]
+
+    def _dead_input(self, op: ir.Operation, write: Write) -> int | None:
+        """An input whose buffer can take the result of an elementwise operation instead of an empty one."""
+        maps = access_maps(op) if is_linalg(op) and is_empty(op.operands[write.index]) else None
+        if maps is None or write.reads or not maps[write.index].is_permutation:
+            return None
+        for number, amap in enumerate(maps[: len(maps) - len(op.results)]):
+            value = op.operands[number]
+            if value.type != op.operands[write.index].type or amap != maps[write.index]:
+                continue
+            if self._owns_buffer(value) and not self._conflict(op, Write(number, write.result, True), value):
+                return number
+        return None
+
+    def _owns_buffer(self, value: ir.Value) -> bool:
+        """Whether the value is all of an allocation made in the function."""
+        root = self.same_buffer_root(value)
+        if isinstance(root.owner, ir.Block):
+            return False
+        return root in self._tied or root.owner.operation.name in ALLOCATING
 
     def _read_by_other_threads(self, op: ir.Operation, write: Write) -> bool:
         """Whether a parallel loop's body reads more of a shared output than the slices it inserts."""
@@ -184,6 +216,8 @@ class InPlaceAnalysis:
 
     def _conflict(self, op: ir.Operation, write: Write, value: ir.Value) -> str | None:
         """Why operand `value` of `op` cannot be written in place; None when it can."""
+        if any(self.aliases.find(v) == self.aliases.find(value) for v in self._reused_by(op)):
+            return "another result of the operation is written there"
         for alias in self.aliases.members(value):
             reason = self._not_writable(alias) or self._conflict_with(op, write, value, alias)
             if reason:
@@ -239,7 +273,7 @@ class InPlaceAnalysis:
             return self._within(alias, value, slice_key(op)) if op.name == "tensor.insert_slice" else False
         others = {w.index: w for w in writes_of(op)}
         if number in others:  # another destination: harmless if it has a buffer of its own, or none as yet
-            return number > write.index or (op, number) not in self._in_place
+            return (op, number) not in self._in_place
         maps = access_maps(op) if is_linalg(op) else None
         if maps is None or not maps[write.index].is_permutation or maps[number] != maps[write.index]:
             return False

@@ -142,7 +142,7 @@ class Emitter:
 
     def write_target(self, op: ir.Operation, write: Write) -> ir.Value:
         """The buffer that `op` writes: its operand's own, or a fresh one with a copy where contents matter."""
-        value = op.operands[write.index]
+        value = op.operands[self.analysis.reused.get((op, write.index), write.index)]
         old = self[value]
         if self.analysis.is_in_place(op, write.index):
             self.run.count("writes in place")

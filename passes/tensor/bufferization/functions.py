@@ -9,7 +9,7 @@ from ...infra.diagnostics import PassFailure
 from . import layouts
 from .analysis import InPlaceAnalysis
 from .emitter import Emitter, bufferizes
-from .op_model import is_tensor
+from .op_model import ALLOCATING, is_tensor
 
 STATE = "state"
 
@@ -201,16 +201,10 @@ def _root(analysis: InPlaceAnalysis, value: ir.Value) -> tuple[ir.Value | None, 
             reshapes.append(op)
             value = op.operands[0]
         else:
-            return (value if tied is not None or op.name in _ALLOCATING else None), reshapes
+            return (value if tied is not None or op.name in ALLOCATING else None), reshapes
 
 
 _RESHAPES = frozenset({"tensor.expand_shape", "tensor.collapse_shape"})
-_ALLOCATING = frozenset(
-    {
-        "tensor.empty", "tensor.pad", "tensor.concat", "tensor.splat", "tensor.generate",
-        "tensor.from_elements", "arith.select", "scf.if", "func.call",
-    }
-)  # fmt: skip
 
 
 def _unused_after(analysis: InPlaceAnalysis, state: ir.Value, root: ir.Value) -> bool:

@@ -14,6 +14,13 @@ VIEWS = frozenset(
 )
 # Operations that write operand 1 and give it back as their result.
 INSERTIONS = frozenset({"tensor.insert_slice", "tensor.insert", "bufferization.materialize_in_destination"})
+# Operations without destination that make a buffer for their result.
+ALLOCATING = frozenset(
+    {
+        "tensor.empty", "tensor.pad", "tensor.concat", "tensor.splat", "tensor.generate",
+        "tensor.from_elements", "arith.select", "scf.if", "func.call",
+    }
+)  # fmt: skip
 INSERT_SLICES = frozenset({"tensor.insert_slice", "tensor.parallel_insert_slice"})
 
 
@@ -35,6 +42,11 @@ class Write:
 def is_tensor(value: ir.Value) -> bool:
     """Whether the value is a ranked tensor."""
     return isinstance(value.type, ir.RankedTensorType)
+
+
+def is_empty(value: ir.Value) -> bool:
+    """Whether the value is a `tensor.empty`: unspecified contents in a buffer that nothing else uses."""
+    return not isinstance(value.owner, ir.Block) and value.owner.operation.name == "tensor.empty"
 
 
 # Structured operations without segment sizes, and how many destinations they have: the last operands.

@@ -332,6 +332,58 @@ func.func @unit_reshape(%x: tensor<2x4x8xf32>, %y: tensor<2x4xf32>) -> tensor<2x
   return %2 : tensor<2x4x8xf32>
 }
 
+// Two elementwise operations with reshapes around the second: it moves to the space of the first, the reshapes cancel.
+// CHECK-LABEL: func.func @reshape_moves
+// CHECK-NOT: shape %
+// CHECK: linalg.generic {{.*}} ins(%arg0 : tensor<8x16xf32>)
+// CHECK: math.absf
+// CHECK-NEXT: math.tanh
+// CHECK-NOT: shape %
+// CHECK: return
+func.func @reshape_moves(%x: tensor<8x16xf32>, %e: tensor<2x4x16xf32>) -> tensor<8x16xf32> {
+  %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<8x16xf32>) outs(%x : tensor<8x16xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %v = math.absf %in : f32
+    linalg.yield %v : f32
+  } -> tensor<8x16xf32>
+  %1 = tensor.expand_shape %0 [[0, 1], [2]] output_shape [2, 4, 16] : tensor<8x16xf32> into tensor<2x4x16xf32>
+  %2 = linalg.generic {indexing_maps = [#id3, #id3], iterator_types = ["parallel", "parallel", "parallel"]} ins(%1 : tensor<2x4x16xf32>) outs(%e : tensor<2x4x16xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %v = math.tanh %in : f32
+    linalg.yield %v : f32
+  } -> tensor<2x4x16xf32>
+  %3 = tensor.collapse_shape %2 [[0, 1], [2]] : tensor<2x4x16xf32> into tensor<8x16xf32>
+  return %3 : tensor<8x16xf32>
+}
+
+// With a reduction over the second one's result, moving would cut that off instead; so would a transposed write.
+// CHECK-LABEL: func.func @reshape_stays
+// CHECK-COUNT-2: tensor.expand_shape
+func.func @reshape_stays(%x: tensor<8x16xf32>, %e: tensor<2x4x16xf32>, %r: tensor<2x4xf32>, %t: tensor<2x16x4xf32>) -> (tensor<2x4xf32>, tensor<2x16x4xf32>) {
+  %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<8x16xf32>) outs(%x : tensor<8x16xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %v = math.exp %in : f32
+    linalg.yield %v : f32
+  } -> tensor<8x16xf32>
+  %1 = tensor.expand_shape %0 [[0, 1], [2]] output_shape [2, 4, 16] : tensor<8x16xf32> into tensor<2x4x16xf32>
+  %2 = linalg.generic {indexing_maps = [#id3, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%1 : tensor<2x4x16xf32>) outs(%r : tensor<2x4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %v = arith.addf %in, %out : f32
+    linalg.yield %v : f32
+  } -> tensor<2x4xf32>
+  %3 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<8x16xf32>) outs(%x : tensor<8x16xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %v = math.tanh %in : f32
+    linalg.yield %v : f32
+  } -> tensor<8x16xf32>
+  %4 = tensor.expand_shape %3 [[0, 1], [2]] output_shape [2, 4, 16] : tensor<8x16xf32> into tensor<2x4x16xf32>
+  %5 = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2, d1)>, #id3], iterator_types = ["parallel", "parallel", "parallel"]} ins(%4 : tensor<2x4x16xf32>) outs(%t : tensor<2x16x4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    linalg.yield %in : f32
+  } -> tensor<2x16x4xf32>
+  return %2, %5 : tensor<2x4xf32>, tensor<2x16x4xf32>
+}
+
 // A reshape that splits a real dimension is no change of map.
 // CHECK-LABEL: func.func @real_reshape
 // CHECK: tensor.expand_shape
