@@ -74,7 +74,24 @@ class ImportedModel:
                     f"a Python value was {expected!r} when the model was compiled and is {leaves[position]!r} now",
                     hint="pass it as a 0-d tensor to make it an input, or compile again",
                 )
-        return [self._checked(i, leaf) for i, leaf in enumerate(tensors)]
+        checked = [self._checked(i, leaf) for i, leaf in enumerate(tensors)]
+        self._check_equal_sizes(checked)
+        return checked
+
+    def _check_equal_sizes(self, tensors: Sequence[torch.Tensor]) -> None:
+        """Sizes that had one name when the model was exported must be equal: compiled code relies on it."""
+        known: dict[str, tuple[int, str]] = {}
+        for position, (argument, tensor) in enumerate(zip(self.inputs, tensors, strict=True)):
+            for dim, symbol in enumerate(argument.symbols):
+                if not symbol:
+                    continue
+                here = f"dimension {dim} of argument {position} ('{self._label(position)}')"
+                size, first = known.setdefault(symbol, (tensor.shape[dim], here))
+                if tensor.shape[dim] != size:
+                    raise CompilerError(
+                        f"{here} is {tensor.shape[dim]}, but must equal {first}, which is {size}",
+                        hint="they have the same size in the example arguments and in dynamic_shapes",
+                    )
 
     def unflatten_outputs(self, outputs: Sequence[Any]) -> Any:
         """The value that the model returns, from its "output" results in order (state results are not among them)."""

@@ -182,6 +182,5 @@ def _argument(
     shape = tuple(size if isinstance(size, int) else -1 for size in value.shape)
     symbols = tuple("" if isinstance(size, int) else str(size) for size in value.shape)
     has_data = tensor is not None and not tensor.is_meta
-    return Argument(
-        kind, name, shape, value.dtype, tensor.detach() if has_data and tensor is not None else None
-    )
+    data = tensor.detach() if has_data and tensor is not None else None
+    return Argument(kind, name, shape, value.dtype, data, symbols=symbols)
