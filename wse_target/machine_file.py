@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Sequence
 from difflib import get_close_matches
 from functools import lru_cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -26,23 +26,37 @@ def register_machine_path(name: str, path: str | Path) -> None:
     _registered[name] = Path(path)
 
 
-def available_machines() -> dict[str, Path]:
+def available_machines() -> dict[str, Path | EntryPoint]:
     """Machine files by name: registered ones, those of installed plugins, the built-in ones.
 
-    An entry point of the group `wse_mlir.targets` is a path, or a function without arguments that returns one.
+    An entry point of the group `wse_mlir.targets` is a path, or a function without arguments that returns one; it
+    is loaded when its machine is read.
     """
-    found = {path.stem: path for path in sorted(MACHINES.glob("*.toml"))}
-    for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda e: e.name):
-        loaded = entry.load()
-        found[entry.name] = Path(str(loaded() if callable(loaded) else loaded))
+    found: dict[str, Path | EntryPoint] = {path.stem: path for path in sorted(MACHINES.glob("*.toml"))}
+    found |= {entry.name: entry for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda e: e.name)}
     return found | _registered
+
+
+def _path_of(place: Path | EntryPoint) -> Path:
+    """The file that a plugin gives, or the path itself."""
+    if isinstance(place, Path):
+        return place
+    try:
+        loaded = place.load()
+        return Path(loaded() if callable(loaded) else loaded)  # type: ignore[arg-type]
+    except Exception as error:  # whatever a plugin's code raises
+        raise TargetError(
+            f"the plugin that provides the machine '{place.name}' fails: {type(error).__name__}: {error}",
+            where=place.value,
+            hint="the entry point must be a path or a function that returns one",
+        ) from error
 
 
 def read_machine(target: str) -> Machine:
     """The machine called `target`, or the one in the file at that path. See `machine.load_machine`."""
     known = available_machines()
     if target in known:
-        path = known[target]
+        path = _path_of(known[target])
     elif target.endswith(".toml") or "/" in target:
         path = Path(target)
     else:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
+from wse_mlir.wse_target import machine_file
 from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.kinds import ARITY
 from wse_mlir.wse_target.machine import Machine, load_machine
@@ -126,3 +128,13 @@ def test_replacing_a_number() -> None:
     assert machine.fabric.hop_latency == 2.0
     with pytest.raises(KeyError):
         machine.replace(fabric__nonsense=1)
+
+
+def test_a_plugin_that_fails_hurts_its_own_machine_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = EntryPoint("odd", "no_such_package:machine", "wse_mlir.targets")
+    monkeypatch.setattr(machine_file, "entry_points", lambda group: [bad])
+    assert load_machine("tiny").name == "tiny"
+    with pytest.raises(
+        TargetError, match=r"no_such_package:machine: the plugin that provides the machine 'odd' fails"
+    ):
+        load_machine("odd")
