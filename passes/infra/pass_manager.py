@@ -19,6 +19,8 @@ from .reproducer import Reproducer, reproducer_from_environment, write_reproduce
 from .timing import Timer, TimerNode
 from .upstream import pass_class_name, run_upstream
 
+_OPERATION_NOTE = "see current operation"
+
 
 @dataclass
 class Instrumentation:
@@ -215,7 +217,7 @@ class _Runner:
             self._counters[step] = Counter()
             self.result.statistics.append((step.name, self._counters[step]))
         try:
-            with op.location:
+            with op.location, _errors_as_exceptions(op.context):
                 step.python_pass.run(op, run)
         except PassFailure as failure:
             raise self._failure(
@@ -250,10 +252,13 @@ class _Runner:
             failure.reported = True
             return failure
         first = diagnostics[0]
-        notes = tuple(
-            note.message for note in first.notes if not note.message.startswith("see current operation")
-        )
-        return PipelineFailure(step.name, first.message, where=_where(first.location), notes=notes)
+        notes = tuple(note.message for note in first.notes if not note.message.startswith(_OPERATION_NOTE))
+        failure = PipelineFailure(step.name, first.message, where=_where(first.location), notes=notes)
+        if self.watch.report is not None:
+            for diagnostic in diagnostics:
+                self.watch.report(diagnostic.location, diagnostic.message)
+            failure.reported = True
+        return failure
 
     def _failure(
         self, step: PythonStep, location: ir.Location, message: str, hint: str, notes: tuple[str, ...] = ()
@@ -263,6 +268,17 @@ class _Runner:
             self.watch.report(location, message)
             failure.reported = True
         return failure
+
+
+@contextmanager
+def _errors_as_exceptions(context: ir.Context) -> Iterator[None]:
+    """Errors that a Python pass provokes and catches itself are its own business: no handler sees them."""
+    emits = context.emit_error_diagnostics
+    context.emit_error_diagnostics = False
+    try:
+        yield
+    finally:
+        context.emit_error_diagnostics = emits
 
 
 def _where(location: ir.Location) -> str:

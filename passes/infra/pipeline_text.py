@@ -174,6 +174,8 @@ def parse_entries(text: str) -> tuple[Entry, ...]:
 def split_options(text: str) -> dict[str, str]:
     """Splits `a=1 b="x y" c={d=2} flag` into names and values; quotes and outer braces of a value go.
 
+    An option that is given again adds to its list, as upstream's list options do.
+
     Raises:
         CompilerError: a quote or brace is not closed.
     """
@@ -189,7 +191,7 @@ def split_options(text: str) -> dict[str, str]:
         name, value = text[start:at], ""
         if at < len(text) and text[at] == "=":
             at, value = _option_value(text, at + 1)
-        options[name] = value
+        options[name] = f"{options[name]},{value}" if name in options else value
     return options
 
 

@@ -98,6 +98,11 @@ def is_reproducer(text: str) -> bool:
     return "mlir_reproducer" in text
 
 
+def without_reproducer(text: str) -> str:
+    """The IR alone; line numbers stay what they are."""
+    return _SECTION.sub("\n", text) if is_reproducer(text) else text
+
+
 def read_reproducer(text: str) -> Replay:
     """Splits a reproducer into IR and settings; the IR keeps its line numbers.
 
@@ -111,7 +116,7 @@ def read_reproducer(text: str) -> Replay:
             hint="a failing pass writes one; it ends in a section 'mlir_reproducer' with a 'pipeline'",
         )
     return Replay(
-        ir_text=_SECTION.sub("\n", text),
+        ir_text=without_reproducer(text),
         pipeline=pipeline,
         verify_each=_flag(text, "verify_each", default=True),
         load=tuple(json.loads(_string(text, "load") or "[]")),

@@ -15,7 +15,9 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     trace = "--trace" in words or "-trace" in words or os.environ.get("WSE_TRACE", "") not in ("", "0")
     try:
-        return _run(parse_arguments(words))
+        arguments = parse_arguments(words)
+        arguments.values["trace"] = trace
+        return _run(arguments)
     except CompilerError as error:
         if trace:
             raise

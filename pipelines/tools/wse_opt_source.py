@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...dialects.host import ir
 from ...passes.infra.diagnostics import CompilerError
+from ...passes.infra.reproducer import without_reproducer
 
 _BYTECODE_MAGIC = b"ML\xefR"
 
@@ -80,6 +81,7 @@ def parse_chunk(chunk: Chunk, context: ir.Context, *, implicit_module: bool = Tr
     text = chunk.text
     if isinstance(text, bytes):
         return ir.Module.parse(text, context).operation
+    text = without_reproducer(text)
     if not implicit_module:
         return ir.Operation.parse(text, source_name=chunk.name, context=context).operation
     emits = context.emit_error_diagnostics

@@ -56,6 +56,11 @@ class Fail(Pass, name="test-fail", anchor="func.func"):
             raise IndexError("list index out of range")
         if self.how == "invalid":
             op.attributes["function_type"] = ir.TypeAttr.parse("(i32) -> ()")
+        if self.how == "caught":
+            try:
+                ir.Operation.parse("func.func @broken() {", context=op.context)
+            except ir.MLIRError:
+                run.count("errors caught")
         if self.how == "nested":
             run_pipeline(op, "func.func(transform-interpreter)")
 
@@ -175,3 +180,25 @@ def test_unverified_ir_passes_when_asked() -> None:
     run_pipeline(
         parse(), "builtin.module(test-fail{how=invalid})", instrumentation=Instrumentation(verify_each=False)
     )
+
+
+def test_handlers_see_failures_but_not_what_a_pass_catches_itself() -> None:
+    seen: list[str] = []
+    module = parse()
+    module.context.emit_error_diagnostics = True
+
+    def handle(diagnostic: Any) -> bool:
+        seen.append(diagnostic.message)
+        return True
+
+    watch = Instrumentation(report=lambda location, message: location.emit_error(message))
+    with module.context.attach_diagnostic_handler(handle):
+        result = run_pipeline(module, "builtin.module(test-fail{how=caught})", instrumentation=watch)
+        assert result.statistics[0][1]["errors caught"] == 2 and seen == []
+        for how, message in (("message", "this cannot be tiled"), ("nested", "could not find")):
+            with pytest.raises(PipelineFailure):
+                run_pipeline(module, f"builtin.module(test-fail{{how={how}}})", instrumentation=watch)
+            assert message in seen.pop() and seen == []
+        with pytest.raises(PipelineFailure):
+            run_pipeline(module, "builtin.module(transform-interpreter)", instrumentation=watch)
+        assert len(seen) == 1

@@ -93,5 +93,6 @@ def test_options_are_split() -> None:
         "c": 'd=1 e="}"',
         "flag": "",
     }
+    assert split_options("list=1,2 list=3") == {"list": "1,2,3"}
     with pytest.raises(CompilerError, match="missing closing"):
         split_options('a="x')

@@ -10,7 +10,7 @@
 // RUN: not wse-opt --run-reproducer %s 2>&1 | filecheck %s --check-prefix=NONE
 
 // The first failure says where its reproducer is.
-// FIRST: reproducer.mlir:[[# @LINE + 20]]:8: error: a quoted reason
+// FIRST: reproducer.mlir:[[# @LINE + 25]]:8: error: a quoted reason
 // FIRST: note: wse-opt --run-reproducer {{.*}}failed.mlir repeats this failure
 
 // The file holds the IR as the failing pass found it, and what was still to run; passes before it are gone.
@@ -26,6 +26,11 @@
 
 // A run that succeeds can be kept too.
 // WHOLE: func.func @f
+
+// Without the flag the section is passed over in silence.
+// RUN: wse-opt %t/whole.mlir 2>&1 | filecheck %s --check-prefix=IGNORED
+// IGNORED-NOT: warning
+// IGNORED: func.func @f
 // NONE: error: the file holds no reproducer
 
 func.func @f() -> (i32, i32) {
