@@ -127,11 +127,13 @@ def _mentions_tensors(function: ir.Operation) -> bool:
 
 def _separate_fills(function: ir.Operation) -> None:
     """Gives every operation that overwrites a filled tensor a filling of its own: cheaper than a copy of it."""
-    for op in list(operations_below(function)):
+    position = {op: k for k, op in enumerate(operations_below(function))}
+    for op in position:
         if op.name != "linalg.fill" or not len(op.results) or not is_empty(op.operands[1]):
             continue
         uses = [(use.owner.operation, use.operand_number) for use in op.results[0].uses]
-        for user, number in uses[1:] if len(uses) > 1 else []:
+        uses.sort(key=lambda use: (position[use[0]], use[1]))
+        for user, number in uses[1:]:  # the first keeps the original
             if any(w.index == number for w in writes_of(user)):
                 user.operands[number] = op.clone(ir.InsertionPoint(user)).results[0]
 

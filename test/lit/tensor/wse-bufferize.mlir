@@ -168,25 +168,62 @@ func.func @unread(%a: tensor<4xf32>) -> (tensor<4xf32>, tensor<f32>) {
 
 // Temporaries are freed after their last use; in an arena, those that do not live at once share bytes.
 // CHECK-LABEL: @lifetimes
-// CHECK: %[[T:[a-z0-9_]+]] = memref.alloc() {{.*}} : memref<4xf32>
-// CHECK: linalg.exp {{.*}} outs(%[[T]] :
-// CHECK: %[[U:[a-z0-9_]+]] = memref.alloc() {{.*}} : memref<4xf32>
-// CHECK: linalg.log ins(%[[T]] : {{.*}}) outs(%[[U]] :
+// CHECK: %[[T:[a-z0-9_]+]] = memref.alloc() {{.*}} : memref<4x4xf32>
+// CHECK: linalg.transpose {{.*}} outs(%[[T]] :
+// CHECK: %[[U:[a-z0-9_]+]] = memref.alloc() {{.*}} : memref<4x4xf32>
+// CHECK: linalg.transpose ins(%[[T]] : {{.*}}) outs(%[[U]] :
 // CHECK-NEXT: memref.dealloc %[[T]]
-// CHECK: linalg.abs ins(%[[U]] :
+// CHECK: linalg.transpose ins(%[[U]] :
 // CHECK: memref.dealloc
 // ARENA-LABEL: @lifetimes
 // ARENA: %[[ARENA:[a-z0-9_]+]] = memref.alloc() {{.*}} : memref<128xi8>
-// ARENA-DAG: memref.view %[[ARENA]][%c0{{.*}}][] : memref<128xi8> to memref<4xf32>
-// ARENA-DAG: memref.view %[[ARENA]][%c64{{.*}}][] : memref<128xi8> to memref<4xf32>
+// ARENA: memref.view %[[ARENA]][%c0{{[_0-9]*}}][] : memref<128xi8> to memref<4x4xf32>
+// ARENA: memref.view %[[ARENA]][%c64{{[_0-9]*}}][] : memref<128xi8> to memref<4x4xf32>
+// ARENA: memref.view %[[ARENA]][%c0{{[_0-9]*}}][] : memref<128xi8> to memref<4x4xf32>
 // ARENA: memref.dealloc %[[ARENA]]
-func.func @lifetimes(%a: tensor<4xf32>) -> tensor<4xf32> {
-  %e0 = tensor.empty() : tensor<4xf32>
-  %0 = linalg.exp ins(%a : tensor<4xf32>) outs(%e0 : tensor<4xf32>) -> tensor<4xf32>
-  %1 = linalg.log ins(%0 : tensor<4xf32>) outs(%e0 : tensor<4xf32>) -> tensor<4xf32>
-  %2 = linalg.abs ins(%1 : tensor<4xf32>) outs(%e0 : tensor<4xf32>) -> tensor<4xf32>
-  %3 = linalg.exp ins(%2 : tensor<4xf32>) outs(%e0 : tensor<4xf32>) -> tensor<4xf32>
-  return %3 : tensor<4xf32>
+func.func @lifetimes(%a: tensor<4x4xf32>) -> tensor<4x4xf32> {
+  %e = tensor.empty() : tensor<4x4xf32>
+  %0 = linalg.transpose ins(%a : tensor<4x4xf32>) outs(%e : tensor<4x4xf32>) permutation = [1, 0]
+  %1 = linalg.transpose ins(%0 : tensor<4x4xf32>) outs(%e : tensor<4x4xf32>) permutation = [1, 0]
+  %2 = linalg.transpose ins(%1 : tensor<4x4xf32>) outs(%e : tensor<4x4xf32>) permutation = [1, 0]
+  %3 = linalg.transpose ins(%2 : tensor<4x4xf32>) outs(%e : tensor<4x4xf32>) permutation = [1, 0]
+  return %3 : tensor<4x4xf32>
+}
+
+// -----
+
+// An elementwise operation works in the buffer of an input that nothing reads any more, but not in one that is.
+// CHECK-LABEL: @reuse
+// CHECK-SAME: %[[A:[a-z0-9_]+]]: memref<4xf32>, %[[R0:[a-z0-9_]+]]: memref<4xf32> {{.*}}, %[[R1:[a-z0-9_]+]]: memref<4xf32>
+// CHECK-NOT: memref.alloc
+// CHECK: linalg.exp ins(%[[A]] : {{.*}}) outs(%[[R0]] :
+// CHECK: linalg.log ins(%[[R0]] : {{.*}}) outs(%[[R0]] :
+// CHECK: linalg.abs ins(%[[R0]] : {{.*}}) outs(%[[R1]] :
+// CHECK-NEXT: return
+func.func @reuse(%a: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %e = tensor.empty() : tensor<4xf32>
+  %0 = linalg.exp ins(%a : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+  %1 = linalg.log ins(%0 : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+  %2 = linalg.abs ins(%1 : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+  return %1, %2 : tensor<4xf32>, tensor<4xf32>
+}
+
+// -----
+
+// Two matmuls that start from the same zeros fill a buffer each; nothing is copied.
+// CHECK-LABEL: @shared_fill
+// CHECK: linalg.fill {{.*}} outs(%[[X:[a-z0-9_]+]] :
+// CHECK: linalg.matmul {{.*}} outs(%[[X]] :
+// CHECK: linalg.fill {{.*}} outs(%[[Y:[a-z0-9_]+]] :
+// CHECK: linalg.matmul {{.*}} outs(%[[Y]] :
+// CHECK-NOT: linalg.generic
+func.func @shared_fill(%a: tensor<4x4xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4x4xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<4x4xf32>) -> tensor<4x4xf32>
+  %0 = linalg.matmul ins(%a, %a : tensor<4x4xf32>, tensor<4x4xf32>) outs(%f : tensor<4x4xf32>) -> tensor<4x4xf32>
+  %1 = linalg.matmul ins(%0, %a : tensor<4x4xf32>, tensor<4x4xf32>) outs(%f : tensor<4x4xf32>) -> tensor<4x4xf32>
+  return %0, %1 : tensor<4x4xf32>, tensor<4x4xf32>
 }
 
 // -----
