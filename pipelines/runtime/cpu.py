@@ -47,6 +47,7 @@ class CpuTarget:
                 f"num_threads={options['num_threads']}: the CPU target runs on one thread",
                 hint="leave num_threads out, or set it to 1",
             )
+        _check_symbols(imported)
         module = imported.module
         main = find_main(module)
         name = main.name.value
@@ -107,6 +108,16 @@ class CpuExecutable:
             inputs[state] if kind is None else next(remaining)
             for kind, state in zip(self._types, self._state_of, strict=True)
         ]
+
+
+def _check_symbols(imported: ImportedModel) -> None:
+    """Refuses independent dynamic sizes: torch-mlir confuses them in reshapes, and results are silently wrong."""
+    symbols = sorted({s for a in imported.arguments for s in a.symbols if s.isidentifier()})
+    if len(symbols) > 1:
+        raise CompilerError(
+            f"{len(symbols)} sizes are left open independently of each other; only one can be",
+            hint="give one Dim in dynamic_shapes (it may be used for several dimensions), fix the others",
+        )
 
 
 def _is_dynamic(types: Sequence[ArrayType]) -> bool:

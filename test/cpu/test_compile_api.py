@@ -192,6 +192,31 @@ def test_mlir_files(tmp_path: Path) -> None:
     assert wse_mlir.compile(str(path))(torch.arange(5.0)).tolist() == [0.0, 2.0, 4.0, 6.0, 8.0]
 
 
+class Joined(nn.Module):
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return torch.softmax(x + y, 1), x, torch.cat([x, y]).sum(1), torch.arange(100) * 2
+
+
+def test_a_size_may_be_left_open() -> None:
+    batch = {0: torch.export.Dim("batch", min=1, max=512)}
+    example = (torch.zeros(4, 20), torch.zeros(4, 20))
+    compiled = wse_mlir.compile(Joined(), example, dynamic_shapes=(batch, batch))
+    for rows in (1, 4, 37, 300):
+        args = (torch.randn(rows, 20), torch.randn(rows, 20))
+        for got, expected in zip(compiled(*args), Joined()(*args), strict=True):
+            assert error(got, expected) <= 1e-4
+    with pytest.raises(wse_mlir.CompilerError, match=r"'y'\) is 5, but must equal .*'x'\), which is 3"):
+        compiled(torch.randn(3, 20), torch.randn(5, 20))
+    with pytest.raises(wse_mlir.CompilerError, match=r"\[3, 21\]"):
+        compiled(torch.randn(3, 21), torch.randn(3, 21))
+
+
+def test_two_independent_open_sizes_are_refused() -> None:
+    sizes = {0: torch.export.Dim("rows", max=64), 1: torch.export.Dim("columns", max=64)}
+    with pytest.raises(wse_mlir.CompilerError, match="only one can be"):
+        wse_mlir.compile(linear(), (torch.zeros(2, 5, 8),), dynamic_shapes=(sizes,))
+
+
 def test_calls_from_several_threads() -> None:
     given = family("mlp")
     compiled = wse_mlir.compile(given.model, given.args)
