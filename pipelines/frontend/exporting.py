@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sysconfig
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +18,8 @@ from ...dialects.provenance import Provenance
 from ...passes.infra.diagnostics import CompilerError
 from .decompositions import decomposition_table
 from .provenance import is_torch_file, operators_by_name
+
+_STANDARD_LIBRARY = sysconfig.get_path("stdlib") + os.sep
 
 
 def export_program(
@@ -99,7 +103,11 @@ def _user_line(error: Exception) -> str:
     for frame, line in traceback.walk_tb(error.__traceback__):
         file = frame.f_code.co_filename
         module = frame.f_globals.get("__name__", "")
-        if is_torch_file(file) or module.split(".")[0] in (package, "torch") or file.startswith("<"):
+        if is_torch_file(file) or module.split(".")[0] in (package, "torch") or _is_standard_library(file):
             continue
         place = str(Provenance(file=file, line=line))
     return place
+
+
+def _is_standard_library(file: str) -> bool:
+    return file.startswith(_STANDARD_LIBRARY) and "-packages" not in file

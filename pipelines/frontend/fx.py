@@ -98,6 +98,12 @@ class LiftingImporter(fx_importer.FxImporter):
         return self.module
 
     def _import_call(self, importer: Any, node: Node) -> None:
+        if _is_complex(node):
+            raise CompilerError(
+                f"operator '{node.target}' computes with complex numbers, which are not supported",
+                where=self._where(node),
+                hint="keep real and imaginary parts in two tensors",
+            )
         try:
             with self._c:
                 importer.import_nodes([node], skip_placeholders_outputs=True)
@@ -127,6 +133,12 @@ def _forget_device(node: Node) -> None:
 
     node.args = map_aggregate(node.args, on_cpu)
     node.kwargs = map_aggregate(node.kwargs, on_cpu)
+
+
+def _is_complex(node: Node) -> bool:
+    values = node.meta.get("val")
+    values = values if isinstance(values, (tuple, list)) else (values,)
+    return any(isinstance(value, torch.Tensor) and value.is_complex() for value in values)
 
 
 def _first_line(error: Exception) -> str:

@@ -30,8 +30,8 @@ def operators_by_name(graph: torch.fx.Graph) -> dict[str, str]:
 
 
 def is_torch_file(path: str) -> bool:
-    """Whether a source file belongs to PyTorch rather than to the user."""
-    return path.startswith(_TORCH_FOLDER) or _TORCH_PACKAGE.search(path) is not None
+    """Whether a source file belongs to PyTorch (or is made up by it) rather than to the user."""
+    return path.startswith(("<", _TORCH_FOLDER)) or _TORCH_PACKAGE.search(path) is not None
 
 
 def user_frame(stack_trace: str | None) -> tuple[str, int]:

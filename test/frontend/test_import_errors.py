@@ -46,6 +46,10 @@ def branch(x: torch.Tensor) -> torch.Tensor:
     return x if x.sum() > 0 else -x
 
 
+def conditional(x: torch.Tensor) -> torch.Tensor:
+    return torch.cond(x.sum() > 0, torch.sin, torch.cos, (x,))
+
+
 def failure(function: Callable[..., Any], *args: torch.Tensor) -> str:
     with pytest.raises(CompilerError) as caught:
         import_model(Wrapped(function).eval(), args)
@@ -59,7 +63,8 @@ def failure(function: Callable[..., Any], *args: torch.Tensor) -> str:
     [
         (svd, ["aten._linalg_svd", "no lowering", "hint"]),
         (dropout, ["aten.dropout", "random", "model.eval()"]),
-        (fourier, ["fft_rfft", "complex"]),
+        (fourier, ["fft_r", "complex", "real and imaginary"]),
+        (conditional, ["'cond' cannot be imported"]),
     ],
 )
 def test_an_operator_that_cannot_be_lowered(function: Callable[..., Any], parts: list[str]) -> None:
@@ -78,6 +83,13 @@ def test_a_model_that_cannot_be_exported() -> None:
 def test_example_arguments_that_do_not_fit() -> None:
     with pytest.raises(CompilerError, match="could not export"):
         import_model(nn.Linear(4, 2), (torch.zeros(1, 5),))
+
+
+@pytest.mark.parametrize(
+    ("tensor", "kind"), [(torch.eye(3).to_sparse(), "sparse_coo"), (torch.ones(3) * 1j, "complex")]
+)
+def test_tensors_of_other_kinds(tensor: torch.Tensor, kind: str) -> None:
+    assert f"is a {kind} tensor" in failure(lambda x: x, tensor)
 
 
 def test_what_is_not_a_model() -> None:
