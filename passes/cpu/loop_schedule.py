@@ -22,7 +22,8 @@ _TYPICAL_TRIP = 256  # stands for a dynamic trip count when costs are compared
 class Segment:
     """A part of an iterator's range that is run by one loop: [start, stop) in steps of unroll * width.
 
-    `stop` is None where the range ends at the iterator's dynamic size; `blocks` says how that end is rounded.
+    An iterator of dynamic size has one segment of whole steps, from 0 to None, and one of single points for the
+    rest, from None to None.
     """
 
     start: int | None
@@ -115,35 +116,31 @@ def _with_register_tile(
     sizes: tuple[int | None, ...],
     cpu: HostCpu,
 ) -> Schedule:
-    """Unrolls the parallel iterators along which operands are reused, within the register file."""
+    """Unrolls the parallel iterators along which operands are reused, within the register file.
+
+    With a parallel iterator in the lanes, two vectors of it times up to 12 points of another are accumulated
+    (6 where there are 16 registers); with a reduction in the lanes, 4 x 4 points (2 x 2) are.
+    """
     order = tuple(i for i in parallel if i != vector) + ((vector,) if vector in parallel else ())
     if not reduction:
         return Schedule(vector, width, order, reduction)
     large = cpu.vector_registers >= 32
-    in_lanes, across = (2, 12 if large else 6) if vector in parallel else (1, 4 if large else 2)
     reused = [
         i
         for i in reversed(parallel)
-        if i != vector
-        and any(not depends_on(m, i) for m in view.input_maps)
-        and _unit_trip(sizes[i]) is False
+        if i != vector and sizes[i] != 1 and any(not depends_on(m, i) for m in view.input_maps)
     ]
     unroll: dict[int, int] = {}
     if vector in parallel:
-        unroll[vector] = _unroll_factor(sizes[vector], in_lanes * width) // width or 1
-        if not reused:
-            unroll[vector] = max(1, min(4, _trips(sizes[vector]) // width))
-        reused = reused[-1:] if reused else []
+        reused, most = reused[-1:], 12 if large else 6
+        vectors = 2 if reused else 4  # without reuse, several accumulators still hide the latency of an add
+        unroll[vector] = max(1, min(vectors, _trips(sizes[vector]) // width))
     else:
-        reused = reused[:2]
+        reused, most = reused[:2], 4 if large else 2
     for iterator in reused:
-        unroll[iterator] = _unroll_factor(sizes[iterator], across)
+        unroll[iterator] = _unroll_factor(sizes[iterator], most)
     reduction_order = tuple(i for i in reduction if i != vector) + ((vector,) if vector in reduction else ())
     return Schedule(vector, width, order, reduction_order, {k: n for k, n in unroll.items() if n > 1})
-
-
-def _unit_trip(size: int | None) -> bool:
-    return size == 1
 
 
 def _trips(size: int | None) -> int:
@@ -151,7 +148,7 @@ def _trips(size: int | None) -> int:
 
 
 def _unroll_factor(size: int | None, most: int) -> int:
-    """The largest tile of at most `most` points that wastes the fewest full tiles on a remainder."""
+    """A tile of at most `most` points: a divisor of the size if there is one above half of that, else `most`."""
     size = _trips(size)
     if size <= most:
         return size
