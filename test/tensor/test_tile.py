@@ -97,14 +97,15 @@ def evaluate(text: str, shapes: list[Shape], passes: str) -> np.ndarray:
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(operations(), st.lists(st.integers(0, 4), max_size=5), st.booleans(), st.booleans())
+@given(operations(), st.lists(st.integers(0, 4), max_size=5), st.booleans(), st.booleans(), st.booleans())
 def test_tiles_add_up_to_the_whole(
-    operation: tuple[str, list[Shape]], sizes: list[int], dynamic: bool, fuse: bool
+    operation: tuple[str, list[Shape]], sizes: list[int], dynamic: bool, fuse: bool, on_buffers: bool
 ) -> None:
     op, shapes = operation
     text = module(op, shapes, dynamic)
     options = f"sizes={','.join(map(str, sizes)) or 0} fuse-producers={str(fuse).lower()}"
-    tiled = f"func.func(wse-tile{{{options}}}),canonicalize,cse,wse-bufferize"
+    tile = f"func.func(wse-tile{{{options}}}),canonicalize,cse"
+    tiled = f"wse-bufferize,{tile}" if on_buffers else f"{tile},wse-bufferize"
     expected = evaluate(text, shapes, "wse-bufferize")
     np.testing.assert_array_equal(evaluate(text, shapes, tiled), expected, err_msg=f"{options}\n{text}")
 

@@ -131,7 +131,7 @@ def emit_if(e: Emitter, op: ir.Operation) -> None:
     for region, terminator in zip(choice.regions, terminators, strict=False):
         with ir.InsertionPoint(region.blocks[0]), terminator.location:
             numbers = [k for k, r in enumerate(op.results) if r in yields]
-            scf.YieldOp([_yield_value(e, terminator.operands[k]) for k in numbers])
+            _hand_over(e, [terminator.operands[k] for k in numbers])
     for old, new in zip(yields, choice.results, strict=True):
         e[old] = new
 
@@ -147,19 +147,18 @@ def _outside(choice: scf.IfOp, buffer: ir.Value) -> bool:
     return True
 
 
+def _hand_over(e: Emitter, values: Sequence[ir.Value]) -> None:
+    """Yields scalars as they are and tensors in buffers that the `scf.if` hands to its parent."""
+    yielded: list[ir.Value] = []
+    for value in values:
+        yielded.append(e.owned(value, yielded) if is_tensor(value) else e[value])
+    scf.YieldOp(yielded)
+
+
 def _yielded_type(kind: ir.Type) -> ir.Type:
     if isinstance(kind, ir.RankedTensorType):
         return ir.MemRefType.get(list(kind.shape), kind.element_type)
     return kind
-
-
-def _yield_value(e: Emitter, value: ir.Value) -> ir.Value:
-    """Scalars as they are; a tensor in a buffer of its own, which the `scf.if` hands to its parent."""
-    if not is_tensor(value):
-        return e[value]
-    buffer = e.new_buffer(value.type, lambda: e.sizes(e[value]))
-    e.copy_value(value, buffer)
-    return buffer
 
 
 @bufferizes("scf.while")

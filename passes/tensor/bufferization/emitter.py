@@ -246,6 +246,22 @@ class Emitter:
         self.copy(buffer, copy)
         return copy
 
+    def owned(self, tensor: ir.Value, given: Sequence[ir.Value]) -> ir.Value:
+        """The tensor in an allocation of the current block that may be handed over, a copy if need be.
+
+        Args:
+            given: buffers that are handed over, or not the block's to give, already.
+        """
+        buffer = self[tensor]
+        if buffer not in given and not isinstance(buffer.owner, ir.Block):
+            maker = buffer.owner.operation
+            makes = maker.name in ("memref.alloc", "scf.if", "func.call")
+            if makes and maker.block == ir.InsertionPoint.current.block:
+                return buffer
+        copy = self.new_buffer(tensor.type, lambda: self.sizes(buffer))
+        self.copy_value(tensor, copy)
+        return copy
+
     def base(self, buffer: ir.Value) -> ir.Value:
         """The whole buffer that a view looks into."""
         while buffer in self.origins:

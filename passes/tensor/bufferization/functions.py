@@ -229,23 +229,12 @@ def _emit_return(
     for number in signature.returned():
         value = e[terminator.operands[number]]
         if is_tensor(terminator.operands[number]):
-            value = _owned(e, terminator.operands[number], given)
+            value = e.owned(terminator.operands[number], given)
             given.append(value)
         returned.append(value)
     states = [(k, signature.state_of(k)) for k in range(len(signature.results))]
     e.copy_all([(e[terminator.operands[k]], arguments[s]) for k, s in states if s is not None])
     func.ReturnOp(returned)
-
-
-def _owned(e: Emitter, tensor: ir.Value, given: list[ir.Value]) -> ir.Value:
-    """The tensor in an allocation that the caller may take over."""
-    buffer = e[tensor]
-    made_here = not isinstance(buffer.owner, ir.Block) and buffer.owner.operation.name == "memref.alloc"
-    if made_here and buffer not in given:
-        return buffer
-    copy = e.new_buffer(tensor.type, lambda: e.sizes(buffer))
-    e.copy_value(tensor, copy)
-    return copy
 
 
 @bufferizes("func.call", "call")
