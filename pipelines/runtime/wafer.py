@@ -13,18 +13,8 @@ from ...passes.infra.options import print_value
 from ...passes.infra.pass_manager import Instrumentation, run_pipeline
 from ...passes.infra.timing import Timer
 from ...passes.wafer.executable import program_of
-from ...wse_target.image import (
-    Access,
-    Instruction,
-    Loop,
-    Phase,
-    Program,
-    Receive,
-    Relay,
-    Send,
-    Vector,
-    buffer_bytes,
-)
+from ...wse_target.footprint import phase_sram_bytes
+from ...wse_target.image import Program
 from ...wse_target.machine import Machine, load_machine
 from ...wse_target.sim.simulation import Simulation
 from ..frontend.imported import ImportedModel
@@ -108,7 +98,7 @@ class WaferExecutable:
         self._given = [i for i, a in enumerate(arguments) if a.kind != "parameter"]
         self._parameters = [i for i, a in enumerate(arguments) if a.kind == "parameter"]
         self._unused: dict[int, np.ndarray] = {}
-        self._phase_bytes = phase_bytes(program)
+        self._phase_sram = phase_sram_bytes(program)
         self.report: dict[str, Any] = {}
         self._load({len(arguments) + i: array for i, array in enumerate(constants)})
         self.bind([as_array(a.tensor) for a in arguments if a.kind == "parameter" and a.tensor is not None])
@@ -127,38 +117,5 @@ class WaferExecutable:
         result = self.simulation.call([given[i] for i in self.simulation.call_arguments])
         self.report = result.report.to_json()
         for phase in self.report["phases"]:
-            phase["sram"] = self._phase_bytes.get(phase["name"], 0)
+            phase["sram"] = self._phase_sram.get(phase["name"], 0)
         return result.outputs
-
-
-def phase_bytes(program: Program) -> dict[str, int]:
-    """Bytes of SRAM, per PE, that each phase works on."""
-    touched: dict[str, set[str]] = {}
-
-    def visit(body: Sequence[Instruction], phase: str) -> str:
-        for instruction in body:
-            if isinstance(instruction, Phase):
-                phase = instruction.name
-            elif isinstance(instruction, Loop):
-                phase = visit(instruction.body, phase)
-            else:
-                touched.setdefault(phase, set()).update(_buffers(instruction))
-        return phase
-
-    for pe_class in program.classes:
-        visit(pe_class.body, "")
-    return {phase: sum(buffer_bytes(program.buffers[n]) for n in names) for phase, names in touched.items()}
-
-
-def _buffers(instruction: Instruction) -> list[str]:
-    if isinstance(instruction, Vector):
-        accesses = [instruction.dst, *(s for s in instruction.srcs if isinstance(s, Access))]
-    elif isinstance(instruction, Send):
-        accesses = [instruction.src]
-    elif isinstance(instruction, Receive):
-        accesses = [instruction.dst]
-    elif isinstance(instruction, Relay):
-        accesses = [a for a in (instruction.own, instruction.dst) if a is not None]
-    else:
-        accesses = []
-    return [a.buffer for a in accesses]

@@ -1,5 +1,6 @@
 """The built wheel, alone in a fresh environment and an empty folder."""
 
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -31,8 +32,10 @@ print("wheel works from", wse_mlir.__file__)
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from a copy: what an earlier build left in the source tree must not reach the wheel."""
     out = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(ROOT)]
+    copy = shutil.copytree(ROOT, out / "source", ignore=shutil.ignore_patterns(".*", "build", "*.egg-info"))
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(copy)]
     subprocess.run(command, check=True, capture_output=True, text=True)
     return next(out.glob("*.whl"))
 
