@@ -203,6 +203,8 @@ class BlockFusion:
             raise Refusal("its body has effects or control flow")
         if cluster.size + len(body) * len(reads) > self.policy.max_body:
             raise Refusal(f"the body would exceed {self.policy.max_body} operations")
+        if any(v in list(view.op.results) for v in cluster.updated_inits()):
+            raise Refusal("its user updates its result, which therefore has to exist")
         members = self._members(view, position, reads)
         leaves = cluster.without(reads, members)
         if leaves is None:

@@ -95,6 +95,11 @@ class Cluster:
         maps = [*(m for _, m in leaves), *self.root.init_maps]
         return loops_inferable(maps, len(self.root.iterators))
 
+    def updated_inits(self) -> list[ir.Value]:
+        """Destinations whose old elements the root reads; they stay operands."""
+        count = len(self.root.inputs)
+        return [v for k, v in enumerate(self.root.inits) if self.root.reads(count + k)]
+
     def without(self, reads: list[Read], members: list[Member]) -> dict[Read, None] | None:
         """The leaves after `reads` are computed by `members` instead, whose reads take the place of the first.
 
