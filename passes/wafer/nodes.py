@@ -141,10 +141,21 @@ def analyse(op: Any) -> Compute:
             "this operation reads a window or a diagonal of its operand, which has no lowering to the wafer yet",
             hint="use target='cpu'",
         )
+    whole_body = translate_body(view)
     used = tuple(any(True for _ in r.uses) for r in op.results)
-    body = restrict_to_results(translate_body(view), used)
+    body = restrict_to_results(whole_body, used)
+    while (needed := _running_values(view, body, used)) != used:
+        used, body = needed, restrict_to_results(whole_body, needed)
     found = tuple(accumulations(body, len(view.inputs)))
     return Compute(view, body, found, used, REDUCTION in view.iterators)
+
+
+def _running_values(view: Structured, body: ScalarBody, used: tuple[bool, ...]) -> tuple[bool, ...]:
+    """`used`, and the results whose running value a live reduction reads (argmax reads the maximum so far)."""
+    if REDUCTION not in view.iterators:
+        return used
+    read = {o.position for op in body.ops for o in op.operands if isinstance(o, Operand)}
+    return tuple(u or len(view.inputs) + r in read for r, u in enumerate(used))
 
 
 def compute_options(op: Any, grid: Grid, cost: CostModel) -> list[Option]:

@@ -1,0 +1,83 @@
+"""Small programs lowered to the wafer and run on the simulator, stage by stage, for the tests of this folder."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils import _pytree as pytree
+from wse_mlir.passes.infra.pass_manager import run_pipeline
+from wse_mlir.pipelines.compile import compile as compile_model
+from wse_mlir.pipelines.frontend.imported import ImportedModel, import_model
+from wse_mlir.pipelines.named import named_pipeline
+from wse_mlir.pipelines.runtime.image_builder import build_image
+from wse_mlir.pipelines.runtime.wafer import read_constants
+from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.sim.report import SimulationResult
+from wse_mlir.wse_target.sim.simulation import simulate
+
+
+class Function(nn.Module):
+    """A function as a model."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *args: torch.Tensor) -> Any:
+        return self.function(*args)
+
+
+def error(actual: torch.Tensor, expected: torch.Tensor) -> float:
+    """max |a - b| / max |b|, infinite where NaN and infinities differ in place."""
+    a, b = actual.double(), expected.double()
+    if a.shape != b.shape or not torch.equal(torch.isfinite(a), torch.isfinite(b)):
+        return float("inf")
+    finite = torch.isfinite(b)
+    if not finite.any():
+        return 0.0
+    return float((a - b)[finite].abs().max() / b[finite].abs().max().clamp_min(1e-30))
+
+
+def wafer_errors(
+    model: nn.Module, args: Sequence[torch.Tensor], target: str = "tiny", **options: Any
+) -> list[float]:
+    """Errors of every output on the simulated wafer against PyTorch."""
+    with torch.no_grad():
+        expected = pytree.tree_leaves(model(*args))
+    actual = pytree.tree_leaves(compile_model(model, args, target=target, **options)(*args))
+    return [error(a, e) for a, e in zip(actual, expected, strict=True)]
+
+
+def lower(model: nn.Module, args: Sequence[torch.Tensor], grid: str, until: str) -> ImportedModel:
+    """A model lowered up to and including the stage row `until` of the pipeline `wafer`."""
+    imported = import_model(model, args)
+    pipeline = named_pipeline("wafer").override(partition=f"wse-partition{{machine=tiny grid={grid}}}")
+    names = [stage.name for stage in pipeline.stages]
+    run(imported, [s.text for s in pipeline.stages[: names.index(until) + 1]])
+    return imported
+
+
+def lower_rest(imported: ImportedModel, after: str) -> ImportedModel:
+    """The rest of the pipeline, from the row behind `after`."""
+    pipeline = named_pipeline("wafer")
+    names = [stage.name for stage in pipeline.stages]
+    run(imported, [s.text for s in pipeline.stages[names.index(after) + 1 :]])
+    return imported
+
+
+def run(imported: ImportedModel, passes: Sequence[str]) -> None:
+    run_pipeline(imported.module, f"builtin.module({','.join(p for p in passes if p)})")
+
+
+def simulated(imported: ImportedModel, args: Sequence[torch.Tensor]) -> SimulationResult:
+    """Builds the image of an executable module and runs it."""
+    program = build_image(imported.module.operation)
+    remaining = iter(args)
+    arrays = [
+        (a.tensor if a.kind == "parameter" and a.tensor is not None else next(remaining)).detach().numpy()
+        for a in imported.arguments
+    ]
+    constants = read_constants(imported.module.operation)
+    return simulate(program, load_machine("tiny"), [*map(np.ascontiguousarray, arrays), *constants])

@@ -1,0 +1,57 @@
+"""What cannot run on the wafer gets one message with the layer, the line and a remedy."""
+
+import pytest
+import torch
+from lowering import Function
+from torch import nn
+from wse_mlir.passes.infra.diagnostics import CompilerError
+from wse_mlir.pipelines.compile import compile as compile_model
+
+
+class Net(nn.Module):
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x)
+
+
+def message(model: nn.Module, *args: torch.Tensor, **options: str) -> str:
+    with pytest.raises(CompilerError) as caught:
+        compile_model(model.eval(), args, target="tiny", **options)
+    return str(caught.value)
+
+
+def test_a_window_names_the_layer_and_its_line() -> None:
+    text = message(Net(nn.Conv1d(1, 2, 3)), torch.zeros(1, 1, 8))
+    assert "layer" in text and "test_wafer_errors.py:" in text and "target='cpu'" in text
+
+
+def test_an_operation_that_pes_lack() -> None:
+    text = message(Function(torch.atan), torch.zeros(4))
+    assert "atan" in text and "cpu" in text
+
+
+def test_what_does_not_fit_is_an_inequality_with_its_terms() -> None:
+    text = message(Net(nn.Linear(2048, 2048)), torch.zeros(1, 2048))
+    assert "(parameters) + " in text and "(activations and temporaries)" in text and " > " in text
+    assert "more PEs" in text
+
+
+def test_a_grid_that_the_machine_does_not_have() -> None:
+    assert "8x8 PEs" in message(Net(nn.Linear(4, 4)), torch.zeros(1, 4), grid="9x1")
+
+
+def test_a_malformed_origin() -> None:
+    assert "origin" in message(Net(nn.Linear(4, 4)), torch.zeros(1, 4), grid="2x2", origin="7,7")
+
+
+def test_a_tight_fit_is_found_by_spreading_over_more_pes() -> None:
+    # 1.2 MB of weights: 20 KB on each of 64 PEs, far too much for a few of them
+    torch.manual_seed(0)
+    model, x = Net(nn.Linear(512, 600)), torch.randn(1, 512)
+    compiled = compile_model(model, (x,), target="tiny")
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(x), model(x), rtol=1e-3, atol=1e-3)
+    assert compiled.report["pes"] == 64

@@ -1,0 +1,96 @@
+"""Operations and small models on the simulated wafer against PyTorch, on grids that divide sizes and that do not."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from lowering import Function, wafer_errors
+from torch import nn
+
+TOLERANCE = 1e-3
+GRIDS = ("1x3", "4x3")
+
+
+def masked_attention(x: torch.Tensor) -> torch.Tensor:
+    scores = (x @ x.transpose(-1, -2)).masked_fill(torch.ones(7, 7).triu(1).bool(), float("-inf"))
+    return torch.softmax(scores, -1) @ x
+
+
+FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[torch.Size, ...]]] = {
+    name: (function, tuple(map(torch.Size, shapes)))
+    for name, function, shapes in (
+        ("matmul", torch.matmul, ((5, 13), (13, 9))),
+        ("batch_matmul", torch.bmm, ((3, 5, 7), (3, 7, 4))),
+        ("broadcast", lambda a, b: a * b + 2.0, ((5, 7), (7,))),
+        ("sums", lambda a: (a.sum(0), a.mean(1), a.sum()), ((9, 11),)),
+        ("extrema", lambda a: (a.amax(1), a.amin(0), a.max()), ((9, 11),)),
+        ("product", lambda a: a.prod(1), ((4, 9),)),
+        ("argmax", lambda a: a.argmax(1), ((9, 11),)),
+        ("softmax", lambda a: torch.softmax(a, -1), ((5, 13),)),
+        ("log_softmax", lambda a: torch.log_softmax(a, 0), ((5, 13),)),
+        ("layer_norm", lambda a: nn.functional.layer_norm(a, (13,)), ((5, 13),)),
+        ("variance", lambda a: a.var(1), ((5, 13),)),
+        ("gelu", nn.functional.gelu, ((5, 13),)),
+        ("silu", nn.functional.silu, ((5, 13),)),
+        ("tanh", torch.tanh, ((5, 13),)),
+        ("clamp", lambda a: a.clamp(-0.5, 0.5).abs().sqrt(), ((5, 13),)),
+        ("compare", lambda a, b: ((a > b) & (a != 0)) | (b <= -1), ((5, 13), (5, 13))),
+        ("where", lambda a, b: torch.where(a > 0, a, b), ((5, 13), (5, 13))),
+        ("transpose", lambda a: a.t() + 1.0, ((5, 13),)),
+        ("reshape", lambda a: a.view(4, 6, 10).transpose(0, 1).reshape(6, 40) + 1, ((24, 10),)),
+        ("concatenate", lambda a, b: torch.cat([a, b], 1)[:, 2:9] * 2, ((9, 5), (9, 6))),
+        ("split", lambda a: a.chunk(3, -1)[1] * a.chunk(3, -1)[2], ((5, 12),)),
+        ("constant", lambda a: a * torch.tensor([1.0, 2.0, 3.0]) + torch.ones(3), ((5, 3),)),
+        ("masked_attention", masked_attention, ((7, 6),)),
+    )
+}
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_on_a_grid(name: str, grid: str) -> None:
+    function, shapes = FUNCTIONS[name]
+    generator = torch.Generator().manual_seed(3)
+    args = tuple(torch.randn(shape, generator=generator) for shape in shapes)
+    errors = wafer_errors(Function(function), args, grid=grid)
+    assert max(errors) <= TOLERANCE, errors
+
+
+@pytest.mark.parametrize("grid", ["1x1", "8x8", "3x8"])
+@pytest.mark.parametrize("name", ["matmul", "sums", "argmax", "softmax"])
+def test_a_function_on_extreme_grids(name: str, grid: str) -> None:
+    test_a_function_on_a_grid(name, grid)
+
+
+def test_nan_and_infinity_stay_in_their_places() -> None:
+    x = torch.tensor([[1.0, float("nan"), -2.0], [float("inf"), -float("inf"), 0.5]])
+    assert wafer_errors(nn.ReLU(), (x,), grid="2x2") == [0.0]
+    compared = Function(lambda a: (a > 0, a <= 0, a != a, a.isinf()))
+    assert wafer_errors(compared, (x,), grid="2x2") == [0.0] * 4
+
+
+def mlp() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10), nn.Softmax(-1)).eval()
+
+
+def encoder() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.TransformerEncoderLayer(32, 4, 64, dropout=0.0, batch_first=True).eval()
+
+
+@pytest.mark.parametrize("target", ["tiny", "wse2"])
+def test_an_mlp(target: str) -> None:
+    assert max(wafer_errors(mlp(), (torch.randn(16, 64),), target)) <= TOLERANCE
+
+
+@pytest.mark.parametrize("target", ["tiny", "wse2"])
+def test_a_transformer_encoder_layer(target: str) -> None:
+    torch.manual_seed(1)
+    assert max(wafer_errors(encoder(), (torch.randn(2, 9, 32),), target)) <= TOLERANCE
+
+
+def test_a_batch_of_one_over_many_pes() -> None:
+    torch.manual_seed(1)
+    assert max(wafer_errors(mlp(), (torch.randn(1, 64),), grid="7x5")) <= TOLERANCE
