@@ -144,10 +144,18 @@ def _generic(draw: st.DrawFn, program: Program) -> None:
 
 @st.composite
 def _reshape(draw: st.DrawFn, program: Program) -> None:
-    """Merges the first two dimensions of a tensor, or splits a unit dimension off."""
-    source, shape = draw(st.sampled_from(program.tensors))
+    """Merges the first two dimensions of a tensor, splits the first one, or splits a unit dimension off."""
+    source, shape = draw(st.sampled_from(program.tensors[-2:]))
     name = program.name()
-    if len(shape) >= 2 and draw(st.booleans()):
+    factors = {4: (2, 2), 6: (2, 3), 9: (3, 3)}
+    if shape and shape[0] in factors:
+        target = (*factors[shape[0]], *shape[1:])
+        groups = [[0, 1], *([d + 1] for d in range(1, len(shape)))]
+        program.lines.append(
+            f"{name} = tensor.expand_shape {source} {groups} output_shape {list(target)} : "
+            f"{tensor_type(shape)} into {tensor_type(target)}"
+        )
+    elif len(shape) >= 2 and draw(st.booleans()):
         target = (shape[0] * shape[1], *shape[2:])
         groups = [[0, 1], *([d] for d in range(2, len(shape)))]
         program.lines.append(
@@ -169,7 +177,7 @@ def _reshape(draw: st.DrawFn, program: Program) -> None:
 @st.composite
 def programs(draw: st.DrawFn) -> tuple[str, list[Shape]]:
     """Text of a function `@main` on f32 tensors, and the shapes of its arguments."""
-    shapes = [draw(st.lists(st.sampled_from([1, 2, 3]), max_size=3).map(tuple)) for _ in range(3)]
+    shapes = [draw(st.lists(st.sampled_from([1, 2, 3, 4]), max_size=3).map(tuple)) for _ in range(3)]
     program = Program(shapes)
     program.tensors = [(f"%a{k}", s) for k, s in enumerate(shapes)]
     for _ in range(draw(st.integers(3, 9))):
