@@ -1,9 +1,7 @@
 """Makes MLIR contexts in which upstream's dialects, torch's and this project's are loaded."""
 
-from torch_mlir.dialects import torch as torch_dialect
-
 from . import wse
-from .host import ir, passmanager
+from .host import ir, passmanager, register_torch_dialects
 from .plugins import load_plugin_dialects
 
 
@@ -18,7 +16,7 @@ def create_context(*, allow_unregistered: bool = False) -> ir.Context:
     context.enable_multithreading(False)
     context.allow_unregistered_dialects = allow_unregistered
     context.emit_error_diagnostics = False
-    torch_dialect.register_dialect(context)
+    register_torch_dialects(context)
     _load_tm_tensor(context)
     wse.load(context)
     load_plugin_dialects(context)

@@ -5,26 +5,31 @@ take the place of torch-mlir's wheel by editing this file alone.
 """
 
 import functools
+import importlib
+from typing import TYPE_CHECKING, Any
 
-from torch_mlir import execution_engine, ir, passmanager, rewrite
-from torch_mlir.dialects import (
-    affine,
-    arith,
-    bufferization,
-    builtin,
-    cf,
-    ext,
-    func,
-    irdl,
-    linalg,
-    llvm,
-    math,
-    memref,
-    scf,
-    tensor,
-    transform,
-    vector,
-)
+from torch_mlir import ir, passmanager
+
+if TYPE_CHECKING:
+    from torch_mlir import execution_engine, rewrite
+    from torch_mlir.dialects import (
+        affine,
+        arith,
+        bufferization,
+        builtin,
+        cf,
+        ext,
+        func,
+        irdl,
+        linalg,
+        llvm,
+        math,
+        memref,
+        scf,
+        tensor,
+        transform,
+        vector,
+    )
 
 __all__ = [
     "affine",
@@ -43,6 +48,7 @@ __all__ = [
     "math",
     "memref",
     "passmanager",
+    "register_torch_dialects",
     "register_upstream_passes",
     "rewrite",
     "scf",
@@ -50,6 +56,18 @@ __all__ = [
     "transform",
     "vector",
 ]
+
+_OUTSIDE_DIALECTS = ("execution_engine", "rewrite")
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a module of the bindings when it is first asked for: most programs need few of the large ones."""
+    if name not in __all__:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    package = "torch_mlir" if name in _OUTSIDE_DIALECTS else "torch_mlir.dialects"
+    module = importlib.import_module(f"{package}.{name}")
+    globals()[name] = module
+    return module
 
 
 @functools.cache
@@ -69,3 +87,10 @@ def register_upstream_passes() -> None:
     from torch_mlir._mlir_libs import _stablehlo
 
     _stablehlo.register_stablehlo_passes()
+
+
+def register_torch_dialects(context: ir.Context) -> None:
+    """Makes torch's dialects known to a context, without the Python classes of their operations."""
+    from torch_mlir._mlir_libs._torchMlir import register_dialect
+
+    register_dialect(context)

@@ -55,6 +55,8 @@ def process_input(arguments: Arguments) -> Processed:
     marker = arguments.value("split-input-file")
     if marker is not None and isinstance(job.source.text, bytes):
         raise CompilerError("--split-input-file needs text, the input is bytecode")
+    if marker is not None and arguments.switch("emit-bytecode"):
+        raise CompilerError("--emit-bytecode writes one module, --split-input-file makes several")
     chunks = [job.source] if marker is None else split_input(job.source, marker)
     results = [job.process(chunk) for chunk in chunks]
     succeeded = all(ok for ok, _ in results)
@@ -69,6 +71,15 @@ def process_input(arguments: Arguments) -> Processed:
     return Processed(succeeded, separator.join(str(output or "") for output in outputs))
 
 
+def _make_context(arguments: Arguments, replay: Replay | None) -> ir.Context:
+    unregistered = replay is not None and replay.allow_unregistered
+    unregistered = unregistered or arguments.switch("allow-unregistered-dialect")
+    context = create_context(allow_unregistered=unregistered)
+    for file in (*arguments.list("irdl-file"), *(replay.irdl_files if replay else ())):
+        load_irdl_file(file, context)
+    return context
+
+
 @dataclass
 class _Job:
     """Everything that is the same for each chunk."""
@@ -79,6 +90,7 @@ class _Job:
     pipeline_text: str
     style: PrintStyle
     replay: Replay | None
+    unused_context: ir.Context | None
 
     @classmethod
     def prepare(cls, arguments: Arguments) -> _Job:
@@ -90,21 +102,18 @@ class _Job:
             source = replace(source, text=replay.ir_text)
             for plugin in replay.load:
                 load_plugin(plugin)
-        pipeline, text = requested_pipeline(arguments, replay)
-        job = cls(arguments, Chunk("", ""), pipeline, text, print_style(arguments), replay)
-        spelt_out = check_pipeline(pipeline, job.context(), text)
+        context = _make_context(arguments, replay)
+        pipeline, text = requested_pipeline(arguments, context, replay)
+        spelt_out = check_pipeline(pipeline, context, text)
         if arguments.switch("dump-pass-pipeline"):
             print(f"Pass Manager with {len(pipeline.entries)} passes:\n{spelt_out}\n", file=sys.stderr)
-        job.source = source or read_input(arguments.input)
-        return job
+        source = source or read_input(arguments.input)
+        return cls(arguments, source, pipeline, text, print_style(arguments), replay, context)
 
     def context(self) -> ir.Context:
-        unregistered = self.replay.allow_unregistered if self.replay else False
-        unregistered = unregistered or self.arguments.switch("allow-unregistered-dialect")
-        context = create_context(allow_unregistered=unregistered)
-        for file in (*self.arguments.list("irdl-file"), *(self.replay.irdl_files if self.replay else ())):
-            load_irdl_file(file, context)
-        return context
+        """A context that no chunk has used."""
+        context, self.unused_context = self.unused_context, None
+        return context or _make_context(self.arguments, self.replay)
 
     def process(self, chunk: Chunk) -> tuple[bool, str | bytes | None]:
         """Runs one chunk; returns whether it succeeded and its output."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...dialects.context import create_context
+from ...dialects.host import ir
 from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.pipeline_text import Entry, PassEntry, PipelineEntry, parse_pipeline
 from ...passes.infra.plan import near_passes
@@ -15,17 +15,20 @@ from .wse_opt_arguments import Arguments, unknown_flag
 _MODULE = "builtin.module"
 
 
-def requested_pipeline(arguments: Arguments, replay: Replay | None = None) -> tuple[PipelineEntry, str]:
+def requested_pipeline(
+    arguments: Arguments, context: ir.Context, replay: Replay | None = None
+) -> tuple[PipelineEntry, str]:
     """The pipeline to run and its text, from the one way of asking that was used.
 
     Raises:
         CompilerError: a malformed pipeline, an unknown flag, or two ways of asking at once.
     """
+    shorthand = _shorthand(arguments.passes, context)
     ways = {
         "--pass-pipeline": arguments.value("pass-pipeline"),
         "--pipeline": arguments.value("pipeline"),
         "--run-reproducer": None if replay is None else replay.pipeline,
-        f"--{arguments.passes[0].name}" if arguments.passes else "passes": _shorthand(arguments.passes),
+        f"--{arguments.passes[0].name}" if arguments.passes else "passes": shorthand,
     }
     used = [way for way, value in ways.items() if value is not None]
     if len(used) > 1:
@@ -37,7 +40,7 @@ def requested_pipeline(arguments: Arguments, replay: Replay | None = None) -> tu
     elif arguments.value("pass-pipeline") is not None:
         text = str(arguments.value("pass-pipeline"))
     else:
-        text = _shorthand(arguments.passes) or "any()"
+        text = shorthand or "any()"
     return parse_pipeline(text), text
 
 
@@ -51,11 +54,10 @@ def _overridden(name: str, overrides: tuple[str, ...]) -> NamedPipeline:
     return pipeline
 
 
-def _shorthand(passes: list[PassEntry]) -> str | None:
+def _shorthand(passes: list[PassEntry], context: ir.Context) -> str | None:
     """`--a --b=x=1` as a pipeline; passes for functions are nested, as mlir-opt does."""
     if not passes:
         return None
-    context = create_context()
     entries: list[Entry] = []
     for entry in passes:
         if has_pass(entry.name):
