@@ -5,9 +5,9 @@ from typing import Any
 from ...dialects.host import ir
 from ...dialects.structured import REDUCTION, build_generic, identity_maps, structured
 from ..infra.diagnostics import PassFailure
-from .nodes import analyse, op_result, shape_of
+from .nodes import analyse, op_result
 from .reduction_form import NEUTRAL
-from .scalar_body import dtype_name
+from .scalar_body import scalar_constant
 from .splat import splat_of
 
 _COMBINERS = {
@@ -67,6 +67,9 @@ def prepare(main: Any) -> None:
     """Checks shapes, drops dead operations, lifts dense constants to arguments, and gives reductions neutral inits."""
     _check_static(main)
     _erase_dead(main)
+    for op in list(main.body.blocks[0].operations):
+        if op.operation.name == "tensor.pad":
+            _expand_pad(op)
     _lift_constants(main)
     for op in list(main.body.blocks[0].operations):
         if op.operation.name == "linalg.generic" and splat_of(op_result(op, 0)) is None:
@@ -89,6 +92,36 @@ def _erase_dead(main: Any) -> None:
         if op.operation.name == "func.return" or any(True for r in op.results for _ in r.uses):
             continue
         op.operation.erase()
+
+
+def _expand_pad(op: Any) -> None:
+    """Padding by one number is an insertion into a tensor of that number."""
+    number = list(op.regions[0].blocks[0].operations)[-1].operands[0]
+    padded, source = ir.RankedTensorType(op.results[0].type), ir.RankedTensorType(op.operands[0].type)
+    low = list(ir.DenseI64ArrayAttr(op.attributes["static_low"]))
+    fits = all(
+        start >= 0 and start + size <= total
+        for start, size, total in zip(low, source.shape, padded.shape, strict=True)
+    )
+    if scalar_constant(number) is None or len(op.operands) != 1 or not fits:
+        return
+    value = number.owner.attributes["value"]
+    with ir.InsertionPoint(op), op.location:
+        splat = ir.DenseElementsAttr.get_splat(padded, value)
+        whole = ir.Operation.create("arith.constant", results=[padded], attributes={"value": splat}).result
+        arrays = {"offsets": low, "sizes": list(source.shape), "strides": [1] * padded.rank}
+        attributes: dict[str, ir.Attribute] = {
+            f"static_{name}": ir.DenseI64ArrayAttr.get(values) for name, values in arrays.items()
+        }
+        attributes["operandSegmentSizes"] = ir.DenseI32ArrayAttr.get([1, 1, 0, 0, 0])
+        inserted = ir.Operation.create(
+            "tensor.insert_slice",
+            results=[padded],
+            operands=[op.operands[0], whole],
+            attributes=attributes,
+        ).result
+    op.results[0].replace_all_uses_with(inserted)
+    op.operation.erase()
 
 
 def _lift_constants(main: Any) -> None:
@@ -166,6 +199,3 @@ def _neutralise(op: Any) -> None:
             )
     for owner, number_of in uses:
         owner.operation.operands[number_of] = op_result(combined, 0)
-
-
-__all__ = ["argument_attributes", "arguments_named", "dtype_name", "find_main", "prepare", "shape_of"]

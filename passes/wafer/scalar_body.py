@@ -77,6 +77,7 @@ KIND_OF: dict[str, str] = {
     **{f"math.{name}": kind for kind, names in _MATH.items() for name in names.split()},
     "arith.select": "select",
 }
+_TRANSLATED = ("arith.cmpf", "arith.cmpi", "arith.select", "math.fma", "math.fpowi", "math.ipowi")
 _OPPOSITE = {"eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "gt": "le", "le": "gt"}
 
 
@@ -131,6 +132,10 @@ class _Translator:
             return
         if name == "arith.constant":
             return
+        if name not in _TRANSLATED and name not in KIND_OF:
+            raise PassFailure(
+                op, f"a processing element has no operation for '{name}'", hint="it runs on target='cpu'"
+            )
         dtype = dtype_name(op.results[0].type)
         operands = tuple(self.value(v) for v in op.operands)
         if name in ("arith.cmpf", "arith.cmpi"):
@@ -142,12 +147,8 @@ class _Translator:
             self.values[op.results[0]] = self.emit("add", (self.emit("mul", (a, b), dtype), c), dtype)
         elif name in ("math.fpowi", "math.ipowi"):
             self.values[op.results[0]] = self.integer_power(op, self.plain(operands[0]), operands[1], dtype)
-        elif name in KIND_OF:
-            self.values[op.results[0]] = self.emit(KIND_OF[name], tuple(map(self.plain, operands)), dtype)
         else:
-            raise PassFailure(
-                op, f"a processing element has no operation for '{name}'", hint="it runs on target='cpu'"
-            )
+            self.values[op.results[0]] = self.emit(KIND_OF[name], tuple(map(self.plain, operands)), dtype)
 
     def integer_power(self, op: Any, base: ScalarValue, exponent: ScalarValue, dtype: str) -> ScalarValue:
         """Small constant powers as products, as others compute them."""

@@ -123,7 +123,7 @@ class _Rewriter:
             for position, needed in enumerate(chosen.needs):
                 if needed is not None:
                     op.operation.operands[position] = self.version(op.operands[position], needed)
-        if chosen.iterators:
+        if op.operation.name == "linalg.generic":
             op.attributes["wse.iterators"] = build.string_array(chosen.iterators)
         layouts = [self.layout(axes) for axes in chosen.gives]
         op.attributes["wse.layouts"] = ir.ArrayAttr.get([build.layout(layout) for layout in layouts])

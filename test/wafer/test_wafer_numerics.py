@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 import torch
-from lowering import Function, wafer_errors
+from lowering import Function, error, wafer_errors
 from torch import nn
+from wse_mlir.pipelines.compile import compile as compile_model
 
 TOLERANCE = 1e-3
 GRIDS = ("1x3", "4x3")
@@ -42,6 +43,11 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[torch.Size, ...]]] = {
         ("concatenate", lambda a, b: torch.cat([a, b], 1)[:, 2:9] * 2, ((9, 5), (9, 6))),
         ("split", lambda a: a.chunk(3, -1)[1] * a.chunk(3, -1)[2], ((5, 12),)),
         ("constant", lambda a: a * torch.tensor([1.0, 2.0, 3.0]) + torch.ones(3), ((5, 3),)),
+        ("bool_constant", lambda a: torch.where(torch.tensor([True, False, True]), a, -a), ((5, 3),)),
+        ("scalar_result", lambda a: a.sum() * 2, ((5, 3),)),
+        ("pad", lambda a: nn.functional.pad(a, (1, 2), value=0.5), ((5, 3),)),
+        ("einsum", lambda a, b: torch.einsum("bij,bkj->ik", a, b), ((2, 4, 5), (2, 3, 5))),
+        ("outer", lambda a: a[:, None] - a[None, :], ((12,),)),
         ("masked_attention", masked_attention, ((7, 6),)),
     )
 }
@@ -68,6 +74,61 @@ def test_nan_and_infinity_stay_in_their_places() -> None:
     assert wafer_errors(nn.ReLU(), (x,), grid="2x2") == [0.0]
     compared = Function(lambda a: (a > 0, a <= 0, a != a, a.isinf()))
     assert wafer_errors(compared, (x,), grid="2x2") == [0.0] * 4
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_narrow_floats(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    errors = wafer_errors(nn.Linear(33, 7).to(dtype), (torch.randn(4, 33).to(dtype),), grid="4x2")
+    assert max(errors) <= 1e-2
+
+
+def test_integers_are_exact() -> None:
+    torch.manual_seed(0)
+    numbers = torch.randint(-9, 9, (5, 12))
+    functions = Function(lambda a: (a.sum(1), a.amax(0), a // 3, a % 3, a * torch.arange(12)))
+    assert wafer_errors(functions, (numbers,), grid="3x3") == [0.0] * 5
+
+
+class RunningMean(nn.Module):
+    """Keeps state between calls, of which one part has rank 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("total", torch.zeros(5, 7))
+        self.register_buffer("count", torch.zeros(()))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.total.add_(x)
+        self.count.add_(1.0)
+        return self.total.sum(1) / self.count
+
+
+def test_state_is_kept_between_calls() -> None:
+    torch.manual_seed(0)
+    compiled = compile_model(RunningMean(), (torch.zeros(5, 7),), target="tiny", grid="3x2")
+    model = RunningMean()
+    for _ in range(3):
+        x = torch.randn(5, 7)
+        assert error(compiled(x), model(x)) <= TOLERANCE
+    assert compiled.state["count"] == 3
+    assert error(compiled.state["total"], model.total) <= TOLERANCE
+
+
+def test_new_parameters_are_loaded_on_request() -> None:
+    torch.manual_seed(0)
+    model, x = nn.Linear(6, 5), torch.randn(3, 6)
+    compiled = compile_model(model, (x,), target="tiny", grid="2x2")
+    with torch.no_grad():
+        model.weight.mul_(-2.0)
+    compiled.update_parameters()
+    assert error(compiled(x), model(x).detach()) <= TOLERANCE
+
+
+def test_an_lstm_cell() -> None:
+    torch.manual_seed(0)
+    state = (torch.randn(3, 24), torch.randn(3, 24))
+    assert max(wafer_errors(nn.LSTMCell(20, 24), (torch.randn(3, 20), state))) <= TOLERANCE
 
 
 def mlp() -> nn.Module:
