@@ -29,11 +29,16 @@ from .whole_program import Placed, Symbols, collect
 
 def print_program(module: ir.Module | ir.Operation) -> str:
     """The program that a module at the executable stage holds, as text; "" when it holds none."""
-    symbols = collect(module.operation)
+    with module.context:
+        return _print_in_context(module.operation)
+
+
+def _print_in_context(module: ir.Operation) -> str:
+    symbols = collect(module)
     if not symbols.programs:
         return ""
     lines = [*_header(symbols.programs[0])]
-    lines += _section("buffers", _buffers(module.operation))
+    lines += _section("buffers", _buffers(module))
     lines += _section("colours", _colours(module.operation, symbols.routes))
     lines += _section("host", _transfers(symbols))
     for item in symbols.classes:

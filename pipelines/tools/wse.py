@@ -47,6 +47,15 @@ def verify(model: Model, target: Target = "tiny", json: Json = None, trace: Trac
 
 
 @app.command()
+def show(model: Model, target: Target = "tiny", trace: TraceFlag = False) -> None:
+    """Prints the program that a workload becomes on a wafer: buffers, routes, instructions of each class of PEs."""
+    with one_message(Trace(trace)):
+        from .show import show_workload
+
+        show_workload(model, target)
+
+
+@app.command()
 def targets(trace: TraceFlag = False) -> None:
     """Lists the machines that can be compiled for."""
     with one_message(Trace(trace)):

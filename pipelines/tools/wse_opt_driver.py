@@ -19,9 +19,12 @@ from ...passes.infra.pass_manager import (
     run_parsed_pipeline,
 )
 from ...passes.infra.pipeline_text import PipelineEntry
+from ...passes.infra.plan import near_passes
 from ...passes.infra.plugins import load_plugin
+from ...passes.infra.registry import has_pass
 from ...passes.infra.reproducer import Replay, Reproducer, read_reproducer, write_reproducer
 from ...passes.infra.timing import Timer
+from ...passes.infra.upstream import has_upstream_pass
 from . import wse_opt_reports as reports
 from .verify_diagnostics import verify_diagnostics
 from .wse_opt_arguments import Arguments
@@ -80,6 +83,15 @@ def _make_context(arguments: Arguments, replay: Replay | None) -> ir.Context:
     return context
 
 
+def _check_pass_names(arguments: Arguments, context: ir.Context) -> None:
+    for flag in ("mlir-print-ir-before", "mlir-print-ir-after"):
+        for name in arguments.list(flag):
+            if not (has_pass(name) or has_upstream_pass(name, context)):
+                near = near_passes(name)
+                hint = f"did you mean {' or '.join(near)}?" if near else ""
+                raise CompilerError(f"--{flag}: no pass is named '{name}'", hint=hint)
+
+
 @dataclass
 class _Job:
     """Everything that is the same for each chunk."""
@@ -107,6 +119,7 @@ class _Job:
         spelt_out = check_pipeline(pipeline, context, text)
         if arguments.switch("dump-pass-pipeline"):
             print(f"Pass Manager with {len(pipeline.entries)} passes:\n{spelt_out}\n", file=sys.stderr)
+        _check_pass_names(arguments, context)
         source = source or read_input(arguments.input)
         return cls(arguments, source, pipeline, text, print_style(arguments), replay, context)
 

@@ -1,0 +1,21 @@
+"""`wse show`: the program that a model becomes on a wafer, for people to read."""
+
+from __future__ import annotations
+
+from ...dialects.wse.printer import print_program
+from ...passes.infra.pass_manager import run_pipeline
+from ..frontend.imported import import_model
+from ..runtime.wafer import pipeline_text
+from ..workload import load_workload
+
+
+def show_workload(path: str, target: str) -> None:
+    """Prints buffers with their SRAM offsets, colours, routes, and the instructions of each class of PEs.
+
+    Raises:
+        CompilerError: the model cannot be lowered to the target.
+    """
+    workload = load_workload(path)
+    module = import_model(workload.model, workload.example_args).module
+    run_pipeline(module, pipeline_text(target, {}))
+    print(print_program(module))

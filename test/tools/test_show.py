@@ -1,0 +1,33 @@
+"""`wse show` and `wse targets` print what people want to read."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+
+
+def wse(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([BIN / "wse", *arguments], capture_output=True, text=True)
+
+
+def test_a_program_is_listed_with_buffers_routes_and_classes() -> None:
+    done = wse("show", ROOT / "examples" / "digits.py")
+    assert done.returncode == 0, done.stderr
+    for part in ("on tiny", "buffers", "colours", "parameter_hidden1.weight: tensor<96x64xf32>", "class @", "fma"):
+        assert part in done.stdout
+
+
+def test_targets_are_listed_with_their_size() -> None:
+    done = wse("targets")
+    assert done.returncode == 0, done.stderr
+    for part in ("cpu", "tiny", "8 x 8", "wse2", "wse3", "48 KiB"):
+        assert part in done.stdout
+
+
+def test_help_names_every_command() -> None:
+    done = wse("--help")
+    assert done.returncode == 0
+    for command in ("run", "verify", "show", "targets"):
+        assert command in done.stdout
