@@ -119,10 +119,20 @@ class BlockFusion:
             if not any(is_used(r) for r in self.ops[order].operation.results):
                 self._erase(order)
         self._register(position, fused)
+        self._refresh_users(fused)
         if absorbed:
             self.report.count("producers fused", len(absorbed))
         if cluster.exports:
             self.report.count("results kept as further results", len(cluster.exports))
+
+    def _refresh_users(self, op: Any) -> None:
+        """Takes the views of an operation's users anew: theirs still name the values that it replaced."""
+        for result in op.results:
+            for use in result.uses:
+                position = self._position(use.owner.operation)
+                view = structured(self.ops[position]) if position in self.views else None
+                if view is not None:
+                    self.views[position] = view
 
     # -- one producer -------------------------------------------------------------------------------------
 

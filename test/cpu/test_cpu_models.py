@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
-from zoo import FAMILIES, error, family
+from zoo import FAMILIES, ResidualBlock, error, family
 
 import wse_mlir
 
@@ -171,3 +171,8 @@ def test_no_call_falls_back_to_pytorch(name: str) -> None:
         compiled(*given.args)
     with pytest.raises(AssertionError), Forbidding():
         given.model(*given.args)
+
+
+def test_residual_blocks_in_a_row() -> None:
+    torch.manual_seed(0)
+    check(nn.Sequential(ResidualBlock(), ResidualBlock(), ResidualBlock()), torch.randn(1, 8, 10, 10))
