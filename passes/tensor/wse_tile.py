@@ -201,15 +201,16 @@ class _Builder:
             windows.append(window)
             target = targets[number]
             tile = target if window is None else take_slice(target, window)
-            operands.append(self._initialised(number, tile, window))
+            operands.append(self._initialised(number, position, tile, window))
         return list(tile_op(view, operands, starts).results), windows
 
-    def _initialised(self, number: int, tile: ir.Value, window: Slice | None) -> ir.Value:
+    def _initialised(self, number: int, position: int, tile: ir.Value, window: Slice | None) -> ir.Value:
         """The destination's tile with the contents that the operation expects."""
         producer = self.init_producers[number]
         if producer is None or window is None:
             return tile
-        return self.slicer.compute(producer, window, tile)
+        loops = self.slicer.follows(self.view, position, self.slicer.own_loops())
+        return self.slicer.compute(producer, window, loops, tile)
 
 
 def _everything(whole: ir.Value) -> Slice:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ....dialects.host import ir, tensor
 from ...infra.pass_base import PassRun
+from ..bufferization.op_model import is_empty
 from .index_math import Index
 from .tiles import Slice, Tileable, operand_slice, take_slice, tile_op, tileable
+
+# iterator of an operation -> the loops around the tile that move it
+Follows = Mapping[int, frozenset[int]]
 
 
 @dataclass
@@ -37,20 +41,35 @@ class Slicer:
         part = operand_slice(self.root, position, self.tile_iterators, offsets, sizes)
         if part is None:
             return value
-        used = {d for a in self.root.access(position) if a is not None for d in a.iterators}
-        recomputed = [d for d in self.tile_iterators if d not in used]
-        return self.slice_of(value, part, recomputed=bool(recomputed))
+        return self.slice_of(value, part, self.follows(self.root, position, self.own_loops()))
 
-    def slice_of(self, value: ir.Value, part: Slice, *, recomputed: bool) -> ir.Value:
+    def own_loops(self) -> Follows:
+        """Each tiled iterator of the root follows its own loop."""
+        return {d: frozenset((d,)) for d in self.tile_iterators}
+
+    def follows(self, view: Tileable, position: int, iterators: Follows) -> list[frozenset[int] | None]:
+        """For each dimension of an operand, the loops that move its window; None where windows overlap."""
+        result: list[frozenset[int] | None] = []
+        for access in view.access(position):
+            moving = [d for d in access.iterators if d in iterators] if access is not None else []
+            if access is not None and moving and access.plain_iterator() is None:
+                result.append(None)
+            else:
+                result.append(frozenset().union(*(iterators[d] for d in moving)))
+        return result
+
+    def slice_of(self, value: ir.Value, part: Slice, loops: Sequence[frozenset[int] | None]) -> ir.Value:
         """A window into `value`: computed by its producer if that can move, else extracted.
 
         Args:
-            recomputed: the same window is needed in several tiles, so a fused producer would run again.
+            loops: for each dimension, the loops that move the window, as `follows` gives them.
         """
         key = (value, part)
         if key not in self._made:
-            producer = self.producer(value, recomputed=recomputed) if self.fuse else None
-            made = take_slice(value, part) if producer is None else self.compute(producer, part)
+            moved = [d for d in loops if d is not None]
+            again = len(moved) < len(loops) or frozenset().union(*moved) != frozenset(self.tile_iterators)
+            producer = self.producer(value, recomputed=again) if self.fuse else None
+            made = take_slice(value, part) if producer is None else self.compute(producer, part, loops)
             self._made[key] = made
         return self._made[key]
 
@@ -81,36 +100,37 @@ class Slicer:
             return "its result is not indexed by plain iterators"
         return ""
 
-    def compute(self, view: Tileable, part: Slice, target: ir.Value | None = None) -> ir.Value:
+    def compute(
+        self,
+        view: Tileable,
+        part: Slice,
+        loops: Sequence[frozenset[int] | None],
+        target: ir.Value | None = None,
+    ) -> ir.Value:
         """The producer's tile for the window `part` of its result, written to `target` if that is given."""
         self.fused.append(view.op)
         offsets: list[Index] = [0] * view.rank
         sizes: list[Index | None] = view.loop_sizes()
-        tiled = []
+        iterators: dict[int, frozenset[int]] = {}
         init = view.init_positions()[0]
         for dim, access in enumerate(view.access(init)):
             iterator = access.plain_iterator() if access is not None else None
             if iterator is not None:
                 offsets[iterator], sizes[iterator] = part.offsets[dim], part.sizes[dim]
-                tiled.append(iterator)
+                iterators[iterator] = loops[dim] or frozenset()
         operands = []
         for position, operand in enumerate(view.op.operands):
-            window = (
-                operand_slice(view, position, tiled, offsets, sizes) if view.is_shaped(position) else None
-            )
+            window = None
+            if view.is_shaped(position):
+                window = operand_slice(view, position, list(iterators), offsets, sizes)
             if position == init and target is not None:
                 operands.append(target)
             elif window is None:
                 operands.append(operand)
-            elif position == init:
-                operands.append(self._destination(operand, window))
+            elif position == init and is_empty(operand):  # contents do not matter: only as large as the tile
+                element = ir.RankedTensorType(operand.type).element_type
+                operands.append(tensor.empty(list(window.sizes), element))
             else:
-                operands.append(self.slice_of(operand, window, recomputed=False))
+                operands.append(self.slice_of(operand, window, self.follows(view, position, iterators)))
         self.run.count("producers fused")
         return tile_op(view, operands, offsets).results[0]
-
-    def _destination(self, init: ir.Value, window: Slice) -> ir.Value:
-        """A producer's destination: only as large as the tile when its contents do not matter."""
-        if not isinstance(init.owner, ir.Block) and init.owner.operation.name == "tensor.empty":
-            return tensor.empty(list(window.sizes), ir.RankedTensorType(init.type).element_type)
-        return self.slice_of(init, window, recomputed=False)
