@@ -10,6 +10,10 @@
 // RUN: not wse-opt %s --load nowhere.py 2>&1 | filecheck %s --check-prefix=LOAD
 // RUN: not wse-opt %s -mlir-timing-display=cake 2>&1 | filecheck %s --check-prefix=CHOICE
 
+// RUN: not wse-opt %s --cse --mlir-print-ir-before=csee 2>&1 | filecheck %s --check-prefix=AROUND
+
+// AROUND: error: --mlir-print-ir-before: no pass is named 'csee'
+
 // Every mistake on the command line gets one message and exit code 1.
 // NEAR: wse-opt: error: unknown flag or pass '--canonicalise'
 // NEAR-NEXT: hint: did you mean --canonicalize
