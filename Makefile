@@ -33,7 +33,7 @@ lit: setup ## lit and FileCheck tests of every pass and tool
 	$(BIN)/lit -s -v test/lit
 
 unit: setup ## pytest, slow tests left out
-	$(BIN)/pytest -m "not slow and not wheel"
+	$(BIN)/pytest -n 2 -m "not slow and not wheel"
 
 wheel: setup ## the built wheel in an empty environment
 	$(BIN)/pytest -m wheel
@@ -42,7 +42,7 @@ test: lint types lit unit wheel ## everything that must hold, in 20 minutes at m
 	@echo "make test: all passed"
 
 test-full: lint types lit wheel ## everything, slow tests too
-	$(BIN)/pytest -m "not wheel"
+	$(BIN)/pytest -n 2 -m "not wheel"
 
 format: setup ## rewrite files in the project's style
 	$(BIN)/ruff check --fix .
