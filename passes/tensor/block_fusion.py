@@ -50,13 +50,17 @@ class BlockFusion:
 
     def run(self) -> None:
         """Makes every operation of the block a root once; dead ones go, as they would count as users."""
+        self._erase_dead()
         for position in reversed(range(len(self.ops))):
-            if self.ops[position] is None:
-                continue
-            if is_dead(self.ops[position].operation):
+            view = self.views.get(position)
+            if view is not None and any(is_used(r) for r in view.op.results):
+                self._fuse_into(view, position)
+        self._erase_dead()
+
+    def _erase_dead(self) -> None:
+        for position in reversed(range(len(self.ops))):
+            if self.ops[position] is not None and is_dead(self.ops[position].operation):
                 self._erase(position)
-            elif position in self.views:
-                self._fuse_into(self.views[position], position)
 
     def _register(self, position: int, op: Any) -> None:
         self.ops[position] = op
