@@ -32,6 +32,10 @@ class Slicer:
     tile_iterators: Sequence[int]
     fused: list[ir.Operation] = field(default_factory=list)
     _made: dict[tuple, ir.Value] = field(default_factory=dict)
+    _users: list[tuple[Tileable, Sequence[int]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._users.append((self.root, self.tile_iterators))
 
     def operand(self, position: int, offsets: Sequence[Index], sizes: Sequence[Index | None]) -> ir.Value:
         """An input of the tile: the operand itself where the tile needs all of it."""
@@ -90,15 +94,27 @@ class Slicer:
     def _obstacle(self, view: Tileable, value: ir.Value, recomputed: bool) -> str:
         if len(view.op.results) != 1:
             return "it has several results"
-        inside = [self.root.op, *self.fused]
-        if any(use.owner.operation not in inside for use in value.uses):
-            return "its result is used elsewhere"
+        uses = [self._window_of_use(use.owner.operation, use.operand_number) for use in value.uses]
+        if None in uses:
+            return "its result is used elsewhere, or all of it in one tile"
+        known = [use for use in uses if use is not None]
+        if any(user == other and amap != another for user, amap in known for other, another in known):
+            return "one tile needs two different parts of it"
         if recomputed and view.op.name != "linalg.fill":
             return "it would be computed again in every tile"
         accesses = view.access(view.init_positions()[0])
         if any(a is None or a.plain_iterator() is None for a in accesses):
             return "its result is not indexed by plain iterators"
         return ""
+
+    def _window_of_use(self, user: ir.Operation, position: int) -> tuple[ir.Operation, ir.AffineMap] | None:
+        """The user and its map if it is in the loop and takes a window that moves with the tiles."""
+        for view, moving in self._users:
+            if view.op == user:
+                accesses = view.access(position)
+                if any(a is not None and any(d in moving for d in a.iterators) for a in accesses):
+                    return user, view.maps[position]
+        return None
 
     def compute(
         self,
@@ -118,6 +134,7 @@ class Slicer:
             if iterator is not None:
                 offsets[iterator], sizes[iterator] = part.offsets[dim], part.sizes[dim]
                 iterators[iterator] = loops[dim] or frozenset()
+        self._users.append((view, list(iterators)))
         operands = []
         for position, operand in enumerate(view.op.operands):
             window = None

@@ -57,3 +57,19 @@ func.func @overlap(%a: tensor<34xf32>, %k: tensor<3xf32>, %o: tensor<32xf32>) ->
   } -> tensor<32xf32>
   return %1 : tensor<32xf32>
 }
+
+// -----
+
+// Not fused: the matmul takes rows of its operand for one side and columns for the other, in the same tile.
+// CHECK-LABEL: @two_windows
+// CHECK: linalg.exp
+// CHECK: scf.for
+// CHECK: scf.for
+// CHECK-NOT: linalg.exp
+// CHECK: linalg.matmul
+func.func @two_windows(%a: tensor<32x32xf32>, %c: tensor<32x32xf32>) -> tensor<32x32xf32> {
+  %e = tensor.empty() : tensor<32x32xf32>
+  %0 = linalg.exp ins(%a : tensor<32x32xf32>) outs(%e : tensor<32x32xf32>) -> tensor<32x32xf32>
+  %1 = linalg.matmul ins(%0, %0 : tensor<32x32xf32>, tensor<32x32xf32>) outs(%c : tensor<32x32xf32>) -> tensor<32x32xf32>
+  return %1 : tensor<32x32xf32>
+}
