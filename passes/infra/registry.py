@@ -24,6 +24,7 @@ BUILTIN: dict[str, str] = {
     "wse-bufferize": "tensor.wse_bufferize:Bufferize",
     "wse-expand-copies": "cpu.wse_expand_copies:ExpandCopies",
     "wse-vectorize": "cpu.wse_vectorize:Vectorize",
+    "wse-expand-half": "cpu.wse_expand_half:ExpandHalf",
     "wse-expand-math": "cpu.wse_expand_math:ExpandMath",
     "wse-partition": "wafer.wse_partition:Partition",
     "wse-expand-collectives": "wafer.wse_expand_collectives:ExpandCollectives",

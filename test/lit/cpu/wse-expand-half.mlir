@@ -1,0 +1,27 @@
+// RUN: wse-opt %s --pass-pipeline='builtin.module(func.func(wse-expand-half{always=true}))' --split-input-file | filecheck %s
+
+// Both directions, on vectors: integers and one multiplication or addition, no conversion is left.
+// CHECK-LABEL: func.func @both
+// CHECK-NOT:     arith.{{extf|truncf}}
+// CHECK:         arith.bitcast %arg0 : vector<8xf16> to vector<8xi16>
+// CHECK:         arith.mulf {{.*}} : vector<8xf32>
+// CHECK:         arith.trunci {{.*}} : vector<8xi32> to vector<8xi16>
+// CHECK-NOT:     arith.{{extf|truncf}}
+// CHECK:         return
+func.func @both(%x: vector<8xf16>, %y: vector<8xf32>) -> (vector<8xf32>, vector<8xf16>) {
+  %w = arith.extf %x : vector<8xf16> to vector<8xf32>
+  %n = arith.truncf %y : vector<8xf32> to vector<8xf16>
+  return %w, %n : vector<8xf32>, vector<8xf16>
+}
+
+// -----
+
+// Conversions between other types are left alone.
+// CHECK-LABEL: func.func @others
+// CHECK:         arith.extf %arg0 : bf16 to f32
+// CHECK:         arith.truncf %arg1 : f64 to f32
+func.func @others(%x: bf16, %y: f64) -> (f32, f32) {
+  %a = arith.extf %x : bf16 to f32
+  %b = arith.truncf %y : f64 to f32
+  return %a, %b : f32, f32
+}
