@@ -27,6 +27,20 @@ def test_random_programs_mean_the_same(seed: int, length: int, flag: bool, arena
     check(seed, length, flag, "wse-bufferize{allocation=arena}" if arena else "wse-bufferize")
 
 
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(
+    st.integers(0, 10**9),
+    st.tuples(st.integers(0, 3), st.integers(0, 4)),
+    st.booleans(),
+    st.sampled_from(["for", "forall"]),
+)
+def test_tiled_random_programs_mean_the_same(
+    seed: int, sizes: tuple[int, int], fuse: bool, loops: str
+) -> None:
+    options = f"sizes={sizes[0]},{sizes[1]} loops={loops} fuse-producers={str(fuse).lower()}"
+    check(seed, 10, True, f"func.func(wse-tile{{{options}}}),wse-bufferize")
+
+
 @pytest.mark.slow
 @settings(max_examples=600, deadline=None, derandomize=True)
 @given(st.integers(0, 10**9), st.integers(1, 25), st.booleans(), st.booleans())

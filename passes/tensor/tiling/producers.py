@@ -124,7 +124,8 @@ class Slicer:
         target: ir.Value | None = None,
     ) -> ir.Value:
         """The producer's tile for the window `part` of its result, written to `target` if that is given."""
-        self.fused.append(view.op)
+        if view.op not in self.fused:  # two users may take different windows
+            self.fused.append(view.op)
         offsets: list[Index] = [0] * view.rank
         sizes: list[Index | None] = view.loop_sizes()
         iterators: dict[int, frozenset[int]] = {}
