@@ -111,7 +111,7 @@ def run(case: Case, stages: str) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("dynamic", [False, True])
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_vectors_and_scalar_loops_agree(dynamic: bool, data: st.DataObject) -> None:
     case = data.draw(cases(dynamic))
