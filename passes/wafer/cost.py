@@ -8,19 +8,22 @@ from dataclasses import dataclass
 
 from ...wse_target.machine import Machine
 
-CODE_SHARE = 0.1  # part of the SRAM that planning leaves to program text
-
 
 @dataclass(frozen=True)
 class CostModel:
-    """Costs on one machine."""
+    """Costs on one machine.
+
+    Attributes:
+        share: part of the SRAM that data may fill; the rest is left to program text and buffers of transfers.
+    """
 
     machine: Machine
+    share: float = 0.9
 
     @property
     def sram(self) -> int:
         """Bytes of a PE's SRAM that a plan may fill with data."""
-        return int(self.machine.sram_available * (1 - CODE_SHARE))
+        return int(self.machine.sram_available * self.share)
 
     def vector(self, kind: str, dtype: str, trips: Sequence[int]) -> float:
         """One vector operation over a loop nest, innermost loop last."""

@@ -38,9 +38,11 @@ class Partition(Pass, name="wse-partition", anchor="builtin.module"):
     machine: str = option("tiny", "machine whose costs and limits count: a name or a path to a .toml file")
     grid: str = option("", "WIDTHxHEIGHT in PEs; chosen by cost when empty")
 
+    sram_share: int = option(90, "per cent of a PE's SRAM that the plan may fill with data")
+
     def run(self, op: ir.Operation, run: PassRun) -> None:
         machine = load_machine(self.machine)
-        cost = CostModel(machine)
+        cost = CostModel(machine, self.sram_share / 100)
         main = find_main(op)
         width, height = machine.grid
         prepare(main)

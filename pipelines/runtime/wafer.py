@@ -10,7 +10,7 @@ import numpy as np
 from ...dialects.host import ir
 from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.options import print_value
-from ...passes.infra.pass_manager import Instrumentation, run_pipeline
+from ...passes.infra.pass_manager import Instrumentation, PipelineFailure, run_pipeline
 from ...passes.infra.timing import Timer
 from ...passes.wafer.executable import program_of
 from ...wse_target.footprint import phase_sram_bytes
@@ -28,9 +28,12 @@ OPTIONS: Mapping[str, str] = {
 }
 
 
-def pipeline_text(machine: str, options: Mapping[str, Any]) -> str:
+SRAM_SHARES = (90, 70, 50)  # per cent of the SRAM that a plan may fill with data, tried in this order
+
+
+def pipeline_text(machine: str, options: Mapping[str, Any], sram_share: int = SRAM_SHARES[0]) -> str:
     """The named pipeline `wafer` for one machine, with the target's options filled in."""
-    partition = f"wse-partition{{machine={print_value(machine)}"
+    partition = f"wse-partition{{machine={print_value(machine)} sram-share={sram_share}"
     if options.get("grid"):
         partition += f" grid={options['grid']}"
     stages = {"partition": partition + "}"}
@@ -50,16 +53,37 @@ def build(
     timer = timer or Timer()
     description = load_machine(machine)
     with timer.scope("passes"):
-        run_pipeline(
-            imported.module,
-            pipeline_text(machine, options),
-            instrumentation=Instrumentation(verify_each=False),
-        )
+        lowered = _lower(imported.module, machine, options)
     with timer.scope("image"):
-        program = build_image(imported.module.operation)
-        constants = read_constants(imported.module.operation)
+        program = build_image(lowered)
+        constants = read_constants(lowered)
     with timer.scope("load"):
         return WaferExecutable(imported, program, constants, description)
+
+
+def _lower(module: ir.Module, machine: str, options: Mapping[str, Any]) -> ir.Operation:
+    """The executable stage of `module`; plans again, more thriftily, when code and transfers need more than planned.
+
+    Raises:
+        CompilerError: a pass failed; of several plans that do not fit, the first one's message.
+    """
+    failure: PipelineFailure | None = None
+    for share in SRAM_SHARES:
+        attempt = module.operation.clone()
+        try:
+            run_pipeline(
+                attempt.operation,
+                pipeline_text(machine, options, share),
+                instrumentation=Instrumentation(verify_each=False),
+            )
+            return attempt.operation
+        except PipelineFailure as error:
+            if failure is None:
+                failure = error
+            if failure.pass_name != "wse-plan-memory":
+                break
+    assert failure is not None, "every share either returned or failed"
+    raise failure
 
 
 def read_constants(module: ir.Operation) -> list[np.ndarray]:

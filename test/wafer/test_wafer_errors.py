@@ -1,11 +1,16 @@
 """What cannot run on the wafer gets one message with the layer, the line and a remedy."""
 
+from importlib.resources import files
+from pathlib import Path
+
 import pytest
 import torch
 from lowering import Function
 from torch import nn
 from wse_mlir.passes.infra.diagnostics import CompilerError
+from wse_mlir.passes.wafer.wse_plan_memory import CODE_BYTES
 from wse_mlir.pipelines.compile import compile as compile_model
+from wse_mlir.pipelines.runtime import wafer
 
 
 class Net(nn.Module):
@@ -55,3 +60,30 @@ def test_a_tight_fit_is_found_by_spreading_over_more_pes() -> None:
     with torch.no_grad():
         torch.testing.assert_close(compiled(x), model(x), rtol=1e-3, atol=1e-3)
     assert compiled.report["pes"] == 64
+
+
+def test_plans_are_made_again_when_the_program_text_needs_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+    text_for = wafer.pipeline_text
+
+    def remember(machine: str, options: dict[str, str], sram_share: int) -> str:
+        tried.append(sram_share)
+        return text_for(machine, options, sram_share)
+
+    monkeypatch.setattr(wafer, "pipeline_text", remember)
+    monkeypatch.setitem(CODE_BYTES, "wse.vector", 30_000)
+    text = message(Net(nn.Linear(8, 8)), torch.zeros(1, 8))
+    assert tried == list(wafer.SRAM_SHARES)
+    assert "(code)" in text and " > 45056 B" in text and "more PEs" in text
+
+
+def test_a_machine_file_with_a_space_in_its_path(tmp_path: Path) -> None:
+    source = Path(str(files("wse_mlir.wse_target.machines") / "tiny.toml")).read_text()
+    path = tmp_path / "my machine.toml"
+    path.write_text(source.replace('name = "tiny"', 'name = "mine"'))
+    torch.manual_seed(0)
+    model, x = nn.Linear(6, 5), torch.randn(3, 6)
+    compiled = compile_model(model, (x,), target=str(path))
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(x), model(x), rtol=1e-4, atol=1e-4)
+    assert compiled.report["machine"] == "mine"
