@@ -1,6 +1,11 @@
 """Fixed seeds everywhere, so that a failure is the same failure tomorrow; no test is judged by its duration."""
 
+import os
 from collections.abc import Iterator
+
+# Tests run side by side, one a core: PyTorch's own threads would only wait for each other. Processes that tests
+# start inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import hypothesis
 import pytest
