@@ -15,7 +15,14 @@ def wse(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def test_a_program_is_listed_with_buffers_routes_and_classes() -> None:
     done = wse("show", ROOT / "examples" / "digits.py")
     assert done.returncode == 0, done.stderr
-    for part in ("on tiny", "buffers", "colours", "parameter_hidden1.weight: tensor<96x64xf32>", "class @", "fma"):
+    for part in (
+        "on tiny",
+        "buffers",
+        "colours",
+        "parameter_hidden1.weight: tensor<96x64xf32>",
+        "class @",
+        "fma",
+    ):
         assert part in done.stdout
 
 
