@@ -92,6 +92,8 @@ class Compiled:
         self._state = {name: value.clone() for name, value in self._initial.items()}
         self._state_arrays = {name: as_array(value) for name, value in self._state.items()}
         self._outputs = sum(r.kind == "output" for r in imported.results)
+        # MLIR's i8 has no sign: the same bytes are int8 until somebody says otherwise.
+        self._unsigned = [i for i, r in enumerate(imported.results) if r.dtype == torch.uint8]
         self._plain = _plain_call(imported)
         self._input_positions = {a.name: i for i, a in enumerate(imported.inputs)}
 
@@ -147,6 +149,8 @@ class Compiled:
         else:
             tensors, numpy_out = self._flatten(args, kwargs)
         results = self._executable.run([*map(as_array, tensors), *self._state_arrays.values()])
+        for position in self._unsigned:
+            results[position] = results[position].view(np.uint8)
         if len(results) > self._outputs:
             self._keep_state(results[self._outputs :], tensors)
         outputs = results[: self._outputs]

@@ -19,6 +19,8 @@ from typing import Any
 import torch
 from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
+from .narrow_integers import widen_narrow_integers
+
 aten = torch.ops.aten
 
 
@@ -33,6 +35,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     table[aten._log_softmax.default] = log_softmax
     table[aten.sort.stable] = stable_sort
     table[aten.scaled_dot_product_attention.default] = attention
+    widen_narrow_integers(table)
     return table
 
 

@@ -60,8 +60,8 @@ def read_main(module: ir.Module) -> tuple[list[Argument], list[Result]]:
     for position, value in enumerate(main.type.results):
         kind, name = _read_attributes(main, "res_attrs", position, "output", str(outputs))
         outputs += kind == "output"
-        _tensor_type(value, f"result {position}")
-        results.append(Result(cast(Any, kind), name))
+        _shape, dtype = _tensor_type(value, f"result {position}")
+        results.append(Result(cast(Any, kind), name, dtype))
     return arguments, results
 
 

@@ -49,10 +49,15 @@ class Argument:
 
 @dataclass(frozen=True)
 class Result:
-    """One result of @main; a state result has the name of the argument whose next value it is."""
+    """One result of @main; a state result has the name of the argument whose next value it is.
+
+    Attributes:
+        dtype: what the model returns, which the IR alone does not say: its integers have no sign.
+    """
 
     kind: Literal["output", "state"]
     name: str
+    dtype: torch.dtype
 
 
 @dataclass
@@ -132,8 +137,9 @@ def _read_outputs(
             if isinstance(spec.arg, ConstantArgument):
                 signature.output_constants[position] = spec.arg.value
             elif isinstance(spec.arg, TensorArgument):
-                result = Result("output", str(len(signature.results)))
-                signature.results.append((result, nodes[spec.arg.name]))
+                node = nodes[spec.arg.name]
+                result = Result("output", str(len(signature.results)), node.meta["val"].dtype)
+                signature.results.append((result, node))
             else:
                 raise CompilerError(
                     f"output {position} of the model is a number that depends on an input's size",
@@ -142,7 +148,8 @@ def _read_outputs(
         elif spec.kind in _INPUT_MUTATIONS:
             target = str(spec.target)
             name = input_names.get(target, target)
-            states.append((Result("state", name), nodes[spec.arg.name]))
+            node = nodes[spec.arg.name]
+            states.append((Result("state", name, node.meta["val"].dtype), node))
         else:
             raise CompilerError(
                 f"the exported program has an output of kind {spec.kind.name.lower()}",

@@ -1,0 +1,40 @@
+"""Operators on which torch-mlir ends the process for 8-bit integers; each must compile and be exact."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+import wse_mlir
+
+FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "multiply by a number": lambda x: x * 3,
+    "subtract a number": lambda x: x - 3,
+    "subtract from a number": lambda x: 3 - x,
+    "floor division": lambda x: x // 3,
+    "remainder": lambda x: x % 5,
+    "floor division of tensors": lambda x: x // torch.tensor([3, 5, 7], dtype=x.dtype),
+    "remainder of tensors": lambda x: x % torch.tensor([3, 5, 7], dtype=x.dtype),
+    "multiply tensors": lambda x: x * x,
+    "largest": lambda x: x.max(),
+    "smallest": lambda x: x.min(),
+    "matrix product": lambda x: x @ x.T,
+}
+
+
+class Function(torch.nn.Module):
+    def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.function(x)
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8], ids=str)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_eight_bits_are_exact(name: str, dtype: torch.dtype) -> None:
+    x = torch.randint(0, 256, (4, 3)).to(dtype)
+    model = Function(FUNCTIONS[name])
+    actual = wse_mlir.compile(model, (x,))(x)
+    assert actual.dtype == model(x).dtype and torch.equal(actual, model(x))
