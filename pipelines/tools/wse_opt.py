@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from ...passes.infra.diagnostics import CompilerError
-from .wse_opt_arguments import Arguments, parse_arguments
+from .opt.arguments import Arguments, parse_arguments
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -41,13 +41,13 @@ def _run(arguments: Arguments) -> int:
 
     for plugin in _plugins(arguments):
         load_plugin(plugin)
-    from .wse_opt_information import answer
+    from .opt.information import answer
 
     text = answer(arguments)
     if text is not None:
         _write(arguments, text)
         return 0
-    from .wse_opt_driver import process_input
+    from .opt.driver import process_input
 
     result = process_input(arguments)
     if result.output is not None:

@@ -6,9 +6,9 @@ import difflib
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...passes.infra.diagnostics import CompilerError
-from ...passes.infra.pipeline_text import PassEntry
-from .wse_opt_flags import ALIASES, FLAGS, Flag
+from ....passes.infra.diagnostics import CompilerError
+from ....passes.infra.pipeline_text import PassEntry
+from .flags import ALIASES, FLAGS, Flag
 
 
 @dataclass
@@ -18,7 +18,7 @@ class Arguments:
     Attributes:
         input: path of the input, "-" for standard input.
         passes: shorthand passes in the order given.
-        values: every flag by its field's name, see `wse_opt_flags`.
+        values: every flag by its field's name, see `flags.py`.
     """
 
     input: str = "-"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from ...dialects.host import ir
-from ...passes.infra.diagnostics import CompilerError
-from ...passes.infra.pipeline_text import Entry, PassEntry, PipelineEntry, parse_pipeline
-from ...passes.infra.plan import near_passes
-from ...passes.infra.registry import find_pass, has_pass
-from ...passes.infra.reproducer import Replay
-from ...passes.infra.upstream import has_upstream_pass, required_anchor
-from ..named import NamedPipeline, named_pipeline
-from .wse_opt_arguments import Arguments, unknown_flag
+from ....dialects.host import ir
+from ....passes.infra.diagnostics import CompilerError
+from ....passes.infra.pipeline_text import Entry, PassEntry, PipelineEntry, parse_pipeline
+from ....passes.infra.plan import near_passes
+from ....passes.infra.registry import find_pass, has_pass
+from ....passes.infra.reproducer import Replay
+from ....passes.infra.upstream import has_upstream_pass, required_anchor
+from ...named import NamedPipeline, named_pipeline
+from .arguments import Arguments, unknown_flag
 
 _MODULE = "builtin.module"
 

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 
-from ...dialects.host import ir
-from ...passes.infra.diagnostics import CompilerError
-from ...passes.infra.timing import Timer, TimerNode, timing_report
+from ....dialects.host import ir
+from ....passes.infra.diagnostics import CompilerError
+from ....passes.infra.timing import Timer, TimerNode, timing_report
 
 _RULE = "===" + "-" * 73 + "==="
 

@@ -7,31 +7,31 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ...dialects.context import create_context
-from ...dialects.host import ir
-from ...passes.infra.diagnostics import CompilerError
-from ...passes.infra.ir_printing import IRPrinting, PrintStyle
-from ...passes.infra.pass_manager import (
+from ....dialects.context import create_context
+from ....dialects.host import ir
+from ....passes.infra.diagnostics import CompilerError
+from ....passes.infra.ir_printing import IRPrinting, PrintStyle
+from ....passes.infra.pass_manager import (
     Instrumentation,
     PipelineFailure,
     RunResult,
     check_pipeline,
     run_parsed_pipeline,
 )
-from ...passes.infra.pipeline_text import PipelineEntry
-from ...passes.infra.plan import near_passes
-from ...passes.infra.plugins import load_plugin
-from ...passes.infra.registry import has_pass
-from ...passes.infra.reproducer import Replay, Reproducer, read_reproducer, write_reproducer
-from ...passes.infra.timing import Timer
-from ...passes.infra.upstream import has_upstream_pass
-from . import wse_opt_reports as reports
+from ....passes.infra.pipeline_text import PipelineEntry
+from ....passes.infra.plan import near_passes
+from ....passes.infra.plugins import load_plugin
+from ....passes.infra.registry import has_pass
+from ....passes.infra.reproducer import Replay, Reproducer, read_reproducer, write_reproducer
+from ....passes.infra.timing import Timer
+from ....passes.infra.upstream import has_upstream_pass
+from . import reports
+from .arguments import Arguments
+from .diagnostics import OPERATION_LINES, DiagnosticPrinter, remark_message
+from .irdl import load_irdl_file
+from .pipeline import requested_pipeline
+from .source import Chunk, parse_chunk, read_input, split_input
 from .verify_diagnostics import verify_diagnostics
-from .wse_opt_arguments import Arguments
-from .wse_opt_diagnostics import OPERATION_LINES, DiagnosticPrinter, remark_message
-from .wse_opt_irdl import load_irdl_file
-from .wse_opt_pipeline import requested_pipeline
-from .wse_opt_source import Chunk, parse_chunk, read_input, split_input
 
 _OUTPUT_MARKER = "// -----"
 
@@ -52,7 +52,7 @@ def process_input(arguments: Arguments) -> Processed:
     """
     job = _Job.prepare(arguments)
     if arguments.value("o") not in (None, "-"):
-        from .output import check_writable
+        from ..output import check_writable
 
         check_writable(Path(str(arguments.value("o"))))
     marker = arguments.value("split-input-file")

@@ -6,9 +6,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...dialects.host import ir
-from ...passes.infra.diagnostics import CompilerError
-from ...passes.infra.reproducer import without_reproducer
+from ....dialects.host import ir
+from ....passes.infra.diagnostics import CompilerError
+from ....passes.infra.reproducer import without_reproducer
 
 _BYTECODE_MAGIC = b"ML\xefR"
 

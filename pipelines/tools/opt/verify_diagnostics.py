@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .wse_opt_diagnostics import Message, is_operation_note
-from .wse_opt_source import Chunk
+from .diagnostics import Message, is_operation_note
+from .source import Chunk
 
 _COMMENT = re.compile(
     r"expected-(?P<kind>error|note|remark|warning)(?P<regex>-re)? *"

@@ -6,12 +6,12 @@ import inspect
 import textwrap
 from importlib.metadata import version
 
-from ...passes.infra.options import annotations_of, describe_type, fields_of, option_name, print_value
-from ...passes.infra.pass_base import Pass
-from ...passes.infra.registry import find_pass, pass_names
-from .. import stages as stages  # makes the pass wse-check-stage known
-from .wse_opt_arguments import Arguments
-from .wse_opt_flags import GROUPS, Flag
+from ....passes.infra.options import annotations_of, describe_type, fields_of, option_name, print_value
+from ....passes.infra.pass_base import Pass
+from ....passes.infra.registry import find_pass, pass_names
+from ... import stages as stages  # makes the pass wse-check-stage known
+from .arguments import Arguments
+from .flags import GROUPS, Flag
 
 _WIDTH = 44
 
@@ -27,7 +27,7 @@ def answer(arguments: Arguments) -> str | None:
     if arguments.value("print-pipeline") is not None:
         return print_pipeline(str(arguments.value("print-pipeline")))
     if arguments.switch("dump-irdl"):
-        from .wse_opt_irdl import dump_irdl
+        from .irdl import dump_irdl
 
         return dump_irdl()
     return None
@@ -52,7 +52,7 @@ def help_text() -> str:
 
 def list_passes() -> str:
     """Every pass: Python's with one line each, then the names of upstream's."""
-    from ...passes.infra.upstream_names import UPSTREAM_PASS_NAMES
+    from ....passes.infra.upstream_names import UPSTREAM_PASS_NAMES
 
     lines = ["Passes written in Python:"]
     for name in pass_names():
@@ -64,7 +64,7 @@ def list_passes() -> str:
 
 def print_pipeline(name: str) -> str:
     """The table of a named pipeline, or the list of all when `name` is empty."""
-    from ..named import NAMED_PIPELINES, named_pipeline
+    from ...named import NAMED_PIPELINES, named_pipeline
 
     if name:
         return named_pipeline(name).table() + "\n"

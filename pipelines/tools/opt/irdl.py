@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...dialects.host import ir, irdl
-from ...passes.infra.diagnostics import CompilerError
+from ....dialects.host import ir, irdl
+from ....passes.infra.diagnostics import CompilerError
 
 
 def load_irdl_file(path: str, context: ir.Context) -> None:
@@ -30,6 +30,6 @@ def load_irdl_file(path: str, context: ir.Context) -> None:
 
 def dump_irdl() -> str:
     """The IRDL text of this project's dialect, for other tools' `--irdl-file`."""
-    from ...dialects.wse import irdl_text
+    from ....dialects.wse import irdl_text
 
     return irdl_text()

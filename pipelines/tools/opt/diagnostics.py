@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
-from ...dialects.host import ir
-from ...passes.infra.diagnostics import Remark
-from .wse_opt_source import Chunk
+from ....dialects.host import ir
+from ....passes.infra.diagnostics import Remark
+from .source import Chunk
 
 UNKNOWN = "<unknown>"
 OPERATION_LINES = 3
