@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup-done
 
-.PHONY: help setup run test test-full lint types lit unit wheel format clean
+.PHONY: help setup run test test-full lint types lit unit wheel bench format clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -43,6 +43,9 @@ test: lint types lit unit wheel ## everything that must hold, in 20 minutes at m
 
 test-full: lint types lit wheel ## everything, slow tests too
 	$(BIN)/pytest -n 2 -m "not wheel"
+
+bench: setup ## how long models take to import and compile
+	$(BIN)/python bench/compile_time.py
 
 format: setup ## rewrite files in the project's style
 	$(BIN)/ruff check --fix .
