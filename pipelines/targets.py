@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -59,12 +60,18 @@ class MachineTarget:
         return build(imported, self.name, options, timer)
 
 
-def find_target(name: str) -> Target:
+def find_target(name: str | os.PathLike[str]) -> Target:
     """The target of that name: "cpu", a machine that is shipped or that a plugin brings, or a machine file's path.
 
     Raises:
         CompilerError: there is none; the message lists the names. Or the machine file is broken.
     """
+    if not isinstance(name, (str, os.PathLike)):
+        raise CompilerError(
+            f"a target is a name or a path, not a {type(name).__name__}",
+            hint=f"names: {', '.join(target_names())}",
+        )
+    name = os.fspath(name)
     if name == CPU:
         from .runtime.cpu import CpuTarget
 

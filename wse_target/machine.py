@@ -7,9 +7,19 @@ In the file each number is a table `{ value = 2.0, unit = "cycles", source = "FA
 from __future__ import annotations
 
 from functools import cached_property
+from os import PathLike
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from . import kinds
@@ -52,18 +62,25 @@ def _complete(rates: dict[str, float]) -> dict[str, float]:
     return rates
 
 
-Cycles = Annotated[float, _quantity("cycles"), Field(ge=0, allow_inf_nan=False)]
-PositiveCycles = Annotated[float, _quantity("cycles"), Field(gt=0, allow_inf_nan=False)]
-PEs = Annotated[int, _quantity("PEs"), Field(gt=0, strict=True)]
-Bytes = Annotated[int, _quantity("bytes"), Field(ge=0, strict=True)]
-Count = Annotated[int, _quantity("count"), Field(gt=0, strict=True)]
-Ratio = Annotated[float, _quantity("ratio"), Field(ge=1, allow_inf_nan=False)]
-GHz = Annotated[float, _quantity("GHz"), Field(gt=0, allow_inf_nan=False)]
-WordsPerCycle = Annotated[float, _quantity("words/cycle"), Field(gt=0, allow_inf_nan=False)]
-Words = Annotated[int, _quantity("words"), Field(gt=0, strict=True)]
-Depths = Annotated[tuple[Annotated[int, Field(gt=0)], ...], _quantity("words"), Field(min_length=1)]
-Ids = Annotated[tuple[Annotated[int, Field(ge=0)], ...], _quantity("ids")]
-Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+# Booleans and numbers in quotes are no numbers; larger ones than these overflow the simulator's counters.
+MOST = 2**31 - 1
+NonNegative = Annotated[float, Field(ge=0, le=MOST, strict=True, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, le=MOST, strict=True, allow_inf_nan=False)]
+Natural = Annotated[int, Field(ge=0, le=MOST, strict=True)]
+Several = Annotated[int, Field(gt=0, le=MOST, strict=True)]
+
+Cycles = Annotated[NonNegative, _quantity("cycles")]
+PositiveCycles = Annotated[Positive, _quantity("cycles")]
+PEs = Annotated[Several, _quantity("PEs")]
+Bytes = Annotated[Natural, _quantity("bytes")]
+Count = Annotated[Several, _quantity("count")]
+Ratio = Annotated[float, _quantity("ratio"), Field(ge=1, le=MOST, strict=True, allow_inf_nan=False)]
+GHz = Annotated[Positive, _quantity("GHz")]
+WordsPerCycle = Annotated[Positive, _quantity("words/cycle")]
+Words = Annotated[Several, _quantity("words")]
+Depths = Annotated[tuple[Several, ...], _quantity("words"), Field(min_length=1)]
+Ids = Annotated[tuple[Natural, ...], _quantity("ids")]
+Rate = Positive
 Rates = Annotated[dict[str, Rate], AfterValidator(_complete), _quantity("elements/cycle")]
 
 
@@ -87,6 +104,15 @@ class SramSection(_Section):
     bank_bytes: Bytes
     full_rate_strides: Ids
     conflict_penalty: Ratio
+
+    @field_validator("runtime")
+    @classmethod
+    def _leaves_room(cls, runtime: int, info: ValidationInfo) -> int:
+        if runtime >= info.data.get("bytes", runtime + 1):
+            raise PydanticCustomError(
+                "room", "expected less than sram.bytes, {bytes}", {"bytes": info.data["bytes"]}
+            )
+        return runtime
 
 
 class VectorSection(_Section):
@@ -158,6 +184,16 @@ class FabricSection(_Section):
     colours: Count
     reserved_colours: Ids
     switch_positions: Count
+
+    @field_validator("reserved_colours")
+    @classmethod
+    def _leaves_colours(cls, reserved: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
+        colours = info.data.get("colours", MOST)
+        if len({c for c in reserved if c < colours}) == colours:
+            raise PydanticCustomError(
+                "room", "expected at least one of {colours} colours to be free", {"colours": colours}
+            )
+        return reserved
 
 
 class QueuesSection(_Section):
@@ -272,7 +308,7 @@ def machine_from(raw: dict[str, Any]) -> Machine:
     return machine
 
 
-def load_machine(target: str) -> Machine:
+def load_machine(target: str | PathLike[str]) -> Machine:
     """The machine called `target`, or the one described by the file at that path.
 
     Raises:

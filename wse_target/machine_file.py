@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Sequence
@@ -52,9 +53,10 @@ def _path_of(place: Path | EntryPoint) -> Path:
         ) from error
 
 
-def read_machine(target: str) -> Machine:
+def read_machine(target: str | os.PathLike[str]) -> Machine:
     """The machine called `target`, or the one in the file at that path. See `machine.load_machine`."""
     known = available_machines()
+    target = os.fspath(target)
     if target in known:
         path = _path_of(known[target])
     elif target.endswith(".toml") or "/" in target:
@@ -71,18 +73,27 @@ def read_machine(target: str) -> Machine:
         return _read(path, stat.st_mtime_ns, stat.st_size)
     except OSError as error:
         raise TargetError(f"cannot read the machine file '{path}': {error.strerror}") from None
+    except ValueError as error:  # a path that no file can have
+        raise TargetError(f"cannot read the machine file {str(path)!r}: {error}") from None
 
 
 @lru_cache(maxsize=32)
 def _read(path: Path, modified: int, size: int) -> Machine:
     """Reads and checks one file; the time and size are there to notice changes."""
+    data = path.read_bytes()
     try:
-        text = path.read_text(encoding="utf-8")
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise TargetError(
+            f"not a text file: byte 0x{data[error.start]:02x} is not UTF-8", where=f"{path.name}:{line}"
+        ) from None
+    try:
         raw = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        line = re.search(r"line (\d+)", str(error))
-        where = f"{path.name}:{line.group(1)}" if line else path.name
-        raise TargetError(f"not valid TOML: {error}", where=where) from None
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"line (\d+)", str(error))
+        line = int(found.group(1)) if found else len(text.splitlines())
+        raise TargetError(f"not valid TOML: {error}", where=f"{path.name}:{line}") from None
     try:
         return machine_from(raw)
     except ValidationError as error:
@@ -113,10 +124,14 @@ def _describe(item: Any) -> str:
         close = get_close_matches(path[-1], _keys_at(path[:-1]), n=3, cutoff=0.5)
         near = f"; did you mean {' or '.join(repr(c) for c in close)}?" if close else ""
         return f"{key}: unknown key{near}"
+    if kind == "quantity":
+        return f"{key}: {item['msg']}, got {_keys_of(given) if isinstance(given, dict) else _toml(given)}"
     if isinstance(given, dict) and "value" in given:
         given = given["value"]
-    if kind in ("quantity", "unit", "source", "rates"):
-        return f"{key}: {item['msg']}" + (f", got {given!r}" if kind == "quantity" else "")
+    if kind == "room":
+        return f"{key}: {item['msg']}, got {_toml(given)}"
+    if kind in ("unit", "source", "rates"):
+        return f"{key}: {item['msg']}"
     return f"{key}: {_expected(kind, item.get('ctx', {}))}, got {_toml(given)}"
 
 
@@ -127,14 +142,24 @@ def _expected(kind: str, context: dict[str, Any]) -> str:
         return f"expected a number >= {context['ge']:g}"
     if kind == "greater_than":
         return f"expected a number > {context['gt']:g}"
+    if kind == "less_than_equal":
+        return f"expected a number <= {context['le']}"
     if kind.split("_")[0] in noun:
-        return f"expected {noun[kind.split('_')[0]]}" + (" >= 0" if kind == "float_parsing" else "")
+        return f"expected {noun[kind.split('_')[0]]}"
+    if kind == "finite_number":
+        return "expected a finite number"
     if kind.startswith(("tuple", "too_short")):
         return "expected a list of whole numbers"
     return "expected a table" if kind.startswith(("model", "dict")) else f"expected {kind.replace('_', ' ')}"
 
 
+def _keys_of(table: dict[str, Any]) -> str:
+    return f"a table of {', '.join(table)}" if table else "an empty table"
+
+
 def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else repr(value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -60,7 +61,35 @@ def broken(tmp_path: Path, old: str, new: str) -> tuple[str, int]:
 
 
 CASES = {
-    "wrong type": (HOP, HOP.replace("1.0", '"two"'), 'fabric.hop_latency: expected a number >= 0, got "two"'),
+    "truth": (HOP, HOP.replace("1.0", "true"), "fabric.hop_latency: expected a number, got true"),
+    "number in quotes": (HOP, HOP.replace("1.0", '"2"'), 'fabric.hop_latency: expected a number, got "2"'),
+    "no PEs": (WIDTH, WIDTH.replace("8", "0", 1), "grid.width: expected a number > 0, got 0"),
+    "overflow": (
+        WIDTH,
+        WIDTH.replace("8", "9" * 20, 1),
+        "grid.width: expected a number <= 2147483647, got 9",
+    ),
+    "source left out": (
+        HOP,
+        'hop_latency = { value = 1.0, unit = "cycles" }',
+        'expected a table of value, unit = "cycles" and source, got a table of value, unit',
+    ),
+    "no memory left": (
+        "runtime = { value = 4096",
+        "runtime = { value = 49152",
+        "sram.runtime: expected less than sram.bytes, 49152, got 49152",
+    ),
+    "no colour left": (
+        "[21, 22, 23]",
+        f"{list(range(24))}",
+        "fabric.reserved_colours: expected at least one of 24 colours to be free, got [0, 1,",
+    ),
+    "a queue of true": (
+        "[8, 8, 8, 8, 8, 8, 8, 8]",
+        "[8, true]",
+        "queues.input.1: expected a whole number, got true",
+    ),
+    "wrong type": (HOP, HOP.replace("1.0", '"two"'), 'fabric.hop_latency: expected a number, got "two"'),
     "negative": (HOP, HOP.replace("1.0", "-1"), "fabric.hop_latency: expected a number >= 0, got -1"),
     "not a number": (HOP, HOP.replace("1.0", "nan"), "fabric.hop_latency: expected"),
     "bare number": (
@@ -102,6 +131,39 @@ def test_a_missing_key_is_located_at_its_table(tmp_path: Path) -> None:
 def test_text_that_is_not_toml(tmp_path: Path) -> None:
     message, line = broken(tmp_path, "[fabric]", "[fabric")
     assert message.startswith(f"my.toml:{line}: not valid TOML")
+
+
+FILES = {
+    "empty": (b"", "my.toml:1: clock: missing"),
+    "binary": (b"name = 'x'\n\xff\xfe\x00", "my.toml:2: not a text file: byte 0xff is not UTF-8"),
+    "zeros": (b"\0\0", "my.toml:1: not valid TOML"),
+    "cut off": (TINY[: TINY.index("[rates]") + 30].encode(), "my.toml:"),
+    "a section twice": (f"{TINY}\n[grid]\n".encode(), "not valid TOML: Cannot declare ('grid',) twice"),
+    "unknown section": (f"{TINY}[bogus]\nx = 1\n".encode(), "bogus: unknown key"),
+}
+
+
+@pytest.mark.parametrize("case", list(FILES))
+def test_files_that_are_no_machine(tmp_path: Path, case: str) -> None:
+    content, expected = FILES[case]
+    path = tmp_path / "my.toml"
+    path.write_bytes(content)
+    with pytest.raises(TargetError) as caught:
+        load_machine(path)
+    assert expected in str(caught.value)
+    assert re.match(r"my\.toml:\d+: ", str(caught.value))
+
+
+def test_a_byte_order_mark_and_windows_lines_are_fine(tmp_path: Path) -> None:
+    path = tmp_path / "my.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + TINY.replace("\n", "\r\n").encode())
+    assert load_machine(path).grid == (8, 8)
+
+
+def test_paths_that_no_file_has(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none.toml", "a\0.toml"):
+        with pytest.raises(TargetError, match="cannot read the machine file"):
+            load_machine(path)
 
 
 def test_unknown_names_list_the_machines() -> None:
