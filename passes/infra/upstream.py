@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import functools
-import os
 import re
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ...dialects.host import ir, passmanager, register_upstream_passes
 from .diagnostics import CompilerError
+from .native_errors import captured_stderr
 
 
 @dataclass(frozen=True)
@@ -118,23 +114,6 @@ def pass_class_name(name: str) -> str:
                 manager.run(module.operation)
             except ir.MLIRError as error:
                 message = str(error)
-    found = re.search(r"IR Dump Before ([^:\n]+): ", "".join(captured))
+    found = re.search(r"IR Dump Before ([^:\n]+): ", captured.text)
     found = found or re.search(r"trying to schedule pass '([^']+)'", message)
     return found.group(1) if found else name
-
-
-@contextmanager
-def captured_stderr() -> Iterator[list[str]]:
-    """Collects what native code writes to file descriptor 2; the list is filled when the block ends."""
-    captured: list[str] = []
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with tempfile.TemporaryFile() as sink:
-        os.dup2(sink.fileno(), 2)
-        try:
-            yield captured
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-            sink.seek(0)
-            captured.append(sink.read().decode(errors="replace"))

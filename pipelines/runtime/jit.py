@@ -11,8 +11,8 @@ import numpy as np
 
 from ...dialects.host import execution_engine, ir
 from ...passes.infra.diagnostics import CompilerError
+from ...passes.infra.native_errors import captured_stderr
 from .descriptors import Descriptors, ReturnedBuffer
-from .native_errors import captured_stderr
 
 _ENTRY = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _LIBC = ctypes.CDLL(None)
