@@ -9,6 +9,8 @@ from rich.box import SIMPLE
 from rich.console import JustifyMethod
 from rich.table import Table
 
+OPERATORS_FROM = 100  # columns of a terminal
+
 
 @dataclass
 class LayerRow:
@@ -53,9 +55,10 @@ def layer_rows(report: dict[str, Any]) -> list[LayerRow]:
     return list(rows.values())
 
 
-def layer_table(report: dict[str, Any]) -> Table:
-    """A table of the layers with the program's totals below."""
-    table = Table(show_footer=True, box=SIMPLE, padding=(0, 1))
+def layer_table(report: dict[str, Any], *, width: int) -> Table:
+    """A table of the layers with the program's totals below; operators only where `width` columns leave room."""
+    table = Table(show_footer=True, box=SIMPLE, padding=(0, 1), pad_edge=False, collapse_padding=True)
+    with_operators = width >= OPERATORS_FROM
     cycles, sram = report["cycles"], report["sram"]
     columns: tuple[tuple[str, str, JustifyMethod], ...] = (
         ("layer", "all", "left"),
@@ -70,13 +73,13 @@ def layer_table(report: dict[str, Any]) -> Table:
         ("util.", f"{report['utilisation']:.0%}", "right"),
     )
     for name, footer, side in columns:
+        if name == "operators" and not with_operators:
+            continue
         table.add_column(name, footer, justify=side, no_wrap=name != "operators")
     for row in layer_rows(report):
-        numbers = (f"{v:,.0f}" for v in (row.cycles, row.compute, row.communication, row.waiting))
-        table.add_row(
-            row.layer, row.location, ", ".join(row.operators), *numbers,
-            f"{row.pes:,}", f"{row.sram:,}", f"{row.utilisation:.0%}",
-        )  # fmt: skip
+        names = [row.layer, row.location, *([", ".join(row.operators)] if with_operators else [])]
+        cells = [f"{v:,.0f}" for v in (row.cycles, row.compute, row.communication, row.waiting)]
+        table.add_row(*names, *cells, f"{row.pes:,}", f"{row.sram:,}", f"{row.utilisation:.0%}")
     return table
 
 

@@ -87,7 +87,7 @@ def run_workload(path: str, target: str, json_path: Path | None) -> None:
     """Runs the workload file and prints the comparison; see `Comparison.as_json` for the JSON."""
     if json_path is not None:
         check_writable(json_path)
-    console = Console()
+    console = Console(highlight=False)
     if not console.is_terminal:
         console.width = max(console.width, FILE_WIDTH)
     with Progress(console=console, transient=True) as progress:
@@ -194,5 +194,5 @@ def _print(comparison: Comparison, target: str, console: Console) -> None:
     )
     cycles = f"{comparison.wafer.cycles:,.0f}"
     console.print(f"wafer '{target}': {cycles} cycles over all batches; one call by layer:")
-    console.print(layer_table(comparison.wafer_report))
-    console.print(layer_summary(comparison.wafer_report), highlight=False)
+    console.print(layer_table(comparison.wafer_report, width=console.width))
+    console.print(layer_summary(comparison.wafer_report))
