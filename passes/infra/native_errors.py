@@ -19,6 +19,9 @@ class CapturedErrors:
 def captured_stderr() -> Iterator[CapturedErrors]:
     """Redirects file descriptor 2 for the duration of the block: LLVM reports there and nowhere else."""
     captured = CapturedErrors()
+    if sys.stderr is None:  # closed by the caller: there is none to keep clean
+        yield captured
+        return
     sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as file:

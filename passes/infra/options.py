@@ -91,9 +91,30 @@ def fields_of(cls: type) -> tuple[dataclasses.Field[Any], ...]:
 
 
 def annotations_of(cls: type) -> dict[str, Any]:
-    """Resolved annotations of the option fields of a pass class, in order of declaration."""
-    hints = typing.get_type_hints(cls)
+    """Resolved annotations of the option fields of a pass class, in order of declaration.
+
+    Raises:
+        CompilerError: one is not a type that options may have.
+    """
+    try:
+        hints = typing.get_type_hints(cls)
+    except (NameError, SyntaxError, TypeError) as error:
+        raise CompilerError(f"the options of pass class {cls.__qualname__}: {error}") from None
+    for field in fields_of(cls):
+        if not _is_option_type(hints[field.name]):
+            raise CompilerError(
+                f"option '{field.name}' of pass class {cls.__qualname__} cannot be read from text",
+                hint="its type is one of int, float, bool, str, Literal[...], tuple[int, ...] or tuple[str, ...]",
+            )
     return {f.name: hints[f.name] for f in fields_of(cls)}
+
+
+def _is_option_type(annotation: Any) -> bool:
+    annotation, _ = _strip_none(annotation)
+    if get_origin(annotation) is tuple:
+        arguments = get_args(annotation)
+        return len(arguments) == 2 and arguments[1] is Ellipsis and _is_option_type(arguments[0])
+    return get_origin(annotation) is Literal or annotation in (int, float, bool, str)
 
 
 def build_from_text(cls: type, texts: dict[str, str], *, pass_name: str) -> Any:

@@ -230,6 +230,10 @@ class _Runner:
             raise self._failure(step, op.location, message, failure.hint, failure.notes) from failure
         except ir.MLIRError as error:
             raise self._native_failure(step, error, "an operation was built that is not valid") from error
+        except SystemExit as error:
+            raise self._failure(
+                step, op.location, "it ended the process", "a pass fails by PassFailure"
+            ) from error
         except Exception as error:
             message = f"internal error: {type(error).__name__}: {error}"
             hint = "this is a defect of the pass, not of the model; --trace or WSE_TRACE=1 shows where"

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 from .diagnostics import CompilerError
 
+_SHOWN = 100  # characters of a long pipeline that a message shows
+_DEEPEST = 100  # nested pipelines; real ones have three or four levels
 _PAIRS = {"{": "}", "[": "]", "(": ")"}
 
 
@@ -52,8 +54,17 @@ class PipelineSyntaxError(CompilerError):
         line = text[line_start:].split("\n", 1)[0]
         row = text.count("\n", 0, column) + 1
         where = f"pass pipeline:{row}:{column - line_start + 1}"
-        super().__init__(f"{message}\n{line}\n{' ' * (column - line_start)}^", where=where, hint=hint)
+        super().__init__(f"{message}\n{_excerpt(line, column - line_start)}", where=where, hint=hint)
         self.column = column
+
+
+def _excerpt(line: str, column: int) -> str:
+    """The line with a caret below the column; of a long line, the part around it."""
+    start = max(0, min(column - _SHOWN // 2, len(line) - _SHOWN))
+    before = "..." if start else ""
+    after = "..." if start + _SHOWN < len(line) else ""
+    indent = " " * (len(before) + column - start)
+    return f"{before}{line[start : start + _SHOWN]}{after}\n{indent}^"
 
 
 class _Reader:
@@ -62,6 +73,7 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
+        self.depth = 0
 
     def fail(self, message: str, *, column: int | None = None, hint: str = "") -> PipelineSyntaxError:
         return PipelineSyntaxError(self.text, self.at if column is None else column, message, hint=hint)
@@ -114,8 +126,12 @@ class _Reader:
         if self.peek() == ")":
             self.at += 1
             return ()
+        if self.depth == _DEEPEST:
+            raise self.fail(f"pipelines are nested more than {_DEEPEST} deep", column=opened)
         while True:
+            self.depth += 1
             found.append(self.entry())
+            self.depth -= 1
             following = self.peek()
             if following not in (",", ")"):
                 if following == "":

@@ -30,6 +30,8 @@ def load_plugin(name: str) -> ModuleType:
     Raises:
         CompilerError: there is no such file or module, it fails to import, or a pass's name is taken.
     """
+    if not name.strip(".") or name.startswith("."):
+        raise CompilerError(f"'{name}' is neither a Python file nor a module's name")
     module = _load_file(Path(name)) if name.endswith(".py") else _load_module(name)
     for value in list(vars(module).values()):
         if _is_pass_of(value, module) and not _is_registered(value):
@@ -77,7 +79,7 @@ def _load_file(path: Path) -> ModuleType:
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[module_name]
         raise _import_failed(str(path), error) from error
     vars(module)["__wse_plugin__"] = identity
@@ -94,12 +96,14 @@ def _load_module(name: str) -> ModuleType:
                 hint="name a Python file (ending in .py) or a module that can be imported",
             ) from None
         raise _import_failed(name, error) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _import_failed(name, error) from error
 
 
-def _import_failed(name: str, error: Exception) -> CompilerError:
+def _import_failed(name: str, error: BaseException) -> CompilerError:
     if isinstance(error, CompilerError):
         return error
-    at = f" at line {error.lineno}" if isinstance(error, SyntaxError) else ""
+    if isinstance(error, SystemExit):
+        return CompilerError(f"plugin '{name}' ends the process when it is imported")
+    at = f" at line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
     return CompilerError(f"plugin '{name}' cannot be imported: {type(error).__name__}{at}: {error}")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import difflib
 import functools
 import importlib
+import re
 from importlib.metadata import EntryPoint, entry_points
 
 from .diagnostics import CompilerError
+from .options import annotations_of
 from .pass_base import Pass
+from .upstream_names import UPSTREAM_PASS_NAMES
 
 _PACKAGE = __package__.rsplit(".", 1)[0] if __package__ else ""
 
@@ -41,14 +44,24 @@ def register_pass(cls: type[Pass]) -> type[Pass]:
     """Makes a pass known by its name; usable as a decorator in a plugin's module.
 
     Raises:
-        CompilerError: another pass of the same name is registered.
+        CompilerError: another pass of the same name exists, here or upstream, or the name or an option cannot
+            be written in a pipeline.
     """
     known = _registered.get(cls.name)
     if not cls.name:
         raise CompilerError(
             f"pass class {cls.__qualname__} has no name", hint="class X(Pass, name='my-pass')"
         )
-    if cls.name in BUILTIN or (known is not None and known.__qualname__ != cls.__qualname__):
+    if not re.fullmatch(r"[A-Za-z0-9_.\-]+", cls.name):
+        raise CompilerError(
+            f"a pass cannot be named '{cls.name}'", hint="letters, digits, '-', '_' and '.' can be used"
+        )
+    annotations_of(cls)
+    if (
+        cls.name in BUILTIN
+        or cls.name in UPSTREAM_PASS_NAMES
+        or (known is not None and known.__qualname__ != cls.__qualname__)
+    ):
         raise CompilerError(f"a pass named '{cls.name}' exists already", hint="choose another name")
     _registered[cls.name] = cls
     return cls

@@ -119,8 +119,8 @@ def read_reproducer(text: str) -> Replay:
         ir_text=without_reproducer(text),
         pipeline=pipeline,
         verify_each=_flag(text, "verify_each", default=True),
-        load=tuple(json.loads(_string(text, "load") or "[]")),
-        irdl_files=tuple(json.loads(_string(text, "irdl_files") or "[]")),
+        load=_names(text, "load"),
+        irdl_files=_names(text, "irdl_files"),
         allow_unregistered=_flag(text, "allow_unregistered", default=False),
     )
 
@@ -157,6 +157,16 @@ def _sections(text: str) -> str:
 def _string(text: str, key: str) -> str | None:
     found = re.search(rf'\b{key}:\s*"((?:[^"\\]|\\.)*)"', _sections(text))
     return None if found is None else _unquote(found.group(1))
+
+
+def _names(text: str, key: str) -> tuple[str, ...]:
+    try:
+        names = json.loads(_string(text, key) or "[]")
+    except json.JSONDecodeError:
+        names = None
+    if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise CompilerError(f"the reproducer's '{key}' is not a list of names")
+    return tuple(names)
 
 
 def _flag(text: str, key: str, *, default: bool) -> bool:

@@ -29,8 +29,16 @@ class UpstreamPass:
 def _parse(text: str, context: ir.Context) -> passmanager.PassManager:
     """Parses a pipeline natively; errors come as exceptions, never on the error stream."""
     register_upstream_passes()
-    with context:
-        return passmanager.PassManager.parse(text)
+    if "{" not in text:
+        with context:
+            return passmanager.PassManager.parse(text)
+    # What the parsers of single options complain about goes to the error stream, not into the exception.
+    with context, captured_stderr() as captured:
+        try:
+            return passmanager.PassManager.parse(text)
+        except ValueError as error:
+            failure = error
+    raise ValueError(f"{failure}\n{captured.text}") from None
 
 
 def has_upstream_pass(name: str, context: ir.Context) -> bool:
@@ -69,7 +77,9 @@ def _explain(name: str, message: str) -> str:
         return f"pass '{name}' has no option '{unknown.group(1)}'"
     lines = [line for line in message.splitlines() if line and not line.startswith("failed to add")]
     detail = re.sub(
-        r"^(<Pass-Options-Parser>|MLIR Textual PassPipeline Parser:[\d:]*( error:)?):?\s*", "", lines[0]
+        r"^(<Pass-Options-Parser>|MLIR Textual PassPipeline Parser:[\d:]*( error:)?)?:?\s*",
+        "",
+        lines[0] if lines else "its options cannot be read",
     )
     return f"pass '{name}': {detail}"
 

@@ -28,6 +28,12 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
+    except OSError as error:  # a full disk, a name that is too long
+        if trace:
+            raise
+        subject = f"'{error.filename}': " if error.filename else ""
+        print(f"wse-opt: error: {subject}{error.strerror or error}", file=sys.stderr)
+        return 1
     except Exception as error:
         if trace:
             raise
@@ -67,6 +73,8 @@ def _plugins(arguments: Arguments) -> tuple[str, ...]:
 def _write(arguments: Arguments, data: str | bytes) -> None:
     target = arguments.value("o")
     if target in (None, "-"):
+        if sys.stdout is None:
+            raise CompilerError("standard output is closed", hint="-o FILE writes to a file")
         stream = sys.stdout.buffer
         stream.write(data.encode() if isinstance(data, str) else data)
         stream.flush()

@@ -10,6 +10,8 @@ from ....passes.infra.diagnostics import CompilerError
 from ....passes.infra.pipeline_text import PassEntry
 from .flags import ALIASES, FLAGS, Flag
 
+_LARGEST = 2**63 - 1  # what the bindings take
+
 
 @dataclass
 class Arguments:
@@ -64,9 +66,13 @@ def parse_arguments(argv: list[str]) -> Arguments:
         value: str | None = text if equals else None
         if value is None and flag.kind in ("value", "list", "number"):
             if at >= len(argv):
-                raise CompilerError(f"--{flag.name} needs a value", hint=f"--{flag.name}={flag.metavar}")
+                raise CompilerError(f"{flag.typed} needs a value", hint=f"{flag.typed} {flag.metavar}")
             value = argv[at]
             at += 1
+        if flag.kind == "value" and flag.field in arguments.values:
+            raise CompilerError(f"{flag.typed} is given twice", hint="it takes one value")
+        if flag.metavar == "FILE" and not value:
+            raise CompilerError(f"{flag.typed}: the file's name is empty")
         _store(arguments.values, flag, value)
     if len(inputs) > 1:
         raise CompilerError(f"more than one input file: {', '.join(inputs)}", hint="wse-opt reads one file")
@@ -103,9 +109,12 @@ def _truth(flag: Flag, text: str | None) -> bool:
 
 def _number(flag: Flag, text: str) -> int:
     try:
-        return int(text)
+        number = int(text)
     except ValueError:
-        raise CompilerError(f"--{flag.name}: expected a number, got '{text}'") from None
+        raise CompilerError(f"{flag.typed}: expected a number, got '{text}'") from None
+    if not 0 <= number <= _LARGEST:
+        raise CompilerError(f"{flag.typed}: expected a number from 0 to {_LARGEST}, got {number}")
+    return number
 
 
 def unknown_flag(name: str, near: list[str]) -> CompilerError:

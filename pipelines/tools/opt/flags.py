@@ -35,6 +35,11 @@ class Flag:
     def field(self) -> str:
         return self.name.replace("-", "_")
 
+    @property
+    def typed(self) -> str:
+        """The flag as people type it."""
+        return f"-{self.name}" if len(self.name) == 1 else f"--{self.name}"
+
 
 GROUPS: dict[str, tuple[Flag, ...]] = {
     "Passes": (

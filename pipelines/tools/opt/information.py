@@ -73,12 +73,11 @@ def print_pipeline(name: str) -> str:
 
 
 def _usage(flag: Flag) -> str:
-    dashes = "-" if len(flag.name) == 1 else "--"
     if flag.kind == "switch":
-        return f"{dashes}{flag.name}"
+        return flag.typed
     if flag.kind == "optional":
-        return f"{dashes}{flag.name}[={flag.metavar}]"
-    return f"{dashes}{flag.name}{' ' if len(flag.name) == 1 else '='}{flag.metavar}"
+        return f"{flag.typed}[={flag.metavar}]"
+    return f"{flag.typed}{' ' if len(flag.name) == 1 else '='}{flag.metavar}"
 
 
 def _entry(left: str, right: str, *, indent: int = 2) -> str:

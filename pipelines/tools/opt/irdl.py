@@ -15,9 +15,11 @@ def load_irdl_file(path: str, context: ir.Context) -> None:
         CompilerError: the file cannot be read, is not valid IRDL, or defines a dialect that exists already.
     """
     try:
-        text = Path(path).read_text()
+        text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise CompilerError(f"cannot open IRDL file '{path}': {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise CompilerError(f"IRDL file '{path}' is not text: byte {error.start} is not UTF-8") from None
     try:
         with context:
             module = ir.Module.parse(text, context)

@@ -33,6 +33,8 @@ def requested_pipeline(
     used = [way for way, value in ways.items() if value is not None]
     if len(used) > 1:
         raise CompilerError(f"{' and '.join(used)} exclude each other", hint="put everything in one pipeline")
+    if arguments.list("override") and arguments.value("pipeline") is None:
+        raise CompilerError("--override changes a named pipeline", hint="--pipeline=NAME says which")
     if arguments.value("pipeline") is not None:
         text = _overridden(str(arguments.value("pipeline")), arguments.list("override")).text
     elif replay is not None:

@@ -41,6 +41,10 @@ def read_input(path: str) -> Chunk:
         CompilerError: the file cannot be read, or holds neither text nor bytecode.
     """
     name = "<stdin>" if path == "-" else path
+    if not path:
+        raise CompilerError("the input file's name is empty")
+    if path == "-" and sys.stdin is None:
+        raise CompilerError("standard input is closed", hint="name an input file")
     try:
         data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
