@@ -55,6 +55,8 @@ class Tile(Pass, name="wse-tile", anchor="func.func"):
             raise PassFailure(
                 op, f"tile sizes cannot be negative: {self.sizes}", hint="0 leaves an iterator whole"
             )
+        if any(size >= 2**63 for size in self.sizes):
+            raise PassFailure(op, "a tile size does not fit an index", hint="0 leaves an iterator whole")
         fused: list[ir.Operation] = []
         # Consumers first, so that their producers can move into their loops.
         for candidate in reversed(collect(op, is_linalg)):
@@ -180,7 +182,8 @@ class _Builder:
             results, windows = self._tile(offsets, shared or self.inits)
             terminator: Any = scf.InParallelOp()
         with ir.InsertionPoint(terminator.block):
-            for tile, whole, window in zip(results, shared, windows, strict=True):
+            # Buffers are written where they are: nothing is shared.
+            for tile, whole, window in zip(results, shared, windows, strict=False):
                 put_slice(tile, whole, window or _everything(whole), parallel=True)
         return list(loop.results)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ...dialects.host import ir
 from ...dialects.structured import PARALLEL, REDUCTION, dim_position
+from ..infra.diagnostics import PassFailure
 from .emit_steps import (
     Access,
     Bound,
@@ -172,6 +173,8 @@ class ComputeEmitter:
             bounds = tile.bounds(self.tiles.grid)
             if number is not None:
                 self.steps.append(VectorStep("fill", bounds, tile.at(loops), (number,)))
+            elif init not in self.tiles.by_value:
+                raise PassFailure(self.view.op, "a reduction starts from a tensor that nothing has filled")
             else:
                 source = self.tiles.by_value[init].at(loops)
                 self.steps.append(VectorStep("copy", bounds, tile.at(loops), (source,)))

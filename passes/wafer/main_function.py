@@ -4,6 +4,7 @@ from typing import Any
 
 from ...dialects.host import ir
 from ...dialects.structured import REDUCTION, build_generic, identity_maps, structured
+from ...wse_target.image import DTYPE_BYTES
 from ..infra.diagnostics import PassFailure
 from .nodes import analyse, op_result
 from .reduction_form import NEUTRAL
@@ -19,9 +20,14 @@ _COMBINERS = {
 
 
 def find_main(module: ir.Operation) -> Any:
-    """The function `@main` of a module; raises `PassFailure` when there is none."""
+    """The function `@main` of a module; raises `PassFailure` when there is none or it is not one block."""
     for op in module.regions[0].blocks[0].operations:
         if op.operation.name == "func.func" and ir.StringAttr(op.attributes["sym_name"]).value == "main":
+            if len(op.regions[0].blocks) != 1:
+                blocks = "several blocks" if len(op.regions[0].blocks) else "no body"
+                raise PassFailure(
+                    op, f"@main has {blocks}", hint="the wafer runs straight-line code, or target='cpu'"
+                )
             return op
     raise PassFailure(module, "the module has no function @main", hint="the wafer runs @main of a module")
 
@@ -33,8 +39,7 @@ def argument_attributes(main: Any, name: str, default: str) -> list[str]:
         return [default] * count
     found = []
     for attributes in ir.ArrayAttr(main.attributes["arg_attrs"]):
-        known = ir.DictAttr(attributes)
-        found.append(ir.StringAttr(known[f"wse.{name}"]).value if f"wse.{name}" in known else default)
+        found.append(_text(main, ir.DictAttr(attributes), f"wse.{name}", default))
     return found
 
 
@@ -45,9 +50,17 @@ def result_attributes(main: Any, name: str, default: str) -> list[str]:
         return [default] * count
     found = []
     for attributes in ir.ArrayAttr(main.attributes["res_attrs"]):
-        known = ir.DictAttr(attributes)
-        found.append(ir.StringAttr(known[f"wse.{name}"]).value if f"wse.{name}" in known else default)
+        found.append(_text(main, ir.DictAttr(attributes), f"wse.{name}", default))
     return found
+
+
+def _text(main: Any, attributes: ir.DictAttr, name: str, default: str) -> str:
+    if name not in attributes:
+        return default
+    value = attributes[name]
+    if not isinstance(value, ir.StringAttr):
+        raise PassFailure(main, f"attribute '{name}' of @main is no string: {value}")
+    return value.value
 
 
 def arguments_named(main: Any) -> list[str]:
@@ -65,6 +78,7 @@ def constant_values(main: Any) -> list[ir.Attribute]:
 
 def prepare(main: Any) -> None:
     """Checks shapes, drops dead operations, lifts dense constants to arguments, and gives reductions neutral inits."""
+    _check_interface(main)
     _check_static(main)
     _erase_dead(main)
     for op in list(main.body.blocks[0].operations):
@@ -74,6 +88,16 @@ def prepare(main: Any) -> None:
     for op in list(main.body.blocks[0].operations):
         if op.operation.name == "linalg.generic" and splat_of(op_result(op, 0)) is None:
             _neutralise(op)
+
+
+def _check_interface(main: Any) -> None:
+    for kind in (*main.type.inputs, *main.type.results):
+        if not isinstance(kind, ir.RankedTensorType) or str(kind.element_type) not in DTYPE_BYTES:
+            raise PassFailure(
+                main,
+                f"@main has an argument or a result of type {kind}",
+                hint=f"the wafer takes ranked tensors of {', '.join(DTYPE_BYTES)}",
+            )
 
 
 def _check_static(main: Any) -> None:

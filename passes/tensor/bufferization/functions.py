@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ....dialects.host import func, ir
-from ...infra.diagnostics import PassFailure
+from ...infra.diagnostics import CompilerError, PassFailure
 from . import layouts
 from .analysis import InPlaceAnalysis
 from .emitter import Emitter, bufferizes
@@ -21,7 +21,12 @@ def _attributes(function: ir.Operation, name: str, count: int) -> list[ir.DictAt
 
 
 def _text(attributes: ir.DictAttr, name: str) -> str:
-    return ir.StringAttr(attributes[name]).value if name in attributes else ""
+    if name not in attributes:
+        return ""
+    value = attributes[name]
+    if not isinstance(value, ir.StringAttr):
+        raise CompilerError(f"attribute '{name}' of an argument or a result is no string: {value}")
+    return value.value
 
 
 @dataclass(frozen=True)

@@ -112,9 +112,9 @@ def _slice(e: Emitter, op: ir.Operation, buffer: ir.Value, shape: list[int]) -> 
 @bufferizes("tensor.cast")
 def emit_cast(e: Emitter, op: ir.Operation) -> None:
     source, kind = e[op.operands[0]], op.results[0].type
-    if not isinstance(kind, ir.RankedTensorType):
+    old = source.type
+    if not isinstance(kind, ir.RankedTensorType) or not isinstance(old, ir.MemRefType):
         raise PassFailure(op, "unranked tensors are not supported", hint="give the tensor a rank")
-    old = ir.MemRefType(source.type)
     layout = None if layouts.is_identity(old) else old.layout
     e[op.results[0]] = e.cast(source, ir.MemRefType.get(list(kind.shape), kind.element_type, layout))
 
