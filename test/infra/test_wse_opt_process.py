@@ -72,17 +72,28 @@ def test_the_same_input_gives_the_same_text(seed: str) -> None:
     assert done.stdout == wse_opt("--list-passes").stdout
 
 
-@pytest.mark.parametrize("plugin", ["broken", "syntax", "taken"])
-def test_a_broken_plugin_gets_one_message(plugin: str, tmp_path: Path) -> None:
-    text = {
-        "broken": "import no_such_module",
-        "syntax": "def",
-        "taken": "from wse_mlir import Pass\nclass A(Pass, name='wse-fuse'):\n  'No.'\n",
-    }[plugin]
-    (tmp_path / "plugin.py").write_text(text)
+PASS = "from wse_mlir import Pass\nclass A(Pass, name='{}'):\n  'No.'\n"
+
+
+@pytest.mark.parametrize(
+    ("plugin", "message"),
+    [
+        ("import no_such_module", "cannot be imported: ModuleNotFoundError"),
+        ("def", "cannot be imported: SyntaxError at line 1"),
+        ("\0", "cannot be imported: SyntaxError: "),
+        ("raise SystemExit(3)", "ends the process"),
+        (PASS.format("wse-fuse"), "'wse-fuse' exists already"),
+        (PASS.format("cse"), "'cse' exists already"),
+        (PASS.format("two words"), "cannot be named 'two words'"),
+        (PASS.format("a") + "  n: 'Nope' = 1\n", "the options of pass class A: name 'Nope'"),
+        (PASS.format("a") + "  n: dict = None\n", "option 'n' of pass class A cannot be read"),
+    ],
+)
+def test_a_broken_plugin_gets_one_message(plugin: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "plugin.py").write_text(plugin)
     done = wse_opt("--load", "plugin.py", cwd=tmp_path)
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert ("exists already" if plugin == "taken" else "cannot be imported") in done.stderr
+    assert done.returncode == 1 and message in done.stderr and done.stdout == ""
+    assert "Traceback" not in done.stderr and "internal error" not in done.stderr
 
 
 def test_a_crash_of_native_code_leaves_the_reproducer_that_was_asked_for(tmp_path: Path) -> None:
@@ -106,3 +117,58 @@ def test_a_diagnostic_shows_no_page_of_ir() -> None:
         "--transform-interpreter", "--no-reproducer", "--mlir-print-op-on-diagnostic", stdin=functions
     )
     assert "f39" in whole.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("-o", "-o needs a value"),
+        ("-o=", "-o: the file's name is empty"),
+        ("-o a -o b", "-o is given twice"),
+        ("-o /dev/full", "No space left on device"),
+        ("-o folder", "it is a folder"),
+        (f"-o {'x' * 300}", "File name too long"),
+        ("--irdl-file=binary", "is not text: byte 0 is not UTF-8"),
+        ("--override=fuse=cse", "--override changes a named pipeline"),
+        ("--mlir-elide-elementsattrs-if-larger=-1", "expected a number from 0 to"),
+        ("--mlir-elide-elementsattrs-if-larger=99999999999999999999", "expected a number from 0 to"),
+        ("--canonicalize=max-iterations=abc", "'abc' value invalid for long argument"),
+        ("--inline=op-pipelines=func.func(nope)", "'nope' does not refer to a registered pass"),
+        ("--load=..", "neither a Python file nor a module's name"),
+        (f"--pass-pipeline={'any(' * 2000}cse{')' * 2000}", "nested more than 100 deep"),
+        (f"--pass-pipeline=any({'cse,' * 2000}nope)", "...se,cse,"),
+        ("--run-reproducer damaged", "the reproducer's 'load' is not a list of names"),
+    ],
+)
+def test_a_mistake_gets_one_short_message(flags: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    sections = ['mlir_reproducer: { pipeline: "any(cse)" }', 'wse_reproducer: { load: "[1," }']
+    text = "module {}\n" + "".join(f"{{-# external_resources: {{ {s} }} #-}}\n" for s in sections)
+    (tmp_path / "damaged").write_text(text)
+    done = wse_opt(*flags.split(" "), cwd=tmp_path)
+    assert done.returncode == 1 and message in done.stderr and done.stdout == ""
+    assert "Traceback" not in done.stderr and "internal error" not in done.stderr
+    assert len(done.stderr) < 600 and len(done.stderr.splitlines()) <= 4
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    ("closed", "message"), [("<&-", "input is closed"), ("< /dev/null >&-", "output is closed")]
+)
+def test_a_closed_stream(closed: str, message: str) -> None:
+    done = subprocess.run(["bash", "-c", f"{WSE_OPT} {closed}"], capture_output=True, text=True)
+    assert done.returncode == 1 and message in done.stderr
+
+
+def test_a_closed_error_stream() -> None:
+    command = f"{WSE_OPT} --canonicalize=max-iterations=5 </dev/null 2>&-"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.startswith("module")
+
+
+def test_a_pass_that_ends_the_process_has_failed(tmp_path: Path) -> None:
+    text = PASS.format("test-exit") + "  def run(self, op, run): raise SystemExit(0)\n"
+    (tmp_path / "plugin.py").write_text(text)
+    done = wse_opt("--load=plugin.py", "--test-exit", cwd=tmp_path)
+    assert done.returncode == 1 and "it ended the process" in done.stderr and done.stdout == ""
