@@ -46,6 +46,7 @@ class Partition(Pass, name="wse-partition", anchor="builtin.module"):
         main = find_main(op)
         width, height = machine.grid
         prepare(main)
+        _refuse_empty(main)
         grids = [parse_grid(self.grid, width, height)] if self.grid else candidate_grids(width, height)
         kinds = arguments_named(main)
         free = frozenset(i for i, kind in enumerate(kinds) if kind in ("parameter", "constant"))
@@ -74,6 +75,18 @@ def parse_grid(text: str, width: int, height: int) -> Grid:
             hint="choose a smaller grid or a larger machine",
         )
     return grid
+
+
+def _refuse_empty(main: Any) -> None:
+    """Raises for an operation on a tensor without elements, which no PE could hold a block of."""
+    for op in main.body.blocks[0].operations:
+        tensors = [v.type for v in (*op.operands, *op.results) if isinstance(v.type, ir.RankedTensorType)]
+        if is_node(op) and any(0 in tensor.shape for tensor in tensors):
+            raise PassFailure(
+                op,
+                "a tensor without elements cannot be spread over the wafer",
+                hint="it runs on target='cpu'",
+            )
 
 
 def _does_not_fit(main: Any, plan: Plan, cost: CostModel, available: int) -> PassFailure:

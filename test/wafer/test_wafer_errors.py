@@ -38,6 +38,17 @@ def test_an_operation_that_pes_lack() -> None:
     assert "atan" in text and "cpu" in text
 
 
+def test_a_tensor_without_elements() -> None:
+    text = message(Function(lambda x: x + 1), torch.zeros(0, 5))
+    assert "aten.add" in text and "a tensor without elements cannot be spread" in text and "cpu" in text
+
+
+def test_an_empty_piece_of_a_concatenation_is_fine() -> None:
+    pieces = (torch.zeros(0, 5), torch.ones(3, 5))
+    compiled = compile_model(Function(lambda a, b: torch.cat([a, b])), pieces, target="tiny")
+    assert torch.equal(compiled(*pieces), pieces[1])
+
+
 def test_what_does_not_fit_is_an_inequality_with_its_terms() -> None:
     text = message(Net(nn.Linear(2048, 2048)), torch.zeros(1, 2048))
     assert "(parameters) + " in text and "(activations and temporaries)" in text and " > " in text
