@@ -213,6 +213,7 @@ class _Runner:
 
     def _run_python(self, step: PythonStep, op: ir.Operation) -> None:
         run = PassRun(step.name, self._previous)
+        location = op.location
         if step not in self._counters:
             self._counters[step] = Counter()
             self.result.statistics.append((step.name, self._counters[step]))
@@ -238,6 +239,9 @@ class _Runner:
             message = f"internal error: {type(error).__name__}: {error}"
             hint = "this is a defect of the pass, not of the model; --trace or WSE_TRACE=1 shows where"
             raise self._failure(step, op.location, message, hint) from error
+        if not _is_alive(op):
+            message = "it erased the operation that it runs on"
+            raise self._failure(step, location, message, "anchor the pass on the operation around it")
         self._counters[step].update(run.statistics)
         self.result.remarks.extend(run.remarks.items)
 
@@ -283,6 +287,13 @@ def _errors_as_exceptions(context: ir.Context) -> Iterator[None]:
         yield
     finally:
         context.emit_error_diagnostics = emits
+
+
+def _is_alive(op: ir.Operation) -> bool:
+    try:
+        return bool(op.name)
+    except RuntimeError:
+        return False
 
 
 def _where(location: ir.Location) -> str:

@@ -172,3 +172,10 @@ def test_a_pass_that_ends_the_process_has_failed(tmp_path: Path) -> None:
     (tmp_path / "plugin.py").write_text(text)
     done = wse_opt("--load=plugin.py", "--test-exit", cwd=tmp_path)
     assert done.returncode == 1 and "it ended the process" in done.stderr and done.stdout == ""
+
+
+def test_a_pass_that_erases_what_it_runs_on_has_failed(tmp_path: Path) -> None:
+    text = PASS.format("test-erase").replace("):", ", anchor='func.func'):")
+    (tmp_path / "plugin.py").write_text(text + "  def run(self, op, run): op.erase()\n")
+    done = wse_opt("--load=plugin.py", "--test-erase", "--no-reproducer", cwd=tmp_path)
+    assert done.returncode == 1 and "error: it erased the operation that it runs on" in done.stderr
