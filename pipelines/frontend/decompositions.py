@@ -35,6 +35,12 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     table[aten._log_softmax.default] = log_softmax
     table[aten.sort.stable] = stable_sort
     table[aten.scaled_dot_product_attention.default] = attention
+    pad = aten.constant_pad_nd.default
+    table[pad] = _negative_padding(table.get(pad))
+    table[aten.bitwise_xor.Scalar] = _with_number(aten.bitwise_xor.Tensor)
+    table[aten.bitwise_or.Scalar] = _with_number(aten.bitwise_or.Tensor)
+    table[aten.isfinite.default] = is_finite
+    table[aten.fmod.Scalar] = table[aten.fmod.Tensor] = fmod
     widen_narrow_integers(table)
     return table
 
@@ -145,6 +151,49 @@ def stable_sort(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """`aten.sort.stable`: every sort of this compiler is stable (see wse-lower-tm-tensor)."""
     return aten.sort.default(x, dim, descending)
+
+
+def _with_number(operator: Any) -> Callable[..., Any]:
+    """A bitwise operator on a tensor and a number, for which torch-mlir has only the form on two tensors."""
+
+    def decomposed(x: torch.Tensor, number: Any) -> Any:
+        dtype = torch.result_type(x, number)
+        return operator(x, torch.full((), number, dtype=dtype, device=x.device))
+
+    return decomposed
+
+
+def is_finite(x: torch.Tensor) -> torch.Tensor:
+    """`aten.isfinite`: a NaN is not less than anything."""
+    return torch.abs(x) < math.inf if x.is_floating_point() else torch.ones_like(x, dtype=torch.bool)
+
+
+def fmod(x: torch.Tensor, divisor: Any) -> Any:
+    """`aten.fmod`, which torch-mlir knows for two floats alone; of integers it is what a division leaves."""
+    result = torch.result_type(x, divisor)
+    if not result.is_floating_point:
+        return x - torch.div(x, divisor, rounding_mode="trunc") * divisor
+    if not isinstance(divisor, torch.Tensor):
+        divisor = torch.full((), divisor, dtype=result, device=x.device)
+    elif x.dtype == divisor.dtype:
+        return NotImplemented
+    return aten.fmod.Tensor(x.to(result), divisor.to(result))
+
+
+def _negative_padding(otherwise: Callable[..., Any] | None) -> Callable[..., Any]:
+    """`aten.constant_pad_nd` that cuts: a `tensor.pad` cannot, so the tensor is padded first and sliced then."""
+
+    def decomposed(x: torch.Tensor, pad: Sequence[int], value: float = 0) -> Any:
+        if all(not isinstance(p, int) or p >= 0 for p in pad):
+            return otherwise(x, pad, value) if otherwise is not None else NotImplemented
+        x = aten.constant_pad_nd.default(x, [max(p, 0) for p in pad], value)
+        for position in range(len(pad) // 2):
+            before, after = (max(-p, 0) for p in pad[2 * position : 2 * position + 2])
+            dim = x.dim() - 1 - position
+            x = x.narrow(dim, before, x.shape[dim] - before - after)
+        return x
+
+    return decomposed
 
 
 def _safe_softmax(scores: torch.Tensor) -> torch.Tensor:

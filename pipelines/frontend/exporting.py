@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import os
+import re
+import sys
 import sysconfig
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from typing import Any
 
 import torch
@@ -19,6 +23,7 @@ from ...passes.infra.diagnostics import CompilerError
 from .decompositions import decomposition_table
 from .provenance import is_torch_file, operators_by_name
 
+_UNKNOWN_CLASS = re.compile(r"Found <class '(?:.*\.)?(\w+)'> in output, which is not a known type")
 _STANDARD_LIBRARY = sysconfig.get_path("stdlib") + os.sep
 
 
@@ -36,17 +41,39 @@ def export_program(
     if not isinstance(args, tuple):
         args = tuple(args) if isinstance(args, list) else (args,)
     try:
-        with warnings.catch_warnings(), _all_user_frames():
+        with warnings.catch_warnings(), _all_user_frames(), _without_torch_dumps():
             warnings.simplefilter("ignore")
             return torch.export.export(
                 model, args, dict(kwargs or {}), dynamic_shapes=dynamic_shapes, strict=False
             )
     except Exception as error:
+        hint = (
+            "the example arguments must fit forward(), and its control flow must not depend on tensor values"
+        )
+        unknown = _UNKNOWN_CLASS.search(str(error))
+        if unknown is not None:
+            hint = f"return tensors in tuples, lists and dicts, or call torch.export.register_dataclass({unknown[1]})"
         raise CompilerError(
-            f"PyTorch could not export the model: {_reason(error)}",
-            where=_user_line(error),
-            hint="the example arguments must fit forward(), and its control flow must not depend on tensor values",
+            f"PyTorch could not export the model: {_reason(error)}", where=_user_line(error), hint=hint
         ) from error
+
+
+@contextmanager
+def _without_torch_dumps() -> Iterator[None]:
+    """Keeps PyTorch from printing half an exported graph before the error that is reported; all else is printed."""
+    log = logging.getLogger("torch.fx.experimental.symbolic_shapes")
+    disabled, log.disabled = log.disabled, True
+    printed, dump = io.StringIO(), ""
+    try:
+        with redirect_stderr(printed):
+            yield
+    except Exception as error:
+        dump = f"{getattr(error, 'partial_fx_graph', '')}\n"
+        raise
+    finally:
+        log.disabled = disabled
+        text = printed.getvalue()
+        sys.stderr.write(text.replace(dump, "") if dump.strip() else text)
 
 
 @contextmanager
@@ -92,7 +119,8 @@ def decompose(program: ExportedProgram) -> tuple[ExportedProgram, dict[str, str]
 
 
 def _reason(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = str(error).split(" If this type holds tensors")[0]  # PyTorch's advice is for its own callers
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch.export import ExportedProgram
 from torch.fx import Node
+from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
 from torch.fx.node import map_aggregate
 from torch_mlir.extras import fx_importer
-from torch_mlir.extras.fx_as_strided import rewrite_as_strided
 
 from ...dialects.host import func, ir
 from ...dialects.provenance import describe_location, make_location
@@ -71,7 +71,6 @@ class LiftingImporter(fx_importer.FxImporter):
         Raises:
             CompilerError: the importer does not know an operator or a type; names it and its place.
         """
-        rewrite_as_strided(program.graph)
         inputs = [self._cc.node_val_to_type(node) for _, node in signature.arguments]
         outputs = [self._cc.node_val_to_type(node) for _, node in signature.results]
         calls = [node for node in program.graph.nodes if node.op == "call_function"]
@@ -103,6 +102,12 @@ class LiftingImporter(fx_importer.FxImporter):
                 f"operator '{node.target}' computes with complex numbers, which are not supported",
                 where=self._where(node),
                 hint="keep real and imaginary parts in two tensors",
+            )
+        if _has_unknown_size(node):
+            raise CompilerError(
+                f"operator '{node.target}' makes a tensor whose size depends on the values of its input",
+                where=self._where(node),
+                hint="keep the size fixed: use torch.where or a mask instead of selecting elements",
             )
         try:
             with self._c:
@@ -139,6 +144,12 @@ def _is_complex(node: Node) -> bool:
     values = node.meta.get("val")
     values = values if isinstance(values, (tuple, list)) else (values,)
     return any(isinstance(value, torch.Tensor) and value.is_complex() for value in values)
+
+
+def _has_unknown_size(node: Node) -> bool:
+    values = node.meta.get("val")
+    values = values if isinstance(values, (tuple, list)) else (values,)
+    return any(isinstance(value, torch.Tensor) and free_unbacked_symbols(value.shape) for value in values)
 
 
 def _first_line(error: Exception) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
+from torch_mlir.extras.fx_as_strided import rewrite_as_strided
 
 from ...dialects.context import create_context
 from ...dialects.host import ir
@@ -178,6 +179,9 @@ def import_model(
 
 def _import_program(program: ExportedProgram, context: ir.Context) -> ImportedModel:
     program, operators = decompose(program)
+    rewrite_as_strided(
+        program.graph
+    )  # before the signature is read: an output may be one of the rewritten nodes
     signature = read_signature(program)
     module = LiftingImporter(context, operators).import_lifted(program, signature)
     lower_torch_to_linalg(module)

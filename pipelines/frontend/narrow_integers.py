@@ -1,7 +1,8 @@
-"""Arithmetic on 8-bit integers, done in 32 bits: torch-mlir ends the process on several operators of 8-bit type.
+"""Arithmetic on 8-bit integers, done in 32 bits.
 
-Addition, subtraction and multiplication agree modulo 256 with what 8 bits would give; of the others the result of 8-bit
-operands fits in 8 bits, but for -128 // -1, which wraps here as it does in PyTorch.
+torch-mlir ends the process on several operators of 8-bit type, and takes uint8 for int8 where it compares with a
+number or divides. Addition, subtraction and multiplication agree modulo 256 with what 8 bits would give; of the
+others the result of 8-bit operands fits in 8 bits, but for -128 // -1, which wraps here as it does in PyTorch.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ aten = torch.ops.aten
 
 _NARROW = (torch.int8, torch.uint8)
 _WIDENED = (
+    aten.add.Tensor,
+    aten.add.Scalar,
     aten.mul.Tensor,
     aten.mul.Scalar,
     aten.sub.Tensor,
@@ -33,6 +36,20 @@ _WIDENED = (
     aten.bmm.default,
     aten.mv.default,
     aten.addmm.default,
+    aten.div.Tensor,
+    aten.div.Scalar,
+    aten.eq.Scalar,
+    aten.eq.Tensor,
+    aten.ne.Scalar,
+    aten.ne.Tensor,
+    aten.lt.Scalar,
+    aten.lt.Tensor,
+    aten.le.Scalar,
+    aten.le.Tensor,
+    aten.gt.Scalar,
+    aten.gt.Tensor,
+    aten.ge.Scalar,
+    aten.ge.Tensor,
 )
 
 
@@ -48,10 +65,13 @@ def _widening(operator: Any, otherwise: Callable[..., Any] | None) -> Callable[.
         result = tensors[0].dtype
         for tensor in tensors[1:]:
             result = torch.promote_types(result, tensor.dtype)
-        scalars_are_integers = all(not isinstance(a, float) for a in args)
-        if result not in _NARROW or not scalars_are_integers:
+        if result not in _NARROW and any(tensor.dtype == torch.uint8 for tensor in tensors):
+            return operator(*[a.to(result) if isinstance(a, torch.Tensor) else a for a in args], **kwargs)
+        if result not in _NARROW:
             return otherwise(*args, **kwargs) if otherwise is not None else NotImplemented
         wide = [a.to(torch.int32) if isinstance(a, torch.Tensor) else a for a in args]
-        return operator(*wide, **kwargs).to(result)
+        value = operator(*wide, **kwargs)
+        # What a comparison, a true division or a float's presence makes is not an 8-bit integer.
+        return value.to(result) if value.dtype == torch.int32 else value
 
     return decomposed

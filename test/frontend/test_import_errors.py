@@ -128,3 +128,29 @@ def test_keyword_order_does_not_matter_and_numpy_is_taken() -> None:
     imported = import_model(Two(), (), {"a": torch.zeros(1), "b": torch.ones(1)})
     first, second = imported.flatten_inputs((), {"b": torch.full((1,), 2.0), "a": torch.ones(1).numpy()})
     assert first.item() == 1.0 and second.item() == 2.0
+
+
+def select(x: torch.Tensor) -> torch.Tensor:
+    return x[x > 0]
+
+
+@pytest.mark.parametrize("function", [select, torch.nonzero, torch.unique])
+def test_size_that_depends_on_values(function: Callable[..., Any]) -> None:
+    text = failure(function, torch.ones(4))
+    assert "whose size depends on the values" in text and "block" in text
+
+
+def test_failed_export_prints_nothing_else(capfd: pytest.CaptureFixture[str]) -> None:
+    failure(branch, torch.ones(4))
+    assert capfd.readouterr().err == ""
+
+
+class Pair:
+    """An output that PyTorch cannot take apart."""
+
+    def __init__(self, first: torch.Tensor) -> None:
+        self.first = first
+
+
+def test_unknown_class_of_output_names_what_registers_it() -> None:
+    assert "register_dataclass(Pair)" in failure(Pair, torch.ones(4))

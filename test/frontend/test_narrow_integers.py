@@ -19,6 +19,14 @@ FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "largest": lambda x: x.max(),
     "smallest": lambda x: x.min(),
     "matrix product": lambda x: x @ x.T,
+    "compare with a number": lambda x: x > 100,
+    "equal to a number": lambda x: x == 88,
+    "true division": lambda x: x / 2,
+    "divide by floats": lambda x: x / (x.float() + 300),
+    "add a float": lambda x: x + 1.5,
+    "add wider integers": lambda x: x + x.long(),
+    "remainder with the dividend's sign": lambda x: torch.fmod(x, 3),
+    "exclusive or with a number": lambda x: x ^ 5,
 }
 
 
@@ -34,7 +42,7 @@ class Function(torch.nn.Module):
 @pytest.mark.parametrize("dtype", [torch.int8, torch.uint8], ids=str)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_eight_bits_are_exact(name: str, dtype: torch.dtype) -> None:
-    x = torch.randint(0, 256, (4, 3)).to(dtype)
+    x = torch.arange(0, 256, 22).reshape(4, 3).to(dtype)
     model = Function(FUNCTIONS[name])
     actual = wse_mlir.compile(model, (x,))(x)
     assert actual.dtype == model(x).dtype and torch.equal(actual, model(x))

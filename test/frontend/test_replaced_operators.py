@@ -1,0 +1,37 @@
+"""Operators that torch-mlir lowers wrongly or not at all, and that the import replaces; each agrees with PyTorch."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch.nn import functional
+
+import wse_mlir
+
+FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "padding that cuts and pads": lambda x: functional.pad(x, (-1, 2, 1, -2), value=3.0),
+    "padding that cuts": lambda x: functional.pad(x, (-1, -2)),
+    "padding that cuts all": lambda x: functional.pad(x, (-3, -3)),
+    "fmod of a float": lambda x: torch.fmod(x, 2.5),
+    "fmod of integers": lambda x: torch.fmod((x * 9).int(), 4),
+    "fmod of integers and floats": lambda x: torch.fmod((x * 9).int(), x.abs() + 1.5),
+    "or with a number": lambda x: (x * 9).int() | 4,
+    "finite": lambda x: torch.isfinite(torch.log(x)),
+    "strided view as an output": lambda x: x.as_strided((2, 2), (1, 2)),
+}
+
+
+class Function(torch.nn.Module):
+    def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.function(x)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_agrees_with_pytorch(name: str) -> None:
+    x = torch.linspace(-2, 2, 30).reshape(5, 6)
+    model = Function(FUNCTIONS[name])
+    torch.testing.assert_close(wse_mlir.compile(model, (x,))(x), model(x))
