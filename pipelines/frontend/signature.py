@@ -18,6 +18,7 @@ from torch.export.graph_signature import (
 from torch.fx import Node
 
 from ...passes.infra.diagnostics import CompilerError
+from .provenance import node_provenance
 
 LITERAL_LIMIT = 64  # constants of fewer elements become `arith.constant`, others are bound at run time
 
@@ -161,6 +162,13 @@ def _read_outputs(
 def _placeholder(spec: InputSpec, nodes: dict[str, Node]) -> Node:
     if not isinstance(spec.arg, TensorArgument):
         what = getattr(spec.arg, "name", spec.kind.name.lower())
+        if spec.kind.name == "TOKEN" and what in nodes and nodes[what].users:
+            effect = next(iter(nodes[what].users))
+            raise CompilerError(
+                f"operator '{effect.args[1]}' does more than compute its results, which is not supported",
+                where=str(node_provenance(effect, {})),
+                hint="write it with other operators; a print or a check of values belongs outside of the model",
+            )
         raise CompilerError(
             f"argument '{what}' is not a tensor",
             hint="pass a 0-d tensor, or a Python number that stays the same",

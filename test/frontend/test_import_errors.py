@@ -154,3 +154,8 @@ class Pair:
 
 def test_unknown_class_of_output_names_what_registers_it() -> None:
     assert "register_dataclass(Pair)" in failure(Pair, torch.ones(4))
+
+
+def test_operator_with_effects_is_named() -> None:
+    text = failure(torch.linalg.inv, torch.eye(4))
+    assert "_linalg_check_errors" in text and "token" not in text
