@@ -103,7 +103,13 @@ def _eager_calls(model: Any, batches: Sequence[tuple[Any, ...]]) -> Iterator[Any
     fresh = copy.deepcopy(model)
     with torch.no_grad():
         for batch in batches:
-            yield fresh(*batch)
+            try:
+                yield fresh(*batch)
+            except Exception as error:  # whatever the user's own code raises
+                raise CompilerError(
+                    f"the model fails in PyTorch already: {type(error).__name__}: {error}",
+                    hint="check the inputs that the workload gives",
+                ) from error
 
 
 def _leaves(output: Any) -> list[torch.Tensor]:

@@ -61,6 +61,12 @@ def test_a_stage_that_fails_is_reported_and_the_others_run() -> None:
     assert "no such thing" in first.failure and second.matches
 
 
+def test_a_model_that_fails_in_pytorch_is_said_to() -> None:
+    made = zoo.family("mlp")
+    with pytest.raises(CompilerError, match="fails in PyTorch already: RuntimeError"):
+        list(verify_stages(made.model, [(made.args[0][:, :5],)], []))
+
+
 def test_the_command_prints_stages_and_writes_json(tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text(WORKLOAD)
     done = subprocess.run(
