@@ -26,6 +26,9 @@ FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "add a float": lambda x: x + 1.5,
     "add wider integers": lambda x: x + x.long(),
     "remainder with the dividend's sign": lambda x: torch.fmod(x, 3),
+    "sum": lambda x: x.sum(),
+    "sum of columns": lambda x: x.sum(0),
+    "running sum": lambda x: x.cumsum(0),
     "exclusive or with a number": lambda x: x ^ 5,
 }
 
