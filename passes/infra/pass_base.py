@@ -6,7 +6,7 @@ import dataclasses
 from collections import Counter
 from typing import TYPE_CHECKING, ClassVar, dataclass_transform
 
-from .diagnostics import Remark, Remarks
+from .diagnostics import PassFailure, Remark, Remarks
 from .options import build_from_text, fields_of, option, option_name, print_value
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Pass:
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
         """Transforms `op` in place. Raises `PassFailure` to fail; must leave `op` verifiable."""
-        raise NotImplementedError(f"pass '{self.name}' does not define run()")
+        raise PassFailure(op, f"'{self.name}' does not define run()", hint="def run(self, op, run): ...")
 
     @classmethod
     def from_options(cls, texts: dict[str, str]) -> Pass:

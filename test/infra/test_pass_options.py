@@ -5,9 +5,11 @@ from typing import Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wse_mlir.passes.infra.diagnostics import CompilerError
+from wse_mlir.dialects.context import create_context
+from wse_mlir.dialects.host import ir
+from wse_mlir.passes.infra.diagnostics import CompilerError, PassFailure
 from wse_mlir.passes.infra.options import describe_type
-from wse_mlir.passes.infra.pass_base import Pass, option
+from wse_mlir.passes.infra.pass_base import Pass, PassRun, option
 from wse_mlir.passes.infra.pipeline_text import parse_entries, split_options
 
 
@@ -66,3 +68,11 @@ def test_types_are_described() -> None:
     assert describe_type(tuple[int, ...]) == "int,..."
     assert describe_type(Literal["for", "forall"]) == "for|forall"
     assert describe_type(int | None) == "int"
+
+
+def test_a_pass_without_run_says_what_is_missing() -> None:
+    class Idle(Pass, name="test-idle"):
+        """Does nothing, by mistake."""
+
+    with create_context(), pytest.raises(PassFailure, match=r"'test-idle' does not define run\(\)"):
+        Idle().run(ir.Module.parse("module {}").operation, PassRun("test-idle"))
