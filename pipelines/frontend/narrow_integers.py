@@ -34,6 +34,11 @@ _WIDENED = (
     aten.sum.default,
     aten.sum.dim_IntList,
     aten.cumsum.default,
+    aten.prod.default,
+    aten.prod.dim_int,
+    aten.sort.default,
+    aten.sort.stable,
+    aten.topk.default,
     aten.min.default,
     aten.mm.default,
     aten.bmm.default,
@@ -74,7 +79,13 @@ def _widening(operator: Any, otherwise: Callable[..., Any] | None) -> Callable[.
             return otherwise(*args, **kwargs) if otherwise is not None else NotImplemented
         wide = [a.to(torch.int32) if isinstance(a, torch.Tensor) else a for a in args]
         value = operator(*wide, **kwargs)
-        # What a comparison, a true division or a float's presence makes is not an 8-bit integer.
-        return value.to(result) if value.dtype == torch.int32 else value
+        if isinstance(value, torch.Tensor):
+            return _narrowed(value, result)
+        return tuple(_narrowed(v, result) for v in value)
 
     return decomposed
+
+
+def _narrowed(value: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Back to 8 bits; what a comparison, a true division, a float's presence or an index makes was never narrow."""
+    return value.to(dtype) if value.dtype == torch.int32 else value

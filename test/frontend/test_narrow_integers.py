@@ -29,6 +29,10 @@ FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "sum": lambda x: x.sum(),
     "sum of columns": lambda x: x.sum(0),
     "running sum": lambda x: x.cumsum(0),
+    "product of columns": lambda x: x.prod(0),
+    "sorted": lambda x: x.sort()[0],
+    "order": lambda x: x.sort(descending=True)[1],
+    "two largest": lambda x: x.topk(2)[0],
     "exclusive or with a number": lambda x: x ^ 5,
 }
 
