@@ -12,7 +12,7 @@ from torch.utils import _pytree as pytree
 
 from ..passes.infra.diagnostics import CompilerError
 from .agreement import relative_error
-from .compile import Compiled, compile_for
+from .compile import compile_for
 from .named import LOOPS, REFERENCE, TENSOR, named_pipeline
 from .runtime.cpu import CpuTarget
 from .targets import Target, find_target
@@ -126,6 +126,3 @@ def _judge(
     allowed = [NARROW if t.dtype in (torch.float16, torch.bfloat16) else stage.tolerance for t in expected[0]]
     matches = all(error <= limit for error, limit in zip(per_output, allowed, strict=True))
     return StageResult(stage, tuple(per_output), matches=matches)
-
-
-__all__ = ["Compiled", "ExecutableStage", "StageResult", "executable_stages", "verify_stages"]

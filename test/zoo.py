@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from wse_mlir.pipelines.agreement import relative_error
 
 
 @dataclass(frozen=True)
@@ -111,11 +112,6 @@ def family(name: str) -> Family:
 
 
 def error(actual: torch.Tensor, expected: torch.Tensor) -> float:
-    """max|a - b| / max|b|, the meaning of "matches"; NaN and infinities must be in the same places."""
+    """The error that "matches" means; shapes, dtypes, and the places of NaN and infinities must agree."""
     assert actual.shape == expected.shape and actual.dtype == expected.dtype
-    finite = torch.isfinite(expected)
-    assert torch.equal(finite, torch.isfinite(actual))
-    if not finite.any():
-        return 0.0
-    a, b = actual[finite].double(), expected[finite].double()
-    return float((a - b).abs().max() / b.abs().max().clamp_min(1e-30))
+    return relative_error(actual, expected)

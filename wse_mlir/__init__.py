@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .passes.infra.registry import register_pass as register_pass
     from .pipelines.compile import Compiled as Compiled
     from .pipelines.compile import compile as compile
-    from .pipelines.frontend.public import import_model as import_model
+    from .pipelines.frontend import import_model as import_model
     from .pipelines.opt import opt as opt
     from .pipelines.workload import Workload as Workload
 
@@ -29,7 +29,7 @@ _HOME = {
     "register_pass": ".passes.infra.registry",
     "Compiled": ".pipelines.compile",
     "compile": ".pipelines.compile",
-    "import_model": ".pipelines.frontend.public",
+    "import_model": ".pipelines.frontend",
     "opt": ".pipelines.opt",
     "Workload": ".pipelines.workload",
 }

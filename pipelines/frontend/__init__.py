@@ -1,4 +1,4 @@
-"""From a model to linalg on tensors: `imported.import_model`, and the public `import_module`."""
+"""From a model to linalg on tensors: `imported.import_model`, and `wse_mlir.import_model`, which gives the IR alone."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ if TYPE_CHECKING:
     from ...dialects.host import ir
 
 
-def import_module(
+def import_model(
     model: Any,
     example_args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
     *,
     dynamic_shapes: Any = None,
-    context: ir.Context | None = None,
 ) -> ir.Module:
-    """The IR of a model at stage `imported`, without what is needed to call it; see `imported.import_model`."""
-    from .imported import import_model
+    """Imports a model to linalg on tensors.
 
-    return import_model(model, example_args, kwargs, dynamic_shapes=dynamic_shapes, context=context).module
+    Parameters and state are arguments of `@main`, described by the attributes `wse.kind` and `wse.name`;
+    locations name the layer and the line of the model's source. See `wse_mlir.compile` for the arguments.
 
+    Raises:
+        CompilerError: the model cannot be imported; names operator, layer and source line.
+    """
+    from . import imported
 
-import_model = import_module  # `wse_mlir.import_model`
+    return imported.import_model(model, example_args, kwargs, dynamic_shapes=dynamic_shapes).module
