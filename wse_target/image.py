@@ -17,6 +17,8 @@ from .quasi_affine import Const, Expr
 Dtype = Literal["f32", "f16", "bf16", "f64", "i1", "i8", "i16", "i32", "i64"]
 Direction = Literal["north", "east", "south", "west", "ramp"]
 Combine = Literal["store", "add", "mul", "max", "min"]
+Schedule = Literal["mapped", "looped", "scalar"]
+Unit = Literal["task", "branch", "library_call", "descriptor", "scalar"]
 MAIN_THREAD = 0
 
 
@@ -33,6 +35,13 @@ class Source:
     module_path: str = ""
     location: str = ""
     operator: str = ""
+
+    @property
+    def place(self) -> str:
+        """ "layer (file:line)", as far as it is known."""
+        if self.module_path and self.location:
+            return f"{self.module_path} ({self.location})"
+        return self.module_path or self.location
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,8 @@ class Vector:
         bounds: trip counts, outermost first; a bound of 0 or less runs nothing.
         srcs: accesses, or scalars held in a register.
         dtype: element type of the destination; of each source see its buffer.
-        schedule: how the loops outside the innermost one are run, "mapped" or "looped".
+        schedule: how the loops are run: "mapped", the whole nest is one operation of the hardware; "looped", scalar
+            code issues one operation for each trip of the outer loops; "scalar", scalar code for every element.
     """
 
     kind: str
@@ -82,7 +92,7 @@ class Vector:
     dst: Access
     srcs: tuple[Access | float | int, ...]
     source: Source = Source()
-    schedule: Literal["mapped", "looped"] = "mapped"
+    schedule: Schedule = "mapped"
 
 
 @dataclass(frozen=True)
@@ -91,6 +101,9 @@ class Send:
 
     On thread 0 it holds the main thread until the last word has left; on a microthread (1 and up) it
     runs beside it until a `Join` of that thread.
+
+    Attributes:
+        packed: whether elements narrower than 32 bits share a wavelet; if not, each has one of its own.
     """
 
     colour: str
@@ -98,6 +111,7 @@ class Send:
     src: Access
     thread: int = MAIN_THREAD
     source: Source = Source()
+    packed: bool = True
 
 
 @dataclass(frozen=True)
@@ -131,9 +145,47 @@ class Relay:
 
 @dataclass(frozen=True)
 class Join:
-    """Waits until the given microthreads are done."""
+    """Waits until the given microthreads are done.
+
+    Attributes:
+        tasks: each microthread's end activates a task of its own on the main thread; if not, the main thread goes
+            on when the last one ends.
+    """
 
     threads: tuple[int, ...]
+    source: Source = Source()
+    tasks: bool = False
+
+
+@dataclass(frozen=True)
+class Control:
+    """Scalar code of the main thread that is worth its cycles: `count` times what the machine says `unit` costs.
+
+    Units: "task" (a task's activation), "branch", "library_call" (entry and set-up of a routine of the vendor's
+    library of collectives), "descriptor" (loading one data descriptor), "scalar" (one scalar operation).
+    """
+
+    unit: Unit
+    count: Expr
+    source: Source = Source()
+
+
+@dataclass(frozen=True)
+class Switch:
+    """Gives the PE's router another of its settings of `colour`: the routes with that `position`; -1 is none.
+
+    The k-th `Switch` of a colour begins the colour's *epoch* k on that PE. A wavelet belongs to the epoch its sender
+    was in, goes through every router by that router's setting of the same epoch, and waits at routers whose PE has
+    not come so far. Routers whose PE never switches the colour keep their setting for all epochs.
+
+    Attributes:
+        rewrite: the setting is written by the PE (any number of positions), and costs `fabric.route_rewrite`;
+            otherwise it is one of the machine's switch positions and costs `fabric.switch`.
+    """
+
+    colour: str
+    position: Expr
+    rewrite: bool = False
     source: Source = Source()
 
 
@@ -154,7 +206,7 @@ class Phase:
     source: Source = Source()
 
 
-Instruction = Vector | Send | Receive | Relay | Join | Loop | Phase
+Instruction = Vector | Send | Receive | Relay | Join | Control | Switch | Loop | Phase
 
 
 @dataclass(frozen=True)
@@ -177,12 +229,17 @@ class PEClass:
 
 @dataclass(frozen=True)
 class Route:
-    """Router setting of one colour on a strided rectangle: wavelets from `receive` go to all of `send`."""
+    """Router setting of one colour on a strided rectangle: wavelets from `receive` go to all of `send`.
+
+    Attributes:
+        position: which of the colour's settings on these routers; see `Switch`.
+    """
 
     colour: str
     where: StridedRect
     receive: Direction
     send: tuple[Direction, ...]
+    position: int = 0
 
 
 @dataclass(frozen=True)
@@ -226,6 +283,9 @@ class Program:
         colours: virtual colour name -> hardware colour id.
         buffers: by name; lifetimes may overlap in space when they do not in time.
         code_bytes: estimated program text per class name.
+        queues: (input, output) queue of each colour on every PE that receives or sends it; a colour that is not
+            named has the deepest ones. Two colours may name one queue when no PE uses both at a time.
+        positions: setting that each colour's routers start with, 0 where it is not named; -1 is none.
     """
 
     name: str
@@ -239,6 +299,8 @@ class Program:
     scatters: tuple[HostTransfer, ...] = ()
     gathers: tuple[HostTransfer, ...] = ()
     code_bytes: dict[str, int] = field(default_factory=dict)
+    queues: dict[str, tuple[int, int]] = field(default_factory=dict)
+    positions: dict[str, int] = field(default_factory=dict)
 
     def sram_bytes(self) -> int:
         """Bytes of SRAM that buffers reach up to on each PE, code not included."""

@@ -122,12 +122,14 @@ class VectorSection(_Section):
         mapped_row / mapped_map: cycles of each further trip of the second innermost loop and of the loops outside
             it, when the loop nest is a hardware map.
         looped_row: cycles of each further trip of any outer loop when scalar code runs it.
+        scalar_element: cycles of an element when scalar code runs every loop, arithmetic included.
     """
 
     setup: Cycles
     mapped_row: Cycles
     mapped_map: Cycles
     looped_row: Cycles
+    scalar_element: Cycles
 
 
 class RatesSection(_Section):
@@ -149,7 +151,20 @@ class RatesSection(_Section):
 
 
 class ControlSection(_Section):
-    """Scalar control: loop back-edge, branch, task start, phase start, launch of a microthread and its join."""
+    """Scalar control.
+
+    Attributes:
+        loop / branch: a loop's back-edge; a branch.
+        task: start of a task on the main thread.
+        phase: start of a phase.
+        launch: start of a transfer on a microthread.
+        join: from a microthread's last word to what waited for it.
+        microthread_word: cycles that the main thread loses to each word that a microthread moves: both share the
+            data path and the memory. Charged at the launch.
+        library_call: entry and set-up of a routine of the vendor's library of collectives.
+        descriptor: loading one data descriptor.
+        scalar: one scalar operation.
+    """
 
     loop: Cycles
     branch: Cycles
@@ -157,6 +172,10 @@ class ControlSection(_Section):
     phase: Cycles
     launch: Cycles
     join: Cycles
+    microthread_word: Cycles
+    library_call: Cycles
+    descriptor: Cycles
+    scalar: Cycles
 
 
 class FabricSection(_Section):
@@ -168,8 +187,9 @@ class FabricSection(_Section):
         turn_latency: extra cycles where a path changes between x and y.
         transfer_setup: cycles to start a send, receive or relay.
         relay_latency: cycles from a relay's taking a word to its passing it on.
-        router_words: words that routers between two PEs hold of a stalled stream.
-        route_rewrite: cycles to change a colour's route at run time.
+        router_words: words of a stalled stream that the routers hold, for each hop of its path.
+        route_rewrite: cycles of the main thread to write another setting of a colour into the router.
+        switch: cycles of the main thread to advance a colour's switch to another position.
     """
 
     hop_latency: Cycles
@@ -181,6 +201,7 @@ class FabricSection(_Section):
     relay_latency: Cycles
     router_words: Words
     route_rewrite: Cycles
+    switch: Cycles
     colours: Count
     reserved_colours: Ids
     switch_positions: Count

@@ -105,6 +105,24 @@ class Binary(Expr):
         return f"({self.left} {self.operator} {self.right})"
 
 
+@dataclass(frozen=True)
+class Lookup(Expr):
+    """Entry `index` of a table that every PE of the class holds in its SRAM, 2 bytes an entry."""
+
+    name: str
+    table: tuple[int, ...]
+    index: Expr
+
+    def evaluate(self, values: Values) -> Any:
+        return np.asarray(self.table, np.int64)[self.index.evaluate(values)]
+
+    def variables(self) -> frozenset[str]:
+        return self.index.variables()
+
+    def __str__(self) -> str:
+        return f"{self.name}[{self.index}]"
+
+
 def const(value: int) -> Const:
     return Const(int(value))
 

@@ -26,7 +26,6 @@ from ..image import (
 from ..kinds import ARITY
 from ..machine import Machine
 from .report import SramUse
-from .transfers import place_of
 
 
 def check_program(program: Program, machine: Machine) -> None:
@@ -40,7 +39,7 @@ def check_program(program: Program, machine: Machine) -> None:
         for instruction in instructions(pe_class.body):
             _check_instruction(program, machine, instruction)
     for transfer in (*program.scatters, *program.gathers):
-        _check_access(program, transfer.access, len(transfer.bounds), place_of(transfer.source))
+        _check_access(program, transfer.access, len(transfer.bounds), transfer.source.place)
         _check_inside(program, transfer.where, "a host transfer")
 
 
@@ -142,7 +141,7 @@ def _check_classes(program: Program) -> None:
 
 
 def _check_instruction(program: Program, machine: Machine, op: Instruction) -> None:
-    where = place_of(op.source) if not isinstance(op, Loop) else ""
+    where = op.source.place if not isinstance(op, Loop) else ""
     if isinstance(op, Vector):
         if op.kind not in ARITY or len(op.srcs) != ARITY[op.kind]:
             expected = f"{ARITY[op.kind]} sources" if op.kind in ARITY else "a known kind"

@@ -13,7 +13,6 @@ from .code import Placement, strided
 from .cost import words
 from .kernels import NUMPY_DTYPE, NumpyKernels
 from .memory import Located, Memory, by_bounds
-from .transfers import place_of
 
 _KERNELS = NumpyKernels()
 
@@ -109,7 +108,7 @@ class HostLink:
                 f"block {tuple(origin[at].tolist())} + {tuple(bounds[at].tolist())} of '{spec.name}' lies outside "
                 f"its shape {spec.shape}",
                 where=f"PE ({xs[at]}, {ys[at]})",
-                hint=place_of(transfer.source),
+                hint=transfer.source.place,
             )
         for rows, extents in by_bounds(bounds):
             index = []

@@ -13,14 +13,12 @@ from .accounting import BINS
 from .check import check_program, sram_use
 from .code import flatten, place
 from .cost import CostModel
-from .engine import run
+from .engine import EngineName, Loaded, Progress, Recorder, make_engine
 from .host import HostLink
 from .kernels import KernelProvider, NumpyKernels
 from .memory import Memory
 from .report import CycleTotals, PhaseRow, SimulationReport, SimulationResult
-from .routing import trace
-from .state import State
-from .streams import Streams
+from .routing import LINKS, RAMP
 
 
 class Simulation:
@@ -29,6 +27,8 @@ class Simulation:
     Args:
         kernels: arithmetic of the PEs; NumPy when None.
         timing_only: run the same code without data; no memory is allocated and outputs are empty.
+        engine: "flow", or "wavelet" for small fabrics.
+        recorder / progress: told what happens while a call runs.
 
     Raises:
         TargetError: the program cannot run on the machine (see `check_program`), or its routes are wrong.
@@ -41,20 +41,22 @@ class Simulation:
         *,
         kernels: KernelProvider | None = None,
         timing_only: bool = False,
+        engine: EngineName = "flow",
+        recorder: Recorder | None = None,
+        progress: Progress | None = None,
     ) -> None:
         check_program(program, machine)
         self.program = program
         self.machine = machine
         self.timing_only = timing_only
         placement = place(*program.grid, program.classes)
-        channels = trace(program, machine, placement)
         self._memory = Memory(program, placement, allocate=not timing_only)
         self._host = HostLink(program, placement)
-        streams = Streams(channels, machine, program.grid[0] * program.grid[1], placement.count)
-        self._state = State(
-            program, machine, placement, flatten(program), channels, streams,
-            None if timing_only else self._memory, kernels or NumpyKernels(),
+        self._loaded = Loaded(
+            program, machine, placement, flatten(program),
+            None if timing_only else self._memory, kernels or NumpyKernels(), recorder, progress,
         )  # fmt: skip
+        self._engine = make_engine(engine, self._loaded)
         self._host_times = self._host_cycles()
         self._missing = {t.tensor for t in program.scatters if t.resident}
 
@@ -73,19 +75,19 @@ class Simulation:
             self._missing.discard(position)
         return self
 
-    def call(self, inputs: Sequence[np.ndarray]) -> SimulationResult:
-        """Runs the program once.
+    def call(self, inputs: Sequence[np.ndarray], *, repeat: int = 1) -> SimulationResult:
+        """Runs the program once, or several times back to back.
 
         Args:
             inputs: one array per entry of `call_arguments`; not looked at when timing only.
+            repeat: repetitions; the report's `cycles.device` is then that of one in the steady state.
 
         Raises:
             TargetError: wrong inputs, a deadlock, an access outside of its buffer, and the like.
         """
         if not self.timing_only:
             self._take_inputs(inputs)
-        self._state.reset()
-        run(self._state)
+        self._engine.run(repeat)
         outputs = []
         if not self.timing_only:
             outputs = [self._host.gather(i, self._memory) for i in range(len(self.program.results))]
@@ -123,43 +125,45 @@ class Simulation:
         )
 
     def _report(self) -> SimulationReport:
-        state, program = self._state, self.program
-        clocks = state.agents.clock[: state.pes]
+        program, accounting = self.program, self._engine.accounting
+        clocks = self._engine.clocks[-1]
         host_in, host_out, host_load = self._host_times
         cycles = CycleTotals(
-            device=float(clocks.mean()) if len(clocks) else 0.0,
+            device=_steady(self._engine.clocks),
             makespan=float(clocks.max(initial=0.0)),
             host_io=host_in + host_out,
             host_in=host_in,
             host_out=host_out,
             host_load=host_load,
         )
-        moved, most = state.streams.bytes_over_links()
+        between = self._engine.link_words.reshape(-1, LINKS)[:, :RAMP]
+        most = int(between.max(initial=0))
+        busy = most * self.machine.fabric.cycles_per_wavelet
         return SimulationReport(
             machine=self.machine.name,
             program=program.name,
             grid=program.grid,
-            pes=state.pes,
+            pes=len(clocks),
             clock_ghz=self.machine.clock.ghz,
             cycles=cycles,
             phases=self._phases(),
             sram=sram_use(program, self.machine),
-            flops=int(state.accounting.flops.sum()),
-            bytes_moved=moved,
+            flops=int(accounting.flops.sum()),
+            bytes_moved=int(between.sum()) * 4,
             link_words=most,
-            link_busy=most * state.streams.pace / cycles.makespan if cycles.makespan else 0.0,
+            link_busy=busy / cycles.makespan if cycles.makespan else 0.0,
             per_pe=self._maps(clocks),
         )
 
     def _phases(self) -> tuple[PhaseRow, ...]:
-        accounting, rows = self._state.accounting, []
-        for number, (name, source) in enumerate(self._state.code.phases):
+        accounting, rows = self._engine.accounting, []
+        for number, (name, source) in enumerate(self._loaded.code.phases):
             pes = int(accounting.active[number].sum())
             if number == 0 and not pes:
                 continue
             sums = {b: float(accounting.per_phase[b][number]) for b in BINS}
             makespan = float(accounting.end[number] - accounting.begin[number]) if pes else 0.0
-            room = makespan * self._state.pes
+            room = makespan * self._loaded.placement.count
             rows.append(
                 PhaseRow(
                     name, source.module_path, source.location, source.operator,
@@ -172,13 +176,22 @@ class Simulation:
 
     def _maps(self, clocks: np.ndarray) -> dict[str, np.ndarray]:
         """Per-PE cycles as [height, width]; 0 where no program is."""
-        placement = self._state.placement
+        placement = self._loaded.placement
         maps = {}
-        for name, values in (*self._state.accounting.per_pe.items(), ("total", clocks)):
+        for name, values in (*self._engine.accounting.per_pe.items(), ("total", clocks)):
             grid = np.zeros((placement.height, placement.width))
             grid[placement.y, placement.x] = values
             maps[name] = grid
         return maps
+
+
+def _steady(clocks: np.ndarray) -> float:
+    """Mean over the PEs of one repetition's cycles, the first one left out where there are several."""
+    if not clocks.size:
+        return 0.0
+    if len(clocks) == 1:
+        return float(clocks[0].mean())
+    return float((clocks[-1] - clocks[0]).mean()) / (len(clocks) - 1)
 
 
 def simulate(

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..machine import Machine
-from .routing import LINKS, RAMP, Channels
+from ...machine import Machine
+from ..routing import LINKS, Channels
 
 _FIELDS = {
     "head": np.float64, "natural": np.float64, "tail": np.float64, "release": np.float64,
@@ -217,8 +217,3 @@ class Streams:
         """A channel with words that nobody took, or None."""
         pending = np.flatnonzero((self.slots["untaken"] > 0).any(axis=1))
         return int(pending[0]) if pending.size else None
-
-    def bytes_over_links(self) -> tuple[int, int]:
-        """Bytes times hops over links between routers, and most words over one such link."""
-        between = self.link_words.reshape(-1, LINKS)[:, :RAMP]
-        return int(between.sum()) * 4, int(between.max(initial=0))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import TargetError
-from ..image import Join, Receive, Relay, Send, Source
-from .code import Halt
+from ...errors import TargetError
+from ...image import Join, Receive, Relay, Send, Source
+from ..code import Halt
 from .state import State
-from .transfers import CLAIMED, ISSUED, PASSED, place_of
+from .transfers import CLAIMED, ISSUED, PASSED
 
 _LONGEST = 8
 
@@ -32,7 +32,7 @@ def stuck(state: State) -> TargetError:
     op = state.code.operations[int(state.agents.pc[blocked[0]])]
     return TargetError(
         f"{head}: {notes[0]}",
-        where=place_of(getattr(op, "source", None) or Source()),
+        where=(getattr(op, "source", None) or Source()).place,
         notes=tuple(notes[1:]),
         hint="every receive needs a send of its colour, and a long send needs its receivers at work",
     )

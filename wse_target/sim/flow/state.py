@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..image import MAIN_THREAD, Join, Program
-from ..machine import Machine
-from ..quasi_affine import Const, Expr
-from .accounting import Accounting
-from .code import Code, Placement
-from .cost import CostModel
-from .kernels import KernelProvider
-from .memory import Memory
-from .routing import Channels
+from ...image import MAIN_THREAD, Join, Program
+from ...machine import Machine
+from ...quasi_affine import Const, Expr
+from ..accounting import Accounting
+from ..code import Code, Placement
+from ..cost import CostModel
+from ..kernels import KernelProvider
+from ..memory import Memory
+from ..routing import Channels
 from .streams import Streams
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import TargetError
-from ..image import Access, Receive, Relay, Send, Source
-from .cost import words
-from .kernels import ELEMENTARY
-from .memory import Located, by_bounds
+from ...errors import TargetError
+from ...image import Access, Receive, Relay, Send, Source
+from ..cost import words
+from ..kernels import ELEMENTARY
+from ..memory import Located, by_bounds
 from .state import State
 
 Transfer = Send | Receive | Relay
@@ -112,7 +112,7 @@ class Transfers:
             raise TargetError(
                 f"{s.placement.name(int(agents[at] % s.pes))} receives {int(a.elements[agents[at]])} elements of "
                 f"colour '{colour}', but {s.placement.name(int(s.channels.root[channel[at]]))} sends {int(sent[at])}",
-                where=place_of(source),
+                where=source.place,
                 hint="the bounds of a send and of its receives must agree",
             )
         a.stage[agents] = CLAIMED
@@ -265,7 +265,7 @@ class Transfers:
                 raise TargetError(
                     f"wavelets of colour '{colour}' from {s.placement.name(int(s.channels.root[number]))} "
                     f"{s.channels.lost[number]}",
-                    where=place_of(source),
+                    where=source.place,
                     hint="the last router of a route must give to its ramp only",
                 )
         return channel
@@ -285,7 +285,7 @@ class Transfers:
             raise TargetError(
                 f"{s.placement.name(int(agents[missing[0]] % s.pes))} {verb} colour '{colour}', "
                 "for which no route leads there from a sender's ramp",
-                where=place_of(source),
+                where=source.place,
                 hint="add the missing `Route`, or restrict the transfer to PEs that have one",
             )
 
@@ -330,10 +330,3 @@ def _kind(combine: str) -> str:
 
 def _flops(combine: str) -> int:
     return int(combine != "store")
-
-
-def place_of(source: Source) -> str:
-    """ "layer (file:line)" of an instruction, as far as it is known."""
-    if source.module_path and source.location:
-        return f"{source.module_path} ({source.location})"
-    return source.module_path or source.location

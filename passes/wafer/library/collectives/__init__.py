@@ -1,0 +1,1 @@
+"""Collective communication along lines of PEs; importing this package registers its algorithms."""

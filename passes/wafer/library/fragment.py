@@ -1,0 +1,226 @@
+"""Pieces of programs: what one step makes the PEs do, in the instructions of `wse_target/image.py`.
+
+Algorithms build fragments, `sequence` puts them one after the other, and `wse-emit-programs` writes the result as IR.
+Everything here is plain data; no MLIR object is involved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ....wse_target.image import Access, Combine, Dtype, Instruction, Route, StridedRect
+from ....wse_target.machine import Machine
+from ....wse_target.quasi_affine import Expr, Var
+
+Axis = Literal["x", "y"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What the PEs of a strided rectangle do."""
+
+    where: StridedRect
+    body: tuple[Instruction, ...]
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """A buffer that a fragment needs on every PE, not yet at an address."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: Dtype
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """One step of a program.
+
+    Attributes:
+        parts: disjoint; PEs in none of them have nothing to do.
+        scratch: buffers that only this step uses; its operands' buffers belong to whoever asked for it.
+        colours: virtual colours of `routes` and transfers, unique in the program through the request's prefix.
+        positions: settings that the colours' routers start with; see `image.Program.positions`.
+    """
+
+    parts: tuple[Part, ...]
+    scratch: tuple[Scratch, ...] = ()
+    colours: tuple[str, ...] = ()
+    routes: tuple[Route, ...] = ()
+    positions: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Line:
+    """All lines of PEs along one axis of a program's grid; they do the same, each on its own."""
+
+    axis: Axis
+    grid: tuple[int, int]
+
+    @property
+    def extent(self) -> int:
+        """PEs on a line."""
+        return self.grid[0 if self.axis == "x" else 1]
+
+    @property
+    def position(self) -> Expr:
+        """A PE's position on its line."""
+        return Var(self.axis)
+
+    @property
+    def towards_low(self) -> str:
+        """The direction of smaller positions; rows count from the north."""
+        return "west" if self.axis == "x" else "north"
+
+    @property
+    def towards_high(self) -> str:
+        return "east" if self.axis == "x" else "south"
+
+    def where(self, base: int, count: int, step: int = 1) -> StridedRect:
+        """The PEs at positions base, base + step, ... of every line."""
+        width, height = self.grid
+        if self.axis == "x":
+            return StridedRect((base, 0), (count, height), (step, 1))
+        return StridedRect((0, base), (width, count), (1, step))
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A walk over what a PE holds of a value.
+
+    Attributes:
+        bounds: trip counts, outermost first; may differ between PEs.
+    """
+
+    access: Access
+    bounds: tuple[Expr, ...]
+    dtype: Dtype
+
+
+@dataclass(frozen=True)
+class CollectiveRequest:
+    """What a collective has to do on every line.
+
+    Attributes:
+        tile: what each PE contributes. Reductions and broadcasts work in place on it.
+        result: where the result goes when it is another tile (all-gather, reduce-scatter, shift, ...).
+        combine: how contributions are combined.
+        root: position on the line, for reduce and broadcast.
+        prefix: what names of colours and scratch buffers begin with.
+    """
+
+    line: Line
+    tile: Tile
+    machine: Machine
+    prefix: str
+    result: Tile | None = None
+    combine: Combine = "add"
+    root: int = 0
+
+
+@dataclass(frozen=True)
+class Held:
+    """How a tensor sits on PEs; fields as in `image.HostTransfer`.
+
+    Attributes:
+        shape: of the buffer.
+        origin: first index of the PE's block per tensor dimension.
+        where: the PEs that hold a part (each element at least once).
+    """
+
+    buffer: str
+    shape: tuple[int, ...]
+    dtype: Dtype
+    bounds: tuple[Expr, ...]
+    origin: tuple[Expr, ...]
+    access: Access
+    where: StridedRect
+
+
+@dataclass(frozen=True)
+class ProductRequest:
+    """C[b, M, N] = A[b, M, K] x B[b, K, N] on a grid (a matvec has M = 1; without batch the tensors have rank 2).
+
+    Attributes:
+        batch: 0 for tensors without a batch dimension.
+        dtype: element type of A and B.
+        accumulate: element type that products are summed in, and of C.
+    """
+
+    grid: tuple[int, int]
+    m: int
+    k: int
+    n: int
+    dtype: Dtype
+    accumulate: Dtype
+    machine: Machine
+    prefix: str
+    batch: int = 0
+
+
+@dataclass(frozen=True)
+class Product:
+    """A way to compute a product: where its tensors have to be, and the fragment that computes C."""
+
+    a: Held
+    b: Held
+    c: Held
+    fragment: Fragment
+
+
+def sequence(fragments: Sequence[Fragment], grid: tuple[int, int]) -> Fragment:
+    """The fragments one after the other: on each PE its parts' bodies in order. Names must not clash."""
+    columns = _groups([p.where for f in fragments for p in f.parts], grid[0], axis=0)
+    rows = _groups([p.where for f in fragments for p in f.parts], grid[1], axis=1)
+    bodies = [part.body for f in fragments for part in f.parts]
+    parts = []
+    for row, in_row in rows:
+        for column, in_column in columns:
+            present = sorted(in_row & in_column)
+            if present:
+                where = StridedRect((column[0], row[0]), (column[1], row[1]), (column[2], row[2]))
+                parts.append(Part(where, tuple(op for index in present for op in bodies[index])))
+    positions = {name: value for f in fragments for name, value in f.positions.items()}
+    return Fragment(
+        tuple(parts),
+        tuple(s for f in fragments for s in f.scratch),
+        tuple(c for f in fragments for c in f.colours),
+        tuple(r for f in fragments for r in f.routes),
+        positions,
+    )
+
+
+Progression = tuple[int, int, int]  # base, count, step
+
+
+def _groups(rects: Sequence[StridedRect], size: int, axis: int) -> list[tuple[Progression, frozenset[int]]]:
+    """Coordinates along an axis by the rectangles that cover them, as arithmetic progressions."""
+    covering: list[set[int]] = [set() for _ in range(size)]
+    for index, rect in enumerate(rects):
+        base, count, step = rect.base[axis], rect.extent[axis], rect.step[axis]
+        for coordinate in range(base, base + count * step, step):
+            covering[coordinate].add(index)
+    groups: dict[frozenset[int], list[int]] = {}
+    for coordinate, present in enumerate(covering):
+        if present:
+            groups.setdefault(frozenset(present), []).append(coordinate)
+    return [(p, present) for present, members in groups.items() for p in progressions(members)]
+
+
+def progressions(members: Sequence[int]) -> list[Progression]:
+    """Ascending numbers cut into arithmetic progressions, greedily the longest from the left."""
+    found: list[Progression] = []
+    start = 0
+    while start < len(members):
+        step = members[start + 1] - members[start] if start + 1 < len(members) else 1
+        end = start + 1
+        while end < len(members) and members[end] - members[end - 1] == step:
+            end += 1
+        if end - start == 2 and end < len(members):  # two are a progression of any step: do not waste one
+            end = start + 1
+            step = 1
+        found.append((members[start], end - start, step))
+        start = end
+    return found

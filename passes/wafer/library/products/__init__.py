@@ -1,0 +1,1 @@
+"""Matrix products on a grid of PEs; importing this package registers its algorithms."""

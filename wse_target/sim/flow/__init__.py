@@ -1,0 +1,1 @@
+"""The flow engine: vectorised over the grid, message by message."""

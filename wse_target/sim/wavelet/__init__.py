@@ -1,0 +1,1 @@
+"""The wavelet engine: event driven, wavelet by wavelet; the reference for times."""
