@@ -14,9 +14,10 @@ _NO_FLOPS = frozenset({"fill", "copy", "convert", "select", "iota"})
 WAVELET_BYTES = 4
 
 
-def words(elements: np.ndarray | int, dtype: str) -> np.ndarray | int:
-    """32-bit wavelets of a message: narrower elements are packed, wider ones take two."""
-    return -(-elements * DTYPE_BYTES[dtype] // WAVELET_BYTES)
+def words(elements: np.ndarray | int, dtype: str, packed: bool = True) -> np.ndarray | int:
+    """32-bit wavelets of a message: narrower elements share one when `packed`, wider ones take two."""
+    size = DTYPE_BYTES[dtype] if packed else max(DTYPE_BYTES[dtype], WAVELET_BYTES)
+    return -(-elements * size // WAVELET_BYTES)
 
 
 def flops_per_element(kind: str) -> int:
@@ -55,9 +56,12 @@ class CostModel:
 
         setup + elements / rate, plus a cost for each further trip of the outer loops. An innermost stride
         that hits the same banks again divides the rate. The rate is that of the widest element type involved.
+        Scalar code has a cost of its own for every element.
         """
         costs = self.machine.vector
         total = bounds.prod(axis=1)
+        if op.schedule == "scalar":
+            return total * costs.scalar_element
         if bounds.shape[1] == 0:
             return np.full(len(bounds), costs.setup + 1 / self.machine.rate(op.kind, dtype))
         accesses = [op.dst, *(s for s in op.srcs if isinstance(s, Access))]
@@ -80,9 +84,11 @@ class CostModel:
                 return sram.conflict_penalty
         return 1.0
 
-    def word_cycles(self, kind: str, dtype: str) -> float:
+    def word_cycles(self, kind: str, dtype: str, packed: bool = True) -> float:
         """Cycles a word takes to pass a core that applies `kind` to its elements."""
         per_word = WAVELET_BYTES / DTYPE_BYTES[dtype]
+        if not packed:
+            per_word = min(per_word, 1.0)
         return max(self.machine.fabric.cycles_per_wavelet, per_word / self.machine.rate(kind, dtype))
 
     def host(self, count: int, rows: int, inwards: bool) -> float:
