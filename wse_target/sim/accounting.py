@@ -2,49 +2,139 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 
 from .code import Code
+from .work import Operation, work_per_element
 
-Bin = Literal["compute", "communication", "waiting"]
-BINS: tuple[Bin, ...] = ("compute", "communication", "waiting")
+Bin = Literal["compute", "communication", "wait_words", "wait_places", "wait_join", "wait_switch"]
+BINS: tuple[Bin, ...] = (
+    "compute", "communication", "wait_words", "wait_places", "wait_join", "wait_switch",
+)  # fmt: skip
+WAITS: tuple[Bin, ...] = BINS[2:]
+Group = np.ndarray | slice | int  # PE numbers, no PE twice; slices are the quick way
 
 
 class Accounting:
     """Sums of cycles by PE and by phase. What runs on a microthread counts where the main thread waits for it.
 
+    Bins: `wait_words`, for words that have not arrived; `wait_places`, for room further on (back-pressure);
+    `wait_join`, for a microthread, at a `Join` or because it still has a transfer; `wait_switch`, for a router's
+    setting. A PE's bins add up to its time.
+
+    An engine calls `add` for every operation, `enter` at every `Phase`, and `end` when a PE has ended a repetition.
+    Phases are summed up when they are left, so that `add` does no more than add to slices of arrays. Of several
+    repetitions the first one is left out; see `repetitions`.
+
+    Args:
+        dtypes: element type by buffer.
+        repetitions: how often the program is run.
+
     Attributes:
-        per_pe: cycles [PEs] by bin.
+        totals: [bins + 2, PEs], all that is summed by PE; steps that repeat add a multiple of one step's change.
+        per_pe: rows of `totals` by bin.
+        flops / sram_bytes: arithmetic operations, and bytes read from and written to memory, by PE.
         per_phase: cycles [phases] by bin, summed over PEs.
-        begin / end: first and last time of each phase on any PE.
-        phase: current phase by PE.
+        phase_flops / phase_bytes: likewise.
+        spent: cycles in a phase by PE, for phases that some PE was in.
+        first / last: first and last time of each phase on any PE, in the last repetition.
+        repetitions: how many the sums stand for.
     """
 
-    def __init__(self, code: Code, pes: int) -> None:
+    def __init__(self, code: Code, pes: int, dtypes: Mapping[str, str], repetitions: int = 1) -> None:
         count = len(code.phases)
-        self.per_pe = {name: np.zeros(pes) for name in BINS}
-        self.per_phase = {name: np.zeros(count) for name in BINS}
-        self.begin, self.end = np.full(count, np.inf), np.zeros(count)
-        self.active = np.zeros((count, pes), bool)
-        self.flops = np.zeros(count, np.int64)
-        self.phase = np.zeros(pes, np.int64)
+        self._dtypes = dtypes
+        self._final = repetitions - 1
+        self.repetitions = max(1, self._final)
+        self.totals = np.zeros((len(BINS) + 2, pes))
+        self.per_pe = dict(zip(BINS, self.totals, strict=False))
+        self.flops, self.sram_bytes = self.totals[len(BINS) :]
+        self._sums = np.zeros((len(BINS) + 2, count))
+        self.per_phase = dict(zip(BINS, self._sums, strict=False))
+        self.phase_flops, self.phase_bytes = self._sums[len(BINS) :]
+        self.spent: dict[int, np.ndarray] = {}
+        self.first, self.last = np.full(count, np.inf), np.zeros(count)
+        self._before = np.zeros_like(self.totals)
+        self._phase, self._repetition = np.zeros(pes, np.int32), np.zeros(pes, np.int32)
+        self._since = np.zeros(pes)
 
-    def add(self, pes: np.ndarray, start: np.ndarray, **cycles: np.ndarray | float) -> None:
-        """Counts cycles by bin that `pes` (no PE twice) spent from `start` on."""
-        phase = self.phase[pes]
-        total = np.zeros(len(pes))
+    def add(self, pes: Group, **cycles: np.ndarray | float) -> None:
+        """Counts cycles by bin that `pes` spent; an amount is one number or [PEs]."""
+        at = quick(pes)
         for name, amount in cycles.items():
-            spent = np.broadcast_to(amount, (len(pes),))
-            self.per_pe[name][pes] += spent
-            self.per_phase[name] += np.bincount(phase, weights=spent, minlength=len(self.end))
-            total += spent
-        if total.any():
-            np.minimum.at(self.begin, phase, start)
-            np.maximum.at(self.end, phase, start + total)
-            self.active[phase, pes] |= total > 0
+            self.per_pe[name][at] += amount  # type: ignore[index]
 
-    def add_flops(self, pes: np.ndarray, flops: np.ndarray) -> None:
-        """Counts arithmetic operations [PEs]."""
-        self.flops += np.bincount(self.phase[pes], weights=flops, minlength=len(self.end)).astype(np.int64)
+    def add_work(self, pes: Group, op: Operation, elements: np.ndarray | float) -> None:
+        """Counts what `op` does with that many elements: arithmetic, and bytes of SRAM."""
+        flops, moved = work_per_element(op, self._dtypes)
+        at = quick(pes)
+        if flops:
+            self.flops[at] += flops * np.asarray(elements, float)
+        if moved:
+            self.sram_bytes[at] += moved * np.asarray(elements, float)
+
+    def enter(self, pes: Group, phase: int, clock: np.ndarray | float) -> None:
+        """`pes` begin a phase at their `clock`; what they spent since the last call belongs to the one before."""
+        at = quick(pes)
+        self._settle(at, clock)
+        self._phase[at] = phase
+
+    def end(self, pes: Group, clock: np.ndarray | float) -> None:
+        """`pes` are through with a repetition at their `clock`."""
+        at = quick(pes)
+        self._settle(at, clock)
+        self._phase[at] = 0
+        if self._final:
+            first = self._repetition[at] == 0
+            warm = at if np.all(first) else np.arange(len(self._since))[at][first]
+            self.totals[:, warm] = 0.0
+            self._before[:, warm] = 0.0
+        self._repetition[at] += 1
+
+    def _settle(self, at: Group, clock: np.ndarray | float) -> None:
+        """Adds what PEs spent since they entered their phase to that phase."""
+        if isinstance(at, int):
+            at = slice(at, at + 1)
+        phase, repetition = self._phase[at], self._repetition[at]
+        if not len(phase):
+            return
+        if (phase == phase[0]).all() and (repetition == repetition[0]).all():
+            self._settle_alike(at, int(phase[0]), int(repetition[0]), clock)
+            return
+        pes, clock = np.arange(len(self._phase))[at], np.broadcast_to(clock, phase.shape)
+        keys, which = np.unique(np.stack([phase, repetition]), axis=1, return_inverse=True)
+        for index, key in enumerate(keys.T):
+            rows = np.flatnonzero(which.reshape(-1) == index)
+            self._settle_alike(pes[rows], int(key[0]), int(key[1]), clock[rows])
+
+    def _settle_alike(
+        self, at: np.ndarray | slice, phase: int, repetition: int, clock: np.ndarray | float
+    ) -> None:
+        change = self.totals[:, at] - self._before[:, at]
+        self._before[:, at] = self.totals[:, at]
+        since = self._since[at].copy()
+        self._since[at] = clock
+        if repetition == 0 < self._final:
+            return
+        self._sums[:, phase] += change.sum(axis=1)
+        total = change[: len(BINS)].sum(axis=0)
+        active = total > 0
+        if not active.any():
+            return
+        if phase not in self.spent:
+            self.spent[phase] = np.zeros(len(self._phase), np.float32)
+        self.spent[phase][at] += total
+        if repetition == self._final:
+            self.first[phase] = min(self.first[phase], since[active].min())
+            self.last[phase] = max(self.last[phase], np.broadcast_to(clock, since.shape)[active].max())
+
+
+def quick(pes: Group) -> Group:
+    """The same PEs as a slice where they follow one another."""
+    if isinstance(pes, np.ndarray) and len(pes) and pes[-1] - pes[0] == len(pes) - 1:
+        ordered = len(pes) < 3 or bool((np.diff(pes) == 1).all())
+        return slice(int(pes[0]), int(pes[-1]) + 1) if ordered else pes
+    return pes

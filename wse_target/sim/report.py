@@ -32,6 +32,7 @@ class PhaseRow:
     """One phase's share. Cycles are sums over its active PEs divided by their number.
 
     Attributes:
+        wait_*: waiting by reason, see `Accounting`; `waiting` is their sum.
         utilisation: compute cycles of all PEs / (makespan of the phase * PEs of the program).
         pes: PEs that spent cycles in it.
         flops: floating point or integer operations.
@@ -43,6 +44,10 @@ class PhaseRow:
     operator: str
     compute: float
     communication: float
+    wait_words: float
+    wait_places: float
+    wait_join: float
+    wait_switch: float
     waiting: float
     makespan: float
     pes: int
@@ -68,7 +73,7 @@ class SimulationReport:
     Attributes:
         bytes_moved: bytes times hops over links between routers.
         link_words: most words over one link between routers.
-        per_pe: [height, width] arrays "compute", "communication", "waiting" and "total", in cycles.
+        per_pe: [height, width] arrays by bin of `Accounting`, "waiting" and "total", in cycles.
     """
 
     machine: str

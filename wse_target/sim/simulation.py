@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import TargetError
 from ..image import HostTransfer, Program
 from ..machine import Machine
-from .accounting import BINS
+from .accounting import BINS, WAITS
 from .check import check_program, sram_use
 from .code import flatten, place
 from .cost import CostModel
@@ -148,7 +148,7 @@ class Simulation:
             cycles=cycles,
             phases=self._phases(),
             sram=sram_use(program, self.machine),
-            flops=int(accounting.flops.sum()),
+            flops=int(accounting.flops.sum()) // accounting.repetitions,
             bytes_moved=int(between.sum()) * 4,
             link_words=most,
             link_busy=busy / cycles.makespan if cycles.makespan else 0.0,
@@ -158,27 +158,29 @@ class Simulation:
     def _phases(self) -> tuple[PhaseRow, ...]:
         accounting, rows = self._engine.accounting, []
         for number, (name, source) in enumerate(self._loaded.code.phases):
-            pes = int(accounting.active[number].sum())
+            pes = int((accounting.spent[number] > 0).sum()) if number in accounting.spent else 0
             if number == 0 and not pes:
                 continue
-            sums = {b: float(accounting.per_phase[b][number]) for b in BINS}
-            makespan = float(accounting.end[number] - accounting.begin[number]) if pes else 0.0
+            sums = {b: float(accounting.per_phase[b][number]) / accounting.repetitions for b in BINS}
+            makespan = float(accounting.last[number] - accounting.first[number]) if pes else 0.0
             room = makespan * self._loaded.placement.count
             rows.append(
                 PhaseRow(
                     name, source.module_path, source.location, source.operator,
                     **{b: sums[b] / max(pes, 1) for b in BINS},
+                    waiting=sum(sums[b] for b in WAITS) / max(pes, 1),
                     makespan=makespan, pes=pes, utilisation=sums["compute"] / room if room else 0.0,
-                    flops=int(accounting.flops[number]),
+                    flops=int(accounting.phase_flops[number]) // accounting.repetitions,
                 )
             )  # fmt: skip
         return tuple(rows)
 
     def _maps(self, clocks: np.ndarray) -> dict[str, np.ndarray]:
         """Per-PE cycles as [height, width]; 0 where no program is."""
-        placement = self._loaded.placement
+        placement, accounting = self._loaded.placement, self._engine.accounting
+        bins = {name: row / accounting.repetitions for name, row in accounting.per_pe.items()}
         maps = {}
-        for name, values in (*self._engine.accounting.per_pe.items(), ("total", clocks)):
+        for name, values in (*bins.items(), ("waiting", sum(bins[b] for b in WAITS)), ("total", clocks)):
             grid = np.zeros((placement.height, placement.width))
             grid[placement.y, placement.x] = values
             maps[name] = grid

@@ -12,7 +12,6 @@ from ...errors import TargetError
 from ...image import MAIN_THREAD, Access, Join, Phase, Receive, Relay, Send, Source, Vector
 from ..accounting import Accounting
 from ..code import Halt, LoopBegin, LoopEnd
-from ..cost import flops_per_element
 from ..engine import Loaded
 from ..memory import Located, by_bounds
 from ..routing import trace
@@ -59,6 +58,7 @@ def _run(state: State) -> None:
         pc, agents = group
         if isinstance(state.code.operations[pc], Halt):
             halted += len(agents)
+            state.accounting.end(agents, state.agents.clock[agents])
             continue
         try:
             _execute(state, transfers, pc, agents)
@@ -93,7 +93,7 @@ def _control(state: State, op: object, pc: int, pes: np.ndarray) -> None:
     """Loops and phases."""
     costs = state.machine.control
     if isinstance(op, Phase):
-        state.accounting.phase[pes] = state.code.phase_of[pc]
+        state.accounting.enter(pes, state.code.phase_of[pc], state.agents.clock[pes])
         _spend(state, pes, costs.phase)
         state.push(pc + 1, pes)
     elif isinstance(op, LoopBegin):
@@ -114,7 +114,7 @@ def _control(state: State, op: object, pc: int, pes: np.ndarray) -> None:
 def _spend(state: State, pes: np.ndarray, cycles: float) -> None:
     """Scalar code counts as compute."""
     if cycles:
-        state.accounting.add(pes, state.agents.clock[pes], compute=cycles)
+        state.accounting.add(pes, compute=cycles)
         state.agents.clock[pes] += cycles
 
 
@@ -133,8 +133,8 @@ def _vector(state: State, op: Vector, pc: int, pes: np.ndarray) -> None:
             parts = [Located(s.access, s.base[rows]) if isinstance(s, Located) else s for s in srcs]
             place = Located(dst.access, dst.base[rows])
             state.memory.apply(state.kernels, op.kind, pes[rows], trip_counts, place, parts)
-    state.accounting.add(pes, state.agents.clock[pes], compute=cycles)
-    state.accounting.add_flops(pes, bounds.prod(axis=1) * flops_per_element(op.kind))
+    state.accounting.add(pes, compute=cycles)
+    state.accounting.add_work(pes, op, bounds.prod(axis=1))
     state.agents.clock[pes] += cycles
     state.push(pc + 1, pes)
 
@@ -151,7 +151,7 @@ def _launch(state: State, transfers: Transfers, op: Send | Receive | Relay, pc: 
     # The microthread was woken up to its own end; the main thread may have waited for that.
     waited = np.maximum(a.clock[micro] - a.clock[pes], 0.0)
     launch = state.machine.control.launch
-    state.accounting.add(pes, a.clock[pes], waiting=waited, communication=launch)
+    state.accounting.add(pes, wait_join=waited, communication=launch)
     a.clock[pes] += waited + launch
     a.clock[micro] = a.clock[pes]
     a.busy[micro] = True
@@ -170,6 +170,6 @@ def _join(state: State, op: Join, pc: int, pes: np.ndarray) -> None:
     if not len(pes):
         return
     end = np.maximum(a.clock[pes], a.clock[micro].max(axis=1) + state.machine.control.join)
-    state.accounting.add(pes, a.clock[pes], waiting=end - a.clock[pes])
+    state.accounting.add(pes, wait_join=end - a.clock[pes])
     a.clock[pes] = end
     state.push(pc + 1, pes)

@@ -104,7 +104,7 @@ class State:
         """Time 0, program counters at the classes' entries; memory stays as it is."""
         self.streams.rewind()
         self.agents = Agents.make(self.threads * self.pes, self.loops + 2)
-        self.accounting = Accounting(self.code, self.pes)
+        self.accounting = Accounting(self.code, self.pes, self.dtypes)
         self.counters = np.zeros((self.pes, max(1, self.code.depth)), np.int64)
         self.trips = np.zeros_like(self.counters)
         self._ready: dict[int, list[np.ndarray]] = {}

@@ -89,7 +89,7 @@ class Transfers:
         end = s.streams.get("tail", channel, a.number_out[agents])
         self._wake_receivers(channel)
         busy = self.setup + s.streams.get("words", channel, a.number_out[agents]) * s.streams.pace
-        self._account(agents, busy, end)
+        self._account(op, agents, busy, end)
         s.finish(pc, agents, end)
 
     # Receives
@@ -145,7 +145,7 @@ class Transfers:
         s.streams.take(channel, number)
         pace = s.cost.word_cycles(_kind(op.combine), s.dtypes[op.dst.buffer])
         busy = self.setup + s.streams.get("words", channel, number) * pace
-        self._account(agents, busy, end, _flops(op.combine) * a.elements[agents])
+        self._account(op, agents, busy, end)
         s.finish(pc, agents, end)
 
     # Relays
@@ -200,7 +200,7 @@ class Transfers:
         end = np.maximum(a.mark[agents], s.streams.get("tail", channel, number) + delay) + self.relay_latency
         busy = self.setup + s.streams.get("words", channel, number) * self._relay_pace(op)
         s.streams.take(channel, number)
-        self._account(agents, busy, end, _flops(op.combine) * a.elements[agents] * (op.own is not None))
+        self._account(op, agents, busy, end)
         s.finish(pc, agents, end)
 
     def _relay_pace(self, op: Relay) -> float:
@@ -303,19 +303,17 @@ class Transfers:
             at, _ = s.channels.receivers.take(channel)
             s.wake(s.channels.receivers.values[at])
 
-    def _account(
-        self, agents: np.ndarray, busy: np.ndarray, end: np.ndarray, flops: np.ndarray | None = None
-    ) -> None:
-        """Splits a transfer's time on the main thread into moving words and waiting for them."""
+    def _account(self, op: Transfer, agents: np.ndarray, busy: np.ndarray, end: np.ndarray) -> None:
+        """Counts a transfer's work, and splits its time on the main thread into moving words and waiting."""
         s, a = self.state, self.state.agents
         if not len(agents):
             return
-        if flops is not None:
-            s.accounting.add_flops(agents % s.pes, flops)
+        s.accounting.add_work(agents % s.pes, op, a.elements[agents])
         if agents[0] < s.pes:
             elapsed = end - a.start[agents]
             moving = np.minimum(busy, elapsed)
-            s.accounting.add(agents, a.start[agents], communication=moving, waiting=elapsed - moving)
+            reason = "wait_places" if isinstance(op, Send) else "wait_words"
+            s.accounting.add(agents, communication=moving, **{reason: elapsed - moving})
 
 
 def _accesses(op: Transfer) -> tuple[Access | None, ...]:
@@ -326,7 +324,3 @@ def _accesses(op: Transfer) -> tuple[Access | None, ...]:
 
 def _kind(combine: str) -> str:
     return "copy" if combine == "store" else combine
-
-
-def _flops(combine: str) -> int:
-    return int(combine != "store")
