@@ -17,8 +17,19 @@ from .collectives import (
 )
 from .dialect import Wse
 from .distribution import GatherOp, RedistributeOp, ScatterOp, TransposeDistributionOp
-from .pe_ops import GetBufferOp, JoinOp, PhaseOp, ReceiveOp, RelayOp, SendOp, VectorOp
-from .program import BufferOp, ColourOp, HostGatherOp, HostScatterOp, PEClassOp, ProgramOp, RouteOp
+from .pe_ops import (
+    ControlOp,
+    GetBufferOp,
+    JoinOp,
+    LookupOp,
+    PhaseOp,
+    ReceiveOp,
+    RelayOp,
+    SendOp,
+    SwitchOp,
+    VectorOp,
+)
+from .program import BufferOp, ColourOp, HostGatherOp, HostScatterOp, PEClassOp, ProgramOp, RouteOp, TableOp
 
 __all__ = [
     "AllGatherOp",
@@ -26,6 +37,7 @@ __all__ = [
     "BroadcastOp",
     "BufferOp",
     "ColourOp",
+    "ControlOp",
     "GatherOp",
     "GetBufferOp",
     "HaloExchangeOp",
@@ -33,6 +45,7 @@ __all__ = [
     "HostScatterOp",
     "JoinOp",
     "LayoutAttr",
+    "LookupOp",
     "PEClassOp",
     "PhaseOp",
     "ProgramOp",
@@ -48,6 +61,8 @@ __all__ = [
     "ShiftOp",
     "SramAttr",
     "StridedRectAttr",
+    "SwitchOp",
+    "TableOp",
     "TransposeDistributionOp",
     "VectorOp",
     "Wse",

@@ -1,7 +1,8 @@
 """Checks of bounds, accesses and the fields of PE operations."""
 
-from typing import Any
+from typing import Any, get_args
 
+from ...wse_target.image import Schedule
 from ...wse_target.kinds import ACCUMULATES, ARITY
 from ..host import ir
 from . import read
@@ -9,7 +10,7 @@ from .checks import check_element_type, integer, maps, one_of
 from .dialect import Invalid, require
 
 COMBINES = ("store", "add", "mul", "max", "min")
-SCHEDULES = ("mapped", "looped")
+SCHEDULES: tuple[str, ...] = get_args(Schedule)
 COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
 # Kinds that widen narrower floating-point sources to the destination's type, as the PE's datapath does.
 WIDENS = frozenset({"fma", "add"})
@@ -27,6 +28,15 @@ def check_bounds(bounds: ir.Attribute, symbols: int, what: str = "bounds") -> in
         for result in bound.results:
             _check_quasi_affine(result, what)
     return len(values)
+
+
+def check_number(number: ir.Attribute, symbols: int, what: str) -> None:
+    """A map `()[symbols] -> (a)`."""
+    amap = ir.AffineMapAttr(number).value
+    if amap.n_dims or len(amap.results) != 1:
+        raise Invalid(f"has {what} {amap}; expected a map of the symbols with one result")
+    _check_symbols(amap, symbols, what)
+    _check_quasi_affine(amap.results[0], what)
 
 
 def check_access(

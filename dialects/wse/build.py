@@ -6,9 +6,21 @@ Layouts may be given as `Layout` or as attribute, strided rectangles as `Strided
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..host import ir
+from .build_pe import control as control
+from .build_pe import get_buffer as get_buffer
+from .build_pe import join as join
+from .build_pe import lookup as lookup
+from .build_pe import phase as phase
+from .build_pe import receive as receive
+from .build_pe import relay as relay
+from .build_pe import send as send
+from .build_pe import switch as switch
+from .build_pe import vector as vector
+from .create import Loc, create, symbol
 from .encode import LayoutLike as LayoutLike
 from .encode import Scalar as Scalar
 from .encode import WhereLike as WhereLike
@@ -22,42 +34,11 @@ from .encode import sram as sram
 from .encode import strided_rect as strided_rect
 from .encode import string_array as string_array
 
-Loc = ir.Location | None
-MAX_SOURCES = 3
-COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
-
-
-def _symbol(name: str) -> ir.FlatSymbolRefAttr:
-    return ir.FlatSymbolRefAttr.get(name)
-
-
-def _create(
-    name: str,
-    attributes: dict[str, Any],
-    *,
-    operands: Sequence[ir.Value] = (),
-    segments: Sequence[int] | None = None,
-    results: Sequence[ir.Type] = (),
-    loc: Loc = None,
-) -> Any:
-    """Creates `wse.name`; strings and integers among the attributes are converted."""
-    attrs: dict[str, ir.Attribute] = {
-        key: ir.StringAttr.get(v) if isinstance(v, str) else i64(v) if isinstance(v, int) else v
-        for key, v in attributes.items()
-    }
-    if segments is not None:
-        attrs["operandSegmentSizes"] = ir.DenseI32ArrayAttr.get(list(segments))
-    op = ir.Operation.create(
-        f"wse.{name}", results=list(results), operands=list(operands), attributes=attrs, loc=loc
-    )
-    return op.opview
-
-
 # Logical operations: a tensor in, the same tensor elsewhere out
 
 
 def _move(name: str, tensor: ir.Value, attributes: dict[str, Any], loc: Loc) -> ir.Value:
-    return _create(name, attributes, operands=[tensor], results=[tensor.type], loc=loc).result
+    return create(name, attributes, operands=[tensor], results=[tensor.type], loc=loc).result
 
 
 def scatter(tensor: ir.Value, to: LayoutLike, *, loc: Loc = None) -> ir.Value:
@@ -189,18 +170,28 @@ def program(
     for what, specs in (("input", inputs), ("output", outputs)):
         attributes[f"{what}s"] = ir.ArrayAttr.get([ir.TypeAttr.get(t) for _, t in specs])
         attributes[f"{what}_names"] = string_array([n for n, _ in specs])
-    return _create("program", attributes, loc=loc)
+    return create("program", attributes, loc=loc)
 
 
 def buffer(name: str, memref_type: ir.Type, *, offset: int = -1, loc: Loc = None) -> Any:
     """A tile in every PE's SRAM, `offset` bytes from its start (-1: not planned yet)."""
     attributes = {"sym_name": name, "type": ir.TypeAttr.get(memref_type), "offset": offset}
-    return _create("buffer", attributes, loc=loc)
+    return create("buffer", attributes, loc=loc)
 
 
-def colour(name: str, *, id: int = -1, loc: Loc = None) -> Any:
-    """A virtual colour; `id` is the hardware's, -1 until routed."""
-    return _create("colour", {"sym_name": name, "id": id}, loc=loc)
+def table(name: str, values: Sequence[int], *, loc: Loc = None) -> Any:
+    """Numbers that PEs look up."""
+    return create("table", {"sym_name": name, "values": i64_array(values)}, loc=loc)
+
+
+def colour(
+    name: str, *, id: int = -1, position: int = 0, queues: tuple[int, int] = (-1, -1), loc: Loc = None
+) -> Any:
+    """A virtual colour; `id` is the hardware's, -1 until routed; `queues` are (input, output), -1 for the deepest."""
+    attributes = {
+        "sym_name": name, "id": id, "position": position, "input_queue": queues[0], "output_queue": queues[1],
+    }  # fmt: skip
+    return create("colour", attributes, loc=loc)
 
 
 def route(
@@ -210,172 +201,60 @@ def route(
     send: Sequence[str],
     *,
     position: int = 0,
-    phases: Sequence[str] = (),
     loc: Loc = None,
 ) -> Any:
     """Router setting: on `where`, wavelets of `colour` from `receive` go to all of `send`."""
     attributes = {
-        "colour": _symbol(colour), "where": strided_rect(where), "receive": receive,
-        "send": string_array(send), "position": position, "phases": string_array(phases),
+        "colour": symbol(colour), "where": strided_rect(where), "receive": receive,
+        "send": string_array(send), "position": position,
     }  # fmt: skip
-    return _create("route", attributes, loc=loc)
+    return create("route", attributes, loc=loc)
 
 
 def pe_class(name: str, where: WhereLike, body: str, *, loc: Loc = None) -> Any:
     """PEs that run function `body`; `name` must differ from it (one symbol table)."""
-    attributes = {"sym_name": name, "where": strided_rect(where), "body": _symbol(body)}
-    return _create("pe_class", attributes, loc=loc)
+    attributes = {"sym_name": name, "where": strided_rect(where), "body": symbol(body)}
+    return create("pe_class", attributes, loc=loc)
+
+
+@dataclass(frozen=True)
+class TransferMaps:
+    """How a tensor's elements sit in the buffers of PEs.
+
+    Attributes:
+        bounds / origin: `()[x, y, ..] -> (..)` for each tensor dimension, the minimum of the results.
+        access: `(d0, ..)[x, y, ..] -> (buffer indices)`.
+        symbols: name of a function of (x, y) whose results are the maps' symbols after x and y; "" for none.
+    """
+
+    bounds: Sequence[ir.AffineMap]
+    origin: Sequence[ir.AffineMap]
+    access: ir.AffineMap
+    symbols: str = ""
 
 
 def _host_transfer(
-    name: str, tensor: int, buffer: str, where: WhereLike, rest: dict[str, Any], loc: Loc
+    name: str, tensor: int, buffer: str, where: WhereLike, maps: TransferMaps, resident: bool, loc: Loc
 ) -> Any:
     attributes = {
-        "tensor": tensor, "buffer": _symbol(buffer), "where": strided_rect(where),
-        "bounds": map_array(rest["bounds"]), "origin": map_array(rest["origin"]),
-        "access": ir.AffineMapAttr.get(rest["access"]), "resident": int(rest["resident"]),
+        "tensor": tensor, "buffer": symbol(buffer), "where": strided_rect(where),
+        "bounds": map_array(maps.bounds), "origin": map_array(maps.origin),
+        "access": ir.AffineMapAttr.get(maps.access),
+        "symbols": ir.ArrayAttr.get([symbol(maps.symbols)] if maps.symbols else []),
+        "resident": int(resident),
     }  # fmt: skip
-    return _create(name, attributes, loc=loc)
+    return create(name, attributes, loc=loc)
 
 
 def host_scatter(
-    tensor: int,
-    buffer: str,
-    where: WhereLike,
-    bounds: Sequence[ir.AffineMap],
-    origin: Sequence[ir.AffineMap],
-    access: ir.AffineMap,
-    *,
-    resident: bool = False,
-    loc: Loc = None,
+    tensor: int, buffer: str, where: WhereLike, maps: TransferMaps, *, resident: bool = False, loc: Loc = None
 ) -> Any:
-    """Host -> buffers. Maps: bounds, origin `()[x, y] -> (..)`, access `(d..)[x, y] -> (indices)`."""
-    rest = {"bounds": bounds, "origin": origin, "access": access, "resident": resident}
-    return _host_transfer("host_scatter", tensor, buffer, where, rest, loc)
+    """Host -> buffers."""
+    return _host_transfer("host_scatter", tensor, buffer, where, maps, resident, loc)
 
 
 def host_gather(
-    tensor: int,
-    buffer: str,
-    where: WhereLike,
-    bounds: Sequence[ir.AffineMap],
-    origin: Sequence[ir.AffineMap],
-    access: ir.AffineMap,
-    *,
-    resident: bool = False,
-    loc: Loc = None,
+    tensor: int, buffer: str, where: WhereLike, maps: TransferMaps, *, resident: bool = False, loc: Loc = None
 ) -> Any:
     """Buffers -> host; arguments as for `host_scatter`."""
-    rest = {"bounds": bounds, "origin": origin, "access": access, "resident": resident}
-    return _host_transfer("host_gather", tensor, buffer, where, rest, loc)
-
-
-# PE operations
-
-
-def phase(label: str, *, loc: Loc = None) -> Any:
-    """Starts a phase."""
-    return _create("phase", {"label": label}, loc=loc)
-
-
-def get_buffer(name: str, memref_type: ir.Type, *, loc: Loc = None) -> ir.Value:
-    """The PE's copy of a buffer."""
-    return _create("get_buffer", {"buffer": _symbol(name)}, results=[memref_type], loc=loc).result
-
-
-def vector(
-    kind: str,
-    dst: ir.Value,
-    srcs: Sequence[ir.Value | Scalar | ir.Attribute],
-    bounds: Sequence[ir.AffineMap],
-    maps: Sequence[ir.AffineMap],
-    symbols: Sequence[ir.Value],
-    *,
-    schedule: str = "mapped",
-    loc: Loc = None,
-) -> Any:
-    """`dst[...] = kind(srcs[...])`; numbers among `srcs` are immediates.
-
-    `maps`: the destination's access, then one for each source that is a memref.
-    """
-    memrefs = [s for s in srcs if isinstance(s, ir.Value)]
-    # A comparison's immediate has the type of what it is compared with, not of the i1 destination.
-    typed_by = memrefs[0] if kind in COMPARISONS and memrefs else dst
-    element = ir.ShapedType(typed_by.type).element_type
-    scalars = [ir.UnitAttr.get() if isinstance(s, ir.Value) else scalar(s, element) for s in srcs]
-    attributes = {
-        "kind": kind, "bounds": map_array(bounds), "maps": map_array(maps),
-        "scalars": ir.ArrayAttr.get(scalars), "schedule": schedule,
-    }  # fmt: skip
-    given = [int(isinstance(s, ir.Value)) for s in srcs]
-    segments = [1, *given, *[0] * (MAX_SOURCES - len(given)), len(symbols)]
-    return _create("vector", attributes, operands=[dst, *memrefs, *symbols], segments=segments, loc=loc)
-
-
-def send(
-    colour: str,
-    src: ir.Value,
-    bounds: Sequence[ir.AffineMap],
-    amap: ir.AffineMap,
-    symbols: Sequence[ir.Value],
-    *,
-    thread: int = 0,
-    loc: Loc = None,
-) -> Any:
-    """Sends elements of `src` as wavelets of `colour`; `thread` 0 waits, 1 and up run beside."""
-    attributes = {
-        "colour": _symbol(colour), "bounds": map_array(bounds), "map": ir.AffineMapAttr.get(amap),
-        "thread": thread,
-    }  # fmt: skip
-    return _create("send", attributes, operands=[src, *symbols], segments=[1, len(symbols)], loc=loc)
-
-
-def receive(
-    colour: str,
-    dst: ir.Value,
-    bounds: Sequence[ir.AffineMap],
-    amap: ir.AffineMap,
-    symbols: Sequence[ir.Value],
-    *,
-    combine: str = "store",
-    thread: int = 0,
-    loc: Loc = None,
-) -> Any:
-    """Takes elements of `colour` into `dst`; `combine`: store, add, mul, max, min."""
-    attributes = {
-        "colour": _symbol(colour), "bounds": map_array(bounds), "map": ir.AffineMapAttr.get(amap),
-        "combine": combine, "thread": thread,
-    }  # fmt: skip
-    return _create("receive", attributes, operands=[dst, *symbols], segments=[1, len(symbols)], loc=loc)
-
-
-def relay(
-    receive: str,
-    send: str,
-    bounds: Sequence[ir.AffineMap],
-    symbols: Sequence[ir.Value],
-    *,
-    own: tuple[ir.Value, ir.AffineMap] | None = None,
-    dst: tuple[ir.Value, ir.AffineMap] | None = None,
-    combine: str = "",
-    thread: int = 0,
-    loc: Loc = None,
-) -> Any:
-    """Takes from `receive`, combines with `own`, sends as `send`, and stores to `dst` when given.
-
-    `own` and `dst` are (memref, access). `combine` defaults to add, or to store without `own`.
-    """
-    given = [access for access in (own, dst) if access is not None]
-    attributes = {
-        "receive": _symbol(receive), "send": _symbol(send), "bounds": map_array(bounds),
-        "maps": map_array([amap for _, amap in given]),
-        "combine": combine or ("store" if own is None else "add"), "thread": thread,
-    }  # fmt: skip
-    segments = [int(own is not None), int(dst is not None), len(symbols)]
-    operands = [*(value for value, _ in given), *symbols]
-    return _create("relay", attributes, operands=operands, segments=segments, loc=loc)
-
-
-def join(threads: Sequence[int], *, loc: Loc = None) -> Any:
-    """Waits for microthreads."""
-    return _create("join", {"threads": i64_array(threads)}, loc=loc)
+    return _host_transfer("host_gather", tensor, buffer, where, maps, resident, loc)

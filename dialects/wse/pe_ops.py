@@ -6,18 +6,23 @@ maps' symbols: the PE's coordinates and the variables of enclosing loops.
 """
 
 from collections.abc import Sequence
+from typing import get_args
 
+from ...wse_target.image import Unit
 from ..host import ext, ir
 from .access_checks import (
     check_access,
     check_bounds,
     check_combine,
+    check_number,
     check_relay,
     check_thread,
     check_vector,
 )
-from .checks import integers
+from .checks import flag, integers, one_of
 from .dialect import Op, ReadsAndWrites, require
+
+UNITS: tuple[str, ...] = get_args(Unit)
 
 
 class PhaseOp(Op, name="phase", traits=[ReadsAndWrites]):
@@ -41,7 +46,8 @@ class VectorOp(Op, name="vector", traits=[ReadsAndWrites]):
 
     A source is a memref, or a number: `scalars` has an entry per source, `unit` where `source<k>` is given, else
     the immediate. `maps` holds the destination's access, then one for each source that is a memref.
-    `schedule`: "mapped" or "looped", how the loops outside the innermost one run.
+    `schedule` is how the loops run: "mapped", the whole nest is one operation of the hardware; "looped", scalar
+    code issues one for each trip of the outer loops; "scalar", scalar code for every element.
     """
 
     # Sources are separate operands because all values of an IRDL variadic operand must have one type.
@@ -72,12 +78,16 @@ class VectorOp(Op, name="vector", traits=[ReadsAndWrites]):
 
 
 class SendOp(Op, name="send", traits=[ReadsAndWrites]):
-    """Sends the elements of `source`, in loop order, as wavelets of `colour`; threads 1 and up run beside."""
+    """Sends the elements of `source`, in loop order, as wavelets of `colour`; threads 1 and up run beside.
+
+    `packed` = 1: elements narrower than 32 bits share a wavelet; 0: each has one of its own.
+    """
 
     colour: ir.FlatSymbolRefAttr
     bounds: ir.ArrayAttr
     map: ir.AffineMapAttr
     thread: ir.IntegerAttr
+    packed: ir.IntegerAttr
     source: ir.Value[ir.MemRefType]
     symbols: Sequence[ir.Value[ir.IndexType]]
 
@@ -86,6 +96,7 @@ class SendOp(Op, name="send", traits=[ReadsAndWrites]):
         loops = check_bounds(self.bounds, symbols)
         check_access(self.map, loops, symbols, self.source.type, "map")
         check_thread(self.thread)
+        flag(self.packed, "packed")
 
 
 class ReceiveOp(Op, name="receive", traits=[ReadsAndWrites]):
@@ -129,12 +140,54 @@ class RelayOp(Op, name="relay", traits=[ReadsAndWrites]):
 
 
 class JoinOp(Op, name="join", traits=[ReadsAndWrites]):
-    """Waits until the given microthreads are done."""
+    """Waits until the given microthreads are done; with `tasks` = 1 each one's end activates a task of its own."""
 
     threads: ir.ArrayAttr
+    tasks: ir.IntegerAttr
 
     def check(self) -> None:
         threads = integers(self.threads, "threads")
         require(threads, "expects at least one thread")
         require(len(set(threads)) == len(threads), f"names a thread twice: {threads}")
         require(all(thread > 0 for thread in threads), f"expects microthreads (1 and up), got {threads}")
+        flag(self.tasks, "tasks")
+
+
+class ControlOp(Op, name="control", traits=[ReadsAndWrites]):
+    """Scalar code of the main thread: `count` times what the machine says `unit` costs.
+
+    `unit`: "task", "branch", "library_call", "descriptor" or "scalar"; see `wse_target/image.py`. `count` is a map
+    of the symbols.
+    """
+
+    unit: ir.StringAttr
+    count: ir.AffineMapAttr
+    symbols: Sequence[ir.Value[ir.IndexType]]
+
+    def check(self) -> None:
+        one_of(self.unit, "unit", UNITS)
+        check_number(self.count, len(self.symbols), "count")
+
+
+class SwitchOp(Op, name="switch", traits=[ReadsAndWrites]):
+    """Gives the PE's router the setting `position`, a map of the symbols, of `colour`; -1 is none.
+
+    `rewrite` = 1: the PE writes the setting into its router; 0: it is one of the machine's switch positions.
+    """
+
+    colour: ir.FlatSymbolRefAttr
+    position: ir.AffineMapAttr
+    rewrite: ir.IntegerAttr
+    symbols: Sequence[ir.Value[ir.IndexType]]
+
+    def check(self) -> None:
+        check_number(self.position, len(self.symbols), "position")
+        flag(self.rewrite, "rewrite")
+
+
+class LookupOp(Op, name="lookup", traits=[ext.Pure]):
+    """Entry `index` of a `wse.table`."""
+
+    table: ir.FlatSymbolRefAttr
+    index: ir.Value[ir.IndexType]
+    result: ir.OpResult[ir.IndexType]

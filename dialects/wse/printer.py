@@ -40,6 +40,7 @@ def _print_in_context(module: ir.Operation) -> str:
     lines = [*_header(symbols.programs[0])]
     lines += _section("buffers", _buffers(module))
     lines += _section("colours", _colours(module.operation, symbols.routes))
+    lines += _section("tables", _tables(module))
     lines += _section("host", _transfers(symbols))
     for item in symbols.classes:
         body = item.op.body.value
@@ -98,33 +99,54 @@ def _colours(module: ir.Operation, routes: list[Placed]) -> list[str]:
     lines = []
     for colour in _symbols_named(module, "wse.colour"):
         name, identifier = colour.sym_name.value, read.integer(colour.id)
-        lines.append(f"@{name}" + (f"  id {identifier}" if identifier >= 0 else ""))
+        line = f"@{name}" + (f"  id {identifier}" if identifier >= 0 else "")
+        queues = read.integer(colour.input_queue), read.integer(colour.output_queue)
+        line += f"  queues {queues[0]} in, {queues[1]} out" if queues[0] >= 0 else ""
+        lines.append(line + ("" if read.integer(colour.position) == 0 else f"  {_start(colour)}"))
         lines += [f"  {_route(item)}" for item in routes if item.op.colour.value == name]
     return lines
 
 
+def _start(colour: Any) -> str:
+    position = read.integer(colour.position)
+    return "starts unrouted" if position < 0 else f"starts at position {position}"
+
+
 def _route(item: Placed) -> str:
-    position, phases = read.integer(item.op.position), read.strings(item.op.phases)
+    position = read.integer(item.op.position)
     text = f"{item.op.receive.value} -> {'+'.join(read.strings(item.op.send))}  on {where_text(item.where)}"
-    if position:
-        text += f", switch position {position}"
-    return text + (f", in {', '.join(phases)}" if phases else "")
+    return text + (f", position {position}" if position else "")
+
+
+def _tables(module: ir.Operation) -> list[str]:
+    tables = _symbols_named(module, "wse.table")
+    return [f"@{t.sym_name.value} = {', '.join(map(str, read.integers(t.values)))}" for t in tables]
 
 
 def _transfers(symbols: Symbols) -> list[str]:
     lines = []
     for what, arrow, items in (("in ", "->", symbols.scatters), ("out", "<-", symbols.gathers)):
         for item in items:
-            bounds = ", ".join(render_bound(m, ("x", "y")) for m in read.maps(item.op.bounds))
-            origins = ", ".join(render(m, (), ("x", "y")) for m in read.maps(item.op.origin))
-            names = index_names(len(item.op.bounds))
-            access = render(item.op.access.value, names, ("x", "y"))
+            known = _transfer_symbols(item.op, symbols)
+            bounds = ", ".join(render_bound(m, known) for m in read.maps(item.op.bounds))
+            origins = ", ".join(render_bound(m, known) for m in read.maps(item.op.origin))
+            access = render(item.op.access.value, index_names(len(item.op.bounds)), known)
             resident = ", resident" if read.integer(item.op.resident) else ""
             lines.append(
                 f"{what} {read.integer(item.op.tensor)} {arrow} {item.op.buffer.value}[{access}] "
                 f"on {where_text(item.where)}: [{bounds}] from [{origins}]{resident}"
             )
     return lines
+
+
+def _transfer_symbols(op: Any, symbols: Symbols) -> list[str]:
+    """What the symbols of a transfer's maps stand for."""
+    known = ["x", "y"]
+    for reference in op.symbols:
+        body = _Body(symbols.functions[ir.FlatSymbolRefAttr(reference).value])
+        body.lines()
+        known += [body.name(value) for value in list(body.block.operations)[-1].operands]
+    return known
 
 
 class _Body:
@@ -144,6 +166,9 @@ class _Body:
             name = view.operation.name
             if name == "wse.get_buffer":
                 self.names[view.operation.results[0]] = view.operation.attributes["buffer"].value  # type: ignore[attr-defined]
+            elif name == "wse.lookup":
+                table = view.operation.attributes["table"].value  # type: ignore[attr-defined]
+                self.names[view.operation.results[0]] = f"{table}[{self.name(view.operation.operands[0])}]"
             elif name.startswith("wse."):
                 lines.append(indent + getattr(self, f"_{name.removeprefix('wse.')}")(view))
             elif name == "scf.for":
@@ -163,26 +188,27 @@ class _Body:
         variable = f"t{self.loops}"
         block = view.operation.regions[0].blocks[0]
         self.names[block.arguments[0]] = variable
-        low, high, step = (self._name(value) for value in view.operation.operands[:3])
+        low, high, step = (self.name(value) for value in view.operation.operands[:3])
         by = "" if step == "1" else f" by {step}"
         return [f"{indent}for {variable} = {low} .. {high}{by}", *self._block(block, indent + "  ")]
 
     def _index(self, view: Any) -> None:
         amap = ir.AffineMapAttr(view.operation.attributes["map"]).value
-        operands = [self._name(value) for value in view.operation.operands]
+        operands = [self.name(value) for value in view.operation.operands]
         text = render(amap, operands[: amap.n_dims], operands[amap.n_dims :])
         combine = {"affine.min": "min", "affine.max": "max"}.get(view.operation.name)
         self.names[view.operation.results[0]] = f"{combine}({text})" if combine else text
 
-    def _name(self, value: ir.Value) -> str:
+    def name(self, value: ir.Value) -> str:
+        """What a value is called."""
         return self.names.get(value, "?")
 
     def _access(self, value: ir.Value, amap: ir.AffineMap, op: Any) -> str:
-        symbols = [self._name(s) for s in op.symbols]
-        return f"{self._name(value)}[{render(amap, index_names(amap.n_dims), symbols)}]"
+        symbols = [self.name(s) for s in op.symbols]
+        return f"{self.name(value)}[{render(amap, index_names(amap.n_dims), symbols)}]"
 
     def _over(self, op: Any) -> str:
-        symbols = [self._name(s) for s in op.symbols]
+        symbols = [self.name(s) for s in op.symbols]
         bounds = [render_bound(m, symbols) for m in read.maps(op.bounds)]
         names = index_names(len(bounds))
         return (
@@ -202,11 +228,16 @@ class _Body:
         ]
         kind = op.kind.value
         equals = "+=" if kind == "fma" else "="
-        looped = "  looped" if op.schedule.value == "looped" and len(op.bounds) > 1 else ""
-        return f"{kind} {target} {equals} {', '.join(sources)}{self._over(op)}{looped}"
+        schedule = op.schedule.value
+        # A single loop is run by one operation in either way.
+        shown = schedule == "scalar" or (schedule == "looped" and len(op.bounds) > 1)
+        how = f"  {schedule}" if shown else ""
+        return f"{kind} {target} {equals} {', '.join(sources)}{self._over(op)}{how}"
 
     def _send(self, op: Any) -> str:
-        return f"send {op.colour.value} <- {self._access(op.source, op.map.value, op)}{self._over(op)}{_thread(op)}"
+        source = self._access(op.source, op.map.value, op)
+        how = "" if read.integer(op.packed) else "  unpacked"
+        return f"send {op.colour.value} <- {source}{self._over(op)}{how}{_thread(op)}"
 
     def _receive(self, op: Any) -> str:
         combine = op.combine.value
@@ -225,7 +256,18 @@ class _Body:
         return text + self._over(op) + _thread(op)
 
     def _join(self, op: Any) -> str:
-        return f"join {_numbers(read.integers(op.threads))}"
+        how = "  by tasks" if read.integer(op.tasks) else ""
+        return f"join {_numbers(read.integers(op.threads))}{how}"
+
+    def _number(self, amap: ir.AffineMap, op: Any) -> str:
+        return render(amap, (), [self.name(s) for s in op.symbols])
+
+    def _control(self, op: Any) -> str:
+        return f"control {op.unit.value} x {self._number(op.count.value, op)}"
+
+    def _switch(self, op: Any) -> str:
+        how = "  by rewrite" if read.integer(op.rewrite) else ""
+        return f"switch {op.colour.value} to position {self._number(op.position.value, op)}{how}"
 
 
 def _thread(op: Any) -> str:

@@ -2,15 +2,18 @@
 
 from ..host import ir
 from .attributes import StridedRectAttr
-from .checks import integer, pair, strings
+from .checks import integer, pair
 from .dialect import Op, require
 from .program_checks import (
     check_buffer_type,
     check_colour_id,
     check_directions,
     check_position,
+    check_queues,
     check_specs,
+    check_start_position,
     check_strided_rect,
+    check_table,
     check_transfer,
 )
 from .whole_program import check_whole_program
@@ -54,20 +57,39 @@ class BufferOp(Op, name="buffer"):
         check_buffer_type(self.type.value, integer(self.offset, "offset"))
 
 
+class TableOp(Op, name="table"):
+    """Numbers that every PE of a class that looks them up holds in its SRAM, 2 bytes an entry; see `wse.lookup`."""
+
+    sym_name: ir.StringAttr
+    values: ir.ArrayAttr
+
+    def check(self) -> None:
+        check_table(self.values)
+
+
 class ColourOp(Op, name="colour"):
-    """A virtual colour; `id` is the hardware colour (0 to 23), -1 until routed."""
+    """A virtual colour; `id` is the hardware colour (0 to 23), -1 until routed.
+
+    `position` is the setting that its routers start with, -1 for none. `input_queue` and `output_queue` are those
+    of every PE that receives or sends it; both are -1 for the machine's deepest ones.
+    """
 
     sym_name: ir.StringAttr
     id: ir.IntegerAttr
+    position: ir.IntegerAttr
+    input_queue: ir.IntegerAttr
+    output_queue: ir.IntegerAttr
 
     def check(self) -> None:
         check_colour_id(self.id)
+        check_start_position(self.position)
+        check_queues(self.input_queue, self.output_queue)
 
 
 class RouteOp(Op, name="route"):
     """Router setting of one colour on a strided rectangle: wavelets from `receive` go to all of `send`.
 
-    `position` is the switch position it belongs to; `phases` names the phases it holds in, none for all.
+    `position` numbers the colour's settings on these routers: `wse.colour` names the first one, `wse.switch` the next.
     """
 
     colour: ir.FlatSymbolRefAttr
@@ -75,13 +97,11 @@ class RouteOp(Op, name="route"):
     receive: ir.StringAttr
     send: ir.ArrayAttr
     position: ir.IntegerAttr
-    phases: ir.ArrayAttr
 
     def check(self) -> None:
         check_directions(self.receive, self.send)
         check_position(self.position)
         check_strided_rect(self.where)
-        strings(self.phases, "phases")
 
 
 class PEClassOp(Op, name="pe_class"):
@@ -98,8 +118,9 @@ class PEClassOp(Op, name="pe_class"):
 class HostScatterOp(Op, name="host_scatter"):
     """Moves program input `tensor` from the host into one buffer on every PE of `where`.
 
-    `bounds[k]` / `origin[k]`: maps `()[x, y] -> (...)` giving extent (minimum of the results) and first index
-    of the PE's block in tensor dimension k. `access`: `(d0, ..)[x, y] -> (buffer indices)` for each element.
+    `bounds[k]` / `origin[k]`: maps `()[x, y] -> (...)` giving extent and first index (minimum of the results) of
+    the PE's block in tensor dimension k. `access`: `(d0, ..)[x, y] -> (buffer indices)` for each element.
+    `symbols` is empty, or names a function of (x, y) whose results are further symbols of all these maps.
     `resident` = 1: moved once at load time, as parameters are.
     """
 
@@ -109,6 +130,7 @@ class HostScatterOp(Op, name="host_scatter"):
     bounds: ir.ArrayAttr
     origin: ir.ArrayAttr
     access: ir.AffineMapAttr
+    symbols: ir.ArrayAttr
     resident: ir.IntegerAttr
 
     def check(self) -> None:
@@ -124,6 +146,7 @@ class HostGatherOp(Op, name="host_gather"):
     bounds: ir.ArrayAttr
     origin: ir.ArrayAttr
     access: ir.AffineMapAttr
+    symbols: ir.ArrayAttr
     resident: ir.IntegerAttr
 
     def check(self) -> None:

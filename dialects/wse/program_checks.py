@@ -7,11 +7,10 @@ from ..host import ir
 from . import read
 from .access_checks import check_access, check_bounds
 from .attributes import SramAttr
-from .checks import check_element_type, flag, integer, one_of, strings
+from .checks import check_element_type, flag, integer, integers, one_of, strings
 from .dialect import Invalid, require
 
 COLOURS = 24
-SWITCH_POSITIONS = 4
 DIRECTIONS = ("north", "east", "south", "west", "ramp")
 COORDINATES = 2  # symbols of a transfer's maps: x and y
 
@@ -68,11 +67,32 @@ def check_directions(receive: ir.StringAttr, send: ir.Attribute) -> None:
 
 
 def check_position(position: ir.Attribute) -> None:
-    """One of a router's switch positions."""
+    """The number of a router's setting; how many can be switched to without a rewrite is the machine's matter."""
     value = integer(position, "position")
+    require(value >= 0, f"has position {value}; expected 0 and up")
+
+
+def check_start_position(position: ir.Attribute) -> None:
+    """The number of a setting, or -1 for routers that start without one."""
+    value = integer(position, "position")
+    require(value >= -1, f"has start position {value}; expected 0 and up, or -1 for none")
+
+
+def check_queues(input_queue: ir.Attribute, output_queue: ir.Attribute) -> None:
+    """Two queue ids, or -1 twice."""
+    pair = integer(input_queue, "input_queue"), integer(output_queue, "output_queue")
     require(
-        0 <= value < SWITCH_POSITIONS, f"has switch position {value}; expected 0 to {SWITCH_POSITIONS - 1}"
+        pair == (-1, -1) or min(pair) >= 0,
+        f"has queues {pair[0]} (input) and {pair[1]} (output); expected 0 and up, or -1 for both",
     )
+
+
+def check_table(values: ir.Attribute) -> None:
+    """At least one entry, each a signed number of 2 bytes."""
+    entries = integers(values, "values")
+    require(entries, "has no values; expected at least one")
+    for entry in entries:
+        require(-(2**15) <= entry < 2**15, f"has the value {entry}; expected numbers of 2 bytes")
 
 
 def check_strided_rect(where: ir.Attribute) -> None:
@@ -87,10 +107,23 @@ def check_transfer(op: Any) -> None:
     """Fields of a host scatter or gather on their own."""
     check_strided_rect(op.where)
     require(integer(op.tensor, "tensor") >= 0, "expects the position of a tensor, 0 and up")
-    loops = check_bounds(op.bounds, COORDINATES)
-    origins = check_bounds(op.origin, COORDINATES, "origin")
+    symbols = _transfer_symbols(op)
+    loops = check_bounds(op.bounds, symbols)
+    origins = check_bounds(op.origin, symbols, "origin")
     require(loops == origins, f"has {loops} bounds and {origins} origins; expected one each per dimension")
-    for origin in read.maps(op.origin):
-        require(len(origin.results) == 1, f"expects origins of one result, got {origin}")
-    check_access(op.access, loops, COORDINATES, None, "access")
+    check_access(op.access, loops, symbols, None, "access")
     flag(op.resident, "resident")
+
+
+def _transfer_symbols(op: Any) -> int:
+    """How many symbols a transfer's maps have: x, y and the results of the function it names, if any."""
+    named = list(op.symbols)
+    if not named:
+        return COORDINATES
+    require(
+        len(named) == 1 and isinstance(named[0], ir.FlatSymbolRefAttr),
+        f"has symbols {op.symbols}; expected nothing, or the name of one function",
+    )
+    count = op.access.value.n_symbols
+    require(count > COORDINATES, f"has {count} symbols in access {op.access.value}; expected x, y and more")
+    return count

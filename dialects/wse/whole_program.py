@@ -16,7 +16,7 @@ from .checks import pair
 from .dialect import Invalid, Op, listed, require
 
 # What in a program's body names symbols.
-_REFERRING = frozenset({"wse.get_buffer", "wse.send", "wse.receive", "wse.relay"})
+_REFERRING = frozenset({"wse.get_buffer", "wse.send", "wse.receive", "wse.relay", "wse.switch", "wse.lookup"})
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Symbols:
     programs: list[Any] = field(default_factory=list)
     buffers: dict[str, ir.Type] = field(default_factory=dict)
     colours: set[str] = field(default_factory=set)
+    tables: set[str] = field(default_factory=set)
     functions: dict[str, Any] = field(default_factory=dict)
     routes: list[Placed] = field(default_factory=list)
     classes: list[Placed] = field(default_factory=list)
@@ -69,6 +70,8 @@ def collect(module: ir.Operation) -> Symbols:
             found.buffers[view.sym_name.value] = view.type.value
         elif name == "wse.colour":
             found.colours.add(view.sym_name.value)
+        elif name == "wse.table":
+            found.tables.add(view.sym_name.value)
         elif name in placed:
             placed[name].append(Placed(view, read.strided_rect(view.where)))
     return found
@@ -132,27 +135,22 @@ def _check_classes(symbols: Symbols) -> None:
 
 
 def _check_routes(symbols: Symbols) -> None:
-    """Where two routes of one colour, switch position and phase meet, they must receive from one side."""
+    """Where two routes of one colour and position meet, they must receive from one side."""
     by_key: dict[tuple[str, int], list[Placed]] = {}
     for item in symbols.routes:
         colour = _known(item.op, "colour", symbols.colours)
         earlier = by_key.setdefault((colour, read.integer(item.op.position)), [])
         for other in earlier:
-            if item.op.receive == other.op.receive or not _share_phase(item.op, other.op):
+            if item.op.receive == other.op.receive:
                 continue
             shared = common_pe(item.where, other.where)
             require_at(
                 item.op,
                 shared is None,
                 f"receives colour '@{colour}' from '{item.op.receive.value}' at PE {shared}, where another route "
-                f"receives it from '{other.op.receive.value}'; expected one source a colour and switch position",
+                f"receives it from '{other.op.receive.value}'; expected one source a colour and position",
             )
         earlier.append(item)
-
-
-def _share_phase(left: Any, right: Any) -> bool:
-    first, second = read.strings(left.phases), read.strings(right.phases)
-    return not first or not second or not set(first).isdisjoint(second)
 
 
 def _check_transfers(transfers: list[Placed], what: str, specs: ir.Attribute, symbols: Symbols) -> None:
@@ -168,10 +166,27 @@ def _check_transfers(transfers: list[Placed], what: str, specs: ir.Attribute, sy
         require_at(
             op, results == buffer.rank, f"has {results} access results for a buffer of rank {buffer.rank}"
         )
+        _check_transfer_symbols(op, symbols)
         require_at(
             op,
             tensor.element_type == buffer.element_type,
             f"moves {what} {index} of {tensor.element_type} to or from a buffer of {buffer.element_type}",
+        )
+
+
+def _check_transfer_symbols(op: Any, symbols: Symbols) -> None:
+    """The function that a transfer names gives as many numbers as its maps have symbols after x and y."""
+    for reference in op.symbols:
+        name = ir.FlatSymbolRefAttr(reference).value
+        function = symbols.functions.get(name)
+        if function is None:
+            raise Invalid(f"names function '@{name}', which this module does not have", at=op)
+        inputs, results = ([str(t) for t in types] for types in (function.type.inputs, function.type.results))
+        wanted = op.access.value.n_symbols - 2  # x and y are there without it
+        require_at(
+            op,
+            inputs == ["index"] * 2 and results == ["index"] * wanted,
+            f"names function '@{name}' of type {function.type}; expected (index, index) to {wanted} index",
         )
 
 
@@ -186,6 +201,8 @@ def _check_body(function: Any, symbols: Symbols) -> None:
         elif op.name == "wse.relay":
             _known(op, "receive", symbols.colours)
             _known(op, "send", symbols.colours)
+        elif op.name == "wse.lookup":
+            _known(op, "table", symbols.tables)
         else:
             _known(op, "colour", symbols.colours)
 
@@ -202,7 +219,7 @@ def operations_of(function: ir.Operation) -> Iterator[ir.Operation]:
 def _known(op: Any, attribute: str, symbols: Any) -> str:
     """The symbol that `attribute` names; it must exist."""
     name = ir.FlatSymbolRefAttr(op.attributes[attribute]).value
-    kind = "colour" if attribute != "buffer" else "buffer"
+    kind = attribute if attribute in ("buffer", "table") else "colour"
     require_at(
         op, name in symbols, f"names {kind} '@{name}'; this module has {listed(sorted(symbols)) or 'none'}"
     )

@@ -1,9 +1,12 @@
 """Reading the executable stage: its symbols by kind, and what a program text touches."""
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 from ...dialects.host import ir
+from ...dialects.provenance import read_location
+from ...wse_target.image import Source
 from ..infra.diagnostics import PassFailure
 
 TRANSFERS = ("wse.send", "wse.receive", "wse.relay")
@@ -49,3 +52,10 @@ def buffer_of(value: ir.Value) -> str | None:
     if isinstance(value.owner, ir.Block) or value.owner.name != "wse.get_buffer":
         return None
     return ir.FlatSymbolRefAttr(value.owner.attributes["buffer"]).value
+
+
+def source_of(op: Any) -> Source:
+    """Where an operation comes from in the user's model."""
+    found = read_location(op.location)
+    location = f"{os.path.basename(found.file)}:{found.line}" if found.file else ""
+    return Source(found.module_path, location, found.operator)

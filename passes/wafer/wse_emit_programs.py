@@ -195,15 +195,15 @@ class _Emitter:
             where = StridedRect((0, 0), (self.grid.width, self.grid.height))
             resident = self.kinds[position] in ("parameter", "constant")
             build.host_scatter(
-                position, tile.buffer, where, *self._maps(tile), resident=resident, loc=location
+                position, tile.buffer, where, self._maps(tile), resident=resident, loc=location
             )
         for position, tile, location in self.host.gathers:
             held = [axis for axis in tile.axes if axis]
             extent = (self.grid.width if "x" in held else 1, self.grid.height if "y" in held else 1)
             where = StridedRect((0, 0), extent)
-            build.host_gather(position, tile.buffer, where, *self._maps(tile), loc=location)
+            build.host_gather(position, tile.buffer, where, self._maps(tile), loc=location)
 
-    def _maps(self, tile: Tile) -> tuple[list[ir.AffineMap], list[ir.AffineMap], ir.AffineMap]:
+    def _maps(self, tile: Tile) -> build.TransferMaps:
         """Bounds, origin and access of a tile's transfer."""
         rank = len(tile.shape)
         bounds = [ir.AffineMap.get(0, 2, list(b)) for b in tile.bounds(self.grid)]
@@ -214,7 +214,7 @@ class _Emitter:
         ]
         origins = [ir.AffineMap.get(0, 2, [start]) for start in starts]
         access = ir.AffineMap.get(rank, 2, list(tile.at(loop_indices(rank)).indices))
-        return bounds, origins, access
+        return build.TransferMaps(bounds, origins, access)
 
 
 def phase_label(op: Any) -> str:

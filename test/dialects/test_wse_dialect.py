@@ -41,9 +41,10 @@ def build_program() -> ir.Module:
         build.buffer("b", tile, offset=64)
         build.colour("c", id=3)
         build.colour("d")
-        build.route("c", EVERYWHERE, "ramp", ["east"], position=1, phases=["double"])
-        build.host_scatter(0, "b", EVERYWHERE, bounds, origin, access, resident=True)
-        build.host_gather(0, "b", EVERYWHERE, bounds, origin, access)
+        build.route("c", EVERYWHERE, "ramp", ["east"], position=1)
+        maps = build.TransferMaps(bounds, origin, access)
+        build.host_scatter(0, "b", EVERYWHERE, maps, resident=True)
+        build.host_gather(0, "b", EVERYWHERE, maps)
         build.pe_class("k", EVERYWHERE, "k_body")
         function = func.FuncOp("k_body", ([index, index], []))
         block = function.add_entry_block()
@@ -76,11 +77,7 @@ def test_builders_make_what_the_verifiers_accept_and_readers_give_back(context):
     assert read.types(program.inputs) == (ir.RankedTensorType.get([4, 4], ir.F32Type.get()),)
     assert (read.integer(buffer.offset), read.integer(colour.id), read.integer(other.id)) == (64, 3, -1)
     assert read.strided_rect(route.where) == EVERYWHERE
-    assert (read.strings(route.send), read.integer(route.position), read.strings(route.phases)) == (
-        ("east",),
-        1,
-        ("double",),
-    )
+    assert (read.strings(route.send), read.integer(route.position)) == (("east",), 1)
     assert (read.integer(scatter.resident), read.integer(gather.resident)) == (1, 0)
     assert pe_class.body.value == "k_body"
     _, _, mul, fill, send, receive, relay, plain_relay, join, _ = body_of(module)

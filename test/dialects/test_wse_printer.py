@@ -20,16 +20,18 @@ program @sum on tiny, 4 x 1 PEs at (2, 3)
          0 +16     @part  memref<4xf32>
         16 +4      @scale  memref<f32, #wse.sram<16 : i64>>
   colours
-    @odd  id 5
+    @odd  id 5  queues 1 in, 2 out  starts unrouted
       ramp -> east  on (1, 0)
-      west -> ramp+east  on (1..2, 0), switch position 1
+      west -> ramp+east  on (1..2, 0), position 1
     @even
       ramp -> east  on (0..2:2, 0)
-      west -> ramp  on (1..3:2, 0), in sum
+      west -> ramp  on (1..3:2, 0)
+  tables
+    @partner = 3, 2, 1, 0
   host
     in  0 -> part[i] on (0..3, 0): [min(4, 16 - x * 4)] from [x * 4]
     in  1 -> scale[] on (0..3, 0): [] from [], resident
-    out 0 <- part[i] on (3, 0): [4] from [0]
+    out 0 <- part[i] on (3, 0): [4] from [partner[x]]
   class @first on (0, 0): @first_body
     phase scale
     mul part[i] = part[i], scale[]  for i < min(4, 16 - x * 4)
@@ -37,6 +39,8 @@ program @sum on tiny, 4 x 1 PEs at (2, 3)
     select part[i] = mask[i], part[i], 0.0  for i < 4
     send even <- part[i]  for i < 4  on thread 1
     join 1
+    control task x 2
+    switch odd to position partner[x] mod 2  by rewrite
   class @middle on (1..2, 0): @middle_body
     for t1 = 0 .. 4
       relay even add part[i + t1] -> odd and part[i + t1]  for i < min(1, t1 + 1)
@@ -82,7 +86,7 @@ def test_index_arithmetic_is_shown_where_a_loop_uses_it():
       %trips = affine.min affine_map<(d0)[s0] -> (8, d0 * 2 - s0)>(%x)[%y]
       %next = affine.apply affine_map<(d0) -> (d0 + 1)>(%y)
       scf.for %i = %next to %trips step %two {
-        "wse.join"() {threads = [1, 2]} : () -> ()
+        "wse.join"() {threads = [1, 2], tasks = 0} : () -> ()
       }
       return
     }

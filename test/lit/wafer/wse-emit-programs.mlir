@@ -6,7 +6,7 @@
 // kinds of places on a line of four differ only in what they do with the chain.
 // CHECK: "wse.program"
 // CHECK-SAME: grid = [4, 1]
-// CHECK: "wse.colour"() {id = -1 : i64, sym_name = "x_low0"
+// CHECK: "wse.colour"() {id = -1 : i64, {{.*}}sym_name = "x_low0"
 // CHECK: "wse.host_scatter"() {{.*}}tensor = 0
 // CHECK: "wse.host_gather"() {{.*}}tensor = 0
 // CHECK: func.func @main_x_first_y_any

@@ -12,8 +12,8 @@
 "wse.buffer"() {sym_name = "c", type = memref<4xf32>, offset = -1 : i64} : () -> ()
 "wse.buffer"() {sym_name = "w", type = memref<4xf32>, offset = -1 : i64} : () -> ()
 "wse.buffer"() {sym_name = "d", type = memref<1xf64>, offset = -1 : i64} : () -> ()
-"wse.host_scatter"() {tensor = 0 : i64, buffer = @w, where = #wse.strided_rect<0 : i64, 0 : i64, 1 : i64, 1 : i64, 1 : i64, 1 : i64>, bounds = [affine_map<()[s0, s1] -> (4)>], origin = [affine_map<()[s0, s1] -> (0)>], access = affine_map<(d0)[s0, s1] -> (d0)>, resident = 1 : i64} : () -> ()
-"wse.host_gather"() {tensor = 0 : i64, buffer = @c, where = #wse.strided_rect<0 : i64, 0 : i64, 1 : i64, 1 : i64, 1 : i64, 1 : i64>, bounds = [affine_map<()[s0, s1] -> (4)>], origin = [affine_map<()[s0, s1] -> (0)>], access = affine_map<(d0)[s0, s1] -> (d0)>, resident = 0 : i64} : () -> ()
+"wse.host_scatter"() {tensor = 0 : i64, buffer = @w, where = #wse.strided_rect<0 : i64, 0 : i64, 1 : i64, 1 : i64, 1 : i64, 1 : i64>, bounds = [affine_map<()[s0, s1] -> (4)>], origin = [affine_map<()[s0, s1] -> (0)>], access = affine_map<(d0)[s0, s1] -> (d0)>, symbols = [], resident = 1 : i64} : () -> ()
+"wse.host_gather"() {tensor = 0 : i64, buffer = @c, where = #wse.strided_rect<0 : i64, 0 : i64, 1 : i64, 1 : i64, 1 : i64, 1 : i64>, bounds = [affine_map<()[s0, s1] -> (4)>], origin = [affine_map<()[s0, s1] -> (0)>], access = affine_map<(d0)[s0, s1] -> (d0)>, symbols = [], resident = 0 : i64} : () -> ()
 func.func @body(%x: index, %y: index) {
   %a = "wse.get_buffer"() {buffer = @a} : () -> memref<4xf32>
   %b = "wse.get_buffer"() {buffer = @b} : () -> memref<4xf32>

@@ -9,7 +9,7 @@
 // CHECK: "wse.buffer"() {{.*}}sym_name = "unused"
 "wse.buffer"() {sym_name = "unused", type = memref<4xf32>, offset = 16} : () -> ()
 // CHECK: "wse.colour"() {{.*}}sym_name = "c"
-"wse.colour"() {sym_name = "c", id = 0} : () -> ()
+"wse.colour"() {sym_name = "c", id = 0, position = 0, input_queue = -1, output_queue = -1} : () -> ()
 // CHECK-COUNT-2: "wse.pe_class"
 "wse.pe_class"() {sym_name = "first", where = #wse.strided_rect<0, 0, 1, 1, 1, 1>, body = @body} : () -> ()
 "wse.pe_class"() {sym_name = "second", where = #wse.strided_rect<1, 0, 1, 1, 1, 1>, body = @body} : () -> ()
@@ -39,13 +39,13 @@ func.func private @body(%x: index, %y: index) {
   %b = "wse.get_buffer"() {buffer = @b} : () -> memref<4xf32>
   "wse.vector"(%a, %b) {kind = "exp", bounds = [affine_map<() -> (4)>], maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], scalars = [unit], schedule = "mapped", operandSegmentSizes = array<i32: 1, 1, 0, 0, 0>} : (memref<4xf32>, memref<4xf32>) -> ()
   "wse.vector"(%a, %b) {kind = "exp", bounds = [affine_map<() -> (4)>], maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], scalars = [unit], schedule = "mapped", operandSegmentSizes = array<i32: 1, 1, 0, 0, 0>} : (memref<4xf32>, memref<4xf32>) -> ()
-  "wse.send"(%a) {colour = @c, bounds = [affine_map<() -> (4)>], map = affine_map<(i) -> (i)>, thread = 1, operandSegmentSizes = array<i32: 1, 0>} : (memref<4xf32>) -> ()
-  "wse.send"(%a) {colour = @c, bounds = [affine_map<() -> (4)>], map = affine_map<(i) -> (i)>, thread = 1, operandSegmentSizes = array<i32: 1, 0>} : (memref<4xf32>) -> ()
+  "wse.send"(%a) {colour = @c, bounds = [affine_map<() -> (4)>], map = affine_map<(i) -> (i)>, thread = 1, packed = 1, operandSegmentSizes = array<i32: 1, 0>} : (memref<4xf32>) -> ()
+  "wse.send"(%a) {colour = @c, bounds = [affine_map<() -> (4)>], map = affine_map<(i) -> (i)>, thread = 1, packed = 1, operandSegmentSizes = array<i32: 1, 0>} : (memref<4xf32>) -> ()
   "wse.receive"(%a) {colour = @c, bounds = [affine_map<() -> (4)>], map = affine_map<(i) -> (i)>, combine = "store", thread = 0, operandSegmentSizes = array<i32: 1, 0>} : (memref<4xf32>) -> ()
   "wse.relay"() {receive = @c, send = @c, bounds = [affine_map<() -> (4)>], maps = [], combine = "store", thread = 0, operandSegmentSizes = array<i32: 0, 0, 0>} : () -> ()
   "wse.relay"() {receive = @c, send = @c, bounds = [affine_map<() -> (4)>], maps = [], combine = "store", thread = 0, operandSegmentSizes = array<i32: 0, 0, 0>} : () -> ()
-  "wse.join"() {threads = [1]} : () -> ()
-  "wse.join"() {threads = [1]} : () -> ()
+  "wse.join"() {threads = [1], tasks = 0} : () -> ()
+  "wse.join"() {threads = [1], tasks = 0} : () -> ()
   "wse.phase"() {label = "one"} : () -> ()
   %zero = arith.constant 0 : index
   %one = arith.constant 1 : index

@@ -27,9 +27,9 @@ func.func @kind(%x: index, %y: index, %a: memref<4xf32>) {
 
 // -----
 
-// Loops run in one of two ways.
+// Loops run in one of three ways.
 func.func @schedule(%x: index, %y: index, %a: memref<4xf32>) {
-  // expected-error @+1 {{has unknown schedule 'fast'; expected one of 'mapped', 'looped'}}
+  // expected-error @+1 {{has unknown schedule 'fast'; expected one of 'mapped', 'looped', 'scalar'}}
   "wse.vector"(%a, %a) {kind = "exp", bounds = [affine_map<() -> (4)>], maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], scalars = [unit], schedule = "fast", operandSegmentSizes = array<i32: 1, 1, 0, 0, 0>} : (memref<4xf32>, memref<4xf32>) -> ()
   return
 }
@@ -203,7 +203,7 @@ func.func @accumulates(%x: index, %y: index, %a: memref<4xf32>, %b: memref<4xf32
 // PEs hold elements of known types.
 func.func @element(%x: index, %y: index, %a: memref<4xindex>) {
   // expected-error @+1 {{has a memref of element type index; expected one of}}
-  "wse.send"(%a) {colour = @c, bounds = [affine_map<() -> (4)>], map = affine_map<(i) -> (i)>, thread = 0, operandSegmentSizes = array<i32: 1, 0>} : (memref<4xindex>) -> ()
+  "wse.send"(%a) {colour = @c, bounds = [affine_map<() -> (4)>], map = affine_map<(i) -> (i)>, thread = 0, packed = 1, operandSegmentSizes = array<i32: 1, 0>} : (memref<4xindex>) -> ()
   return
 }
 
@@ -212,7 +212,7 @@ func.func @element(%x: index, %y: index, %a: memref<4xindex>) {
 // Threads are numbered from 0.
 func.func @thread(%x: index, %y: index, %a: memref<4xf32>) {
   // expected-error @+1 {{has thread -1; expected 0 (main) or a microthread, 1 and up}}
-  "wse.send"(%a) {colour = @c, bounds = [affine_map<() -> (4)>], map = affine_map<(i) -> (i)>, thread = -1, operandSegmentSizes = array<i32: 1, 0>} : (memref<4xf32>) -> ()
+  "wse.send"(%a) {colour = @c, bounds = [affine_map<() -> (4)>], map = affine_map<(i) -> (i)>, thread = -1, packed = 1, operandSegmentSizes = array<i32: 1, 0>} : (memref<4xf32>) -> ()
   return
 }
 
@@ -221,7 +221,7 @@ func.func @thread(%x: index, %y: index, %a: memref<4xf32>) {
 // The source is an operand of its own.
 func.func @segments(%x: index, %y: index, %a: memref<4xf32>) {
   // expected-error @+1 {{requires attribute 'operandSegmentSizes': the number of values for source, symbols}}
-  "wse.send"(%a) {colour = @c, bounds = [affine_map<() -> (4)>], map = affine_map<(i) -> (i)>, thread = 0} : (memref<4xf32>) -> ()
+  "wse.send"(%a) {colour = @c, bounds = [affine_map<() -> (4)>], map = affine_map<(i) -> (i)>, thread = 0, packed = 1} : (memref<4xf32>) -> ()
   return
 }
 
@@ -230,7 +230,7 @@ func.func @segments(%x: index, %y: index, %a: memref<4xf32>) {
 // Segments cover the operands.
 func.func @segment_sum(%x: index, %y: index, %a: memref<4xf32>) {
   // expected-error @+1 {{has 1 operands; expected 2}}
-  "wse.send"(%a) {colour = @c, bounds = [affine_map<() -> (4)>], map = affine_map<(i) -> (i)>, thread = 0, operandSegmentSizes = array<i32: 1, 1>} : (memref<4xf32>) -> ()
+  "wse.send"(%a) {colour = @c, bounds = [affine_map<() -> (4)>], map = affine_map<(i) -> (i)>, thread = 0, packed = 1, operandSegmentSizes = array<i32: 1, 1>} : (memref<4xf32>) -> ()
   return
 }
 
@@ -284,7 +284,7 @@ func.func @relay_types(%x: index, %y: index, %a: memref<4xf32>, %b: memref<4xf16
 // Joining needs something to wait for.
 func.func @join_nothing(%x: index, %y: index) {
   // expected-error @+1 {{expects at least one thread}}
-  "wse.join"() {threads = []} : () -> ()
+  "wse.join"() {threads = [], tasks = 0} : () -> ()
   return
 }
 
@@ -293,7 +293,7 @@ func.func @join_nothing(%x: index, %y: index) {
 // The main thread is not waited for.
 func.func @join_main(%x: index, %y: index) {
   // expected-error @+1 {{expects microthreads (1 and up), got (0, 1)}}
-  "wse.join"() {threads = [0, 1]} : () -> ()
+  "wse.join"() {threads = [0, 1], tasks = 0} : () -> ()
   return
 }
 
@@ -302,6 +302,69 @@ func.func @join_main(%x: index, %y: index) {
 // Once is enough.
 func.func @join_twice(%x: index, %y: index) {
   // expected-error @+1 {{names a thread twice: (1, 1)}}
-  "wse.join"() {threads = [1, 1]} : () -> ()
+  "wse.join"() {threads = [1, 1], tasks = 0} : () -> ()
+  return
+}
+
+// -----
+
+// Tasks or none.
+func.func @join_tasks(%x: index, %y: index) {
+  // expected-error @+1 {{expects tasks to be 0 or 1, got 2}}
+  "wse.join"() {threads = [1], tasks = 2} : () -> ()
+  return
+}
+
+// -----
+
+// Packed or not.
+func.func @send_packed(%x: index, %y: index, %a: memref<4xf16>) {
+  // expected-error @+1 {{expects packed to be 0 or 1, got 16}}
+  "wse.send"(%a) {colour = @c, bounds = [affine_map<() -> (4)>], map = affine_map<(i) -> (i)>, thread = 0, packed = 16, operandSegmentSizes = array<i32: 1, 0>} : (memref<4xf16>) -> ()
+  return
+}
+
+// -----
+
+// Scalar code is charged by units that a machine knows.
+func.func @control_unit(%x: index, %y: index) {
+  // expected-error @+1 {{has unknown unit 'coffee'; expected one of 'task', 'branch', 'library_call', 'descriptor', 'scalar'}}
+  "wse.control"() {unit = "coffee", count = affine_map<() -> (1)>, operandSegmentSizes = array<i32: 0>} : () -> ()
+  return
+}
+
+// -----
+
+// One number of them.
+func.func @control_count(%x: index, %y: index) {
+  // expected-error @+1 {{has count () -> (1, 2); expected a map of the symbols with one result}}
+  "wse.control"() {unit = "task", count = affine_map<() -> (1, 2)>, operandSegmentSizes = array<i32: 0>} : () -> ()
+  return
+}
+
+// -----
+
+// A setting is a number too.
+func.func @switch_position(%x: index, %y: index) {
+  // expected-error @+1 {{has 1 symbols in position ()[s0] -> (s0); expected 2, one per symbol operand}}
+  "wse.switch"(%x, %y) {colour = @c, position = affine_map<()[x] -> (x)>, rewrite = 0, operandSegmentSizes = array<i32: 2>} : (index, index) -> ()
+  return
+}
+
+// -----
+
+// Written or switched to.
+func.func @switch_rewrite(%x: index, %y: index) {
+  // expected-error @+1 {{expects rewrite to be 0 or 1, got -1}}
+  "wse.switch"() {colour = @c, position = affine_map<() -> (0)>, rewrite = -1, operandSegmentSizes = array<i32: 0>} : () -> ()
+  return
+}
+
+// -----
+
+// Tables are looked up by index.
+func.func @lookup(%x: index, %y: index, %f: f32) {
+  // expected-error @+1 {{has operand 'index' of f32; expected !builtin.index}}
+  %0 = "wse.lookup"(%f) {table = @t} : (f32) -> index
   return
 }

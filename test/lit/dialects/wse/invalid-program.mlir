@@ -102,43 +102,61 @@ func.func @f() {
 
 // There are 24 colours.
 // expected-error @+1 {{has id 24; expected 0 to 23, or -1 until routed}}
-"wse.colour"() {sym_name = "c", id = 24} : () -> ()
+"wse.colour"() {sym_name = "c", id = 24, position = 0, input_queue = -1, output_queue = -1} : () -> ()
 
 // -----
 
 // Routers have five sides.
 // expected-error @+1 {{has unknown direction 'up'; expected one of 'north', 'east', 'south', 'west', 'ramp'}}
-"wse.route"() {colour = @c, where = #wse.strided_rect<0, 0, 1, 1, 1, 1>, receive = "up", send = ["east"], position = 0, phases = []} : () -> ()
+"wse.route"() {colour = @c, where = #wse.strided_rect<0, 0, 1, 1, 1, 1>, receive = "up", send = ["east"], position = 0} : () -> ()
 
 // -----
 
 // Wavelets go somewhere.
 // expected-error @+1 {{sends nowhere; expected at least one direction}}
-"wse.route"() {colour = @c, where = #wse.strided_rect<0, 0, 1, 1, 1, 1>, receive = "west", send = [], position = 0, phases = []} : () -> ()
+"wse.route"() {colour = @c, where = #wse.strided_rect<0, 0, 1, 1, 1, 1>, receive = "west", send = [], position = 0} : () -> ()
 
 // -----
 
 // But not back.
 // expected-error @+1 {{sends wavelets back to 'west', where they come from}}
-"wse.route"() {colour = @c, where = #wse.strided_rect<0, 0, 1, 1, 1, 1>, receive = "west", send = ["ramp", "west"], position = 0, phases = []} : () -> ()
+"wse.route"() {colour = @c, where = #wse.strided_rect<0, 0, 1, 1, 1, 1>, receive = "west", send = ["ramp", "west"], position = 0} : () -> ()
 
 // -----
 
 // Once to each side.
 // expected-error @+1 {{names a direction twice in send: ['ramp', 'ramp']}}
-"wse.route"() {colour = @c, where = #wse.strided_rect<0, 0, 1, 1, 1, 1>, receive = "west", send = ["ramp", "ramp"], position = 0, phases = []} : () -> ()
+"wse.route"() {colour = @c, where = #wse.strided_rect<0, 0, 1, 1, 1, 1>, receive = "west", send = ["ramp", "ramp"], position = 0} : () -> ()
 
 // -----
 
-// A switch has four positions.
-// expected-error @+1 {{has switch position 4; expected 0 to 3}}
-"wse.route"() {colour = @c, where = #wse.strided_rect<0, 0, 1, 1, 1, 1>, receive = "west", send = ["ramp"], position = 4, phases = []} : () -> ()
+// Settings are numbered.
+// expected-error @+1 {{has position -1; expected 0 and up}}
+"wse.route"() {colour = @c, where = #wse.strided_rect<0, 0, 1, 1, 1, 1>, receive = "west", send = ["ramp"], position = -1} : () -> ()
 
 // -----
 
-// Phases go by name.
-// expected-error @+1 {{expects phases to be strings}}
-"wse.route"() {colour = @c, where = #wse.strided_rect<0, 0, 1, 1, 1, 1>, receive = "west", send = ["ramp"], position = 0, phases = [0]} : () -> ()
+// A colour's routers may start without one.
+// expected-error @+1 {{has start position -2; expected 0 and up, or -1 for none}}
+"wse.colour"() {sym_name = "c", id = 0, position = -2, input_queue = -1, output_queue = -1} : () -> ()
+
+// -----
+
+// Queues come in pairs.
+// expected-error @+1 {{has queues 0 (input) and -1 (output); expected 0 and up, or -1 for both}}
+"wse.colour"() {sym_name = "c", id = 0, position = 0, input_queue = 0, output_queue = -1} : () -> ()
+
+// -----
+
+// A table has entries.
+// expected-error @+1 {{has no values; expected at least one}}
+"wse.table"() {sym_name = "t", values = []} : () -> ()
+
+// -----
+
+// Of two bytes.
+// expected-error @+1 {{has the value 40000; expected numbers of 2 bytes}}
+"wse.table"() {sym_name = "t", values = [0, 40000]} : () -> ()
 
 // -----
 
@@ -162,31 +180,37 @@ func.func @f() {
 
 // The bounds of a transfer depend on coordinates only.
 // expected-error @+1 {{has 1 symbols in bounds ()[s0] -> (4); expected 2}}
-"wse.host_scatter"() {tensor = 0, buffer = @b, where = #wse.strided_rect<0, 0, 4, 1, 1, 1>, bounds = [affine_map<()[x] -> (4)>], origin = [affine_map<()[x, y] -> (0)>], access = affine_map<(i)[x, y] -> (i)>, resident = 0} : () -> ()
+"wse.host_scatter"() {tensor = 0, buffer = @b, where = #wse.strided_rect<0, 0, 4, 1, 1, 1>, bounds = [affine_map<()[x] -> (4)>], origin = [affine_map<()[x, y] -> (0)>], access = affine_map<(i)[x, y] -> (i)>, symbols = [], resident = 0} : () -> ()
 
 // -----
 
-// An origin is one index.
-// expected-error @+1 {{expects origins of one result, got ()[s0, s1] -> (0, s0)}}
-"wse.host_gather"() {tensor = 0, buffer = @b, where = #wse.strided_rect<0, 0, 4, 1, 1, 1>, bounds = [affine_map<()[x, y] -> (4)>], origin = [affine_map<()[x, y] -> (0, x)>], access = affine_map<(i)[x, y] -> (i)>, resident = 0} : () -> ()
+// Unless a function of them gives more.
+// expected-error @+1 {{has 2 symbols in access (d0)[s0, s1] -> (d0); expected x, y and more}}
+"wse.host_gather"() {tensor = 0, buffer = @b, where = #wse.strided_rect<0, 0, 4, 1, 1, 1>, bounds = [affine_map<()[x, y] -> (4)>], origin = [affine_map<()[x, y] -> (x)>], access = affine_map<(i)[x, y] -> (i)>, symbols = [@f], resident = 0} : () -> ()
+
+// -----
+
+// One function.
+// expected-error @+1 {{has symbols ["f"]; expected nothing, or the name of one function}}
+"wse.host_gather"() {tensor = 0, buffer = @b, where = #wse.strided_rect<0, 0, 4, 1, 1, 1>, bounds = [affine_map<()[x, y] -> (4)>], origin = [affine_map<()[x, y] -> (x)>], access = affine_map<(i)[x, y] -> (i)>, symbols = ["f"], resident = 0} : () -> ()
 
 // -----
 
 // One origin per bound.
 // expected-error @+1 {{has 1 bounds and 0 origins; expected one each per dimension}}
-"wse.host_gather"() {tensor = 0, buffer = @b, where = #wse.strided_rect<0, 0, 4, 1, 1, 1>, bounds = [affine_map<()[x, y] -> (4)>], origin = [], access = affine_map<(i)[x, y] -> (i)>, resident = 0} : () -> ()
+"wse.host_gather"() {tensor = 0, buffer = @b, where = #wse.strided_rect<0, 0, 4, 1, 1, 1>, bounds = [affine_map<()[x, y] -> (4)>], origin = [], access = affine_map<(i)[x, y] -> (i)>, symbols = [], resident = 0} : () -> ()
 
 // -----
 
 // One dimension of the access per bound.
 // expected-error @+1 {{has 2 dimensions in access (d0, d1)[s0, s1] -> (d0); expected 1, one per bound}}
-"wse.host_gather"() {tensor = 0, buffer = @b, where = #wse.strided_rect<0, 0, 4, 1, 1, 1>, bounds = [affine_map<()[x, y] -> (4)>], origin = [affine_map<()[x, y] -> (0)>], access = affine_map<(i, j)[x, y] -> (i)>, resident = 0} : () -> ()
+"wse.host_gather"() {tensor = 0, buffer = @b, where = #wse.strided_rect<0, 0, 4, 1, 1, 1>, bounds = [affine_map<()[x, y] -> (4)>], origin = [affine_map<()[x, y] -> (0)>], access = affine_map<(i, j)[x, y] -> (i)>, symbols = [], resident = 0} : () -> ()
 
 // -----
 
 // Tensors are numbered.
 // expected-error @+1 {{expects the position of a tensor, 0 and up}}
-"wse.host_gather"() {tensor = -1, buffer = @b, where = #wse.strided_rect<0, 0, 4, 1, 1, 1>, bounds = [], origin = [], access = affine_map<()[x, y] -> (0)>, resident = 0} : () -> ()
+"wse.host_gather"() {tensor = -1, buffer = @b, where = #wse.strided_rect<0, 0, 4, 1, 1, 1>, bounds = [], origin = [], access = affine_map<()[x, y] -> (0)>, symbols = [], resident = 0} : () -> ()
 
 // -----
 

@@ -14,24 +14,33 @@
 // CHECK: "wse.buffer"() {offset = -1 : i64, sym_name = "mask", type = memref<4xi1>}
 "wse.buffer"() {sym_name = "mask", type = memref<4xi1>, offset = -1} : () -> ()
 
-// CHECK: "wse.colour"() {id = 5 : i64, sym_name = "odd"}
-"wse.colour"() {sym_name = "odd", id = 5} : () -> ()
-// CHECK: "wse.colour"() {id = -1 : i64, sym_name = "even"}
-"wse.colour"() {sym_name = "even", id = -1} : () -> ()
+// CHECK: "wse.colour"() {id = 5 : i64, input_queue = 1 : i64, output_queue = 2 : i64, position = -1 : i64, sym_name = "odd"}
+"wse.colour"() {sym_name = "odd", id = 5, position = -1, input_queue = 1, output_queue = 2} : () -> ()
+// CHECK: "wse.colour"() {id = -1 : i64, input_queue = -1 : i64, output_queue = -1 : i64, position = 0 : i64, sym_name = "even"}
+"wse.colour"() {sym_name = "even", id = -1, position = 0, input_queue = -1, output_queue = -1} : () -> ()
 
-// One colour may be received from two sides where switch position or phase tell them apart.
+// CHECK: "wse.table"() {sym_name = "partner", values = [3, 2, 1, 0]}
+"wse.table"() {sym_name = "partner", values = [3, 2, 1, 0]} : () -> ()
+
+// One colour may be received from two sides where its positions tell them apart.
 // CHECK-COUNT-4: "wse.route"
-"wse.route"() {colour = @even, where = #wse.strided_rect<0, 0, 2, 1, 2, 1>, receive = "ramp", send = ["east"], position = 0, phases = []} : () -> ()
-"wse.route"() {colour = @even, where = #wse.strided_rect<1, 0, 2, 1, 2, 1>, receive = "west", send = ["ramp"], position = 0, phases = ["sum"]} : () -> ()
-"wse.route"() {colour = @odd, where = #wse.strided_rect<1, 0, 1, 1, 1, 1>, receive = "ramp", send = ["east"], position = 0, phases = []} : () -> ()
-"wse.route"() {colour = @odd, where = #wse.strided_rect<1, 0, 2, 1, 1, 1>, receive = "west", send = ["ramp", "east"], position = 1, phases = []} : () -> ()
+"wse.route"() {colour = @even, where = #wse.strided_rect<0, 0, 2, 1, 2, 1>, receive = "ramp", send = ["east"], position = 0} : () -> ()
+"wse.route"() {colour = @even, where = #wse.strided_rect<1, 0, 2, 1, 2, 1>, receive = "west", send = ["ramp"], position = 0} : () -> ()
+"wse.route"() {colour = @odd, where = #wse.strided_rect<1, 0, 1, 1, 1, 1>, receive = "ramp", send = ["east"], position = 0} : () -> ()
+"wse.route"() {colour = @odd, where = #wse.strided_rect<1, 0, 2, 1, 1, 1>, receive = "west", send = ["ramp", "east"], position = 1} : () -> ()
 
-// CHECK: "wse.host_scatter"() {access = #{{.*}}, bounds = [#{{.*}}], buffer = @part, origin = [#{{.*}}], resident = 0 : i64, tensor = 0 : i64, where = #wse.strided_rect<0 : i64, 0 : i64, 4 : i64, 1 : i64, 1 : i64, 1 : i64>}
-"wse.host_scatter"() {tensor = 0, buffer = @part, where = #wse.strided_rect<0, 0, 4, 1, 1, 1>, bounds = [affine_map<()[x, y] -> (4, 16 - x * 4)>], origin = [affine_map<()[x, y] -> (x * 4)>], access = affine_map<(i)[x, y] -> (i)>, resident = 0} : () -> ()
-// CHECK: "wse.host_scatter"() {access = #{{.*}}, bounds = [], buffer = @scale, origin = [], resident = 1 : i64
-"wse.host_scatter"() {tensor = 1, buffer = @scale, where = #wse.strided_rect<0, 0, 4, 1, 1, 1>, bounds = [], origin = [], access = affine_map<()[x, y] -> ()>, resident = 1} : () -> ()
-// CHECK: "wse.host_gather"
-"wse.host_gather"() {tensor = 0, buffer = @part, where = #wse.strided_rect<3, 0, 1, 1, 1, 1>, bounds = [affine_map<()[x, y] -> (4)>], origin = [affine_map<()[x, y] -> (0)>], access = affine_map<(i)[x, y] -> (i)>, resident = 0} : () -> ()
+// CHECK: "wse.host_scatter"() {access = #{{.*}}, bounds = [#{{.*}}], buffer = @part, origin = [#{{.*}}], resident = 0 : i64, symbols = [], tensor = 0 : i64, where = #wse.strided_rect<0 : i64, 0 : i64, 4 : i64, 1 : i64, 1 : i64, 1 : i64>}
+"wse.host_scatter"() {tensor = 0, buffer = @part, where = #wse.strided_rect<0, 0, 4, 1, 1, 1>, bounds = [affine_map<()[x, y] -> (4, 16 - x * 4)>], origin = [affine_map<()[x, y] -> (x * 4)>], access = affine_map<(i)[x, y] -> (i)>, symbols = [], resident = 0} : () -> ()
+// CHECK: "wse.host_scatter"() {access = #{{.*}}, bounds = [], buffer = @scale, origin = [], resident = 1 : i64, symbols = []
+"wse.host_scatter"() {tensor = 1, buffer = @scale, where = #wse.strided_rect<0, 0, 4, 1, 1, 1>, bounds = [], origin = [], access = affine_map<()[x, y] -> ()>, symbols = [], resident = 1} : () -> ()
+// An origin that no affine map of the coordinates gives: a function does.
+// CHECK: "wse.host_gather"{{.*}}symbols = [@place]
+"wse.host_gather"() {tensor = 0, buffer = @part, where = #wse.strided_rect<3, 0, 1, 1, 1, 1>, bounds = [affine_map<()[x, y, p] -> (4)>], origin = [affine_map<()[x, y, p] -> (p)>], access = affine_map<(i)[x, y, p] -> (i)>, symbols = [@place], resident = 0} : () -> ()
+
+func.func private @place(%x: index, %y: index) -> index {
+  %z = "wse.lookup"(%x) {table = @partner} : (index) -> index
+  return %z : index
+}
 
 // CHECK: "wse.pe_class"() {body = @first_body, sym_name = "first", where = #wse.strided_rect<0 : i64
 "wse.pe_class"() {sym_name = "first", where = #wse.strided_rect<0, 0, 1, 1, 1, 1>, body = @first_body} : () -> ()
@@ -45,7 +54,10 @@
 // CHECK: "wse.vector"{{.*}}scalars = [unit, 0.000000e+00 : f32]
 // CHECK: "wse.vector"{{.*}}kind = "select"
 // CHECK: "wse.send"{{.*}}thread = 1 : i64
-// CHECK: "wse.join"() {threads = [1]}
+// CHECK: "wse.join"() {tasks = 0 : i64, threads = [1]}
+// CHECK: "wse.control"() {count = #{{.*}}, operandSegmentSizes = array<i32: 0>, unit = "task"}
+// CHECK: %[[PARTNER:.*]] = "wse.lookup"(%{{.*}}) {table = @partner} : (index) -> index
+// CHECK: "wse.switch"(%[[PARTNER]]) {colour = @odd, operandSegmentSizes = array<i32: 1>, position = #{{.*}}, rewrite = 1 : i64}
 func.func private @first_body(%x: index, %y: index) {
   "wse.phase"() {label = "scale"} : () -> ()
   %part = "wse.get_buffer"() {buffer = @part} : () -> memref<4xf32>
@@ -54,8 +66,11 @@ func.func private @first_body(%x: index, %y: index) {
   "wse.vector"(%part, %part, %scale, %x, %y) {kind = "mul", bounds = [affine_map<()[x, y] -> (4, 16 - x * 4)>], maps = [affine_map<(i)[x, y] -> (i)>, affine_map<(i)[x, y] -> (i)>, affine_map<(i)[x, y] -> ()>], scalars = [unit, unit], schedule = "mapped", operandSegmentSizes = array<i32: 1, 1, 1, 0, 2>} : (memref<4xf32>, memref<4xf32>, memref<f32, #wse.sram<16>>, index, index) -> ()
   "wse.vector"(%mask, %part, %x, %y) {kind = "gt", bounds = [affine_map<()[x, y] -> (4)>], maps = [affine_map<(i)[x, y] -> (i)>, affine_map<(i)[x, y] -> (i)>], scalars = [unit, 0.0 : f32], schedule = "mapped", operandSegmentSizes = array<i32: 1, 1, 0, 0, 2>} : (memref<4xi1>, memref<4xf32>, index, index) -> ()
   "wse.vector"(%part, %mask, %part, %x, %y) {kind = "select", bounds = [affine_map<()[x, y] -> (4)>], maps = [affine_map<(i)[x, y] -> (i)>, affine_map<(i)[x, y] -> (i)>, affine_map<(i)[x, y] -> (i)>], scalars = [unit, unit, 0.0 : f32], schedule = "looped", operandSegmentSizes = array<i32: 1, 1, 1, 0, 2>} : (memref<4xf32>, memref<4xi1>, memref<4xf32>, index, index) -> ()
-  "wse.send"(%part, %x, %y) {colour = @even, bounds = [affine_map<()[x, y] -> (4)>], map = affine_map<(i)[x, y] -> (i)>, thread = 1, operandSegmentSizes = array<i32: 1, 2>} : (memref<4xf32>, index, index) -> ()
-  "wse.join"() {threads = [1]} : () -> ()
+  "wse.send"(%part, %x, %y) {colour = @even, bounds = [affine_map<()[x, y] -> (4)>], map = affine_map<(i)[x, y] -> (i)>, thread = 1, packed = 1, operandSegmentSizes = array<i32: 1, 2>} : (memref<4xf32>, index, index) -> ()
+  "wse.join"() {threads = [1], tasks = 0} : () -> ()
+  "wse.control"() {unit = "task", count = affine_map<() -> (2)>, operandSegmentSizes = array<i32: 0>} : () -> ()
+  %partner = "wse.lookup"(%x) {table = @partner} : (index) -> index
+  "wse.switch"(%partner) {colour = @odd, position = affine_map<()[p] -> (p mod 2)>, rewrite = 1, operandSegmentSizes = array<i32: 1>} : (index) -> ()
   return
 }
 

@@ -1,0 +1,179 @@
+"""Reads program texts of the executable stage: `func.func`s of `wse` operations become instructions of the image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ...dialects.host import ir
+from ...dialects.wse import read
+from ...passes.infra.diagnostics import PassFailure
+from ...passes.wafer.executable import buffer_of, source_of
+from ...wse_target import image
+from ...wse_target.quasi_affine import Const, Expr, Lookup, Var, const, maximum, minimum
+from .image_expressions import access, combined, smallest
+
+COORDINATES = (Var("x"), Var("y"))
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a program text refers to by name."""
+
+    buffers: dict[str, image.Buffer]
+    tables: dict[str, tuple[int, ...]]
+
+
+class BodyReader:
+    """Reads one program text, or a function of the coordinates."""
+
+    def __init__(self, function: Any, known: Known) -> None:
+        self.entry = function.body.blocks[0]
+        self.known = known
+        self.names: dict[ir.Value, Expr] = dict(zip(self.entry.arguments, COORDINATES, strict=True))
+        self.loops = 0
+
+    def run(self) -> tuple[image.Instruction, ...]:
+        """The instructions of a program text."""
+        return self.block(self.entry)
+
+    def results(self) -> list[Expr]:
+        """What a function of the coordinates returns."""
+        terminator = list(self.entry.operations)[-1]
+        return [self.expression(value, terminator) for value in terminator.operands]
+
+    def block(self, block: ir.Block) -> tuple[image.Instruction, ...]:
+        found = (self.instruction(op) for op in block.operations)
+        return tuple(instruction for instruction in found if instruction is not None)
+
+    def instruction(self, op: Any) -> image.Instruction | None:
+        """The instruction of an operation, None for what only supports others."""
+        name = op.operation.name
+        if name in _SUPPORTING:
+            return None
+        reader = {
+            "wse.phase": self.phase,
+            "wse.vector": self.vector,
+            "wse.send": self.send,
+            "wse.receive": self.receive,
+            "wse.relay": self.relay,
+            "wse.join": self.join,
+            "wse.control": self.control,
+            "wse.switch": self.switch,
+            "scf.for": self.loop,
+        }.get(name)
+        if reader is None:
+            raise PassFailure(op, f"'{name}' is not something a processing element runs")
+        return reader(op)
+
+    def symbols(self, op: Any) -> list[Expr]:
+        return [self.expression(v, op) for v in op.symbols]
+
+    def bounds(self, op: Any) -> tuple[Expr, ...]:
+        values = self.symbols(op)
+        return tuple(smallest(m, values, op) for m in read.maps(op.bounds))
+
+    def access(self, memref: ir.Value, amap: ir.AffineMap, op: Any) -> image.Access:
+        name = buffer_of(memref)
+        if name is None:
+            raise PassFailure(op, "a memref that is no buffer of this program")
+        return access(amap, self.known.buffers[name], self.symbols(op), op)
+
+    def phase(self, op: Any) -> image.Phase:
+        return image.Phase(op.label.value, source_of(op))
+
+    def vector(self, op: Any) -> image.Vector:
+        maps = iter(read.maps(op.maps))
+        dst = self.access(op.destination, next(maps), op)
+        sources: list[image.Access | float | int] = []
+        for memref, number in zip(op.sources, read.scalars(op.scalars), strict=True):
+            if memref is not None:
+                sources.append(self.access(memref, next(maps), op))
+            elif number is not None:
+                sources.append(number)
+        return image.Vector(
+            op.kind.value, self.bounds(op), dst, tuple(sources), source_of(op), op.schedule.value
+        )
+
+    def send(self, op: Any) -> image.Send:
+        src = self.access(op.source, op.map.value, op)
+        return image.Send(
+            op.colour.value,
+            self.bounds(op),
+            src,
+            read.integer(op.thread),
+            source_of(op),
+            bool(read.integer(op.packed)),
+        )
+
+    def receive(self, op: Any) -> image.Receive:
+        dst = self.access(op.destination, op.map.value, op)
+        return image.Receive(
+            op.colour.value, self.bounds(op), dst, op.combine.value, read.integer(op.thread), source_of(op)
+        )
+
+    def relay(self, op: Any) -> image.Relay:
+        maps = iter(read.maps(op.maps))
+        own = self.access(op.own, next(maps), op) if op.own is not None else None
+        dst = self.access(op.destination, next(maps), op) if op.destination is not None else None
+        return image.Relay(
+            op.receive.value,
+            op.send.value,
+            self.bounds(op),
+            own,
+            op.combine.value,
+            dst,
+            read.integer(op.thread),
+            source_of(op),
+        )
+
+    def join(self, op: Any) -> image.Join:
+        return image.Join(read.integers(op.threads), source_of(op), bool(read.integer(op.tasks)))
+
+    def control(self, op: Any) -> image.Control:
+        return image.Control(op.unit.value, smallest(op.count.value, self.symbols(op), op), source_of(op))
+
+    def switch(self, op: Any) -> image.Switch:
+        position = smallest(op.position.value, self.symbols(op), op)
+        return image.Switch(op.colour.value, position, bool(read.integer(op.rewrite)), source_of(op))
+
+    def loop(self, op: Any) -> image.Loop:
+        lower, step = (self.expression(op.operands[i], op) for i in (0, 2))
+        if lower != Const(0) or step != Const(1):
+            raise PassFailure(op, "a loop that does not count 0, 1, 2, ..")
+        variable = f"i{self.loops}"
+        self.loops += 1
+        body = op.regions[0].blocks[0]
+        self.names[body.arguments[0]] = Var(variable)
+        return image.Loop(variable, self.expression(op.operands[1], op), self.block(body))
+
+    def expression(self, value: ir.Value, op: Any) -> Expr:
+        """An index value as an expression in coordinates and loop variables."""
+        if value in self.names:
+            return self.names[value]
+        owner = value.owner
+        if isinstance(owner, ir.Block):
+            raise PassFailure(op, "an index that is neither a coordinate nor a loop's variable")
+        if owner.name == "arith.constant":
+            return const(ir.IntegerAttr(owner.attributes["value"]).value)
+        if owner.name in _COMBINE:
+            amap = ir.AffineMapAttr(owner.attributes["map"]).value
+            operands = [self.expression(v, op) for v in owner.operands]
+            dims, rest = operands[: amap.n_dims], operands[amap.n_dims :]
+            return combined(amap, rest, op, dims, _COMBINE[owner.name])
+        if owner.name == "wse.lookup":
+            table = ir.FlatSymbolRefAttr(owner.attributes["table"]).value
+            return Lookup(table, self.known.tables[table], self.expression(owner.operands[0], op))
+        raise PassFailure(
+            op, f"an index computed by '{owner.name}', which a processing element has no loop for"
+        )
+
+
+_COMBINE: dict[str, Callable[[Expr, Expr], Expr]] = {
+    "affine.apply": minimum, "affine.min": minimum, "affine.max": maximum,
+}  # fmt: skip
+_SUPPORTING = (
+    "wse.get_buffer", "wse.lookup", "arith.constant", "affine.apply", "affine.min", "affine.max", "func.return",
+    "scf.yield",
+)  # fmt: skip
