@@ -24,7 +24,7 @@ from wse_mlir.wse_target.kinds import ARITY
 from wse_mlir.wse_target.machine import load_machine
 from wse_mlir.wse_target.quasi_affine import Binary, const
 from wse_mlir.wse_target.sim import simulate
-from wse_mlir.wse_target.sim.kernels import ELEMENTARY, NUMPY_DTYPE
+from wse_mlir.wse_target.sim.arithmetic import ELEMENTARY, NUMPY_DTYPE, fma
 
 TINY = load_machine("tiny")
 WIDTH, SIZE = 3, 24
@@ -64,7 +64,7 @@ def reference(op: Vector, contents: dict[str, np.ndarray]) -> dict[str, np.ndarr
             ]
             place = at(op.dst, index)
             if op.kind == "fma":
-                result = memory[op.dst.buffer][place] + values[0] * values[1]
+                result = fma(*(np.asarray(v) for v in (memory[op.dst.buffer][place], *values)))
             else:
                 result = ELEMENTARY[op.kind](*values)
             memory[op.dst.buffer][place] = result

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .kernels import ELEMENTARY, KernelProvider
+from .arithmetic import ELEMENTARY
+from .kernels import KernelProvider
 from .memory import Located, Memory
 
 

@@ -1,27 +1,28 @@
 """PE arithmetic: the protocol behind which compiled kernels reach the simulator, and the NumPy ones.
 
-A kernel runs one vector operation on many PEs at once. It gets strided views whose first axis is the PE and whose
-further axes are the operation's loops; an axis of stride 0 repeats an element.
+A kernel runs one vector operation on many PEs at once. It is made for a `Signature`, the shape of the operation, and is
+called with an `Operand` for the destination and for each source, which says where its elements lie on each PE. What the
+operations compute is in `arithmetic.py`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import ml_dtypes
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
-NUMPY_DTYPE: dict[str, np.dtype[Any]] = {
-    "f64": np.dtype(np.float64), "f32": np.dtype(np.float32), "f16": np.dtype(np.float16),
-    "bf16": np.dtype(ml_dtypes.bfloat16), "i1": np.dtype(np.bool_), "i8": np.dtype(np.int8),
-    "i16": np.dtype(np.int16), "i32": np.dtype(np.int32), "i64": np.dtype(np.int64),
-}  # fmt: skip
+from .arithmetic import ELEMENTARY, MOVES, NUMPY_DTYPE, Array, convert, fma, operand_dtypes
 
-Operand = np.ndarray | float | int
-Kernel = Callable[[np.ndarray, Sequence[Operand]], None]
+
+@dataclass(frozen=True)
+class Walk:
+    """How an operand is walked over: element type, and stride of each loop in elements."""
+
+    dtype: str
+    strides: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -30,125 +31,161 @@ class Signature:
 
     Attributes:
         kind: of `wse_target.kinds.ARITY`.
-        bounds: trip counts, outermost first.
-        dst / srcs: element type of each operand, "" for a scalar.
-        sequential: loops that must run in order, one trip after the other: those along which the destination
-            has stride 0, or all of them when a source reads what earlier iterations wrote.
+        bounds: trip counts, outermost first, all above 0.
+        dst / srcs: how operands are walked over.
+        own: for each source, whether it is the destination's own element in every iteration.
+        dependent: some iteration reads or overwrites what another one wrote, other than along loops in which the
+            destination has stride 0: the whole nest must run in order.
     """
 
     kind: str
     bounds: tuple[int, ...]
-    dst: str
-    srcs: tuple[str, ...]
-    sequential: tuple[bool, ...]
+    dst: Walk
+    srcs: tuple[Walk, ...]
+    own: tuple[bool, ...]
+    dependent: bool = False
+
+    @property
+    def in_order(self) -> tuple[bool, ...]:
+        """Loops whose trips must run one after the other."""
+        loops = zip(self.dst.strides, self.bounds, strict=True)
+        return tuple(self.dependent or (stride == 0 and bound > 1) for stride, bound in loops)
+
+    @property
+    def operand_dtypes(self) -> tuple[str, ...]:
+        """Type that each source is converted to."""
+        return operand_dtypes(self.kind, self.dst.dtype, [s.dtype for s in self.srcs])
+
+
+@dataclass(frozen=True)
+class Operand:
+    """Where an operand lies: on PE i, its first element begins at byte `offsets[i] + constant` of `data`.
+
+    Attributes:
+        data: bytes, [n] of uint8.
+        offsets: [PEs] of int64, or [1] when they are the same for all PEs.
+    """
+
+    data: Array
+    offsets: Array
+    constant: int = 0
+
+
+Kernel = Callable[[int, Sequence[Operand]], None]
 
 
 class KernelProvider(Protocol):
-    """Makes kernels; asked once per signature and instruction."""
+    """Makes kernels."""
 
     def kernel(self, signature: Signature) -> Kernel:
-        """A function (dst, srcs) that writes the operation's result into `dst`, a view [PEs, *bounds].
+        """A function (number of PEs, [destination, *sources]) that runs the operation on all these PEs.
 
-        Every elementary operation rounds to the destination's type (the first source's for a comparison), and
-        accumulation happens in loop order. `fma` rounds its product and its sum separately.
+        No two PEs' destinations share a byte, and no PE's source another one's destination.
         """
         ...
 
 
-def _erf(x: np.ndarray) -> np.ndarray:
-    return np.asarray(_math_erf(x.astype(np.float64)), np.float64).astype(x.dtype)
-
-
-_math_erf = np.frompyfunc(math.erf, 1, 1)
-
-
-def _divide(a: Any, b: Any) -> Any:
-    """Integers divide towards zero, as arith.divsi does; by 0 gives 0."""
-    if np.asarray(a).dtype.kind not in "iu":
-        return a / b
-    safe = np.where(b == 0, 1, b)
-    quotient = np.abs(a) // np.abs(safe)
-    return np.where(b == 0, 0, np.where((a < 0) != (b < 0), -quotient, quotient)).astype(np.asarray(a).dtype)
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    one = x.dtype.type(1)
-    return one / (one + np.exp(-x))
-
-
-# Elementary operations on arrays of one type. `round` is to even, as torch.round.
-ELEMENTARY: dict[str, Callable[..., Any]] = {
-    "fill": lambda a: a, "copy": lambda a: a, "convert": lambda a: a,
-    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": _divide,
-    "max": np.maximum, "min": np.minimum, "rem": np.fmod, "pow": np.power,
-    "neg": np.negative, "abs": np.abs, "floor": np.floor, "ceil": np.ceil, "round": np.rint,
-    "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "log2": np.log2,
-    "sqrt": np.sqrt, "rsqrt": lambda a: a.dtype.type(1) / np.sqrt(a),
-    "tanh": np.tanh, "erf": _erf, "sin": np.sin, "cos": np.cos, "sigmoid": _sigmoid,
-    "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor,
-    "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal,
-    "gt": np.greater, "ge": np.greater_equal,
-}  # fmt: skip
-COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
-
-
 class NumpyKernels:
-    """Kernels made of NumPy calls: loops that must run in order are Python loops, all others one array operation."""
+    """Loops that must run in order are Python loops, all others one array operation."""
 
     def kernel(self, signature: Signature) -> Kernel:
         """See `KernelProvider.kernel`."""
-        step = _step(signature)
-        loops = [i for i, in_order in enumerate(signature.sequential) if in_order]
+        types = [NUMPY_DTYPE[name] for name in signature.operand_dtypes]
+        walks = (signature.dst, *signature.srcs)
+        loops = [i for i, in_order in enumerate(signature.in_order) if in_order]
 
-        def run(dst: np.ndarray, srcs: Sequence[Operand]) -> None:
+        def run(pes: int, operands: Sequence[Operand]) -> None:
+            views = [view(o, w, signature.bounds, pes) for o, w in zip(operands, walks, strict=True)]
+            if views[0] is None or (signature.dependent and any(v is None for v in views)):
+                _scattered(run, signature, pes, operands)
+                return
+            sources = [
+                gather(o, w, signature.bounds, pes) if v is None else v
+                for o, w, v in zip(operands[1:], walks[1:], views[1:], strict=True)
+            ]
+            if signature.kind == "iota":
+                sources.append(np.broadcast_to(np.arange(signature.bounds[-1]), views[0].shape))
             with np.errstate(all="ignore"):
-                if not loops:
-                    step(dst, srcs)
-                    return
-                select: list[Any] = [slice(None)] * dst.ndim
                 for trip in np.ndindex(*(signature.bounds[i] for i in loops)):
+                    key: list[Any] = [slice(None)] * (1 + len(signature.bounds))
                     for loop, index in zip(loops, trip, strict=True):
-                        select[1 + loop] = index
-                    key = tuple(select)
-                    step(dst[key], [s[key] if isinstance(s, np.ndarray) else s for s in srcs])
+                        key[1 + loop] = index
+                    _step(signature, types, views[0][tuple(key)], [s[tuple(key)] for s in sources])
 
         return run
 
 
-def _step(signature: Signature) -> Callable[[np.ndarray, Sequence[Operand]], None]:
+def view(operand: Operand, walk: Walk, bounds: tuple[int, ...], pes: int) -> Array | None:
+    """A writable view [PEs, *bounds] of an operand, or None when the PEs are not evenly spaced."""
+    offsets, step = operand.offsets, 0
+    if len(offsets) > 1:
+        step = int(offsets[1] - offsets[0])
+        if not (np.diff(offsets) == step).all():
+            return None
+    dtype = NUMPY_DTYPE[walk.dtype]
+    start = int(offsets[0]) + operand.constant
+    first = operand.data[start : start + dtype.itemsize].view(dtype)
+    return as_strided(first, (pes, *bounds), (step, *(s * dtype.itemsize for s in walk.strides)))
+
+
+def gather(operand: Operand, walk: Walk, bounds: tuple[int, ...], pes: int) -> Array:
+    """A copy [PEs, *bounds] of an operand's elements; loops of stride 0 are repeated without a copy."""
+    dtype = NUMPY_DTYPE[walk.dtype]
+    index = _index(operand, walk, bounds)
+    return np.broadcast_to(operand.data[_bytes(index, dtype)].view(dtype)[..., 0], (pes, *bounds))
+
+
+def _bytes(index: Array, dtype: np.dtype[Any]) -> Array:
+    """Numbers of all bytes of the elements that begin at `index`."""
+    return index[..., None] + np.arange(dtype.itemsize)
+
+
+def _index(operand: Operand, walk: Walk, bounds: tuple[int, ...]) -> Array:
+    """Byte numbers [PEs, *bounds] of elements; loops of stride 0 have extent 1."""
+    index = (operand.offsets + operand.constant).reshape(-1, *(1,) * len(bounds))
+    for loop, (stride, bound) in enumerate(zip(walk.strides, bounds, strict=True)):
+        if stride:
+            shape = [1] * (1 + len(bounds))
+            shape[1 + loop] = bound
+            index = index + (stride * NUMPY_DTYPE[walk.dtype].itemsize * np.arange(bound)).reshape(shape)
+    return index
+
+
+def _scattered(run: Kernel, signature: Signature, pes: int, operands: Sequence[Operand]) -> None:
+    """Runs on PEs in no order: on copies that are put back, or one PE at a time when iterations depend on others."""
+    if signature.dependent:
+        for pe in range(pes):
+            part = [
+                Operand(o.data, o.offsets[pe : pe + 1] if len(o.offsets) > 1 else o.offsets, o.constant)
+                for o in operands
+            ]
+            run(1, part)
+        return
+    dst = operands[0]
+    places = _bytes(_index(dst, signature.dst, signature.bounds), NUMPY_DTYPE[signature.dst.dtype])
+    compact = np.ascontiguousarray(dst.data[places])
+    size = compact[0].nbytes
+    item = NUMPY_DTYPE[signature.dst.dtype].itemsize
+    strides = [
+        s // item if n > 1 else 0 for s, n in zip(compact.strides[1:-1], compact.shape[1:-1], strict=True)
+    ]
+    walk = Walk(signature.dst.dtype, tuple(strides))
+    moved = Operand(compact.reshape(-1), size * np.arange(pes))
+    sources = tuple(walk if own else s for s, own in zip(signature.srcs, signature.own, strict=True))
+    dense = Signature(signature.kind, signature.bounds, walk, sources, signature.own)
+    rest = [moved if own else o for o, own in zip(operands[1:], signature.own, strict=True)]
+    NumpyKernels().kernel(dense)(pes, [moved, *rest])
+    dst.data[places] = compact
+
+
+def _step(signature: Signature, types: Sequence[np.dtype[Any]], dst: Array, srcs: Sequence[Array]) -> None:
     """The operation on a part of the loop nest in which no iteration depends on another."""
-    kind, dtype = signature.kind, NUMPY_DTYPE[signature.dst]
+    kind = signature.kind
+    values = [convert(s, t) for s, t in zip(srcs, types, strict=False)]
     if kind == "fma":
-        return lambda dst, srcs: _fma(dst, srcs, dtype)
-    if kind == "select":
-        return lambda dst, srcs: _select(dst, srcs, dtype)
-    if kind == "iota":
-        return lambda dst, srcs: np.copyto(
-            dst, _as(srcs[0], dtype) + np.arange(dst.shape[-1]).astype(dtype), casting="unsafe"
-        )
-    operand_dtype = dtype
-    if kind in COMPARISONS:
-        operand_dtype = next((NUMPY_DTYPE[s] for s in signature.srcs if s), np.dtype(np.float64))
-    function = ELEMENTARY[kind]
-    if kind in ("fill", "copy", "convert"):
-        return lambda dst, srcs: np.copyto(dst, _as(srcs[0], dtype))
-    return lambda dst, srcs: np.copyto(
-        dst, function(*(_as(s, operand_dtype) for s in srcs)), casting="unsafe"
-    )
-
-
-def _as(operand: Operand, dtype: np.dtype[Any]) -> np.ndarray:
-    """An operand in the type that the operation computes in."""
-    if isinstance(operand, np.ndarray):
-        return operand if operand.dtype == dtype else operand.astype(dtype)
-    return np.asarray(operand).astype(dtype)
-
-
-def _fma(dst: np.ndarray, srcs: Sequence[Operand], dtype: np.dtype[Any]) -> None:
-    product = np.multiply(_as(srcs[0], dtype), _as(srcs[1], dtype))
-    np.add(dst, product, out=dst)
-
-
-def _select(dst: np.ndarray, srcs: Sequence[Operand], dtype: np.dtype[Any]) -> None:
-    condition = _as(srcs[0], np.dtype(np.bool_))
-    np.copyto(dst, np.where(condition, _as(srcs[1], dtype), _as(srcs[2], dtype)))
+        result = fma(dst, *values)
+    elif kind == "iota":
+        result = values[0] + convert(srcs[1], types[0])
+    else:
+        result = values[0] if kind in MOVES else ELEMENTARY[kind](*values)
+    np.copyto(dst, convert(result, dst.dtype))

@@ -1,0 +1,65 @@
+"""Loop nests that walk over memory: what iterations have in common, and simpler nests that do the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from .kernels import Walk
+
+
+def simplify(bounds: tuple[int, ...], walks: Sequence[Walk]) -> tuple[tuple[int, ...], list[Walk]]:
+    """The same iterations in the same order with as few loops as possible.
+
+    Loops of one trip are left out, and neighbours become one loop where every operand goes on evenly from the end of
+    the inner one to its next trip.
+    """
+    loops: list[tuple[int, tuple[int, ...]]] = []  # bound, stride of each walk
+    for bound, *strides in zip(bounds, *(w.strides for w in walks), strict=True):
+        if bound == 1:
+            continue
+        if loops and all(outer == bound * inner for outer, inner in zip(loops[-1][1], strides, strict=True)):
+            loops[-1] = (loops[-1][0] * bound, tuple(strides))
+        else:
+            loops.append((bound, tuple(strides)))
+    simpler = [replace(w, strides=tuple(s[i] for _, s in loops)) for i, w in enumerate(walks)]
+    return tuple(bound for bound, _ in loops), simpler
+
+
+def dense_strides(bounds: Sequence[int]) -> tuple[int, ...]:
+    """Strides of elements that lie one after the other in loop order."""
+    strides = [1] * len(bounds)
+    for loop in range(len(bounds) - 2, -1, -1):
+        strides[loop] = strides[loop + 1] * bounds[loop + 1]
+    return tuple(strides)
+
+
+def meets_itself(strides: Sequence[int], bounds: Sequence[int]) -> bool:
+    """Whether iterations meet in an element though no loop of stride 0 makes them, as in windows that overlap.
+
+    Only the order of the whole loop nest is right then; else loops of stride 0 are all that must run in order.
+    """
+    span = 0
+    for stride, bound in sorted((abs(s), b) for s, b in zip(strides, bounds, strict=True)):
+        if stride == 0 or bound == 1:
+            continue
+        if stride <= span:
+            return True
+        span += stride * (bound - 1)
+    return False
+
+
+def interferes(dst: Sequence[int], src: Sequence[int], shift: int, bounds: Sequence[int]) -> bool:
+    """Whether two walks over one buffer, the second one starting `shift` elements later, share an element."""
+    return bool(np.intersect1d(_walk(dst, bounds), _walk(src, bounds) + shift).size)
+
+
+def _walk(strides: Sequence[int], bounds: Sequence[int]) -> np.ndarray:
+    """Element offsets of all iterations."""
+    offsets = np.zeros(1, np.int64)
+    for stride, bound in zip(strides, bounds, strict=True):
+        if stride:
+            offsets = (offsets[:, None] + stride * np.arange(bound)).ravel()
+    return offsets
