@@ -1,0 +1,62 @@
+"""What parts of a collective cost, from the machine's numbers; the model is that of docs/simulator.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .....wse_target.image import Combine
+from .....wse_target.machine import Machine
+from .....wse_target.quasi_affine import Expr
+from .....wse_target.sim.cost import CostModel, words
+from ..fragment import CollectiveRequest, Tile
+
+
+def largest(bounds: tuple[Expr, ...], grid: tuple[int, int]) -> int:
+    """Most elements that a walk with these bounds covers on any PE of a grid."""
+    y, x = np.mgrid[0 : grid[1], 0 : grid[0]]
+    total = np.ones_like(x)
+    for bound in bounds:
+        total = total * np.maximum(bound.evaluate({"x": x, "y": y}), 0)
+    return int(total.max(initial=0))
+
+
+def tile_words(tile: Tile, grid: tuple[int, int]) -> int:
+    """Words of the largest tile on a grid."""
+    return int(words(largest(tile.bounds, grid), tile.dtype))
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Times of one machine for one element type, in cycles.
+
+    Attributes:
+        setup: to start a transfer.
+        relay: from a relay's taking a word to its passing it on.
+        pace: of a word that is moved or stored.
+        combine: of a word that is combined with the PE's own.
+    """
+
+    machine: Machine
+    setup: float
+    relay: float
+    pace: float
+    combine: float
+
+    @staticmethod
+    def of(machine: Machine, dtype: str, combine: Combine = "store") -> Costs:
+        model, fabric = CostModel(machine), machine.fabric
+        move = model.word_cycles("copy", dtype)
+        mixed = move if combine == "store" else model.word_cycles(combine, dtype)
+        return Costs(machine, fabric.transfer_setup, fabric.relay_latency, move, mixed)
+
+    @staticmethod
+    def of_request(request: CollectiveRequest) -> Costs:
+        """For a request's tile and way of combining."""
+        return Costs.of(request.machine, request.tile.dtype, request.combine)
+
+    def way(self, hops: int) -> float:
+        """From a core over so many hops in a straight line to another core."""
+        fabric = self.machine.fabric
+        return fabric.ramp_out + hops * fabric.hop_latency + fabric.ramp_in

@@ -1,0 +1,92 @@
+"""What the PEs along a line do, collected position by position and merged into few classes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .....wse_target.image import Instruction, Receive, Relay, Send, Vector
+from .....wse_target.quasi_affine import Expr, Lookup, const
+from ..fragment import CollectiveRequest, Fragment, Part, Progression, Scratch, Tile, progressions
+from .wires import Wires
+
+MOST_PARTS = 16  # beyond that one text with a table of roles is smaller than a text for each role
+_ROLES_PER_TABLE = 15  # bits of a table's 2-byte entry that can be told apart without a sign
+
+Moving = Send | Receive | Relay | Vector
+
+
+def at_least_one_loop(tile: Tile) -> Tile:
+    """The tile with a loop of one trip if it has none: bounds are where a role is switched off."""
+    if tile.bounds:
+        return tile
+    return Tile(replace(tile.access, strides=(0,)), (const(1),), tile.dtype)
+
+
+@dataclass
+class LineProgram:
+    """A fragment under construction for all lines of a request.
+
+    Bodies are given as instructions with *ranks*. At every position the instructions run by rank; equal ones at several
+    positions are one instruction of a shared text.
+    """
+
+    request: CollectiveRequest
+    wires: Wires = field(init=False)
+    scratch: list[Scratch] = field(default_factory=list)
+    _steps: dict[tuple[Any, Moving], list[int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.wires = Wires(self.request.line)
+
+    def name(self, suffix: str) -> str:
+        """A name of this request's own, for colours and buffers."""
+        return f"{self.request.prefix}{suffix}"
+
+    def add(self, position: int, rank: Hashable, instruction: Moving) -> None:
+        """The PEs at `position` execute `instruction`, in the order of ranks."""
+        self._steps.setdefault((rank, instruction), []).append(position)
+
+    def fragment(self) -> Fragment:
+        """The program in as few parts as a text for each role, or a table of roles, gives."""
+        steps = sorted(self._steps.items(), key=lambda item: item[0][0])
+        done: list[list[int]] = [[] for _ in range(self.request.line.extent)]
+        for number, (_, positions) in enumerate(steps):
+            for position in positions:
+                done[position].append(number)
+        roles: dict[tuple[int, ...], list[int]] = {}
+        for position, numbers in enumerate(done):
+            if numbers:
+                roles.setdefault(tuple(numbers), []).append(position)
+        places: list[tuple[tuple[Instruction, ...], Progression]] = [
+            (tuple(steps[n][0][1] for n in role), p) for role, at in roles.items() for p in progressions(at)
+        ]
+        if len(places) > MOST_PARTS:
+            places = [(self._shared_text(steps), (0, self.request.line.extent, 1))]
+        parts = tuple(Part(self.request.line.where(*p), body) for body, p in places)
+        return Fragment(parts, tuple(self.scratch), self.wires.colours, self.wires.routes())
+
+    def _shared_text(self, steps: Sequence[tuple[tuple[Any, Moving], list[int]]]) -> tuple[Instruction, ...]:
+        """One text for all positions, in which bounds of 0 leave out what a position does not do."""
+        extent = self.request.line.extent
+        body: list[Instruction] = []
+        for number in range(0, len(steps), _ROLES_PER_TABLE):
+            group = steps[number : number + _ROLES_PER_TABLE]
+            masks = [0] * extent
+            for bit, (_, positions) in enumerate(group):
+                for position in positions:
+                    masks[position] |= 1 << bit
+            table = Lookup(
+                self.name(f"roles{number // _ROLES_PER_TABLE}"), tuple(masks), self.request.line.position
+            )
+            for bit, ((_, op), positions) in enumerate(group):
+                everywhere = len(positions) == extent
+                body.append(op if everywhere else _only_where(op, table // (1 << bit) % 2))
+        return tuple(body)
+
+
+def _only_where(instruction: Moving, flag: Expr) -> Moving:
+    """The instruction, doing nothing where `flag` is 0."""
+    first, *rest = instruction.bounds
+    return replace(instruction, bounds=(first * flag, *rest))

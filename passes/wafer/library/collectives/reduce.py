@@ -1,0 +1,97 @@
+"""Reduce along lines: the tiles of each line summed (or multiplied, or their extremes taken) on its root.
+
+Works in place: afterwards the root's tile holds the result, those of the other PEs are undefined. The order of
+operations is the plan's (`reduction_plan.py`): own, first child, second child, ..., each rounded to the tile's type.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from .....wse_target.image import Receive, Relay, Send
+from ..algorithm import Algorithm, register
+from ..fragment import CollectiveRequest, Fragment
+from . import reduction_plan as plans
+from .costs import Costs, tile_words
+from .line_program import LineProgram, at_least_one_loop
+from .reduction_plan import ROOT, ReductionPlan
+from .wires import colour_edges
+
+Planner = Callable[..., ReductionPlan]  # (request, **options) -> plan
+_RELAYS, _SENDS = 1 << 20, 1 << 21  # ranks behind those of the children that come before
+
+
+def build_plan(request: CollectiveRequest, plan: ReductionPlan) -> Fragment:
+    """The program of a plan: each PE takes its children's tiles, relays the last one, or sends when it has none."""
+    program, tile = LineProgram(request), at_least_one_loop(request.tile)
+    senders = [x for x, parent in enumerate(plan.parents) if parent != ROOT]
+    numbers = colour_edges([(x, plan.parents[x]) for x in senders])
+    colour = {x: program.name(f"up{number}") for x, number in zip(senders, numbers, strict=True)}
+    rank = dict(zip(senders, numbers, strict=True))
+    for x in senders:
+        program.wires.connect(colour[x], x, plan.parents[x])
+    for x, children in enumerate(plan.children):
+        final = children[-1] if children and plan.parents[x] != ROOT else None
+        for place, child in enumerate(children):
+            if child != final:
+                receive = Receive(colour[child], tile.bounds, tile.access, request.combine)
+                program.add(x, (place, rank[child], 0), receive)
+        if final is not None:
+            relay = Relay(colour[final], colour[x], tile.bounds, tile.access, request.combine)
+            program.add(x, (_RELAYS, rank[final], rank[x]), relay)
+        elif not children and x in colour:
+            program.add(x, (_SENDS, rank[x], 0), Send(colour[x], tile.bounds, tile.access))
+    return program.fragment()
+
+
+def plan_chain(request: CollectiveRequest) -> ReductionPlan:
+    """See `reduction_plan.chain`."""
+    return plans.chain(request.line.extent, request.root)
+
+
+def plan_tree(request: CollectiveRequest) -> ReductionPlan:
+    """Binary trees on both sides of the root."""
+    extent, root = request.line.extent, request.root
+    return plans.both_sides(extent, root, [plans.binary(root + 1), plans.binary(extent - root)])
+
+
+def plan_two_phase(request: CollectiveRequest, *, group: int = 0) -> ReductionPlan:
+    """Groups on both sides of the root; of the sizes near the best one, about sqrt(P), the cheapest if `group` is 0."""
+    extent, root = request.line.extent, request.root
+
+    def of(size: int) -> ReductionPlan:
+        sides = [plans.two_phase(root + 1, size), plans.two_phase(extent - root, size)]
+        return plans.both_sides(extent, root, sides)
+
+    if group:
+        return of(group)
+    words, costs = tile_words(request.tile, request.line.grid), Costs.of_request(request)
+    middle = math.isqrt(max(root + 1, extent - root))
+    sizes = {2**power for power in range(extent.bit_length())}
+    sizes |= {size for size in range(middle - 2, middle + 3) if size > 0}
+    return min((of(size) for size in sorted(sizes)), key=lambda plan: plan.cycles(words, costs))
+
+
+def _register(name: str, summary: str, planner: Planner, **options: int) -> Algorithm:
+    def build(request: CollectiveRequest, **chosen: int) -> Fragment:
+        return build_plan(request, planner(request, **chosen))
+
+    def cycles(request: CollectiveRequest, **chosen: int) -> float:
+        words = tile_words(request.tile, request.line.grid)
+        return planner(request, **chosen).cycles(words, Costs.of_request(request))
+
+    def refuses(request: CollectiveRequest, **chosen: int) -> str:
+        plan = planner(request, **chosen)
+        edges = [(x, p) for x, p in enumerate(plan.parents) if p != ROOT]
+        needed, there = 1 + max(colour_edges(edges), default=-1), len(request.machine.usable_colours)
+        return f"it needs {needed} colours, of which there are {there}" if needed > there else ""
+
+    return register(Algorithm(name, "reduce", summary, build, cycles, refuses, options))
+
+
+CHAIN = _register("chain", "each PE adds its own to its neighbour's and passes it on", plan_chain)
+TREE = _register("tree", "a binary tree: fewest steps that depend on each other", plan_tree)
+TWO_PHASE = _register(
+    "two_phase", "chains in groups, then over the groups' first PEs", plan_two_phase, group=0
+)
