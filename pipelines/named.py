@@ -100,6 +100,7 @@ TENSOR_STAGES = (
         "torch-mlir leaves scatter, sort and the like behind",
         "imported",
     ),
+    Stage("accumulate", "", "products sum in the type they were imported with; wse-accumulate gives another"),
     Stage(
         "fold", "func.func(wse-fold-constants),canonicalize,cse", "what is known now is not computed later"
     ),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...wse_target.errors import CompilerError as CompilerError
 
@@ -30,6 +31,7 @@ class Remark:
     pass_name: str
     message: str
     location: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from typing import TYPE_CHECKING, ClassVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 from .diagnostics import PassFailure, Remark, Remarks
 from .options import build_from_text, fields_of, option, option_name, print_value
@@ -32,10 +32,10 @@ class PassRun:
         """Adds to the statistic `what` (e.g. "ops fused")."""
         self.statistics[what] += amount
 
-    def remark(self, at: ir.Operation | ir.OpView | None, message: str) -> None:
-        """Records why something was done or left alone, at an operation's location."""
+    def remark(self, at: ir.Operation | ir.OpView | None, message: str, **data: Any) -> None:
+        """Records why something was done or left alone, at an operation's location; `data` is for programs to read."""
         location = "" if at is None else str(at.location)
-        self.remarks.items.append(Remark(self.pass_name, message, location))
+        self.remarks.items.append(Remark(self.pass_name, message, location, data))
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option,))

@@ -19,6 +19,7 @@ _PACKAGE = __package__.rsplit(".", 1)[0] if __package__ else ""
 BUILTIN: dict[str, str] = {
     "wse-lower-tm-tensor": "tensor.wse_lower_tm_tensor:LowerTmTensor",
     "wse-generalize": "tensor.wse_generalize:Generalize",
+    "wse-accumulate": "tensor.wse_accumulate:Accumulate",
     "wse-specialize": "tensor.wse_specialize:Specialize",
     "wse-fuse": "tensor.wse_fuse:Fuse",
     "wse-fold-constants": "tensor.wse_fold_constants:FoldConstants",

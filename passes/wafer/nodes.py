@@ -42,6 +42,7 @@ class Option:
         gives: layout of each result.
         cycles: compute and all-reduce cycles; redistribution of operands comes on top.
         scratch: bytes of temporaries on a PE.
+        algorithm: of the library, that computes the operation as a whole; "" when each PE computes its part.
     """
 
     iterators: Axes
@@ -50,6 +51,7 @@ class Option:
     cycles: float = 0.0
     scratch: int = 0
     reductions: tuple[AllReduce, ...] = ()
+    algorithm: str = ""
 
 
 @dataclass

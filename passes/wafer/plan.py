@@ -5,15 +5,27 @@ the operation's cycles, those of redistributing operands that exist only in othe
 Parameters are brought from the host straight into each layout that is asked for: that costs memory, no cycles.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...dialects.host import ir
 from ..infra.diagnostics import PassFailure
+from .contraction import contraction_of
 from .cost import CostModel
-from .layout_rules import Axes, Grid, apply_step, elements, redistribution
-from .nodes import Node, Option, bytes_of, compute_options, reshape_options, shape_of, slice_options
+from .layout_rules import LINEAR, ORDERS, Axes, Grid, apply_step, elements, redistribution
+from .nodes import (
+    Node,
+    Option,
+    analyse,
+    bytes_of,
+    compute_options,
+    reshape_options,
+    shape_of,
+    slice_options,
+)
+from .product_options import ProductOptions
 from .splat import splat_of
 
 RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape")
@@ -69,10 +81,12 @@ def is_node(op: Any) -> bool:
     return not (len(op.results) and all(splat_of(r) is not None for r in op.results))
 
 
-def build_problem(main: Any, grid: Grid, cost: CostModel, free: frozenset[int]) -> Problem:
+def build_problem(
+    main: Any, grid: Grid, cost: CostModel, free: frozenset[int], products: ProductOptions
+) -> Problem:
     """Lists nodes and their options on `grid`."""
     operations = [op for op in main.body.blocks[0].operations if is_node(op)]
-    nodes = tuple(Node(op, _options(op, grid, cost)) for op in operations)
+    nodes = tuple(Node(op, _options(op, grid, cost, products)) for op in operations)
     last_use: dict[ir.Value, int] = {}
     aliases = set()
     terminator = list(main.body.blocks[0].operations)[-1]
@@ -88,10 +102,15 @@ def build_problem(main: Any, grid: Grid, cost: CostModel, free: frozenset[int]) 
     return Problem(nodes, tuple(main.body.blocks[0].arguments), free, last_use, frozenset(aliases))
 
 
-def _options(op: Any, grid: Grid, cost: CostModel) -> list[Option]:
+def _options(op: Any, grid: Grid, cost: CostModel, products: ProductOptions) -> list[Option]:
     name = op.operation.name
     if name == "linalg.generic":
-        return compute_options(op, grid, cost)
+        local = compute_options(op, grid, cost)
+        if "wse.iterators" in op.attributes:
+            return local
+        offered = products.options(op, grid, min(o.cycles for o in local))
+        forced = products.forced and contraction_of(analyse(op)) is not None
+        return offered if forced else local + offered
     if name in RESHAPES:
         return reshape_options(op, grid)
     if name in SLICES:
@@ -179,6 +198,8 @@ class Planner:
             before = elements(self.grid.tile(shape_of(value), axes))
             axes = apply_step(axes, step)
             after = elements(self.grid.tile(shape_of(value), axes))
+            if step.kind == "gather" and self.grid.order != LINEAR:
+                return math.inf  # all-gathers put blocks where their position says
             if step.kind == "gather":
                 cycles += self.cost.all_gather(before, self.grid.extent(step.axis))
             else:
@@ -198,29 +219,57 @@ def candidate_grids(width: int, height: int) -> list[Grid]:
     return list(dict.fromkeys(found))
 
 
-def search(main: Any, grids: Sequence[Grid], cost: CostModel, free: frozenset[int]) -> tuple[Plan, Problem]:
-    """The cheapest plan over `grids`; when none fits the SRAM, the one that is over by the least.
+def search(
+    main: Any, grids: Sequence[Grid], cost: CostModel, free: frozenset[int], products: ProductOptions
+) -> tuple[Plan, Problem, list[Plan]]:
+    """The cheapest plan over `grids`, its problem, and all plans that were tried.
 
-    Larger grids are given up when they have become dearer three times in a row.
+    When none fits the SRAM, it is the one that is over by the least.
+
+    Larger grids are given up when they have become dearer three times in a row. A grid is tried with its blocks in
+    another order too when an algorithm of a product asks for it.
+
+    Raises:
+        PassFailure: no grid serves the forced algorithm.
     """
     best: tuple[float, Plan, Problem] | None = None
-    worse = 0
+    worse, tried = 0, []
     for grid in grids:
-        problem = build_problem(main, grid, cost, free)
-        planner = Planner(problem, grid, cost)
-        plan = planner.run(width=8 if len(grids) == 1 else 3)
-        for thrift in (0.1, 10.0):
-            if plan.peak > cost.sram:
-                plan = min(
-                    plan, Planner(problem, grid, cost, thrift=thrift).run(width=8), key=lambda p: p.peak
-                )
-        score = plan.cycles + _OVERFLOW * max(0, plan.peak - cost.sram)
-        if best is None or score < best[0]:
-            best, worse = (score, plan, problem), 0
+        plans = _plans(main, grid, cost, free, products, width=8 if len(grids) == 1 else 3)
+        scored = [(p.cycles + _OVERFLOW * max(0, p.peak - cost.sram), p, problem) for p, problem in plans]
+        tried += [plan for _, plan, _ in scored]
+        found = min(scored, key=lambda entry: entry[0], default=None)
+        if found is not None and (best is None or found[0] < best[0]):
+            best, worse = found, 0
         else:
             worse += 1
-        if worse >= 4 and best[1].peak <= cost.sram:
+        if worse >= 4 and best is not None and best[1].peak <= cost.sram:
             break
     if best is None:
-        raise ValueError("no grid to plan for")
-    return best[1], best[2]
+        raise PassFailure(
+            main,
+            f"no distribution of the model uses algorithm '{products.forced}'",
+            hint="its layouts cannot be reached from those that other operations need: choose another algorithm",
+        )
+    return best[1], best[2], tried
+
+
+def _plans(
+    main: Any, grid: Grid, cost: CostModel, free: frozenset[int], products: ProductOptions, *, width: int
+) -> Iterator[tuple[Plan, Problem]]:
+    """The best plan for each order of blocks that is worth a try on `grid`."""
+    products.orders = set()
+    for order in ORDERS:
+        if order != LINEAR and order not in products.orders:
+            continue
+        ordered = replace(grid, order=order)
+        problem = build_problem(main, ordered, cost, free, products)
+        if not all(node.options for node in problem.nodes):
+            continue
+        plan = Planner(problem, ordered, cost).run(width=width)
+        for thrift in (0.1, 10.0):
+            if plan.peak > cost.sram:
+                thrifty = Planner(problem, ordered, cost, thrift=thrift).run(width=8)
+                plan = min(plan, thrifty, key=lambda p: p.peak)
+        if math.isfinite(plan.cycles):
+            yield plan, problem

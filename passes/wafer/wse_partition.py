@@ -9,10 +9,13 @@ from ...wse_target.machine import load_machine
 from ..infra.diagnostics import CompilerError, PassFailure
 from ..infra.pass_base import Pass, PassRun, option
 from .cost import CostModel
+from .explanation import explain
 from .layout_rules import Axes, Grid, redistribution
+from .library.algorithm import operations
 from .main_function import arguments_named, find_main, prepare
 from .nodes import Option, shape_of
 from .plan import Plan, candidate_grids, is_node, search
+from .product_options import ProductOptions
 from .splat import splat_of
 
 
@@ -38,6 +41,9 @@ class Partition(Pass, name="wse-partition", anchor="builtin.module"):
     machine: str = option("tiny", "machine whose costs and limits count: a name or a path to a .toml file")
     grid: str = option("", "WIDTHxHEIGHT in PEs; chosen by cost when empty")
 
+    algorithm: str = option(
+        "", "name{option=value ...} that every matrix product uses; chosen by cost when empty"
+    )
     sram_share: int = option(90, "per cent of a PE's SRAM that the plan may fill with data")
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
@@ -48,19 +54,22 @@ class Partition(Pass, name="wse-partition", anchor="builtin.module"):
         prepare(main)
         _refuse_empty(main)
         grids = [parse_grid(self.grid, width, height)] if self.grid else candidate_grids(width, height)
+        for_products = self.algorithm and set(operations(self.algorithm)) & {"matmul", "matvec"}
+        forced_for_products = self.algorithm if for_products else ""
         kinds = arguments_named(main)
         free = frozenset(i for i, kind in enumerate(kinds) if kind in ("parameter", "constant"))
         with op.context, op.location:
-            plan, problem = search(main, grids, cost, free)
+            products = ProductOptions(machine, forced_for_products)
+            plan, problem, tried = search(main, grids, cost, free, products)
             if plan.peak > cost.sram:
                 raise _does_not_fit(main, plan, cost, width * height)
-            rewriter = _Rewriter(main, plan)
+            explain(run, plan, problem, tried, products)
+            rewriter = _Rewriter(main, plan, "" if forced_for_products else self.algorithm)
             rewriter.run()
             main.attributes["wse.machine"] = ir.StringAttr.get(self.machine)
             main.attributes["wse.rect"] = build.rect(rewriter.rect)
         run.count("operations distributed", len(problem.nodes))
         run.count("PEs", plan.grid.pes)
-        run.remark(None, f"grid {plan.grid}, about {plan.cycles:.0f} cycles, {plan.peak} bytes a PE")
 
 
 def parse_grid(text: str, width: int, height: int) -> Grid:
@@ -75,6 +84,11 @@ def parse_grid(text: str, width: int, height: int) -> Grid:
             hint="choose a smaller grid or a larger machine",
         )
     return grid
+
+
+def _only_returned(uses: list[tuple[ir.OpView, int]]) -> bool:
+    """Whether a value goes to the host alone, which takes one copy of it, the first PE's of each line."""
+    return all(owner.operation.name == "func.return" for owner, _ in uses)
 
 
 def _refuse_empty(main: Any) -> None:
@@ -104,9 +118,10 @@ def _does_not_fit(main: Any, plan: Plan, cost: CostModel, available: int) -> Pas
 class _Rewriter:
     """Writes a plan into the IR."""
 
-    def __init__(self, main: Any, plan: Plan) -> None:
+    def __init__(self, main: Any, plan: Plan, algorithm: str) -> None:
         self.main = main
         self.plan = plan
+        self.algorithm = algorithm
         self.rect = Rect(0, 0, plan.grid.width, plan.grid.height)
         self.arguments = list(main.body.blocks[0].arguments)
         self.versions: dict[ir.Value, dict[Axes, ir.Value]] = {}
@@ -138,7 +153,9 @@ class _Rewriter:
             for position, needed in enumerate(chosen.needs):
                 if needed is not None:
                     op.operation.operands[position] = self.version(op.operands[position], needed)
-        if op.operation.name == "linalg.generic":
+        if chosen.algorithm:
+            op.attributes["wse.algorithm"] = ir.StringAttr.get(chosen.algorithm)
+        elif op.operation.name == "linalg.generic":
             op.attributes["wse.iterators"] = build.string_array(chosen.iterators)
         layouts = [self.layout(axes) for axes in chosen.gives]
         op.attributes["wse.layouts"] = ir.ArrayAttr.get([build.layout(layout) for layout in layouts])
@@ -150,8 +167,11 @@ class _Rewriter:
             value: ir.Value = result
             consumers = [(use.owner, use.operand_number) for use in result.uses]
             with after, op.location:
+                combine = build.reduce if _only_returned(consumers) else build.all_reduce
                 for reduction in (r for r in chosen.reductions if r.result == index):
-                    value = build.all_reduce(value, reduction.axis, reduction.kind, layouts[index])
+                    value = combine(
+                        value, reduction.axis, reduction.kind, layouts[index], algorithm=self.algorithm
+                    )
             if value != result:
                 for owner, number in consumers:
                     owner.operation.operands[number] = value

@@ -24,6 +24,8 @@ from .image_builder import build_image
 
 OPTIONS: Mapping[str, str] = {
     "grid": "WIDTHxHEIGHT in PEs; chosen by cost when not given",
+    "algorithm": "name{option=value ...} that products or reductions use; chosen by cost when not given",
+    "accumulate": "element type that f16 and bf16 products sum in: f16 or f32; as imported when not given",
     "origin": "column and row of the program's first PE, e.g. '2,1'; 0,0 when not given",
 }
 
@@ -34,9 +36,12 @@ SRAM_SHARES = (90, 70, 50)  # per cent of the SRAM that a plan may fill with dat
 def pipeline_text(machine: str, options: Mapping[str, Any], sram_share: int = SRAM_SHARES[0]) -> str:
     """The named pipeline `wafer` for one machine, with the target's options filled in."""
     partition = f"wse-partition{{machine={print_value(machine)} sram-share={sram_share}"
-    if options.get("grid"):
-        partition += f" grid={options['grid']}"
+    for name in ("grid", "algorithm"):
+        if options.get(name):
+            partition += f" {name}={print_value(options[name])}"
     stages = {"partition": partition + "}"}
+    if options.get("accumulate"):
+        stages["accumulate"] = f"func.func(wse-accumulate{{type={print_value(options['accumulate'])}}})"
     if options.get("origin"):
         stages["place"] = f"wse-place{{origin={options['origin']}}}"
     return named_pipeline("wafer").override(**stages).text
@@ -53,16 +58,22 @@ def build(
     timer = timer or Timer()
     description = load_machine(machine)
     with timer.scope("passes"):
-        lowered = _lower(imported.module, machine, options)
+        lowered, choices = lower(imported.module, machine, options)
     with timer.scope("image"):
         program = build_image(lowered)
         constants = read_constants(lowered)
     with timer.scope("load"):
-        return WaferExecutable(imported, program, constants, description)
+        executable = WaferExecutable(imported, program, constants, description)
+    executable.choices = choices
+    return executable
 
 
-def _lower(module: ir.Module, machine: str, options: Mapping[str, Any]) -> ir.Operation:
-    """The executable stage of `module`; plans again, more thriftily, when code and transfers need more than planned.
+def lower(
+    module: ir.Module, machine: str, options: Mapping[str, Any]
+) -> tuple[ir.Operation, list[dict[str, Any]]]:
+    """The executable stage of `module`, and what the partitioner chose among (see `passes.wafer.explanation`).
+
+    Plans again, more thriftily, when code and transfers need more than planned.
 
     Raises:
         CompilerError: a pass failed; of several plans that do not fit, the first one's message.
@@ -71,12 +82,15 @@ def _lower(module: ir.Module, machine: str, options: Mapping[str, Any]) -> ir.Op
     for share in SRAM_SHARES:
         attempt = module.operation.clone()
         try:
-            run_pipeline(
+            result = run_pipeline(
                 attempt.operation,
                 pipeline_text(machine, options, share),
                 instrumentation=Instrumentation(verify_each=False),
             )
-            return attempt.operation
+            weighed = [r for r in result.remarks if r.pass_name == "wse-partition" and r.data]
+            return attempt.operation, [
+                {"message": r.message, "location": r.location, **r.data} for r in weighed
+            ]
         except PipelineFailure as error:
             if failure is None:
                 failure = error
@@ -109,6 +123,7 @@ class WaferExecutable:
 
     Attributes:
         program: the image; simulation: the machine that it is loaded on.
+        choices: what the partitioner weighed, for the grid and for each operation with alternatives.
         report: of the last call: `cycles`, `phases`, `sram` and so on, see `SimulationReport`.
     """
 
@@ -123,6 +138,7 @@ class WaferExecutable:
         self._parameters = [i for i, a in enumerate(arguments) if a.kind == "parameter"]
         self._unused: dict[int, np.ndarray] = {}
         self._phase_sram = phase_sram_bytes(program)
+        self.choices: list[dict[str, Any]] = []
         self.report: dict[str, Any] = {}
         self._load({len(arguments) + i: array for i, array in enumerate(constants)})
         self.bind([as_array(a.tensor) for a in arguments if a.kind == "parameter" and a.tensor is not None])
@@ -139,7 +155,7 @@ class WaferExecutable:
         """Runs once; see `Executable.run`."""
         given = dict(zip(self._given, inputs, strict=True)) | self._unused
         result = self.simulation.call([given[i] for i in self.simulation.call_arguments])
-        self.report = result.report.to_json()
+        self.report = {**result.report.to_json(), "choices": self.choices}
         for phase in self.report["phases"]:
             phase["sram"] = self._phase_sram.get(phase["name"], 0)
         return result.outputs

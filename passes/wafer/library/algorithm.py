@@ -75,6 +75,25 @@ def algorithms(operation: str) -> list[Algorithm]:
     return [a for (name, _), a in _REGISTRY.items() if name == operation]
 
 
+def operations(text: str) -> list[str]:
+    """The operations that have an algorithm of the name in `name{option=value ...}`.
+
+    Raises:
+        CompilerError: malformed, or no operation has one.
+    """
+    matched = _FORM.fullmatch(text.strip())
+    if matched is None:
+        raise CompilerError(f"malformed algorithm '{text}'", hint="write name{option=value option=value}")
+    _load()
+    found = [operation for operation, name in _REGISTRY if name == matched["name"]]
+    if not found:
+        names = sorted({name for _, name in _REGISTRY})
+        near = difflib.get_close_matches(matched["name"], names, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(names)}"
+        raise CompilerError(f"no algorithm is named '{matched['name']}'", hint=hint)
+    return found
+
+
 def choose(operation: str, text: str) -> Choice:
     """The algorithm that `name{option=value ...}` asks for.
 

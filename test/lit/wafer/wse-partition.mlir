@@ -9,13 +9,13 @@
 // GRID: grid 9x9 does not fit the machine, which gives 8x8 PEs to a program
 // FORM: grid 'wide' is not of the form WIDTHxHEIGHT
 
-// A reduction that is forced to be split over x is followed by an all-reduce over x, and its operands come in
+// A reduction that is forced to be split over x is followed by a reduce over x (the host alone reads the result), and its operands come in
 // split accordingly.
 // CHECK-LABEL: func.func @main
 // CHECK-DAG: wse.scatter{{.*}}%arg0{{.*}}<["y", "x"]
 // CHECK-DAG: wse.scatter{{.*}}%arg1{{.*}}<["", "x"]
 // CHECK: linalg.generic {{.*}}wse.iterators = ["y", "", "x"], wse.layouts = [#wse.layout<["y", ""]
-// CHECK: wse.all_reduce{{.*}}axis = "x", kind = "add"
+// CHECK: wse.reduce{{.*}}axis = "x", kind = "add"
 // CHECK: wse.gather{{.*}}<["y", ""]
 #lhs = affine_map<(d0, d1, d2) -> (d0, d2)>
 #rhs = affine_map<(d0, d1, d2) -> (d1, d2)>

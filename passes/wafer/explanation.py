@@ -1,0 +1,72 @@
+"""What the partitioner weighed: for each operation its alternatives with their predicted cycles."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ..infra.pass_base import PassRun
+from .layout_rules import Axes
+from .nodes import Node, Option
+from .plan import Plan, Problem
+from .product_options import ProductOptions
+
+_SHOWN = 8
+
+
+def explain(
+    run: PassRun, plan: Plan, problem: Problem, tried: Sequence[Plan], products: ProductOptions
+) -> None:
+    """Leaves a remark for the grid, and one for each operation that had a choice.
+
+    The remarks' data: "chosen" and "alternatives" (name and cycles each, cheapest first, redistribution of operands
+    not counted), and "refused", the algorithms that cannot serve the operation, with the reason.
+    """
+    grids = [_entry(str(p.grid), p.cycles, bytes=p.peak) for p in sorted(tried, key=lambda p: p.cycles)]
+    run.remark(
+        None,
+        f"grid {plan.grid}, about {plan.cycles:.0f} cycles, {plan.peak} bytes a PE",
+        chosen=_entry(str(plan.grid), plan.cycles, bytes=plan.peak),
+        alternatives=grids[:_SHOWN],
+    )
+    for node, option in zip(problem.nodes, plan.options, strict=True):
+        if len(node.options) > 1 or option.algorithm:
+            _explain_node(run, node, option, products.refusals(node.op, plan.grid))
+
+
+def _explain_node(run: PassRun, node: Node, option: Option, refused: Sequence[tuple[str, str]]) -> None:
+    alternatives = sorted(node.options, key=lambda o: o.cycles)
+    entries = list(_unique(_entry(describe(o), o.cycles) for o in alternatives))[:_SHOWN]
+    others = ", ".join(f"{e['name']} {e['cycles']:.0f}" for e in entries if e["name"] != describe(option))
+    run.remark(
+        node.op,
+        f"{describe(option)}, about {option.cycles:.0f} cycles"
+        + (f"; instead of {others}" if others else ""),
+        chosen=_entry(describe(option), option.cycles),
+        alternatives=entries,
+        refused=[{"name": name, "reason": reason} for name, reason in refused],
+    )
+
+
+def describe(option: Option) -> str:
+    """An option in a few words: its algorithm, or how its loops are split."""
+    if option.algorithm:
+        return option.algorithm
+    split = _split(option.iterators)
+    combined = ", ".join(sorted({f"combined along {r.axis}" for r in option.reductions}))
+    return f"{split}, {combined}" if combined else split
+
+
+def _split(iterators: Axes) -> str:
+    parts = [f"loop {i} over {axis}" for i, axis in enumerate(iterators) if axis]
+    return "split " + ", ".join(parts) if parts else "on every PE alike"
+
+
+def _entry(name: str, cycles: float, **more: Any) -> dict[str, Any]:
+    return {"name": name, "cycles": cycles, **more}
+
+
+def _unique(entries: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+    seen: set[str] = set()
+    for entry in entries:
+        if entry["name"] not in seen:
+            seen.add(entry["name"])
+            yield entry
