@@ -9,16 +9,15 @@ import numpy as np
 from ..errors import TargetError
 from ..image import HostTransfer, Program
 from ..machine import Machine
-from .accounting import BINS, WAITS
-from .check import check_program, sram_use
+from .check import check_program
 from .code import flatten, place
 from .cost import CostModel
 from .engine import EngineName, Loaded, Progress, Recorder, make_engine
 from .host import HostLink
 from .kernels import KernelProvider, NumpyKernels
 from .memory import Memory
-from .report import CycleTotals, PhaseRow, SimulationReport, SimulationResult
-from .routing import LINKS, RAMP
+from .report import SimulationResult
+from .summary import summarise
 
 
 class Simulation:
@@ -29,6 +28,9 @@ class Simulation:
         timing_only: run the same code without data; no memory is allocated and outputs are empty.
         engine: "flow", or "wavelet" for small fabrics.
         recorder / progress: told what happens while a call runs.
+
+    Attributes:
+        loaded / engine: what runs, and the engine that holds clocks and accounts of the last call.
 
     Raises:
         TargetError: the program cannot run on the machine (see `check_program`), or its routes are wrong.
@@ -52,11 +54,12 @@ class Simulation:
         placement = place(*program.grid, program.classes)
         self._memory = Memory(program, placement, allocate=not timing_only)
         self._host = HostLink(program, placement)
-        self._loaded = Loaded(
+        self.loaded = Loaded(
             program, machine, placement, flatten(program),
             None if timing_only else self._memory, kernels or NumpyKernels(), recorder, progress,
         )  # fmt: skip
-        self._engine = make_engine(engine, self._loaded)
+        self._engine_name: EngineName = engine
+        self.engine = make_engine(engine, self.loaded)
         self._host_times = self._host_cycles()
         self._missing = {t.tensor for t in program.scatters if t.resident}
 
@@ -87,11 +90,12 @@ class Simulation:
         """
         if not self.timing_only:
             self._take_inputs(inputs)
-        self._engine.run(repeat)
+        self.engine.run(repeat)
         outputs = []
         if not self.timing_only:
             outputs = [self._host.gather(i, self._memory) for i in range(len(self.program.results))]
-        return SimulationResult(outputs, self._report())
+        report = summarise(self.loaded, self.engine, self._engine_name, self._host_times)
+        return SimulationResult(outputs, report)
 
     def _take_inputs(self, inputs: Sequence[np.ndarray]) -> None:
         if self._missing:
@@ -123,77 +127,6 @@ class Simulation:
             total(self.program.gathers, resident=False, results=True),
             total(self.program.scatters, resident=True, results=False),
         )
-
-    def _report(self) -> SimulationReport:
-        program, accounting = self.program, self._engine.accounting
-        clocks = self._engine.clocks[-1]
-        host_in, host_out, host_load = self._host_times
-        cycles = CycleTotals(
-            device=_steady(self._engine.clocks),
-            makespan=float(clocks.max(initial=0.0)),
-            host_io=host_in + host_out,
-            host_in=host_in,
-            host_out=host_out,
-            host_load=host_load,
-        )
-        between = self._engine.link_words.reshape(-1, LINKS)[:, :RAMP]
-        most = int(between.max(initial=0))
-        busy = most * self.machine.fabric.cycles_per_wavelet
-        return SimulationReport(
-            machine=self.machine.name,
-            program=program.name,
-            grid=program.grid,
-            pes=len(clocks),
-            clock_ghz=self.machine.clock.ghz,
-            cycles=cycles,
-            phases=self._phases(),
-            sram=sram_use(program, self.machine),
-            flops=int(accounting.flops.sum()) // accounting.repetitions,
-            bytes_moved=int(between.sum()) * 4,
-            link_words=most,
-            link_busy=busy / cycles.makespan if cycles.makespan else 0.0,
-            per_pe=self._maps(clocks),
-        )
-
-    def _phases(self) -> tuple[PhaseRow, ...]:
-        accounting, rows = self._engine.accounting, []
-        for number, (name, source) in enumerate(self._loaded.code.phases):
-            pes = int((accounting.spent[number] > 0).sum()) if number in accounting.spent else 0
-            if number == 0 and not pes:
-                continue
-            sums = {b: float(accounting.per_phase[b][number]) / accounting.repetitions for b in BINS}
-            makespan = float(accounting.last[number] - accounting.first[number]) if pes else 0.0
-            room = makespan * self._loaded.placement.count
-            rows.append(
-                PhaseRow(
-                    name, source.module_path, source.location, source.operator,
-                    **{b: sums[b] / max(pes, 1) for b in BINS},
-                    waiting=sum(sums[b] for b in WAITS) / max(pes, 1),
-                    makespan=makespan, pes=pes, utilisation=sums["compute"] / room if room else 0.0,
-                    flops=int(accounting.phase_flops[number]) // accounting.repetitions,
-                )
-            )  # fmt: skip
-        return tuple(rows)
-
-    def _maps(self, clocks: np.ndarray) -> dict[str, np.ndarray]:
-        """Per-PE cycles as [height, width]; 0 where no program is."""
-        placement, accounting = self._loaded.placement, self._engine.accounting
-        bins = {name: row / accounting.repetitions for name, row in accounting.per_pe.items()}
-        maps = {}
-        for name, values in (*bins.items(), ("waiting", sum(bins[b] for b in WAITS)), ("total", clocks)):
-            grid = np.zeros((placement.height, placement.width))
-            grid[placement.y, placement.x] = values
-            maps[name] = grid
-        return maps
-
-
-def _steady(clocks: np.ndarray) -> float:
-    """Mean over the PEs of one repetition's cycles, the first one left out where there are several."""
-    if not clocks.size:
-        return 0.0
-    if len(clocks) == 1:
-        return float(clocks[0].mean())
-    return float((clocks[-1] - clocks[0]).mean()) / (len(clocks) - 1)
 
 
 def simulate(
