@@ -1,10 +1,28 @@
-"""SRAM that each phase of a program works on."""
+"""SRAM that a program's phases and tables take, and what its instructions refer to."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any
 
-from .image import Access, Instruction, Loop, Phase, Program, Receive, Relay, Send, Vector, buffer_bytes
+from .errors import TargetError
+from .image import (
+    Access,
+    Instruction,
+    Loop,
+    Phase,
+    Program,
+    Receive,
+    Relay,
+    Send,
+    Source,
+    Vector,
+    buffer_bytes,
+)
+from .quasi_affine import Const, Lookup, Var
+
+TABLE_ENTRY_BYTES = 2
 
 
 def phase_sram_bytes(program: Program) -> dict[str, int]:
@@ -21,25 +39,44 @@ def phase_sram_bytes(program: Program) -> dict[str, int]:
     return touched
 
 
-def _buffers_by_phase(body: Iterable[Instruction]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    phase = ""
-    for instruction in _flattened(body):
-        if isinstance(instruction, Phase):
-            phase = instruction.name
-        found.setdefault(phase, set()).update(access.buffer for access in _accesses(instruction))
+def table_bytes(body: Iterable[Instruction]) -> int:
+    """Bytes of SRAM that the tables of a program text take."""
+    return sum(TABLE_ENTRY_BYTES * len(values) for values in tables(body).values())
+
+
+def tables(items: Any) -> dict[str, tuple[int, ...]]:
+    """The tables that anything in `items` (instructions, host transfers) looks numbers up in, by name.
+
+    Raises:
+        TargetError: two tables have one name.
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    for lookup in lookups(items):
+        if found.setdefault(lookup.name, lookup.table) != lookup.table:
+            raise TargetError(f"two tables are called '{lookup.name}'")
     return found
 
 
-def _flattened(body: Iterable[Instruction]) -> Iterator[Instruction]:
-    for instruction in body:
-        if isinstance(instruction, Loop):
-            yield from _flattened(instruction.body)
-        else:
-            yield instruction
+def program_tables(program: Program) -> dict[str, tuple[int, ...]]:
+    """All tables of a program, by name; raises as `tables` does."""
+    distinct = {id(op): op for c in program.classes for op in c.body}  # classes share much of their text
+    return tables((*distinct.values(), *program.scatters, *program.gathers))
 
 
-def _accesses(instruction: Instruction) -> Iterator[Access]:
+def lookups(item: Any) -> Iterator[Lookup]:
+    """Every table entry that an instruction, a host transfer, an expression or a tuple of them refers to."""
+    if isinstance(item, tuple):
+        for part in item:
+            yield from lookups(part)
+    elif is_dataclass(item) and not isinstance(item, Source | Const | Var):
+        if isinstance(item, Lookup):
+            yield item
+        for field in fields(item):
+            yield from lookups(getattr(item, field.name))
+
+
+def accesses(instruction: Instruction) -> Iterator[Access]:
+    """The walks over buffers that an instruction makes (a loop none of its own)."""
     match instruction:
         case Vector(dst=dst, srcs=srcs):
             yield dst
@@ -52,3 +89,21 @@ def _accesses(instruction: Instruction) -> Iterator[Access]:
             yield from (access for access in (own, dst) if access is not None)
         case _:
             return
+
+
+def _buffers_by_phase(body: Iterable[Instruction]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    phase = ""
+    for instruction in _flattened(body):
+        if isinstance(instruction, Phase):
+            phase = instruction.name
+        found.setdefault(phase, set()).update(access.buffer for access in accesses(instruction))
+    return found
+
+
+def _flattened(body: Iterable[Instruction]) -> Iterator[Instruction]:
+    for instruction in body:
+        if isinstance(instruction, Loop):
+            yield from _flattened(instruction.body)
+        else:
+            yield instruction

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...dialects.host import ir
+from ...dialects.structured import used_dims
 from ...passes.infra.diagnostics import PassFailure
 from ...wse_target import image
-from ...wse_target.quasi_affine import Const, Expr, binary, const, minimum
+from ...wse_target.quasi_affine import Const, Expr, Operator, binary, const, minimum
 
 
 def smallest(amap: ir.AffineMap, values: Sequence[Expr], op: Any) -> Expr:
@@ -25,10 +26,7 @@ def combined(
     combine: Callable[[Expr, Expr], Expr],
 ) -> Expr:
     """A map's results made one; `values` are those of its symbols, `dims` those of its dimensions."""
-    known = [*values, *dims]
-    as_symbols = [ir.AffineExpr.get_symbol(len(values) + d) for d in range(amap.n_dims)]
-    results = [result.compose(ir.AffineMap.get(0, len(known), as_symbols)) for result in amap.results]
-    expressions = [linear_form(result, 0, known, op)[1] for result in results]
+    expressions = [value_of(result, dims, values, op) for result in amap.results]
     if not expressions:
         raise PassFailure(op, "a map without results")
     return functools.reduce(combine, expressions)
@@ -49,24 +47,39 @@ def access(amap: ir.AffineMap, buffer: image.Buffer, values: Sequence[Expr], op:
 
 def linear_form(expr: ir.AffineExpr, dims: int, values: Sequence[Expr], op: Any) -> tuple[list[int], Expr]:
     """Coefficients of the dimensions, and the rest, which depends on symbols alone."""
+    if not used_dims(expr):
+        return [0] * dims, value_of(expr, (), values, op)
     if isinstance(expr, ir.AffineDimExpr):
         return [int(d == expr.position) for d in range(dims)], image.ZERO
-    if isinstance(expr, ir.AffineSymbolExpr):
-        return [0] * dims, values[expr.position]
-    if isinstance(expr, ir.AffineConstantExpr):
-        return [0] * dims, const(expr.value)
-    if not isinstance(expr, ir.AffineBinaryExpr):
-        raise PassFailure(op, f"cannot translate the expression {expr}")
-    (left, a), (right, b) = (linear_form(e, dims, values, op) for e in (expr.lhs, expr.rhs))
-    if isinstance(expr, ir.AffineAddExpr):
-        return [p + q for p, q in zip(left, right, strict=True)], a + b
-    if isinstance(expr, ir.AffineMulExpr):
+    if isinstance(expr, ir.AffineAddExpr | ir.AffineMulExpr):
+        (left, a), (right, b) = (linear_form(e, dims, values, op) for e in (expr.lhs, expr.rhs))
+        if isinstance(expr, ir.AffineAddExpr):
+            return [p + q for p, q in zip(left, right, strict=True)], a + b
         if isinstance(b, Const) and not any(right):
             return [p * b.value for p in left], a * b
         if isinstance(a, Const) and not any(left):
             return [q * a.value for q in right], a * b
-    operators = {ir.AffineFloorDivExpr: "floordiv", ir.AffineCeilDivExpr: "ceildiv", ir.AffineModExpr: "mod"}
-    for kind, operator in operators.items():
-        if isinstance(expr, kind) and not any(left + right):
-            return [0] * dims, binary(operator, a, b)  # type: ignore[arg-type]
     raise PassFailure(op, f"an address has to be linear in the loops' indices, got {expr}")
+
+
+_OPERATORS: dict[type, Operator] = {
+    ir.AffineAddExpr: "+",
+    ir.AffineMulExpr: "*",
+    ir.AffineFloorDivExpr: "floordiv",
+    ir.AffineCeilDivExpr: "ceildiv",
+    ir.AffineModExpr: "mod",
+}
+
+
+def value_of(expr: ir.AffineExpr, dims: Sequence[Expr], values: Sequence[Expr], op: Any) -> Expr:
+    """An affine expression over the values of its dimensions and symbols."""
+    if isinstance(expr, ir.AffineDimExpr):
+        return dims[expr.position]
+    if isinstance(expr, ir.AffineSymbolExpr):
+        return values[expr.position]
+    if isinstance(expr, ir.AffineConstantExpr):
+        return const(expr.value)
+    if not isinstance(expr, ir.AffineBinaryExpr):
+        raise PassFailure(op, f"cannot translate the expression {expr}")
+    left, right = (value_of(e, dims, values, op) for e in (expr.lhs, expr.rhs))
+    return binary(_OPERATORS[type(expr)], left, right)

@@ -1,0 +1,213 @@
+"""Writes instructions as the body of a function: the program text of a class of PEs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ....dialects.host import arith, func, ir, scf
+from ....dialects.provenance import Provenance, make_location
+from ....dialects.wse import build
+from ....wse_target.errors import CompilerError
+from ....wse_target.footprint import accesses
+from ....wse_target.image import (
+    Access,
+    Buffer,
+    Control,
+    Instruction,
+    Join,
+    Loop,
+    Phase,
+    Receive,
+    Relay,
+    Send,
+    Source,
+    Switch,
+    Vector,
+)
+from ....wse_target.quasi_affine import Binary, Const, Expr, Lookup, Var
+from .expressions import COORDINATES, Symbols, parts
+
+
+@dataclass
+class Places:
+    """Locations of the user's model; where a source has none on record, one is made of what it says."""
+
+    known: Mapping[Source, ir.Location]
+
+    def of(self, source: Source) -> ir.Location:
+        """The location of what comes from `source`."""
+        if source in self.known:
+            return self.known[source]
+        file, _, line = source.location.rpartition(":")
+        return make_location(Provenance(source.module_path, file, int(line) if file else 0, source.operator))
+
+
+class IndexValues:
+    """Index values in scope: coordinates, loop variables, and what was computed from them."""
+
+    def __init__(self, x: ir.Value, y: ir.Value) -> None:
+        self.scopes: list[dict[Expr, ir.Value]] = [dict(zip(COORDINATES, (x, y), strict=True))]
+
+    def of(self, expr: Expr) -> ir.Value:
+        """The value of an expression, computed at the current insertion point when it is not there yet."""
+        for scope in self.scopes:
+            if expr in scope:
+                return scope[expr]
+        if isinstance(expr, Var):
+            raise CompilerError(f"'{expr}' is neither a coordinate nor the variable of an enclosing loop")
+        value = self._compute(expr)
+        self.scopes[-1][expr] = value
+        return value
+
+    def _compute(self, expr: Expr) -> ir.Value:
+        if isinstance(expr, Const):
+            return arith.ConstantOp(ir.IndexType.get(), expr.value).result
+        if isinstance(expr, Lookup):
+            return build.lookup(expr.name, self.of(expr.index))
+        name, pieces = "apply", [expr]
+        if isinstance(expr, Binary) and expr.operator in ("min", "max"):
+            name, pieces = expr.operator, parts(expr, expr.operator)
+        symbols = Symbols()
+        results = [symbols.affine(piece) for piece in pieces]
+        amap = ir.AffineMapAttr.get(symbols.map(results))
+        operands = self.all(symbols)
+        return ir.Operation.create(
+            f"affine.{name}", results=[ir.IndexType.get()], operands=operands, attributes={"map": amap}
+        ).result
+
+    def all(self, symbols: Symbols) -> list[ir.Value]:
+        """The values of an operation's symbols."""
+        return [self.of(atom) for atom in symbols.atoms]
+
+
+def write_function(
+    name: str, body: Sequence[Instruction], buffers: Mapping[str, Buffer], places: Places
+) -> None:
+    """`func.func @name(%x: index, %y: index)` with the instructions, at the current insertion point."""
+    index = ir.IndexType.get()
+    block = func.FuncOp(name, ([index, index], [])).add_entry_block()
+    with ir.InsertionPoint(block):
+        BodyWriter(block, body, buffers, places).write(body)
+        func.ReturnOp([])
+
+
+def write_numbers(name: str, numbers: Sequence[Expr]) -> None:
+    """`func.func @name(%x: index, %y: index)` that returns the numbers."""
+    index = ir.IndexType.get()
+    block = func.FuncOp(name, ([index, index], [index] * len(numbers))).add_entry_block()
+    with ir.InsertionPoint(block):
+        values = IndexValues(*block.arguments)
+        func.ReturnOp([values.of(number) for number in numbers])
+
+
+def memref_type(buffer: Buffer) -> ir.MemRefType:
+    """The type of a buffer."""
+    return ir.MemRefType.get(list(buffer.shape), ir.Type.parse(buffer.dtype))
+
+
+class BodyWriter:
+    """Writes instructions at the current insertion point of a class's function."""
+
+    def __init__(
+        self, block: ir.Block, body: Sequence[Instruction], buffers: Mapping[str, Buffer], places: Places
+    ) -> None:
+        self.buffers = buffers
+        self.places = places
+        self.values = IndexValues(*block.arguments)
+        names = dict.fromkeys(access.buffer for access in _all_accesses(body))
+        self.memrefs = {name: build.get_buffer(name, memref_type(buffers[name])) for name in names}
+
+    def write(self, body: Iterable[Instruction]) -> None:
+        """Writes the instructions in order."""
+        for instruction in body:
+            if isinstance(instruction, Loop):
+                self.loop(instruction)
+                continue
+            writer: Any = getattr(self, type(instruction).__name__.lower())
+            with self.places.of(instruction.source):
+                writer(instruction)
+
+    def loop(self, op: Loop) -> None:
+        """An `scf.for` that counts from 0."""
+        zero, one = self.values.of(Const(0)), self.values.of(Const(1))
+        loop = scf.ForOp(zero, self.values.of(op.trips), one)
+        self.values.scopes.append({Var(op.variable): loop.induction_variable})
+        with ir.InsertionPoint(loop.body):
+            self.write(op.body)
+            scf.YieldOp([])
+        self.values.scopes.pop()
+
+    def phase(self, op: Phase) -> None:
+        """`wse.phase`."""
+        build.phase(op.name)
+
+    def vector(self, op: Vector) -> None:
+        """`wse.vector`."""
+        given = [op.dst, *(s for s in op.srcs if isinstance(s, Access))]
+        bounds, maps, symbols = self._walk(op.bounds, given)
+        sources = [self.memrefs[s.buffer] if isinstance(s, Access) else s for s in op.srcs]
+        build.vector(
+            op.kind, self.memrefs[op.dst.buffer], sources, bounds, maps, symbols, schedule=op.schedule
+        )
+
+    def send(self, op: Send) -> None:
+        """`wse.send`."""
+        bounds, maps, symbols = self._walk(op.bounds, [op.src])
+        memref = self.memrefs[op.src.buffer]
+        build.send(op.colour, memref, bounds, maps[0], symbols, thread=op.thread, packed=op.packed)
+
+    def receive(self, op: Receive) -> None:
+        """`wse.receive`."""
+        bounds, maps, symbols = self._walk(op.bounds, [op.dst])
+        memref = self.memrefs[op.dst.buffer]
+        build.receive(op.colour, memref, bounds, maps[0], symbols, combine=op.combine, thread=op.thread)
+
+    def relay(self, op: Relay) -> None:
+        """`wse.relay`."""
+        given = [access for access in (op.own, op.dst) if access is not None]
+        bounds, maps, symbols = self._walk(op.bounds, given)
+        found = {a: (self.memrefs[a.buffer], amap) for a, amap in zip(given, maps, strict=True)}
+        own = found[op.own] if op.own is not None else None
+        dst = found[op.dst] if op.dst is not None else None
+        combine = op.combine if op.own is not None else "store"
+        build.relay(op.receive, op.send, bounds, symbols, own=own, dst=dst, combine=combine, thread=op.thread)
+
+    def join(self, op: Join) -> None:
+        """`wse.join`."""
+        build.join(op.threads, tasks=op.tasks)
+
+    def control(self, op: Control) -> None:
+        """`wse.control`."""
+        symbols = Symbols()
+        count = symbols.affine(op.count)
+        build.control(op.unit, symbols.map([count]), self.values.all(symbols))
+
+    def switch(self, op: Switch) -> None:
+        """`wse.switch`."""
+        symbols = Symbols()
+        position = symbols.affine(op.position)
+        build.switch(op.colour, symbols.map([position]), self.values.all(symbols), rewrite=op.rewrite)
+
+    def _walk(
+        self, bounds: Sequence[Expr], given: Sequence[Access]
+    ) -> tuple[list[ir.AffineMap], list[ir.AffineMap], list[ir.Value]]:
+        """Maps of bounds and accesses, and the values of their symbols."""
+        symbols = Symbols()
+        limits = [symbols.bound(bound) for bound in bounds]
+        indices = [symbols.index(access, self.buffers[access.buffer].shape) for access in given]
+        values = self.values.all(symbols)
+        return (
+            [symbols.map(limit) for limit in limits],
+            [symbols.map(index, len(bounds)) for index in indices],
+            values,
+        )
+
+
+def _all_accesses(body: Iterable[Instruction]) -> list[Access]:
+    found = []
+    for instruction in body:
+        inner = _all_accesses(instruction.body) if isinstance(instruction, Loop) else accesses(instruction)
+        found += inner
+    return found
