@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -22,11 +23,47 @@ _LIBC.free.restype = None
 ReturnedType = tuple[int, np.dtype]
 
 
+class NativeModule:
+    """The machine code of a module in the llvm dialect; lives as long as this object.
+
+    Args:
+        what: names the module in messages.
+
+    Raises:
+        CompilerError: LLVM refuses the module or a symbol is missing; carries what LLVM said.
+    """
+
+    def __init__(self, module: ir.Module, what: str) -> None:
+        self._what = what
+        self._engine = self._asked(lambda: execution_engine.ExecutionEngine(module, opt_level=3))
+
+    def entry(self, name: str) -> Callable[[int], None]:
+        """Calls function `name`, which has `llvm.emit_c_interface`, with the address of its packed arguments.
+
+        Calls release the interpreter's lock.
+        """
+        return _ENTRY(self._asked(lambda: self._engine.raw_lookup("_mlir_ciface_" + name)))
+
+    def _asked(self, question: Callable[[], Any]) -> Any:
+        with captured_stderr() as errors:
+            failure, answer = "", None
+            try:
+                answer = question()
+            except RuntimeError as error:
+                failure = str(error)
+        if failure or not answer:
+            raise CompilerError(
+                f"LLVM could not make native code of {self._what}",
+                notes=tuple(filter(None, (failure, errors.text))),
+                hint="this is a fault of the compiler: every stage before had accepted the model",
+            )
+        return answer
+
+
 class JitFunction:
     """One function of a module, compiled; takes arrays and writes its results into some of them.
 
-    The engine that owns the machine code lives as long as this object. Calls release the interpreter's lock
-    and are serialised, because the argument block is reused.
+    Calls release the interpreter's lock and are serialised, because the argument block is reused.
     """
 
     def __init__(
@@ -44,20 +81,8 @@ class JitFunction:
         self._descriptors = Descriptors(ranks, [rank for rank, _ in returned])
         self._returned = [dtype for _, dtype in returned]
         self._lock = threading.Lock()
-        with captured_stderr() as errors:
-            failure, address = "", 0
-            try:
-                self._engine = execution_engine.ExecutionEngine(module, opt_level=3)
-                address = self._engine.raw_lookup("_mlir_ciface_" + name)
-            except RuntimeError as error:
-                failure = str(error)
-        if failure or not address:
-            raise CompilerError(
-                f"LLVM could not make native code of '{name}'",
-                notes=tuple(filter(None, (failure, errors.text))),
-                hint="this is a fault of the compiler: every stage before had accepted the model",
-            )
-        self._call = _ENTRY(address)
+        self._native = NativeModule(module, f"'{name}'")
+        self._call = self._native.entry(name)
 
     def bind(self, index: int, array: np.ndarray) -> None:
         """Binds an argument for all calls from now on; the array is kept alive."""
