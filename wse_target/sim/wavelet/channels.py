@@ -16,16 +16,19 @@ class Message:
     """What one send or relay puts out.
 
     Attributes:
+        packed: whether narrow elements share words.
+        size: elements a word, at least one.
         held: longest time that a word of it waited for a router's setting.
     """
 
-    __slots__ = ("channel", "elements", "held", "size", "words")
+    __slots__ = ("channel", "elements", "held", "packed", "size", "words")
 
-    def __init__(self, channel: Channel, elements: int, words: int, size: int) -> None:
+    def __init__(self, channel: Channel, elements: int, words: int, packed: bool) -> None:
         self.channel = channel
         self.elements = elements
         self.words = words
-        self.size = size  # elements a word; 0 when an element takes two words
+        self.packed = packed
+        self.size = -(-elements // words)
         self.held = 0.0
 
 

@@ -8,21 +8,22 @@ from ...errors import TargetError
 from ...image import MAIN_THREAD, Join
 from ..code import Placement
 from .channels import Inbox
-from .cores import Core, Shared
+from .cores import Core
 from .routes import Routes
+from .run import Run
 from .transfers import Receiving, Relaying, Sending, Transfer
 
 _LONGEST = 8
 Agent = tuple[int, int]  # PE and thread
 
 
-def stuck(cores: Sequence[Core], shared: Shared) -> TargetError:
+def stuck(cores: Sequence[Core], run: Run) -> TargetError:
     """The error for a program that cannot go on: names the cycle of PEs that wait for each other."""
     agents = [
         (core.pe, thread) for core in cores for thread in (MAIN_THREAD, *core.busy) if _waits(core, thread)
     ]
     waiting = len({pe for pe, _ in agents})
-    chain, start = _follow(cores, shared, agents[0])
+    chain, start = _follow(cores, run, agents[0])
     if start is None:
         head = f"deadlock: {waiting} PEs wait for words or places that never come"
     else:
@@ -32,7 +33,7 @@ def stuck(cores: Sequence[Core], shared: Shared) -> TargetError:
         chain = [*chain[:_LONGEST], f"... and {len(chain) - _LONGEST} more"]
     pe, thread = agents[0]
     held = cores[pe].transfer if thread == MAIN_THREAD else cores[pe].threads[thread].transfer
-    op = held.op if held else shared.loaded.code.operations[cores[pe].pc]
+    op = held.op if held else run.code.operations[cores[pe].pc]
     return TargetError(
         f"{head}: {chain[0]}",
         where=op.source.place,  # type: ignore[union-attr]
@@ -58,46 +59,46 @@ def _waits(core: Core, thread: int) -> bool:
     return thread != MAIN_THREAD or not core.halted
 
 
-def _follow(cores: Sequence[Core], shared: Shared, agent: Agent) -> tuple[list[str], int | None]:
+def _follow(cores: Sequence[Core], run: Run, agent: Agent) -> tuple[list[str], int | None]:
     """Sentences "a waits for b" from an agent on, and where among them the cycle starts that they end in."""
     seen: dict[Agent, int] = {}
     chain: list[str] = []
     following: Agent | None = agent
     while following is not None and following not in seen:
         seen[following] = len(chain)
-        text, following = _reason(cores, shared, following)
+        text, following = _reason(cores, run, following)
         chain.append(text)
     return chain, None if following is None else seen[following]
 
 
-def _reason(cores: Sequence[Core], shared: Shared, agent: Agent) -> tuple[str, Agent | None]:
+def _reason(cores: Sequence[Core], run: Run, agent: Agent) -> tuple[str, Agent | None]:
     """What an agent waits for, and the agent that would have to act."""
     pe, thread = agent
     core = cores[pe]
-    name = core.placement.name(pe) + (f" thread {thread}" if thread else "")
+    name = core.name + (f" thread {thread}" if thread else "")
     transfer = core.threads[thread].transfer if thread else core.transfer
     if transfer is None:
-        op = shared.loaded.code.operations[core.pc]
+        op = run.code.operations[core.pc]
         threads = op.threads if isinstance(op, Join) else (op.thread,)  # type: ignore[union-attr]
         late = next(t for t in threads if core.threads[t].transfer is not None)
         return f"{name} waits for its microthread {late}", (pe, late)
     if isinstance(transfer, Sending) or (isinstance(transfer, Relaying) and transfer.channel.starved):
         return _sends(cores, transfer, name)
     assert isinstance(transfer, (Receiving, Relaying))
-    return _receives(cores, shared, transfer, name)
+    return _receives(cores, run, transfer, name)
 
 
 def _sends(cores: Sequence[Core], transfer: Sending | Relaying, name: str) -> tuple[str, Agent | None]:
     channel = transfer.channel
     late = channel.slowest()
-    names = ", ".join(cores[pe].placement.name(pe) for pe in late[:3])
+    names = ", ".join(cores[pe].name for pe in late[:3])
     names += f" and {len(late) - 3} more" if len(late) > 3 else ""
     text = f"{name} waits to send colour '{channel.colour}' to {names}"
     return _onwards(cores, text, late[0] if late else None)
 
 
 def _receives(
-    cores: Sequence[Core], shared: Shared, transfer: Receiving | Relaying, name: str
+    cores: Sequence[Core], run: Run, transfer: Receiving | Relaying, name: str
 ) -> tuple[str, Agent | None]:
     inbox = transfer.inbox
     if inbox.queue[0] is not transfer:
@@ -105,20 +106,20 @@ def _receives(
         assert isinstance(first, Transfer)
         text = f"{name} waits to receive colour '{inbox.colour}' after its own thread {first.op.thread}"
         return text, (inbox.pe, first.op.thread)
-    gate = _held(shared, inbox)
+    gate = _held(run, inbox)
     if gate is not None:
         text = f"{name} waits to receive colour '{inbox.colour}', held up by the router of "
-        return _onwards(cores, text + cores[gate].placement.name(gate), gate)
-    root = shared.routes.root(inbox.pe, inbox.colour, inbox.epoch or 0)
+        return _onwards(cores, text + cores[gate].name, gate)
+    root = run.routes.root(inbox.pe, inbox.colour, inbox.epoch or 0)
     if root is None:
         return f"{name} waits to receive colour '{inbox.colour}'", None
-    text = f"{name} waits to receive colour '{inbox.colour}' from {cores[root].placement.name(root)}"
+    text = f"{name} waits to receive colour '{inbox.colour}' from {cores[root].name}"
     return _onwards(cores, text, root)
 
 
-def _held(shared: Shared, inbox: Inbox) -> int | None:
+def _held(run: Run, inbox: Inbox) -> int | None:
     """A PE at whose router words wait that would come to this inbox."""
-    for gate in shared.routes.gates.values():
+    for gate in run.routes.gates.values():
         for _, word, _ in gate.held:
             if any(d.inbox is inbox for d in word[0].channel.deliveries):
                 return gate.pe

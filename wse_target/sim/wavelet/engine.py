@@ -6,10 +6,11 @@ import numpy as np
 
 from ..accounting import Accounting
 from ..engine import Loaded
-from .cores import Core, Shared
+from .cores import Core
 from .deadlock import left_over, stuck
 from .fabric import Fabric
 from .routes import Routes
+from .run import Run
 
 
 class WaveletEngine:
@@ -31,17 +32,18 @@ class WaveletEngine:
         loaded = self._loaded
         fabric = Fabric(loaded.machine.fabric.cycles_per_wavelet)
         self._routes.reset(fabric)
-        shared = Shared(loaded, self._routes, fabric, repeat)
+        run = Run(loaded, self._routes, fabric, repeat)
         cores = [
-            Core(shared, pe, entry)
+            Core(run, pe, entry)
             for entry, (first, last) in zip(loaded.code.entry, loaded.placement.ranges, strict=True)
             for pe in range(first, last)
         ]
         for core in cores:
             fabric.schedule(0.0, core)
         fabric.run()
+        run.settle()
         if not all(core.halted and not core.busy for core in cores):
-            raise stuck(cores, shared)
+            raise stuck(cores, run)
         left_over(self._routes, loaded.placement)
-        self.accounting = shared.accounting
+        self.accounting = run.accounting
         self.clocks = np.array([core.ends for core in cores]).reshape(len(cores), repeat).T

@@ -44,6 +44,9 @@ class Routes:
         """All routers are in their first epoch, no words under way."""
         self.links = [Link() for _ in range(len(self._at) * LINKS)]
         self.gates = {key: Gate(fabric, key[0]) for key in self._positions}
+        self._gates_of: dict[int, list[Gate]] = {}
+        for gate in self.gates.values():
+            self._gates_of.setdefault(gate.pe, []).append(gate)
         self.inboxes: dict[tuple[int, str, int | None], Inbox] = {}
 
     def inbox(self, pe: int, colour: str, epoch: int) -> Inbox:
@@ -53,6 +56,11 @@ class Routes:
         if key not in self.inboxes:
             self.inboxes[key] = Inbox(pe, colour, own)
         return self.inboxes[key]
+
+    def set_back(self, pe: int, epoch: int, time: float) -> None:
+        """All that a PE switches is back at its initial position."""
+        for gate in self._gates_of.get(pe, ()):
+            gate.choose(epoch, time)
 
     def position(self, router: int, colour: str, epoch: int) -> int | None:
         """Position of a router in an epoch; None when its PE switches the colour but never comes to that epoch."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...errors import TargetError
 from ...image import Receive, Relay, Send
-from ..kernels import ELEMENTARY
+from ..arithmetic import ELEMENTARY
 from ..memory import Located
 from .channels import Channel, Delivery, Inbox, Message
 from .fabric import CALL, Word
@@ -33,27 +34,26 @@ class Transfer:
 
     kind = CALL
 
-    def __init__(
-        self, core: Core, op: Send | Receive | Relay, pc: int, begun: float, elements: int, pace: float
-    ) -> None:
+    def __init__(self, core: Core, op: Send | Receive | Relay, elements: int) -> None:
         self.core = core
         self.op = op
-        self.pc = pc
-        self.begun = self.last = begun
-        self.ready = begun + core.machine.fabric.transfer_setup
+        self.pc = core.pc
+        self.begun = self.last = core.clock
+        self.ready = core.clock + core.run.machine.fabric.transfer_setup
         self.elements = elements
-        self.pace = pace
+        self.pace = 0.0
         self.done = self.total = 0
         self.cause = core.pe
         self.places = 0.0
         self.message: Message | None = None
+        self._paces: Sequence[float] = ()
         self.bounds: tuple[int, ...] = ()
         self.located: Located | None = None
 
     def finish(self, end: float) -> None:
         """It is over at `end`, which is not over yet."""
         self.last = end
-        self.core.fabric.schedule(end, self)
+        self.core.run.fabric.schedule(end, self)
 
     def fire(self, now: float, word: Any) -> None:
         """The end has come: the thread goes on."""
@@ -62,7 +62,7 @@ class Transfer:
     def _begin(self, message: Message) -> None:
         """The first word of a message has come."""
         if message.elements != self.elements:
-            names = self.core.placement.name
+            names = self.core.run.placement.name
             assert not isinstance(self.op, Send)
             colour = self.op.receive if isinstance(self.op, Relay) else self.op.colour
             raise TargetError(
@@ -73,13 +73,14 @@ class Transfer:
             )
         self.message = message
         self.total = message.words
+        self.pace = self._paces[message.packed]
 
     def _time(self, arrived: float, word: Word) -> float:
         """Earliest time to take a word: one pace after the one before, the first one from when it began to come."""
         message = self.message
         if message is None:
             self._begin(word[0])
-            begins = arrived - self.core.fabric.pace
+            begins = arrived - self.core.run.fabric.pace
             if begins > self.ready:
                 self.cause = word[0].channel.pe
                 return begins + self.pace
@@ -93,7 +94,7 @@ class Transfer:
         return time
 
     def _mixed(self, message: Message, other: Message) -> TargetError:
-        names = self.core.placement.name
+        names = self.core.run.placement.name
         return TargetError(
             f"words of colour '{message.channel.colour}' from {names(message.channel.pe)} and "
             f"{names(other.channel.pe)} mix at {names(self.core.pe)}",
@@ -105,12 +106,11 @@ class Transfer:
 class Sending(Transfer):
     """A send: a word leaves when the ramp passes it, the next one a pace later if all receivers have places."""
 
-    def __init__(
-        self, core: Core, op: Send, pc: int, begun: float, channel: Channel, words: list[Word], pace: float
-    ) -> None:
+    def __init__(self, core: Core, op: Send, channel: Channel, words: list[Word], pace: float) -> None:
         message: Message = words[0][0]
-        super().__init__(core, op, pc, begun, message.elements, pace)
+        super().__init__(core, op, message.elements)
         self.message = message
+        self.pace = pace
         self.total = message.words
         self.channel = channel
         self._words = words
@@ -138,7 +138,7 @@ class Sending(Transfer):
             self.places += credit - time
             self.cause = channel.deliveries[-1].inbox.pe
             time = credit
-        self.core.fabric.schedule(time, channel.entry, self._words[self.done])
+        self.core.run.fabric.schedule(time, channel.entry, self._words[self.done])
 
     def left(self, now: float) -> None:
         """A word has passed the ramp."""
@@ -152,12 +152,11 @@ class Sending(Transfer):
 
 
 class Receiving(Transfer):
-    """A receive; what it took is stored when it is over."""
+    """A receive; what it took is stored when it is over. `paces` are for messages that are not packed, and packed."""
 
-    def __init__(
-        self, core: Core, op: Receive, pc: int, begun: float, inbox: Inbox, elements: int, pace: float
-    ) -> None:
-        super().__init__(core, op, pc, begun, elements, pace)
+    def __init__(self, core: Core, op: Receive, inbox: Inbox, elements: int, paces: Sequence[float]) -> None:
+        super().__init__(core, op, elements)
+        self._paces = paces
         self.inbox = inbox
         self.parts: list[np.ndarray] = []
         inbox.queue.append(self)
@@ -178,14 +177,15 @@ class Relaying(Transfer):
     """A relay: takes a word when there is a place for it further on, and puts it out a little later."""
 
     def __init__(
-        self, core: Core, op: Relay, pc: int, begun: float, inbox: Inbox, channel: Channel, elements: int, pace: float
-    ) -> None:  # fmt: skip
-        super().__init__(core, op, pc, begun, elements, pace)
+        self, core: Core, op: Relay, inbox: Inbox, channel: Channel, elements: int, paces: Sequence[float]
+    ) -> None:
+        super().__init__(core, op, elements)
+        self._paces = paces
         self.inbox = inbox
         self.channel = channel
         self.own: np.ndarray | None = None
         self.parts: list[np.ndarray] = []
-        self._latency = core.machine.fabric.relay_latency
+        self._latency = core.run.machine.fabric.relay_latency
         self._out: Message | None = None
         inbox.queue.append(self)
         channel.queue.append(self)
@@ -193,11 +193,11 @@ class Relaying(Transfer):
     def begin(self, time: float) -> None:
         """See `channels.Outgoing`."""
         self.ready = max(self.ready, time)
-        self.core.fabric.schedule(time, self.inbox)
+        self.core.run.fabric.schedule(time, self.inbox)
 
     def proceed(self, time: float) -> None:
         """See `channels.Outgoing`. An event of its own: chains of relays may be long."""
-        self.core.fabric.schedule(time, self.inbox)
+        self.core.run.fabric.schedule(time, self.inbox)
 
     def left(self, now: float) -> None:
         """Nobody waits for a relay's words to leave."""
@@ -216,7 +216,7 @@ class Relaying(Transfer):
             self.cause = channel.deliveries[-1].inbox.pe
             taken = credit
         self.last = taken
-        self.core.fabric.schedule(taken + self._latency, channel.relayed, self._combined(word))
+        self.core.run.fabric.schedule(taken + self._latency, channel.relayed, self._combined(word))
         self.done += 1
         if self.done == self.total:
             self.inbox.queue.popleft()
@@ -229,7 +229,7 @@ class Relaying(Transfer):
         """The word that goes out: the elements that came, each combined with the PE's own."""
         message = word[0]
         if self._out is None:
-            self._out = Message(self.channel, message.elements, message.words, message.size)
+            self._out = Message(self.channel, message.elements, message.words, message.packed)
         part = word[1]
         if part is not None:
             if self.own is not None and self.op.combine != "store":  # type: ignore[union-attr]
@@ -241,7 +241,8 @@ class Relaying(Transfer):
 
 
 def elements_of(message: Message, word: int) -> tuple[int, int]:
-    """First and one past the last element that a word carries; the second of two words carries the element."""
-    if message.size == 0:
+    """First and one past the last element that a word carries; of an element's two words the second carries it."""
+    if message.words > message.elements:
         return word // 2, (word + 1) // 2
-    return word * message.size, (word + 1) * message.size
+    size = message.size
+    return word * size, (word + 1) * size

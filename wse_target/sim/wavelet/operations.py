@@ -1,0 +1,186 @@
+"""What a core's main thread does for each operation of its code; every function returns the next program counter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...image import (
+    MAIN_THREAD,
+    Access,
+    Control,
+    Join,
+    Phase,
+    Receive,
+    Relay,
+    Send,
+    Switch,
+    Vector,
+)
+from ..code import Halt, LoopBegin, LoopEnd
+from ..cost import words
+from .channels import Channel, Message
+from .fabric import Word
+from .routes import REPETITION
+from .transfers import Receiving, Relaying, Sending, Transfer, elements_of
+
+if TYPE_CHECKING:
+    from .cores import Core
+
+BLOCKED = -1  # in place of a program counter: the core goes on when an event wakes it up
+
+
+def _vector(core: Core, op: Vector, now: float) -> int:
+    run = core.run
+    bounds = core.bounds(op.bounds)
+    elements = prod(bounds)
+    if run.vectors is not None and elements:
+        accesses = (op.dst, *(s for s in op.srcs if isinstance(s, Access)))
+        run.vectors.add(core.pe, op, bounds, tuple(core.value(a.offset) for a in accesses))
+    _busy(core, run.vector_cycles(op, bounds))
+    run.accounting.add_work(core.pe, op, elements)
+    return core.pc + 1
+
+
+def _busy(core: Core, cycles: float, name: str = "compute") -> None:
+    """The main thread is busy with its present operation."""
+    begun = core.clock
+    core.spend(cycles, name)
+    core.record(core.pc, begun, core.clock, MAIN_THREAD, core.pe)
+
+
+def _transfer(core: Core, op: Send | Receive | Relay, now: float) -> int:
+    run, thread = core.run, None
+    if op.thread != MAIN_THREAD and (thread := core.thread(op.thread)).transfer is not None:
+        return BLOCKED
+    if _others_first(core, now):
+        return BLOCKED
+    bounds = core.bounds(op.bounds)
+    elements = prod(bounds)
+    if thread is not None:
+        core.spend(max(thread.end - core.clock, 0.0), "wait_join")
+        count = int(words(elements, run.dtype(op), getattr(op, "packed", True)))
+        control = run.machine.control
+        _busy(core, control.launch + count * control.microthread_word, "communication")
+        thread.end = core.clock
+    if not elements:
+        return core.pc + 1
+    transfer = _send(core, op, bounds) if isinstance(op, Send) else _take(core, op, bounds)
+    run.accounting.add_work(core.pe, op, elements)
+    if thread is None:
+        core.transfer = transfer
+        return BLOCKED
+    thread.transfer = transfer
+    return core.pc + 1
+
+
+def _others_first(core: Core, now: float) -> bool:
+    """Lets all that happens at this time happen first, so that arithmetic is put off on as many PEs as possible."""
+    vectors = core.run.vectors
+    core.asked = not core.asked and vectors is not None and vectors.waits(core.pe)
+    if core.asked:
+        core.run.fabric.schedule(now, core)
+    return core.asked
+
+
+def _send(core: Core, op: Send, bounds: tuple[int, ...]) -> Transfer:
+    run, elements = core.run, prod(bounds)
+    dtype, channel = run.dtype(op), core.channel(op.colour)
+    data = None if run.vectors is None else run.read(core.rows, core.located(op.src), bounds)
+    wavelets = _wavelets(channel, elements, int(words(elements, dtype, op.packed)), op.packed, data)
+    return Sending(core, op, channel, wavelets, run.cost.word_cycles("copy", dtype, op.packed))
+
+
+def _wavelets(
+    channel: Channel, elements: int, count: int, packed: bool, data: np.ndarray | None
+) -> list[Word]:
+    """A message's wavelets, each with its elements; None for them when only time is asked for."""
+    message = Message(channel, elements, count, packed)
+    if data is None:
+        return [(message, None)] * count
+    parts = (elements_of(message, k) for k in range(count))
+    return [(message, data[first:last]) for first, last in parts]
+
+
+def _take(core: Core, op: Receive | Relay, bounds: tuple[int, ...]) -> Transfer:
+    run, elements, dtype = core.run, prod(bounds), core.run.dtype(op)
+    colour = op.colour if isinstance(op, Receive) else op.receive
+    epoch = core.epoch(colour)
+    run.routes.check_incoming(core.pe, colour, epoch)
+    inbox = run.routes.inbox(core.pe, colour, epoch)
+    plain = op.combine == "store" or (isinstance(op, Relay) and op.own is None)
+    paces = [run.cost.word_cycles("copy" if plain else op.combine, dtype, packed) for packed in (False, True)]
+    if isinstance(op, Receive):
+        transfer = Receiving(core, op, inbox, elements, paces)
+    else:
+        transfer = Relaying(core, op, inbox, core.channel(op.send), elements, paces)
+        if not plain and op.own is not None and run.vectors is not None:
+            transfer.own = run.read(core.rows, core.located(op.own), bounds)
+    transfer.bounds = bounds
+    transfer.located = core.located(op.dst) if op.dst is not None else None
+    inbox.drain()
+    return transfer
+
+
+def _join(core: Core, op: Join, now: float) -> int:
+    threads = [core.thread(number) for number in op.threads]
+    if any(thread.transfer is not None for thread in threads):
+        return BLOCKED
+    control, begun = core.run.machine.control, core.clock
+    ends = sorted(thread.end for thread in threads)
+    for end in ends if op.tasks else ends[-1:]:
+        core.spend(max(end + control.join - core.clock, 0.0), "wait_join")
+        core.spend(control.task * op.tasks)
+    core.record(core.pc, begun, core.clock, MAIN_THREAD, core.pe)
+    return core.pc + 1
+
+
+def _control(core: Core, op: Control, now: float) -> int:
+    _busy(core, max(core.value(op.count), 0) * getattr(core.run.machine.control, op.unit))
+    return core.pc + 1
+
+
+def _switch(core: Core, op: Switch, now: float) -> int:
+    fabric = core.run.machine.fabric
+    _busy(core, fabric.route_rewrite if op.rewrite else fabric.switch)
+    gate = core.run.routes.gates[core.pe, op.colour]
+    gate.choose(gate.chosen + 1, core.clock)
+    return core.pc + 1
+
+
+def _phase(core: Core, op: Phase, now: float) -> int:
+    core.run.accounting.enter(core.pe, core.run.code.phase_of[core.pc], core.clock)
+    _busy(core, core.run.machine.control.phase)
+    return core.pc + 1
+
+
+def _loop_begin(core: Core, op: LoopBegin, now: float) -> int:
+    core.counters[op.slot] = 0
+    core.trips[op.slot] = trips = core.value(op.trips)
+    _busy(core, core.run.machine.control.branch)
+    return core.pc + 1 if trips > 0 else op.exit
+
+
+def _loop_end(core: Core, op: LoopEnd, now: float) -> int:
+    core.counters[op.slot] += 1
+    _busy(core, core.run.machine.control.loop)
+    return op.start if core.counters[op.slot] < core.trips[op.slot] else core.pc + 1
+
+
+def _halt(core: Core, op: Halt, now: float) -> int:
+    """The end of a repetition; positions are set back, which begins an epoch of its own."""
+    core.ends.append(core.clock)
+    core.run.accounting.end(core.pe, core.clock)
+    if not core.halted:
+        core.run.routes.set_back(core.pe, len(core.ends) * REPETITION, core.clock)
+    core.run.ended()
+    return core.entry
+
+
+EXECUTE: dict[type, Callable[[Core, Any, float], int]] = {
+    Vector: _vector, Send: _transfer, Receive: _transfer, Relay: _transfer, Join: _join, Control: _control,
+    Switch: _switch, Phase: _phase, LoopBegin: _loop_begin, LoopEnd: _loop_end, Halt: _halt,
+}  # fmt: skip
