@@ -32,17 +32,21 @@ def build_plan(request: CollectiveRequest, plan: ReductionPlan) -> Fragment:
     for x in senders:
         program.wires.connect(colour[x], x, plan.parents[x])
     for x, children in enumerate(plan.children):
-        final = children[-1] if children and plan.parents[x] != ROOT else None
+        relayed = plan.relayed(x)
         for place, child in enumerate(children):
-            if child != final:
+            if child != relayed:
                 receive = Receive(colour[child], tile.bounds, tile.access, request.combine)
                 program.add(x, (place, rank[child], 0), receive)
-        if final is not None:
-            relay = Relay(colour[final], colour[x], tile.bounds, tile.access, request.combine)
-            program.add(x, (_RELAYS, rank[final], rank[x]), relay)
-        elif not children and x in colour:
+        if relayed is not None:
+            relay = Relay(colour[relayed], colour[x], tile.bounds, tile.access, request.combine)
+            program.add(x, (_RELAYS, rank[relayed], rank[x]), relay)
+        elif x in colour:
             program.add(x, (_SENDS, rank[x], 0), Send(colour[x], tile.bounds, tile.access))
     return program.fragment()
+
+
+def _settled(request: CollectiveRequest, plan: ReductionPlan) -> ReductionPlan:
+    return plan.settled(tile_words(request.tile, request.line.grid), Costs.of_request(request))
 
 
 def plan_chain(request: CollectiveRequest) -> ReductionPlan:
@@ -53,7 +57,8 @@ def plan_chain(request: CollectiveRequest) -> ReductionPlan:
 def plan_tree(request: CollectiveRequest) -> ReductionPlan:
     """Binary trees on both sides of the root."""
     extent, root = request.line.extent, request.root
-    return plans.both_sides(extent, root, [plans.binary(root + 1), plans.binary(extent - root)])
+    sides = [plans.binary(root + 1), plans.binary(extent - root)]
+    return _settled(request, plans.both_sides(extent, root, sides))
 
 
 def plan_two_phase(request: CollectiveRequest, *, group: int = 0) -> ReductionPlan:
@@ -62,7 +67,7 @@ def plan_two_phase(request: CollectiveRequest, *, group: int = 0) -> ReductionPl
 
     def of(size: int) -> ReductionPlan:
         sides = [plans.two_phase(root + 1, size), plans.two_phase(extent - root, size)]
-        return plans.both_sides(extent, root, sides)
+        return _settled(request, plans.both_sides(extent, root, sides))
 
     if group:
         return of(group)

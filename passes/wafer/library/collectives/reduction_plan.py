@@ -7,8 +7,9 @@ they come, with the PE's own added; so a chain costs its latency a PE and its le
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from .costs import Costs
@@ -22,9 +23,11 @@ class ReductionPlan:
 
     Attributes:
         parents: position that each position sends to; `ROOT` at the root.
+        stored: positions that begin to send only when they have the whole sum.
     """
 
     parents: tuple[int, ...]
+    stored: frozenset[int] = frozenset()
 
     @property
     def root(self) -> int:
@@ -39,6 +42,13 @@ class ReductionPlan:
             if parent != ROOT:
                 found[parent].append(position)
         return tuple(tuple(sorted(c, key=lambda at: (abs(at - p), -at))) for p, c in enumerate(found))
+
+    def relayed(self, position: int) -> int | None:
+        """The child whose words go on as they come, with the position's own added; None if there is none."""
+        children = self.children[position]
+        if not children or self.parents[position] == ROOT or position in self.stored:
+            return None
+        return children[-1]
 
     @cached_property
     def leaves_first(self) -> tuple[int, ...]:
@@ -63,30 +73,63 @@ class ReductionPlan:
         return sum(abs(x - p) for x, p in enumerate(self.parents) if p != ROOT)
 
     def cycles(self, words: int, costs: Costs) -> float:
-        """When the root has the sum of tiles of so many words, if links and queues hold nobody up.
-
-        A PE is ready for a child when it is through with those before; it takes a stream from the later of its own
-        readiness and the head's arrival to the later of its own pace and the tail's arrival.
-        """
-        head, tail = [0.0] * len(self.parents), [0.0] * len(self.parents)
+        """When the root has the sum of tiles of so many words, if links and queues hold nobody up."""
+        timing = _Timing(self, words, costs)
         for position in self.leaves_first:
-            now, parent = 0.0, self.parents[position]
-            *earlier, last = self.children[position] or (ROOT,)
-            for child in (*earlier, *([last] if parent == ROOT and last != ROOT else ())):
-                way = costs.way(abs(child - position))
-                begin = max(now + costs.setup, head[child] + way)
-                now = max(begin + words * costs.combine, tail[child] + way)
-            if parent == ROOT:
-                return now
-            if last == ROOT:
-                head[position] = now + costs.setup
-                tail[position] = head[position] + words * costs.pace
-                continue
-            way = costs.way(abs(last - position))
-            begin = max(now + costs.setup, head[last] + way)
-            head[position] = begin + costs.relay
-            tail[position] = costs.relay + max(begin + words * costs.combine, tail[last] + way)
-        return 0.0
+            timing.pass_on(position)
+        return timing.tail[self.root]
+
+    def settled(self, words: int, costs: Costs) -> ReductionPlan:
+        """The plan with `stored` chosen for tiles of so many words.
+
+        A stream that would begin before its parent's earlier children are through shares the links with theirs. For
+        tiles of up to about twice its way it is ahead of them all the same; longer ones wait until the sum is whole.
+        """
+        timing, stored = _Timing(self, words, costs), set(self.stored)
+        for position in self.leaves_first:
+            before = -math.inf
+            for child in self.children[position]:
+                meets = timing.head[child] < before and words * costs.pace > 2 * timing.way(child)
+                if meets and self.relayed(child) is not None:
+                    stored.add(child)
+                    timing.pass_on(child, stored=True)
+                before = max(before, timing.tail[child])
+            timing.pass_on(position)
+        return replace(self, stored=frozenset(stored))
+
+
+class _Timing:
+    """When each position's first word leaves its core (`head`) and its last one has left (`tail`).
+
+    A PE is ready for a child when it is through with those before; it takes a stream from the later of its own
+    readiness and the head's arrival to the later of its own pace and the tail's arrival. The root's tail is when
+    it has everything.
+    """
+
+    def __init__(self, plan: ReductionPlan, words: int, costs: Costs) -> None:
+        self.plan, self.words, self.costs = plan, words, costs
+        self.head, self.tail = [0.0] * len(plan.parents), [0.0] * len(plan.parents)
+
+    def way(self, position: int) -> float:
+        """From a position's core to its parent's."""
+        return self.costs.way(abs(position - self.plan.parents[position]))
+
+    def pass_on(self, position: int, *, stored: bool = False) -> None:
+        """Sets a position's times from those of its children."""
+        costs, now = self.costs, 0.0
+        relayed = None if stored else self.plan.relayed(position)
+        for child in self.plan.children[position]:
+            begin = max(now + costs.setup, self.head[child] + self.way(child))
+            end = max(begin + self.words * costs.combine, self.tail[child] + self.way(child))
+            if child == relayed:
+                self.head[position], self.tail[position] = begin + costs.relay, end + costs.relay
+                return
+            now = end
+        if position == self.plan.root:
+            self.tail[position] = now
+            return
+        self.head[position] = now + costs.setup
+        self.tail[position] = self.head[position] + self.words * costs.pace
 
 
 def chain(extent: int, root: int = 0) -> ReductionPlan:
@@ -124,7 +167,7 @@ def two_phase(count: int, group: int) -> tuple[int, ...]:
 def two_level(extent: int, group: int) -> ReductionPlan:
     """WaferLLM's K-tree with K = 2: the ends of each group send towards its middle, the middles to the middle one.
 
-    A last group that is not full has its middle where it lies.
+    The outermost middles begin when their groups are through. A last group that is not full has its own middle.
     """
     starts = range(0, extent, group)
     middles = [start + min(group, extent - start) // 2 for start in starts]
@@ -134,4 +177,4 @@ def two_level(extent: int, group: int) -> ReductionPlan:
         for x in range(start, min(start + group, extent)):
             parents[x] = x + 1 if x < middle else x - 1
         parents[middle] = ROOT if number == top else middles[number + (1 if number < top else -1)]
-    return ReductionPlan(tuple(parents))
+    return ReductionPlan(tuple(parents), frozenset({middles[0], middles[-1]} - {middles[top]}))
