@@ -1,1 +1,5 @@
-"""Matrix products on a grid of PEs; importing this package registers its algorithms."""
+"""Distributed matrix products; importing this package registers its algorithms."""
+
+from . import matvec, ring_products
+
+__all__ = ["matvec", "ring_products"]
