@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from ..wse_target.errors import CompilerError
 from .host import ir
@@ -20,8 +21,21 @@ def parse_module(text: str, context: ir.Context, *, file: str = "<text>") -> ir.
     Raises:
         CompilerError: the text is not valid IR; `where` is FILE:LINE:COLUMN.
     """
+    return _parsed(lambda: ir.Module.parse(text, context), file)
+
+
+def parse_module_file(path: str, context: ir.Context) -> ir.Module:
+    """Parses a file; locations name it.
+
+    Raises:
+        CompilerError: as `parse_module`.
+    """
+    return _parsed(lambda: ir.Module.parseFile(path, context), path)
+
+
+def _parsed(parse: Callable[[], ir.Module], file: str) -> ir.Module:
     try:
-        return ir.Module.parse(text, context)
+        return parse()
     except ir.MLIRError as error:
         diagnostics = list(error.error_diagnostics)
         message = diagnostics[0].message.split("\n")[0] if diagnostics else "it is not valid IR"

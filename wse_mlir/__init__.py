@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .pipelines.compile import compile as compile
     from .pipelines.frontend import import_model as import_model
     from .pipelines.opt import opt as opt
+    from .pipelines.simulate import estimate as estimate
     from .pipelines.workload import Workload as Workload
 
 _HOME = {
@@ -30,6 +31,7 @@ _HOME = {
     "Compiled": ".pipelines.compile",
     "compile": ".pipelines.compile",
     "import_model": ".pipelines.frontend",
+    "estimate": ".pipelines.simulate",
     "opt": ".pipelines.opt",
     "Workload": ".pipelines.workload",
 }
@@ -41,6 +43,7 @@ __all__ = [
     "PassFailure",
     "Workload",
     "compile",
+    "estimate",
     "import_model",
     "opt",
     "option",

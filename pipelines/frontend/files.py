@@ -13,7 +13,7 @@ import torch
 from torch.export import ExportedProgram
 
 from ...dialects.host import ir
-from ...dialects.parsing import parse_module
+from ...dialects.parsing import parse_module_file
 from ...passes.infra.diagnostics import CompilerError
 from .constants import lift_constants, read_resources
 from .interface import annotate_main, find_main, read_main
@@ -104,7 +104,7 @@ def _read_pt2(path: str) -> ExportedProgram:
 def _read_mlir(path: str, context: ir.Context) -> ImportedModel:
     with open(path, encoding="utf-8", errors="replace") as file:
         text = file.read()
-    return import_mlir_module(parse_module(text, context, file=path), path, read_resources(text))
+    return import_mlir_module(parse_module_file(path, context), path, read_resources(text))
 
 
 def import_mlir_module(

@@ -41,10 +41,15 @@ def pipeline_text(machine: str, options: Mapping[str, Any], sram_share: int = SR
             partition += f" {name}={print_value(options[name])}"
     stages = {"partition": partition + "}"}
     if options.get("accumulate"):
-        stages["accumulate"] = f"func.func(wse-accumulate{{type={print_value(options['accumulate'])}}})"
+        stages["accumulate"] = accumulate_pass(options["accumulate"])
     if options.get("origin"):
         stages["place"] = f"wse-place{{origin={options['origin']}}}"
     return named_pipeline("wafer").override(**stages).text
+
+
+def accumulate_pass(element_type: str) -> str:
+    """The pass that makes products sum in a type, as a pipeline of modules."""
+    return f"func.func(wse-accumulate{{type={print_value(element_type)}}})"
 
 
 def build(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,22 @@ Json = Annotated[Path | None, typer.Option("--json", help="Also write the result
 Model = Annotated[
     str, typer.Argument(metavar="FILE.py[:FUNCTION]", help="A Python file that defines load().")
 ]
+
+
+class Engine(StrEnum):
+    """The simulator's engines."""
+
+    flow = "flow"
+    wavelet = "wavelet"
+
+
+class Inputs(StrEnum):
+    """What arguments are drawn from."""
+
+    normal = "normal"
+    integers = "integers"
+
+
 TraceFlag = Annotated[bool, typer.Option("--trace", help="Print the full trace of a failure.")]
 
 
@@ -53,6 +70,61 @@ def show(model: Model, target: Target = "tiny", trace: TraceFlag = False) -> Non
         from .show import show_workload
 
         show_workload(model, target)
+
+
+@app.command()
+def simulate(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="An .mlir, .pt2 or .onnx model, or a FILE.py[:FUNCTION].")
+    ],
+    target: Target = "tiny",
+    grid: Annotated[
+        str, typer.Option(metavar="WxH", help="PEs of the program; chosen by cost when not given.")
+    ] = "",
+    algorithm: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME{OPTION=VALUE}", help="What products or reductions use; chosen when not given."
+        ),
+    ] = "",
+    accumulate: Annotated[
+        str, typer.Option(metavar="f16|bf16|f32", help="What narrow products sum in.")
+    ] = "",
+    timing_only: Annotated[
+        bool, typer.Option("--timing-only", help="Cycles from shapes alone, no data.")
+    ] = False,
+    engine: Annotated[
+        Engine, typer.Option(help="flow for large grids, wavelet follows every word.")
+    ] = Engine.flow,
+    repeat: Annotated[
+        int, typer.Option(help="Repetitions; the report is about one in the steady state.")
+    ] = 1,
+    inputs: Annotated[Inputs, typer.Option(help="What random arguments are drawn from.")] = Inputs.normal,
+    seed: Annotated[int, typer.Option(help="Of random arguments.")] = 0,
+    check: Annotated[bool, typer.Option(help="Compare the results with the CPU's.")] = True,
+    explain: Annotated[bool, typer.Option("--explain", help="Print what the compiler chose among.")] = False,
+    critical_path: Annotated[bool, typer.Option(help="Look for the critical path.")] = True,
+    json: Annotated[
+        Path | None, typer.Option("--json", help="Write the report to this file, maps beside it.")
+    ] = None,
+    trace: Annotated[
+        Path | None, typer.Option("--trace", help="Write a trace for Perfetto to this file.")
+    ] = None,
+    trace_pes: Annotated[str, typer.Option(metavar="X0:X1,Y0:Y1", help="PEs in the trace.")] = "",
+    trace_cycles: Annotated[str, typer.Option(metavar="A:B", help="Cycles in the trace.")] = "",
+    pictures: Annotated[Path | None, typer.Option(help="Draw the maps into this folder.")] = None,
+) -> None:
+    """Simulates one operation or model on a wafer, with grid and algorithm of your choice; says where cycles go."""
+    with one_message(Trace()):
+        from .simulate import Outputs, simulate_file
+
+        outputs = Outputs(json, trace, trace_pes, trace_cycles, pictures)
+        matches = simulate_file(
+            file, target, outputs, explain=explain, grid=grid, algorithm=algorithm, accumulate=accumulate,
+            timing_only=timing_only, engine=engine.value, repeat=repeat, inputs=inputs.value, seed=seed,
+            check=check, critical_path=critical_path,
+        )  # fmt: skip
+    raise typer.Exit(0 if matches else 1)
 
 
 @app.command()

@@ -1,0 +1,153 @@
+"""`wse simulate`: one operation or model on a simulated wafer, with grid and algorithm of one's choice."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from ...passes.infra.diagnostics import CompilerError
+from ..simulate import Simulated, Window, simulate_module
+from ..workload import load_workload
+from .layer_table import layer_table
+from .output import check_writable, write_atomically
+from .report_text import explanation, summary
+from .run import FILE_WIDTH
+
+_RANGE = re.compile(r"(\d+):(\d+)")
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where results go besides the terminal; None for nowhere.
+
+    Attributes:
+        json: the report; its maps go beside it, into a file of the same name that ends in .npz.
+        trace: the trace of a window of PEs and cycles ("X0:X1,Y0:Y1" and "A:B", ends not included).
+        pictures: folder for the maps as pictures.
+    """
+
+    json: Path | None = None
+    trace: Path | None = None
+    trace_pes: str = ""
+    trace_cycles: str = ""
+    pictures: Path | None = None
+
+
+def simulate_file(path: str, target: str, outputs: Outputs, *, explain: bool, **settings: Any) -> bool:
+    """Simulates a file and prints the report; whether results match the CPU's, as far as they were compared.
+
+    Args:
+        path: an .mlir, .pt2 or .onnx file, or a workload file (FILE.py or FILE.py:FUNCTION).
+        explain: also print what the compiler chose among.
+        settings: of `simulate_module`.
+    """
+    for out in (outputs.json, outputs.trace):
+        if out is not None:
+            check_writable(out)
+    if outputs.pictures is not None:
+        from .pictures import require_matplotlib
+
+        require_matplotlib()
+    model, example_args = path, ()
+    if path.partition(":")[0].endswith(".py"):
+        workload = load_workload(path)
+        model, example_args = workload.model, workload.example_args
+    with _Steps() as steps:
+        found = simulate_module(
+            model, target, example_args=example_args, trace=_window(outputs), step=steps.step,
+            progress=steps.share, **settings,
+        )  # fmt: skip
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, FILE_WIDTH)
+    data = found.as_json()
+    console.print(layer_table(data, width=console.width))
+    console.print(summary(data), markup=False)
+    if explain:
+        console.print(explanation(data["choices"]), markup=False)
+    _write(found, data, outputs)
+    return found.check is None or found.check.matches
+
+
+def _write(found: Simulated, data: dict[str, Any], outputs: Outputs) -> None:
+    if outputs.json is not None:
+        arrays = found.report.arrays()
+        beside = outputs.json.with_suffix(".npz")
+        data["arrays"] = {
+            "file": beside.name,
+            "shapes": {name: list(array.shape) for name, array in arrays.items()},
+        }
+        packed = io.BytesIO()
+        np.savez_compressed(packed, allow_pickle=False, **arrays)
+        write_atomically(beside, packed.getvalue())
+        write_atomically(outputs.json, json.dumps(data, indent=2) + "\n")
+    if outputs.trace is not None:
+        write_atomically(outputs.trace, json.dumps(found.trace) + "\n")
+    if outputs.pictures is not None:
+        from .pictures import draw_maps
+
+        draw_maps(found.report, outputs.pictures)
+
+
+def _window(outputs: Outputs) -> Window | None:
+    """The traced window: all PEs of the first 16 x 16, and all cycles, unless it is given."""
+    if outputs.trace is None:
+        if outputs.trace_pes or outputs.trace_cycles:
+            raise CompilerError(
+                "a traced window is given, but no file for the trace", hint="add --trace OUT.json"
+            )
+        return None
+    x, y = (0, 16), (0, 16)
+    if outputs.trace_pes:
+        parts = outputs.trace_pes.split(",")
+        if len(parts) != 2:
+            raise CompilerError(
+                f"'{outputs.trace_pes}' is no window of PEs",
+                hint="write X0:X1,Y0:Y1, e.g. --trace-pes 0:4,0:4",
+            )
+        x, y = (_range(part, "--trace-pes 0:4,0:4") for part in parts)
+    cycles = (0.0, float("inf"))
+    if outputs.trace_cycles:
+        first, last = _range(outputs.trace_cycles, "--trace-cycles 0:5000")
+        cycles = (float(first), float(last))
+    return Window(x, y, cycles)
+
+
+def _range(text: str, example: str) -> tuple[int, int]:
+    matched = _RANGE.fullmatch(text.strip())
+    if matched is None or int(matched[1]) >= int(matched[2]):
+        raise CompilerError(f"'{text}' is no range FIRST:END of whole numbers", hint=f"e.g. {example}")
+    return int(matched[1]), int(matched[2])
+
+
+class _Steps:
+    """Shows the current step and its share on stderr; silent when that is no terminal."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._progress.add_task("", total=None)
+
+    def __enter__(self) -> _Steps:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.stop()
+
+    def step(self, text: str) -> None:
+        """Begins a step of unknown length."""
+        self._progress.reset(self._task, total=None, description=text)
+
+    def share(self, share: float) -> None:
+        """Says which share of the step is done."""
+        self._progress.update(self._task, total=1.0, completed=share)
