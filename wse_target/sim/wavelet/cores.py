@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import TargetError
-from ...image import MAIN_THREAD, Access, Receive, Source
+from ...image import MAIN_THREAD, Access, Source
 from ...quasi_affine import Const, Expr
 from ..memory import Located
 from .channels import Channel
@@ -93,10 +93,9 @@ class Core:
 
     def ended(self, transfer: Transfer, now: float) -> None:
         """A transfer is over."""
-        dst = transfer.located
-        if dst is not None and isinstance(transfer, (Receiving, Relaying)) and self.run.vectors is not None:
-            combine = transfer.op.combine if isinstance(transfer.op, Receive) else "store"
-            self.run.write(self.rows, combine, dst, transfer.bounds, np.concatenate(transfer.parts))
+        if self.run.memories is not None and isinstance(transfer, (Receiving, Relaying)) and transfer.op.dst:
+            data = np.concatenate(transfer.parts)
+            self.run.memories.add(self.pe, transfer.op, transfer.bounds, transfer.bases, data)
         self.record(transfer.pc, transfer.begun, now, transfer.op.thread, transfer.cause)
         if transfer.op.thread == MAIN_THREAD:
             self._account(transfer, now)

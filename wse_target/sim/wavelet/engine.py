@@ -41,7 +41,8 @@ class WaveletEngine:
         for core in cores:
             fabric.schedule(0.0, core)
         fabric.run()
-        run.settle()
+        if run.memories is not None:
+            run.memories.settle_all()
         if not all(core.halted and not core.busy for core in cores):
             raise stuck(cores, run)
         left_over(self._routes, loaded.placement)

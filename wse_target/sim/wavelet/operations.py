@@ -37,9 +37,9 @@ def _vector(core: Core, op: Vector, now: float) -> int:
     run = core.run
     bounds = core.bounds(op.bounds)
     elements = prod(bounds)
-    if run.vectors is not None and elements:
+    if run.memories is not None and elements:
         accesses = (op.dst, *(s for s in op.srcs if isinstance(s, Access)))
-        run.vectors.add(core.pe, op, bounds, tuple(core.value(a.offset) for a in accesses))
+        run.memories.add(core.pe, op, bounds, tuple(core.value(a.offset) for a in accesses))
     _busy(core, run.vector_cycles(op, bounds))
     run.accounting.add_work(core.pe, op, elements)
     return core.pc + 1
@@ -56,7 +56,8 @@ def _transfer(core: Core, op: Send | Receive | Relay, now: float) -> int:
     run, thread = core.run, None
     if op.thread != MAIN_THREAD and (thread := core.thread(op.thread)).transfer is not None:
         return BLOCKED
-    if _others_first(core, now):
+    reads = isinstance(op, Send) or (isinstance(op, Relay) and op.own is not None)
+    if reads and _others_first(core, now):
         return BLOCKED
     bounds = core.bounds(op.bounds)
     elements = prod(bounds)
@@ -79,8 +80,8 @@ def _transfer(core: Core, op: Send | Receive | Relay, now: float) -> int:
 
 def _others_first(core: Core, now: float) -> bool:
     """Lets all that happens at this time happen first, so that arithmetic is put off on as many PEs as possible."""
-    vectors = core.run.vectors
-    core.asked = not core.asked and vectors is not None and vectors.waits(core.pe)
+    memories = core.run.memories
+    core.asked = not core.asked and memories is not None and memories.waits(core.pe)
     if core.asked:
         core.run.fabric.schedule(now, core)
     return core.asked
@@ -89,7 +90,7 @@ def _others_first(core: Core, now: float) -> bool:
 def _send(core: Core, op: Send, bounds: tuple[int, ...]) -> Transfer:
     run, elements = core.run, prod(bounds)
     dtype, channel = run.dtype(op), core.channel(op.colour)
-    data = None if run.vectors is None else run.read(core.rows, core.located(op.src), bounds)
+    data = None if run.memories is None else run.memories.read(core.rows, core.located(op.src), bounds)
     wavelets = _wavelets(channel, elements, int(words(elements, dtype, op.packed)), op.packed, data)
     return Sending(core, op, channel, wavelets, run.cost.word_cycles("copy", dtype, op.packed))
 
@@ -117,10 +118,10 @@ def _take(core: Core, op: Receive | Relay, bounds: tuple[int, ...]) -> Transfer:
         transfer = Receiving(core, op, inbox, elements, paces)
     else:
         transfer = Relaying(core, op, inbox, core.channel(op.send), elements, paces)
-        if not plain and op.own is not None and run.vectors is not None:
-            transfer.own = run.read(core.rows, core.located(op.own), bounds)
+        if not plain and op.own is not None and run.memories is not None:
+            transfer.own = run.memories.read(core.rows, core.located(op.own), bounds)
     transfer.bounds = bounds
-    transfer.located = core.located(op.dst) if op.dst is not None else None
+    transfer.bases = (core.value(op.dst.offset),) if op.dst is not None else ()
     inbox.drain()
     return transfer
 

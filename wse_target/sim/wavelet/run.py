@@ -8,10 +8,9 @@ from ...image import Access, Receive, Relay, Send, Vector
 from ..accounting import Accounting
 from ..cost import CostModel
 from ..engine import Loaded
-from ..memory import Located
 from .fabric import Fabric
+from .memories import Pendings
 from .routes import Routes
-from .vectors import Vectors
 
 Transferring = Send | Receive | Relay
 
@@ -20,7 +19,7 @@ class Run:
     """One run: the loaded program, its fabric and routes, costs and accounts.
 
     Attributes:
-        vectors: arithmetic of vector operations, None when only time is asked for.
+        memories: what PEs do to their memories, None when only time is asked for.
         repeat: how many repetitions.
     """
 
@@ -36,7 +35,7 @@ class Run:
         self.dtypes = {name: b.dtype for name, b in loaded.program.buffers.items()}
         self.accounting = Accounting(loaded.code, loaded.placement.count, self.dtypes, repeat)
         memory = loaded.memory
-        self.vectors = None if memory is None else Vectors(loaded.code, memory, loaded.kernels)
+        self.memories = None if memory is None else Pendings(loaded.code, memory, loaded.kernels)
         self._ends = 0
         self._cycles: dict[tuple[int, tuple[int, ...]], float] = {}
 
@@ -54,27 +53,6 @@ class Run:
         total = self.repeat * self.placement.count
         if self.loaded.progress and (self._ends % 64 == 0 or self._ends == total):
             self.loaded.progress(self._ends / total)
-
-    def read(self, pes: np.ndarray, located: Located, bounds: tuple[int, ...]) -> np.ndarray:
-        """Elements of one PE's memory in loop order, a copy."""
-        self.settle(int(pes[0]))
-        assert self.loaded.memory is not None
-        return self.loaded.memory.read(located, bounds, pes).reshape(-1).copy()
-
-    def write(
-        self, pes: np.ndarray, combine: str, dst: Located, bounds: tuple[int, ...], data: np.ndarray
-    ) -> None:
-        """Stores elements in loop order on one PE, or combines what is there with them."""
-        self.settle(int(pes[0]))
-        memory, message = self.loaded.memory, data.reshape(1, *bounds)
-        assert memory is not None
-        kind, srcs = ("copy", [message]) if combine == "store" else (combine, [dst, message])
-        memory.apply(self.loaded.kernels, kind, pes, bounds, dst, srcs)
-
-    def settle(self, pe: int | None = None) -> None:
-        """Brings a PE's memory up to date, or that of all."""
-        if self.vectors is not None and (pe is None or self.vectors.waits(pe)):
-            self.vectors.settle()
 
     def dtype(self, op: Transferring) -> str:
         """Element type of a transfer's message, as far as its own operands tell."""

@@ -10,7 +10,6 @@ import numpy as np
 from ...errors import TargetError
 from ...image import Receive, Relay, Send
 from ..arithmetic import ELEMENTARY
-from ..memory import Located
 from .channels import Channel, Delivery, Inbox, Message
 from .fabric import CALL, Word
 
@@ -29,7 +28,7 @@ class Transfer:
         cause: PE that decided when the last word left or was taken.
         places: cycles that it waited for places.
         message: what the words belong to, None when nothing has come yet.
-        bounds / located: trip counts and place of the destination.
+        bounds / bases: trip counts, and offset of the destination.
     """
 
     kind = CALL
@@ -48,7 +47,7 @@ class Transfer:
         self.message: Message | None = None
         self._paces: Sequence[float] = ()
         self.bounds: tuple[int, ...] = ()
-        self.located: Located | None = None
+        self.bases: tuple[int, ...] = ()
 
     def finish(self, end: float) -> None:
         """It is over at `end`, which is not over yet."""
@@ -156,6 +155,7 @@ class Receiving(Transfer):
 
     def __init__(self, core: Core, op: Receive, inbox: Inbox, elements: int, paces: Sequence[float]) -> None:
         super().__init__(core, op, elements)
+        self.op: Receive = op
         self._paces = paces
         self.inbox = inbox
         self.parts: list[np.ndarray] = []
@@ -180,6 +180,7 @@ class Relaying(Transfer):
         self, core: Core, op: Relay, inbox: Inbox, channel: Channel, elements: int, paces: Sequence[float]
     ) -> None:
         super().__init__(core, op, elements)
+        self.op: Relay = op
         self._paces = paces
         self.inbox = inbox
         self.channel = channel
@@ -232,10 +233,10 @@ class Relaying(Transfer):
             self._out = Message(self.channel, message.elements, message.words, message.packed)
         part = word[1]
         if part is not None:
-            if self.own is not None and self.op.combine != "store":  # type: ignore[union-attr]
+            if self.own is not None and self.op.combine != "store":
                 first, last = elements_of(message, self.done)
                 mine = self.own[first:last].astype(part.dtype, copy=False)
-                part = ELEMENTARY[self.op.combine](part, mine)  # type: ignore[union-attr]
+                part = ELEMENTARY[self.op.combine](part, mine)
             self.parts.append(part)
         return self._out, part
 
