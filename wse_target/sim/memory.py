@@ -28,7 +28,7 @@ class Located:
 
 @dataclass(frozen=True)
 class Message:
-    """Elements outside of the memory, in the order of the loops that take them: `operand` walked over by `walk`."""
+    """A source that is no access: `operand` walked over by `walk`, in the loops of the operation that reads it."""
 
     operand: Operand
     walk: Walk
@@ -55,8 +55,8 @@ class Memory:
     """The memories of all PEs that have a program; empty when only time is asked for.
 
     Attributes:
-        before_write: called with the PEs, and the first and one past the last byte in their SRAM (numbers, or one for
-            each PE), before an operation writes there; for those who hold on to contents without copying them.
+        before_write: called before an operation writes on some PEs between two bytes of their SRAM, the second one not
+            included; for those who hold on to contents without copying them.
     """
 
     def __init__(self, program: Program, placement: Placement, *, allocate: bool = True) -> None:
@@ -65,7 +65,7 @@ class Memory:
         self.placement = placement
         row = -(-program.sram_bytes() // 8) * 8
         self.bytes = np.zeros((placement.count if allocate else 0, max(row, 8)), np.uint8)
-        self.before_write: Callable[[np.ndarray, np.ndarray, np.ndarray], None] | None = None
+        self.before_write: Callable[[np.ndarray, int, int], None] | None = None
 
     def dtype(self, access: Access) -> str:
         """Element type of an access's buffer."""
@@ -99,13 +99,6 @@ class Memory:
         """How an access is walked over."""
         return Walk(self.dtype(access), access.strides)
 
-    def extent(self, located: Located, bounds: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """First and one past the last byte in their SRAM that a walk touches, on each PE."""
-        buffer = self.buffers[located.access.buffer]
-        low, high = _extent(located.access.strides, bounds)
-        size = DTYPE_BYTES[buffer.dtype]
-        return buffer.offset + (located.base + low) * size, buffer.offset + (located.base + high + 1) * size
-
     def read(self, located: Located, bounds: tuple[int, ...], pes: np.ndarray) -> np.ndarray:
         """Elements [PEs, *bounds]; a copy or a view, to be read only."""
         self.check(located, bounds, pes)
@@ -133,22 +126,27 @@ class Memory:
             if isinstance(operand, Located):
                 self.check(operand, bounds, pes)
         if self.before_write is not None:
-            self.before_write(pes, *self.extent(dst, bounds))
+            self.before_write(pes, *self.span(dst, bounds))
         own = tuple(_same(s, dst) for s in srcs)
         dependent = meets_itself(dst.access.strides, bounds) or any(
             isinstance(s, Located) and not o and self._interferes(dst, s, bounds)
             for s, o in zip(srcs, own, strict=True)
         )
-        names = operand_dtypes(kind, self.dtype(dst.access), [self._dtype(s) for s in srcs])
-        operands, walks = [self.operand(dst, pes)], [self.walk(dst.access)]
-        for source, same, dtype in zip(srcs, own, names, strict=True):
-            operand, walk = (operands[0], walks[0]) if same else self._source(source, dtype, bounds, pes)
-            operands.append(operand)
-            walks.append(walk)
-        if kind != "iota":
-            bounds, walks = simplify(bounds, walks)
-        signature = Signature(kind, bounds, walks[0], tuple(walks[1:]), own, dependent)
-        kernels.kernel(signature)(len(pes), operands)
+        place = self.operand(dst, pes), self.walk(dst.access)
+        names = operand_dtypes(kind, place[1].dtype, [self._dtype(s) for s in srcs])
+        places = [
+            place if same else self._source(source, dtype, bounds, pes)
+            for source, same, dtype in zip(srcs, own, names, strict=True)
+        ]
+        run(kernels, kind, len(pes), bounds, [place, *places], own, dependent)
+
+    def span(self, located: Located, bounds: tuple[int, ...]) -> tuple[int, int]:
+        """First and one past the last byte of their SRAM that a walk touches on any of the PEs."""
+        buffer = self.buffers[located.access.buffer]
+        low, high = _extent(located.access.strides, bounds)
+        size = DTYPE_BYTES[buffer.dtype]
+        first, last = int(located.base.min()) + low, int(located.base.max()) + high + 1
+        return buffer.offset + first * size, buffer.offset + last * size
 
     def _source(
         self, source: Source, dtype: str, bounds: tuple[int, ...], pes: np.ndarray
@@ -175,17 +173,31 @@ class Memory:
 
     def _interferes(self, dst: Located, src: Located, bounds: tuple[int, ...]) -> bool:
         """Whether an iteration may read what another one writes: bytes are shared, but not place by place."""
-        low, high = self.extent(dst, bounds)
-        src_low, src_high = self.extent(src, bounds)
-        if low.min() >= src_high.max() or src_low.min() >= high.max():
-            return False
-        if not np.any((low < src_high) & (src_low < high)):
+        low, high = self.span(dst, bounds)
+        src_low, src_high = self.span(src, bounds)
+        if low >= src_high or src_low >= high:
             return False
         a, b = self.buffers[dst.access.buffer], self.buffers[src.access.buffer]
         shift = src.base - dst.base
         if (a.offset, a.dtype) != (b.offset, b.dtype) or not (shift == shift[0]).all():
             return True
         return interferes(dst.access.strides, src.access.strides, int(shift[0]), bounds)
+
+
+def run(
+    kernels: KernelProvider,
+    kind: str,
+    pes: int,
+    bounds: tuple[int, ...],
+    places: Sequence[tuple[Operand, Walk]],
+    own: tuple[bool, ...],
+    dependent: bool = False,
+) -> None:
+    """Runs an operation on operands wherever they are, the destination being the first one; see `Signature`."""
+    operands, walks = [p[0] for p in places], [p[1] for p in places]
+    if kind != "iota":
+        bounds, walks = simplify(bounds, walks)
+    kernels.kernel(Signature(kind, bounds, walks[0], tuple(walks[1:]), own, dependent))(pes, operands)
 
 
 def _extent(strides: Sequence[int], bounds: Sequence[int]) -> tuple[int, int]:

@@ -63,3 +63,27 @@ def _walk(strides: Sequence[int], bounds: Sequence[int]) -> np.ndarray:
         if stride:
             offsets = (offsets[:, None] + stride * np.arange(bound)).ravel()
     return offsets
+
+
+def common_nest(
+    a_bounds: Sequence[int], a_strides: Sequence[int], b_bounds: Sequence[int], b_strides: Sequence[int]
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None:
+    """One nest (bounds, strides of a, strides of b) for two walks over as many elements, in the same order.
+
+    None when their loops do not divide each other, as with 2 x 3 elements that are taken as 3 x 2.
+    """
+    a = [(b, s) for b, s in zip(a_bounds, a_strides, strict=True) if b > 1]
+    b = [(b, s) for b, s in zip(b_bounds, b_strides, strict=True) if b > 1]
+    loops: list[tuple[int, int, int]] = []
+    while a and b:
+        (a_bound, a_stride), (b_bound, b_stride) = a.pop(), b.pop()
+        bound = min(a_bound, b_bound)
+        if a_bound % bound or b_bound % bound:
+            return None
+        loops.append((bound, a_stride, b_stride))
+        if a_bound > bound:
+            a.append((a_bound // bound, a_stride * bound))
+        if b_bound > bound:
+            b.append((b_bound // bound, b_stride * bound))
+    loops.reverse()
+    return tuple(b for b, _, _ in loops), tuple(s for _, s, _ in loops), tuple(s for _, _, s in loops)
