@@ -44,8 +44,8 @@ def textbook_machine(pes: int = 512) -> Machine:
     """Hop 1, one wavelet a cycle, T_R 2, no setup, copies for nothing: the machine of the published formulas."""
     return load_machine("tiny").replace(
         grid__width=pes, grid__height=pes, fabric__transfer_setup=0.0, control__join=0.0, control__launch=0.0,
-        control__loop=0.0, control__branch=0.0, vector__setup=0.0, rates__add={"default": 4.0},
-        rates__copy={"default": 1e9},
+        control__microthread_word=0.0, control__loop=0.0, control__branch=0.0, vector__setup=0.0,
+        rates__add={"default": 4.0}, rates__copy={"default": 1e9},
     )  # fmt: skip
 
 

@@ -21,7 +21,8 @@ from fabric_programs import (
 from wse_mlir.wse_target.image import Join, Loop, PEClass, Program, Receive, Route, Send, Vector
 from wse_mlir.wse_target.machine import load_machine
 from wse_mlir.wse_target.quasi_affine import minimum
-from wse_mlir.wse_target.sim import Simulation, engine, simulate
+from wse_mlir.wse_target.sim import Simulation, simulate
+from wse_mlir.wse_target.sim.flow import engine
 
 TEXTBOOK = textbook_machine()
 SIZES = [(p, b) for p in (2, 4, 64, 512) for b in (1, 16, 256, 4096)]
@@ -210,8 +211,8 @@ def test_work_grows_with_the_code_and_not_with_the_pes(monkeypatch: pytest.Monke
     """All rows of a grid are executed together: 64 rows take as many steps of the engine as one."""
     machine = load_machine("tiny").replace(grid__width=64, grid__height=64)
     steps: list[int] = []
-    execute = engine._execute
-    monkeypatch.setattr(engine, "_execute", lambda *args: (steps.append(len(args[-1])), execute(*args)))
+    execute = engine._Run._execute
+    monkeypatch.setattr(engine._Run, "_execute", lambda *args: (steps.append(1), execute(*args)))
     counts = []
     for height in (1, 64):
         steps.clear()

@@ -1,26 +1,32 @@
 """Routes traced: from each sender's ramp, over routers and links, to all the ramps that its wavelets reach.
 
-Each router of a colour takes from one direction, hence every router belongs to one tree whose root is the router
-that takes from its own ramp. A tree is a *channel*: one sender, any number of receivers, words in order.
+Each router takes a colour from one direction at a time, hence in every epoch each router belongs to one tree, whose
+root is the router that takes from its own ramp. A tree is a *channel*: one sender, any number of receivers, words in
+order. Settings that are the same in every row, and stay in the row, are traced in one row (columns likewise).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from ..errors import TargetError
-from ..image import Program
+from ..image import Program, Route
 from ..machine import Machine
-from .code import Placement, strided
+from .code import Placement
 
 DIRECTIONS = ("north", "east", "south", "west", "ramp")
-_STEP = {"north": (0, -1), "east": (1, 0), "south": (0, 1), "west": (-1, 0)}
-_OPPOSITE = {"north": "south", "east": "west", "south": "north", "west": "east"}
+STEP = {"north": (0, -1), "east": (1, 0), "south": (0, 1), "west": (-1, 0)}
 RAMP = 4
 LINKS = 6  # a router's four links to its neighbours, the ramp down to the core, the ramp up from it
-_NONE = -1
+NONE = -1
+UNKNOWN = -2  # a setting that a router's PE never comes to: wavelets wait there for ever
+_OPPOSITE = {"north": "south", "east": "west", "south": "north", "west": "east"}
+_BIT = {direction: 1 << index for index, direction in enumerate(DIRECTIONS)}
+_ALONG_Y = _BIT["north"] | _BIT["south"]
+_ALONG_X = _BIT["east"] | _BIT["west"]
 
 
 @dataclass(frozen=True)
@@ -40,197 +46,242 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Channels:
-    """All channels of a program.
+class Routers:
+    """Settings of one colour on a grid of routers, [height, width] or one row or column that stands for all.
 
     Attributes:
-        colours: names, in the program's order; the first index of `outgoing`, `incoming` and `delay`.
-        root: PE that sends on a channel.
-        colour: index into `colours` by channel.
-        outgoing / incoming: channel that a PE sends on / receives from, by [colour, PE]; -1 when there is none.
-        delay: cycles from the sender's core to the receiver's core, by [colour, PE].
-        receivers: PEs of each channel.
-        links: link ids (router * 6 + link) of each channel, and cycles from the sender's core to each.
-        lost: by channel, description of a place where its wavelets leave the routes; "" when nowhere.
+        takes: index into `DIRECTIONS` that is taken from, `NONE` or `UNKNOWN`.
+        gives: directions that are given to, as bits.
     """
 
-    colours: tuple[str, ...]
+    takes: np.ndarray
+    gives: np.ndarray
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The channels of one colour in one epoch.
+
+    Attributes:
+        root: PE that sends, by channel; ascending.
+        outgoing / incoming: channel that a PE sends on / receives from, by PE; -1 when there is none.
+        delay: cycles from the sender's core to the receiver's core, by PE.
+        hops: links between routers on the way, by PE.
+        routers / parent / path: settings of the traced row, column or grid; the router before each one (itself at a
+            root, -1 where nothing comes), and cycles from the root's core to each router.
+        lost: by channel, description of a place where its wavelets leave the routes.
+    """
+
     root: np.ndarray
-    colour: np.ndarray
     outgoing: np.ndarray
     incoming: np.ndarray
     delay: np.ndarray
+    hops: np.ndarray
     receivers: Rows
-    links: Rows
-    link_delay: np.ndarray
+    routers: Routers
+    parent: np.ndarray
+    path: np.ndarray
     lost: dict[int, str]
 
 
-@dataclass
-class _Routers:
-    """Router settings of one colour over the grid: the direction taken from, and the directions given to."""
-
-    takes: np.ndarray  # [routers], index into DIRECTIONS or -1
-    gives: np.ndarray  # [routers, 5] bool
+Shape = Literal["row", "column", "grid"]
 
 
-def trace(program: Program, machine: Machine, placement: Placement) -> Channels:
-    """Traces all routes of a program.
+class Settings:
+    """All router settings of one colour: what each position of a router takes and gives."""
 
-    Raises:
-        TargetError: two settings of one colour on a router, a ring of routers, or a route to a PE without program.
-    """
-    colours = tuple(program.colours)
-    shape = (len(colours), placement.count)
-    outgoing, incoming = np.full(shape, _NONE), np.full(shape, _NONE)
-    delay = np.zeros(shape)
-    roots, owner_colours, lost = [], [], {}
-    pes, pe_channels, links, link_channels, link_delays = [], [], [], [], []
-    first = 0
-    for index, colour in enumerate(colours):
-        routers = _settings(program, colour, placement)
-        root, cycles = _trees(routers, machine, placement, colour)
-        channel_at = np.full(len(root), _NONE)
-        sources = np.flatnonzero(root == np.arange(len(root)))
-        channel_at[sources] = first + np.arange(len(sources))
-        channel = np.where(root >= 0, channel_at[root], _NONE)
-        ends = np.flatnonzero((channel >= 0) & routers.gives[:, RAMP])
-        _check_programs(placement, np.concatenate([sources, ends]), colour)
-        outgoing[index, placement.at[sources]] = channel[sources]
-        incoming[index, placement.at[ends]] = channel[ends]
-        delay[index, placement.at[ends]] = cycles[ends] + machine.fabric.ramp_in
-        pes.append(placement.at[ends])
-        pe_channels.append(channel[ends])
-        ids, router = _links(routers, channel)
-        links += [ids, sources * LINKS + 5]
-        link_channels += [channel[router], channel[sources]]
-        link_delays += [cycles[router], np.zeros(len(sources))]
-        roots.append(placement.at[sources])
-        owner_colours.append(np.full(len(sources), index))
-        lost |= _leaks(routers, channel, placement)
-        first += len(sources)
-    receivers, _ = _rows(first, pe_channels, [pes])
-    link_rows, (link_delay,) = _rows(first, link_channels, [links, link_delays])
-    for channel in np.flatnonzero(np.diff(receivers.start) == 0).tolist():
-        lost.setdefault(channel, "reach no PE")
-    return Channels(
-        colours,
-        _join(roots),
-        _join(owner_colours),
-        outgoing,
-        incoming,
-        delay,
-        receivers,
-        link_rows,
-        link_delay,
-        lost,
-    )
+    def __init__(self, program: Program, colour: str) -> None:
+        width, height = program.grid
+        self.colour = colour
+        self.width, self.height = width, height
+        routes = [r for r in program.routes if r.colour == colour]
+        self.positions = sorted({r.position for r in routes})
+        self._takes = np.full((len(self.positions) + 1, height, width), NONE, np.int8)
+        self._gives = np.zeros((len(self.positions) + 1, height, width), np.uint8)
+        for route in routes:
+            self._set(route)
+        self._index = {position: i for i, position in enumerate(self.positions)}
+        self.shape = self._shape()
 
-
-def _join(parts: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate(parts) if parts else np.zeros(0, np.int64)
-
-
-def _rows(
-    count: int, channels: list[np.ndarray], columns: list[list[np.ndarray]]
-) -> tuple[Rows, list[np.ndarray]]:
-    """Sorts entries by channel; the first column becomes the rows' values, further ones are sorted alike."""
-    channel = _join(channels).astype(np.int64)
-    order = np.argsort(channel, kind="stable")
-    start = np.searchsorted(channel[order], np.arange(count + 1))
-    first, *rest = [_join(column)[order] for column in columns]
-    return Rows(start, first), rest
-
-
-def _settings(program: Program, colour: str, placement: Placement) -> _Routers:
-    count = placement.width * placement.height
-    takes, gives = np.full(count, _NONE), np.zeros((count, 5), bool)
-    for route in program.routes:
-        if route.colour != colour:
-            continue
-        xs, ys = strided(route.where)
-        at = ys * placement.width + xs
-        taken = at[takes[at] >= 0]
-        if taken.size:
-            y, x = divmod(int(taken[0]), placement.width)
+    def _set(self, route: Route) -> None:
+        (bx, by), (w, h), (sx, sy) = route.where.base, route.where.extent, route.where.step
+        at = (self.positions.index(route.position), slice(by, by + sy * h, sy), slice(bx, bx + sx * w, sx))
+        taken = np.argwhere(self._takes[at] != NONE)
+        if len(taken):
+            y, x = by + sy * int(taken[0][0]), bx + sx * int(taken[0][1])
             raise TargetError(
-                f"colour '{colour}' has two routes at the router of PE ({x}, {y})",
+                f"colour '{self.colour}' has two routes at the router of PE ({x}, {y})",
                 hint="a router takes a colour from one direction; use another colour for the second route",
             )
-        takes[at] = DIRECTIONS.index(route.receive)
-        for direction in route.send:
-            gives[at, DIRECTIONS.index(direction)] = True
-    return _Routers(takes, gives)
+        self._takes[at] = DIRECTIONS.index(route.receive)
+        self._gives[at] = sum(_BIT[direction] for direction in set(route.send))
+
+    def _shape(self) -> Shape:
+        """Whether one row, or one column, stands for all of them."""
+        takes, gives = self._takes, self._gives
+        used = int(np.bitwise_or.reduce(gives, axis=None)) if gives.size else 0
+        if not used & _ALONG_Y and (takes == takes[:, :1]).all() and (gives == gives[:, :1]).all():
+            return "row"
+        if not used & _ALONG_X and (takes == takes[:, :, :1]).all() and (gives == gives[:, :, :1]).all():
+            return "column"
+        return "grid"
+
+    def at(self, positions: np.ndarray | int) -> Routers:
+        """Settings when routers are in these positions, one for all or [height, width]."""
+        takes, gives = self._quotient(self._takes, 1), self._quotient(self._gives, 1)
+        if isinstance(positions, int):
+            index = self._index.get(positions, len(self.positions))
+            return Routers(takes[index], gives[index])
+        whole = self.shape == "grid"
+        positions = self._quotient(positions, 0) if self._alike(positions) else positions
+        if not whole and positions.shape != takes.shape[1:]:
+            takes, gives = self._takes, self._gives
+        index = np.full(positions.shape, len(self.positions))
+        for position, number in self._index.items():
+            index[positions == position] = number
+        chosen = np.take_along_axis(takes, index[None], 0)[0]
+        chosen[positions == UNKNOWN] = UNKNOWN
+        return Routers(chosen, np.take_along_axis(gives, index[None], 0)[0])
+
+    def _quotient(self, grid: np.ndarray, axis: int) -> np.ndarray:
+        """One row or column of [..., height, width] when it stands for all."""
+        if self.shape == "row":
+            return grid.take([0], axis)
+        return grid.take([0], axis + 1) if self.shape == "column" else grid
+
+    def _alike(self, positions: np.ndarray) -> bool:
+        if self.shape == "row":
+            return bool((positions == positions[:1]).all())
+        return self.shape == "column" and bool((positions == positions[:, :1]).all())
+
+    def links(self) -> np.ndarray:
+        """Whether some setting uses a link, [height, width, LINKS]."""
+        used = np.zeros((self.height, self.width, LINKS), bool)
+        gives = np.bitwise_or.reduce(self._gives, axis=0)
+        for index in range(len(DIRECTIONS)):
+            used[:, :, index] = gives & (1 << index) > 0
+        used[:, :, LINKS - 1] = (self._takes == RAMP).any(axis=0)
+        return used
 
 
-def _neighbours(placement: Placement, direction: str) -> np.ndarray:
-    """Router id next to each router, -1 beyond the grid's edge."""
-    dx, dy = _STEP[direction]
-    y, x = np.divmod(np.arange(placement.width * placement.height), placement.width)
-    inside = (x + dx >= 0) & (x + dx < placement.width) & (y + dy >= 0) & (y + dy < placement.height)
-    return np.where(inside, (y + dy) * placement.width + x + dx, _NONE)
+def trace(routers: Routers, colour: str, machine: Machine, placement: Placement) -> Tree:
+    """Traces the routes of one colour in one epoch.
+
+    Raises:
+        TargetError: a ring of routers, or a route to a PE without program.
+    """
+    root, parent, cycles, hops = _follow(routers, machine, placement, colour)
+    shape = (placement.height, placement.width)
+    small = routers.takes.shape
+    flat = np.arange(shape[0] * shape[1]).reshape(shape)
+    is_root = np.broadcast_to((root == np.arange(root.size)).reshape(small), shape)
+    ends = np.broadcast_to(((root >= 0).reshape(small)) & (routers.gives & _BIT["ramp"] > 0), shape)
+    sources, ends_at = flat[is_root], flat[ends]
+    _check_programs(placement, np.concatenate([sources, ends_at]), colour)
+    # A root's router in the whole grid: the traced row's column, the own row (or the other way round).
+    own_y, own_x = np.divmod(ends_at, shape[1])
+    quotient = (own_y if small[0] > 1 else 0) * small[1] + (own_x if small[1] > 1 else 0)
+    root_y, root_x = np.divmod(root[quotient], small[1])
+    root_at = (root_y if small[0] > 1 else own_y) * shape[1] + (root_x if small[1] > 1 else own_x)
+    roots = np.sort(placement.at[sources])
+    outgoing = np.full(placement.count, NONE, np.int32)
+    outgoing[roots] = np.arange(len(roots), dtype=np.int32)
+    incoming = np.full(placement.count, NONE, np.int32)
+    delay, hop_count = np.zeros(placement.count), np.zeros(placement.count, np.int32)
+    pes = placement.at[ends_at]
+    incoming[pes] = outgoing[placement.at[root_at]]
+    delay[pes] = cycles[quotient] + machine.fabric.ramp_in
+    hop_count[pes] = hops[quotient]
+    receivers = _receivers(incoming, pes, len(roots))
+    lost = _leaks(routers, root, outgoing, placement)
+    for channel in np.flatnonzero(np.diff(receivers.start) == 0).tolist():
+        lost.setdefault(channel, "reach no PE")
+    return Tree(roots, outgoing, incoming, delay, hop_count, receivers, routers, parent, cycles, lost)
 
 
-def _trees(
-    routers: _Routers, machine: Machine, placement: Placement, colour: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Root of each router's tree (-1: fed by nobody) and cycles from the root's core to the router.
+def _receivers(incoming: np.ndarray, pes: np.ndarray, channels: int) -> Rows:
+    """PEs by channel; stable sorting of small numbers is linear."""
+    pes = np.sort(pes)
+    channel = incoming[pes]
+    order = np.argsort(channel, kind="stable")
+    start = np.zeros(channels + 1, np.int64)
+    np.cumsum(np.bincount(channel, minlength=channels), out=start[1:])
+    return Rows(start, pes[order])
+
+
+def neighbours(shape: tuple[int, int], direction: str) -> np.ndarray:
+    """Index of the router next to each one of a grid, -1 beyond its edge."""
+    dx, dy = STEP[direction]
+    y, x = np.divmod(np.arange(shape[0] * shape[1]), shape[1])
+    inside = (x + dx >= 0) & (x + dx < shape[1]) & (y + dy >= 0) & (y + dy < shape[0])
+    return np.where(inside, (y + dy) * shape[1] + x + dx, NONE)
+
+
+def _follow(
+    routers: Routers, machine: Machine, placement: Placement, colour: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Root and parent of each router (-1: fed by nobody), cycles and hops from the root's core to it.
 
     Pointers are doubled, so that a path of n hops takes log n steps over the whole grid.
     """
-    count = len(routers.takes)
+    takes, gives = routers.takes.ravel(), routers.gives.ravel()
+    count = takes.size
     here = np.arange(count)
-    parent = np.full(count, _NONE)
-    cycles = np.zeros(count)
-    is_root = routers.takes == RAMP
-    parent[is_root] = here[is_root]
-    cycles[is_root] = machine.fabric.ramp_out
+    is_root = takes == RAMP
+    before = np.where(is_root, here, NONE)
+    cycles = np.where(is_root, machine.fabric.ramp_out, 0.0)
     for index, direction in enumerate(DIRECTIONS[:RAMP]):
-        neighbour = _neighbours(placement, direction)
-        fed = (routers.takes == index) & (neighbour >= 0)
-        fed[fed] = routers.gives[neighbour[fed], DIRECTIONS.index(_OPPOSITE[direction])]
-        parent[fed] = neighbour[fed]
-        before = routers.takes[np.where(fed, neighbour, 0)]
-        turns = fed & (before != RAMP) & (before % 2 != index % 2)
-        cycles[fed] = machine.fabric.hop_latency
-        cycles[turns] += machine.fabric.turn_latency
-    jump = np.zeros(count, bool)
+        fed = np.flatnonzero(takes == index)
+        if not fed.size:
+            continue
+        neighbour = neighbours(routers.takes.shape, direction)[fed]
+        fed, neighbour = fed[neighbour >= 0], neighbour[neighbour >= 0]
+        given = gives[neighbour] & _BIT[_OPPOSITE[direction]] > 0
+        fed, neighbour = fed[given], neighbour[given]
+        before[fed] = neighbour
+        source = takes[neighbour]
+        turns = (source >= 0) & (source != RAMP) & (source % 2 != index % 2)
+        cycles[fed] = machine.fabric.hop_latency + machine.fabric.turn_latency * turns
+    parent, hops = before.copy(), (before >= 0).astype(np.int32) - is_root
     for _ in range(count.bit_length() + 1):
-        up = np.where(parent >= 0, parent, 0)
-        jump = ~is_root & (parent >= 0) & ~is_root[up]
-        if not jump.any():
+        jump = np.flatnonzero(~is_root & (parent >= 0))
+        jump = jump[~is_root[parent[jump]]]
+        if not jump.size:
             break
-        cycles[jump] += cycles[up[jump]]
-        parent[jump] = parent[up[jump]]
+        up = parent[jump]
+        step, far, onwards = cycles[up], hops[up], parent[up]
+        cycles[jump] += step
+        hops[jump] += far
+        parent[jump] = onwards
     else:
-        y, x = divmod(int(np.flatnonzero(jump)[0]), placement.width)
+        y, x = divmod(int(jump[0]), routers.takes.shape[1])
         raise TargetError(
             f"the routes of colour '{colour}' form a ring through PE ({x}, {y}) that no PE sends into",
             hint="one router of the ring must take from its ramp",
         )
-    last = ~is_root & (parent >= 0)
+    last = np.flatnonzero(~is_root & (parent >= 0))
     cycles[last] += cycles[parent[last]]
-    return parent, cycles
+    return parent, before, cycles, hops
 
 
-def _links(routers: _Routers, channel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ids of all links that a colour's routers give to, and the router of each."""
-    router, link = np.nonzero(routers.gives & (channel >= 0)[:, None])
-    return router * LINKS + link, router
-
-
-def _leaks(routers: _Routers, channel: np.ndarray, placement: Placement) -> dict[int, str]:
+def _leaks(routers: Routers, root: np.ndarray, outgoing: np.ndarray, placement: Placement) -> dict[int, str]:
     """Places where wavelets go to a router that does not take them, by channel."""
     lost: dict[int, str] = {}
+    shape = routers.takes.shape
+    takes, gives = routers.takes.ravel(), routers.gives.ravel()
     for index, direction in enumerate(DIRECTIONS[:RAMP]):
-        neighbour = _neighbours(placement, direction)
-        gives = routers.gives[:, index] & (channel >= 0)
-        taken = (neighbour >= 0) & (routers.takes[neighbour] == DIRECTIONS.index(_OPPOSITE[direction]))
-        for router in np.flatnonzero(gives & ~taken):
-            y, x = divmod(int(router), placement.width)
-            lost.setdefault(
-                int(channel[router]), f"go {direction} from PE ({x}, {y}), where no router takes them"
-            )
+        giving = np.flatnonzero((gives & (1 << index) > 0) & (root >= 0))
+        neighbour = neighbours(shape, direction)[giving] if giving.size else giving
+        there = takes[neighbour]
+        taken = (neighbour >= 0) & ((there == DIRECTIONS.index(_OPPOSITE[direction])) | (there == UNKNOWN))
+        for router in giving[~taken].tolist():
+            y, x = divmod(router, shape[1])
+            root_y, root_x = divmod(int(root[router]), shape[1])
+            for row in range(placement.height) if shape[0] == 1 else (root_y,):
+                for column in range(placement.width) if shape[1] == 1 else (root_x,):
+                    place = (x if shape[1] > 1 else column, y if shape[0] > 1 else row)
+                    channel = int(outgoing[placement.at[row * placement.width + column]])
+                    lost.setdefault(channel, f"go {direction} from PE {place}, where no router takes them")
     return lost
 
 

@@ -9,33 +9,35 @@ from __future__ import annotations
 import numpy as np
 
 from ...errors import TargetError
-from ...image import MAIN_THREAD, Access, Join, Phase, Receive, Relay, Send, Source, Vector
+from ...image import MAIN_THREAD, Access, Control, Join, Phase, Receive, Relay, Send, Source, Switch, Vector
 from ..accounting import Accounting
 from ..code import Halt, LoopBegin, LoopEnd
+from ..cost import CostModel
 from ..engine import Loaded
 from ..memory import Located, by_bounds
-from ..routing import trace
 from .deadlock import stuck
-from .state import State
-from .streams import Streams
-from .transfers import Transfers
+from .epochs import REPETITION
+from .lanes import Lanes
+from .state import Selection, State, listed, pick, size
+from .transfers import Transfers, product
+
+_REPORT_EVERY = 256  # groups between two reports of progress
 
 
 class FlowEngine:
     """See `sim.engine.Engine`."""
 
     def __init__(self, loaded: Loaded) -> None:
-        program, machine, placement = loaded.program, loaded.machine, loaded.placement
-        channels = trace(program, machine, placement)
-        streams = Streams(channels, machine, program.grid[0] * program.grid[1], placement.count)
-        self._state = State(
-            program, machine, placement, loaded.code, channels, streams, loaded.memory, loaded.kernels
-        )
-        self.clocks = np.zeros((0, placement.count))
+        self._state = State(loaded)
+        self._lanes = Lanes(loaded)
+        for name, colour in self._lanes.colours.items():
+            if not colour.switched:
+                self._lanes.lane(name)
+        self.clocks = np.zeros((0, self._state.pes))
 
     @property
     def link_words(self) -> np.ndarray:
-        return self._state.streams.link_words
+        return self._lanes.link_words()
 
     @property
     def accounting(self) -> Accounting:
@@ -43,133 +45,225 @@ class FlowEngine:
 
     def run(self, repeat: int = 1) -> None:
         """See `sim.engine.Engine.run`."""
-        state = self._state
-        state.reset()
-        _run(state)
-        self.clocks = state.agents.clock[None, : state.pes].copy()
+        self._state.reset(repeat)
+        self._lanes.reset()
+        self.clocks = _Run(self._state, self._lanes, repeat).run()
 
 
-def _run(state: State) -> None:
-    transfers = Transfers(state)
-    for entry, (first, last) in zip(state.code.entry, state.placement.ranges, strict=True):
-        state.push(entry, np.arange(first, last))
-    halted = 0
-    while (group := state.pop()) is not None:
-        pc, agents = group
-        if isinstance(state.code.operations[pc], Halt):
-            halted += len(agents)
-            state.accounting.end(agents, state.agents.clock[agents])
-            continue
-        try:
-            _execute(state, transfers, pc, agents)
-        except TargetError as error:
-            place = getattr(state.code.operations[pc], "source", Source()).place
-            if place and place not in error.where:
-                error.where = f"{place}, {error.where}" if error.where else place
-            raise
-    if halted < state.pes or state.agents.busy.any() or state.streams.left_over() is not None:
-        raise stuck(state)
+class _Run:
+    """One run of a program."""
 
+    def __init__(self, state: State, lanes: Lanes, repeat: int) -> None:
+        self.state = state
+        self.lanes = lanes
+        self.repeat = repeat
+        self.cost = CostModel(state.machine)
+        self.transfers = Transfers(state, lanes, self.cost)
+        self.clocks = np.zeros((repeat, state.pes))
+        self.ended = np.zeros(state.pes, np.int32)  # repetitions that a PE is through with
 
-def _execute(state: State, transfers: Transfers, pc: int, agents: np.ndarray) -> None:
-    op = state.code.operations[pc]
-    if isinstance(op, Vector):
-        _vector(state, op, pc, agents)
-    elif isinstance(op, (Send, Receive, Relay)):
-        if op.thread != MAIN_THREAD and agents[0] < state.pes:
-            _launch(state, transfers, op, pc, agents)
+    def run(self) -> np.ndarray:
+        """Runs everything; returns the clocks [repetitions, PEs]."""
+        state, steps = self.state, 0
+        for entry, (first, last) in zip(state.code.entry, state.placement.ranges, strict=True):
+            state.push(entry, MAIN_THREAD, slice(first, last))
+        while (group := state.pop()) is not None:
+            pc, thread, at = group
+            try:
+                self._execute(pc, thread, at)
+            except TargetError as error:
+                place = getattr(state.code.operations[pc], "source", Source()).place
+                if place and place not in error.where:
+                    error.where = f"{place}, {error.where}" if error.where else place
+                raise
+            steps += 1
+            if state.loaded.progress is not None and steps % _REPORT_EVERY == 0:
+                state.loaded.progress(float(self.ended.mean()) / self.repeat)
+        waiting = (self.ended < self.repeat).any() or state.agents.busy.any()
+        if waiting or any(lane.left_over() is not None for lane in self.lanes.all()):
+            raise stuck(state, self.lanes)
+        return self.clocks
+
+    def _execute(self, pc: int, thread: int, at: Selection) -> None:
+        op = self.state.code.operations[pc]
+        if isinstance(op, (Send, Receive, Relay)):
+            self._transfer(op, pc, thread, at)
+        elif isinstance(op, Vector):
+            self._vector(op, pc, at)
+        elif isinstance(op, Join):
+            self._join(op, pc, at)
+        elif isinstance(op, Halt):
+            self._halt(at)
+        else:
+            self._control(op, pc, at)
+
+    def _spend(self, pc: int, at: Selection, cycles: np.ndarray | float, **bins: np.ndarray | float) -> None:
+        """The main thread is busy; as compute unless `bins` say otherwise."""
+        clock, recorder = self.state.agents.clock[MAIN_THREAD], self.state.loaded.recorder
+        if not np.any(cycles):
             return
-        fresh = agents[state.agents.stage[agents] == 0]
-        if len(fresh):
-            transfers.issue(op, pc, fresh)
-        transfers.advance(op, pc, agents)
-    elif isinstance(op, Join):
-        _join(state, op, pc, agents)
-    else:
-        _control(state, op, pc, agents)
+        self.state.accounting.add(at, **(bins or {"compute": cycles}))
+        before = clock[at].copy() if recorder is not None else None
+        clock[at] += cycles
+        if recorder is not None and before is not None:
+            recorder.record(pc, MAIN_THREAD, listed(at), before, clock[at].copy(), listed(at))
 
+    def _control(self, op: object, pc: int, at: Selection) -> None:
+        """Loops, phases, switches and scalar code."""
+        s = self.state
+        costs, clock = s.machine.control, s.agents.clock[MAIN_THREAD]
+        if isinstance(op, Phase):
+            s.accounting.enter(at, s.code.phase_of[pc], clock[at])
+            self._spend(pc, at, costs.phase)
+        elif isinstance(op, Control):
+            count = s.evaluate(op.count, pc, at)
+            self._spend(pc, at, np.maximum(count, 0) * getattr(costs, op.unit))
+        elif isinstance(op, Switch):
+            fabric = s.machine.fabric
+            self._spend(pc, at, fabric.route_rewrite if op.rewrite else fabric.switch)
+            self._switch(op.colour, at)
+        elif isinstance(op, LoopBegin):
+            self._loop_begin(op, pc, at)
+            return
+        elif isinstance(op, LoopEnd):
+            s.counters[op.slot][at] += 1
+            self._spend(pc, at, costs.loop)
+            again = s.counters[op.slot][at] < s.trips[op.slot][at]
+            s.push(op.start, MAIN_THREAD, pick(at, again))
+            s.push(pc + 1, MAIN_THREAD, pick(at, ~again))
+            return
+        s.push(pc + 1, MAIN_THREAD, at)
 
-def _control(state: State, op: object, pc: int, pes: np.ndarray) -> None:
-    """Loops and phases."""
-    costs = state.machine.control
-    if isinstance(op, Phase):
-        state.accounting.enter(pes, state.code.phase_of[pc], state.agents.clock[pes])
-        _spend(state, pes, costs.phase)
-        state.push(pc + 1, pes)
-    elif isinstance(op, LoopBegin):
-        trips = np.maximum(state.evaluate(op.trips, pc, pes), 0)
-        state.counters[pes, op.slot] = 0
-        state.trips[pes, op.slot] = trips
-        _spend(state, pes, costs.branch)
-        state.push(pc + 1, pes[trips > 0])
-        state.push(op.exit, pes[trips == 0])
-    elif isinstance(op, LoopEnd):
-        state.counters[pes, op.slot] += 1
-        _spend(state, pes, costs.loop)
-        again = state.counters[pes, op.slot] < state.trips[pes, op.slot]
-        state.push(op.start, pes[again])
-        state.push(pc + 1, pes[~again])
+    def _loop_begin(self, op: LoopBegin, pc: int, at: Selection) -> None:
+        s = self.state
+        trips = s.evaluate(op.trips, pc, at)
+        s.counters[op.slot][at] = 0
+        s.trips[op.slot][at] = trips
+        self._spend(pc, at, s.machine.control.branch)
+        if isinstance(trips, int):
+            s.push(pc + 1 if trips > 0 else op.exit, MAIN_THREAD, at)
+            return
+        s.push(pc + 1, MAIN_THREAD, pick(at, trips > 0))
+        s.push(op.exit, MAIN_THREAD, pick(at, trips <= 0))
 
+    def _switch(self, colour: str, at: Selection, epoch: int | None = None) -> None:
+        """PEs come to a colour's next epoch: words may pass their routers that could not before."""
+        clock = self.state.agents.clock[MAIN_THREAD]
+        for lane in self.lanes.switch(colour, at, clock[at], epoch):
+            for thread in lane.in_threads:
+                self.state.wake(thread, lane.receivers_of(slice(0, len(lane.sent))))
 
-def _spend(state: State, pes: np.ndarray, cycles: float) -> None:
-    """Scalar code counts as compute."""
-    if cycles:
-        state.accounting.add(pes, compute=cycles)
-        state.agents.clock[pes] += cycles
+    def _halt(self, at: Selection) -> None:
+        """A repetition has ended; positions are set back, which begins an epoch of its own."""
+        s = self.state
+        clock = s.agents.clock[MAIN_THREAD][at]
+        rows = self.ended[at]
+        self.clocks[rows, listed(at)] = clock
+        s.accounting.end(at, clock)
+        self.ended[at] = rows + 1
+        more = pick(at, rows + 1 < self.repeat)
+        if not size(more):
+            return
+        for name, colour in self.lanes.colours.items():
+            if colour.times is not None:
+                self._set_back(name, pick(more, colour.times.ever[more]))
+        for entry, (first, last) in zip(s.code.entry, s.placement.ranges, strict=True):
+            pes = listed(more)
+            s.push(entry, MAIN_THREAD, pick(more, (pes >= first) & (pes < last)))
 
+    def _set_back(self, name: str, at: Selection) -> None:
+        for repetition in np.unique(self.ended[at]).tolist():
+            part = pick(at, self.ended[at] == repetition)
+            self._switch(name, part, repetition * REPETITION)
 
-def _vector(state: State, op: Vector, pc: int, pes: np.ndarray) -> None:
-    bounds = state.bounds(op.bounds, pc, pes)
-    dtype = state.dtypes[op.dst.buffer]
-    uniform = len(pes) > 0 and bool((bounds == bounds[0]).all())
-    cycles = state.cost.vector(op, bounds[:1] if uniform else bounds, dtype, state.dtypes)
-    cycles = np.broadcast_to(cycles, (len(pes),))
-    if state.memory is not None:
-        dst = Located(op.dst, state.evaluate(op.dst.offset, pc, pes))
-        srcs = [
-            Located(s, state.evaluate(s.offset, pc, pes)) if isinstance(s, Access) else s for s in op.srcs
-        ]
-        for rows, trip_counts in by_bounds(bounds):
-            parts = [Located(s.access, s.base[rows]) if isinstance(s, Located) else s for s in srcs]
+    def _vector(self, op: Vector, pc: int, at: Selection) -> None:
+        s = self.state
+        bounds = s.bounds(op.bounds, pc, at)
+        elements = product(bounds)
+        dtype = s.dtypes[op.dst.buffer]
+        if all(isinstance(b, int) for b in bounds):
+            table = np.array([bounds], np.int64).reshape(1, len(bounds))
+            cycles: np.ndarray | float = float(self.cost.vector(op, table, dtype, s.dtypes)[0])
+        else:
+            table = s.table(bounds, at)
+            cycles = self.cost.vector(op, table, dtype, s.dtypes)
+        if s.memory is not None and np.any(elements):
+            self._compute(op, pc, at, np.broadcast_to(table, (size(at), table.shape[1])))
+        s.accounting.add_work(at, op, elements)
+        self._spend(pc, at, cycles)
+        s.push(pc + 1, MAIN_THREAD, at)
+
+    def _compute(self, op: Vector, pc: int, at: Selection, table: np.ndarray) -> None:
+        """The arithmetic of a vector operation."""
+        s, pes = self.state, listed(at)
+        assert s.memory is not None
+
+        def located(access: Access) -> Located:
+            base = s.evaluate(access.offset, pc, at)
+            return Located(access, np.broadcast_to(np.asarray(base, np.int64), pes.shape))
+
+        dst = located(op.dst)
+        srcs = [located(src) if isinstance(src, Access) else src for src in op.srcs]
+        for rows, trip_counts in by_bounds(table):
+            parts = [Located(src.access, src.base[rows]) if isinstance(src, Located) else src for src in srcs]
             place = Located(dst.access, dst.base[rows])
-            state.memory.apply(state.kernels, op.kind, pes[rows], trip_counts, place, parts)
-    state.accounting.add(pes, compute=cycles)
-    state.accounting.add_work(pes, op, bounds.prod(axis=1))
-    state.agents.clock[pes] += cycles
-    state.push(pc + 1, pes)
+            s.memory.apply(s.loaded.kernels, op.kind, pes[rows], trip_counts, place, parts)
 
+    def _transfer(self, op: Send | Receive | Relay, pc: int, thread: int, at: Selection) -> None:
+        """Issues a transfer on the thread it is for, or takes an issued one further."""
+        a = self.state.agents
+        if op.thread != thread:
+            self._launch(op, pc, at)
+            return
+        if thread == MAIN_THREAD:
+            fresh = pick(at, a.stage[thread][at] == 0)
+            if size(fresh):
+                self.transfers.issue(op, pc, thread, fresh, self.state.bounds(op.bounds, pc, fresh))
+        self.transfers.advance(op, pc, thread, at)
 
-def _launch(state: State, transfers: Transfers, op: Send | Receive | Relay, pc: int, pes: np.ndarray) -> None:
-    """Starts a transfer on a microthread; waits while the microthread still has another one."""
-    a = state.agents
-    micro = pes + op.thread * state.pes
-    free = ~a.busy[micro]
-    state.block(pes[~free])
-    pes, micro = pes[free], micro[free]
-    if not len(pes):
-        return
-    # The microthread was woken up to its own end; the main thread may have waited for that.
-    waited = np.maximum(a.clock[micro] - a.clock[pes], 0.0)
-    launch = state.machine.control.launch
-    state.accounting.add(pes, wait_join=waited, communication=launch)
-    a.clock[pes] += waited + launch
-    a.clock[micro] = a.clock[pes]
-    a.busy[micro] = True
-    transfers.issue(op, pc, micro)
-    state.push(pc, micro)
-    state.push(pc + 1, pes)
+    def _launch(self, op: Send | Receive | Relay, pc: int, at: Selection) -> None:
+        """Starts a transfer on a microthread; waits while the microthread still has another one."""
+        s, a = self.state, self.state.agents
+        free = ~a.busy[op.thread][at]
+        if not free.all():
+            s.block(MAIN_THREAD, pick(at, ~free))
+            at = pick(at, free)
+            if not size(at):
+                return
+        clock, end = a.clock[MAIN_THREAD], a.clock[op.thread]
+        waited = np.maximum(end[at] - clock[at], 0.0)
+        if waited.any():
+            self._spend(pc, at, waited, wait_join=waited)
+        bounds = s.bounds(op.bounds, pc, at)
+        control = s.machine.control
+        cost = control.launch + self.transfers.words(op, product(bounds)) * control.microthread_word
+        self._spend(pc, at, cost, communication=cost)
+        end[at] = clock[at]
+        a.busy[op.thread][at] = True
+        self.transfers.issue(op, pc, op.thread, at, bounds)
+        s.push(pc, op.thread, at)
+        s.push(pc + 1, MAIN_THREAD, at)
 
-
-def _join(state: State, op: Join, pc: int, pes: np.ndarray) -> None:
-    """Waits for microthreads; the task that goes on starts a little after the last one ends."""
-    a = state.agents
-    micro = pes[:, None] + np.asarray(op.threads, np.int64) * state.pes
-    done = ~a.busy[micro].any(axis=1)
-    state.block(pes[~done])
-    pes, micro = pes[done], micro[done]
-    if not len(pes):
-        return
-    end = np.maximum(a.clock[pes], a.clock[micro].max(axis=1) + state.machine.control.join)
-    state.accounting.add(pes, wait_join=end - a.clock[pes])
-    a.clock[pes] = end
-    state.push(pc + 1, pes)
+    def _join(self, op: Join, pc: int, at: Selection) -> None:
+        """Waits for microthreads. With tasks, each end activates one, in order of ends."""
+        s, a = self.state, self.state.agents
+        threads = list(op.threads)
+        done = np.ones(size(at), bool)
+        for thread in threads:
+            done &= ~a.busy[thread][at]
+        if not done.all():
+            s.block(MAIN_THREAD, pick(at, ~done))
+            at = pick(at, done)
+            if not size(at):
+                return
+        clock, join, task = a.clock[MAIN_THREAD][at], s.machine.control.join, s.machine.control.task
+        ends = np.stack([a.clock[thread][at] for thread in threads])
+        now = clock
+        for end in np.sort(ends, axis=0) if op.tasks else (ends.max(axis=0),):
+            now = np.maximum(now, end + join)
+            if op.tasks:
+                now = now + task
+        busy = task * len(threads) if op.tasks else 0.0
+        elapsed = now - clock
+        self._spend(pc, at, elapsed, wait_join=elapsed - busy, compute=busy)
+        s.push(pc + 1, MAIN_THREAD, at)

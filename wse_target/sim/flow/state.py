@@ -1,10 +1,14 @@
-"""The simulator's state: a program counter and a clock per (PE, thread), and the queue of what can run."""
+"""The simulator's state: a program counter and a clock per (thread, PE), and the queue of what can run.
+
+A *selection* names PEs of one thread: a slice where they follow one another, which is the quick way, else an ascending
+array of numbers.
+"""
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,11 +17,47 @@ from ...machine import Machine
 from ...quasi_affine import Const, Expr
 from ..accounting import Accounting
 from ..code import Code, Placement
-from ..cost import CostModel
-from ..kernels import KernelProvider
-from ..memory import Memory
-from ..routing import Channels
-from .streams import Streams
+from ..engine import Loaded
+
+Selection = slice | np.ndarray
+Group = tuple[int, int, Selection]  # program counter, thread, PEs
+
+
+def size(at: Selection) -> int:
+    """Number of PEs of a selection."""
+    return at.stop - at.start if isinstance(at, slice) else len(at)
+
+
+def listed(at: Selection) -> np.ndarray:
+    """A selection as an array."""
+    return np.arange(at.start, at.stop) if isinstance(at, slice) else at
+
+
+def quick(pes: np.ndarray) -> Selection:
+    """Ascending PEs as a slice when they follow one another."""
+    if len(pes) and pes[-1] - pes[0] == len(pes) - 1:
+        return slice(int(pes[0]), int(pes[-1]) + 1)
+    return pes
+
+
+def pick(at: Selection, mask: np.ndarray) -> Selection:
+    """The PEs of a selection for which `mask` holds."""
+    if mask.all():
+        return at
+    inside = np.flatnonzero(mask)
+    return quick(inside + at.start if isinstance(at, slice) else at[inside])
+
+
+def union(parts: Sequence[Selection]) -> Selection:
+    """Disjoint selections together."""
+    if len(parts) == 1:
+        return parts[0]
+    return quick(np.sort(np.concatenate([listed(part) for part in parts])))
+
+
+def uniform(values: np.ndarray | float) -> bool:
+    """Whether all values are one."""
+    return not isinstance(values, np.ndarray) or values.ndim == 0 or bool((values == values[0]).all())
 
 
 def thread_count(code: Code) -> int:
@@ -29,19 +69,21 @@ def thread_count(code: Code) -> int:
 
 @dataclass
 class Agents:
-    """What runs: agent = thread * PEs + PE. Thread 0 runs the code, a microthread one transfer at a time.
+    """What runs, [threads, PEs]. Thread 0 runs the code, a microthread one transfer at a time.
 
     Attributes:
         pc: operation being executed.
-        clock: time until which the agent is done, in cycles.
+        clock: time until which the thread is done, in cycles.
         stage: of a transfer; 0 when it is not issued yet.
         blocked: waits to be woken.
         busy: of a microthread, whether it has a transfer.
         start: when the transfer was issued.
         mark: earliest time at which the transfer's last word can have passed the core.
+        held: how long routers that were not set made the transfer wait.
         elements: of the transfer.
+        epoch_in / epoch_out: of the colours it takes from and sends on, when it was issued.
         number_in / number_out: of the messages on their channels.
-        parameters: loop bounds, then bases of up to two accesses, at the time of issue.
+        parameters: loop bounds, then bases of up to two accesses, at the time of issue; only with data.
     """
 
     pc: np.ndarray
@@ -51,129 +93,153 @@ class Agents:
     busy: np.ndarray
     start: np.ndarray
     mark: np.ndarray
+    held: np.ndarray
     elements: np.ndarray
+    epoch_in: np.ndarray
+    epoch_out: np.ndarray
     number_in: np.ndarray
     number_out: np.ndarray
     parameters: np.ndarray
 
     @staticmethod
-    def make(count: int, parameters: int) -> Agents:
+    def make(threads: int, pes: int, parameters: int) -> Agents:
         """All at rest at time 0."""
-        ints = [np.zeros(count, np.int64) for _ in range(5)]
-        floats = [np.zeros(count) for _ in range(3)]
-        flags = [np.zeros(count, bool) for _ in range(2)]
+        shape = (threads, pes)
+
+        def ints() -> np.ndarray:
+            return np.zeros(shape, np.int32)
+
         return Agents(
-            ints[0], floats[0], ints[1], flags[0], flags[1], floats[1], floats[2], ints[2], ints[3], ints[4],
-            np.zeros((count, parameters), np.int64),
+            pc=ints(), clock=np.zeros(shape), stage=np.zeros(shape, np.int8), blocked=np.zeros(shape, bool),
+            busy=np.zeros(shape, bool), start=np.zeros(shape), mark=np.zeros(shape), held=np.zeros(shape),
+            elements=ints(), number_in=ints(), number_out=ints(),
+            epoch_in=np.zeros(shape, np.int64), epoch_out=np.zeros(shape, np.int64),
+            parameters=np.zeros((*shape, parameters) if parameters else (0, 0, 0), np.int64),
         )  # fmt: skip
 
 
-@dataclass
 class State:
-    """Everything that one call of a program changes or looks at. `memory` is None when only time is asked for."""
+    """Everything that a run changes or looks at, apart from messages."""
 
-    program: Program
-    machine: Machine
-    placement: Placement
-    code: Code
-    channels: Channels
-    streams: Streams
-    memory: Memory | None
-    kernels: KernelProvider
-    cost: CostModel = field(init=False)
-    agents: Agents = field(init=False)
-    accounting: Accounting = field(init=False)
-    counters: np.ndarray = field(init=False)
-    trips: np.ndarray = field(init=False)
-    threads: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.cost = CostModel(self.machine)
+    def __init__(self, loaded: Loaded) -> None:
+        self.loaded = loaded
+        self.program: Program = loaded.program
+        self.machine: Machine = loaded.machine
+        self.placement: Placement = loaded.placement
+        self.code: Code = loaded.code
+        self.memory = loaded.memory
         self.threads = thread_count(self.code)
-        self.dtypes = {name: b.dtype for name, b in self.program.buffers.items()}
-        self.colour_index = {name: i for i, name in enumerate(self.channels.colours)}
+        self.pes = self.placement.count
+        self.dtypes: dict[str, str] = {name: b.dtype for name, b in self.program.buffers.items()}
         self.loops = max((len(getattr(op, "bounds", ())) for op in self.code.operations), default=0)
+        self.axes = {
+            first: (first, last, self._axes(index))
+            for index, (first, last) in enumerate(self.placement.ranges)
+        }
         self.reset()
 
-    @property
-    def pes(self) -> int:
-        """Number of PEs that have a program."""
-        return self.placement.count
+    def _axes(self, index: int) -> dict[str, np.ndarray]:
+        """Coordinates of a class as a row and a column."""
+        where = self.program.classes[index].where
+        (bx, by), (w, h), (sx, sy) = where.base, where.extent, where.step
+        return {"x": (bx + sx * np.arange(w))[None, :], "y": (by + sy * np.arange(h))[:, None]}
 
-    def reset(self) -> None:
+    def reset(self, repetitions: int = 1) -> None:
         """Time 0, program counters at the classes' entries; memory stays as it is."""
-        self.streams.rewind()
-        self.agents = Agents.make(self.threads * self.pes, self.loops + 2)
-        self.accounting = Accounting(self.code, self.pes, self.dtypes)
-        self.counters = np.zeros((self.pes, max(1, self.code.depth)), np.int64)
+        parameters = self.loops + 2 if self.memory is not None else 0
+        self.agents = Agents.make(self.threads, self.pes, parameters)
+        self.accounting = Accounting(self.code, self.pes, self.dtypes, repetitions)
+        self.counters = np.zeros((max(1, self.code.depth), self.pes), np.int32)
         self.trips = np.zeros_like(self.counters)
-        self._ready: dict[int, list[np.ndarray]] = {}
-        self._heap: list[tuple[float, int]] = []
+        self._ready: dict[tuple[int, int], list[Selection]] = {}
+        self._heap: list[tuple[float, int, int]] = []
 
-    def evaluate(self, expr: Expr, pc: int, pes: np.ndarray) -> np.ndarray:
-        """Value of an expression on PEs that are at `pc`."""
+    def evaluate(self, expr: Expr, pc: int, at: Selection) -> np.ndarray | int:
+        """Value of an expression on PEs that are at `pc`: one for all, or an array."""
         if isinstance(expr, Const):
-            return np.full(len(pes), expr.value, np.int64)
-        scope, values = self.code.variables[pc], {}
-        for name in expr.variables():
-            if name in scope:
-                values[name] = self.counters[pes, scope[name]]
-            else:
-                values[name] = (self.placement.x if name == "x" else self.placement.y)[pes]
-        return np.broadcast_to(np.asarray(expr.evaluate(values), np.int64), (len(pes),))
+            return expr.value
+        scope, names = self.code.variables[pc], expr.variables()
+        values: dict[str, np.ndarray | int] = {}
+        whole = True
+        for name in names & scope.keys():
+            counter = self.counters[scope[name]][at]
+            alike = uniform(counter)
+            whole = whole and alike
+            values[name] = int(counter[0]) if alike else counter
+        axes = self.axes.get(at.start) if isinstance(at, slice) else None
+        if whole and axes is not None and axes[1] == at.stop:
+            found = expr.evaluate({**axes[2], **values})
+            if np.ndim(found) == 0:
+                return int(found)
+            shape = (axes[2]["y"].size, axes[2]["x"].size)
+            return np.broadcast_to(found, shape).reshape(-1)
+        if "x" in names:
+            values["x"] = self.placement.x[at]
+        if "y" in names:
+            values["y"] = self.placement.y[at]
+        found = expr.evaluate(values)
+        return int(found) if np.ndim(found) == 0 else np.asarray(found)
 
-    def bounds(self, exprs: Sequence[Expr], pc: int, pes: np.ndarray) -> np.ndarray:
-        """Loop bounds [PEs, loops], not below 0."""
-        table = np.zeros((len(pes), len(exprs)), np.int64)
-        for column, expr in enumerate(exprs):
-            table[:, column] = np.maximum(self.evaluate(expr, pc, pes), 0)
+    def bounds(self, exprs: Sequence[Expr], pc: int, at: Selection) -> list[np.ndarray | int]:
+        """Loop bounds, not below 0."""
+        found = [self.evaluate(expr, pc, at) for expr in exprs]
+        return [max(b, 0) if isinstance(b, int) else np.maximum(b, 0) for b in found]
+
+    def table(self, bounds: Sequence[np.ndarray | int], at: Selection) -> np.ndarray:
+        """Loop bounds as an array [PEs, loops]."""
+        table = np.empty((size(at), len(bounds)), np.int64)
+        for column, bound in enumerate(bounds):
+            table[:, column] = bound
         return table
 
-    def push(self, pc: int, agents: np.ndarray) -> None:
-        """Agents go on at `pc`."""
-        if not len(agents):
+    def push(self, pc: int, thread: int, at: Selection) -> None:
+        """Threads go on at `pc`."""
+        if not size(at):
             return
-        self.agents.pc[agents] = pc
-        key = 2 * pc + int(agents[0] >= self.pes)
-        self._ready.setdefault(key, []).append(agents)
-        heapq.heappush(self._heap, (float(self.agents.clock[agents].min()), key))
+        self.agents.pc[thread][at] = pc
+        self._ready.setdefault((pc, thread), []).append(at)
+        heapq.heappush(self._heap, (float(self.agents.clock[thread][at].min()), pc, thread))
 
-    def pop(self) -> tuple[int, np.ndarray] | None:
-        """The operation whose first agent is earliest, and all agents that can run it; None when nothing can."""
+    def next_time(self) -> float:
+        """Clock of the earliest group that can run; infinity when there is none."""
+        while self._heap and self._heap[0][1:] not in self._ready:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else np.inf
+
+    def pop(self) -> Group | None:
+        """The operation whose first thread is earliest, and all that can run it; None when nothing can."""
         while self._heap:
-            _, key = heapq.heappop(self._heap)
-            groups = self._ready.pop(key, None)
-            if groups:
-                return key // 2, np.sort(np.concatenate(groups)) if len(groups) > 1 else groups[0]
+            _, pc, thread = heapq.heappop(self._heap)
+            parts = self._ready.pop((pc, thread), None)
+            if parts:
+                return pc, thread, union(parts)
         return None
 
-    def block(self, agents: np.ndarray) -> None:
-        """Agents wait until `wake` names their PE."""
-        self.agents.blocked[agents] = True
+    def block(self, thread: int, at: Selection) -> None:
+        """Threads wait until they are woken."""
+        self.agents.blocked[thread][at] = True
 
-    def wake(self, pes: np.ndarray) -> None:
-        """Blocked agents of these PEs try again."""
-        if not len(pes):
+    def wake(self, thread: int, at: Selection) -> None:
+        """Of these threads, those that are blocked try again."""
+        blocked = self.agents.blocked[thread]
+        at = pick(at, blocked[at])
+        if not size(at):
             return
-        pes = np.unique(pes)
-        threads, at = np.nonzero(self.agents.blocked.reshape(self.threads, -1)[:, pes])
-        woken = threads * self.pes + pes[at]
-        self.agents.blocked[woken] = False
-        for micro in (False, True):
-            side = woken[(woken >= self.pes) == micro]
-            pcs = self.agents.pc[side]
-            for pc in np.unique(pcs):
-                self.push(int(pc), side[pcs == pc])
+        blocked[at] = False
+        pcs = self.agents.pc[thread][at]
+        if uniform(pcs):
+            self.push(int(pcs[0]), thread, at)
+            return
+        for pc in np.unique(pcs).tolist():
+            self.push(pc, thread, pick(at, pcs == pc))
 
-    def finish(self, pc: int, agents: np.ndarray, end: np.ndarray) -> None:
+    def finish(self, pc: int, thread: int, at: Selection, end: np.ndarray) -> None:
         """A transfer has ended: the main thread goes on, a microthread is free again."""
-        if not len(agents):
-            return
         a = self.agents
-        a.stage[agents] = 0
-        a.clock[agents] = end
-        if agents[0] < self.pes:
-            self.push(pc + 1, agents)
+        a.stage[thread][at] = 0
+        a.clock[thread][at] = end
+        if thread == MAIN_THREAD:
+            self.push(pc + 1, thread, at)
         else:
-            a.busy[agents] = False
-            self.wake(agents % self.pes)
+            a.busy[thread][at] = False
+            self.wake(MAIN_THREAD, at)

@@ -2,325 +2,410 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ...errors import TargetError
-from ...image import Access, Receive, Relay, Send, Source
-from ..cost import words
-from ..kernels import ELEMENTARY
-from ..memory import Located, by_bounds
-from .state import State
+from ...image import MAIN_THREAD, Receive, Relay, Send, Source
+from ..cost import CostModel, words
+from .lane import Index, Lane
+from .lanes import Lanes
+from .payload import Payload, accesses, kind
+from .state import Selection, State, listed, pick, quick, size, uniform, union
 
 Transfer = Send | Receive | Relay
-ISSUED, CLAIMED, PASSED = 1, 2, 3  # stages: waits for a message, has it, (relay) has passed it on
+ISSUED, CLAIMED, PASSED = (
+    1,
+    2,
+    3,
+)  # stages: waits for a message (a send: for its turn), has it, has passed it on
 
 
 class Transfers:
-    """Executes transfers for whole groups of agents; see `streams` for what times mean."""
+    """Executes transfers for whole groups of threads; see `lane` for what times mean."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, lanes: Lanes, cost: CostModel) -> None:
         self.state = state
-        self.setup = state.machine.fabric.transfer_setup
-        self.relay_latency = state.machine.fabric.relay_latency
+        self.lanes = lanes
+        self.cost = cost
+        self.payload = Payload(state)
+        fabric = state.machine.fabric
+        self.setup, self.relay_latency, self.pace = (
+            fabric.transfer_setup, fabric.relay_latency, fabric.cycles_per_wavelet,
+        )  # fmt: skip
 
-    def issue(self, op: Transfer, pc: int, agents: np.ndarray) -> None:
-        """Fixes a transfer's parameters; a send puts its message out at once."""
+    def words(self, op: Transfer, elements: np.ndarray | int) -> np.ndarray | int:
+        """Words of a transfer, as far as its own operands tell."""
+        return words(elements, self._dtype(op), getattr(op, "packed", True))
+
+    def _dtype(self, op: Transfer) -> str:
+        access = next((a for a in accesses(op) if a is not None), None)
+        return "f32" if access is None else self.state.dtypes[access.buffer]
+
+    def issue(self, op: Transfer, pc: int, thread: int, at: Selection, bounds: list) -> None:
+        """Fixes a transfer's parameters, and its place among the messages of its channels."""
         s, a = self.state, self.state.agents
-        pes = agents % s.pes
-        bounds = s.bounds(op.bounds, pc, pes)
-        a.start[agents] = a.clock[agents]
-        a.elements[agents] = bounds.prod(axis=1)
-        a.parameters[agents, : bounds.shape[1]] = bounds
-        for column, access in enumerate(_accesses(op)):
-            if access is not None:
-                a.parameters[agents, s.loops + column] = s.evaluate(access.offset, pc, pes)
-        a.stage[agents] = ISSUED
-        if isinstance(op, Send):
-            self._post(op, agents[a.elements[agents] > 0])
+        elements = product(bounds)
+        a.start[thread][at] = a.clock[thread][at]
+        a.elements[thread][at] = elements
+        a.stage[thread][at] = ISSUED
+        self.payload.fix(op, pc, thread, at, bounds)
+        if not np.any(elements):
+            return
+        if isinstance(elements, np.ndarray):
+            at = pick(at, elements > 0)
+        if not isinstance(op, Receive):
+            name = op.send if isinstance(op, Relay) else op.colour
+            a.epoch_out[thread][at] = self.lanes.epoch(name, at)
+            for lane, part in self.lanes.split(name, a.epoch_out[thread], at):
+                channel = self._outgoing(lane, op.source, part)
+                a.number_out[thread][part] = lane.issued[channel]
+                lane.issued[channel] += 1
+        if not isinstance(op, Send):
+            name = op.receive if isinstance(op, Relay) else op.colour
+            a.epoch_in[thread][at] = self.lanes.epoch(name, at)
+            own = self.lanes.switching(name, at)
+            a.number_in[thread][at] = -1
+            for lane, part in self.lanes.split(name, a.epoch_in[thread], own):
+                self._incoming(lane, op.source, part)
+                a.number_in[thread][part] = lane.received[part]
+                lane.received[part] += 1
+        s.accounting.add_work(at, op, a.elements[thread][at])
 
-    def advance(self, op: Transfer, pc: int, agents: np.ndarray) -> None:
+    def advance(self, op: Transfer, pc: int, thread: int, at: Selection) -> None:
         """Takes issued transfers as far as they can go; the rest waits to be woken."""
         s, a = self.state, self.state.agents
-        empty = a.elements[agents] == 0
-        if empty.any():
-            s.finish(pc, agents[empty], a.start[agents[empty]])
-            agents = agents[~empty]
-        if not len(agents):
+        elements = a.elements[thread][at]
+        if not elements.all():
+            empty = pick(at, elements == 0)
+            s.finish(pc, thread, empty, a.start[thread][empty])
+            at = pick(at, elements > 0)
+        if not size(at):
             return
         if isinstance(op, Send):
-            self._finish_sends(op, pc, agents)
-        elif isinstance(op, Receive):
-            fresh = a.stage[agents] == ISSUED
-            claimed = self._claim(op.colour, op.source, agents[fresh])
-            self._begin_receives(op, claimed)
-            self._finish_receives(op, pc, np.sort(np.concatenate([agents[~fresh], claimed])))
-        else:
-            fresh = agents[a.stage[agents] == ISSUED]
-            claimed = self._claim(op.receive, op.source, fresh)
-            self._begin_relays(op, claimed)
-            passed = self._pass_on(op, np.sort(np.concatenate([agents[a.stage[agents] == CLAIMED]])))
-            self._finish_relays(op, pc, np.sort(np.concatenate([passed, agents[a.stage[agents] == PASSED]])))
+            for lane, part in self.lanes.split(op.colour, a.epoch_out[thread], at):
+                self._send(op, lane, pc, thread, part)
+            return
+        name = op.colour if isinstance(op, Receive) else op.receive
+        if self.lanes.mixed(name):
+            found = self.lanes.follow(name, a, thread, at)
+            if not found.all():
+                s.block(thread, pick(at, ~found))
+                self.lanes.colours[name].threads[0].add(thread)
+                at = pick(at, found)
+        for lane, part in self.lanes.split(name, a.epoch_in[thread], at):
+            if isinstance(op, Receive):
+                self._receive(op, lane, pc, thread, part)
+                continue
+            for given, piece in self.lanes.split(op.send, a.epoch_out[thread], part):
+                self._relay(op, lane, given, pc, thread, piece)
+
+    def _by_stage(self, thread: int, at: Selection, stage: int) -> tuple[Selection | None, Selection | None]:
+        """The threads that are at a stage, and the others."""
+        is_at = self.state.agents.stage[thread][at] == stage
+        if is_at.all():
+            return at, None
+        return (pick(at, is_at), pick(at, ~is_at)) if is_at.any() else (None, at)
 
     # Sends
 
-    def _post(self, op: Send, agents: np.ndarray) -> None:
-        if not len(agents):
+    def _send(self, op: Send, lane: Lane, pc: int, thread: int, at: Selection) -> None:
+        a = self.state.agents
+        fresh, posted = self._by_stage(thread, at, ISSUED)
+        if fresh is not None:
+            channel = self._channels(lane.tree.outgoing, fresh)
+            turn = (a.number_out[thread][fresh] == lane.sent[channel]) & (lane.latest[channel] < np.inf)
+            if not turn.all():
+                self.state.block(thread, pick(fresh, ~turn))
+                lane.out_threads.add(thread)
+                fresh = pick(fresh, turn)
+            if size(fresh):
+                self._post(op, lane, thread, fresh)
+                posted = fresh if posted is None else union([fresh, posted])
+        if posted is None:
             return
-        s, a = self.state, self.state.agents
-        channel = self._outgoing(op.colour, op.source, agents)
-        dtype = s.dtypes[op.src.buffer]
-        elements = a.elements[agents]
-        data = self._contents(op.src, 0, agents)
-        count = np.asarray(words(elements, dtype))
-        head = a.start[agents] + self.setup
-        a.number_out[agents], a.mark[agents] = s.streams.post(
-            channel, head, count * 0.0, count, elements, data
-        )
-        self._wake_receivers(channel)
+        channel, number = self._channels(lane.tree.outgoing, posted), a.number_out[thread][posted]
+        done = lane.try_resolve(channel, number)
+        if not done.all():
+            self.state.block(thread, pick(posted, ~done))
+            lane.out_threads.add(thread)
+            posted = pick(posted, done)
+            channel, number = self._channels(lane.tree.outgoing, posted), number[done]
+        if size(posted):
+            end = lane.get("tail", channel, number)
+            self._wake_receivers(lane, channel)
+            self._wake_senders(lane, channel)
+            busy = self.setup + lane.get("words", channel, number) * self.pace
+            self._end(op, pc, thread, posted, end, {"wait_places": busy}, lane, channel)
 
-    def _finish_sends(self, op: Send, pc: int, agents: np.ndarray) -> None:
-        s, a = self.state, self.state.agents
-        channel = self._outgoing(op.colour, op.source, agents)
-        done = s.streams.try_resolve(channel, a.number_out[agents])
-        s.block(agents[~done])
-        agents, channel = agents[done], channel[done]
-        end = s.streams.get("tail", channel, a.number_out[agents])
-        self._wake_receivers(channel)
-        busy = self.setup + s.streams.get("words", channel, a.number_out[agents]) * s.streams.pace
-        self._account(op, agents, busy, end)
-        s.finish(pc, agents, end)
+    def _post(self, op: Send, lane: Lane, thread: int, at: Selection) -> None:
+        a = self.state.agents
+        channel = self._channels(lane.tree.outgoing, at)
+        elements = a.elements[thread][at]
+        if uniform(elements):
+            elements = int(elements[0])
+        count = self.words(op, elements)
+        head = np.maximum(a.start[thread][at] + self.setup, lane.latest[channel])
+        number = lane.post(channel, head, count * self._sending_pace(op), count, elements)
+        self.payload.send(op, lane, thread, at, channel, number)
+        a.stage[thread][at] = CLAIMED
+        self._wake_receivers(lane, channel)
+
+    def _sending_pace(self, op: Send) -> float:
+        return self.cost.word_cycles("copy", self._dtype(op), op.packed)
 
     # Receives
 
-    def _claim(self, colour: str, source: Source, agents: np.ndarray) -> np.ndarray:
-        """Agents whose next message is under way get it; the others block."""
+    def _claim(self, colour: str, lane: Lane, source: Source, thread: int, at: Selection) -> Selection:
+        """Threads whose message is under way, and whose routers are set, have it; the others block."""
         s, a = self.state, self.state.agents
-        index, pes = s.colour_index[colour], agents % s.pes
-        channel = self._incoming(colour, source, agents)
-        number = s.streams.received[index, pes]
-        there = number < s.streams.sent[channel]
-        s.block(agents[~there])
-        agents, channel, number = agents[there], channel[there], number[there]
-        a.number_in[agents] = number
-        s.streams.received[index, pes[there]] += 1
-        sent = s.streams.get("elements", channel, number)
-        wrong = np.flatnonzero(sent != a.elements[agents])
-        if wrong.size:
-            at = int(wrong[0])
+        channel, number = lane.tree.incoming[at], a.number_in[thread][at]
+        there = number < lane.sent[channel]
+        gate = self.lanes.gate(lane)
+        if gate is not None:
+            there &= gate[at] < np.inf
+        lane.in_threads.add(thread)
+        if not there.all():
+            s.block(thread, pick(at, ~there))
+            at = pick(at, there)
+            channel, number = channel[there], number[there]
+        if not size(at):
+            return at
+        sent, wanted = lane.get("elements", channel, number), a.elements[thread][at]
+        if (sent != wanted).any():
+            first = int(np.flatnonzero(sent != wanted)[0])
+            name = s.placement.name
             raise TargetError(
-                f"{s.placement.name(int(agents[at] % s.pes))} receives {int(a.elements[agents[at]])} elements of "
-                f"colour '{colour}', but {s.placement.name(int(s.channels.root[channel[at]]))} sends {int(sent[at])}",
+                f"{name(int(listed(at)[first]))} receives {int(wanted[first])} elements of colour '{colour}', "
+                f"but {name(int(lane.tree.root[channel[first]]))} sends {int(sent[first])}",
                 where=source.place,
                 hint="the bounds of a send and of its receives must agree",
             )
-        a.stage[agents] = CLAIMED
-        return agents
+        a.stage[thread][at] = CLAIMED
+        return at
 
-    def _begin_receives(self, op: Receive, agents: np.ndarray) -> None:
-        if not len(agents):
-            return
-        s, a = self.state, self.state.agents
-        channel, number, delay = self._arrival(op.colour, op.source, agents)
-        pace = s.cost.word_cycles(_kind(op.combine), s.dtypes[op.dst.buffer])
-        begin = np.maximum(a.start[agents] + self.setup, s.streams.get("head", channel, number) + delay)
-        a.mark[agents] = begin + s.streams.get("words", channel, number) * pace
-        natural = np.maximum(a.mark[agents], s.streams.get("natural", channel, number) + delay)
-        s.streams.register(channel, number, natural - delay)
-        s.wake(s.channels.root[channel])
+    def _arrival(self, lane: Lane, thread: int, at: Selection) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """When a transfer can begin to take words, when the last one can come at the sender's natural pace, and how
+        long it has waited for routers."""
+        a = self.state.agents
+        channel, number = lane.tree.incoming[at], a.number_in[thread][at]
+        delay = lane.tree.delay[at]
+        ready = a.start[thread][at] + self.setup
+        head = lane.get("head", channel, number)
+        gate = self.lanes.gate(lane)
+        if gate is None:
+            return np.maximum(ready, head + delay), lane.get("natural", channel, number) + delay, np.zeros(1)
+        begin = np.maximum(ready, head + delay)
+        late = np.maximum(begin, gate[at] + delay)
+        return late, lane.get("natural", channel, number) + delay, late - begin
 
-    def _finish_receives(self, op: Receive, pc: int, agents: np.ndarray) -> None:
-        if not len(agents):
-            return
+    def _register(
+        self, lane: Lane, thread: int, at: Selection, begin: np.ndarray, mark: np.ndarray, pace: np.ndarray | float
+    ) -> None:  # fmt: skip
+        """Tells the sender how the receiver takes the words, at least `pace` apart at the end."""
+        a = self.state.agents
+        channel, number = lane.tree.incoming[at], a.number_in[thread][at]
+        count = lane.get("words", channel, number)
+        more = count - lane.capacity[at]
+        hold = np.where(more > 0, np.maximum(begin + more * pace, mark - lane.capacity[at] * pace), -np.inf)
+        lane.register(channel, number, hold, mark, at)
+        if lane.out_threads:
+            self._wake_senders(lane, channel)
+
+    def _receive(self, op: Receive, lane: Lane, pc: int, thread: int, at: Selection) -> None:
         s, a = self.state, self.state.agents
-        channel, number, delay = self._arrival(op.colour, op.source, agents)
-        done = s.streams.get("resolved", channel, number)
-        s.block(agents[~done])
-        agents, channel, number, delay = agents[done], channel[done], number[done], delay[done]
-        end = np.maximum(a.mark[agents], s.streams.get("tail", channel, number) + delay)
-        if s.memory is not None:
-            for positions, data in s.streams.peek(channel, number):
-                self._store(_kind(op.combine), op.dst, 0, agents[positions], data)
-        s.streams.take(channel, number)
-        pace = s.cost.word_cycles(_kind(op.combine), s.dtypes[op.dst.buffer])
-        busy = self.setup + s.streams.get("words", channel, number) * pace
-        self._account(op, agents, busy, end)
-        s.finish(pc, agents, end)
+        fresh, rest = self._by_stage(thread, at, ISSUED)
+        if fresh is not None:
+            fresh = self._claim(op.colour, lane, op.source, thread, fresh)
+            if size(fresh):
+                self._begin_receives(op, lane, thread, fresh)
+                rest = fresh if rest is None else union([fresh, rest])
+        if rest is None:
+            return
+        at = rest
+        channel, number = lane.tree.incoming[at], a.number_in[thread][at]
+        done = lane.resolved(channel, number)
+        if not done.all():
+            s.block(thread, pick(at, ~done))
+            at = pick(at, done)
+            channel, number = channel[done], number[done]
+        if not size(at):
+            return
+        end = np.maximum(a.mark[thread][at], lane.get("tail", channel, number) + lane.tree.delay[at])
+        self.payload.receive(op, lane, thread, at, channel, number)
+        lane.take(channel, number)
+        pace = self.cost.word_cycles(kind(op.combine), self._dtype(op))
+        busy = self.setup + lane.get("words", channel, number) * pace
+        self._end(op, pc, thread, at, end, {"wait_words": busy}, lane, channel)
+
+    def _begin_receives(self, op: Receive, lane: Lane, thread: int, at: Selection) -> None:
+        a = self.state.agents
+        begin, _, waited = self._arrival(lane, thread, at)
+        pace = self.cost.word_cycles(kind(op.combine), self._dtype(op))
+        count = lane.get("words", lane.tree.incoming[at], a.number_in[thread][at])
+        a.mark[thread][at] = mark = begin + count * pace
+        a.held[thread][at] = waited
+        self._register(lane, thread, at, begin, mark, pace)
 
     # Relays
 
-    def _begin_relays(self, op: Relay, agents: np.ndarray) -> None:
-        """Claimed input is combined and put out as a new message, as soon as its first word arrives."""
-        if not len(agents):
+    def _relay(self, op: Relay, lane: Lane, given: Lane, pc: int, thread: int, at: Selection) -> None:
+        """A relay has its message, puts out a new one as soon as the first word comes, and is through with it when it
+        is known when the words leave."""
+        a = self.state.agents
+        fresh, rest = self._by_stage(thread, at, ISSUED)
+        if fresh is not None:
+            channel = self._channels(given.tree.outgoing, fresh)
+            turn = (a.number_out[thread][fresh] == given.sent[channel]) & (given.latest[channel] < np.inf)
+            if not turn.all():
+                self.state.block(thread, pick(fresh, ~turn))
+                given.out_threads.add(thread)
+                fresh = pick(fresh, turn)
+            fresh = self._claim(op.receive, lane, op.source, thread, fresh) if size(fresh) else fresh
+            if size(fresh):
+                self._begin_relays(op, lane, given, thread, fresh)
+                rest = fresh if rest is None else union([fresh, rest])
+        if rest is None:
             return
-        s, a = self.state, self.state.agents
-        channel, number, delay = self._arrival(op.receive, op.source, agents)
-        outgoing = self._outgoing(op.send, op.source, agents)
-        count = s.streams.get("words", channel, number)
-        begin = np.maximum(a.start[agents] + self.setup, s.streams.get("head", channel, number) + delay)
-        a.mark[agents] = begin + count * self._relay_pace(op)
-        head = begin + self.relay_latency
-        natural = s.streams.get("natural", channel, number) + delay + self.relay_latency
-        lasting = np.maximum(count * self._relay_pace(op), natural - head)
-        data = self._combine(op, agents, channel, number)
-        a.number_out[agents], _ = s.streams.post(outgoing, head, lasting, count, a.elements[agents], data)
-        self._wake_receivers(outgoing)
-
-    def _pass_on(self, op: Relay, agents: np.ndarray) -> np.ndarray:
-        """Relays whose output is known to leave tell their input's sender when they are done with it."""
-        if not len(agents):
-            return agents
-        s, a = self.state, self.state.agents
-        outgoing = self._outgoing(op.send, op.source, agents)
-        done = s.streams.try_resolve(outgoing, a.number_out[agents])
-        s.block(agents[~done])
-        agents, outgoing = agents[done], outgoing[done]
-        if not len(agents):
-            return agents
-        channel, number, delay = self._arrival(op.receive, op.source, agents)
-        left = s.streams.get("tail", outgoing, a.number_out[agents])
-        a.mark[agents] = np.maximum(a.mark[agents], left - self.relay_latency)
-        natural = np.maximum(a.mark[agents], s.streams.get("natural", channel, number) + delay)
-        s.streams.register(channel, number, natural - delay)
-        a.stage[agents] = PASSED
-        self._wake_receivers(outgoing)
-        s.wake(s.channels.root[channel])
-        return agents
-
-    def _finish_relays(self, op: Relay, pc: int, agents: np.ndarray) -> None:
-        agents = np.unique(agents)
-        if not len(agents):
-            return
-        s, a = self.state, self.state.agents
-        channel, number, delay = self._arrival(op.receive, op.source, agents)
-        done = s.streams.get("resolved", channel, number)
-        s.block(agents[~done])
-        agents, channel, number, delay = agents[done], channel[done], number[done], delay[done]
-        end = np.maximum(a.mark[agents], s.streams.get("tail", channel, number) + delay) + self.relay_latency
-        busy = self.setup + s.streams.get("words", channel, number) * self._relay_pace(op)
-        s.streams.take(channel, number)
-        self._account(op, agents, busy, end)
-        s.finish(pc, agents, end)
+        claimed, passed = self._by_stage(thread, rest, CLAIMED)
+        if claimed is not None:
+            claimed = self._pass_on(op, lane, given, thread, claimed)
+            if size(claimed):
+                passed = claimed if passed is None else union([claimed, passed])
+        if passed is not None:
+            self._finish_relays(op, lane, pc, thread, passed)
 
     def _relay_pace(self, op: Relay) -> float:
-        access = op.own or op.dst
-        if access is None:
-            return self.state.streams.pace
-        return self.state.cost.word_cycles(_kind(op.combine), self.state.dtypes[access.buffer])
+        combines = op.own is not None and op.combine != "store"
+        return self.cost.word_cycles(op.combine if combines else "copy", self._dtype(op))
 
-    def _combine(self, op: Relay, agents: np.ndarray, channel: np.ndarray, number: np.ndarray) -> list[Any]:
-        """Contents of a relay's output, also stored where `dst` says."""
-        s = self.state
-        if s.memory is None:
-            return []
-        out = []
-        for positions, data in s.streams.peek(channel, number):
-            for rows, own in (
-                self._contents(op.own, 0, agents[positions]) if op.own else [(slice(None), None)]
-            ):
-                mixed = data[rows]
-                if own is not None and op.combine != "store":
-                    mixed = ELEMENTARY[op.combine](mixed, own.astype(mixed.dtype, copy=False))
-                at = positions[rows]
-                out.append((at, mixed))
-                if op.dst is not None:
-                    self._store("copy", op.dst, 1, agents[at], mixed)
-        return out
+    def _begin_relays(self, op: Relay, lane: Lane, given: Lane, thread: int, at: Selection) -> None:
+        a = self.state.agents
+        channel, number = lane.tree.incoming[at], a.number_in[thread][at]
+        outgoing = self._channels(given.tree.outgoing, at)
+        begin, natural, waited = self._arrival(lane, thread, at)
+        begin = np.maximum(begin, given.latest[outgoing] - self.relay_latency)
+        count = lane.get("words", channel, number)
+        busy = count * self._relay_pace(op)
+        a.mark[thread][at] = begin + busy
+        a.held[thread][at] = waited
+        made = given.post(
+            outgoing, begin + self.relay_latency, np.maximum(busy, natural - begin), count, a.elements[thread][at]
+        )  # fmt: skip
+        listed_out = given.tree.outgoing[at]
+        self.payload.relay(op, (lane, given), thread, at, (channel, listed_out), (number, made))
+        self._wake_receivers(given, outgoing)
 
-    # Data, routes, accounts
+    def _pass_on(self, op: Relay, lane: Lane, given: Lane, thread: int, at: Selection) -> Selection:
+        """Relays whose output is known to leave tell their input's sender when they are done with it."""
+        a = self.state.agents
+        outgoing, made = self._channels(given.tree.outgoing, at), a.number_out[thread][at]
+        done = given.try_resolve(outgoing, made)
+        if not done.all():
+            self.state.block(thread, pick(at, ~done))
+            given.out_threads.add(thread)
+            at = pick(at, done)
+            outgoing, made = self._channels(given.tree.outgoing, at), made[done]
+        if not size(at):
+            return at
+        head, natural = given.get("head", outgoing, made), given.get("natural", outgoing, made)
+        left, count = given.get("tail", outgoing, made), given.get("words", outgoing, made)
+        mark = np.maximum(a.mark[thread][at], left - self.relay_latency)
+        a.mark[thread][at] = mark
+        self._register(lane, thread, at, head - self.relay_latency, mark, (natural - head) / count)
+        a.stage[thread][at] = PASSED
+        self._wake_receivers(given, outgoing)
+        self._wake_senders(given, outgoing)
+        return at
 
-    def _contents(
-        self, access: Access, column: int, agents: np.ndarray
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Elements that an access walks over, as (positions, [positions, elements]) pairs; none when timing only."""
-        s, a = self.state, self.state.agents
-        if s.memory is None:
-            return []
-        out = []
-        parameters = a.parameters[agents]
-        for rows, bounds in by_bounds(parameters[:, : len(access.strides)]):
-            pes = (agents % s.pes)[rows]
-            data = s.memory.read(Located(access, parameters[rows, s.loops + column]), bounds, pes)
-            out.append((np.arange(len(agents))[rows], data.reshape(len(pes), -1).copy()))
-        return out
+    def _finish_relays(self, op: Relay, lane: Lane, pc: int, thread: int, at: Selection) -> None:
+        a = self.state.agents
+        channel, number = lane.tree.incoming[at], a.number_in[thread][at]
+        done = lane.resolved(channel, number)
+        if not done.all():
+            self.state.block(thread, pick(at, ~done))
+            at = pick(at, done)
+            channel, number = channel[done], number[done]
+        if not size(at):
+            return
+        end = np.maximum(a.mark[thread][at], lane.get("tail", channel, number) + lane.tree.delay[at])
+        busy = self.setup + lane.get("words", channel, number) * self._relay_pace(op)
+        lane.take(channel, number)
+        self._end(op, pc, thread, at, end + self.relay_latency, {"wait_words": busy}, lane, channel)
 
-    def _store(self, kind: str, access: Access, column: int, agents: np.ndarray, data: np.ndarray) -> None:
-        """Writes [agents, elements] through an access, combining with what is there unless `kind` is "copy"."""
-        s, a = self.state, self.state.agents
-        assert s.memory is not None
-        parameters = a.parameters[agents]
-        for rows, bounds in by_bounds(parameters[:, : len(access.strides)]):
-            dst = Located(access, parameters[rows, s.loops + column])
-            message = data[rows].reshape(-1, *bounds)
-            srcs = [message] if kind == "copy" else [dst, message]
-            s.memory.apply(s.kernels, kind, (agents % s.pes)[rows], bounds, dst, srcs)
+    # Routes, accounts
 
-    def _outgoing(self, colour: str, source: Source, agents: np.ndarray) -> np.ndarray:
-        s = self.state
-        channel = s.channels.outgoing[s.colour_index[colour], agents % s.pes]
-        self._need_route(channel, colour, source, agents, "sends on")
-        for number in np.unique(channel).tolist() if s.channels.lost else ():
-            if number in s.channels.lost:
+    def _channels(self, of: np.ndarray, at: Selection) -> Index:
+        """Channels of PEs, as a slice where they follow one another."""
+        found = of[at]
+        if isinstance(at, slice):
+            return quick(found)
+        return found
+
+    def _outgoing(self, lane: Lane, source: Source, at: Selection) -> Index:
+        self._need_route(lane, lane.tree.outgoing[at], source, at, "sends on")
+        channel = self._channels(lane.tree.outgoing, at)
+        for number in lane.tree.lost if lane.tree.lost else ():
+            if number in (channel if isinstance(channel, np.ndarray) else range(channel.start, channel.stop)):
                 raise TargetError(
-                    f"wavelets of colour '{colour}' from {s.placement.name(int(s.channels.root[number]))} "
-                    f"{s.channels.lost[number]}",
+                    f"wavelets of colour '{lane.name}' from "
+                    f"{self.state.placement.name(int(lane.tree.root[number]))} {lane.tree.lost[number]}",
                     where=source.place,
                     hint="the last router of a route must give to its ramp only",
                 )
         return channel
 
-    def _incoming(self, colour: str, source: Source, agents: np.ndarray) -> np.ndarray:
-        s = self.state
-        channel = s.channels.incoming[s.colour_index[colour], agents % s.pes]
-        self._need_route(channel, colour, source, agents, "receives")
-        return channel
+    def _incoming(self, lane: Lane, source: Source, at: Selection) -> None:
+        self._need_route(lane, lane.tree.incoming[at], source, at, "receives")
 
-    def _need_route(
-        self, channel: np.ndarray, colour: str, source: Source, agents: np.ndarray, verb: str
-    ) -> None:
+    def _need_route(self, lane: Lane, channel: np.ndarray, source: Source, at: Selection, verb: str) -> None:
         missing = np.flatnonzero(channel < 0)
         if missing.size:
-            s = self.state
             raise TargetError(
-                f"{s.placement.name(int(agents[missing[0]] % s.pes))} {verb} colour '{colour}', "
+                f"{self.state.placement.name(int(listed(at)[missing[0]]))} {verb} colour '{lane.name}', "
                 "for which no route leads there from a sender's ramp",
                 where=source.place,
                 hint="add the missing `Route`, or restrict the transfer to PEs that have one",
             )
 
-    def _arrival(
-        self, colour: str, source: Source, agents: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Channel, message number and delay of the messages that agents have claimed."""
-        s = self.state
-        channel = self._incoming(colour, source, agents)
-        return channel, s.agents.number_in[agents], s.channels.delay[s.colour_index[colour], agents % s.pes]
+    def _wake_receivers(self, lane: Lane, channel: Index) -> None:
+        if lane.in_threads:
+            pes = lane.receivers_of(channel)
+            for thread in lane.in_threads:
+                self.state.wake(thread, pes)
 
-    def _wake_receivers(self, channel: np.ndarray) -> None:
-        s = self.state
-        if len(channel):
-            at, _ = s.channels.receivers.take(channel)
-            s.wake(s.channels.receivers.values[at])
+    def _wake_senders(self, lane: Lane, channel: Index) -> None:
+        if lane.out_threads:
+            roots = lane.tree.root[channel]
+            if not isinstance(channel, slice):
+                roots = np.unique(roots)
+            for thread in lane.out_threads:
+                self.state.wake(thread, quick(roots))
 
-    def _account(self, op: Transfer, agents: np.ndarray, busy: np.ndarray, end: np.ndarray) -> None:
-        """Counts a transfer's work, and splits its time on the main thread into moving words and waiting."""
+    def _end(
+        self, op: Transfer, pc: int, thread: int, at: Selection, end: np.ndarray, busy: dict[str, np.ndarray],
+        lane: Lane, channel: Index,
+    ) -> None:  # fmt: skip
+        """A transfer is over; on the main thread its time is split into moving words and waiting for them."""
         s, a = self.state, self.state.agents
-        if not len(agents):
-            return
-        s.accounting.add_work(agents % s.pes, op, a.elements[agents])
-        if agents[0] < s.pes:
-            elapsed = end - a.start[agents]
-            moving = np.minimum(busy, elapsed)
-            reason = "wait_places" if isinstance(op, Send) else "wait_words"
-            s.accounting.add(agents, communication=moving, **{reason: elapsed - moving})
+        start = a.start[thread][at]
+        if thread == MAIN_THREAD:
+            ((reason, moves),) = busy.items()
+            elapsed = end - start
+            moving = np.minimum(moves, elapsed)
+            waiting = elapsed - moving
+            held = np.minimum(a.held[thread][at], waiting) if reason == "wait_words" else 0.0
+            s.accounting.add(at, communication=moving, wait_switch=held, **{reason: waiting - held})
+        if s.loaded.recorder is not None:
+            pes = listed(at)
+            other = lane.tree.root[channel] if not isinstance(op, Send) else lane.first_receiver(channel)
+            waited = end - start > busy[next(iter(busy))] + 1e-9
+            s.loaded.recorder.record(pc, thread, pes, start, end, np.where(waited, other, pes))
+        s.finish(pc, thread, at, end)
 
 
-def _accesses(op: Transfer) -> tuple[Access | None, ...]:
-    if isinstance(op, Send):
-        return (op.src,)
-    return (op.dst,) if isinstance(op, Receive) else (op.own, op.dst)
-
-
-def _kind(combine: str) -> str:
-    return "copy" if combine == "store" else combine
+def product(bounds: list) -> np.ndarray | int:
+    """Iterations of a loop nest."""
+    total: np.ndarray | int = 1
+    for bound in bounds:
+        total = total * bound
+    return total

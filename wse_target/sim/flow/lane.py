@@ -1,0 +1,273 @@
+"""Messages of one colour in one epoch: per channel a ring of messages in order, with times as (head, tail) pairs.
+
+A message is what one send or relay puts out. Times, in cycles, are those at the sender's core:
+  head     when its first word begins to leave;
+  natural  when its last word has left if receivers never hold it up;
+  tail     when its last word has left. Word k of a channel leaves no earlier than a receiver with places for C words
+           took word k - C. Among several receivers the one with the fewest places counts, and the others' times are
+           set back by what they have more: words are evenly spaced.
+  release  when the slowest receiver took the last word, set back likewise.
+
+Simplification: words are evenly spaced between head and tail; what holds a message up holds it between its first
+words, which are on their way, and the others, which follow at their natural pace.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...machine import Machine
+from ..routing import Tree
+from .state import Selection, quick, uniform
+
+Index = slice | np.ndarray  # channels
+Threads = tuple[set[int], set[int]]
+Numbers = int | np.ndarray  # of messages, one for all or one for each channel
+_FIELDS = {
+    "head": np.float64, "natural": np.float64, "tail": np.float64, "hold": np.float64, "mark": np.float64,
+    "words": np.int32, "end": np.int64, "elements": np.int32, "unposted": np.int32, "untaken": np.int32,
+    "stage": np.int8, "batch": np.int32, "row": np.int32,
+}  # fmt: skip
+OPEN, RESOLVED = 0, 1  # whether the tail is known
+
+
+def places(machine: Machine, queues: tuple[int, int] | None) -> int:
+    """Words that the queues at both ends of a stream hold; the deepest ones for a colour that has none."""
+    if queues is None:
+        return max(machine.queues.input) + max(machine.queues.output)
+    return machine.queues.input[queues[0]] + machine.queues.output[queues[1]]
+
+
+class Lane:
+    """The messages of a colour in an epoch.
+
+    Attributes:
+        tree: where they go.
+        capacity: words that a stream to a PE holds, by receiver.
+        fewest: the least of them, by channel.
+        slack: how much more than the fewest a receiver has, in words.
+        sent / sent_words: messages and words sent, by channel.
+        issued: messages that sends were issued for, by channel; they leave in that order.
+        received: messages that receives were issued for, by PE.
+        latest: tail of the last message, by channel; infinite while it is not known.
+        in_threads / out_threads: threads that have waited for words or for places of the colour.
+        gate: earliest time at which the first word can have left for a receiver that finds all routers set, by PE;
+            None where routers are never switched.
+    """
+
+    def __init__(
+        self, name: str, epoch: int, tree: Tree, machine: Machine, queue_places: int, threads: Threads
+    ) -> None:
+        self.name, self.epoch, self.tree = name, epoch, tree
+        self.pace = pace = machine.fabric.cycles_per_wavelet
+        count = len(tree.root)
+        receivers, start = tree.receivers.values, tree.receivers.start[:-1]
+        self.fan_out = np.diff(tree.receivers.start).astype(np.int32)
+        self.single = bool((self.fan_out == 1).all())
+        self.capacity = queue_places + tree.hops * machine.fabric.router_words
+        some = np.flatnonzero(self.fan_out > 0)
+        self.fewest = np.full(count, queue_places, np.int32)
+        self.window, self.round_trip = self.fewest.copy(), np.zeros(count)
+        self.reach = np.zeros(count)
+        self.slack: np.ndarray | None = None
+        if some.size:
+            self._measure(receivers, start, some, pace)
+        self.throttled = bool((self.round_trip > self.window * pace).any())
+        self.sent, self.sent_words = np.zeros(count, np.int32), np.zeros(count, np.int64)
+        self.issued, self.latest = np.zeros(count, np.int32), np.full(count, -np.inf)
+        self.received = np.zeros(len(tree.incoming), np.int32)
+        self._receivers = quick(np.sort(receivers))
+        self.in_threads, self.out_threads = threads
+        self.gate: np.ndarray | None = None
+        self.gate_stale = False
+        self.ring = 2
+        self.slots = {name: np.zeros((self.ring, count), dtype) for name, dtype in _FIELDS.items()}
+
+    def _measure(self, receivers: np.ndarray, start: np.ndarray, some: np.ndarray, pace: float) -> None:
+        """What the receivers' distances mean for each channel."""
+        capacity, delay = self.capacity[receivers], self.tree.delay[receivers]
+        self.fewest[some] = np.minimum.reduceat(capacity, start[some])
+        gap = (delay + pace) / capacity
+        if self.single:
+            self.window, self.round_trip = capacity, delay + pace
+            self.reach[some] = delay
+            return
+        worst = np.maximum.reduceat(gap, start[some])
+        # The stream with the longest round trip for its places sets the pace; its places are those of that pace.
+        owner = np.repeat(np.arange(len(self.fan_out)), self.fan_out)
+        at_worst = gap >= worst[np.searchsorted(some, owner)]
+        self.window[some] = np.maximum.reduceat(np.where(at_worst, capacity, 0), start[some])
+        self.round_trip[some] = worst * self.window[some]
+        slack = capacity - self.fewest[owner]
+        self.reach[some] = np.maximum.reduceat(delay - slack * pace, start[some])
+        self.slack = np.zeros(len(self.tree.incoming))
+        self.slack[receivers] = slack * pace
+
+    def slot(self, number: Numbers) -> Numbers:
+        """Place of messages in the rings."""
+        if isinstance(number, np.ndarray) and uniform(number):
+            number = int(number[0]) if len(number) else 0
+        return number % self.ring
+
+    def get(self, name: str, channel: Index, number: Numbers) -> np.ndarray:
+        """One field of messages that are under way."""
+        return self.slots[name][self.slot(number), channel]
+
+    def put(self, name: str, channel: Index, number: Numbers, value: np.ndarray | float) -> None:
+        """Sets a field of messages that are under way."""
+        self.slots[name][self.slot(number), channel] = value
+
+    def post(
+        self,
+        channel: Index,
+        head: np.ndarray,
+        lasting: np.ndarray | float,
+        words: np.ndarray | int,
+        elements: np.ndarray | int,
+    ) -> Numbers:
+        """Puts one message on each of the given channels, none twice; returns their numbers.
+
+        Args:
+            lasting: least time between head and natural tail.
+        """
+        end = self.sent_words[channel] + words
+        self._make_room(channel, end)
+        number: Numbers = self.sent[channel].copy()
+        if uniform(number):
+            number = int(number[0])
+        slot, fan_out = self.slot(number), self.fan_out[channel]
+        values = {
+            "head": head, "natural": head + np.maximum(lasting, self._leaving(channel, words)), "hold": -np.inf,
+            "mark": -np.inf, "words": words, "end": end, "elements": elements, "unposted": fan_out,
+            "untaken": fan_out, "stage": OPEN, "batch": -1,
+        }  # fmt: skip
+        for name, value in values.items():
+            self.slots[name][slot, channel] = value
+        self.sent[channel] += 1
+        self.sent_words[channel] = end
+        self.latest[channel] = np.inf
+        return number
+
+    def _leaving(self, channel: Index, words: np.ndarray | int) -> np.ndarray | float:
+        """Cycles in which words leave when all receivers take them at once: a window of words each round trip."""
+        plain = words * self.pace
+        if not self.throttled:
+            return plain
+        rounds, last = np.divmod(np.maximum(np.asarray(words) - 1, 0), self.window[channel])
+        return np.maximum(plain, rounds * self.round_trip[channel] + (last + 1) * self.pace)
+
+    def _make_room(self, channel: Index, end: np.ndarray) -> None:
+        """Doubles the rings when a slot is needed whose message is not taken, or still says when words were taken."""
+        while True:
+            number = self.sent[channel]
+            slot = self.slot(number)
+            needed = self.slots["end"][slot, channel] > end - self.fewest[channel]
+            needed |= self.slots["untaken"][slot, channel] > 0
+            if not (needed & (number >= self.ring)).any():
+                return
+            grown = {name: np.zeros((2 * self.ring, c.shape[1]), c.dtype) for name, c in self.slots.items()}
+            rows = np.arange(len(self.sent))
+            for back in range(self.ring):
+                numbers = np.maximum(self.sent - 1 - back, 0)
+                for name, column in self.slots.items():
+                    grown[name][numbers % (2 * self.ring), rows] = column[numbers % self.ring, rows]
+            self.slots, self.ring = grown, 2 * self.ring
+
+    def register(
+        self, channel: np.ndarray, number: Numbers, hold: np.ndarray, mark: np.ndarray, pes: Index
+    ) -> None:
+        """A receiver of each message tells until when it holds it up, and when it would be done with it at its pace."""
+        slot = self.slot(number)
+        if self.slack is not None:
+            mark = mark - self.slack[pes]
+        if self.single:
+            self.slots["hold"][slot, channel] = hold
+            self.slots["mark"][slot, channel] = mark
+            self.slots["unposted"][slot, channel] = 0
+            return
+        for name, value in (("hold", hold), ("mark", mark)):
+            np.maximum.at(self.slots[name][slot] if isinstance(slot, int) else self.slots[name],
+                          channel if isinstance(slot, int) else (slot, channel), value)  # fmt: skip
+        self._count_down("unposted", slot, channel)
+
+    def try_resolve(self, channel: Index, number: Numbers) -> np.ndarray:
+        """Finds tails of messages for which it is known when enough words were taken; returns which have one."""
+        slot = self.slot(number)
+        stage = self.slots["stage"][slot, channel]
+        if (stage == RESOLVED).all():
+            return np.ones(len(stage), bool)
+        s = self.slots
+        end, words = s["end"][slot, channel], s["words"][slot, channel]
+        natural = s["natural"][slot, channel]
+        word = end - self.fewest[channel]  # number of the word whose taking frees a place for the last one
+        own = word > end - words
+        known = (word <= 0) | (own & (s["unposted"][slot, channel] == 0))
+        tail = np.where(own, np.maximum(natural, s["hold"][slot, channel]), natural)
+        if not (known | own).all():
+            earlier = np.flatnonzero(~known & ~own)
+            listed = np.arange(len(self.sent))[channel][earlier]
+            slots = np.broadcast_to(slot, stage.shape)[earlier]
+            known[earlier], release = self._earlier(listed, slots, word[earlier])
+            tail[earlier] = np.maximum(natural[earlier], release)
+        todo = known & (stage == OPEN)
+        if todo.all():
+            s["tail"][slot, channel] = self.latest[channel] = tail
+            s["stage"][slot, channel] = RESOLVED
+        elif todo.any():
+            s["tail"][slot, channel] = np.where(todo, tail, s["tail"][slot, channel])
+            s["stage"][slot, channel] = np.where(todo, RESOLVED, stage)
+            self.latest[channel] = np.where(todo, tail, self.latest[channel])
+        return known | (stage == RESOLVED)
+
+    def resolved(self, channel: Index, number: Numbers) -> np.ndarray:
+        """Whether the tails of messages are known."""
+        return self.get("stage", channel, number) == RESOLVED
+
+    def receivers_of(self, channel: Index) -> Selection:
+        """Receivers of channels."""
+        if isinstance(channel, slice) and channel.stop - channel.start == len(self.sent):
+            return self._receivers
+        if self.single:
+            return quick(np.sort(self.tree.receivers.values[channel]))
+        at, _ = self.tree.receivers.take(np.arange(len(self.sent))[channel])
+        return quick(np.sort(self.tree.receivers.values[at]))
+
+    def first_receiver(self, channel: Index) -> np.ndarray:
+        """One receiver of each channel."""
+        return self.tree.receivers.values[self.tree.receivers.start[:-1][channel]]
+
+    def _earlier(
+        self, channel: np.ndarray, slot: np.ndarray, word: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Whether it is known when words of earlier messages were taken, and when."""
+        s, holder = self.slots, slot.copy()
+        for _ in range(self.ring):
+            before = s["end"][holder, channel] - s["words"][holder, channel]
+            back = word <= before
+            if not back.any():
+                break
+            holder[back] = (holder[back] - 1) % self.ring
+        known = (s["unposted"][holder, channel] == 0) & (s["stage"][holder, channel] == RESOLVED)
+        head, natural = s["head"][holder, channel], s["natural"][holder, channel]
+        release = np.maximum(s["mark"][holder, channel], s["tail"][holder, channel] + self.reach[channel])
+        stride = (natural - head) / np.maximum(s["words"][holder, channel], 1)
+        return known, release - (s["end"][holder, channel] - word) * stride
+
+    def take(self, channel: np.ndarray, number: Numbers) -> None:
+        """A receiver of each message is done with it."""
+        slot = self.slot(number)
+        if self.single:
+            self.slots["untaken"][slot, channel] = 0
+        else:
+            self._count_down("untaken", slot, channel)
+
+    def _count_down(self, name: str, slot: Numbers, channel: np.ndarray) -> None:
+        if isinstance(slot, int):
+            self.slots[name][slot] -= np.bincount(channel, minlength=len(self.sent)).astype(np.int32)
+        else:
+            np.subtract.at(self.slots[name], (slot, channel), 1)
+
+    def left_over(self) -> int | None:
+        """A channel with words that nobody took, or None."""
+        pending = np.flatnonzero((self.slots["untaken"] > 0).any(axis=0))
+        return int(pending[0]) if pending.size else None

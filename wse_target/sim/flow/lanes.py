@@ -1,0 +1,241 @@
+"""All lanes of a program: which one a PE's transfer belongs to, made when it is first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..engine import Loaded
+from ..routing import LINKS, RAMP, Settings, trace
+from .epochs import REPETITION, Positions, SwitchTimes, switches
+from .lane import Lane, places
+from .state import Agents, Selection, listed, pick, uniform
+
+
+class Colour:
+    """What is known of a colour throughout a run. `times` and `positions` are None when no PE switches it."""
+
+    def __init__(self, loaded: Loaded, name: str, routers: np.ndarray) -> None:
+        program = loaded.program
+        self.name = name
+        self.settings = Settings(program, name)
+        self.places = places(loaded.machine, program.queues.get(name))
+        self.positions: Positions | None = None
+        self.times: SwitchTimes | None = None
+        if any(switches(c.body, name) for c in program.classes):
+            self.positions = Positions(program, name)
+            self.times = SwitchTimes(self.positions.switched, routers)
+        self.initial = program.positions.get(name, 0)
+        self.lanes: dict[int, Lane] = {}
+        self.taking: dict[int, int] = {}  # epoch that a PE which never switches receives from
+        self.threads: tuple[set[int], set[int]] = (set(), set())
+
+    @property
+    def switched(self) -> bool:
+        """Whether some PE switches it."""
+        return self.times is not None
+
+
+class Lanes:
+    """The lanes of all colours, and the words that went over links.
+
+    Attributes:
+        colours: by name.
+        routers: index of each PE's router in the grid.
+    """
+
+    def __init__(self, loaded: Loaded) -> None:
+        self._loaded = loaded
+        placement = loaded.placement
+        self.routers = placement.y * placement.width + placement.x
+        self.colours = {name: Colour(loaded, name, self.routers) for name in loaded.program.colours}
+        self._trees = {}
+        self._retired: list[Lane] = []
+
+    def reset(self) -> None:
+        """Nothing is under way, no PE has switched anything."""
+        self._retired.clear()
+        for colour in self.colours.values():
+            colour.lanes.clear()
+            colour.taking.clear()
+            if colour.positions is not None:
+                colour.times = SwitchTimes(colour.positions.switched, self.routers)
+
+    def lane(self, name: str, epoch: int = 0) -> Lane:
+        """The lane of a colour in an epoch."""
+        colour = self.colours[name]
+        found = colour.lanes.get(epoch)
+        if found is None:
+            found = colour.lanes[epoch] = self._make(colour, epoch)
+        return found
+
+    def _make(self, colour: Colour, epoch: int) -> Lane:
+        key = (colour.name, epoch % REPETITION)
+        tree = self._trees.get(key)
+        if tree is None:
+            positions = colour.positions.at(epoch) if colour.positions else colour.initial
+            tree = trace(
+                colour.settings.at(positions), colour.name, self._loaded.machine, self._loaded.placement
+            )
+            if key[1] == 0:
+                self._trees[key] = tree
+        lane = Lane(colour.name, epoch, tree, self._loaded.machine, colour.places, colour.threads)
+        lane.gate_stale = colour.switched
+        return lane
+
+    def gate(self, lane: Lane) -> np.ndarray | None:
+        """See `Lane.gate`, brought up to date."""
+        times = self.colours[lane.name].times
+        if lane.gate_stale and times is not None:
+            lane.gate, lane.gate_stale = times.gates(lane.epoch, lane.tree), False
+        return lane.gate
+
+    def epoch(self, name: str, at: Selection) -> np.ndarray | int:
+        """Epochs that PEs are in."""
+        times = self.colours[name].times
+        return 0 if times is None else times.epoch[at]
+
+    def split(self, name: str, epochs: np.ndarray, at: Selection) -> Iterator[tuple[Lane, Selection]]:
+        """The lanes that PEs in these epochs use, with the PEs of each; `epochs` is by PE."""
+        if self.colours[name].times is None:
+            yield self.lane(name), at
+            return
+        of = epochs[at]
+        if not len(of):
+            return
+        if uniform(of):
+            yield self.lane(name, int(of[0])), at
+            return
+        for epoch in np.unique(of).tolist():
+            yield self.lane(name, int(epoch)), pick(at, of == epoch)
+
+    def mixed(self, name: str) -> bool:
+        """Whether some PEs switch a colour and others do not; the others receive from one epoch after the other."""
+        times = self.colours[name].times
+        return times is not None and not times.ever.all()
+
+    def switching(self, name: str, at: Selection) -> Selection:
+        """Receivers that take words of the epoch that they are in: those that switch the colour, or all."""
+        return pick(at, self.colours[name].times.ever[at]) if self.mixed(name) else at  # type: ignore[union-attr]
+
+    def follow(self, name: str, agents: Agents, thread: int, at: Selection) -> np.ndarray:
+        """Lets receivers that never switch the colour go on to the epoch that their next message is of.
+
+        They take what is of their epoch, and go on when its sender is past it. A sender that never switches stays in
+        its epoch: then they go on when there are words of a later one.
+
+        Returns:
+            Which of the threads have a message under way.
+        """
+        colour = self.colours[name]
+        assert colour.times is not None
+        pes, epochs, numbers = listed(at), agents.epoch_in[thread], agents.number_in[thread]
+        found = numbers[pes] >= 0
+        last = max(colour.lanes, default=0)
+        for index in np.flatnonzero(~found).tolist():
+            pe = int(pes[index])
+            while True:
+                epoch = int(colour.taking.get(pe, 0))
+                lane = self.lane(name, epoch)
+                channel = int(lane.tree.incoming[pe])
+                if channel >= 0 and lane.received[pe] < lane.sent[channel]:
+                    epochs[pe], numbers[pe] = epoch, lane.received[pe]
+                    lane.received[pe] += 1
+                    found[index] = True
+                    break
+                following = self._following(colour, epoch, last)
+                if following is None or (
+                    channel >= 0 and not self._past(colour, lane, channel, pe, following)
+                ):
+                    break
+                colour.taking[pe] = following
+        return found
+
+    def _following(self, colour: Colour, epoch: int, last: int) -> int | None:
+        """The next epoch that something was sent in."""
+        later = [e for e in colour.lanes if e > epoch]
+        return min(later) if later and epoch < last else None
+
+    def _past(self, colour: Colour, lane: Lane, channel: int, pe: int, following: int) -> bool:
+        """Whether nothing more comes on a channel of an epoch."""
+        assert colour.times is not None
+        root = int(lane.tree.root[channel])
+        if colour.times.ever[root]:
+            return bool(colour.times.epoch[root] > lane.epoch and lane.issued[channel] == lane.sent[channel])
+        later = colour.lanes[following]
+        other = int(later.tree.incoming[pe])
+        return other >= 0 and bool(later.sent[other] > later.received[pe])
+
+    def switch(self, name: str, at: Selection, clock: np.ndarray, epoch: int | None = None) -> list[Lane]:
+        """PEs come to their next epoch (or to a given one); returns the lanes that this may set going."""
+        times = self.colours[name].times
+        assert times is not None
+        before = times.epoch[at]
+        touched = []
+        for old in [int(before[0])] if uniform(before) else np.unique(before).tolist():
+            new = old + 1 if epoch is None else epoch
+            which = before == old
+            times.note(new, pick(at, which), clock[which])
+            for number in (old, new):
+                lane = self.colours[name].lanes.get(number)
+                if lane is not None:
+                    lane.gate_stale = lane.gate_stale or number == new
+                    touched.append(lane)
+        self._retire(name)
+        return touched
+
+    def _retire(self, name: str) -> None:
+        """Forgets lanes that all PEs are past and that nothing is under way in."""
+        colour = self.colours[name]
+        assert colour.times is not None
+        if len(colour.lanes) < 4:
+            return
+        if not colour.times.ever.all():
+            return  # PEs that never switch may still come to take from any of them
+        least = int(colour.times.epoch.min())
+        for epoch in [e for e in colour.lanes if e < least]:
+            if colour.lanes[epoch].left_over() is None:
+                self._retired.append(colour.lanes.pop(epoch))
+                colour.times.forget(epoch)
+
+    def all(self) -> Iterator[Lane]:
+        """All lanes that are not forgotten."""
+        for colour in self.colours.values():
+            yield from colour.lanes.values()
+
+    def link_words(self) -> np.ndarray:
+        """Words that went over each link, by router * LINKS + link."""
+        placement = self._loaded.placement
+        total = np.zeros((placement.height * placement.width, LINKS))
+        for lane in (*self.all(), *self._retired):
+            _count(lane, self.routers, placement.width, total)
+        return total.reshape(-1)
+
+
+def _count(lane: Lane, routers: np.ndarray, width: int, total: np.ndarray) -> None:
+    """Adds a lane's words to all links of their trees."""
+    tree, small = lane.tree, lane.tree.routers.takes.shape
+    words = np.zeros(len(total))
+    words[routers[tree.root]] = lane.sent_words
+    total[:, LINKS - 1] += words
+    y, x = np.divmod(np.arange(len(total)), width)
+    quotient = (y if small[0] > 1 else 0) * small[1] + (x if small[1] > 1 else 0)
+    root = _roots(tree.parent)[quotient]
+    root_y, root_x = np.divmod(np.maximum(root, 0), small[1])
+    root_at = (root_y if small[0] > 1 else y) * width + (root_x if small[1] > 1 else x)
+    passing = np.where(root >= 0, words[root_at], 0.0)
+    gives = tree.routers.gives.ravel()[quotient]
+    for link in range(RAMP + 1):
+        total[:, link] += passing * (gives & (1 << link) > 0)
+
+
+def _roots(parent: np.ndarray) -> np.ndarray:
+    root = parent.copy()
+    while True:
+        inside = root >= 0
+        following = root.copy()
+        following[inside] = root[root[inside]]
+        if (following == root).all():
+            return root
+        root = following
