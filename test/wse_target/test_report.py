@@ -72,8 +72,7 @@ def test_the_split_adds_up(report: SimulationReport) -> None:
 
 def test_the_report_is_plain_data(report: SimulationReport) -> None:
     data = report.to_json()
-    assert json.loads(json.dumps(data, allow_nan=False)) == json.loads(json.dumps(data))
-    assert not any(isinstance(v, np.generic) for v in data.values())
+    assert json.loads(json.dumps(data, allow_nan=False)) == data
     assert {"cycles", "split", "phases", "sram", "roofline", "link_loads", "utilisation"} <= set(data)
     assert "per_pe" not in data and "links" not in data
     arrays = report.arrays()

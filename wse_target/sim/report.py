@@ -181,12 +181,19 @@ class SimulationReport:
 
     def to_json(self, *, arrays: bool = False) -> dict[str, Any]:
         """Plain dictionaries and lists; maps only when asked for."""
-        data = asdict(self)
+        data = _plain(asdict(self))
         for name in ("per_pe", "links", "ramps", "phase_cycles"):
             data.pop(name)
         if arrays:
             data["per_pe"] = {name: value.tolist() for name, value in self.arrays().items()}
         return data | {"seconds": self.seconds, "utilisation": self.utilisation}
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, as they come back from JSON."""
+    if isinstance(value, dict):
+        return {name: _plain(entry) for name, entry in value.items()}
+    return [_plain(entry) for entry in value] if isinstance(value, (list, tuple)) else value
 
 
 @dataclass(frozen=True)
