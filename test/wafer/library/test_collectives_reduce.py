@@ -13,7 +13,7 @@ from wse_mlir.wse_target.image import Access
 from wse_mlir.wse_target.quasi_affine import const
 
 MACHINE = wide("wse3")
-REDUCTIONS = ["chain", "tree", "two_phase", "two_phase{group=2}", "two_phase{group=5}"]
+REDUCTIONS = ["chain", "tree", "auto_tree", "two_phase", "two_phase{group=2}", "two_phase{group=5}"]
 
 
 def tree_sum(plan: ReductionPlan, tiles: np.ndarray, combine: str = "add") -> np.ndarray:
@@ -31,7 +31,12 @@ def plan_of(name: str, request: CollectiveRequest) -> ReductionPlan:
     base, _, option = name.partition("{group=")
     if base == "k_tree":
         return reduction_plan.two_level(request.line.extent, min(int(option[:-1]), request.line.extent))
-    planner = {"chain": reduce.plan_chain, "tree": reduce.plan_tree, "two_phase": reduce.plan_two_phase}[base]
+    planner = {
+        "chain": reduce.plan_chain,
+        "tree": reduce.plan_tree,
+        "auto_tree": reduce.plan_auto_tree,
+        "two_phase": reduce.plan_two_phase,
+    }[base]
     return planner(request, group=int(option[:-1])) if option else planner(request)
 
 

@@ -54,6 +54,7 @@ def cycles_of_k_tree(request: CollectiveRequest, *, group: int = 0) -> float:
 CHAIN = _of_reduction(reduce.CHAIN)
 TREE = _of_reduction(reduce.TREE)
 TWO_PHASE = _of_reduction(reduce.TWO_PHASE)
+AUTO_TREE = _of_reduction(reduce.AUTO_TREE)
 K_TREE = register(
     Algorithm(
         "k_tree",

@@ -36,20 +36,23 @@ class Costs:
         relay: from a relay's taking a word to its passing it on.
         pace: of a word that is moved or stored.
         combine: of a word that is combined with the PE's own.
+        ramps / hop: of the ways up and down a ramp together; from a router to the next.
     """
 
-    machine: Machine
     setup: float
     relay: float
     pace: float
     combine: float
+    ramps: float
+    hop: float
 
     @staticmethod
     def of(machine: Machine, dtype: str, combine: Combine = "store") -> Costs:
         model, fabric = CostModel(machine), machine.fabric
         move = model.word_cycles("copy", dtype)
         mixed = move if combine == "store" else model.word_cycles(combine, dtype)
-        return Costs(machine, fabric.transfer_setup, fabric.relay_latency, move, mixed)
+        ramps = fabric.ramp_out + fabric.ramp_in
+        return Costs(fabric.transfer_setup, fabric.relay_latency, move, mixed, ramps, fabric.hop_latency)
 
     @staticmethod
     def of_request(request: CollectiveRequest) -> Costs:
@@ -58,5 +61,4 @@ class Costs:
 
     def way(self, hops: int) -> float:
         """From a core over so many hops in a straight line to another core."""
-        fabric = self.machine.fabric
-        return fabric.ramp_out + hops * fabric.hop_latency + fabric.ramp_in
+        return self.ramps + hops * self.hop

@@ -13,6 +13,7 @@ from .....wse_target.image import Receive, Relay, Send
 from ..algorithm import Algorithm, register
 from ..fragment import CollectiveRequest, Fragment
 from . import reduction_plan as plans
+from .auto_tree import plan_for_words
 from .costs import Costs, tile_words
 from .line_program import LineProgram, at_least_one_loop
 from .reduction_plan import ROOT, ReductionPlan
@@ -78,6 +79,14 @@ def plan_two_phase(request: CollectiveRequest, *, group: int = 0) -> ReductionPl
     return min((of(size) for size in sorted(sizes)), key=lambda plan: plan.cycles(words, costs))
 
 
+def plan_auto_tree(request: CollectiveRequest) -> ReductionPlan:
+    """The trees that `auto_tree.plan_for_words` finds for both sides of the root."""
+    extent, root = request.line.extent, request.root
+    words, costs = tile_words(request.tile, request.line.grid), Costs.of_request(request)
+    sides = [plan_for_words(count, words, costs).parents for count in (root + 1, extent - root)]
+    return _settled(request, plans.both_sides(extent, root, sides))
+
+
 def _register(name: str, summary: str, planner: Planner, **options: int) -> Algorithm:
     def build(request: CollectiveRequest, **chosen: int) -> Fragment:
         return build_plan(request, planner(request, **chosen))
@@ -99,4 +108,7 @@ CHAIN = _register("chain", "each PE adds its own to its neighbour's and passes i
 TREE = _register("tree", "a binary tree: fewest steps that depend on each other", plan_tree)
 TWO_PHASE = _register(
     "two_phase", "chains in groups, then over the groups' first PEs", plan_two_phase, group=0
+)
+AUTO_TREE = _register(
+    "auto_tree", "the tree that a dynamic program finds for the line and the tile", plan_auto_tree
 )
