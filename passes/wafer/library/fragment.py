@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ....wse_target.image import Access, Combine, Dtype, Instruction, Route, StridedRect
+from ....wse_target.image import Access, Combine, Direction, Dtype, Instruction, Route, StridedRect
 from ....wse_target.machine import Machine
 from ....wse_target.quasi_affine import Expr, Var
 
@@ -70,12 +70,12 @@ class Line:
         return Var(self.axis)
 
     @property
-    def towards_low(self) -> str:
+    def towards_low(self) -> Direction:
         """The direction of smaller positions; rows count from the north."""
         return "west" if self.axis == "x" else "north"
 
     @property
-    def towards_high(self) -> str:
+    def towards_high(self) -> Direction:
         return "east" if self.axis == "x" else "south"
 
     def where(self, base: int, count: int, step: int = 1) -> StridedRect:

@@ -6,7 +6,7 @@ A tile's fastest dimension is the one that vector operations run along.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .....wse_target.image import Access, Dtype, StridedRect, Vector
 from .....wse_target.quasi_affine import Expr, const, minimum
@@ -31,8 +31,6 @@ class Cut:
 
     def extent(self, number: Expr | int) -> Expr:
         """Length of a block; 0 or less for owners without one."""
-        if isinstance(number, Expr) and self.size % self.block == 0 and not number.variables():
-            return const(self.block)
         return minimum(self.block, const(self.size) - self.start(number))
 
 
@@ -61,6 +59,10 @@ class Tiles:
         if operand == "b":
             return (n, 1)
         return (1, m) if self.along_m else (n, 1)
+
+    def with_k(self, k: Cut) -> Tiles:
+        """The same tiles of C, with k cut otherwise."""
+        return replace(self, k=k)
 
     def size(self, operand: str, k: Cut) -> int:
         """Elements of a tile of A or B whose extent along k is a block of `k`, or of C."""

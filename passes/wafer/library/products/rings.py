@@ -10,17 +10,12 @@ from functools import cached_property
 from typing import Literal
 
 from .....wse_target.image import Route, StridedRect
-from .....wse_target.quasi_affine import Expr, const, maximum, minimum
+from .....wse_target.quasi_affine import Expr, const, minimum
 from ..collectives.wires import Wires, colour_edges
 from ..fragment import Axis, Line, Progression, progressions
+from .choosing import chosen
 
 Kind = Literal["plain", "interleaved"]
-
-
-def by_parity(position: Expr, even: Expr, odd: Expr, reach: int) -> Expr:
-    """`even` at even positions, `odd` at odd ones; both are less than `reach` in magnitude."""
-    parity = position % 2
-    return maximum(even - parity * (2 * reach), odd - (const(1) - parity) * (2 * reach))
 
 
 @dataclass(frozen=True)
@@ -49,7 +44,7 @@ class Ring:
         if self.kind == "plain":
             return position
         extent = self.extent
-        return by_parity(position, position // 2, const(extent) - (position + 1) // 2, extent + 1)
+        return chosen(position % 2, const(extent) - (position + 1) // 2, position // 2, extent + 1)
 
     def position(self, label: Expr) -> Expr:
         """Position of the PE with a label."""
@@ -61,7 +56,7 @@ class Ring:
         """The label, or it less the extent for the PEs on an interleaved ring's way back."""
         if self.kind == "plain":
             return position
-        return by_parity(position, position // 2, const(0) - (position + 1) // 2, self.extent + 1)
+        return chosen(position % 2, const(0) - (position + 1) // 2, position // 2, self.extent + 1)
 
     def distance(self, position: Expr) -> Expr:
         """Magnitude of the signed label."""
