@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...errors import TargetError
-from ...image import MAIN_THREAD, Join
+from ...image import MAIN_THREAD, Join, Receive, Relay, Send, Source
 from ..code import Placement
 from .channels import Inbox
 from .cores import Core
@@ -19,25 +19,24 @@ Agent = tuple[int, int]  # PE and thread
 
 def stuck(cores: Sequence[Core], run: Run) -> TargetError:
     """The error for a program that cannot go on: names the cycle of PEs that wait for each other."""
-    agents = [
-        (core.pe, thread) for core in cores for thread in (MAIN_THREAD, *core.busy) if _waits(core, thread)
-    ]
+    agents = [(core.pe, MAIN_THREAD) for core in cores if not core.halted]
+    agents += [(core.pe, thread) for core in cores for thread in core.busy]
     waiting = len({pe for pe, _ in agents})
     chain, start = _follow(cores, run, agents[0])
     if start is None:
         head = f"deadlock: {waiting} PEs wait for words or places that never come"
     else:
-        chain = chain[start:]
-        head = f"deadlock: {waiting} PEs wait, {len(chain)} of them in a cycle"
-    if len(chain) > _LONGEST:
-        chain = [*chain[:_LONGEST], f"... and {len(chain) - _LONGEST} more"]
-    pe, thread = agents[0]
-    held = cores[pe].transfer if thread == MAIN_THREAD else cores[pe].threads[thread].transfer
-    op = held.op if held else run.code.operations[cores[pe].pc]
+        chain = dict(list(chain.items())[start:])
+        head = f"deadlock: {waiting} PEs wait, {len({pe for pe, _ in chain})} of them in a cycle"
+    notes = list(chain.values())
+    if len(notes) > _LONGEST:
+        notes = [*notes[:_LONGEST], f"... and {len(notes) - _LONGEST} more"]
+    transfer = _transfer(cores, agents[0])
+    op = transfer.op if transfer else run.code.operations[cores[agents[0][0]].pc]
     return TargetError(
-        f"{head}: {chain[0]}",
-        where=op.source.place,  # type: ignore[union-attr]
-        notes=tuple(chain[1:]),
+        f"{head}: {notes[0]}",
+        where=getattr(op, "source", Source()).place,
+        notes=tuple(notes[1:]),
         hint="every receive needs a send of its colour, and a long send needs its receivers at work",
     )
 
@@ -55,32 +54,32 @@ def left_over(routes: Routes, placement: Placement) -> None:
         )
 
 
-def _waits(core: Core, thread: int) -> bool:
-    return thread != MAIN_THREAD or not core.halted
+def _transfer(cores: Sequence[Core], agent: Agent) -> Transfer | None:
+    pe, thread = agent
+    return cores[pe].threads[thread].transfer if thread else cores[pe].transfer
 
 
-def _follow(cores: Sequence[Core], run: Run, agent: Agent) -> tuple[list[str], int | None]:
+def _follow(cores: Sequence[Core], run: Run, agent: Agent) -> tuple[dict[Agent, str], int | None]:
     """Sentences "a waits for b" from an agent on, and where among them the cycle starts that they end in."""
-    seen: dict[Agent, int] = {}
-    chain: list[str] = []
+    chain: dict[Agent, str] = {}
     following: Agent | None = agent
-    while following is not None and following not in seen:
-        seen[following] = len(chain)
-        text, following = _reason(cores, run, following)
-        chain.append(text)
-    return chain, None if following is None else seen[following]
+    while following is not None and following not in chain:
+        agent = following
+        chain[agent] = ""
+        chain[agent], following = _reason(cores, run, agent)
+    return chain, None if following is None else list(chain).index(following)
 
 
 def _reason(cores: Sequence[Core], run: Run, agent: Agent) -> tuple[str, Agent | None]:
     """What an agent waits for, and the agent that would have to act."""
     pe, thread = agent
-    core = cores[pe]
+    core, transfer = cores[pe], _transfer(cores, agent)
     name = core.name + (f" thread {thread}" if thread else "")
-    transfer = core.threads[thread].transfer if thread else core.transfer
     if transfer is None:
         op = run.code.operations[core.pc]
-        threads = op.threads if isinstance(op, Join) else (op.thread,)  # type: ignore[union-attr]
-        late = next(t for t in threads if core.threads[t].transfer is not None)
+        assert isinstance(op, (Join, Send, Receive, Relay))
+        threads = op.threads if isinstance(op, Join) else (op.thread,)
+        late = next(t for t in threads if core.thread(t).transfer is not None)
         return f"{name} waits for its microthread {late}", (pe, late)
     if isinstance(transfer, Sending) or (isinstance(transfer, Relaying) and transfer.channel.starved):
         return _sends(cores, transfer, name)
@@ -118,10 +117,12 @@ def _receives(
 
 
 def _held(run: Run, inbox: Inbox) -> int | None:
-    """A PE at whose router words wait that would come to this inbox."""
+    """A PE at whose router words wait that would come to this inbox, or on to nobody knows where."""
     for gate in run.routes.gates.values():
         for _, word, _ in gate.held:
-            if any(d.inbox is inbox for d in word[0].channel.deliveries):
+            channel = word[0].channel
+            ends = [delivery.inbox for delivery in channel.deliveries]
+            if inbox in ends or (not ends and channel.colour == inbox.colour):
                 return gate.pe
     return None
 

@@ -97,8 +97,8 @@ class Routes:
         up, beside = (Branch(number, self.links[router * LINKS + UP], latency) for _ in range(2))
         up.router = beside.router = self._node(router, colour, epoch)
         channel.begin_at(up, beside)
-        self._grow(channel, router, setting, up.router)
-        if not channel.deliveries:
+        complete = self._grow(channel, router, setting, up.router)
+        if complete and not channel.deliveries:
             raise self._lost(channel, "reach no PE")
         return channel
 
@@ -108,10 +108,10 @@ class Routes:
             return Node()
         return Node(gate, NEVER if self.position(router, colour, epoch) is None else epoch)
 
-    def _grow(self, channel: Channel, router: int, setting: Setting, node: Node) -> None:
-        """Follows the settings from the sender's router to all receivers."""
+    def _grow(self, channel: Channel, router: int, setting: Setting, node: Node) -> bool:
+        """Follows the settings from the sender's router to all receivers; False where some router never has one."""
         fabric, number = self._machine.fabric, self._program.colours[channel.colour]
-        todo, seen = [(router, setting, node, 0)], {router}
+        todo, seen, complete = [(router, setting, node, 0)], {router}, True
         while todo:
             router, (came, sends), node, hops = todo.pop()
             for direction in sorted(set(sends), key=DIRECTIONS.index):
@@ -120,28 +120,28 @@ class Routes:
                     branch = Branch(number, link, fabric.ramp_in)
                     branch.receiver = self._delivery(channel, router, hops)
                 else:
-                    turns = came != "ramp" and DIRECTIONS.index(came) % 2 != DIRECTIONS.index(direction) % 2
-                    branch = Branch(number, link, fabric.hop_latency + fabric.turn_latency * turns)
-                    following, branch.router = self._follow(channel, router, direction)
-                    if following is not None:
-                        there = self._setting(following, channel.colour, channel.epoch)
-                        assert there is not None
-                        if following in seen:
-                            raise self._ring(channel.colour, following)
-                        seen.add(following)
+                    turn = fabric.turn_latency * _turns(came, direction)
+                    branch = Branch(number, link, fabric.hop_latency + turn)
+                    following, there, branch.router = self._follow(channel, router, direction)
+                    if following in seen:
+                        raise self._ring(channel.colour, following)
+                    seen.add(following)
+                    if there is not None:
                         todo.append((following, there, branch.router, hops + 1))
+                    complete &= there is not None
                 node.branches.append(branch)
+        return complete
 
-    def _follow(self, channel: Channel, router: int, direction: Direction) -> tuple[int | None, Node]:
-        """The next router and its node; no router where words wait for a setting that never comes."""
+    def _follow(
+        self, channel: Channel, router: int, direction: Direction
+    ) -> tuple[int, Setting | None, Node]:
+        """The next router, its setting (None where the channel's epoch never comes), and its node."""
         following = self.neighbour(router, direction)
         if following is not None:
             node = self._node(following, channel.colour, channel.epoch)
-            if node.epoch == NEVER:
-                return None, node
             there = self._setting(following, channel.colour, channel.epoch)
-            if there is not None and there[0] == OPPOSITE[direction]:
-                return following, node
+            if node.epoch == NEVER or (there is not None and there[0] == OPPOSITE[direction]):
+                return following, there, node
         y, x = divmod(router, self._placement.width)
         raise self._lost(channel, f"go {direction} from PE ({x}, {y}), where no router takes them")
 
@@ -221,6 +221,11 @@ def _settings(program: Program) -> dict[str, dict[tuple[int, int], Setting]]:
                 )
             settings[key] = (route.receive, route.send)
     return found
+
+
+def _turns(came: Direction, goes: Direction) -> bool:
+    """Whether a path changes between x and y."""
+    return came != "ramp" and DIRECTIONS.index(came) % 2 != DIRECTIONS.index(goes) % 2
 
 
 def no_route(name: str, verb: str, colour: str) -> TargetError:
