@@ -31,7 +31,7 @@ def plan_of(name: str, request: CollectiveRequest) -> ReductionPlan:
     base, _, option = name.partition("{group=")
     if base == "k_tree":
         return reduction_plan.two_level(request.line.extent, min(int(option[:-1]), request.line.extent))
-    planner = {
+    planner = getattr(reduce, f"plan_{base}")
         "chain": reduce.plan_chain,
         "tree": reduce.plan_tree,
         "auto_tree": reduce.plan_auto_tree,

@@ -35,8 +35,8 @@ class TreePlan:
         parents: as in `ReductionPlan`, with root 0.
         depth / children / energy: longest way to the root in edges, most children a PE has, hops of all edges.
         cycles: predicted for its program.
-        model: max(B c, B E / (p - 1) + hops) + d steps, which the bound is to be compared with. Programs can be a little
-            faster than it says, as its terms overlap in time.
+        model: max(B c, B E / (p - 1) + hops) + d steps, which the bound is to be compared with. Programs can be
+            a little faster than it says, as its terms overlap in time.
         lower_bound: of the model for any tree, min over d of B E(p, d) / (p - 1) + hops + d steps.
     """
 
@@ -64,7 +64,7 @@ def plan_tree(
 
 @lru_cache(maxsize=256)
 def plan_for_words(count: int, words: int, costs: Costs) -> TreePlan:
-    """The best tree for tiles of so many words: of each number of children the best depth, of these the cheapest program."""
+    """The best tree for tiles of so many words: the best depth by number of children, of these the cheapest program."""
     if count == 1:
         return TreePlan((ROOT,), 0, 0, 0, 0.0, 0.0, 0.0)
     hops, step, stream = (count - 1) * costs.hop, costs.ramps + costs.relay, words * costs.combine

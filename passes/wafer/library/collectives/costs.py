@@ -36,6 +36,7 @@ class Costs:
         relay: from a relay's taking a word to its passing it on.
         pace: of a word that is moved or stored.
         combine: of a word that is combined with the PE's own.
+        launch / microthread_word / join: of a transfer on a microthread, to the main thread.
         ramps / hop: of the ways up and down a ramp together; from a router to the next.
     """
 
@@ -45,6 +46,9 @@ class Costs:
     combine: float
     ramps: float
     hop: float
+    launch: float
+    microthread_word: float
+    join: float
 
     @staticmethod
     def of(machine: Machine, dtype: str, combine: Combine = "store") -> Costs:
@@ -52,7 +56,11 @@ class Costs:
         move = model.word_cycles("copy", dtype)
         mixed = move if combine == "store" else model.word_cycles(combine, dtype)
         ramps = fabric.ramp_out + fabric.ramp_in
-        return Costs(fabric.transfer_setup, fabric.relay_latency, move, mixed, ramps, fabric.hop_latency)
+        control = machine.control
+        return Costs(
+            fabric.transfer_setup, fabric.relay_latency, move, mixed, ramps, fabric.hop_latency,
+            control.launch, control.microthread_word, control.join,
+        )  # fmt: skip
 
     @staticmethod
     def of_request(request: CollectiveRequest) -> Costs:

@@ -6,15 +6,13 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .....wse_target.image import Instruction, Receive, Relay, Send, Vector
+from .....wse_target.image import Instruction, Loop, Receive, Relay, Send, Vector
 from .....wse_target.quasi_affine import Expr, Lookup, const
 from ..fragment import CollectiveRequest, Fragment, Part, Progression, Scratch, Tile, progressions
 from .wires import Wires
 
 MOST_PARTS = 16  # beyond that one text with a table of roles is smaller than a text for each role
 _ROLES_PER_TABLE = 15  # bits of a table's 2-byte entry that can be told apart without a sign
-
-Moving = Send | Receive | Relay | Vector
 
 
 def at_least_one_loop(tile: Tile) -> Tile:
@@ -35,7 +33,7 @@ class LineProgram:
     request: CollectiveRequest
     wires: Wires = field(init=False)
     scratch: list[Scratch] = field(default_factory=list)
-    _steps: dict[tuple[Any, Moving], list[int]] = field(default_factory=dict)
+    _steps: dict[tuple[Any, Instruction], list[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.wires = Wires(self.request.line)
@@ -44,7 +42,7 @@ class LineProgram:
         """A name of this request's own, for colours and buffers."""
         return f"{self.request.prefix}{suffix}"
 
-    def add(self, position: int, rank: Hashable, instruction: Moving) -> None:
+    def add(self, position: int, rank: Hashable, instruction: Instruction) -> None:
         """The PEs at `position` execute `instruction`, in the order of ranks."""
         self._steps.setdefault((rank, instruction), []).append(position)
 
@@ -67,7 +65,9 @@ class LineProgram:
         parts = tuple(Part(self.request.line.where(*p), body) for body, p in places)
         return Fragment(parts, tuple(self.scratch), self.wires.colours, self.wires.routes())
 
-    def _shared_text(self, steps: Sequence[tuple[tuple[Any, Moving], list[int]]]) -> tuple[Instruction, ...]:
+    def _shared_text(
+        self, steps: Sequence[tuple[tuple[Any, Instruction], list[int]]]
+    ) -> tuple[Instruction, ...]:
         """One text for all positions, in which bounds of 0 leave out what a position does not do."""
         extent = self.request.line.extent
         body: list[Instruction] = []
@@ -86,7 +86,11 @@ class LineProgram:
         return tuple(body)
 
 
-def _only_where(instruction: Moving, flag: Expr) -> Moving:
+def _only_where(instruction: Instruction, flag: Expr) -> Instruction:
     """The instruction, doing nothing where `flag` is 0."""
-    first, *rest = instruction.bounds
-    return replace(instruction, bounds=(first * flag, *rest))
+    if isinstance(instruction, Loop):
+        return replace(instruction, trips=instruction.trips * flag)
+    if isinstance(instruction, (Send, Receive, Relay, Vector)):
+        first, *rest = instruction.bounds
+        return replace(instruction, bounds=(first * flag, *rest))
+    raise ValueError(f"{instruction} cannot be left out; put it into a loop")
