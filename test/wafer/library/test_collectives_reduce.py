@@ -32,11 +32,6 @@ def plan_of(name: str, request: CollectiveRequest) -> ReductionPlan:
     if base == "k_tree":
         return reduction_plan.two_level(request.line.extent, min(int(option[:-1]), request.line.extent))
     planner = getattr(reduce, f"plan_{base}")
-        "chain": reduce.plan_chain,
-        "tree": reduce.plan_tree,
-        "auto_tree": reduce.plan_auto_tree,
-        "two_phase": reduce.plan_two_phase,
-    }[base]
     return planner(request, group=int(option[:-1])) if option else planner(request)
 
 
