@@ -11,10 +11,10 @@ import numpy as np
 
 from ...dialects.host import ir
 from ...dialects.structured import REDUCTION, Structured, dim_position
-from ...wse_target.image import DTYPE_BYTES, StridedRect
+from ...wse_target.image import DTYPE_BYTES
 from ...wse_target.machine import Machine
 from ...wse_target.quasi_affine import Expr
-from .layout_rules import Axes, Grid
+from .layout_rules import AXES, Axes, Grid
 from .library.fragment import Held, ProductRequest
 from .nodes import Compute
 from .scalar_body import Operand, ScalarBody, ScalarValue, Temp, dtype_name
@@ -138,31 +138,50 @@ def _oriented(
     )
 
 
-def layout_of(held: Held, side: Side, shape: tuple[int, ...], grid: Grid) -> Axes | None:
-    """The layout that a held tensor has, per dimension of the generic's operand; None when no layout says it."""
-    axes = [""] * len(shape)
-    for dim, origin in zip(side.dims, held.origin, strict=True):
-        if dim is None:
-            continue
-        axis = _axis_of(origin, shape[dim], grid)
-        if axis is None or (axis and axis in axes):
-            return None
-        axes[dim] = axis
-    everywhere = StridedRect((0, 0), (grid.width, grid.height))
-    held_by = tuple(grid.extent(a) if a in axes else 1 for a in ("x", "y"))
-    if held.where not in (everywhere, StridedRect((0, 0), held_by)):  # type: ignore[arg-type]
+@dataclass(frozen=True)
+class Placing:
+    """The layout of a held tensor.
+
+    Attributes:
+        in_order: whether block k along an axis is at position k; if not, only the host can bring the tensor there.
+    """
+
+    axes: Axes
+    in_order: bool
+
+
+def placing(held: Held, side: Side, shape: tuple[int, ...], grid: Grid) -> Placing | None:
+    """The layout that a held tensor has, per dimension of the generic's operand; None when no layout says it.
+
+    A split dimension whose blocks are in no order along one axis counts as split over the axis that is left.
+    """
+    found: list[str | None] = [""] * len(shape)
+    for dim, origin, extent in zip(side.dims, held.origin, held.bounds, strict=True):
+        if dim is not None:
+            found[dim] = _axis_of(origin, extent, shape[dim], grid)
+    named = [axis for axis in found if axis]
+    free = [axis for axis in AXES if axis not in named and grid.extent(axis) > 1]
+    in_order = None not in found
+    axes = tuple(axis if axis is not None else free.pop() if free else None for axis in found)
+    everywhere = (grid.width, grid.height)
+    once = tuple(grid.extent(axis) if axis in axes else 1 for axis in AXES)
+    where = held.where
+    if None in axes or len(named) != len(set(named)) or where.base != (0, 0) or where.step != (1, 1):
         return None
-    return tuple(axes)
+    if where.extent not in (everywhere, once):
+        return None
+    return Placing(tuple(axis or "" for axis in axes), in_order)
 
 
-def _axis_of(origin: Expr, size: int, grid: Grid) -> str | None:
+def _axis_of(origin: Expr, extent: Expr, size: int, grid: Grid) -> str | None:
     """The axis along which blocks begin at `origin` in order; "" for a whole dimension, None for anything else."""
     xs, ys = np.arange(grid.width)[None, :], np.arange(grid.height)[:, None]
-    blocks = {"x": grid.blocks("x")[None, :], "y": grid.blocks("y")[:, None]}
-    starts = np.broadcast_to(np.asarray(origin.evaluate({"x": xs, "y": ys})), (grid.height, grid.width))
-    if not starts.any():
-        return ""
-    for axis, number in blocks.items():
-        if (starts == np.broadcast_to(number * grid.block(size, axis), starts.shape)).all():
+    starts, extents = (
+        np.broadcast_to(np.asarray(e.evaluate({"x": xs, "y": ys})), (grid.height, grid.width))
+        for e in (origin, extent)
+    )
+    for axis, position in (("x", xs), ("y", ys)):
+        block = grid.block(size, axis)
+        if grid.extent(axis) > 1 and block < size and (starts == position * block)[extents > 0].all():
             return axis
-    return None
+    return "" if not starts.any() and (extents == size).any() else None

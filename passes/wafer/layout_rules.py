@@ -9,29 +9,19 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from ...dialects.host import ir
 from ...dialects.structured import Structured, dim_position
 
 AXES = ("x", "y")
-LINEAR, RING = ORDERS = ("linear", "ring")
 Axes = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A rectangle of PEs, `width` along x and `height` along y.
-
-    Attributes:
-        order: which block of a split dimension the PE at a position holds. "linear": blocks in order of positions;
-            "ring": even positions ascending, then odd ones descending, so that blocks next to each other, the last
-            and the first included, are never more than two hops apart.
-    """
+    """A rectangle of PEs, `width` along x and `height` along y."""
 
     width: int
     height: int
-    order: str = LINEAR
 
     def extent(self, axis: str) -> int:
         """PEs along `axis`; 1 for ""."""
@@ -48,14 +38,6 @@ class Grid:
     @property
     def pes(self) -> int:
         return self.width * self.height
-
-    def blocks(self, axis: str) -> np.ndarray:
-        """Number of the block that each position along `axis` holds."""
-        positions = np.arange(self.extent(axis))
-        if self.order == LINEAR:
-            return positions
-        half = (positions + 1) // 2
-        return np.maximum(half, positions % 2 * self.extent(axis) - half)
 
     def __str__(self) -> str:
         return f"{self.width}x{self.height}"

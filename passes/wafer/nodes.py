@@ -43,6 +43,7 @@ class Option:
         cycles: compute and all-reduce cycles; redistribution of operands comes on top.
         scratch: bytes of temporaries on a PE.
         algorithm: of the library, that computes the operation as a whole; "" when each PE computes its part.
+        brought: operands that the host brings straight to where the algorithm wants them.
     """
 
     iterators: Axes
@@ -52,6 +53,7 @@ class Option:
     scratch: int = 0
     reductions: tuple[AllReduce, ...] = ()
     algorithm: str = ""
+    brought: frozenset[int] = frozenset()
 
 
 @dataclass

@@ -5,8 +5,7 @@ the operation's cycles, those of redistributing operands that exist only in othe
 Parameters are brought from the host straight into each layout that is asked for: that costs memory, no cycles.
 """
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +13,7 @@ from ...dialects.host import ir
 from ..infra.diagnostics import PassFailure
 from .contraction import contraction_of
 from .cost import CostModel
-from .layout_rules import LINEAR, ORDERS, Axes, Grid, apply_step, elements, redistribution
+from .layout_rules import Axes, Grid, apply_step, elements, redistribution
 from .nodes import (
     Node,
     Option,
@@ -148,16 +147,23 @@ class Planner:
         final = beam[0]
         return Plan(self.grid, final.chosen, final.cycles, final.resident, final.peak)
 
-    def extend(self, state: State, position: int, node: Node, option: Option) -> State:
-        """`state` with the operation at `position` done as `option` says."""
-        layouts = dict(state.layouts)
+    def extend(self, state: State, at: int, node: Node, option: Option) -> State:
+        """`state` with the operation at position `at` done as `option` says."""
+        layouts, brought = dict(state.layouts), 0
         cycles, resident, live = state.cycles + option.cycles, state.resident, state.live
-        for operand, needed in self.reads(node.op, option):
+        for position, needed in enumerate(option.needs):
+            if needed is None:
+                continue
+            operand = node.op.operands[position]
+            number = self.numbers.get(operand)
+            size = bytes_of(operand, needed, self.grid)
+            if position in option.brought:
+                resident += size if number in self.problem.free else 0
+                brought += size if number not in self.problem.free else 0
+                continue
             held = layouts.get(operand, ())
             if needed in held:
                 continue
-            number = self.numbers.get(operand)
-            size = bytes_of(operand, needed, self.grid)
             if number is not None and number in self.problem.free:
                 resident += size
             else:
@@ -169,8 +175,8 @@ class Planner:
             layouts[result] = (given,)
             if result not in self.problem.aliases:
                 live += bytes_of(result, given, self.grid)
-        peak = max(state.peak, resident + live + option.scratch)
-        for value in [v for v in layouts if self.problem.last_use.get(v, -1) <= position]:
+        peak = max(state.peak, resident + live + brought + option.scratch)
+        for value in [v for v in layouts if self.problem.last_use.get(v, -1) <= at]:
             number = self.numbers.get(value)
             if (number is None or number not in self.problem.free) and value not in self.problem.aliases:
                 live -= sum(bytes_of(value, axes, self.grid) for axes in layouts[value])
@@ -185,12 +191,6 @@ class Planner:
             peak=peak,
         )
 
-    def reads(self, op: Any, option: Option) -> Iterator[tuple[ir.Value, Axes]]:
-        """Operands that have to be in a layout."""
-        for operand, needed in zip(op.operands, option.needs, strict=True):
-            if needed is not None:
-                yield operand, needed
-
     def redistribution_cycles(self, value: ir.Value, held: Axes, needed: Axes) -> float:
         """Cycles to bring a value from one layout into another."""
         cycles, axes = 0.0, held
@@ -198,8 +198,6 @@ class Planner:
             before = elements(self.grid.tile(shape_of(value), axes))
             axes = apply_step(axes, step)
             after = elements(self.grid.tile(shape_of(value), axes))
-            if step.kind == "gather" and self.grid.order != LINEAR:
-                return math.inf  # all-gathers put blocks where their position says
             if step.kind == "gather":
                 cycles += self.cost.all_gather(before, self.grid.extent(step.axis))
             else:
@@ -226,50 +224,31 @@ def search(
 
     When none fits the SRAM, it is the one that is over by the least.
 
-    Larger grids are given up when they have become dearer three times in a row. A grid is tried with its blocks in
-    another order too when an algorithm of a product asks for it.
-
-    Raises:
-        PassFailure: no grid serves the forced algorithm.
+    Larger grids are given up when they have become dearer three times in a row.
     """
     best: tuple[float, Plan, Problem] | None = None
     worse, tried = 0, []
     for grid in grids:
-        plans = _plans(main, grid, cost, free, products, width=8 if len(grids) == 1 else 3)
-        scored = [(p.cycles + _OVERFLOW * max(0, p.peak - cost.sram), p, problem) for p, problem in plans]
-        tried += [plan for _, plan, _ in scored]
-        found = min(scored, key=lambda entry: entry[0], default=None)
-        if found is not None and (best is None or found[0] < best[0]):
-            best, worse = found, 0
+        problem = build_problem(main, grid, cost, free, products)
+        plan = _plan(problem, grid, cost, width=8 if len(grids) == 1 else 3)
+        tried.append(plan)
+        score = plan.cycles + _OVERFLOW * max(0, plan.peak - cost.sram)
+        if best is None or score < best[0]:
+            best, worse = (score, plan, problem), 0
         else:
             worse += 1
-        if worse >= 4 and best is not None and best[1].peak <= cost.sram:
+        if worse >= 4 and best[1].peak <= cost.sram:
             break
     if best is None:
-        raise PassFailure(
-            main,
-            f"no distribution of the model uses algorithm '{products.forced}'",
-            hint="its layouts cannot be reached from those that other operations need: choose another algorithm",
-        )
+        raise ValueError("no grid to plan for")
     return best[1], best[2], tried
 
 
-def _plans(
-    main: Any, grid: Grid, cost: CostModel, free: frozenset[int], products: ProductOptions, *, width: int
-) -> Iterator[tuple[Plan, Problem]]:
-    """The best plan for each order of blocks that is worth a try on `grid`."""
-    products.orders = set()
-    for order in ORDERS:
-        if order != LINEAR and order not in products.orders:
-            continue
-        ordered = replace(grid, order=order)
-        problem = build_problem(main, ordered, cost, free, products)
-        if not all(node.options for node in problem.nodes):
-            continue
-        plan = Planner(problem, ordered, cost).run(width=width)
-        for thrift in (0.1, 10.0):
-            if plan.peak > cost.sram:
-                thrifty = Planner(problem, ordered, cost, thrift=thrift).run(width=8)
-                plan = min(plan, thrifty, key=lambda p: p.peak)
-        if math.isfinite(plan.cycles):
-            yield plan, problem
+def _plan(problem: Problem, grid: Grid, cost: CostModel, *, width: int) -> Plan:
+    """The best plan for one grid; a thriftier one when that needs too much memory."""
+    plan = Planner(problem, grid, cost).run(width=width)
+    for thrift in (0.1, 10.0):
+        if plan.peak > cost.sram:
+            thrifty = Planner(problem, grid, cost, thrift=thrift).run(width=8)
+            plan = min(plan, thrifty, key=lambda p: p.peak)
+    return plan

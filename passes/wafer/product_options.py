@@ -2,16 +2,17 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
+from ...dialects.host import ir
 from ...wse_target.image import DTYPE_BYTES
 from ...wse_target.machine import Machine
 from ..infra.diagnostics import PassFailure
-from .contraction import Contraction, contraction_of, layout_of
-from .layout_rules import ORDERS, Axes, Grid
+from .contraction import Contraction, Placing, contraction_of, placing
+from .layout_rules import Grid
 from .library.algorithm import Choice, algorithms, choose
-from .library.fragment import Held, Product, ProductRequest
+from .library.fragment import Product, ProductRequest
 from .nodes import Option, analyse, shape_of
 
 _WORTH = 1.5  # an algorithm predicted to take this many times the best alternative's cycles is not looked at further
@@ -23,12 +24,10 @@ class ProductOptions:
 
     Attributes:
         forced: `name{option=value ...}` that every product must use; "" leaves the choice to the cost model.
-        orders: orders of blocks that some algorithm would have been of use in.
     """
 
     machine: Machine
     forced: str = ""
-    orders: set[str] = field(default_factory=set)
     _built: dict[tuple[Any, ...], Product] = field(default_factory=dict)
 
     def options(self, op: Any, grid: Grid, best: float) -> list[Option]:
@@ -72,19 +71,27 @@ class ProductOptions:
     def _option(
         self, op: Any, found: Contraction, choice: Choice, request: ProductRequest, grid: Grid, best: float
     ) -> Option | None:
-        """None when the algorithm is too slow to matter, or keeps its tensors in another order of blocks."""
+        """None when the algorithm is too slow to matter, or keeps its tensors where they cannot be brought."""
         cycles = choice.cycles(request)
         if not self.forced and cycles > _WORTH * best:
             return None
         product = self.build(choice, request)
-        layouts = _layouts(op, found, product, grid)
-        if layouts is None:
-            others = [replace(grid, order=order) for order in ORDERS if order != grid.order]
-            self.orders.update(o.order for o in others if _layouts(op, found, product, o) is not None)
+        places = _places(op, found, product, grid)
+        brought = frozenset(k for k in (0, 1) if _comes_from_host(op, k))
+        unreachable = any(p is None or not (p.in_order or k in brought) for k, p in enumerate(places))
+        if unreachable:
+            if self.forced:
+                raise PassFailure(
+                    op,
+                    f"algorithm '{choice}' keeps its tensors where no other operation can bring them",
+                    hint="its operands have to be arguments of the model that nothing else reads",
+                )
             return None
-        *needs, gives = layouts
-        scratch = scratch_bytes(product)
-        return Option((), (*needs, None), (gives,), cycles, scratch, algorithm=str(choice))
+        axes = [p.axes for p in places if p is not None]
+        return Option(
+            (), (axes[0], axes[1], None), (axes[2],), cycles, scratch_bytes(found, product, brought),
+            algorithm=str(choice), brought=brought,
+        )  # fmt: skip
 
     def build(self, choice: Choice, request: ProductRequest) -> Product:
         """The product for a request, built once."""
@@ -95,19 +102,21 @@ class ProductOptions:
         return self._built[key]
 
 
-def _layouts(op: Any, found: Contraction, product: Product, grid: Grid) -> list[Axes] | None:
-    """The layout of each operand of the operation, or None when one has none on this grid."""
-    layouts: dict[int, Axes] = {}
-    for side, held in ((found.a, product.a), (found.b, product.b), (found.c, product.c)):
-        axes = layout_of(held, side, shape_of(op.operands[side.operand]), grid)
-        if axes is None:
-            return None
-        layouts[side.operand] = axes
-    return [layouts[position] for position in sorted(layouts)]
+def _places(op: Any, found: Contraction, product: Product, grid: Grid) -> list[Placing | None]:
+    """Where each operand of the operation is, the result's last."""
+    held = {found.a.operand: product.a, found.b.operand: product.b, found.c.operand: product.c}
+    sides = {side.operand: side for side in (found.a, found.b, found.c)}
+    return [placing(held[k], sides[k], shape_of(op.operands[k]), grid) for k in range(3)]
 
 
-def scratch_bytes(product: Product) -> int:
-    """Bytes of SRAM that a product takes on a PE beside its operands and result as the program keeps them."""
-    own: list[Held] = [product.a, product.b, product.c]
-    tiles = [*product.fragment.scratch, *own]
+def _comes_from_host(op: Any, position: int) -> bool:
+    """Whether an operand is an argument that nothing else reads."""
+    value = op.operands[position]
+    return isinstance(value.owner, ir.Block) and len(list(value.uses)) == 1
+
+
+def scratch_bytes(found: Contraction, product: Product, brought: frozenset[int]) -> int:
+    """Bytes of SRAM that a product takes on a PE beside its operands that are brought straight to it."""
+    held = {found.a.operand: product.a, found.b.operand: product.b, found.c.operand: product.c}
+    tiles = [*product.fragment.scratch, *(h for k, h in held.items() if k not in brought)]
     return sum(math.prod(tile.shape) * DTYPE_BYTES[tile.dtype] for tile in tiles)

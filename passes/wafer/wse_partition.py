@@ -151,7 +151,11 @@ class _Rewriter:
         """Brings operands into place, marks the operation, and combines partial results after it."""
         with ir.InsertionPoint(op), op.location:
             for position, needed in enumerate(chosen.needs):
-                if needed is not None:
+                if position in chosen.brought and needed is not None:
+                    op.operation.operands[position] = build.scatter(
+                        op.operands[position], self.layout(needed)
+                    )
+                elif needed is not None:
                     op.operation.operands[position] = self.version(op.operands[position], needed)
         if chosen.algorithm:
             op.attributes["wse.algorithm"] = ir.StringAttr.get(chosen.algorithm)
