@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...image import Instruction, Loop, PEClass, Program, Switch
+from ...quasi_affine import Expr
 from ..routing import UNKNOWN, Tree
 from .state import Selection
 
@@ -101,14 +102,25 @@ def _walk(
     """Positions at each `Switch` of a colour in order of execution, and which PEs execute it (None: all)."""
     for op in body:
         if isinstance(op, Switch) and op.colour == colour:
-            yield np.asarray(op.position.evaluate(values)), mask
+            yield _evaluate(op.position, values, mask), mask
         elif isinstance(op, Loop) and switches(op.body, colour):
-            trips = np.asarray(op.trips.evaluate(values))
+            trips = _evaluate(op.trips, values, mask)
             for trip in range(int(trips.max(initial=0))):
                 inside = mask
                 if int(trips.min()) <= trip:
-                    inside = trips > trip if mask is None else mask & (trips > trip)
+                    inside = np.broadcast_to(trips > trip, values["shape"])
+                    inside = inside if mask is None else mask & inside
                 yield from _walk(op.body, colour, {**values, op.variable: trip}, inside)
+
+
+def _evaluate(expr: Expr, values: dict, mask: np.ndarray | None) -> np.ndarray:
+    """Value of an expression on PEs of a class; 0 where the mask does not hold, and it may have none."""
+    if mask is None:
+        return np.asarray(expr.evaluate(values))
+    inside = {name: np.broadcast_to(values[name], mask.shape)[mask] for name in ("x", "y")}
+    found = np.zeros(mask.shape, np.int64)
+    found[mask] = expr.evaluate({**values, **inside})
+    return found
 
 
 class SwitchTimes:

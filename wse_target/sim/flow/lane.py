@@ -103,19 +103,22 @@ class Lane:
         self.slack = np.zeros(len(self.tree.incoming))
         self.slack[receivers] = slack * pace
 
-    def slot(self, number: Numbers) -> Numbers:
-        """Place of messages in the rings."""
-        if isinstance(number, np.ndarray) and uniform(number):
-            number = int(number[0]) if len(number) else 0
-        return number % self.ring
+    def slot(self, channel: Index, number: Numbers) -> tuple[Numbers, Index]:
+        """Places of messages in the rings, ready for indexing."""
+        if isinstance(number, np.ndarray):
+            if uniform(number):
+                return int(number[0]) % self.ring if len(number) else 0, channel
+            if isinstance(channel, slice):
+                channel = np.arange(channel.start, channel.stop)
+        return number % self.ring, channel
 
     def get(self, name: str, channel: Index, number: Numbers) -> np.ndarray:
         """One field of messages that are under way."""
-        return self.slots[name][self.slot(number), channel]
+        return self.slots[name][self.slot(channel, number)]
 
     def put(self, name: str, channel: Index, number: Numbers, value: np.ndarray | float) -> None:
         """Sets a field of messages that are under way."""
-        self.slots[name][self.slot(number), channel] = value
+        self.slots[name][self.slot(channel, number)] = value
 
     def post(
         self,
@@ -135,7 +138,7 @@ class Lane:
         number: Numbers = self.sent[channel].copy()
         if uniform(number):
             number = int(number[0])
-        slot, fan_out = self.slot(number), self.fan_out[channel]
+        (slot, channel), fan_out = self.slot(channel, number), self.fan_out[channel]
         values = {
             "head": head, "natural": head + np.maximum(lasting, self._leaving(channel, words)), "hold": -np.inf,
             "mark": -np.inf, "words": words, "end": end, "elements": elements, "unposted": fan_out,
@@ -160,9 +163,9 @@ class Lane:
         """Doubles the rings when a slot is needed whose message is not taken, or still says when words were taken."""
         while True:
             number = self.sent[channel]
-            slot = self.slot(number)
-            needed = self.slots["end"][slot, channel] > end - self.fewest[channel]
-            needed |= self.slots["untaken"][slot, channel] > 0
+            at = self.slot(channel, number)
+            needed = self.slots["end"][at] >= end - self.fewest[channel]
+            needed |= self.slots["untaken"][at] > 0
             if not (needed & (number >= self.ring)).any():
                 return
             grown = {name: np.zeros((2 * self.ring, c.shape[1]), c.dtype) for name, c in self.slots.items()}
@@ -174,10 +177,10 @@ class Lane:
             self.slots, self.ring = grown, 2 * self.ring
 
     def register(
-        self, channel: np.ndarray, number: Numbers, hold: np.ndarray, mark: np.ndarray, pes: Index
+        self, channel: Index, number: Numbers, hold: np.ndarray, mark: np.ndarray, pes: Index
     ) -> None:
         """A receiver of each message tells until when it holds it up, and when it would be done with it at its pace."""
-        slot = self.slot(number)
+        slot, channel = self.slot(channel, number)
         if self.slack is not None:
             mark = mark - self.slack[pes]
         if self.single:
@@ -192,7 +195,7 @@ class Lane:
 
     def try_resolve(self, channel: Index, number: Numbers) -> np.ndarray:
         """Finds tails of messages for which it is known when enough words were taken; returns which have one."""
-        slot = self.slot(number)
+        slot, channel = self.slot(channel, number)
         stage = self.slots["stage"][slot, channel]
         if (stage == RESOLVED).all():
             return np.ones(len(stage), bool)
@@ -255,7 +258,7 @@ class Lane:
 
     def take(self, channel: np.ndarray, number: Numbers) -> None:
         """A receiver of each message is done with it."""
-        slot = self.slot(number)
+        slot, channel = self.slot(channel, number)
         if self.single:
             self.slots["untaken"][slot, channel] = 0
         else:

@@ -171,7 +171,7 @@ class Lanes:
         """PEs come to their next epoch (or to a given one); returns the lanes that this may set going."""
         times = self.colours[name].times
         assert times is not None
-        before = times.epoch[at]
+        before = times.epoch[at].copy()
         touched = []
         for old in [int(before[0])] if uniform(before) else np.unique(before).tolist():
             new = old + 1 if epoch is None else epoch
