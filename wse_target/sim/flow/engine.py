@@ -157,7 +157,7 @@ class _Run:
         """A repetition has ended; positions are set back, which begins an epoch of its own."""
         s = self.state
         clock = s.agents.clock[MAIN_THREAD][at]
-        rows = self.ended[at]
+        rows = self.ended[at].copy()
         self.clocks[rows, listed(at)] = clock
         s.accounting.end(at, clock)
         self.ended[at] = rows + 1
