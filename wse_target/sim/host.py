@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import TargetError
 from ..image import HostTransfer, Program, TensorSpec
 from ..quasi_affine import Expr
+from .arithmetic import NUMPY_DTYPE
 from .code import Placement, strided
 from .cost import words
-from .kernels import NUMPY_DTYPE, NumpyKernels
-from .memory import Located, Memory, by_bounds
+from .kernels import KernelProvider, NumpyKernels, Operand, Walk
+from .memory import Located, Memory, Message, by_bounds, run
+from .walks import dense_strides
 
-_KERNELS = NumpyKernels()
+_CHECKED = 1 << 22  # elements that are compared at a time
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """PEs whose blocks of a tensor have equal extents.
+
+    Attributes:
+        start: each block's first element, counted in the row-major tensor.
+        local: where each block lies in the PE's SRAM.
+    """
+
+    pes: np.ndarray
+    bounds: tuple[int, ...]
+    start: np.ndarray
+    local: Located
 
 
 class HostLink:
-    """Moves whole tensors between host arrays and one memory."""
+    """Moves whole tensors between host arrays and one memory; kernels do the copying."""
 
-    def __init__(self, program: Program, placement: Placement) -> None:
+    def __init__(self, program: Program, placement: Placement, kernels: KernelProvider | None = None) -> None:
         self.program = program
         self.placement = placement
+        self.kernels = kernels or NumpyKernels()
 
     def check_array(self, spec: TensorSpec, array: np.ndarray) -> np.ndarray:
         """The array as the program declares it; raises `TargetError` when shape or type differ."""
@@ -37,10 +56,10 @@ class HostLink:
     def scatter(self, transfer: HostTransfer, array: np.ndarray, memory: Memory) -> None:
         """Writes each PE's block of a tensor into its buffer."""
         spec = self.program.arguments[transfer.tensor]
-        array = array.reshape(spec.shape or (1,))
-        for pes, bounds, base, index in self._blocks(transfer, spec):
-            located = Located(transfer.access, base)
-            memory.apply(_KERNELS, "copy", pes, bounds, located, [array[index].reshape(len(pes), *bounds)])
+        array = np.ascontiguousarray(array)
+        for blocks in self._blocks(transfer, spec):
+            tensor = Message(*_inside(array, spec, blocks.start))
+            memory.apply(self.kernels, "copy", blocks.pes, blocks.bounds, blocks.local, [tensor])
 
     def gather(self, tensor: int, memory: Memory) -> np.ndarray:
         """Puts a result together from all transfers that hold parts of it.
@@ -49,35 +68,50 @@ class HostLink:
             TargetError: an element comes from no PE, or PEs that hold the same one disagree.
         """
         spec = self.program.results[tensor]
-        result = np.zeros(spec.shape or (1,), NUMPY_DTYPE[spec.dtype])
-        covered = np.zeros(result.shape, bool)
-        parts, count = [], 0
+        result = np.empty(spec.shape, NUMPY_DTYPE[spec.dtype])
+        covered = np.zeros(spec.shape, np.int8)
+        one = Operand(np.ones(1, np.uint8), np.zeros(1, np.int64)), Walk("i8", (0,) * len(spec.shape))
+        count, parts = 0, []
         for transfer in self.program.gathers:
             if transfer.tensor != tensor:
                 continue
-            for pes, bounds, base, index in self._blocks(transfer, spec):
-                values = memory.read(Located(transfer.access, base), bounds, pes)
-                values = values.reshape(result[index].shape)
-                result[index] = values
-                covered[index] = True
-                parts.append((index, values, pes))
-                count += values.size
+            for blocks in self._blocks(transfer, spec):
+                memory.check(blocks.local, blocks.bounds, blocks.pes)
+                self._run("copy", blocks, _inside(result, spec, blocks.start), _local(memory, blocks))
+                self._run("fill", blocks, _inside(covered, spec, blocks.start), one)
+                count += len(blocks.pes) * int(np.prod(blocks.bounds))
+                parts.append(blocks)
         if not covered.all():
-            at = tuple(int(i) for i in np.argwhere(~covered)[0])
+            at = tuple(int(i) for i in np.argwhere(covered == 0)[0])
             raise TargetError(f"no PE holds element {at} of result '{spec.name}'")
         if count > result.size:
-            self._must_agree(spec, result, parts)
-        return result.reshape(spec.shape)
+            for blocks in parts:
+                self._must_agree(spec, result, blocks, memory)
+        return result
 
-    def _must_agree(self, spec: TensorSpec, result: np.ndarray, parts: list) -> None:
-        for index, values, pes in parts:
-            there = np.ascontiguousarray(result[index]).reshape(len(pes), -1).view(np.uint8)
-            same = (there == np.ascontiguousarray(values).reshape(len(pes), -1).view(np.uint8)).all(axis=1)
+    def _run(self, kind: str, blocks: _Blocks, dst: tuple[Operand, Walk], src: tuple[Operand, Walk]) -> None:
+        run(self.kernels, kind, len(blocks.pes), blocks.bounds, [dst, src], (False,))
+
+    def _must_agree(self, spec: TensorSpec, result: np.ndarray, blocks: _Blocks, memory: Memory) -> None:
+        """Compares what PEs hold with what was taken from some of them."""
+        elements = int(np.prod(blocks.bounds))
+        step = max(1, _CHECKED // elements)
+        for first in range(0, len(blocks.pes), step):
+            some = slice(first, first + step)
+            local = Located(blocks.local.access, blocks.local.base[some])
+            part = _Blocks(blocks.pes[some], blocks.bounds, blocks.start[some], local)
+            there, here = (np.empty((len(part.pes), elements), result.dtype) for _ in range(2))
+            walk = Walk(spec.dtype, dense_strides(blocks.bounds))
+            for rows, source in ((there, _inside(result, spec, part.start)), (here, _local(memory, part))):
+                operand = Operand(
+                    rows.reshape(-1).view(np.uint8), elements * rows.itemsize * np.arange(len(rows))
+                )
+                self._run("copy", part, (operand, walk), source)
+            same = (there.view(np.uint8) == here.view(np.uint8)).all(axis=1)
             if not same.all():
-                pe = int(pes[np.flatnonzero(~same)[0]])
                 raise TargetError(
                     f"PEs that hold the same elements of result '{spec.name}' disagree",
-                    where=self.placement.name(pe),
+                    where=self.placement.name(int(part.pes[np.flatnonzero(~same)[0]])),
                     hint="gather a replicated tensor from one replica, or make the replicas equal",
                 )
 
@@ -89,10 +123,8 @@ class HostLink:
         total = int(np.maximum(bounds, 0).prod(axis=1).sum())
         return int(words(min(total, int(np.prod(spec.shape, dtype=np.int64))), spec.dtype))
 
-    def _blocks(
-        self, transfer: HostTransfer, spec: TensorSpec
-    ) -> Iterator[tuple[np.ndarray, tuple[int, ...], np.ndarray, tuple[np.ndarray, ...]]]:
-        """Groups of PEs with equal extents: PEs, extents, buffer offsets and index arrays into the tensor."""
+    def _blocks(self, transfer: HostTransfer, spec: TensorSpec) -> Iterator[_Blocks]:
+        """All PEs' blocks of a tensor, in groups of equal extents."""
         xs, ys = strided(transfer.where)
         pes = self.placement.select(xs, ys)
         values = {"x": xs, "y": ys}
@@ -110,19 +142,21 @@ class HostLink:
                 where=f"PE ({xs[at]}, {ys[at]})",
                 hint=transfer.source.place,
             )
+        start = origin @ np.array(dense_strides(spec.shape), np.int64)
         for rows, extents in by_bounds(bounds):
-            index = []
-            for dim, extent in enumerate(extents):
-                shape = [1] * (1 + len(extents))
-                shape[1 + dim] = extent
-                start = origin[rows][:, dim].reshape(-1, *(1,) * len(extents))
-                index.append(start + np.arange(extent).reshape(shape))
-            yield (
-                pes[rows],
-                extents,
-                base[rows],
-                tuple(index) if index else (np.zeros(len(pes[rows]), np.int64),),
-            )
+            yield _Blocks(pes[rows], extents, start[rows], Located(transfer.access, base[rows]))
+
+
+def _inside(array: np.ndarray, spec: TensorSpec, start: np.ndarray) -> tuple[Operand, Walk]:
+    """Blocks of a tensor that begin at elements `start`; `array` has its shape, and elements of any type."""
+    name = spec.dtype if array.dtype == NUMPY_DTYPE[spec.dtype] else "i8"
+    operand = Operand(array.reshape(-1).view(np.uint8), start * array.itemsize)
+    return operand, Walk(name, dense_strides(spec.shape))
+
+
+def _local(memory: Memory, blocks: _Blocks) -> tuple[Operand, Walk]:
+    """Blocks in the PEs' SRAM."""
+    return memory.operand(blocks.local, blocks.pes), memory.walk(blocks.local.access)
 
 
 def _columns(exprs: tuple[Expr, ...], values: dict[str, np.ndarray], count: int) -> np.ndarray:

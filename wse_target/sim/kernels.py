@@ -63,7 +63,8 @@ class Operand:
 
     Attributes:
         data: bytes, [n] of uint8.
-        offsets: [PEs] of int64, or [1] when they are the same for all PEs.
+        offsets: [PEs] of int64, or [1] when they are the same for all PEs; equal to each other modulo the size of an
+            element.
     """
 
     data: Array
@@ -130,25 +131,27 @@ def view(operand: Operand, walk: Walk, bounds: tuple[int, ...], pes: int) -> Arr
 
 def gather(operand: Operand, walk: Walk, bounds: tuple[int, ...], pes: int) -> Array:
     """A copy [PEs, *bounds] of an operand's elements; loops of stride 0 are repeated without a copy."""
+    elements, index = _elements(operand, walk, bounds)
+    return np.broadcast_to(elements[index], (pes, *bounds))
+
+
+def _elements(operand: Operand, walk: Walk, bounds: tuple[int, ...]) -> tuple[Array, Array]:
+    """All of an operand's bytes as elements, and the numbers [PEs, *bounds] of those walked over.
+
+    Loops of stride 0 have extent 1.
+    """
     dtype = NUMPY_DTYPE[walk.dtype]
-    index = _index(operand, walk, bounds)
-    return np.broadcast_to(operand.data[_bytes(index, dtype)].view(dtype)[..., 0], (pes, *bounds))
-
-
-def _bytes(index: Array, dtype: np.dtype[Any]) -> Array:
-    """Numbers of all bytes of the elements that begin at `index`."""
-    return index[..., None] + np.arange(dtype.itemsize)
-
-
-def _index(operand: Operand, walk: Walk, bounds: tuple[int, ...]) -> Array:
-    """Byte numbers [PEs, *bounds] of elements; loops of stride 0 have extent 1."""
-    index = (operand.offsets + operand.constant).reshape(-1, *(1,) * len(bounds))
+    shift = (int(operand.offsets[0]) + operand.constant) % dtype.itemsize
+    count = (len(operand.data) - shift) // dtype.itemsize
+    elements = operand.data[shift : shift + count * dtype.itemsize].view(dtype)
+    index = (operand.offsets + (operand.constant - shift)) // dtype.itemsize
+    index = index.reshape(-1, *(1,) * len(bounds))
     for loop, (stride, bound) in enumerate(zip(walk.strides, bounds, strict=True)):
         if stride:
             shape = [1] * (1 + len(bounds))
             shape[1 + loop] = bound
-            index = index + (stride * NUMPY_DTYPE[walk.dtype].itemsize * np.arange(bound)).reshape(shape)
-    return index
+            index = index + (stride * np.arange(bound)).reshape(shape)
+    return elements, index
 
 
 def _scattered(run: Kernel, signature: Signature, pes: int, operands: Sequence[Operand]) -> None:
@@ -161,21 +164,17 @@ def _scattered(run: Kernel, signature: Signature, pes: int, operands: Sequence[O
             ]
             run(1, part)
         return
-    dst = operands[0]
-    places = _bytes(_index(dst, signature.dst, signature.bounds), NUMPY_DTYPE[signature.dst.dtype])
-    compact = np.ascontiguousarray(dst.data[places])
-    size = compact[0].nbytes
-    item = NUMPY_DTYPE[signature.dst.dtype].itemsize
-    strides = [
-        s // item if n > 1 else 0 for s, n in zip(compact.strides[1:-1], compact.shape[1:-1], strict=True)
-    ]
+    elements, index = _elements(operands[0], signature.dst, signature.bounds)
+    compact = elements[index]
+    item, size = compact.itemsize, compact[0].nbytes
+    strides = [s // item if n > 1 else 0 for s, n in zip(compact.strides[1:], compact.shape[1:], strict=True)]
     walk = Walk(signature.dst.dtype, tuple(strides))
-    moved = Operand(compact.reshape(-1), size * np.arange(pes))
+    moved = Operand(compact.reshape(-1).view(np.uint8), size * np.arange(pes))
     sources = tuple(walk if own else s for s, own in zip(signature.srcs, signature.own, strict=True))
     dense = Signature(signature.kind, signature.bounds, walk, sources, signature.own)
     rest = [moved if own else o for o, own in zip(operands[1:], signature.own, strict=True)]
     NumpyKernels().kernel(dense)(pes, [moved, *rest])
-    dst.data[places] = compact
+    elements[index] = compact
 
 
 def _step(signature: Signature, types: Sequence[np.dtype[Any]], dst: Array, srcs: Sequence[Array]) -> None:

@@ -53,7 +53,7 @@ class Simulation:
         self.timing_only = timing_only
         placement = place(*program.grid, program.classes)
         self._memory = Memory(program, placement, allocate=not timing_only)
-        self._host = HostLink(program, placement)
+        self._host = HostLink(program, placement, kernels)
         self.loaded = Loaded(
             program, machine, placement, flatten(program),
             None if timing_only else self._memory, kernels or NumpyKernels(), recorder, progress,
