@@ -108,6 +108,9 @@ class CollectiveRequest:
         result: where the result goes when it is another tile (all-gather, reduce-scatter, shift, ...).
         combine: how contributions are combined.
         root: position on the line, for reduce and broadcast.
+        distance / wrap: of a shift: the tile of position p goes to position p + distance (label, on a ring), modulo the
+            extent; without `wrap` what leaves the line is lost, and zeros come in.
+        order: of a shift: "line", positions; "ring", labels of the interleaved ring (`collectives.ring`).
         prefix: what names of colours and scratch buffers begin with.
     """
 
@@ -118,6 +121,31 @@ class CollectiveRequest:
     result: Tile | None = None
     combine: Combine = "add"
     root: int = 0
+    distance: int = 1
+    wrap: bool = True
+    order: Literal["line", "ring"] = "line"
+
+
+@dataclass(frozen=True)
+class HaloRequest:
+    """Every PE gets its neighbours' nearest indices next to its own block.
+
+    Attributes:
+        tile: walk over the PE's own block inside a buffer with room around it.
+        loop: of the tile's loops, the one that the line splits.
+        low / high: indices wanted before and after the block. Blocks other than the last one that is not empty have
+            at least as many.
+        outside: what is written for indices beyond the ends of the tensor.
+    """
+
+    line: Line
+    tile: Tile
+    loop: int
+    low: int
+    high: int
+    machine: Machine
+    prefix: str
+    outside: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -137,6 +165,21 @@ class Held:
     origin: tuple[Expr, ...]
     access: Access
     where: StridedRect
+
+
+@dataclass(frozen=True)
+class RedistributionRequest:
+    """A tensor goes from one distribution to another.
+
+    Attributes:
+        source / target: of the same tensor, with its dimensions in the same order.
+    """
+
+    grid: tuple[int, int]
+    source: Held
+    target: Held
+    machine: Machine
+    prefix: str
 
 
 @dataclass(frozen=True)

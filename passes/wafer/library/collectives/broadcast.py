@@ -11,7 +11,8 @@ from .line_program import LineProgram, at_least_one_loop
 
 def build(request: CollectiveRequest) -> Fragment:
     """The root's tile on every PE of its line, in place."""
-    program, tile, extent = LineProgram(request), at_least_one_loop(request.tile), request.line.extent
+    program, extent = LineProgram(request.line, request.prefix), request.line.extent
+    tile = at_least_one_loop(request.tile)
     if extent == 1:
         return program.fragment()
     colour = program.name("broadcast")

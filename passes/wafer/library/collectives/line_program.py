@@ -8,7 +8,7 @@ from typing import Any
 
 from .....wse_target.image import Instruction, Loop, Receive, Relay, Send, Vector
 from .....wse_target.quasi_affine import Expr, Lookup, const
-from ..fragment import CollectiveRequest, Fragment, Part, Progression, Scratch, Tile, progressions
+from ..fragment import Fragment, Line, Part, Progression, Scratch, Tile, progressions
 from .wires import Wires
 
 MOST_PARTS = 16  # beyond that one text with a table of roles is smaller than a text for each role
@@ -24,23 +24,24 @@ def at_least_one_loop(tile: Tile) -> Tile:
 
 @dataclass
 class LineProgram:
-    """A fragment under construction for all lines of a request.
+    """A fragment under construction for all lines along an axis.
 
     Bodies are given as instructions with *ranks*. At every position the instructions run by rank; equal ones at several
     positions are one instruction of a shared text.
     """
 
-    request: CollectiveRequest
+    line: Line
+    prefix: str
     wires: Wires = field(init=False)
     scratch: list[Scratch] = field(default_factory=list)
     _steps: dict[tuple[Any, Instruction], list[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.wires = Wires(self.request.line)
+        self.wires = Wires(self.line)
 
     def name(self, suffix: str) -> str:
-        """A name of this request's own, for colours and buffers."""
-        return f"{self.request.prefix}{suffix}"
+        """A name that begins with the program's prefix, for colours and buffers."""
+        return f"{self.prefix}{suffix}"
 
     def add(self, position: int, rank: Hashable, instruction: Instruction) -> None:
         """The PEs at `position` execute `instruction`, in the order of ranks."""
@@ -49,7 +50,7 @@ class LineProgram:
     def fragment(self) -> Fragment:
         """The program in as few parts as a text for each role, or a table of roles, gives."""
         steps = sorted(self._steps.items(), key=lambda item: item[0][0])
-        done: list[list[int]] = [[] for _ in range(self.request.line.extent)]
+        done: list[list[int]] = [[] for _ in range(self.line.extent)]
         for number, (_, positions) in enumerate(steps):
             for position in positions:
                 done[position].append(number)
@@ -61,15 +62,15 @@ class LineProgram:
             (tuple(steps[n][0][1] for n in role), p) for role, at in roles.items() for p in progressions(at)
         ]
         if len(places) > MOST_PARTS:
-            places = [(self._shared_text(steps), (0, self.request.line.extent, 1))]
-        parts = tuple(Part(self.request.line.where(*p), body) for body, p in places)
+            places = [(self._shared_text(steps), (0, self.line.extent, 1))]
+        parts = tuple(Part(self.line.where(*p), body) for body, p in places)
         return Fragment(parts, tuple(self.scratch), self.wires.colours, self.wires.routes())
 
     def _shared_text(
         self, steps: Sequence[tuple[tuple[Any, Instruction], list[int]]]
     ) -> tuple[Instruction, ...]:
         """One text for all positions, in which bounds of 0 leave out what a position does not do."""
-        extent = self.request.line.extent
+        extent = self.line.extent
         body: list[Instruction] = []
         for number in range(0, len(steps), _ROLES_PER_TABLE):
             group = steps[number : number + _ROLES_PER_TABLE]
@@ -77,9 +78,7 @@ class LineProgram:
             for bit, (_, positions) in enumerate(group):
                 for position in positions:
                     masks[position] |= 1 << bit
-            table = Lookup(
-                self.name(f"roles{number // _ROLES_PER_TABLE}"), tuple(masks), self.request.line.position
-            )
+            table = Lookup(self.name(f"roles{number // _ROLES_PER_TABLE}"), tuple(masks), self.line.position)
             for bit, ((_, op), positions) in enumerate(group):
                 everywhere = len(positions) == extent
                 body.append(op if everywhere else _only_where(op, table // (1 << bit) % 2))

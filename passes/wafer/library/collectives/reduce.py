@@ -25,7 +25,7 @@ _RELAYS, _SENDS = 1 << 20, 1 << 21  # ranks behind those of the children that co
 
 def build_plan(request: CollectiveRequest, plan: ReductionPlan) -> Fragment:
     """The program of a plan: each PE takes its children's tiles, relays the last one, or sends when it has none."""
-    program, tile = LineProgram(request), at_least_one_loop(request.tile)
+    program, tile = LineProgram(request.line, request.prefix), at_least_one_loop(request.tile)
     senders = [x for x, parent in enumerate(plan.parents) if parent != ROOT]
     numbers = colour_edges([(x, plan.parents[x]) for x in senders])
     colour = {x: program.name(f"up{number}") for x, number in zip(senders, numbers, strict=True)}

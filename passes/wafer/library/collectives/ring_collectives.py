@@ -33,7 +33,7 @@ def build_all_gather(request: CollectiveRequest) -> Fragment:
 
     `request.result` is the walk over a PE's block in the result, for the position that contributes it.
     """
-    program, ring = LineProgram(request), Ring(request.line)
+    program, ring = LineProgram(request.line, request.prefix), Ring(request.line)
     own, result = at_least_one_loop(request.tile), _result(request)
     for position, colours in ring.wire(program, "ring").items():
         if own.access != result.access:
@@ -50,7 +50,7 @@ def build_reduce_scatter(request: CollectiveRequest) -> Fragment:
     `request.tile` is the walk over a block of a PE's contribution, for the position that keeps it; contributions are
     spoilt. A block is combined from the label after its owner's on, around the ring, the owner's last.
     """
-    program, ring = LineProgram(request), Ring(request.line)
+    program, ring = LineProgram(request.line, request.prefix), Ring(request.line)
     own, result = at_least_one_loop(request.tile), _result(request)
     for position, colours in ring.wire(program, "ring").items():
         if ring.extent > 1:
@@ -64,7 +64,7 @@ def build_reduce_scatter(request: CollectiveRequest) -> Fragment:
 
 def build_all_reduce(request: CollectiveRequest) -> Fragment:
     """Reduce-scatter and all-gather, in place, of as many blocks as there are PEs."""
-    program, ring = LineProgram(request), Ring(request.line)
+    program, ring = LineProgram(request.line, request.prefix), Ring(request.line)
     if ring.extent == 1:
         return program.fragment()
     blocks, _ = _cut(request)
