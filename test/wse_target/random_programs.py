@@ -54,17 +54,17 @@ class RandomProgram:
     inputs: list[np.ndarray]
 
 
-def random_program(seed: int) -> RandomProgram:
-    """The program number `seed`; the same one each time."""
+def random_program(seed: int, *, small: bool = False) -> RandomProgram:
+    """The program number `seed`; the same one each time. `small` ones have few PEs and few steps."""
     random = np.random.default_rng(seed)
     machine = random_machine(random)
-    width, height = (int(random.choice(_SIDES)) for _ in range(2))
+    width, height = (int(random.choice(_SIDES[:6] if small else _SIDES)) for _ in range(2))
     whole = random.permutation(["i8", "i16", "i32"])[: random.integers(1, 3)]
     half = random.permutation(["f16", "bf16"])[: random.integers(0, 3)]
-    budget = float(random.integers(600, 4500))
+    budget = float(random.integers(100, 600) if small else random.integers(600, 4500))
     b = Builder(random, width, height, machine, ["f32", *half.tolist(), *whole.tolist()], budget)
     made: list = []
-    for number in range(int(random.integers(4, 13))):
+    for number in range(int(random.integers(2, 5) if small else random.integers(4, 13))):
         b.phase(f"step{number}")
         _step(b, made)
         if b.chance(0.4):

@@ -1,0 +1,77 @@
+"""Whether a program can get stuck, told without running it: over buffers, queues, colours, routes, epochs and threads.
+
+See docs/wafer-lowering.md, "Freedom from deadlock", for what is proven and what is not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..errors import TargetError
+from ..image import Program
+from ..machine import Machine
+from ..sim.code import flatten, place
+from .execution import Execution, Impossible, TooMuchWork
+from .explain import waiting
+from .queues import shared_queue
+
+Outcome = Literal["free", "deadlocks", "undecided"]
+WORK = 400_000_000  # operations of single PEs; some ten seconds
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is known of a program before it runs.
+
+    Attributes:
+        outcome: "free", it comes to its end in any time; "deadlocks", it never does; "undecided".
+        reason: why, in a sentence; "" when it is free.
+        cycle: who waits for whom, one sentence each; empty unless it deadlocks.
+        where: the layer and line of an operation that waits, as far as they are known.
+    """
+
+    outcome: Outcome
+    reason: str = ""
+    cycle: tuple[str, ...] = ()
+    where: str = ""
+
+
+def verdict(program: Program, machine: Machine, work: int = WORK) -> Verdict:
+    """Decides by one untimed execution whether a program comes to its end on a machine.
+
+    Args:
+        program: one that `sim.check.check_program` accepts.
+        work: bound on the operations of single PEs that are looked at; beyond it the verdict is "undecided".
+    """
+    placement = place(*program.grid, program.classes)
+    run = Execution(program, machine, placement, flatten(program), work)
+    try:
+        run.run()
+    except Impossible as error:
+        return Verdict("deadlocks", str(error))
+    except TooMuchWork:
+        return Verdict("undecided", f"more than {work} operations would have to be looked at")
+    reason, cycle, where = waiting(run)
+    if reason:
+        return Verdict("deadlocks", reason, cycle, where)
+    shared = shared_queue(program)
+    return Verdict("undecided", shared) if shared else Verdict("free")
+
+
+def require_free(program: Program, machine: Machine) -> Verdict:
+    """The verdict on a program that does not deadlock.
+
+    Raises:
+        TargetError: it does; the message names the cycle.
+    """
+    found = verdict(program, machine)
+    if found.outcome == "deadlocks":
+        first, *others = found.cycle or ("",)
+        raise TargetError(
+            f"deadlock, found before anything ran: {found.reason}{': ' if first else ''}{first}",
+            where=found.where,
+            notes=tuple(others),
+            hint="every receive needs a send of its colour, and a long send needs its receivers at work",
+        )
+    return found
