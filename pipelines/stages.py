@@ -63,10 +63,11 @@ def generalised(op: ir.Operation) -> str:
 
 
 def distributed(op: ir.Operation) -> str:
-    """Every linalg operation says how its iterators are split and its results laid out."""
+    """Every linalg operation says how its loops are split, or which algorithm computes it, and where results live."""
     if not op.name.startswith("linalg.") or op.name in ("linalg.yield", "linalg.index"):
         return ""
-    missing = [name for name in ("wse.iterators", "wse.layouts") if name not in op.attributes]
+    way = "wse.iterators" if "wse.algorithm" not in op.attributes else "wse.algorithm"
+    missing = [name for name in (way, "wse.layouts") if name not in op.attributes]
     return f"'{op.name}' lacks {' and '.join(missing)}" if missing else ""
 
 
@@ -87,6 +88,7 @@ _EXECUTABLE = frozenset(
         "affine.min",
         "affine.max",
         "arith.constant",
+        "arith.muli",
         "wse",
     }
 )

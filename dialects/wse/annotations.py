@@ -1,14 +1,15 @@
-"""Checks of what linalg operations carry at the logical stage: `wse.iterators` and `wse.layouts`."""
+"""Checks of what linalg operations carry at the logical stage: `wse.iterators`, `wse.layouts` and `wse.algorithm`."""
 
 from ...wse_target.layout import AXES, WHOLE
 from ..host import ir
 from ..structured import Structured, dim_position, structured
 from . import read
-from .checks import check_layout, strings
+from .checks import check_algorithm, check_layout, strings
 from .dialect import Invalid, listed, require
 
 ITERATORS = "wse.iterators"
 LAYOUTS = "wse.layouts"
+ALGORITHM = "wse.algorithm"
 
 
 def verify_annotations(module: ir.Module | ir.Operation) -> list[tuple[ir.Operation, str]]:
@@ -36,6 +37,8 @@ def annotation_error(op: ir.Operation | ir.OpView) -> str:
             _check_layouts(op.operation.opview, attributes[LAYOUTS])
         if ITERATORS in attributes:
             _check_iterators(op, attributes[ITERATORS])
+        if ALGORITHM in attributes:
+            _check_algorithm(op, attributes[ALGORITHM])
         if LAYOUTS in attributes and ITERATORS in attributes:
             _check_agreement(op, read.strings(attributes[ITERATORS]), attributes[LAYOUTS])
     except Invalid as error:
@@ -73,6 +76,19 @@ def _check_iterators(op: ir.Operation | ir.OpView, iterators: ir.Attribute) -> N
     if view is not None:
         loops = len(view.iterators)
         require(len(axes) == loops, f"has {len(axes)} axes in {ITERATORS}; expected {loops}, one per loop")
+
+
+def _check_algorithm(op: ir.Operation | ir.OpView, algorithm: ir.Attribute) -> None:
+    """An algorithm of the library computes the operation as a whole: its loops are split by nothing else."""
+    if not isinstance(algorithm, ir.StringAttr) or not algorithm.value:
+        raise Invalid(f"has {ALGORITHM} = {algorithm}; expected the form name{{option=value ...}}")
+    check_algorithm(algorithm)
+    attributes = op.operation.attributes
+    require(
+        ITERATORS not in attributes,
+        f"has both {ALGORITHM} and {ITERATORS}; expected the algorithm alone, which splits the loops itself",
+    )
+    require(LAYOUTS in attributes, f"has {ALGORITHM} without {LAYOUTS}; expected where its result lives")
 
 
 def _check_agreement(op: ir.Operation | ir.OpView, iterators: tuple[str, ...], layouts: ir.Attribute) -> None:

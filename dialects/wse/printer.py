@@ -177,6 +177,9 @@ class _Body:
                 self.names[view.operation.results[0]] = str(view.operation.attributes["value"]).split(" : ")[
                     0
                 ]
+            elif name == "arith.muli":
+                left, right = (self.name(value) for value in view.operation.operands)
+                self.names[view.operation.results[0]] = f"({left}) * ({right})"
             elif name.startswith("affine."):
                 self._index(view)
             elif name not in ("func.return", "scf.yield"):

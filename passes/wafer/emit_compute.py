@@ -10,20 +10,10 @@ from typing import Any
 
 from ...dialects.host import ir
 from ...dialects.structured import PARALLEL, REDUCTION, dim_position
+from ...wse_target.image import Access, Instruction, Loop, Vector
+from ...wse_target.quasi_affine import Expr, Var, const
 from ..infra.diagnostics import PassFailure
-from .emit_steps import (
-    Access,
-    Bound,
-    LoopStep,
-    Step,
-    Tile,
-    VectorStep,
-    constant,
-    coordinate,
-    local_bound,
-    loop_indices,
-)
-from .emit_tiles import Tiles
+from .emit_tiles import Tile, Tiles, local_bound, loop_indices
 from .layout_rules import Axes, operand_axes
 from .nodes import Compute, analyse, op_result
 from .reduction_form import Accumulation
@@ -42,17 +32,17 @@ class ComputeEmitter:
         self.assignment = assignment
         self.tiles = tiles
         self.hint = hint
-        self.steps: list[Step] = []
+        self.steps: list[Instruction] = []
         self.places: dict[int, tuple[Tile, tuple[int, ...]]] = {}  # temporary -> tile, its iterators in order
         self.indices: dict[int, Tile] = {}
         self.depends = self.compute.dependencies()
-        self.looped: dict[int, ir.AffineExpr] = {}  # iterators run by enclosing loops -> their variable
+        self.looped: dict[int, Expr] = {}  # iterators run by enclosing loops -> their variable
         self.order = self._canonical_order()
         self.results = [self._result_tile(r) for r in range(len(self.view.inits))]
         self.accumulated = self._accumulations()
 
-    def run(self) -> list[Step]:
-        """The steps, in program order."""
+    def run(self) -> list[Instruction]:
+        """The instructions of every PE, in program order."""
         self._prepare_indices()
         self._initialise()
         serial = self.compute.has_reduction and not self.accumulated
@@ -95,13 +85,13 @@ class ComputeEmitter:
     def _block(self, iterator: int) -> int:
         return self.tiles.grid.block(self.compute.sizes[iterator], self.assignment[iterator])
 
-    def _bound(self, iterator: int) -> Bound:
+    def _bound(self, iterator: int) -> Expr:
         return local_bound(self.compute.sizes[iterator], self.assignment[iterator], self.tiles.grid)
 
-    def _index(self, iterator: int, loops: Sequence[int]) -> ir.AffineExpr:
+    def _index(self, iterator: int, loops: Sequence[int]) -> Expr:
         if iterator in self.looped:
             return self.looped[iterator]
-        return ir.AffineExpr.get_dim(list(loops).index(iterator))
+        return loop_indices(len(loops))[list(loops).index(iterator)]
 
     def _operand_access(self, tile: Tile, amap: ir.AffineMap, loops: Sequence[int]) -> Access:
         indices = []
@@ -110,18 +100,18 @@ class ComputeEmitter:
             indices.append(
                 self._index(position, loops)
                 if position is not None
-                else constant(ir.AffineConstantExpr(expr).value)
+                else const(ir.AffineConstantExpr(expr).value)
             )
-        return tile.at(indices)
+        return tile.at(indices, len(loops))
 
     def _source(self, value: ScalarValue, loops: Sequence[int]) -> Source:
         if isinstance(value, Immediate):
             return value.value
         if isinstance(value, Index):
-            return self.indices[value.dim].at([self._index(value.dim, loops)])
+            return self.indices[value.dim].at([self._index(value.dim, loops)], len(loops))
         if isinstance(value, Temp):
             tile, iterators = self.places[value.index]
-            return tile.at([self._index(i, loops) for i in iterators])
+            return tile.at([self._index(i, loops) for i in iterators], len(loops))
         return self._operand(value.position, loops)
 
     def _operand(self, position: int, loops: Sequence[int]) -> Source:
@@ -138,7 +128,7 @@ class ComputeEmitter:
         return self._operand_access(self.tiles.by_value[value], self.view.maps[position], loops)
 
     def _vector(self, kind: str, loops: Sequence[int], dst: Access, srcs: Sequence[Source]) -> None:
-        self.steps.append(VectorStep(kind, tuple(self._bound(i) for i in loops), dst, tuple(srcs)))
+        self.steps.append(Vector(kind, tuple(self._bound(i) for i in loops), dst, tuple(srcs)))
 
     # Before the body
 
@@ -151,13 +141,14 @@ class ComputeEmitter:
             axis = self.assignment[iterator]
             start: Source = 0
             if axis:
-                origin = self.tiles.scratch(f"{self.hint}_start", (), "i32").at([])
-                self.steps.append(VectorStep("fill", (), origin, (0,)))
-                repeat = (coordinate(axis),)  # adds the block's size as often as there are PEs before
-                self.steps.append(VectorStep("add", (repeat,), origin, (origin, self._block(iterator))))
-                start = origin
-            access = tile.at(loop_indices(1))
-            self.steps.append(VectorStep("iota", (self._bound(iterator),), access, (start,)))
+                origin = self.tiles.scratch(f"{self.hint}_start", (), "i32").at([], 0)
+                self.steps.append(Vector("fill", (), origin, (0,)))
+                # Adds the block's size as often as there are blocks before.
+                total = Access(origin.buffer, origin.offset, (0,))
+                before = (Var(axis),)
+                self.steps.append(Vector("add", before, total, (total, self._block(iterator))))
+                start = Access(origin.buffer, origin.offset, (0,))
+            self.steps.append(Vector("iota", (self._bound(iterator),), tile.whole(), (start,)))
             self.indices[iterator] = tile
 
     def _initialise(self) -> None:
@@ -169,28 +160,27 @@ class ComputeEmitter:
                 continue
             init = self.view.inits[r]
             number = splat_of(init)
-            loops = loop_indices(len(tile.shape))
             bounds = tile.bounds(self.tiles.grid)
             if number is not None:
-                self.steps.append(VectorStep("fill", bounds, tile.at(loops), (number,)))
+                self.steps.append(Vector("fill", bounds, tile.whole(), (number,)))
             elif init not in self.tiles.by_value:
                 raise PassFailure(self.view.op, "a reduction starts from a tensor that nothing has filled")
             else:
-                source = self.tiles.by_value[init].at(loops)
-                self.steps.append(VectorStep("copy", bounds, tile.at(loops), (source,)))
+                source = self.tiles.by_value[init].whole()
+                self.steps.append(Vector("copy", bounds, tile.whole(), (source,)))
 
     # The body
 
     def _emit_serial(self) -> None:
         """Reduction loops around vector operations over the parallel iterators."""
         reductions = [i for i in self.order if self.view.iterators[i] == REDUCTION]
-        self.looped = {i: ir.AffineExpr.get_symbol(2 + n) for n, i in enumerate(reductions)}
+        self.looped = {i: Var(f"i{i}") for i in reductions}
         outside, self.steps = self.steps, []
         self._emit_body({})
         self._copy_yields(set(range(len(self.results))))
         body = tuple(self.steps)
         for iterator in reversed(reductions):
-            body = (LoopStep(self._bound(iterator), body),)
+            body = (Loop(f"i{iterator}", self._bound(iterator), body),)
         self.steps = [*outside, *body]
 
     def _emit_body(self, homes: dict[int, int]) -> None:
@@ -234,7 +224,7 @@ class ComputeEmitter:
             f"{self.hint}_{op.kind}", tuple(self._block(i) for i in loops), op.dtype
         )
         nest = self._arranged(loops)
-        dst = tile.at([self._index(i, nest) for i in loops])
+        dst = tile.at([self._index(i, nest) for i in loops], len(nest))
         self._vector(op.kind, nest, dst, [self._source(o, nest) for o in op.operands])
         self.places[index] = (tile, tuple(loops))
 

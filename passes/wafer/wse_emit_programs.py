@@ -1,56 +1,60 @@
 """The pass `wse-emit-programs`: a distributed and placed `@main` becomes the programs that PEs run."""
 
+from dataclasses import replace
 from typing import Any
 
 from ...dialects.host import ir
 from ...dialects.provenance import read_location
-from ...dialects.wse import build, read
-from ...wse_target.image import StridedRect
+from ...dialects.wse import read
+from ...dialects.wse.annotations import ALGORITHM
+from ...wse_target.footprint import accesses
+from ...wse_target.image import (
+    Buffer,
+    HostTransfer,
+    Instruction,
+    Loop,
+    PEClass,
+    Phase,
+    Program,
+    Source,
+    StridedRect,
+    TensorSpec,
+)
+from ...wse_target.machine import load_machine
 from ..infra.diagnostics import PassFailure
 from ..infra.pass_base import Pass, PassRun
-from .emit_classes import classes
+from .emit_collectives import COLLECTIVES, Collectives
 from .emit_compute import ComputeEmitter
-from .emit_movement import (
-    HostTransfers,
-    emit_all_gather,
-    emit_broadcast,
-    emit_reduce,
-    emit_scatter,
-    emit_shape_operation,
-    emit_slice_redistribution,
-)
-from .emit_steps import (
-    Located,
-    PhaseStep,
-    Step,
-    Tile,
-    buffers_of,
-    coordinate,
-    line_of,
-    loop_indices,
-)
-from .emit_tiles import Tiles
-from .emit_writer import ClassWriter, declare_colours
+from .emit_fragments import everywhere, on_all, with_source
+from .emit_movement import emit_shape_operation, emit_slice_redistribution, fill
+from .emit_products import Products, for_product_alone
+from .emit_tiles import Tile, Tiles
+from .executable import source_of
 from .layout_rules import Grid
+from .library.fragment import Fragment, sequence
 from .main_function import argument_attributes, constant_values, find_main, result_attributes
 from .plan import NO_NODE, RESHAPES, SLICES, is_node
+from .scalar_body import dtype_name
+from .splat import splat_of
+from .write.program import write_program
 
 
 class EmitPrograms(Pass, name="wse-emit-programs", anchor="builtin.module"):
-    """Replaces `@main` by a fabric program: buffers, host transfers, and program text for each class of PEs.
+    """Replaces `@main` by a fabric program: buffers, colours, routes, host transfers, and text for classes of PEs.
 
-    Each operation of a linalg body becomes one `wse.vector` over the PE's own part; collectives become sends,
-    receives and relays that depend on the PE's place on its line. Colours are named, not yet numbered, and
-    buffers have no addresses yet.
+    Every operation becomes a fragment: what which PEs do, in instructions of the image. A linalg body is one
+    `wse.vector` per scalar operation over the PE's own part; collectives, and products with `wse.algorithm`, are
+    built by the library. Fragments put one after the other give the classes. Colours have no numbers yet, and
+    buffers no addresses.
 
         %1 = linalg.generic {.., wse.iterators = ["y", "", "x"]} ins(%a, %b) outs(%fill) {mul, add}
-        %2 = wse.reduce %1 {axis = "x"}
-    becomes, for the class of PEs inside a line at odd x
-        func.func @main_x_odd_y_any(%x: index, %y: index) {
+        %2 = wse.reduce %1 {axis = "x", algorithm = "chain"}
+    becomes, for PEs inside of a line at odd x
+        func.func @main_x1to5by2_y0(%x: index, %y: index) {
             %c = wse.get_buffer @linear_2 ..
             wse.vector "fill" %c, 0.0
             wse.vector "fma" %c, %a, %b
-            wse.relay @x_low0 -> @x_low1, own = %c, "add"
+            wse.relay @linear_c0_up0 -> @linear_c0_up1, own = %c, "add"
     """
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
@@ -60,10 +64,12 @@ class EmitPrograms(Pass, name="wse-emit-programs", anchor="builtin.module"):
         with op.context:
             emitter = _Emitter(main)
             emitter.collect()
-            emitter.write(op)
+            program = emitter.program()
+            emitter.write(program)
             main.operation.erase()
-        run.count("steps", len(emitter.steps))
-        run.count("classes", len(emitter.classes))
+        run.count("fragments", len(emitter.fragments))
+        run.count("classes", len(program.classes))
+        run.count("colours", len(program.colours))
 
 
 class _Emitter:
@@ -71,54 +77,74 @@ class _Emitter:
         self.main = main
         self.rect = read.rect(main.attributes["wse.rect"])
         self.grid = Grid(self.rect.w, self.rect.h)
+        self.machine = read.string(main.attributes["wse.machine"])
         self.tiles = Tiles(self.grid)
-        self.host = HostTransfers()
-        self.steps: list[Located] = []
+        self.collectives = Collectives(self.tiles, load_machine(self.machine))
+        self.products = Products(self.tiles, self.collectives)
+        self.fragments: list[Fragment] = []
+        self.scatters: list[HostTransfer] = []
+        self.gathers: list[HostTransfer] = []
+        self.locations: dict[Source, ir.Location] = {}
         self.phase = ""
         self.phases: dict[str, int] = {}  # how often each label began: a phase is one stretch of the program
-        self.classes = []
+        self.built = 0  # fragments that the library made
         self.names = argument_attributes(main, "name", "")
         self.kinds = argument_attributes(main, "kind", "input")
 
-    # From operations to steps
+    # From operations to fragments
 
     def collect(self) -> None:
-        """Fills steps, tiles and host transfers."""
+        """Fills fragments, tiles and host transfers."""
         for op in self.main.body.blocks[0].operations:
             name = op.operation.name
             if name == "func.return":
                 self._finish(op)
             elif name != "wse.gather" and (is_node(op) and name not in NO_NODE):
-                self._append(op, self._steps_of(op))
-        axes = frozenset(line_of(s.step) for s in self.steps) - {""}
-        self.classes = classes(self.grid, axes)
+                self._append(op, self._fragments_of(op))
+        for scatter, place in self.products.from_host:
+            number = ir.BlockArgument(scatter.operands[0]).arg_number
+            resident = self._is_resident(number)
+            self.scatters.append(place.transfer(number, self._source(scatter), resident=resident))
 
-    def _append(self, op: Any, steps: list[Step]) -> None:
-        if not steps:
+    def _append(self, op: Any, fragments: list[Fragment]) -> None:
+        parts = [fragment for fragment in fragments if fragment.parts]
+        if not parts:
             return
+        source = self._source(op)
         label = phase_label(op)
         if label != self.phase:
             count = self.phases[label] = self.phases.get(label, 0) + 1
-            steps = [PhaseStep(label if count == 1 else f"{label} #{count}"), *steps]
+            name = label if count == 1 else f"{label} #{count}"
+            self.fragments += on_all(self.grid, [Phase(name, source)])
             self.phase = label
-        self.steps += [Located(step, op.location) for step in steps]
+        self.fragments += [with_source(fragment, source) for fragment in parts]
+        for scratch in (s for f in parts for s in f.scratch):
+            self.tiles.buffers[scratch.name] = Buffer(scratch.name, -1, scratch.shape, scratch.dtype)
 
-    def _steps_of(self, op: Any) -> list[Step]:
+    def _source(self, op: Any) -> Source:
+        source = source_of(op)
+        self.locations.setdefault(source, op.location)
+        return source
+
+    def _fragments_of(self, op: Any) -> list[Fragment]:
         name, hint = op.operation.name, self._hint(op)
+        if ALGORITHM in op.attributes and name == "linalg.generic":
+            return self.products.product_step(op, hint, self._prefix(hint))
+        if name in COLLECTIVES:
+            return self.collectives.emit(op, hint, self._prefix(hint))
+        return on_all(self.grid, self._body_of(op, hint))
+
+    def _body_of(self, op: Any, hint: str) -> list[Instruction]:
+        """What every PE does for an operation without communication."""
+        name = op.operation.name
         if name == "linalg.generic":
             if "wse.iterators" not in op.attributes:
                 raise PassFailure(op, "this operation is not distributed", hint="run wse-partition first")
             return ComputeEmitter(op, read.strings(op.attributes["wse.iterators"]), self.tiles, hint).run()
         if name == "wse.scatter":
-            return emit_scatter(op, self.tiles, self.host, hint)
-        if name in ("wse.reduce", "wse.broadcast", "wse.all_gather", "wse.redistribute"):
-            emit = {
-                "wse.reduce": emit_reduce,
-                "wse.broadcast": emit_broadcast,
-                "wse.all_gather": emit_all_gather,
-                "wse.redistribute": emit_slice_redistribution,
-            }[name]
-            return emit(op, self.tiles, hint)
+            return self._scatter(op, hint)
+        if name == "wse.redistribute":
+            return emit_slice_redistribution(op, self.tiles, hint)
         if name in RESHAPES + SLICES:
             axes = read.layout(ir.ArrayAttr(op.attributes["wse.layouts"])[0]).axes
             if name in SLICES:
@@ -134,87 +160,118 @@ class _Emitter:
         found = read_location(op.location)
         return found.module_path or found.operator.removeprefix("aten.") or op.operation.name.split(".")[1]
 
+    def _prefix(self, hint: str) -> str:
+        """What the names of one library fragment begin with."""
+        self.built += 1
+        return f"{self.tiles.clean(hint)}_c{self.built - 1}_"
+
+    # From and to the host
+
+    def _scatter(self, op: Any, hint: str) -> list[Instruction]:
+        """An argument is brought in by the host, a tensor of one number is written by the PE itself."""
+        if for_product_alone(op.result):
+            return []
+        tile = self.tiles.new(op.result, read.layout(op.layout).axes, hint)
+        if isinstance(op.input.owner, ir.Block):
+            number = ir.BlockArgument(op.input).arg_number
+            transfer = self._transfer(number, tile, everywhere(self.grid), op)
+            self.scatters.append(replace(transfer, resident=self._is_resident(number)))
+            return []
+        number = splat_of(op.input)
+        if number is None:
+            raise PassFailure(
+                op, "only arguments come from the host", hint="this is a defect of wse-partition"
+            )
+        return [fill(tile, number, self.tiles)]
+
+    def _is_resident(self, argument: int) -> bool:
+        return self.kinds[argument] in ("parameter", "constant")
+
     def _finish(self, terminator: Any) -> None:
-        """Results leave from their tiles."""
+        """Results leave from their tiles, those of products from where the library has them."""
         for position, value in enumerate(terminator.operands):
-            tile = self.tiles.by_value[value.owner.operands[0]]
-            self.host.gathers.append((position, tile, value.owner.location))
+            gathered = value.owner.operands[0]
+            if gathered in self.products.results:
+                place = self.products.results[gathered]
+                self.gathers.append(place.transfer(position, self._source(value.owner)))
+                continue
+            tile = self.tiles.by_value[gathered]
+            extent = tuple(self.grid.extent(axis) if axis in tile.axes else 1 for axis in ("x", "y"))
+            where = StridedRect((0, 0), (extent[0], extent[1]))
+            self.gathers.append(self._transfer(position, tile, where, value.owner))
 
-    # From steps to IR
+    def _transfer(self, tensor: int, tile: Tile, where: StridedRect, op: Any) -> HostTransfer:
+        bounds, origin = tile.bounds(self.grid), tile.origin(self.grid)
+        return HostTransfer(tensor, where, bounds, origin, tile.whole(), source=self._source(op))
 
-    def write(self, module: ir.Operation) -> None:
-        """Writes the program's symbols and functions at the end of the module."""
-        where = ir.InsertionPoint(self.main)
-        location = self.main.location
-        types: dict[str, ir.Type] = {
-            name: ir.MemRefType.get(list(shape), ir.Type.parse(dtype))
-            for name, (shape, dtype) in self.tiles.buffers.items()
-        }
-        with where, location:
-            self._program()
-            for name in self._used_buffers():
-                build.buffer(name, types[name])
-            for axis in ("x", "y"):
-                if any(line_of(s.step) == axis for s in self.steps):
-                    declare_colours(axis)
-            self._transfers()
-        for pes in self.classes:
-            body = f"main_{pes.name}"
-            ClassWriter(pes, self.grid, types).write(body, self.steps, where, location)
-            with where, location:
-                build.pe_class(pes.name, pes.where, body)
+    # From fragments to IR
 
-    def _used_buffers(self) -> list[str]:
-        used = {name for s in self.steps for name in buffers_of(s.step)}
-        used |= {tile.buffer for _, tile, _ in (*self.host.scatters, *self.host.gathers)}
-        return [name for name in self.tiles.buffers if name in used]
-
-    def _program(self) -> None:
-        arguments = [
-            (name or f"argument{i}", a.type)
-            for i, (name, a) in enumerate(zip(self.names, self.main.body.blocks[0].arguments, strict=True))
-        ]
-        kinds = result_attributes(self.main, "kind", "output")
-        labels = result_attributes(self.main, "name", "")
-        results = [
-            (f"{kind}_{label or i}", t)
-            for i, (kind, label, t) in enumerate(zip(kinds, labels, self.main.type.results, strict=True))
-        ]
-        inputs = [(f"{kind}_{name}", t) for kind, (name, t) in zip(self.kinds, arguments, strict=True)]
-        machine = ir.StringAttr(self.main.attributes["wse.machine"]).value
-        origin = (self.rect.x0, self.rect.y0)
-        program = build.program(
-            "program", machine, (self.rect.w, self.rect.h), inputs, results, origin=origin
+    def program(self) -> Program:
+        """The whole program, colours without numbers and buffers without addresses."""
+        whole = sequence(self.fragments, (self.grid.width, self.grid.height))
+        parts = whole.parts or on_all(self.grid, [Phase("nothing")])[0].parts
+        used = {name for part in parts for name in _buffers(part.body)}
+        used |= {transfer.access.buffer for transfer in (*self.scatters, *self.gathers)}
+        arguments, results = self._specs()
+        return Program(
+            "program",
+            (self.grid.width, self.grid.height),
+            arguments,
+            results,
+            {name: buffer for name, buffer in self.tiles.buffers.items() if name in used},
+            tuple(PEClass(class_name(part.where), part.where, part.body) for part in parts),
+            dict.fromkeys(whole.colours, -1),
+            whole.routes,
+            tuple(self.scatters),
+            tuple(self.gathers),
+            positions=dict(whole.positions),
         )
+
+    def write(self, program: Program) -> None:
+        """Writes the program's symbols and functions in place of `@main`."""
+        with ir.InsertionPoint(self.main), self.main.location:
+            origin = (self.rect.x0, self.rect.y0)
+            written = write_program(program, self.machine, origin=origin, locations=self.locations)
         constants = constant_values(self.main)
         if constants:
-            program.attributes["wse.constants"] = ir.ArrayAttr.get(constants)
+            written.attributes["wse.constants"] = ir.ArrayAttr.get(constants)
 
-    def _transfers(self) -> None:
-        for position, tile, location in self.host.scatters:
-            where = StridedRect((0, 0), (self.grid.width, self.grid.height))
-            resident = self.kinds[position] in ("parameter", "constant")
-            build.host_scatter(
-                position, tile.buffer, where, self._maps(tile), resident=resident, loc=location
+    def _specs(self) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+        inputs = [
+            (f"{kind}_{name or f'argument{i}'}", a.type)
+            for i, (kind, name, a) in enumerate(
+                zip(self.kinds, self.names, self.main.body.blocks[0].arguments, strict=True)
             )
-        for position, tile, location in self.host.gathers:
-            held = [axis for axis in tile.axes if axis]
-            extent = (self.grid.width if "x" in held else 1, self.grid.height if "y" in held else 1)
-            where = StridedRect((0, 0), extent)
-            build.host_gather(position, tile.buffer, where, self._maps(tile), loc=location)
-
-    def _maps(self, tile: Tile) -> build.TransferMaps:
-        """Bounds, origin and access of a tile's transfer."""
-        rank = len(tile.shape)
-        bounds = [ir.AffineMap.get(0, 2, list(b)) for b in tile.bounds(self.grid)]
-        zero = ir.AffineExpr.get_constant(0)
-        starts = [
-            coordinate(axis) * block if axis else zero
-            for axis, block in zip(tile.axes, tile.shape, strict=True)
         ]
-        origins = [ir.AffineMap.get(0, 2, [start]) for start in starts]
-        access = ir.AffineMap.get(rank, 2, list(tile.at(loop_indices(rank)).indices))
-        return build.TransferMaps(bounds, origins, access)
+        kinds, labels = (
+            result_attributes(self.main, "kind", "output"),
+            result_attributes(self.main, "name", ""),
+        )
+        described = zip(kinds, labels, self.main.type.results, strict=True)
+        results = [(f"{kind}_{label or i}", t) for i, (kind, label, t) in enumerate(described)]
+        return tuple(_spec(*item) for item in inputs), tuple(_spec(*item) for item in results)
+
+
+def _spec(name: str, tensor: ir.Type) -> TensorSpec:
+    ranked = ir.RankedTensorType(tensor)
+    dtype: Any = dtype_name(ranked.element_type)
+    return TensorSpec(name, tuple(ranked.shape), dtype)
+
+
+def _buffers(body: tuple[Instruction, ...]) -> set[str]:
+    found: set[str] = set()
+    for op in body:
+        found |= _buffers(op.body) if isinstance(op, Loop) else {access.buffer for access in accesses(op)}
+    return found
+
+
+def class_name(where: StridedRect) -> str:
+    """A name that says where a class is: `x1to7by2_y0`."""
+    names = []
+    for axis, base, extent, step in zip("xy", where.base, where.extent, where.step, strict=True):
+        many = f"to{base + (extent - 1) * step}" + (f"by{step}" if step > 1 else "") if extent > 1 else ""
+        names.append(f"{axis}{base}{many}")
+    return "_".join(names)
 
 
 def phase_label(op: Any) -> str:

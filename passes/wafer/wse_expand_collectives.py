@@ -10,37 +10,27 @@ from .main_function import find_main
 
 
 class ExpandCollectives(Pass, name="wse-expand-collectives", anchor="builtin.module"):
-    """Rewrites all-reduces and redistributions.
+    """Rewrites redistributions; other collectives are the library's as they stand.
 
     A redistribution becomes all-gathers of what has to be whole, and redistributions that only slice: every PE
     keeps a part of what it holds. Slices come first where the axis is free, for they make what follows smaller.
 
-        %1 = wse.all_reduce %0 {axis = "x", kind = "add"}
-        %2 = wse.redistribute %1 from ["", "x"] to ["y", ""]
+        %1 = wse.redistribute %0 from ["", "x"] to ["y", ""]
     becomes
-        %a = wse.reduce %0 {axis = "x", kind = "add", root = 0, algorithm = "chain"}
-        %1 = wse.broadcast %a {axis = "x", root = 0}
-        %b = wse.redistribute %1 from ["", "x"] to ["y", "x"]
-        %2 = wse.all_gather %b {axis = "x", dim = 1}
+        %a = wse.redistribute %0 from ["", "x"] to ["y", "x"]
+        %1 = wse.all_gather %a {axis = "x", dim = 1}
     """
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
         main = find_main(op)
         for inner in list(main.body.blocks[0].operations):
-            name = inner.operation.name
-            if name not in ("wse.all_reduce", "wse.redistribute"):
+            if inner.operation.name != "wse.redistribute":
                 continue
             with ir.InsertionPoint(inner), inner.location:
-                value = _all_reduce(inner) if name == "wse.all_reduce" else _redistribute(inner)
+                value = _redistribute(inner)
             inner.result.replace_all_uses_with(value)
             inner.operation.erase()
-            run.count(f"{name} expanded")
-
-
-def _all_reduce(op: Any) -> ir.Value:
-    axis, kind = op.axis.value, op.kind.value
-    reduced = build.reduce(op.input, axis, kind, op.layout, algorithm=op.algorithm.value or "chain")
-    return build.broadcast(reduced, axis, op.layout)
+            run.count("redistributions expanded")
 
 
 def _redistribute(op: Any) -> ir.Value:

@@ -1,98 +1,205 @@
-"""The pass `wse-route`: hardware colours and router settings."""
+"""The pass `wse-route`: hardware colours and queues."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 from ...dialects.host import ir
-from ...dialects.provenance import describe_location
 from ...dialects.wse import build, read
-from ...wse_target.image import StridedRect
-from ...wse_target.machine import load_machine
+from ...wse_target.layout import common_pe
+from ...wse_target.machine import Machine, load_machine
 from ..infra.diagnostics import PassFailure
 from ..infra.pass_base import Pass, PassRun
-from .executable import bodies, colours_of, instructions, program_of, symbols
-
-# (towards smaller, towards larger) coordinates; y counts rows from the north
-_DIRECTIONS = {"x": ("west", "east"), "y": ("north", "south")}
+from .colour_use import Span, Use, apart, colour_uses
+from .executable import bodies, instructions, program_of, symbols
 
 
 class Route(Pass, name="wse-route", anchor="builtin.module"):
-    """Numbers the colours in use, drops the others, and sets the routers on their way.
+    """Numbers the colours in use and drops the others; gives each its queues.
 
-        wse.colour @x_low0 {id = -1, wse.line = "x", wse.towards = "low", wse.parity = 0}
-    becomes, on 4 x 1 PEs
-        wse.colour @x_low0 {id = 0, ..}
-        wse.route @x_low0 at <2, 0, 1, 1, 2, 1> from "ramp" to ["west"]
-        wse.route @x_low0 at <1, 0, 1, 1, 2, 1> from "east" to ["ramp"]
+    Colours with the same routes become one where no PE uses both at a time: nothing has to change in between. When
+    the machine's colours run out even so, colours that are not used in one phase share a number: the routers of the
+    later one start without a setting, and every PE that it touches writes its own at the start of its first phase.
+
+        wse.colour @fc1_c0_up0 {id = -1, position = 0, ..}        wse.colour @fc1_c0_up0 {id = 0, input_queue = 0, ..}
+        wse.route @fc1_c0_up0 at .. from "ramp" to ["west"]       wse.route @fc1_c0_up0 ..
+        wse.colour @fc2_c0_up0 {id = -1, position = 0, ..}   ->
+        wse.route @fc2_c0_up0 at .. from "ramp" to ["west"]
     """
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
-        program = program_of(op)
-        machine = load_machine(program.machine.value)
-        width, height = read.integers(program.grid)
-        users = _users(op)
-        available = iter(machine.usable_colours)
-        for colour in symbols(op, "wse.colour"):
-            name = colour.sym_name.value
-            if name not in users:
-                colour.operation.erase()
+        machine = load_machine(program_of(op).machine.value)
+        router = _Router(op, machine)
+        router.drop_unused()
+        run.count("colours merged", router.merge())
+        run.count("colours", len(router.colours))
+        run.count("numbers rewritten", router.number())
+        router.assign_queues()
+
+
+class _Router:
+    def __init__(self, module: ir.Operation, machine: Machine) -> None:
+        self.module = module
+        self.machine = machine
+        self.uses = colour_uses(module)
+        self.colours = {op.sym_name.value: op for op in symbols(module, "wse.colour")}
+        self.routes: dict[str, list[Any]] = {}
+        for route in symbols(module, "wse.route"):
+            self.routes.setdefault(route.colour.value, []).append(route)
+        self.switched = {
+            inner.colour.value
+            for _, function in bodies(module)
+            for inner in instructions(function.body.blocks[0])
+            if inner.operation.name == "wse.switch"
+        }
+
+    def drop_unused(self) -> None:
+        """Erases colours that nothing transfers, with their routes."""
+        for name in [name for name in self.colours if name not in self.uses]:
+            self._erase(name)
+
+    def _erase(self, name: str) -> None:
+        for op in (*self.routes.pop(name, ()), self.colours.pop(name)):
+            op.operation.erase()
+
+    def merge(self) -> int:
+        """Makes one of colours with the same routes that follow each other on every PE; how many fewer there are."""
+        groups: dict[tuple[str, ...], list[str]] = {}
+        renamed: dict[str, str] = {}
+        for name in [n for n in self.uses if n in self.colours and n not in self.switched]:
+            kept = groups.setdefault(self._settings(name), [])
+            use = self.uses[name]
+            into = next((other for other in kept if self.uses[other].before(use)), None)
+            if into is None:
+                kept.append(name)
                 continue
-            number = next(available, None)
-            if number is None:
-                listed = "; ".join(f"{c}: {', '.join(u)}" for c, u in users.items())
+            self.uses[into] = _joined(self.uses[into], use)
+            renamed[name] = into
+            del self.uses[name]
+            self._erase(name)
+        self._rename(renamed)
+        return len(renamed)
+
+    def _settings(self, name: str) -> tuple[str, ...]:
+        """What the routers do with a colour, as something to compare."""
+        attributes = ("where", "receive", "send", "position")
+        routes = sorted(
+            " ".join(str(route.attributes[a]) for a in attributes) for route in self.routes.get(name, ())
+        )
+        return (str(self.colours[name].attributes["position"]), *routes)
+
+    def _rename(self, renamed: dict[str, str]) -> None:
+        if not renamed:
+            return
+        for _, function in bodies(self.module):
+            for op in instructions(function.body.blocks[0]):
+                if not op.operation.name.startswith("wse."):
+                    continue
+                for attribute in ("colour", "receive", "send"):
+                    if attribute in op.attributes and op.attributes[attribute].value in renamed:
+                        new = renamed[op.attributes[attribute].value]
+                        op.attributes[attribute] = ir.FlatSymbolRefAttr.get(new)
+
+    def number(self) -> int:
+        """Gives hardware ids; returns how many colours take over another's.
+
+        Raises:
+            PassFailure: more are in use at a time than the machine has.
+        """
+        available = self.machine.usable_colours
+        holders: list[list[str]] = [[] for _ in available]
+        rewritten = 0
+        names = sorted((n for n in self.uses if n in self.colours), key=lambda n: self.uses[n].phases[0])
+        for name in names:
+            free = next((k for k, held in enumerate(holders) if not held), None)
+            place = self._successor(name, holders) if free is None else free
+            if place is None:
+                raise self._run_out(name, holders)
+            if holders[place]:
+                self._write_on_entry(name)
+                rewritten += 1
+            holders[place].append(name)
+            self.colours[name].attributes["id"] = build.i64(available[place])
+        return rewritten
+
+    def _successor(self, name: str, holders: Sequence[Sequence[str]]) -> int | None:
+        """The number that was let go most recently, of those whose colours are done when `name` begins."""
+        if name in self.switched or read.integer(self.colours[name].position) < 0:
+            return None  # settings of its own: the one it starts with would shift their count
+        begin = self.uses[name].phases[0]
+        done = [k for k, held in enumerate(holders) if all(self.uses[h].phases[1] < begin for h in held)]
+        return max(done, key=lambda k: max(self.uses[h].phases[1] for h in holders[k])) if done else None
+
+    def _write_on_entry(self, name: str) -> None:
+        """The colour's routers start without a setting; their PEs write it at the start of its first phase."""
+        colour, phase = self.colours[name], self.uses[name].phases[0]
+        start = ir.AffineMap.get(0, 0, [ir.AffineExpr.get_constant(read.integer(colour.position))])
+        places = [read.strided_rect(route.where) for route in self.routes.get(name, ())]
+        for pes, function in bodies(self.module):
+            where = read.strided_rect(pes.where)
+            if any(common_pe(where, place) is not None for place in places):
+                phases = [op for op in function.body.blocks[0].operations if op.operation.name == "wse.phase"]
+                with ir.InsertionPoint.after(phases[phase - 1]), phases[phase - 1].location:
+                    build.switch(name, start, [], rewrite=True)
+        colour.attributes["position"] = build.i64(-1)
+
+    def _run_out(self, name: str, holders: Sequence[Sequence[str]]) -> PassFailure:
+        wanted = [name, *(held[-1] for held in holders)]
+        listed = "; ".join(f"{c}: {', '.join(self.uses[c].places)}" for c in wanted)
+        return PassFailure(
+            program_of(self.module),
+            f"{len(wanted)} colours are in use at a time, machine '{self.machine.name}' has {len(holders)}: {listed}",
+            hint="choose algorithms with fewer colours for these layers (chain, multicast), or split the model",
+        )
+
+    def assign_queues(self) -> None:
+        """Input and output queues: the deepest for the longest messages, no queue twice at a time on a PE.
+
+        Raises:
+            PassFailure: a PE takes from, or sends on, more colours at a time than it has queues.
+        """
+        order = sorted((n for n in self.uses if n in self.colours), key=lambda n: -self.uses[n].words)
+        depths = self.machine.queues
+        inputs = self._queues(order, {n: self.uses[n].receives for n in order}, depths.input, "input")
+        outputs = self._queues(order, {n: self.uses[n].sends for n in order}, depths.output, "output")
+        for name in order:
+            self.colours[name].attributes["input_queue"] = build.i64(inputs[name])
+            self.colours[name].attributes["output_queue"] = build.i64(outputs[name])
+
+    def _queues(
+        self, order: Sequence[str], spans: dict[str, dict[str, Span]], depths: Sequence[int], what: str
+    ) -> dict[str, int]:
+        by_depth = sorted(range(len(depths)), key=lambda queue: -depths[queue])
+        chosen: dict[str, int] = {}
+        for name in order:
+            clash = [other for other in chosen if not apart(spans[name], spans[other])]
+            taken = {chosen[other] for other in clash}
+            free = next((queue for queue in by_depth if queue not in taken), None)
+            if free is None:
+                listed = "; ".join(f"{c}: {', '.join(self.uses[c].places)}" for c in (name, *clash))
                 raise PassFailure(
-                    program,
-                    f"the program uses {len(users)} colours, machine '{machine.name}' has "
-                    f"{len(machine.usable_colours)}: {listed}",
-                    hint="split the model into fewer communicating layers",
+                    program_of(self.module),
+                    f"{len(clash) + 1} colours need {what} queues at a time on a PE, machine '{self.machine.name}' "
+                    f"has {len(depths)}: {listed}",
+                    hint="choose algorithms with fewer transfers at a time for these layers",
                 )
-            colour.attributes["id"] = build.i64(number)
-            with ir.InsertionPoint.after(colour), colour.location:
-                for where, receive, send in _settings(colour, width, height):
-                    build.route(name, where, receive, send)
-                    run.count("routes")
-            run.count("colours")
+            chosen[name] = free
+        return chosen
 
 
-def _users(module: ir.Operation) -> dict[str, list[str]]:
-    """Colours in use, with the places of the model that use them."""
-    found: dict[str, dict[str, None]] = {}
-    for _, function in bodies(module):
-        for op in instructions(function.body.blocks[0]):
-            for name in colours_of(op):
-                found.setdefault(name, {})[describe_location(op.location)] = None
-    return {name: list(places) for name, places in found.items()}
+def _joined(first: Use, second: Use) -> Use:
+    """The use of a colour that does the work of two, one after the other."""
 
+    def spans(left: dict[str, Span], right: dict[str, Span]) -> dict[str, Span]:
+        both = left | right
+        for name in left.keys() & right.keys():
+            both[name] = (min(left[name][0], right[name][0]), max(left[name][1], right[name][1]))
+        return both
 
-def _settings(colour: Any, width: int, height: int) -> Iterator[tuple[StridedRect, str, tuple[str, ...]]]:
-    axis = read.string(colour.attributes["wse.line"])
-    towards = read.string(colour.attributes["wse.towards"])
-    parity = read.integer(colour.attributes["wse.parity"])
-    extent = width if axis == "x" else height
-    low, high = _DIRECTIONS[axis]
-
-    def line(start: int, stop: int, step: int) -> StridedRect | None:
-        count = len(range(start, stop, step))
-        if count == 0:
-            return None
-        if axis == "x":
-            return StridedRect((start, 0), (count, height), (step, 1))
-        return StridedRect((0, start), (width, count), (1, step))
-
-    if towards == "all":
-        settings = [
-            (line(0, 1, 1), "ramp", (high,)),
-            (line(1, extent - 1, 1), low, ("ramp", high)),
-            (line(extent - 1, extent, 1), low, ("ramp",)),
-        ]
-    elif towards == "low":
-        settings = [
-            (line(parity or 2, extent, 2), "ramp", (low,)),
-            (line(1 - parity, extent - 1, 2), high, ("ramp",)),
-        ]
-    else:
-        settings = [
-            (line(parity, extent - 1, 2), "ramp", (high,)),
-            (line(1 + parity, extent, 2), low, ("ramp",)),
-        ]
-    yield from ((where, receive, send) for where, receive, send in settings if where is not None)
+    return Use(
+        spans(first.spans, second.spans),
+        spans(first.receives, second.receives),
+        spans(first.sends, second.sends),
+        (min(first.phases[0], second.phases[0]), max(first.phases[1], second.phases[1])),
+        max(first.words, second.words),
+        first.places | second.places,
+    )

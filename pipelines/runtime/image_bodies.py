@@ -162,6 +162,8 @@ class BodyReader:
             operands = [self.expression(v, op) for v in owner.operands]
             dims, rest = operands[: amap.n_dims], operands[amap.n_dims :]
             return combined(amap, rest, op, dims, _COMBINE[owner.name])
+        if owner.name == "arith.muli":
+            return self.expression(owner.operands[0], op) * self.expression(owner.operands[1], op)
         if owner.name == "wse.lookup":
             table = ir.FlatSymbolRefAttr(owner.attributes["table"]).value
             return Lookup(table, self.known.tables[table], self.expression(owner.operands[0], op))
@@ -174,6 +176,6 @@ _COMBINE: dict[str, Callable[[Expr, Expr], Expr]] = {
     "affine.apply": minimum, "affine.min": minimum, "affine.max": maximum,
 }  # fmt: skip
 _SUPPORTING = (
-    "wse.get_buffer", "wse.lookup", "arith.constant", "affine.apply", "affine.min", "affine.max", "func.return",
-    "scf.yield",
+    "wse.get_buffer", "wse.lookup", "arith.constant", "arith.muli", "affine.apply", "affine.min", "affine.max",
+    "func.return", "scf.yield",
 )  # fmt: skip

@@ -36,6 +36,7 @@ def errors(annotations: str) -> list[str]:
         "",
         f'wse.iterators = ["y", "x", ""], wse.layouts = [{BLOCKS}]',
         'wse.iterators = ["y", "", "x"], wse.layouts = [#wse.layout<["y", ""], #wse.rect<0, 0, 4, 4>>]',
+        f'wse.algorithm = "mesh_gemm{{aligned=2}}", wse.layouts = [{BLOCKS}]',
     ],
 )
 def test_right(annotations):
@@ -53,6 +54,16 @@ def test_right(annotations):
             "has unknown axis 'z' in wse.iterators; expected one of 'x', 'y', ''",
         ),
         ('wse.iterators = ["y", "y", ""]', "splits two loops over one axis in wse.iterators: ['y', 'y', '']"),
+        ("wse.algorithm = 1 : i64", "has wse.algorithm = 1 : i64; expected the form name{option=value ...}"),
+        ('wse.algorithm = "cannon{"', "has malformed algorithm 'cannon{'"),
+        (
+            'wse.algorithm = "cannon"',
+            "has wse.algorithm without wse.layouts; expected where its result lives",
+        ),
+        (
+            f'wse.algorithm = "cannon", wse.iterators = ["y", "x", ""], wse.layouts = [{BLOCKS}]',
+            "has both wse.algorithm and wse.iterators",
+        ),
         ("wse.layouts = 1 : i64", "expected an array of #wse.layout, one per result"),
         ("wse.layouts = []", "has 0 layouts; expected 1, one per result"),
         ("wse.layouts = [#wse.rect<0, 0, 4, 4>]", "has wse.layouts[0] = #wse.rect<0"),

@@ -27,7 +27,7 @@ from ....wse_target.image import (
     Vector,
 )
 from ....wse_target.quasi_affine import Binary, Const, Expr, Lookup, Var
-from .expressions import COORDINATES, Symbols, parts
+from .expressions import COORDINATES, Symbols, is_product, parts
 
 
 @dataclass
@@ -66,6 +66,8 @@ class IndexValues:
             return arith.ConstantOp(ir.IndexType.get(), expr.value).result
         if isinstance(expr, Lookup):
             return build.lookup(expr.name, self.of(expr.index))
+        if is_product(expr) and isinstance(expr, Binary):
+            return arith.MulIOp(self.of(expr.left), self.of(expr.right)).result
         name, pieces = "apply", [expr]
         if isinstance(expr, Binary) and expr.operator in ("min", "max"):
             name, pieces = expr.operator, parts(expr, expr.operator)

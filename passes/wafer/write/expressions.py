@@ -1,7 +1,7 @@
 """Quasi-affine expressions as affine maps.
 
-An affine map has no minimum, maximum or table inside: each of these is an index value of its own, which the map sees as
-a symbol. Bounds are the exception, for the minimum of a map's results is what they mean.
+An affine map has no minimum, maximum, table or product of two unknowns inside: each of these is an index value of its
+own, which the map sees as a symbol. Bounds are the exception, for the minimum of a map's results is what they mean.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Symbols:
     """The symbols that the maps of one operation share: x, y, then what else they need, in order of use.
 
     Attributes:
-        atoms: what each symbol stands for: a variable, a minimum, a maximum or a lookup.
+        atoms: what each symbol stands for: a variable, a minimum, a maximum, a lookup or a product.
     """
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class Symbols:
         """An expression over the symbols."""
         if isinstance(expr, Const):
             return ir.AffineExpr.get_constant(expr.value)
-        if not isinstance(expr, Binary) or expr.operator in ("min", "max"):
+        if not isinstance(expr, Binary) or expr.operator in ("min", "max") or is_product(expr):
             if expr not in self.atoms:
                 self.atoms.append(expr)
             return ir.AffineExpr.get_symbol(self.atoms.index(expr))
@@ -66,10 +66,7 @@ class Symbols:
         if expr.operator == "*" and isinstance(left, Const):
             left, right = right, left
         if not isinstance(right, Const) or (expr.operator != "*" and right.value <= 0):
-            raise CompilerError(
-                f"'{expr}' is not quasi-affine",
-                hint="factors and divisors have to be constants, divisors above 0",
-            )
+            raise CompilerError(f"'{expr}' has a divisor that is no constant above 0")
         make = {
             "*": ir.AffineExpr.get_mul,
             "floordiv": ir.AffineExpr.get_floor_div,
@@ -81,6 +78,13 @@ class Symbols:
     def map(self, results: Sequence[ir.AffineExpr], dims: int = 0) -> ir.AffineMap:
         """A map over all symbols: to be made when every expression of the operation has been seen."""
         return ir.AffineMap.get(dims, len(self.atoms), list(results))
+
+
+def is_product(expr: Expr) -> bool:
+    """Whether an expression is a product of two that are no constants (a bound times a flag)."""
+    if not isinstance(expr, Binary) or expr.operator != "*":
+        return False
+    return not isinstance(expr.left, Const) and not isinstance(expr.right, Const)
 
 
 def parts(expr: Expr, operator: str) -> list[Expr]:

@@ -2,25 +2,26 @@
 
 #rect = #wse.rect<0 : i64, 0 : i64, 4 : i64, 1 : i64>
 
-// A product split along its reduction: partial sums by one fma per PE, then a chain to the first PE. The four
-// kinds of places on a line of four differ only in what they do with the chain.
+// A product split along its reduction: partial sums by one fma per PE, then a chain to the first PE. The PEs of a line
+// of four differ only in what they do with the chain, whose colours and routes come with it.
 // CHECK: "wse.program"
 // CHECK-SAME: grid = [4, 1]
-// CHECK: "wse.colour"() {id = -1 : i64, {{.*}}sym_name = "x_low0"
+// CHECK: "wse.colour"() {id = -1 : i64, {{.*}}sym_name = "reduce_c0_up0"
+// CHECK-NEXT: "wse.route"() {colour = @reduce_c0_up0, position = 0 : i64, receive = "east", send = ["ramp"]
 // CHECK: "wse.host_scatter"() {{.*}}tensor = 0
 // CHECK: "wse.host_gather"() {{.*}}tensor = 0
-// CHECK: func.func @main_x_first_y_any
+// CHECK: func.func @main_x0_y0
 // CHECK: kind = "fill"
 // CHECK: kind = "fma"
-// CHECK: "wse.receive"{{.*}}colour = @x_low1, combine = "add"
-// CHECK: func.func @main_x_odd_y_any
+// CHECK: "wse.receive"{{.*}}colour = @reduce_c0_up0, combine = "add"
+// CHECK: func.func @main_x1_y0
 // CHECK: kind = "fma"
-// CHECK: "wse.relay"{{.*}}combine = "add"{{.*}}receive = @x_low0, send = @x_low1
-// CHECK: func.func @main_x_even_y_any
-// CHECK: "wse.relay"{{.*}}receive = @x_low1, send = @x_low0
-// CHECK: func.func @main_x_last_y_any
-// CHECK: "wse.send"{{.*}}colour = @x_low1
-// CHECK: "wse.pe_class"() {body = @main_x_last_y_any
+// CHECK: "wse.relay"{{.*}}combine = "add"{{.*}}receive = @reduce_c0_up1, send = @reduce_c0_up0
+// CHECK: func.func @main_x2_y0
+// CHECK: "wse.relay"{{.*}}receive = @reduce_c0_up0, send = @reduce_c0_up1
+// CHECK: func.func @main_x3_y0
+// CHECK: "wse.send"{{.*}}colour = @reduce_c0_up0
+// CHECK: "wse.pe_class"() {body = @main_x3_y0
 // CHECK-NOT: linalg
 func.func @main(%a: tensor<6x10xf32>, %w: tensor<5x10xf32> {wse.kind = "parameter", wse.name = "w"}) -> tensor<6x5xf32>
     attributes {wse.machine = "tiny", wse.rect = #rect} {
@@ -47,7 +48,7 @@ func.func @main(%a: tensor<6x10xf32>, %w: tensor<5x10xf32> {wse.kind = "paramete
 
 // An elementwise body is one vector operation per scalar operation, over as many elements as the PE holds: of ten
 // elements over four PEs the last holds one. x > 0 ? x : 0 that keeps NaN is a maximum; the last lands in the result.
-// CHECK: func.func @main_x_any_y_any
+// CHECK: func.func @main_x0to3_y0
 // CHECK: "wse.vector"(%[[R:[0-9]+]], %[[A:[0-9]+]], %arg0, %arg1) {bounds = [affine_map<()[s0, s1] -> (3, s0 * -3 + 10)>], kind = "neg"
 // CHECK: "wse.vector"({{.*}}kind = "max"{{.*}}scalars = [unit, 0.000000e+00 : f32]
 // CHECK-NOT: wse.vector
@@ -74,15 +75,15 @@ func.func @main(%a: tensor<10xf32>) -> tensor<10xf32> attributes {wse.machine = 
 
 // An all-gather copies the PE's own block into place, and relays the others', as many as there are PEs before it
 // (southwards) and behind it (northwards).
-// CHECK: func.func @main_x_any_y_odd
+// CHECK: func.func @main_x0_y1
 // CHECK: kind = "copy"
-// CHECK: "wse.send"{{.*}}colour = @y_high1
-// CHECK: affine.min affine_map<()[s0, s1] -> (s1)>()[%arg0, %arg1]
+// CHECK: "wse.send"{{.*}}colour = @all_gather_c0_high1
+// CHECK: scf.for %{{.*}} = %{{.*}} to %arg1
+// CHECK: "wse.relay"{{.*}}combine = "store"{{.*}}receive = @all_gather_c0_high0, send = @all_gather_c0_high1
+// CHECK: "wse.send"{{.*}}colour = @all_gather_c0_low1
+// CHECK: affine.apply affine_map<()[s0, s1] -> (-s1 + 2)>()[%arg0, %arg1]
 // CHECK: scf.for
-// CHECK: "wse.relay"{{.*}}combine = "store"{{.*}}receive = @y_high0, send = @y_high1
-// CHECK: "wse.send"{{.*}}colour = @y_low1
-// CHECK: scf.for
-// CHECK: "wse.relay"{{.*}}receive = @y_low0, send = @y_low1
+// CHECK: "wse.relay"{{.*}}receive = @all_gather_c0_low0, send = @all_gather_c0_low1
 func.func @main(%a: tensor<6xf32>) -> tensor<6xf32> attributes {wse.machine = "tiny", wse.rect = #rect} {
   %a1 = "wse.scatter"(%a) {layout = #wse.layout<["y"], #rect>} : (tensor<6xf32>) -> tensor<6xf32>
   %0 = "wse.all_gather"(%a1) {axis = "y", dim = 0 : i64, algorithm = "", source_layout = #wse.layout<["y"], #rect>, layout = #wse.layout<[""], #rect>} : (tensor<6xf32>) -> tensor<6xf32>

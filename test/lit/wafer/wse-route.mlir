@@ -1,37 +1,44 @@
-// RUN: wse-opt %s --split-input-file --pass-pipeline='builtin.module(wse-route)' | filecheck %s
+// RUN: wse-opt %s --split-input-file --pass-pipeline='builtin.module(wse-route)' --mlir-print-local-scope | filecheck %s
 
-// Colours in use get numbers, others go. On a line of three, PE 1 relays what PE 2 sends; PE 0 takes it.
-// CHECK: "wse.colour"() {id = 0 : i64, {{.*}}sym_name = "x_low0"
-// CHECK-NEXT: "wse.route"() {colour = @x_low0, {{.*}}receive = "ramp", send = ["west"], where = #wse.strided_rect<2 : i64, 0 : i64, 1 : i64, 1 : i64
-// CHECK-NEXT: "wse.route"() {colour = @x_low0, {{.*}}receive = "east", send = ["ramp"], where = #wse.strided_rect<1 : i64, 0 : i64, 1 : i64, 1 : i64
-// CHECK-NEXT: "wse.colour"() {id = 1 : i64, {{.*}}sym_name = "x_low1"
-// CHECK-NEXT: "wse.route"() {colour = @x_low1, {{.*}}receive = "ramp", send = ["west"], where = #wse.strided_rect<1 : i64, 0 : i64, 1 : i64, 1 : i64
-// CHECK-NEXT: "wse.route"() {colour = @x_low1, {{.*}}receive = "east", send = ["ramp"], where = #wse.strided_rect<0 : i64, 0 : i64, 1 : i64, 1 : i64
-// CHECK-NOT: x_cast
-"wse.program"() {sym_name = "program", machine = "tiny", grid = [3, 1], origin = [0, 0], inputs = [], input_names = [], outputs = [], output_names = []} : () -> ()
-"wse.buffer"() {sym_name = "a", type = memref<4xf32>, offset = -1 : i64} : () -> ()
-"wse.colour"() {sym_name = "x_low0", id = -1, position = 0, input_queue = -1, output_queue = -1 : i64, wse.line = "x", wse.towards = "low", wse.parity = 0 : i64} : () -> ()
-"wse.colour"() {sym_name = "x_low1", id = -1, position = 0, input_queue = -1, output_queue = -1 : i64, wse.line = "x", wse.towards = "low", wse.parity = 1 : i64} : () -> ()
-"wse.colour"() {sym_name = "x_cast", id = -1, position = 0, input_queue = -1, output_queue = -1 : i64, wse.line = "x", wse.towards = "all", wse.parity = 0 : i64} : () -> ()
-func.func @inner(%x: index, %y: index) {
-  %a = "wse.get_buffer"() {buffer = @a} : () -> memref<4xf32>
-  "wse.relay"(%a, %x, %y) {receive = @x_low0, send = @x_low1, bounds = [affine_map<()[s0, s1] -> (4)>], maps = [affine_map<(d0)[s0, s1] -> (d0)>], combine = "add", thread = 0 : i64, operandSegmentSizes = array<i32: 1, 0, 2>} : (memref<4xf32>, index, index) -> ()
+// Colours in use get numbers and queues, others go. Of two with the same routes, of which every PE is done with the first
+// before it begins with the second, the second becomes the first; one that overlaps stays, and has another queue.
+// CHECK: "wse.colour"() {id = 0 : i64, input_queue = 1 : i64, output_queue = 1 : i64, position = 0 : i64, sym_name = "first"
+// CHECK-NEXT: "wse.route"() {colour = @first
+// CHECK-NEXT: "wse.route"() {colour = @first
+// CHECK-NOT: @second
+// CHECK: "wse.colour"() {id = 1 : i64, input_queue = 0 : i64, output_queue = 0 : i64, position = 0 : i64, sym_name = "beside"
+// CHECK-NOT: sym_name = "unused"
+// CHECK: func.func @left
+// CHECK: "wse.send"{{.*}}colour = @first
+// CHECK: "wse.send"{{.*}}colour = @beside
+// CHECK: "wse.send"{{.*}}colour = @first
+"wse.program"() {sym_name = "program", machine = "tiny", grid = [2, 1], origin = [0, 0], inputs = [], input_names = [], outputs = [], output_names = []} : () -> ()
+"wse.buffer"() {sym_name = "a", type = memref<8xf32>, offset = -1 : i64} : () -> ()
+"wse.colour"() {sym_name = "first", id = -1, position = 0, input_queue = -1, output_queue = -1} : () -> ()
+"wse.route"() {colour = @first, where = #wse.strided_rect<0, 0, 1, 1, 1, 1>, receive = "ramp", send = ["east"], position = 0} : () -> ()
+"wse.route"() {colour = @first, where = #wse.strided_rect<1, 0, 1, 1, 1, 1>, receive = "west", send = ["ramp"], position = 0} : () -> ()
+"wse.colour"() {sym_name = "second", id = -1, position = 0, input_queue = -1, output_queue = -1} : () -> ()
+"wse.route"() {colour = @second, where = #wse.strided_rect<1, 0, 1, 1, 1, 1>, receive = "west", send = ["ramp"], position = 0} : () -> ()
+"wse.route"() {colour = @second, where = #wse.strided_rect<0, 0, 1, 1, 1, 1>, receive = "ramp", send = ["east"], position = 0} : () -> ()
+"wse.colour"() {sym_name = "beside", id = -1, position = 0, input_queue = -1, output_queue = -1} : () -> ()
+"wse.route"() {colour = @beside, where = #wse.strided_rect<0, 0, 1, 1, 1, 1>, receive = "ramp", send = ["east"], position = 0} : () -> ()
+"wse.route"() {colour = @beside, where = #wse.strided_rect<1, 0, 1, 1, 1, 1>, receive = "west", send = ["ramp"], position = 0} : () -> ()
+"wse.colour"() {sym_name = "unused", id = -1, position = 0, input_queue = -1, output_queue = -1} : () -> ()
+func.func @left(%x: index, %y: index) {
+  %a = "wse.get_buffer"() {buffer = @a} : () -> memref<8xf32>
+  "wse.send"(%a) {colour = @first, bounds = [affine_map<() -> (4)>], map = affine_map<(i) -> (i)>, thread = 1, packed = 1, operandSegmentSizes = array<i32: 1, 0>} : (memref<8xf32>) -> ()
+  "wse.send"(%a) {colour = @beside, bounds = [affine_map<() -> (8)>], map = affine_map<(i) -> (i)>, thread = 2, packed = 1, operandSegmentSizes = array<i32: 1, 0>} : (memref<8xf32>) -> ()
+  "wse.join"() {threads = [1, 2], tasks = 0} : () -> ()
+  "wse.send"(%a) {colour = @second, bounds = [affine_map<() -> (4)>], map = affine_map<(i) -> (i)>, thread = 0, packed = 1, operandSegmentSizes = array<i32: 1, 0>} : (memref<8xf32>) -> ()
   return
 }
-"wse.pe_class"() {sym_name = "odd", where = #wse.strided_rect<1 : i64, 0 : i64, 1 : i64, 1 : i64, 1 : i64, 1 : i64>, body = @inner} : () -> ()
-
-// -----
-
-// A multicast turns off to the core everywhere but at its root.
-// CHECK: receive = "ramp", send = ["south"], where = #wse.strided_rect<0 : i64, 0 : i64, 2 : i64, 1 : i64
-// CHECK-NEXT: receive = "north", send = ["ramp", "south"], where = #wse.strided_rect<0 : i64, 1 : i64, 2 : i64, 2 : i64
-// CHECK-NEXT: receive = "north", send = ["ramp"], where = #wse.strided_rect<0 : i64, 3 : i64, 2 : i64, 1 : i64
-"wse.program"() {sym_name = "program", machine = "tiny", grid = [2, 4], origin = [0, 0], inputs = [], input_names = [], outputs = [], output_names = []} : () -> ()
-"wse.buffer"() {sym_name = "a", type = memref<4xf32>, offset = -1 : i64} : () -> ()
-"wse.colour"() {sym_name = "y_cast", id = -1, position = 0, input_queue = -1, output_queue = -1 : i64, wse.line = "y", wse.towards = "all", wse.parity = 0 : i64} : () -> ()
-func.func @last(%x: index, %y: index) {
-  %a = "wse.get_buffer"() {buffer = @a} : () -> memref<4xf32>
-  "wse.receive"(%a, %x, %y) {colour = @y_cast, bounds = [affine_map<()[s0, s1] -> (4)>], map = affine_map<(d0)[s0, s1] -> (d0)>, combine = "store", thread = 0 : i64, operandSegmentSizes = array<i32: 1, 2>} : (memref<4xf32>, index, index) -> ()
+func.func @right(%x: index, %y: index) {
+  %a = "wse.get_buffer"() {buffer = @a} : () -> memref<8xf32>
+  "wse.receive"(%a) {colour = @first, bounds = [affine_map<() -> (4)>], map = affine_map<(i) -> (i)>, combine = "store", thread = 1, operandSegmentSizes = array<i32: 1, 0>} : (memref<8xf32>) -> ()
+  "wse.receive"(%a) {colour = @beside, bounds = [affine_map<() -> (8)>], map = affine_map<(i) -> (i)>, combine = "store", thread = 2, operandSegmentSizes = array<i32: 1, 0>} : (memref<8xf32>) -> ()
+  "wse.join"() {threads = [1, 2], tasks = 0} : () -> ()
+  "wse.receive"(%a) {colour = @second, bounds = [affine_map<() -> (4)>], map = affine_map<(i) -> (i)>, combine = "store", thread = 0, operandSegmentSizes = array<i32: 1, 0>} : (memref<8xf32>) -> ()
   return
 }
-"wse.pe_class"() {sym_name = "tail", where = #wse.strided_rect<0 : i64, 3 : i64, 2 : i64, 1 : i64, 1 : i64, 1 : i64>, body = @last} : () -> ()
+"wse.pe_class"() {sym_name = "west", where = #wse.strided_rect<0, 0, 1, 1, 1, 1>, body = @left} : () -> ()
+"wse.pe_class"() {sym_name = "east", where = #wse.strided_rect<1, 0, 1, 1, 1, 1>, body = @right} : () -> ()

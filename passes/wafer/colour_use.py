@@ -1,0 +1,139 @@
+"""When and where a program uses its colours: what sharing of colours and queues is decided by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...dialects.host import ir
+from ...dialects.provenance import describe_location
+from ...dialects.wse import read
+from ...wse_target.image import StridedRect
+from .executable import TRANSFERS, bodies, instructions
+
+Span = tuple[int, int]  # first and last position in a program text
+
+
+@dataclass
+class Use:
+    """The use of one colour.
+
+    Attributes:
+        spans: by class, first and last operation at the text's top level between which a transfer of it may be
+            under way; a transfer on a microthread is until it is joined.
+        receives / sends: the same, of transfers in one direction only.
+        phases: first and last number of the phases it is used in; phase k begins with the text's k-th `wse.phase`.
+        words: elements of its longest message.
+        places: of the user's model, in order.
+    """
+
+    spans: dict[str, Span] = field(default_factory=dict)
+    receives: dict[str, Span] = field(default_factory=dict)
+    sends: dict[str, Span] = field(default_factory=dict)
+    phases: Span = (1 << 30, -1)
+    words: int = 0
+    places: dict[str, None] = field(default_factory=dict)
+
+    def apart_from(self, other: Use) -> bool:
+        """Whether no PE has transfers of both under way at a time."""
+        return apart(self.spans, other.spans)
+
+    def before(self, other: Use) -> bool:
+        """Whether every PE has done its last transfer of this colour before its first one of the other."""
+        common = self.spans.keys() & other.spans.keys()
+        return all(self.spans[name][1] < other.spans[name][0] for name in common)
+
+
+def apart(left: dict[str, Span], right: dict[str, Span]) -> bool:
+    """Whether spans of one class never overlap."""
+    common = left.keys() & right.keys()
+    return all(left[n][1] < right[n][0] or right[n][1] < left[n][0] for n in common)
+
+
+def colour_uses(module: ir.Operation) -> dict[str, Use]:
+    """The use of every colour that some text transfers, in order of first use."""
+    found: dict[str, Use] = {}
+    for pes, function in bodies(module):
+        _read(pes.sym_name.value, read.strided_rect(pes.where), function.body.blocks[0], found)
+    return found
+
+
+def _read(name: str, where: StridedRect, text: ir.Block, found: dict[str, Use]) -> None:
+    operations = list(text.operations)
+    ends = _joins(operations)
+    phase = 0
+    for position, op in enumerate(operations):
+        phase += op.operation.name == "wse.phase"
+        inside: list[Any] = [
+            op,
+            *(i for r in op.operation.regions for b in r.blocks for i in instructions(b)),
+        ]
+        for inner in inside:
+            if inner.operation.name not in TRANSFERS:
+                continue
+            until = ends(position, read.integer(inner.thread))
+            length = _elements(inner, where)
+            for colour, direction in _directions(inner):
+                use = found.setdefault(colour, Use())
+                for spans in (use.spans, getattr(use, direction)):
+                    first, last = spans.get(name, (position, until))
+                    spans[name] = (min(first, position), max(last, until))
+                use.phases = (min(use.phases[0], phase), max(use.phases[1], phase))
+                use.words = max(use.words, length)
+                use.places[describe_location(inner.location)] = None
+
+
+def _directions(op: Any) -> list[tuple[str, str]]:
+    """The colours of a transfer, each with the attribute of `Use` that it counts in."""
+    if op.operation.name == "wse.relay":
+        return [(op.receive.value, "receives"), (op.send.value, "sends")]
+    return [(op.colour.value, "sends" if op.operation.name == "wse.send" else "receives")]
+
+
+def _joins(operations: list[Any]) -> Callable[[int, int], int]:
+    """(position, thread) -> position where a transfer that starts there on that thread is known to be over."""
+    joins: list[tuple[int, frozenset[int]]] = []
+    for position, op in enumerate(operations):
+        inner = (op, *(i for r in op.operation.regions for b in r.blocks for i in instructions(b)))
+        joined = [read.integers(i.threads) for i in inner if i.operation.name == "wse.join"]
+        if joined:
+            joins.append((position, frozenset(t for threads in joined for t in threads)))
+
+    def end(position: int, thread: int) -> int:
+        if thread == 0:
+            return position
+        return next((at for at, threads in joins if at >= position and thread in threads), len(operations))
+
+    return end
+
+
+def _elements(op: Any, where: StridedRect) -> int:
+    """Elements of a transfer's message, the most over the corners of its class; loop variables count as 0."""
+    (x0, y0), (width, height), (sx, sy) = where.base, where.extent, where.step
+    xs = np.array([x0, x0 + sx * (width - 1)] * 2)
+    ys = np.array([y0] * 2 + [y0 + sy * (height - 1)] * 2)
+    total = np.ones(4, np.int64)
+    for bound in read.maps(op.bounds):
+        known = {0: xs, 1: ys}
+        values = [_evaluate(result, known) for result in bound.results]
+        total = total * np.maximum(np.minimum.reduce(np.broadcast_arrays(*values)), 0)
+    return int(total.max())
+
+
+def _evaluate(expr: ir.AffineExpr, symbols: dict[int, np.ndarray]) -> Any:
+    if isinstance(expr, ir.AffineSymbolExpr):
+        return symbols.get(expr.position, 0)
+    if isinstance(expr, ir.AffineConstantExpr):
+        return expr.value
+    assert isinstance(expr, ir.AffineBinaryExpr)
+    left, right = _evaluate(expr.lhs, symbols), _evaluate(expr.rhs, symbols)
+    if isinstance(expr, ir.AffineAddExpr):
+        return left + right
+    if isinstance(expr, ir.AffineMulExpr):
+        return left * right
+    if isinstance(expr, ir.AffineModExpr):
+        return left % right
+    return left // right if isinstance(expr, ir.AffineFloorDivExpr) else -(-left // right)

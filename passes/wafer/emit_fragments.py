@@ -1,0 +1,34 @@
+"""Steps of a program as fragments: what every PE does, and where the instructions come from."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ...wse_target.image import Instruction, Loop, Source, StridedRect
+from .layout_rules import Grid
+from .library.fragment import Fragment, Part
+
+
+def everywhere(grid: Grid) -> StridedRect:
+    """All PEs of a grid."""
+    return StridedRect((0, 0), (grid.width, grid.height))
+
+
+def on_all(grid: Grid, body: Sequence[Instruction]) -> list[Fragment]:
+    """Instructions that every PE runs; no fragment when there are none."""
+    return [Fragment((Part(everywhere(grid), tuple(body)),))] if body else []
+
+
+def with_source(fragment: Fragment, source: Source) -> Fragment:
+    """The fragment with `source` on every instruction that does not say where it comes from."""
+    parts = tuple(Part(p.where, _stamped(p.body, source)) for p in fragment.parts)
+    return replace(fragment, parts=parts)
+
+
+def _stamped(body: Sequence[Instruction], source: Source) -> tuple[Instruction, ...]:
+    stamped: list[Instruction] = []
+    for op in body:
+        if isinstance(op, Loop):
+            stamped.append(replace(op, body=_stamped(op.body, source)))
+        else:
+            stamped.append(op if op.source != Source() else replace(op, source=source))
+    return tuple(stamped)
