@@ -52,6 +52,7 @@ class Simulated:
         choices: what the partitioner weighed, see `passes.wafer.explanation`.
         options: grid, algorithm and the like, as they were asked for.
         seconds: wall time by step.
+        outputs: @main's results; empty when timing only.
         check: comparison with the CPU; None when timing only, or when it was not asked for.
         trace: in the trace event format, when a window was given.
     """
@@ -63,6 +64,7 @@ class Simulated:
     options: Mapping[str, Any]
     seconds: Mapping[str, float]
     timing_only: bool
+    outputs: Sequence[np.ndarray] = ()
     check: Check | None = None
     trace: dict[str, Any] | None = None
 
@@ -144,26 +146,30 @@ def simulate_module(
     with timer.scope("compile"):
         step("compiling")
         lowered = lower_for(model, target, options, timing_only=timing_only)
+    run = _Run(lowered, engine, repeat, critical_path, trace, progress)
+    outputs: list[np.ndarray] = []
     checked = None
     if not timing_only:
         arguments = random_arguments(model, seed, inputs)
         with timer.scope("simulate with data"):
             step("simulating with data")
-            outputs, report = _run_with_data(lowered, arguments, engine, progress)
+            outputs = run.with_data(arguments)
         if check:
             with timer.scope("check"):
                 step("computing the reference on the CPU")
                 if options.get("accumulate"):
                     run_pipeline(model.module, f"builtin.module({accumulate_pass(options['accumulate'])})")
                 checked = compare(outputs, cpu_results(model, arguments), inputs, seed)
-    with timer.scope("simulate"):
-        step("simulating")
-        report, events = _run_for_time(lowered, repeat, engine, critical_path, trace, progress)
+    if run.report is None:
+        with timer.scope("simulate"):
+            step("simulating")
+            run.for_time()
+    assert run.report is not None, "one of the two has run"
     timer.stop()
     seconds = {str(node.name): node.seconds for node in timer.root.children.values()}
     return Simulated(
-        report, lowered.program, phase_sram_bytes(lowered.program), lowered.choices, options, seconds,
-        timing_only, checked, events,
+        run.report, lowered.program, phase_sram_bytes(lowered.program), lowered.choices, options, seconds,
+        timing_only, outputs, checked, run.trace,
     )  # fmt: skip
 
 
@@ -225,52 +231,71 @@ def lower_for(
     return Lowered(imported, build_image(module), chosen.machine, choices, constants)
 
 
-def _run_with_data(
-    lowered: Lowered, arguments: Sequence[np.ndarray], engine: EngineName, progress: Progress | None
-) -> tuple[list[np.ndarray], SimulationReport]:
-    """Results of one run. Arguments are @main's; the program's constants come after them."""
-    simulation = Simulation(
-        lowered.program, lowered.machine, kernels=NativeKernels(), engine=engine, progress=progress
-    )
-    everything = [_signed(array) for array in (*arguments, *lowered.constants)]
-    called = simulation.call_arguments
-    resident = {t.tensor for t in lowered.program.scatters if t.resident}
-    simulation.load({i: everything[i] for i in resident})
-    result = simulation.call([everything[i] for i in called])
-    unsigned = {i for i, r in enumerate(lowered.imported.results) if r.dtype == torch.uint8}
-    outputs = [o.view(np.uint8) if i in unsigned else o for i, o in enumerate(result.outputs)]
-    return outputs, result.report
-
-
 def _signed(array: np.ndarray) -> np.ndarray:
     """MLIR's i8 has no sign, the simulator's has: the same bytes."""
     return array.view(np.int8) if array.dtype == np.uint8 else array
 
 
-def _run_for_time(
-    lowered: Lowered,
-    repeat: int,
-    engine: EngineName,
-    critical_path: bool,
-    window: Window | None,
-    progress: Progress | None,
-) -> tuple[SimulationReport, dict[str, Any] | None]:
-    """The report, and the trace where a window is given."""
-    path = Recording(MOST_EVENTS) if critical_path else None
-    traced = Recording(MOST_EVENTS, *_chosen(lowered.program, window)) if window else None
-    recorders = [r for r in (path, traced) if r is not None]
-    simulation = Simulation(
-        lowered.program, lowered.machine, timing_only=True, engine=engine, progress=progress,
-        recorder=Recorders(recorders) if recorders else None,
-    )  # fmt: skip
-    report = simulation.call([], repeat=repeat).report
-    code, placement = simulation.loaded.code, simulation.loaded.placement
-    if path is not None:
-        report = replace(report, **_path_fields(path, simulation))
-    if traced is None:
-        return report, None
-    note = f"events after the first {len(traced.events()):,} are missing" if traced.full else ""
-    return report, chrome_trace(traced.events(), code, placement, note)
+@dataclass
+class _Run:
+    """Simulations of one program; `report` and `trace` are those of the last one that ran all repetitions."""
+
+    lowered: Lowered
+    engine: EngineName
+    repeat: int
+    critical_path: bool
+    window: Window | None
+    progress: Progress | None
+    report: SimulationReport | None = None
+    trace: dict[str, Any] | None = None
+
+    def with_data(self, arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Results of one repetition; its report too, if one is all that is asked for.
+
+        Args:
+            arguments: of @main; the program's constants come after them.
+        """
+        lowered, recorders = self.lowered, self._recorders() if self.repeat == 1 else {}
+        simulation = self._simulation(recorders, timing_only=False)
+        everything = [_signed(array) for array in (*arguments, *lowered.constants)]
+        resident = {t.tensor for t in lowered.program.scatters if t.resident}
+        simulation.load({i: everything[i] for i in resident})
+        result = simulation.call([everything[i] for i in simulation.call_arguments])
+        if self.repeat == 1:
+            self._keep(simulation, result.report, recorders)
+        unsigned = {i for i, r in enumerate(lowered.imported.results) if r.dtype == torch.uint8}
+        return [o.view(np.uint8) if i in unsigned else o for i, o in enumerate(result.outputs)]
+
+    def for_time(self) -> None:
+        """Runs all repetitions without data."""
+        recorders = self._recorders()
+        simulation = self._simulation(recorders, timing_only=True)
+        self._keep(simulation, simulation.call([], repeat=self.repeat).report, recorders)
+
+    def _recorders(self) -> dict[str, Recording]:
+        found = {"path": Recording(MOST_EVENTS)} if self.critical_path else {}
+        if self.window is not None:
+            found["trace"] = Recording(MOST_EVENTS, *_chosen(self.lowered.program, self.window))
+        return found
+
+    def _simulation(self, recorders: Mapping[str, Recording], *, timing_only: bool) -> Simulation:
+        return Simulation(
+            self.lowered.program, self.lowered.machine, engine=self.engine, timing_only=timing_only,
+            kernels=NativeKernels(), progress=self.progress,
+            recorder=Recorders(list(recorders.values())) if recorders else None,
+        )  # fmt: skip
+
+    def _keep(
+        self, simulation: Simulation, report: SimulationReport, recorders: Mapping[str, Recording]
+    ) -> None:
+        code, placement = simulation.loaded.code, simulation.loaded.placement
+        if "path" in recorders:
+            report = replace(report, **_path_fields(recorders["path"], simulation))
+        if "trace" in recorders:
+            events = recorders["trace"].events()
+            note = f"events after the first {len(events):,} are missing" if recorders["trace"].full else ""
+            self.trace = chrome_trace(events, code, placement, note)
+        self.report = report
 
 
 def _path_fields(recording: Recording, simulation: Simulation) -> dict[str, Any]:

@@ -38,7 +38,7 @@ func.func @sums(%x: tensor<4x4096xf32>) -> tensor<4xf32> {
 }
 """
 
-ENGINES = ["wavelet"]
+ENGINES = ["flow", "wavelet"]
 
 
 @pytest.fixture(autouse=True)
