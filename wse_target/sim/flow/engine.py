@@ -18,6 +18,7 @@ from ..memory import Located, by_bounds
 from .deadlock import stuck
 from .epochs import REPETITION
 from .lanes import Lanes
+from .periodic import Steady
 from .state import Selection, State, listed, pick, size
 from .transfers import Transfers, product
 
@@ -25,7 +26,13 @@ _REPORT_EVERY = 256  # groups between two reports of progress
 
 
 class FlowEngine:
-    """See `sim.engine.Engine`."""
+    """See `sim.engine.Engine`.
+
+    Attributes:
+        skips: whether trips of loops that repeat are skipped when only time is asked for; results are the same.
+    """
+
+    skips = True
 
     def __init__(self, loaded: Loaded) -> None:
         self._state = State(loaded)
@@ -47,18 +54,21 @@ class FlowEngine:
         """See `sim.engine.Engine.run`."""
         self._state.reset(repeat)
         self._lanes.reset()
-        self.clocks = _Run(self._state, self._lanes, repeat).run()
+        self.clocks = _Run(self._state, self._lanes, repeat, self.skips).run()
 
 
 class _Run:
     """One run of a program."""
 
-    def __init__(self, state: State, lanes: Lanes, repeat: int) -> None:
+    def __init__(self, state: State, lanes: Lanes, repeat: int, skips: bool) -> None:
         self.state = state
         self.lanes = lanes
         self.repeat = repeat
         self.cost = CostModel(state.machine)
         self.transfers = Transfers(state, lanes, self.cost)
+        self.steady = Steady(
+            state, lanes, active=skips and state.memory is None and state.loaded.recorder is None
+        )
         self.clocks = np.zeros((repeat, state.pes))
         self.ended = np.zeros(state.pes, np.int32)  # repetitions that a PE is through with
 
@@ -67,7 +77,12 @@ class _Run:
         state, steps = self.state, 0
         for entry, (first, last) in zip(state.code.entry, state.placement.ranges, strict=True):
             state.push(entry, MAIN_THREAD, slice(first, last))
-        while (group := state.pop()) is not None:
+        while True:
+            group = state.pop()
+            if group is None:
+                if self.steady.release():
+                    continue
+                break
             pc, thread, at = group
             try:
                 self._execute(pc, thread, at)
@@ -129,8 +144,10 @@ class _Run:
             s.counters[op.slot][at] += 1
             self._spend(pc, at, costs.loop)
             again = s.counters[op.slot][at] < s.trips[op.slot][at]
-            s.push(op.start, MAIN_THREAD, pick(at, again))
             s.push(pc + 1, MAIN_THREAD, pick(at, ~again))
+            at = pick(at, again)
+            if size(at) and not self.steady.holds(pc, at):
+                s.push(op.start, MAIN_THREAD, at)
             return
         s.push(pc + 1, MAIN_THREAD, at)
 

@@ -48,6 +48,7 @@ class Lane:
         slack: how much more than the fewest a receiver has, in words.
         sent / sent_words: messages and words sent, by channel.
         issued: messages that sends were issued for, by channel; they leave in that order.
+        skipped_words: words of messages that were accounted for without being sent; see `advance`.
         received: messages that receives were issued for, by PE.
         latest: tail of the last message, by channel; infinite while it is not known.
         in_threads / out_threads: threads that have waited for words or for places of the colour.
@@ -74,6 +75,7 @@ class Lane:
             self._measure(receivers, start, some, pace)
         self.throttled = bool((self.round_trip > self.window * pace).any())
         self.sent, self.sent_words = np.zeros(count, np.int32), np.zeros(count, np.int64)
+        self.skipped_words = np.zeros(count, np.int64)
         self.issued, self.latest = np.zeros(count, np.int32), np.full(count, -np.inf)
         self.received = np.zeros(len(tree.incoming), np.int32)
         self._receivers = quick(np.sort(receivers))
@@ -269,6 +271,17 @@ class Lane:
             self.slots[name][slot] -= np.bincount(channel, minlength=len(self.sent)).astype(np.int32)
         else:
             np.subtract.at(self.slots[name], (slot, channel), 1)
+
+    def advance(self, times: int, shift: np.ndarray, words: np.ndarray) -> None:
+        """As much again happens `times` times as did in the last while, in which clocks moved on by `shift`.
+
+        Args:
+            shift / words: by channel; cycles, and words that were sent.
+        """
+        self.skipped_words += times * words
+        self.latest += times * shift
+        for name in ("head", "natural", "tail", "hold", "mark"):
+            self.slots[name] += times * shift
 
     def left_over(self) -> int | None:
         """A channel with words that nobody took, or None."""

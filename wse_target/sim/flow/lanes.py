@@ -217,7 +217,7 @@ def _count(lane: Lane, routers: np.ndarray, width: int, total: np.ndarray) -> No
     """Adds a lane's words to all links of their trees."""
     tree, small = lane.tree, lane.tree.routers.takes.shape
     words = np.zeros(len(total))
-    words[routers[tree.root]] = lane.sent_words
+    words[routers[tree.root]] = lane.sent_words + lane.skipped_words
     total[:, LINKS - 1] += words
     y, x = np.divmod(np.arange(len(total)), width)
     quotient = (y if small[0] > 1 else 0) * small[1] + (x if small[1] > 1 else 0)

@@ -18,6 +18,7 @@ from ...quasi_affine import Const, Expr
 from ..accounting import Accounting
 from ..code import Code, Placement
 from ..engine import Loaded
+from .ranges import simplified
 
 Selection = slice | np.ndarray
 Group = tuple[int, int, Selection]  # program counter, thread, PEs
@@ -126,7 +127,7 @@ class State:
         self.program: Program = loaded.program
         self.machine: Machine = loaded.machine
         self.placement: Placement = loaded.placement
-        self.code: Code = loaded.code
+        self.code: Code = simplified(loaded.code, self.program.grid)
         self.memory = loaded.memory
         self.threads = thread_count(self.code)
         self.pes = self.placement.count

@@ -377,7 +377,7 @@ class Transfers:
         if lane.out_threads:
             roots = lane.tree.root[channel]
             if not isinstance(channel, slice):
-                roots = np.unique(roots)
+                roots = np.sort(roots) if lane.single else np.unique(roots)
             for thread in lane.out_threads:
                 self.state.wake(thread, quick(roots))
 

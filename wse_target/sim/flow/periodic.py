@@ -1,0 +1,186 @@
+"""Loops advanced in closed form once they are periodic.
+
+The main threads of PEs that are at the end of a trip of a *steady* loop wait there until nothing else can run. When
+then nothing is under way, the clocks are all that the next trip's times depend on, apart from what channels remember
+of earlier messages. When two trips in turn have moved every clock by the same amount, and PEs that send to each other
+by one amount, so do all further trips: clocks, accounts and words are advanced by multiples, and only the last trip
+runs again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...image import MAIN_THREAD, Control, Phase, Receive, Relay, Send, Switch, Vector
+from ..code import Code, Halt, LoopBegin, LoopEnd
+from .lane import Lane
+from .lanes import Lanes
+from .state import Selection, State, size, union
+
+NEVER_STEADY = (Switch, Phase, Halt)
+_FEWEST = 6  # trips below which waiting at the ends of trips is not worth it
+_CLOSE = 1e-7  # relative to a clock; sums of the same numbers in another order differ by less
+
+
+def steady_loops(code: Code) -> frozenset[int]:
+    """Program counters of the ends of loops whose trips all take the same time if they begin alike.
+
+    Their bodies transfer something, do not switch routes or start phases, and nothing in them that takes time depends
+    on the trip.
+    """
+    found: set[int] = set()
+    for pc, op in enumerate(code.operations):
+        if not isinstance(op, LoopBegin):
+            continue
+        name = next((n for n, slot in code.variables[pc + 1].items() if slot == op.slot), "")
+        body = code.operations[pc + 1 : op.exit - 1]
+        moves = any(isinstance(o, (Send, Receive, Relay)) for o in body)
+        outermost = not any(begin < pc < code.operations[begin].exit for begin in _begins(code, found))
+        if moves and outermost and all(_is_steady(o, name) for o in body):
+            found.add(op.exit - 1)
+    return frozenset(found)
+
+
+def _begins(code: Code, ends: set[int]) -> list[int]:
+    return [code.operations[end].start - 1 for end in ends]  # type: ignore[union-attr]
+
+
+def _is_steady(op: object, variable: str) -> bool:
+    if isinstance(op, (Vector, Send, Receive, Relay)):
+        return not any(variable in bound.variables() for bound in op.bounds)
+    if isinstance(op, Control):
+        return variable not in op.count.variables()
+    if isinstance(op, LoopBegin):
+        return variable not in op.trips.variables()
+    return not isinstance(op, NEVER_STEADY)
+
+
+@dataclass
+class _Cut:
+    """The state when all PEs wait at the ends of trips."""
+
+    where: list[tuple[int, Selection]]
+    clock: np.ndarray  # [threads, PEs]
+    counters: np.ndarray
+    totals: np.ndarray
+    words: dict[int, np.ndarray]  # by lane
+
+
+class Steady:
+    """Holds PEs at the ends of trips, and skips trips."""
+
+    def __init__(self, state: State, lanes: Lanes, *, active: bool) -> None:
+        self.state = state
+        self.lanes = lanes
+        self._ends = steady_loops(state.code) if active else frozenset()
+        self._held: list[tuple[int, Selection]] = []
+        self._cuts: list[_Cut] = []
+
+    def holds(self, pc: int, at: Selection) -> bool:
+        """Whether PEs that go on with another trip of a loop wait; they are released by `release`."""
+        if pc not in self._ends:
+            return False
+        op = self.state.code.operations[pc]
+        assert isinstance(op, LoopEnd)
+        left = self.state.trips[op.slot][at] - self.state.counters[op.slot][at]
+        if int(left.min()) + int(self.state.counters[op.slot][at].min()) < _FEWEST:
+            return False
+        self._held.append((pc, at))
+        return True
+
+    def release(self) -> bool:
+        """Lets the PEs that wait go on, after skipping what can be skipped; returns whether there are some."""
+        if not self._held:
+            return False
+        by_end: dict[int, list[Selection]] = {}
+        for pc, at in self._held:
+            by_end.setdefault(pc, []).append(at)
+        where = [(pc, union(parts)) for pc, parts in sorted(by_end.items())]
+        self._held = []
+        if not self._quiet(where):
+            self._cuts.clear()
+        else:
+            self._cuts = [*self._cuts[-2:], self._cut(where)]
+            if self._repeats():
+                self._skip()
+        for pc, at in where:
+            op = self.state.code.operations[pc]
+            assert isinstance(op, LoopEnd)
+            self.state.push(op.start, MAIN_THREAD, at)
+        return True
+
+    def _quiet(self, where: list[tuple[int, Selection]]) -> bool:
+        """Whether every PE waits at the end of a trip or has ended, and nothing is under way."""
+        a = self.state.agents
+        if a.busy.any() or a.blocked.any():
+            return False
+        if sum(size(at) for _, at in where) < self.state.pes:
+            return False
+        return all(lane.left_over() is None for lane in self.lanes.all())
+
+    def _cut(self, where: list[tuple[int, Selection]]) -> _Cut:
+        state = self.state
+        words = {id(lane): lane.sent_words.copy() for lane in self.lanes.all()}
+        return _Cut(
+            where, state.agents.clock.copy(), state.counters.copy(), state.accounting.totals.copy(), words
+        )
+
+    def _repeats(self) -> bool:
+        """Whether the last two trips moved all clocks alike."""
+        if len(self._cuts) < 3:
+            return False
+        first, second, third = self._cuts
+        if not all(_same_places(cut.where, third.where) for cut in (first, second)):
+            return False
+        before, last = second.clock - first.clock, third.clock - second.clock
+        close = _CLOSE * max(1.0, float(third.clock.max()))
+        # A microthread's clock stands still when it has nothing to do in the loop.
+        if np.abs(before - last).max() > close:
+            return False
+        shift = last[MAIN_THREAD]
+        return all(
+            self._together(lane, shift, second.words.get(id(lane)), close) for lane in self.lanes.all()
+        )
+
+    def _together(self, lane: Lane, shift: np.ndarray, words: np.ndarray | None, close: float) -> bool:
+        """Whether PEs between which words went in the last trip move alike."""
+        if words is None or (lane.sent_words == words).all():
+            return True
+        receivers, start = lane.tree.receivers.values, lane.tree.receivers.start
+        roots = np.repeat(lane.tree.root, np.diff(start))
+        return bool(np.abs(shift[receivers] - shift[roots]).max(initial=0.0) <= close)
+
+    def _skip(self) -> None:
+        """Advances everything to the beginning of the last trip."""
+        state, (_, second, third) = self.state, self._cuts
+        trips = min(
+            int((state.trips[op.slot][at] - state.counters[op.slot][at]).min()) - 1
+            for pc, at in third.where
+            if isinstance(op := state.code.operations[pc], LoopEnd)
+        )
+        self._cuts.clear()
+        if trips <= 0:
+            return
+        a = state.agents
+        shift = third.clock - second.clock
+        a.clock += trips * shift
+        for pc, at in third.where:
+            op = state.code.operations[pc]
+            assert isinstance(op, LoopEnd)
+            state.counters[op.slot][at] += trips
+        state.accounting.totals += trips * (third.totals - second.totals)
+        for lane in self.lanes.all():
+            words = second.words.get(id(lane))
+            if words is not None:
+                lane.advance(trips, shift[MAIN_THREAD][lane.tree.root], lane.sent_words - words)
+
+
+def _same_places(first: list[tuple[int, Selection]], second: list[tuple[int, Selection]]) -> bool:
+    if [(pc, size(at)) for pc, at in first] != [(pc, size(at)) for pc, at in second]:
+        return False
+    return all(
+        a == b if isinstance(a, slice) and isinstance(b, slice) else np.array_equal(a, b)
+        for (_, a), (_, b) in zip(first, second, strict=True)
+    )
