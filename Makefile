@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup-done
 
-.PHONY: help setup run test test-full lint types lit unit wheel bench format clean
+.PHONY: help setup run test test-full lint types lit unit wheel bench bench-simulator format clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml .ci/constraints.txt .ci/make_stubs.sh
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "wse-mlir needs Python 3.11 or newer; set PYTHON=...")'
@@ -46,6 +46,9 @@ test-full: lint types lit wheel ## everything, slow tests too
 
 bench: setup ## how long models take to import and compile
 	$(BIN)/python bench/compile_time.py
+
+bench-simulator: setup ## how fast the simulator is on large grids, and its peak memory
+	$(BIN)/python bench/simulator.py
 
 format: setup ## rewrite files in the project's style
 	$(BIN)/ruff check --fix .
