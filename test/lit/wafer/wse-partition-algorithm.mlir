@@ -1,10 +1,10 @@
 // RUN: wse-opt %s --split-input-file --pass-pipeline='builtin.module(wse-partition{machine=wse3 grid=4x4 algorithm=mesh_gemm})' | filecheck %s
 // RUN: not wse-opt %s --split-input-file --pass-pipeline='builtin.module(wse-partition{machine=wse3 algorithm=mesh_gemmm})' 2>&1 | filecheck %s --check-prefix=NAME
-// RUN: not wse-opt %s --split-input-file --pass-pipeline='builtin.module(wse-partition{machine=wse3 algorithm=mesh_gemm(2})' 2>&1 | filecheck %s --check-prefix=FORM
+// RUN: not wse-opt %s --split-input-file --pass-pipeline='builtin.module(wse-partition{machine=wse3 algorithm=2mesh})' 2>&1 | filecheck %s --check-prefix=FORM
 
 // NAME: no algorithm is named 'mesh_gemmm'
 // NAME: did you mean 'mesh_gemm'?
-// FORM: malformed algorithm 'mesh_gemm(2'
+// FORM: malformed algorithm '2mesh'
 
 // A forced algorithm: the product carries it, and its operands, which nothing else reads, are scattered for it alone.
 // CHECK-LABEL: func.func @main
