@@ -169,10 +169,10 @@ class Held:
 
 @dataclass(frozen=True)
 class RedistributionRequest:
-    """A tensor goes from one distribution to another.
+    """A tensor goes from one distribution to another, transposed or not.
 
     Attributes:
-        source / target: of the same tensor, with its dimensions in the same order.
+        permutation: dimension of the source that each dimension of the target is; empty when they are the same.
     """
 
     grid: tuple[int, int]
@@ -180,6 +180,7 @@ class RedistributionRequest:
     target: Held
     machine: Machine
     prefix: str
+    permutation: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

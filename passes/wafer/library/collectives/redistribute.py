@@ -1,0 +1,124 @@
+"""Redistribution of a tensor between any two distributions, and transposition, which is one of them.
+
+Along an axis, the tiles of a line go once round its interleaved ring, and every PE copies what it needs from each tile
+that comes by: all-gather, all-to-all and their like in one, with no more memory than two tiles. Where rows or columns
+alone do not have what their PEs need, a first round brings each PE what its crossing line needs, a second one the rest.
+"""
+
+from __future__ import annotations
+
+from .....wse_target.image import Instruction, Loop, Vector
+from .....wse_target.quasi_affine import Var, const
+from .....wse_target.sim.cost import words
+from ..algorithm import Algorithm, register
+from ..fragment import Axis, Fragment, Line, RedistributionRequest, Scratch, Tile, sequence
+from .costs import Costs
+from .distribution import Boxes, between, covers, on_lines, overlap
+from .line_program import LineProgram
+from .ring import Ring, exchange
+
+Stage = tuple[Axis | None, Boxes, Boxes]  # axis to move along (None: nothing moves), from, to
+AXES: tuple[Axis, Axis] = ("x", "y")
+
+
+def stages(request: RedistributionRequest) -> list[Stage]:
+    """Rounds that lead from the source to the target; none when no two do."""
+    source = Boxes.of(request.source, request.grid)
+    target = Boxes.of(request.target, request.grid, request.permutation)
+    if covers(source.arrays, target.arrays):
+        return [(None, source, target)]
+    lines = {axis: on_lines(source, axis) for axis in AXES}
+    for axis in AXES:
+        held = lines[axis]
+        if held is not None and covers(held, target.arrays):
+            return [(axis, source, target)]
+    found: list[tuple[int, list[Stage]]] = []
+    for axis, other in zip(AXES, reversed(AXES), strict=True):
+        if lines[axis] is None:
+            continue
+        middle = between(source, target, axis, f"{request.prefix}between")
+        held = on_lines(middle, other)
+        if held is not None and covers(held, target.arrays):
+            found.append((middle.elements, [(axis, source, middle), (other, middle, target)]))
+    return min(found, key=lambda f: f[0])[1] if found else []
+
+
+def build(request: RedistributionRequest) -> Fragment:
+    """Every PE of the target holds its box, wherever in the source it was."""
+    fragments = []
+    for number, (axis, source, target) in enumerate(stages(request)):
+        scratch = [Scratch(target.access.buffer, (target.elements,), target.dtype)] if number == 0 else []
+        if target.access.buffer == request.target.access.buffer:
+            scratch = []
+        prefix = f"{request.prefix}{number}_"
+        fragments.append(_along(axis, source, target, prefix, scratch))
+    return sequence(fragments, request.grid)
+
+
+def _along(axis: Axis | None, source: Boxes, target: Boxes, prefix: str, scratch: list[Scratch]) -> Fragment:
+    """One round: each tile of a line passes by all of its PEs."""
+    line = Line(axis or "x", source.grid)
+    program, ring = LineProgram(line, prefix), Ring(line)
+    program.scratch += scratch
+    if axis is None or ring.extent == 1:
+        for position in range(line.extent):
+            program.add(position, 0, _take(source, target))
+        return program.fragment()
+    passing, step = program.name("passing"), Var(program.name("step"))
+    room = source.elements
+    program.scratch.append(Scratch(passing, (2 * room,), source.dtype))
+    first = source.moved_to(passing, const(0))
+    copy = Vector("copy", source.bounds, first.access, (source.access,))
+    origin = {back: ring.position(ring.upstream(step + back)) for back in (0, 1)}
+    out, into = (
+        source.at(line.axis, origin[back]).moved_to(passing, (step + back) % 2 * room) for back in (0, 1)
+    )
+    for position, colours in ring.wire(program, "round").items():
+        moved = exchange(
+            colours, Tile(out.access, out.bounds, out.dtype), Tile(into.access, into.bounds, into.dtype)
+        )
+        body: tuple[Instruction, ...] = (*moved, _take(into, target))
+        for rank, op in enumerate(
+            (_take(source, target), copy, Loop(step.name, const(ring.extent - 1), body))
+        ):
+            program.add(position, rank, op)
+    return program.fragment()
+
+
+def _take(source: Boxes, target: Boxes) -> Vector:
+    """Copies what a tile has of a PE's target."""
+    bounds, out, into = overlap(source, target)
+    return Vector("copy", bounds, into, (out,))
+
+
+def cycles(request: RedistributionRequest) -> float:
+    """For each round the exchanges of whole tiles, and a copy of what is needed after each."""
+    machine, total = request.machine, 0.0
+    for axis, source, target in stages(request):
+        taken = machine.vector.setup + min(source.elements, target.elements) / machine.rate(
+            "copy", source.dtype
+        )
+        ring = Ring(Line(axis or "x", request.grid))
+        moves = ring.extent - 1 if axis else 0
+        step = ring.step_cycles(int(words(source.elements, source.dtype)), Costs.of(machine, source.dtype))
+        total += taken + moves * (step + taken + machine.control.loop)
+    return total
+
+
+def refuses(request: RedistributionRequest) -> str:
+    """Why a redistribution cannot be done."""
+    if request.source.dtype != request.target.dtype:
+        return f"it goes from {request.source.dtype} to {request.target.dtype}; convert first"
+    if not stages(request):
+        return "what the PEs of a row or column of the source hold together is not a box of the tensor"
+    return ""
+
+
+REDISTRIBUTE = register(
+    Algorithm(
+        "circulate", "redistribute", "tiles go round lines, PEs take their parts", build, cycles, refuses
+    )
+)
+TRANSPOSE = register(
+    Algorithm("circulate", "transpose", "a redistribution with permuted dimensions", build, cycles, refuses)
+)
