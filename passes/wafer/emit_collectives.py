@@ -5,19 +5,18 @@ from typing import Any
 
 from ...dialects.wse import read
 from ...wse_target.errors import CompilerError
-from ...wse_target.image import Vector
 from ...wse_target.machine import Machine
 from ...wse_target.quasi_affine import Var
 from ..infra.diagnostics import PassFailure
 from .emit_fragments import on_all
-from .emit_gather import gather_blocks
-from .emit_movement import in_place
+from .emit_movement import copy, in_place
 from .emit_tiles import Tile, Tiles, loop_indices
+from .library import fragment
 from .library.algorithm import Choice, algorithms, choose
 from .library.fragment import CollectiveRequest, Fragment, Line
 
 IN_PLACE = ("wse.reduce", "wse.broadcast", "wse.all_reduce")
-COLLECTIVES = (*IN_PLACE, "wse.all_gather")
+COLLECTIVES = (*IN_PLACE, "wse.all_gather", "wse.reduce_scatter", "wse.shift")
 
 
 @dataclass(frozen=True)
@@ -29,9 +28,12 @@ class Collectives:
 
     def emit(self, op: Any, hint: str, prefix: str) -> list[Fragment]:
         """The fragments of a collective; `hint` names its buffer, `prefix` what the library makes for it."""
-        if op.operation.name in IN_PLACE:
-            return self._in_place(op, hint, prefix)
-        return self._all_gather(op, hint, prefix)
+        emit = {
+            "wse.all_gather": self._all_gather,
+            "wse.reduce_scatter": self._reduce_scatter,
+            "wse.shift": self._shift,
+        }
+        return emit.get(op.operation.name, self._in_place)(op, hint, prefix)
 
     def line(self, axis: Any) -> Line:
         """The lines of the grid along an axis."""
@@ -56,18 +58,68 @@ class Collectives:
         return [*on_all(self.tiles.grid, copies), build(op, operation, op.algorithm.value, request)]
 
     def _all_gather(self, op: Any, hint: str, prefix: str) -> list[Fragment]:
-        """The PE's own block is put in place, then the others' arrive."""
-        tiles, axis, dim = self.tiles, op.axis.value, read.integer(op.dim)
-        source = tiles.by_value[op.input]
-        target = tiles.new(op.result, read.layout(op.layout).axes, hint)
-        indices = loop_indices(len(target.shape))
-        indices[dim] = indices[dim] + Var(axis) * source.shape[dim]
-        placed = target.at(indices, len(indices))
-        own = Vector("copy", source.bounds(tiles.grid), placed, (source.whole(),))
-        return [
-            *on_all(tiles.grid, [own]),
-            gather_blocks(self.line(axis), source, target, dim, tiles, prefix),
-        ]
+        """Every PE's block at its place in the whole."""
+        source = self.tiles.by_value[op.input]
+        target = self.tiles.new(op.result, read.layout(op.layout).axes, hint)
+        own, placed = self._walk(source), self._block_in(target, source, op)
+        request = CollectiveRequest(self.line(op.axis.value), own, self.machine, prefix, result=placed)
+        return [build(op, "all_gather", op.algorithm.value, request)]
+
+    def _reduce_scatter(self, op: Any, hint: str, prefix: str) -> list[Fragment]:
+        """The combined block of every PE; contributions are spoilt, hence copied when something else reads them."""
+        source = self.tiles.by_value[op.input]
+        copies = []
+        if len(list(op.input.uses)) > 1:
+            kept = source
+            source = self.tiles.like(source, hint)
+            copies = [copy(source, kept, self.tiles)]
+        target = self.tiles.new(op.result, read.layout(op.layout).axes, hint)
+        request = CollectiveRequest(
+            self.line(op.axis.value),
+            self._block_in(source, target, op),
+            self.machine,
+            prefix,
+            result=self._walk(target),
+            combine=op.kind.value,
+        )
+        built = build(op, "reduce_scatter", op.algorithm.value, request)
+        return [*on_all(self.tiles.grid, copies), built]
+
+    def _shift(self, op: Any, hint: str, prefix: str) -> list[Fragment]:
+        """Every PE gets a whole block of another: blocks have to be of one size."""
+        axis, source = op.axis.value, self.tiles.by_value[op.input]
+        dim = source.axes.index(axis) if axis in source.axes else None
+        if dim is not None and source.sizes[dim] % self.tiles.grid.extent(axis):
+            raise PassFailure(
+                op,
+                f"a shift of {source.sizes[dim]} elements over {self.tiles.grid.extent(axis)} PEs, whose blocks differ",
+                hint="choose a grid that divides the dimension",
+            )
+        target = self.tiles.new(op.result, source.axes, hint)
+        request = CollectiveRequest(
+            self.line(axis),
+            self._walk(source),
+            self.machine,
+            prefix,
+            result=self._walk(target),
+            distance=read.integer(op.distance),
+            wrap=bool(read.integer(op.wrap)),
+        )
+        return [build(op, "shift", "", request)]
+
+    def _walk(self, tile: Tile) -> fragment.Tile:
+        """A loop for each dimension."""
+        return fragment.Tile(
+            tile.whole(), tile.bounds(self.tiles.grid), self.tiles.buffers[tile.buffer].dtype
+        )
+
+    def _block_in(self, whole: Tile, block: Tile, op: Any) -> fragment.Tile:
+        """The walk over the PE's own block, laid out as `block`, inside of what is whole along the operation's axis."""
+        dim = read.integer(op.dim)
+        indices = loop_indices(len(whole.shape))
+        indices[dim] = indices[dim] + Var(op.axis.value) * block.shape[dim]
+        dtype = self.tiles.buffers[whole.buffer].dtype
+        return fragment.Tile(whole.at(indices, len(indices)), block.bounds(self.tiles.grid), dtype)
 
 
 def build(op: Any, operation: str, text: str, request: Any) -> Any:

@@ -118,6 +118,11 @@ class Tiles:
         sizes = shape_of(value)
         self.by_value[value] = Tile(self.by_value[source].buffer, self.grid.tile(sizes, axes), sizes, axes)
 
+    def like(self, tile: Tile, hint: str) -> Tile:
+        """A tile of the same part of the same tensor in a buffer of its own."""
+        shape, dtype = self.buffers[tile.buffer].shape, self.buffers[tile.buffer].dtype
+        return Tile(self.buffer(hint, shape, dtype), tile.shape, tile.sizes, tile.axes)
+
     def scratch(self, hint: str, shape: tuple[int, ...], dtype: str) -> Tile:
         """A tile for an intermediate value that no tensor stands for."""
         name = self.buffer(hint, shape or (1,), dtype)

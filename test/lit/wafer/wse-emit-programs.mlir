@@ -73,20 +73,52 @@ func.func @main(%a: tensor<10xf32>) -> tensor<10xf32> attributes {wse.machine = 
 
 #rect = #wse.rect<0 : i64, 0 : i64, 1 : i64, 3 : i64>
 
-// An all-gather copies the PE's own block into place, and relays the others', as many as there are PEs before it
-// (southwards) and behind it (northwards).
-// CHECK: func.func @main_x0_y1
+// An all-gather puts the PE's own block into place and passes the others' round a ring, whose labels say which comes
+// when: what no affine map can say is an index value, here a minimum.
+// CHECK: func.func @main_x0_y0
 // CHECK: kind = "copy"
-// CHECK: "wse.send"{{.*}}colour = @all_gather_c0_high1
-// CHECK: scf.for %{{.*}} = %{{.*}} to %arg1
-// CHECK: "wse.relay"{{.*}}combine = "store"{{.*}}receive = @all_gather_c0_high0, send = @all_gather_c0_high1
-// CHECK: "wse.send"{{.*}}colour = @all_gather_c0_low1
-// CHECK: affine.apply affine_map<()[s0, s1] -> (-s1 + 2)>()[%arg0, %arg1]
 // CHECK: scf.for
-// CHECK: "wse.relay"{{.*}}receive = @all_gather_c0_low0, send = @all_gather_c0_low1
+// CHECK: affine.min
+// CHECK: "wse.send"{{.*}}colour = @all_gather_c0_ring{{[0-9]}}
+// CHECK: "wse.receive"{{.*}}colour = @all_gather_c0_ring{{[0-9]}}
 func.func @main(%a: tensor<6xf32>) -> tensor<6xf32> attributes {wse.machine = "tiny", wse.rect = #rect} {
   %a1 = "wse.scatter"(%a) {layout = #wse.layout<["y"], #rect>} : (tensor<6xf32>) -> tensor<6xf32>
   %0 = "wse.all_gather"(%a1) {axis = "y", dim = 0 : i64, algorithm = "", source_layout = #wse.layout<["y"], #rect>, layout = #wse.layout<[""], #rect>} : (tensor<6xf32>) -> tensor<6xf32>
   %1 = "wse.gather"(%0) {layout = #wse.layout<[""], #rect>} : (tensor<6xf32>) -> tensor<6xf32>
   return %1 : tensor<6xf32>
+}
+
+// -----
+
+#rect = #wse.rect<0 : i64, 0 : i64, 2 : i64, 2 : i64>
+#blocks = #wse.layout<["y", "x"], #rect>
+#a = affine_map<(m, n, k) -> (m, k)>
+#b = affine_map<(m, n, k) -> (k, n)>
+#c = affine_map<(m, n, k) -> (m, n)>
+
+// A product that names an algorithm is the library's: the host brings the operands to where it wants them, and takes the
+// result from where it is. Cannon's algorithm passes both operands on while it multiplies.
+// CHECK: "wse.buffer"() {offset = -1 : i64, sym_name = "generic_c0_a"
+// CHECK: "wse.host_scatter"() {{.*}}buffer = @generic_c0_a{{.*}}tensor = 0
+// CHECK: "wse.host_scatter"() {{.*}}buffer = @generic_c0_b{{.*}}tensor = 1
+// CHECK: "wse.host_gather"() {{.*}}buffer = @generic_c0_c
+// CHECK: func.func @main_x0_y0
+// CHECK: scf.for
+// CHECK: "wse.send"{{.*}}thread = 1
+// CHECK: "wse.vector"{{.*}}kind = "fma"
+// CHECK: "wse.join"() {tasks = 1
+func.func @main(%a: tensor<6x8xf32>, %b: tensor<8x4xf32>) -> tensor<6x4xf32> attributes {wse.machine = "tiny", wse.rect = #rect} {
+  %zero = arith.constant dense<0.0> : tensor<6x4xf32>
+  %a1 = "wse.scatter"(%a) {layout = #blocks} : (tensor<6x8xf32>) -> tensor<6x8xf32>
+  %b1 = "wse.scatter"(%b) {layout = #blocks} : (tensor<8x4xf32>) -> tensor<8x4xf32>
+  %0 = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a1, %b1 : tensor<6x8xf32>, tensor<8x4xf32>) outs(%zero : tensor<6x4xf32>)
+      attrs = {wse.algorithm = "cannon", wse.layouts = [#blocks]} {
+  ^bb0(%l: f32, %r: f32, %acc: f32):
+    %p = arith.mulf %l, %r : f32
+    %s = arith.addf %acc, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<6x4xf32>
+  %1 = "wse.gather"(%0) {layout = #blocks} : (tensor<6x4xf32>) -> tensor<6x4xf32>
+  return %1 : tensor<6x4xf32>
 }
