@@ -21,7 +21,7 @@ from wse_mlir.wse_target.image import (
 )
 from wse_mlir.wse_target.machine import Machine, load_machine
 from wse_mlir.wse_target.quasi_affine import Expr, Var, const
-from wse_mlir.wse_target.sim import Simulation, simulate
+from wse_mlir.wse_target.sim import Simulation
 
 X, Y = Var("x"), Var("y")
 NUMPY = {"f32": np.float32, "f16": np.float16, "i32": np.int32}
@@ -108,24 +108,42 @@ def contents(grid: tuple[int, int], count: int, dtype: str = "f32", seed: int = 
 
 
 def in_place(
-    operation: str, text: str, request: CollectiveRequest, count: int, data: np.ndarray
+    operation: str,
+    text: str,
+    request: CollectiveRequest,
+    count: int,
+    data: np.ndarray,
+    *,
+    engine: str = "flow",
 ) -> np.ndarray:
     """Runs a collective that works on buffer "t"; returns the tiles afterwards, [height, width, count]."""
     fragment = choose(operation, text).build(request)
-    grid = request.line.grid
-    program = program_of(fragment, grid, [("t", count, request.tile.dtype)], inputs=["t"], outputs=["t"])
-    return simulate(program, request.machine, [data]).outputs[0]
+    buffers = [("t", count, request.tile.dtype)]
+    program = program_of(fragment, request.line.grid, buffers, inputs=["t"], outputs=["t"])
+    return Simulation(program, request.machine, engine=engine).call([data]).outputs[0]  # type: ignore[arg-type]
 
 
-def makespan(operation: str, text: str, request: CollectiveRequest, count: int) -> float:
+def makespan(
+    operation: str, text: str, request: CollectiveRequest, count: int, *, engine: str = "flow"
+) -> float:
     """Cycles of such a run, timing only."""
-    return timed(choose(operation, text).build(request), request, [("t", count, request.tile.dtype)])
+    fragment = choose(operation, text).build(request)
+    buffers = [("t", count, request.tile.dtype), ("r", count, request.tile.dtype)]
+    return timed(fragment, request.machine, request.line.grid, buffers, engine=engine)
 
 
-def timed(fragment: Fragment, request: CollectiveRequest, buffers: Sequence[tuple[str, int, str]]) -> float:
+def timed(
+    fragment: Fragment,
+    machine: Machine,
+    grid: tuple[int, int],
+    buffers: Sequence[tuple[str, int, str]],
+    *,
+    engine: str = "flow",
+) -> float:
     """Cycles of a fragment, timing only."""
-    program = program_of(fragment, request.line.grid, buffers, inputs=[], outputs=[])
-    return Simulation(program, request.machine, timing_only=True).call([]).report.cycles.makespan
+    program = program_of(fragment, grid, buffers, inputs=[], outputs=[])
+    simulation = Simulation(program, machine, timing_only=True, engine=engine)  # type: ignore[arg-type]
+    return simulation.call([]).report.cycles.makespan
 
 
 def along(data: np.ndarray, axis: str) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from collective_programs import COMBINE, Y, along, contents, in_place, line, tile, wide
+from collective_programs import COMBINE, Y, along, combined, contents, in_place, line, tile, wide
 from wse_mlir.passes.wafer.library.algorithm import choose
 from wse_mlir.passes.wafer.library.collectives import reduce, reduction_plan
 from wse_mlir.passes.wafer.library.collectives.reduction_plan import ReductionPlan
@@ -111,3 +111,29 @@ def test_lines_of_512_need_few_texts_and_colours(name: str) -> None:
     assert len(fragment.parts) <= 20
     most = {"chain": 2, "tree": 9, "two_phase{group=32}": 3, "k_tree{group=15}": 4}[name]
     assert len(fragment.colours) <= most + 1
+
+
+@pytest.mark.parametrize("name", ["star", "star{colours=1}", "star{colours=3}"])
+@pytest.mark.parametrize(("extent", "root"), [(1, 0), (2, 1), (3, 0), (5, 2), (7, 6), (16, 0), (33, 10)])
+@pytest.mark.parametrize("engine", ["flow", "wavelet"])
+def test_star_adds_the_high_side_and_then_the_low_one(name: str, extent: int, root: int, engine: str) -> None:
+    request = CollectiveRequest(line("y", extent, 2), tile("t", 9), MACHINE, "r_", root=root)
+    data = contents(request.line.grid, 9)
+    result = along(in_place("reduce", name, request, 9, data, engine=engine), "y")
+    for given, got in zip(along(data, "y"), result, strict=True):
+        order = [root, *range(root + 1, extent), *range(root - 1, -1, -1)]
+        np.testing.assert_array_equal(got[root], combined([given[p] for p in order]))
+
+
+def test_star_of_512_needs_one_text_a_colour() -> None:
+    request = CollectiveRequest(line("x", 512), tile("t", 64), MACHINE, "n_")
+    fragment = choose("reduce", "star{colours=2}").build(request)
+    assert (len(fragment.colours), len(fragment.parts)) == (2, 3)
+
+
+def test_all_reduce_by_star() -> None:
+    request = CollectiveRequest(line("x", 30, 2), tile("t", 5), MACHINE, "a_", root=4)
+    data = contents(request.line.grid, 5)
+    for given, got in zip(data, in_place("all_reduce", "star", request, 5, data), strict=True):
+        expected = combined([given[p] for p in [4, *range(5, 30), 3, 2, 1, 0]])
+        np.testing.assert_array_equal(got, np.tile(expected, (30, 1)))

@@ -1,5 +1,5 @@
 """Collective communication along lines of PEs; importing this package registers its algorithms."""
 
-from . import all_reduce, broadcast, halo, redistribute, reduce, ring_collectives, shift
+from . import all_reduce, broadcast, halo, redistribute, reduce, ring_collectives, shift, star
 
-__all__ = ["all_reduce", "broadcast", "halo", "redistribute", "reduce", "ring_collectives", "shift"]
+__all__ = ["all_reduce", "broadcast", "halo", "redistribute", "reduce", "ring_collectives", "shift", "star"]

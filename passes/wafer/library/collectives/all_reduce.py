@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ..algorithm import Algorithm, register
 from ..fragment import CollectiveRequest, Fragment, sequence
-from . import broadcast, reduce
+from . import broadcast, reduce, star
 from . import reduction_plan as plans
 from .costs import Costs, tile_words
 from .reduction_plan import ReductionPlan
@@ -51,6 +51,7 @@ def cycles_of_k_tree(request: CollectiveRequest, *, group: int = 0) -> float:
     return plan.cycles(words, Costs.of_request(request)) + broadcast.cycles(replace(request, root=plan.root))
 
 
+STAR = _of_reduction(star.STAR)
 CHAIN = _of_reduction(reduce.CHAIN)
 TREE = _of_reduction(reduce.TREE)
 TWO_PHASE = _of_reduction(reduce.TWO_PHASE)
