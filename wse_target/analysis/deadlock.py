@@ -12,7 +12,8 @@ from ..errors import TargetError
 from ..image import Program
 from ..machine import Machine
 from ..sim.code import flatten, place
-from .execution import Execution, Impossible, TooMuchWork
+from .agents import Impossible, TooMuchWork
+from .execution import Execution
 from .explain import waiting
 from .queues import shared_queue
 

@@ -16,33 +16,24 @@ from ..machine import Machine
 from ..quasi_affine import Const, Expr
 from ..sim.code import Code, Halt, LoopBegin, LoopEnd, Operation, Placement
 from ..sim.cost import words
+from .agents import IDLE, ISSUED, RECEIVING, RELAYING, SENDING, Agents, Budget, Impossible
+from .movement import Movement
 from .nets import Net, Routing
 from .streams import Streams
 
 Transfer = Send | Receive | Relay
 _RELEVANT = (Send, Receive, Relay, Join, Switch)
 _UNROUTED = "for which no route leads there"
-IDLE, ISSUED, SENDING, RECEIVING, RELAYING = range(5)
-
-
-class Impossible(Exception):
-    """A transfer that no engine would carry out; says why."""
-
-
-class TooMuchWork(Exception):
-    """The bound on work is exceeded."""
 
 
 class Execution:
     """The state of all threads; agent = thread * PEs + PE.
 
     Attributes:
-        pc: operation of each agent; a microthread's is its transfer's.
-        stage: IDLE, or what an agent does with its transfer.
         blocked: main threads that wait for a microthread.
-        port / stream: that the agent's transfer uses, -1 where none.
-        in_start, in_end, out_start, out_end: its words; `in_end` is -1 while its message is unknown.
         halted: whether a PE came to the end.
+        counters / trips: of the loops that a PE is in, by slot.
+        epoch: by colour, of those that are switched.
     """
 
     def __init__(
@@ -53,12 +44,9 @@ class Execution:
         self.streams = Streams()
         self.pes = placement.count
         self.threads = 1 + max((t for op in code.operations for t in _threads(op)), default=MAIN_THREAD)
-        count = self.pes * self.threads
-        self.pc, self.stage, self.in_start, self.out_start, self.out_end = (
-            np.zeros(count, np.int64) for _ in range(5)
-        )
-        self.port, self.stream, self.in_end = (np.full(count, -1) for _ in range(3))
-        self.elements = np.zeros(count, np.int64)
+        self.agents = Agents.make(self.pes * self.threads)
+        self.budget = Budget(work)
+        self._words = Movement(self.streams, self.agents, self.budget, placement.name, self._end)
         self.blocked = np.zeros(self.pes, bool)
         self.halted = np.zeros(self.pes, bool)
         self.counters, self.trips = (np.zeros((self.pes, max(code.depth, 1)), np.int64) for _ in range(2))
@@ -66,11 +54,9 @@ class Execution:
         self._next = np.array([_following(code, pc) for pc in range(len(code))])
         self._heap: list[int] = []
         self._ready: dict[int, list[np.ndarray]] = {}
-        self._dirty: list[np.ndarray] = []
         self._waiting: list[tuple[int, np.ndarray]] = []  # transfers whose turn has not come
         self._moved_gates: set[str] = set()
         self._shut: list[Net] = []  # nets with ports that words do not get to yet
-        self._work = work
 
     def run(self) -> None:
         """Goes on until nothing moves.
@@ -84,22 +70,17 @@ class Execution:
             while self._heap:
                 pc = heapq.heappop(self._heap)
                 agents = np.sort(np.concatenate(self._ready.pop(pc)))
-                self._spend(len(agents))
+                self.budget.spend(len(agents))
                 self._execute(pc, agents)
-            if self._dirty:
-                self._settle()
+            if self._words.pending:
+                self._words.settle()
                 self._retry()  # before anything newer has its turn
             elif not self._open_gates() and not self._retry():
                 return
 
-    def _spend(self, amount: int) -> None:
-        self._work -= 20 + amount  # a group costs something, however small
-        if self._work < 0:
-            raise TooMuchWork
-
     def _push(self, pc: int, agents: np.ndarray) -> None:
         if len(agents):
-            self.pc[agents] = pc
+            self.agents.pc[agents] = pc
             if pc not in self._ready:
                 heapq.heappush(self._heap, pc)
                 self._ready[pc] = []
@@ -129,7 +110,7 @@ class Execution:
         elif isinstance(op, Join):
             busy = np.zeros(len(agents), bool)
             for thread in op.threads:
-                busy |= self.stage[agents + thread * self.pes] != IDLE
+                busy |= self.agents.stage[agents + thread * self.pes] != IDLE
             self.blocked[agents[busy]] = True
             self._push(int(self._next[pc]), agents[~busy])
         elif isinstance(op, (Send, Receive, Relay)):
@@ -139,7 +120,7 @@ class Execution:
         """Begins a transfer on its thread; waits while a microthread still has another one."""
         agents = pes + op.thread * self.pes
         if op.thread != MAIN_THREAD:
-            free = self.stage[agents] == IDLE
+            free = self.agents.stage[agents] == IDLE
             self.blocked[pes[~free]] = True
             pes, agents = pes[free], agents[free]
             self._push(int(self._next[pc]), pes)
@@ -150,9 +131,9 @@ class Execution:
             self._push(int(self._next[pc]), pes[elements == 0])
         agents = agents[elements > 0]
         if len(agents):
-            self.pc[agents] = pc
-            self.stage[agents] = ISSUED
-            self.elements[agents] = elements[elements > 0]
+            self.agents.pc[agents] = pc
+            self.agents.stage[agents] = ISSUED
+            self.agents.elements[agents] = elements[elements > 0]
             self._issue(op, pc, agents)
 
     def evaluate(self, expr: Expr, pc: int, pes: np.ndarray) -> np.ndarray:
@@ -170,13 +151,13 @@ class Execution:
         ready = np.ones(len(agents), bool)
         if isinstance(op, (Receive, Relay)):
             colour = op.colour if isinstance(op, Receive) else op.receive
-            self.port[agents] = self._ports(colour, agents)
-            ready &= self.port[agents] >= 0
-            ready[ready] &= self.streams.consumer[self.port[agents[ready]]] < 0
+            self.agents.port[agents] = self._ports(colour, agents)
+            ready &= self.agents.port[agents] >= 0
+            ready[ready] &= self.streams.consumer[self.agents.port[agents[ready]]] < 0
         if isinstance(op, (Send, Relay)):
             colour = op.colour if isinstance(op, Send) else op.send
-            self.stream[agents] = self._outgoing(colour, agents)
-            ready &= self.streams.supplier[self.stream[agents]] < 0
+            self.agents.stream[agents] = self._outgoing(colour, agents)
+            ready &= self.streams.supplier[self.agents.stream[agents]] < 0
         if not ready.all():
             self._waiting.append((pc, agents[~ready]))
         agents = agents[ready]
@@ -184,31 +165,22 @@ class Execution:
             return False
         streams = self.streams
         if isinstance(op, Send):
-            self.stage[agents] = SENDING
+            self.agents.stage[agents] = SENDING
             dtype = self.program.buffers[op.src.buffer].dtype
-            self._supply(agents, np.asarray(words(self.elements[agents], dtype, op.packed)))
-            at = self.stream[agents]
+            self._words.supply(agents, np.asarray(words(self.agents.elements[agents], dtype, op.packed)))
+            at = self.agents.stream[agents]
             streams.supplied[at] = streams.reserved[at]
         else:
-            self.stage[agents] = RECEIVING if isinstance(op, Receive) else RELAYING
-            ports = self.port[agents]
-            self.in_end[agents] = -1
+            self.agents.stage[agents] = RECEIVING if isinstance(op, Receive) else RELAYING
+            ports = self.agents.port[agents]
+            self.agents.in_end[agents] = -1
             streams.consumer[ports] = agents
             if isinstance(op, Relay):
-                streams.supplier[self.stream[agents]] = (
+                streams.supplier[self.agents.stream[agents]] = (
                     agents  # its turn, though the message is not known yet
                 )
-            self._dirty.append(streams.stream_of[ports])
+            self._words.touch(streams.stream_of[ports])
         return True
-
-    def _supply(self, agents: np.ndarray, count: np.ndarray) -> None:
-        """Agents become the senders of a message of `count` words each."""
-        streams, at = self.streams, self.stream[agents]
-        self.out_start[agents] = streams.reserved[at]
-        streams.post(at, count, self.elements[agents])
-        self.out_end[agents] = streams.reserved[at]
-        streams.supplier[at] = agents
-        self._dirty.append(at)
 
     def _net(self, colour: str, epoch: int) -> tuple[Net, int, int]:
         net = self.routing.net(colour, epoch)
@@ -295,111 +267,21 @@ class Execution:
                 fresh = ports[now & ~self.streams.open[ports]]
                 if len(fresh):
                     self.streams.open[fresh] = opened = True
-                    self._dirty.append(self.streams.stream_of[fresh])
+                    self._words.touch(self.streams.stream_of[fresh])
             if not self.streams.all_open(net):
                 self._shut.append(net)
         return opened
 
-    # Words
-
-    def _settle(self) -> None:
-        """Moves words on the streams that changed, and on those that this changes, until all are at rest."""
-        s = self.streams
-        while self._dirty:
-            dirty = np.unique(np.concatenate(self._dirty))
-            self._dirty = []
-            self._spend(len(dirty))
-            at, owner, starts = s.ports(dirty)
-            self._claim(at)
-            limit = np.where(s.open[at], s.wanted[at], s.taken[at]) + s.capacity[at]
-            room = np.minimum.reduceat(limit, starts)
-            s.left[dirty] = np.minimum(s.supplied[dirty], room)
-            taken = np.where(s.open[at], np.minimum(s.wanted[at], s.left[dirty][owner]), s.taken[at])
-            moved = at[taken > s.taken[at]]
-            s.taken[at] = taken
-            self._upstream(dirty, room)
-            self._downstream(moved)
-            self._finish(dirty, at)
-
-    def _claim(self, ports: np.ndarray) -> None:
-        """Receivers at work learn how long their message is."""
-        s = self.streams
-        agents = s.consumer[ports]
-        known = s.claimed[ports] < s.posted[s.stream_of[ports]]
-        fresh = (agents >= 0) & (self.in_end[agents] < 0) & known
-        if not fresh.any():
-            return
-        ports, agents = ports[fresh], agents[fresh]
-        end, elements = s.message(ports)
-        wrong = np.flatnonzero(elements != self.elements[agents])
-        if len(wrong):
-            at = int(wrong[0])
-            raise Impossible(
-                f"{self.placement.name(int(agents[at] % self.pes))} takes {int(self.elements[agents[at]])} elements, "
-                f"but is sent {int(elements[at])}"
-            )
-        self.in_start[agents], self.in_end[agents] = s.taken[ports], end
-        s.claimed[ports] += 1
-        receives = self.stage[agents] == RECEIVING
-        s.wanted[ports[receives]] = end[receives]
-        relays = agents[~receives]
-        if len(relays):
-            self._supply(relays, self.in_end[relays] - self.in_start[relays])
-
-    def _upstream(self, dirty: np.ndarray, room: np.ndarray) -> None:
-        """Relays take what there is room for where they send."""
-        s = self.streams
-        agents = s.supplier[dirty]
-        relays = (agents >= 0) & (self.stage[agents] == RELAYING) & (self.in_end[agents] >= 0)
-        agents, room = agents[relays], room[relays]
-        if not len(agents):
-            return
-        space = np.clip(room, self.out_start[agents], self.out_end[agents]) - self.out_start[agents]
-        ports = self.port[agents]
-        grew = self.in_start[agents] + space > s.wanted[ports]
-        s.wanted[ports] = np.maximum(s.wanted[ports], self.in_start[agents] + space)
-        if grew.any():
-            self._dirty.append(s.stream_of[ports[grew]])
-
-    def _downstream(self, ports: np.ndarray) -> None:
-        """Relays put out what they have taken."""
-        s = self.streams
-        agents = s.consumer[ports]
-        relays = (agents >= 0) & (self.stage[agents] == RELAYING)
-        agents, ports = agents[relays], ports[relays]
-        if len(agents):
-            streams = self.stream[agents]
-            s.supplied[streams] = self.out_start[agents] + s.taken[ports] - self.in_start[agents]
-            self._dirty.append(streams)
-
-    def _finish(self, streams: np.ndarray, ports: np.ndarray) -> None:
-        """Transfers all of whose words have passed are over."""
-        s = self.streams
-        senders = s.supplier[streams]
-        over = (senders >= 0) & (s.left[streams] >= self.out_end[senders]) & (self.stage[senders] != IDLE)
-        over &= (self.stage[senders] == SENDING) | (self.in_end[senders] >= 0)
-        over &= self.out_end[senders] > self.out_start[senders]
-        takers = s.consumer[ports]
-        through = (takers >= 0) & (self.stage[takers] == RECEIVING) & (self.in_end[takers] >= 0)
-        through &= s.taken[ports] >= self.in_end[takers]
-        agents = np.concatenate([senders[over], takers[through]])
-        if len(agents):
-            relays = agents[self.stage[agents] == RELAYING]
-            s.supplier[streams[over]] = -1
-            s.consumer[ports[through]] = -1
-            s.consumer[self.port[relays]] = -1
-            self._end(agents)
+    # Ends
 
     def _end(self, agents: np.ndarray) -> None:
         """Main threads go on behind their transfers, and where they waited for a microthread."""
-        self.stage[agents] = IDLE
-        self.out_end[agents] = self.out_start[agents] = 0
         mains = agents[agents < self.pes]
-        self._push_all(mains, self._next[self.pc[mains]])
+        self._push_all(mains, self._next[self.agents.pc[mains]])
         pes = np.unique(agents[agents >= self.pes] % self.pes)
         pes = pes[self.blocked[pes]]
         self.blocked[pes] = False
-        self._push_all(pes, self.pc[pes].copy())
+        self._push_all(pes, self.agents.pc[pes].copy())
 
     def _push_all(self, agents: np.ndarray, goals: np.ndarray) -> None:
         for pc in np.unique(goals).tolist():

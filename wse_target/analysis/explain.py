@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..image import Join, Receive, Relay, Send, Source
-from .execution import IDLE, ISSUED, RECEIVING, RELAYING, SENDING, Execution
+from .agents import IDLE, ISSUED, RECEIVING, RELAYING, SENDING
+from .execution import Execution
 
 _LONGEST = 8
 
@@ -17,7 +18,7 @@ def waiting(run: Execution) -> tuple[str, tuple[str, ...], str]:
     """
     stuck = np.flatnonzero(~run.halted)
     if not len(stuck):
-        micro = np.flatnonzero(run.stage[run.pes :] != IDLE)
+        micro = np.flatnonzero(run.agents.stage[run.pes :] != IDLE)
         if not len(micro):
             return _left_over(run)
         stuck = micro + run.pes
@@ -28,7 +29,7 @@ def waiting(run: Execution) -> tuple[str, tuple[str, ...], str]:
     else:
         chain = chain[start:]
         head = f"{count} PEs wait, {len(chain)} of them in a cycle"
-    op = run.code.operations[int(run.pc[stuck[0]])]
+    op = run.code.operations[int(run.agents.pc[stuck[0]])]
     if len(chain) > _LONGEST:
         chain = [*chain[:_LONGEST], f"... and {len(chain) - _LONGEST} more"]
     return head, tuple(chain), (getattr(op, "source", None) or Source()).place
@@ -70,17 +71,19 @@ def _follow(run: Execution, agent: int) -> tuple[list[str], int | None]:
 
 def _reason(run: Execution, agent: int) -> tuple[str, int | None]:
     """What one agent waits for, and the agent that would have to act."""
-    op = run.code.operations[int(run.pc[agent])]
+    op = run.code.operations[int(run.agents.pc[agent])]
     pe, thread = agent % run.pes, agent // run.pes
     name = run.placement.name(pe) + (f" thread {thread}" if thread else "")
-    stage = int(run.stage[agent])
+    stage = int(run.agents.stage[agent])
     if stage == IDLE and isinstance(op, (Join, Send, Receive, Relay)):
         threads = op.threads if isinstance(op, Join) else (op.thread,)
-        late = next(t for t in threads if run.stage[t * run.pes + pe] != IDLE)
+        late = next(t for t in threads if run.agents.stage[t * run.pes + pe] != IDLE)
         return f"{name} waits for its microthread {late}", late * run.pes + pe
     if stage == ISSUED:
         return _turn(run, agent, op, name)
-    if stage == SENDING or (stage == RELAYING and run.in_end[agent] >= 0 and _starved_of_room(run, agent)):
+    if stage == SENDING or (
+        stage == RELAYING and run.agents.in_end[agent] >= 0 and _starved_of_room(run, agent)
+    ):
         return _room(run, agent, name)
     if stage in (RECEIVING, RELAYING):
         return _words(run, agent, name)
@@ -90,8 +93,8 @@ def _reason(run: Execution, agent: int) -> tuple[str, int | None]:
 def _turn(run: Execution, agent: int, op: object, name: str) -> tuple[str, int | None]:
     """A transfer that waits for another one of its PE on the same colour, or for words from anybody."""
     streams = run.streams
-    others = [int(streams.consumer[run.port[agent]])] if run.port[agent] >= 0 else []
-    others += [int(streams.supplier[run.stream[agent]])] if run.stream[agent] >= 0 else []
+    others = [int(streams.consumer[run.agents.port[agent]])] if run.agents.port[agent] >= 0 else []
+    others += [int(streams.supplier[run.agents.stream[agent]])] if run.agents.stream[agent] >= 0 else []
     busy = next((other for other in others if other >= 0), None)
     if busy is None:
         colour = op.receive if isinstance(op, Relay) else getattr(op, "colour", "")
@@ -105,12 +108,14 @@ def _thread(number: int) -> str:
 
 def _starved_of_room(run: Execution, agent: int) -> bool:
     """Whether a relay has taken all that it can put out, and there is more to take."""
-    streams, port = run.streams, int(run.port[agent])
-    return bool(streams.wanted[port] < run.in_end[agent]) and streams.taken[port] == streams.wanted[port]
+    streams, port = run.streams, int(run.agents.port[agent])
+    return (
+        bool(streams.wanted[port] < run.agents.in_end[agent]) and streams.taken[port] == streams.wanted[port]
+    )
 
 
 def _room(run: Execution, agent: int, name: str) -> tuple[str, int | None]:
-    streams, stream = run.streams, int(run.stream[agent])
+    streams, stream = run.streams, int(run.agents.stream[agent])
     ports = np.arange(streams.first_port[stream], streams.first_port[stream + 1])
     limit = (
         np.where(streams.open[ports], streams.wanted[ports], streams.taken[ports]) + streams.capacity[ports]
@@ -122,7 +127,7 @@ def _room(run: Execution, agent: int, name: str) -> tuple[str, int | None]:
 
 
 def _words(run: Execution, agent: int, name: str) -> tuple[str, int | None]:
-    streams, port = run.streams, int(run.port[agent])
+    streams, port = run.streams, int(run.agents.port[agent])
     stream = int(streams.stream_of[port])
     net, sender = _net(run, stream)
     first, _ = streams.numbers(net)
@@ -141,8 +146,8 @@ def _onwards(run: Execution, text: str, pe: int | None, colour: str) -> tuple[st
     if pe is None:
         return text, None
     agents = np.arange(run.threads) * run.pes + pe
-    at_work = [int(a) for a in agents[1:] if run.stage[a] != IDLE]
-    using = [a for a in at_work if colour in _colours(run.code.operations[int(run.pc[a])])]
+    at_work = [int(a) for a in agents[1:] if run.agents.stage[a] != IDLE]
+    using = [a for a in at_work if colour in _colours(run.code.operations[int(run.agents.pc[a])])]
     if using:
         return text, using[0]
     if not run.halted[pe]:

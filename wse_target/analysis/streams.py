@@ -27,6 +27,7 @@ class Streams:
         reserved: words of all its messages so far.
         posted: number of its messages so far.
         supplier: agent that sends at present, or -1.
+        touched: 0, or how urgently it is to be looked at.
     By port:
         taken / wanted: words that the receiver has taken, and that it would take if they came.
         claimed: number of the messages that receivers have begun to take.
@@ -45,6 +46,7 @@ class Streams:
         self.taken, self.wanted, self.claimed, self.consumer = (np.zeros(0, np.int64) for _ in range(4))
         self.capacity, self.stream_of, self.pe_of = (np.zeros(0, np.int64) for _ in range(3))
         self.open = np.zeros(0, bool)
+        self.touched = np.zeros(0, np.int8)
         self.ends = np.zeros((0, _RING), np.int64)
         self.elements = np.zeros((0, _RING), np.int64)
 
@@ -75,6 +77,7 @@ class Streams:
             setattr(self, name, _grown(getattr(self, name), streams, 0))
         self.net_of_stream = _grown(self.net_of_stream, streams, len(self.nets))
         self.supplier = _grown(self.supplier, streams, -1)
+        self.touched = _grown(self.touched, streams, 0)
         for name in ("taken", "wanted", "claimed"):
             setattr(self, name, _grown(getattr(self, name), ports, 0))
         self.consumer = _grown(self.consumer, ports, -1)
