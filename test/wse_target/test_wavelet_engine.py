@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from fabric_programs import broadcast, chain_reduce, star_reduce, two_phase_reduce, values
+from random_programs import random_program
+from reference_execution import execute
 from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.image import Program
 from wse_mlir.wse_target.machine import load_machine
 from wse_mlir.wse_target.sim import Simulation, SimulationResult
+from wse_mlir.wse_target.sim.accounting import BINS
+from wse_mlir.wse_target.sim.code import place
 
 TINY = load_machine("tiny").replace(grid__width=64)
 WSE3 = load_machine("wse3")
@@ -63,3 +68,67 @@ def test_a_router_has_one_setting() -> None:
     program = broadcast(3, 4)
     with pytest.raises(TargetError, match="two routes at the router of PE"):
         run(replace(program, routes=(*program.routes, program.routes[0])))
+
+
+def test_random_programs_take_as_long_without_data() -> None:
+    """Whatever ties there are between words, they are broken alike."""
+    for seed in range(12):
+        case = random_program(seed)
+        with_data = Simulation(case.program, case.machine, engine="wavelet").call(case.inputs)
+        without = Simulation(case.program, case.machine, engine="wavelet", timing_only=True).call([])
+        assert with_data.report.to_json(arrays=True) == without.report.to_json(arrays=True), seed
+
+
+def test_bins_add_up_to_each_pes_time() -> None:
+    for seed in range(12):
+        case = random_program(seed)
+        maps = (
+            Simulation(case.program, case.machine, engine="wavelet", timing_only=True).call([]).report.per_pe
+        )
+        np.testing.assert_allclose(sum(maps[b] for b in BINS), maps["total"], rtol=1e-9, err_msg=str(seed))
+
+
+def test_random_programs_end_with_the_data_of_an_untimed_execution() -> None:
+    for seed in range(1000, 1010):
+        case = random_program(seed)
+        result = Simulation(case.program, case.machine, engine="wavelet").call(case.inputs)
+        for got, expected in zip(result.outputs, execute(case.program, case.inputs), strict=True):
+            assert got.tobytes() == expected.tobytes(), seed
+
+
+class Records:
+    """A recorder that keeps what it is told of one PE."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[int, int, float, float, int]] = []
+
+    def record(self, pc, thread, pes, begin, end, cause) -> None:
+        (pe,), (start,), (stop,), (why,) = pes.tolist(), begin.tolist(), end.tolist(), cause.tolist()
+        self.rows.append((pe, thread, start, stop, why))
+
+
+def test_a_recorder_hears_of_everything_with_its_cause() -> None:
+    """In a chain every relay ends when words from its neighbour have come; the last PE sends of its own accord."""
+    records = Records()
+    program = chain_reduce(8, 30)
+    total = run(program, recorder=records).report.per_pe["total"][0]
+    for x in range(8):
+        pe = next(i for i, (px, _) in enumerate(placed(program)) if px == x)
+        mine = sorted(row for row in records.rows if row[0] == pe)
+        assert mine[0][2] == 0 and mine[-1][3] == total[x]
+        assert all(before[3] == after[2] for before, after in pairwise(mine))
+        longest = max(mine, key=lambda row: row[3] - row[2])
+        neighbour = next(i for i, (px, _) in enumerate(placed(program)) if px == min(x + 1, 7))
+        assert longest[4] == neighbour
+
+
+def placed(program: Program) -> list[tuple[int, int]]:
+    """Coordinates by PE number."""
+    placement = place(*program.grid, program.classes)
+    return list(zip(placement.x.tolist(), placement.y.tolist(), strict=True))
+
+
+def test_progress_is_reported() -> None:
+    shares: list[float] = []
+    run(broadcast(40, 4, 4), progress=shares.append)
+    assert shares == sorted(shares) and shares[-1] == 1.0 and len(shares) > 1

@@ -114,9 +114,10 @@ class Channel:
         entry / relayed: where words of sends and of relays begin; senders are told when a word has left.
         queue: sends and relays in order of issue; the first one has its turn.
         starved: whether that one waits for a place.
+        holder: PE that was the last to free the place that was used last.
     """
 
-    __slots__ = ("colour", "deliveries", "entry", "epoch", "pe", "queue", "relayed", "starved")
+    __slots__ = ("colour", "deliveries", "entry", "epoch", "holder", "pe", "queue", "relayed", "starved")
 
     def __init__(self, pe: int, colour: str, epoch: int) -> None:
         self.pe = pe
@@ -126,6 +127,7 @@ class Channel:
         self.deliveries: list[Delivery] = []
         self.queue: deque[Outgoing] = deque()
         self.starved = False
+        self.holder = pe
 
     def begin_at(self, up: Branch, beside: Branch) -> None:
         """Sets the ramp up from the core, once with and once without a report of words that left."""
@@ -147,7 +149,7 @@ class Channel:
         for delivery in deliveries:
             time = delivery.credits.popleft()
             if time > latest:
-                latest = time
+                latest, self.holder = time, delivery.inbox.pe
         return latest
 
     def slowest(self) -> list[int]:

@@ -37,7 +37,7 @@ class Core:
         transfer: the main thread's transfer under way.
         ends: clock at the end of each repetition.
         rows: the PE's number as an array.
-        asked: whether it waits for others of this time to come to their transfers, see `operations`.
+        changed: whether its memory has changed since it was looked at, see `operations`.
     """
 
     kind = CALL
@@ -52,7 +52,7 @@ class Core:
         self.transfer: Transfer | None = None
         self.ends: list[float] = []
         self.rows = np.array([pe])
-        self.asked = False
+        self.changed = False
         self._place = {"x": int(run.placement.x[pe]), "y": int(run.placement.y[pe])}
         self._channels: dict[str, Channel] = {}
 
@@ -93,9 +93,11 @@ class Core:
 
     def ended(self, transfer: Transfer, now: float) -> None:
         """A transfer is over."""
-        if self.run.memories is not None and isinstance(transfer, (Receiving, Relaying)) and transfer.op.dst:
-            data = np.concatenate(transfer.parts)
-            self.run.memories.add(self.pe, transfer.op, transfer.bounds, transfer.bases, data)
+        if isinstance(transfer, (Receiving, Relaying)) and transfer.op.dst is not None:
+            self.changed = True
+            if self.run.memories is not None:
+                data = np.concatenate(transfer.parts)
+                self.run.memories.add(self.pe, transfer.op, transfer.bounds, transfer.bases, data)
         self.record(transfer.pc, transfer.begun, now, transfer.op.thread, transfer.cause)
         if transfer.op.thread == MAIN_THREAD:
             self._account(transfer, now)

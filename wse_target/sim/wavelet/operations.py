@@ -37,6 +37,7 @@ def _vector(core: Core, op: Vector, now: float) -> int:
     run = core.run
     bounds = core.bounds(op.bounds)
     elements = prod(bounds)
+    core.changed |= elements > 0
     if run.memories is not None and elements:
         accesses = (op.dst, *(s for s in op.srcs if isinstance(s, Access)))
         run.memories.add(core.pe, op, bounds, tuple(core.value(a.offset) for a in accesses))
@@ -79,12 +80,14 @@ def _transfer(core: Core, op: Send | Receive | Relay, now: float) -> int:
 
 
 def _others_first(core: Core, now: float) -> bool:
-    """Lets all that happens at this time happen first, so that arithmetic is put off on as many PEs as possible."""
-    memories = core.run.memories
-    core.asked = not core.asked and memories is not None and memories.waits(core.pe)
-    if core.asked:
+    """Lets all that happens at this time happen before a changed memory is looked at.
+
+    Arithmetic is then put off on as many PEs as possible. Done without data, too, so that the order of events is one.
+    """
+    changed, core.changed = core.changed, False
+    if changed:
         core.run.fabric.schedule(now, core)
-    return core.asked
+    return changed
 
 
 def _send(core: Core, op: Send, bounds: tuple[int, ...]) -> Transfer:

@@ -135,7 +135,7 @@ class Sending(Transfer):
             return
         if credit > time:
             self.places += credit - time
-            self.cause = channel.deliveries[-1].inbox.pe
+            self.cause = channel.holder
             time = credit
         self.core.run.fabric.schedule(time, channel.entry, self._words[self.done])
 
@@ -214,7 +214,7 @@ class Relaying(Transfer):
         taken = self._time(time, word)
         if credit > taken:
             self.places += credit - taken
-            self.cause = channel.deliveries[-1].inbox.pe
+            self.cause = channel.holder
             taken = credit
         self.last = taken
         self.core.run.fabric.schedule(taken + self._latency, channel.relayed, self._combined(word))
