@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache
 from math import prod
 
@@ -18,16 +18,38 @@ from ...wse_target.sim.kernels import Kernel, Operand, Signature
 from ..named import named_pipeline
 from .jit import NativeModule
 from .pe_kernels_emit import NAME, emit_kernel
+from .pe_kernels_general import General, emit_general
 from .pe_kernels_nest import reach
 
 THREADS = 2
 _BIG = 1 << 16  # elementary operations above which a call is worth more than one thread
 _PIECES = 4  # ranges of PEs for each thread
+BREAK_EVEN = 1 << 24  # elementary operations that a general kernel does in the time of a compilation
 _DESCRIPTOR = 5  # words of a one-dimensional memref
 
 
+@dataclass(frozen=True)
+class NativeCode:
+    """A compiled kernel: the module that owns it, and its entry."""
+
+    module: NativeModule
+    entry: Callable[[int], None]
+
+
 class NativeKernels:
-    """Native kernels, compiled when they are first asked for and kept for the life of the process."""
+    """Native kernels, kept for the life of the process.
+
+    A nest runs by the general kernel of its kind until compiling one for it alone has paid off, as far as one can tell:
+    when the general one has cost about as much as the compilation would.
+    """
+
+    def __init__(self, break_even: int = BREAK_EVEN) -> None:
+        """
+        Args:
+            break_even: elementary operations by general kernels before a nest gets code of its own.
+        """
+        self._break_even = break_even
+        self._kernels: dict[Signature, Kernel] = {}
 
     def kernel(self, signature: Signature) -> Kernel:
         """See `KernelProvider.kernel`.
@@ -36,31 +58,56 @@ class NativeKernels:
             TargetError: the operation is not defined on its types.
             CompilerError: the kernel could not be compiled.
         """
-        return _kernel(signature)
+        if signature not in self._kernels:
+            signature.operand_dtypes  # noqa: B018 (refuses what is not defined)
+            self._kernels[signature] = _Tiered(signature, self._break_even)
+        return self._kernels[signature]
 
 
-@cache
-def _kernel(signature: Signature) -> Kernel:
-    signature.operand_dtypes  # noqa: B018 (refuses what is not defined)
-    native = NativeModule(lower(signature), f"a PE kernel '{signature.kind}'")
-    entry = native.entry(NAME)
-    walks = (signature.dst, *signature.srcs)
-    before = [reach(w.strides, signature.bounds)[0] * DTYPE_BYTES[w.dtype] for w in walks]
-    work = max(1, prod(signature.bounds))
+class _Tiered:
+    """The kernel of one signature, general at first."""
 
-    def run(pes: int, operands: Sequence[Operand]) -> None:
+    def __init__(self, signature: Signature, break_even: int) -> None:
+        self._signature = signature
+        self._left = break_even
+        self._work = max(1, prod(signature.bounds))
+        walks = (signature.dst, *signature.srcs)
+        self._before = [reach(w.strides, signature.bounds)[0] * DTYPE_BYTES[w.dtype] for w in walks]
+        general = General.of(signature)
+        self._general, self._numbers = general, general.numbers(signature)
+
+    def __call__(self, pes: int, operands: Sequence[Operand]) -> None:
+        self._left -= pes * self._work
+        if self._left < 0:
+            code, numbers = special_code(self._signature), []
+        else:
+            code, numbers = general_code(self._general), self._numbers
+
         def part(first: int, last: int) -> None:
-            block = _argument_block(first, last, operands, before)
-            entry(ctypes.addressof(block) + 8 * (len(block) - _pointers(len(operands))))
+            call(code, first, last, operands, self._before, numbers)
 
-        if pes * work < _BIG:
+        if pes * self._work < _BIG:
             part(0, pes)
             return
         cuts = np.linspace(0, pes, THREADS * _PIECES + 1).astype(int).tolist()
         list(_pool().map(part, cuts[:-1], cuts[1:]))
 
-    run.native = native  # type: ignore[attr-defined]
-    return run
+
+@cache
+def special_code(signature: Signature) -> NativeCode:
+    """Code for one signature alone."""
+    return _compile(lambda: emit_kernel(signature), signature.kind)
+
+
+@cache
+def general_code(kernel: General) -> NativeCode:
+    """Code for all nests of a kind, types and number of loops."""
+    return _compile(lambda: emit_general(kernel), kernel.kind)
+
+
+def _compile(emit: Callable[[], None], kind: str) -> NativeCode:
+    native = NativeModule(lower(emit), f"a PE kernel '{kind}'")
+    return NativeCode(native, native.entry(NAME))
 
 
 @cache
@@ -68,42 +115,56 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(THREADS, "pe-kernels")
 
 
-def _pointers(operands: int) -> int:
-    """Number of a kernel's arguments: the numbers, and two for each operand."""
-    return 1 + 2 * operands
+def call(
+    code: NativeCode,
+    first: int,
+    last: int,
+    operands: Sequence[Operand],
+    before: Sequence[int],
+    more: Sequence[int],
+) -> None:
+    """Runs a kernel on PEs from `first` up to `last`, which is not included.
 
+    Args:
+        before: bytes between each operand's lowest element and its first one.
+        more: numbers behind those that every kernel takes.
 
-def _argument_block(
-    first: int, last: int, operands: Sequence[Operand], before: Sequence[int]
-) -> ctypes.Array:
-    """Numbers, memref descriptors, pointers to them, and pointers to those, which is what a packed call takes."""
+    What a packed call takes is the address of addresses of pointers to memref descriptors. All of it lies in one block:
+    the numbers, the descriptors, the pointers to those, and the pointers to these.
+    """
     numbers = [first, last]
-    buffers = []
+    arrays = []
     for operand, back in zip(operands, before, strict=True):
         numbers += [int(len(operand.offsets) > 1), operand.constant - back]
-        buffers += [operand.data, operand.offsets]
-    count = _pointers(len(operands))
-    block = (ctypes.c_int64 * (len(numbers) + _DESCRIPTOR * count + 2 * count))(*numbers)
-    base = ctypes.addressof(block)
-    sizes = [(base, len(numbers)), *((b.__array_interface__["data"][0], b.size) for b in buffers)]
-    at = len(numbers)
-    for index, (address, size) in enumerate(sizes):
-        block[at : at + _DESCRIPTOR] = [address, address, 0, size, 1]
-        block[len(block) - 2 * count + index] = base + 8 * at
-        block[len(block) - count + index] = base + 8 * (len(block) - 2 * count + index)
-        at += _DESCRIPTOR
-    return block
+        arrays += [operand.data, operand.offsets]
+    numbers += more
+    count = 1 + len(arrays)
+    pointers = len(numbers) + _DESCRIPTOR * count
+    block = np.empty(pointers + 2 * count, np.int64)
+    base = block.ctypes.data
+    block[: len(numbers)] = numbers
+    where = [(base, len(numbers)), *((a.__array_interface__["data"][0], a.size) for a in arrays)]
+    block[len(numbers) : pointers] = [word for at, size in where for word in (at, at, 0, size, 1)]
+    block[pointers : pointers + count] = base + 8 * (len(numbers) + _DESCRIPTOR * np.arange(count))
+    block[pointers + count :] = base + 8 * (pointers + np.arange(count))
+    code.entry(base + 8 * (pointers + count))
 
 
-def lower(signature: Signature) -> ir.Module:
-    """A module in the llvm dialect with the kernel of a signature, through the pipeline `cpu`'s last stages."""
+def lower(emit: Callable[[], None]) -> ir.Module:
+    """A module in the llvm dialect with what `emit` emits, through the pipeline `cpu`'s last stages."""
     with _context(), ir.Location.unknown():
         module = ir.Module.create()
         with ir.InsertionPoint(module.body):
-            emit_kernel(signature)
+            emit()
+        module.operation.verify()
         stages = {stage.name: stage.text for stage in named_pipeline("cpu").stages}
         late = f"canonicalize,cse,{stages['expand-math']},{stages['lower-to-llvm']}"
         run_pipeline(module, f"builtin.module({late})", instrumentation=Instrumentation(verify_each=False))
+        for function in module.body:
+            if str(function.attributes["sym_name"]) == f'"{NAME}"':
+                function.attributes["no_inline"] = (
+                    ir.UnitAttr.get()
+                )  # or each of its wrappers is compiled with it
         return module
 
 

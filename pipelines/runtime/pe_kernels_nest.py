@@ -25,6 +25,7 @@ from .pe_kernels_values import Values, memory_type, number_bits, number_type, sp
 Index = dict[
     int, "ir.Value | int"
 ]  # value of each loop: a number, or a value plus the number under key -1 - loop
+_AS_IT_IS = "#llvm.loop_annotation<vectorize = <disable = true>, unroll = <disable = true>>"
 _MOST_WIDENED = 4096  # elements of an operand that is widened once per PE
 
 
@@ -199,7 +200,7 @@ class Block:
         if not loops:
             return [self._compute(index, v, old) for v, old in zip(self.vectors, carried, strict=True)]
         low, high, step = (constant_index(n) for n in (0, self.nest.signature.bounds[loops[0]], 1))
-        op = scf.ForOp(low, high, step, carried)
+        op = for_loop(low, high, step, carried)
         with ir.InsertionPoint(op.body):
             inside = {**index, loops[0]: op.induction_variable}
             scf.YieldOp(self._sequential(loops[1:], inside, list(op.inner_iter_args)))
@@ -325,7 +326,7 @@ class loop:
     """`with loop(bound) as index:` emits an scf.for around what is emitted inside."""
 
     def __init__(self, bound: int, step: int = 1) -> None:
-        self._op = scf.ForOp(*(constant_index(n) for n in (0, bound, step)))
+        self._op = for_loop(*(constant_index(n) for n in (0, bound, step)))
         self._inside = ir.InsertionPoint(self._op.body)
 
     def __enter__(self) -> ir.Value:
@@ -336,6 +337,13 @@ class loop:
         if error[0] is None:
             scf.YieldOp([])
         self._inside.__exit__(*error)
+
+
+def for_loop(low: ir.Value, high: ir.Value, step: ir.Value, carried: Sequence[ir.Value] = ()) -> scf.ForOp:
+    """An scf.for that LLVM leaves as it is: vectors and blocks are chosen here, and its own choice takes long."""
+    op = scf.ForOp(low, high, step, list(carried))
+    op.attributes["llvm.loop_annotation"] = ir.Attribute.parse(_AS_IT_IS)
+    return op
 
 
 def constant_index(number: int) -> ir.Value:
