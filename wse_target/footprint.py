@@ -39,9 +39,18 @@ def phase_sram_bytes(program: Program) -> dict[str, int]:
     return touched
 
 
-def table_bytes(body: Iterable[Instruction]) -> int:
-    """Bytes of SRAM that the tables of a program text take."""
-    return sum(TABLE_ENTRY_BYTES * len(values) for values in tables(body).values())
+def class_table_bytes(program: Program) -> dict[str, int]:
+    """Bytes of SRAM that the tables of each class's program text take, by class."""
+    sizes: dict[int, dict[str, int]] = {}  # of the tables of an instruction: classes share much of their text
+    found = {}
+    for pe_class in program.classes:
+        held: dict[str, int] = {}
+        for op in pe_class.body:
+            if id(op) not in sizes:
+                sizes[id(op)] = {n: TABLE_ENTRY_BYTES * len(t) for n, t in tables((op,)).items()}
+            held |= sizes[id(op)]
+        found[pe_class.name] = sum(held.values())
+    return found
 
 
 def tables(items: Any) -> dict[str, tuple[int, ...]]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import get_args
 
 import numpy as np
 
 from ..errors import TargetError
+from ..footprint import class_table_bytes
 from ..image import (
     DTYPE_BYTES,
     MAIN_THREAD,
     Access,
+    Control,
     Instruction,
     Join,
     Loop,
@@ -20,12 +23,17 @@ from ..image import (
     Relay,
     Send,
     StridedRect,
+    Switch,
+    Unit,
     Vector,
     buffer_bytes,
 )
 from ..kinds import ARITY
 from ..machine import Machine
+from .check_fabric import by_colour, check_colours, check_lookups, check_positions, check_queues, check_switch
 from .report import SramUse
+
+UNITS: tuple[str, ...] = get_args(Unit)
 
 
 def check_program(program: Program, machine: Machine) -> None:
@@ -33,14 +41,26 @@ def check_program(program: Program, machine: Machine) -> None:
     _check_grid(program, machine)
     _check_buffers(program)
     _check_sram(program, machine)
-    _check_colours(program, machine)
+    check_colours(program, machine)
+    for route in program.routes:
+        _check_inside(program, route.where, f"a route of colour '{route.colour}'")
+    check_queues(program, machine)
+    switches = (op for c in program.classes for op in instructions(c.body) if isinstance(op, Switch))
+    check_positions(program, machine, by_colour(switches))
     _check_classes(program)
     for pe_class in program.classes:
         for instruction in instructions(pe_class.body):
             _check_instruction(program, machine, instruction)
+            if isinstance(instruction, Switch):
+                check_switch(pe_class, instruction, machine)
+            if not isinstance(instruction, Loop):  # its body comes by itself
+                check_lookups(pe_class.where, instruction, instruction.source.place)
+            else:
+                check_lookups(pe_class.where, instruction.trips, "")
     for transfer in (*program.scatters, *program.gathers):
         _check_access(program, transfer.access, len(transfer.bounds), transfer.source.place)
         _check_inside(program, transfer.where, "a host transfer")
+        check_lookups(transfer.where, transfer, transfer.source.place)
 
 
 def instructions(body: tuple[Instruction, ...]) -> Iterator[Instruction]:
@@ -52,8 +72,9 @@ def instructions(body: tuple[Instruction, ...]) -> Iterator[Instruction]:
 
 
 def sram_use(program: Program, machine: Machine) -> SramUse:
-    """Bytes that the fullest PE needs."""
-    code = max(program.code_bytes.values(), default=0)
+    """Bytes that the fullest PE needs; tables count as code, for both are a class's own."""
+    tables = class_table_bytes(program)
+    code = max((program.code_bytes.get(name, 0) + size for name, size in tables.items()), default=0)
     buffers = program.sram_bytes()
     total = buffers + code + machine.sram.runtime
     return SramUse(buffers, code, machine.sram.runtime, total, machine.sram.bytes)
@@ -85,32 +106,14 @@ def _check_sram(program: Program, machine: Machine) -> None:
     if use.high_water <= use.capacity:
         return
     largest = sorted(program.buffers.values(), key=buffer_bytes, reverse=True)[:5]
+    tables = max(class_table_bytes(program).values(), default=0)
+    held = (f"the code holds {tables} bytes of tables",) if tables else ()
     raise TargetError(
         f"{use.buffers} (buffers) + {use.code} (code) + {use.runtime} (host-transfer runtime) = {use.high_water} bytes "
         f"> {use.capacity} bytes of SRAM on a PE of {machine.name}",
-        notes=tuple(f"buffer '{b.name}': {buffer_bytes(b)} bytes at {b.offset}" for b in largest),
+        notes=(*(f"buffer '{b.name}': {buffer_bytes(b)} bytes at {b.offset}" for b in largest), *held),
         hint="use more PEs, smaller tiles or batches, f16 in place of f32, or stream from off the wafer",
     )
-
-
-def _check_colours(program: Program, machine: Machine) -> None:
-    usable = machine.usable_colours
-    for name, colour in program.colours.items():
-        if colour not in usable:
-            raise TargetError(
-                f"colour '{name}' has number {colour}, but programs on {machine.name} may route {len(usable)} colours, "
-                f"not {', '.join(map(str, machine.fabric.reserved_colours))}",
-                notes=tuple(f"{number}: '{user}'" for user, number in program.colours.items()),
-                hint="use fewer colours at a time",
-            )
-    for route in program.routes:
-        if route.colour not in program.colours:
-            raise TargetError(f"a route is of colour '{route.colour}', which the program does not declare")
-        _check_inside(program, route.where, f"a route of colour '{route.colour}'")
-    by_number: dict[int, str] = {}
-    for name, colour in program.colours.items():
-        if by_number.setdefault(colour, name) != name:
-            raise TargetError(f"colours '{by_number[colour]}' and '{name}' both have number {colour}")
 
 
 def _check_inside(program: Program, where: StridedRect, what: str) -> None:
@@ -165,6 +168,8 @@ def _check_instruction(program: Program, machine: Machine, op: Instruction) -> N
             if thread == MAIN_THREAD:
                 raise TargetError("the main thread cannot join itself", where=where)
             _check_thread(machine, thread, where)
+    elif isinstance(op, Control) and op.unit not in UNITS:
+        raise TargetError(f"there is no unit '{op.unit}'; there are {', '.join(UNITS)}", where=where)
 
 
 def _transfer_accesses(op: Send | Receive | Relay) -> tuple[Access, ...]:
