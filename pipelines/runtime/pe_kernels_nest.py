@@ -326,7 +326,7 @@ class loop:
     """`with loop(bound) as index:` emits an scf.for around what is emitted inside."""
 
     def __init__(self, bound: int, step: int = 1) -> None:
-        self._op = for_loop(*(constant_index(n) for n in (0, bound, step)))
+        self._op = for_loop(constant_index(0), constant_index(bound), constant_index(step))
         self._inside = ir.InsertionPoint(self._op.body)
 
     def __enter__(self) -> ir.Value:

@@ -21,6 +21,7 @@ from ..frontend.imported import ImportedModel
 from ..named import named_pipeline
 from .arrays import as_array
 from .image_builder import build_image
+from .pe_kernels import NativeKernels
 
 OPTIONS: Mapping[str, str] = {
     "grid": "WIDTHxHEIGHT in PEs; chosen by cost when not given",
@@ -136,7 +137,7 @@ class WaferExecutable:
         self, imported: ImportedModel, program: Program, constants: Sequence[np.ndarray], machine: Machine
     ) -> None:
         self.program = program
-        self.simulation = Simulation(program, machine)
+        self.simulation = Simulation(program, machine, kernels=NativeKernels())
         self._resident = {t.tensor for t in program.scatters if t.resident}
         arguments = imported.arguments
         self._given = [i for i, a in enumerate(arguments) if a.kind != "parameter"]
