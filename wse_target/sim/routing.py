@@ -8,6 +8,7 @@ order. Settings that are the same in every row, and stay in the row, are traced 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -58,30 +59,127 @@ class Routers:
     gives: np.ndarray
 
 
-@dataclass(frozen=True)
 class Tree:
     """The channels of one colour in one epoch.
 
+    What is the same in all rows (or columns) is kept once, by index of the traced router; `pes` and `channels` spread
+    such values over the PEs and the channels.
+
     Attributes:
+        routers / parent / path: settings of the traced row, column or grid; the router before each one (itself at a
+            root, -1 where nothing comes), and cycles from the root's core to each router.
+        ends: traced routers that give to their core; `owner` says which of the traced roots each one listens to,
+            `end_delay` the cycles from the sender's core to the receiver's, `end_hops` the links between.
         root: PE that sends, by channel; ascending.
         outgoing / incoming: channel that a PE sends on / receives from, by PE; -1 when there is none.
         delay: cycles from the sender's core to the receiver's core, by PE.
-        hops: links between routers on the way, by PE.
-        routers / parent / path: settings of the traced row, column or grid; the router before each one (itself at a
-            root, -1 where nothing comes), and cycles from the root's core to each router.
         lost: by channel, description of a place where its wavelets leave the routes.
     """
 
-    root: np.ndarray
-    outgoing: np.ndarray
-    incoming: np.ndarray
-    delay: np.ndarray
-    hops: np.ndarray
-    receivers: Rows
-    routers: Routers
-    parent: np.ndarray
-    path: np.ndarray
-    lost: dict[int, str]
+    def __init__(
+        self, routers: Routers, followed: tuple[np.ndarray, ...], machine: Machine, placement: Placement, colour: str
+    ) -> None:  # fmt: skip
+        root, self.parent, self.path, hops = followed
+        self.routers = routers
+        self._placement = placement
+        self.shape = routers.takes.shape
+        self.roots = np.flatnonzero(root == np.arange(root.size))
+        number = np.full(root.size, NONE)
+        number[self.roots] = np.arange(len(self.roots))
+        ends = np.flatnonzero((root >= 0) & (routers.gives.ravel() & _BIT["ramp"] > 0))
+        owner = number[root[ends]]
+        order = np.argsort(owner, kind="stable")
+        self.ends, self.owner = ends[order], owner[order]
+        self.end_delay, self.end_hops = self.path[self.ends] + machine.fabric.ramp_in, hops[self.ends]
+        self._check_programs(colour)
+        senders = self._lines(self.roots)
+        self.root = np.sort(senders, axis=None)
+        self._rank = np.empty(senders.size, np.int32)
+        self._rank[np.argsort(senders, axis=None)] = np.arange(senders.size, dtype=np.int32)
+        self._rank = self._rank.reshape(senders.shape)
+        self.outgoing = np.full(placement.count, NONE, np.int32)
+        self.outgoing[self.root] = np.arange(len(self.root), dtype=np.int32)
+        self.incoming = self._incoming()
+        self.delay = self.pes(self.end_delay)
+        self.lost = _leaks(routers, root, self.outgoing, placement)
+        silent = np.bincount(self.owner, minlength=len(self.roots)) == 0
+        for channel in np.flatnonzero(self.channels(silent)).tolist():
+            self.lost.setdefault(channel, "reach no PE")
+
+    def _lines(self, traced: np.ndarray) -> np.ndarray:
+        """PEs of traced routers on all lines: [rows, routers], [routers, columns], or [routers]."""
+        at = self._placement.at.reshape(self._placement.height, self._placement.width)
+        if self.shape == at.shape:
+            return at.ravel()[traced]
+        return at[:, traced] if self.shape[0] == 1 else at[traced, :]
+
+    def _spread(self, by_router: np.ndarray) -> np.ndarray:
+        """Values by traced router as values by PE."""
+        placement = self._placement
+        if self.shape == (placement.height, placement.width):
+            return by_router[placement.y * placement.width + placement.x]
+        return by_router[placement.x if self.shape[0] == 1 else placement.y]
+
+    def pes(self, by_end: np.ndarray) -> np.ndarray:
+        """Values by end as values by PE, 0 where nothing is received."""
+        by_router = np.zeros(self.parent.size, by_end.dtype)
+        by_router[self.ends] = by_end
+        return self._spread(by_router)
+
+    def channels(self, by_root: np.ndarray) -> np.ndarray:
+        """Values by traced root as values by channel."""
+        spread = by_root if self._rank.ndim == 1 or self.shape[0] == 1 else by_root[:, None]
+        found = np.empty(len(self.root), by_root.dtype)
+        found[self._rank] = np.broadcast_to(spread, self._rank.shape)
+        return found
+
+    def _incoming(self) -> np.ndarray:
+        placement, by_router = self._placement, np.full(self.parent.size, NONE)
+        by_router[self.ends] = self.owner
+        owner = self._spread(by_router)
+        if not len(self.roots):
+            return owner.astype(np.int32)
+        if self._rank.ndim == 1:
+            found = self._rank[owner]
+        elif self.shape[0] == 1:
+            found = self._rank[placement.y, owner]
+        else:
+            found = self._rank[owner, placement.x]
+        found[owner < 0] = NONE
+        return found
+
+    @cached_property
+    def receivers(self) -> Rows:
+        """PEs that receive, by channel."""
+        counts = self.channels(np.bincount(self.owner, minlength=len(self.roots)))
+        start = np.zeros(len(self.root) + 1, np.int64)
+        np.cumsum(counts, out=start[1:])
+        values = self._lines(self.ends)
+        in_order = bool((np.diff(self._rank.ravel()) > 0).all())
+        if in_order and values.ndim == 1:
+            return Rows(start, values)
+        if in_order and self.shape[0] == 1:
+            return Rows(start, values.ravel())
+        if in_order and len(self.roots) == 1:
+            return Rows(start, values.T.ravel())
+        pes = np.sort(values, axis=None)
+        return Rows(start, pes[np.argsort(self.incoming[pes], kind="stable")])
+
+    def _check_programs(self, colour: str) -> None:
+        if self._placement.count == self._placement.at.size:
+            return
+        for traced in (self.roots, self.ends):
+            pes = self._lines(traced)
+            if (pes < 0).any():
+                line, place = (int(i) for i in np.atleast_2d(np.argwhere(pes < 0))[0][[0, -1]])
+                if pes.ndim == 1:
+                    y, x = divmod(int(traced[line]), self.shape[1])
+                else:
+                    y, x = (line, int(traced[place])) if self.shape[0] == 1 else (int(traced[line]), place)
+                raise TargetError(
+                    f"a route of colour '{colour}' ends at PE ({x}, {y}), which has no program",
+                    hint="restrict the route to the PEs of a class",
+                )
 
 
 Shape = Literal["row", "column", "grid"]
@@ -170,43 +268,7 @@ def trace(routers: Routers, colour: str, machine: Machine, placement: Placement)
     Raises:
         TargetError: a ring of routers, or a route to a PE without program.
     """
-    root, parent, cycles, hops = _follow(routers, machine, placement, colour)
-    shape = (placement.height, placement.width)
-    small = routers.takes.shape
-    flat = np.arange(shape[0] * shape[1]).reshape(shape)
-    is_root = np.broadcast_to((root == np.arange(root.size)).reshape(small), shape)
-    ends = np.broadcast_to(((root >= 0).reshape(small)) & (routers.gives & _BIT["ramp"] > 0), shape)
-    sources, ends_at = flat[is_root], flat[ends]
-    _check_programs(placement, np.concatenate([sources, ends_at]), colour)
-    # A root's router in the whole grid: the traced row's column, the own row (or the other way round).
-    own_y, own_x = np.divmod(ends_at, shape[1])
-    quotient = (own_y if small[0] > 1 else 0) * small[1] + (own_x if small[1] > 1 else 0)
-    root_y, root_x = np.divmod(root[quotient], small[1])
-    root_at = (root_y if small[0] > 1 else own_y) * shape[1] + (root_x if small[1] > 1 else own_x)
-    roots = np.sort(placement.at[sources])
-    outgoing = np.full(placement.count, NONE, np.int32)
-    outgoing[roots] = np.arange(len(roots), dtype=np.int32)
-    incoming = np.full(placement.count, NONE, np.int32)
-    delay, hop_count = np.zeros(placement.count), np.zeros(placement.count, np.int32)
-    pes = placement.at[ends_at]
-    incoming[pes] = outgoing[placement.at[root_at]]
-    delay[pes] = cycles[quotient] + machine.fabric.ramp_in
-    hop_count[pes] = hops[quotient]
-    receivers = _receivers(incoming, pes, len(roots))
-    lost = _leaks(routers, root, outgoing, placement)
-    for channel in np.flatnonzero(np.diff(receivers.start) == 0).tolist():
-        lost.setdefault(channel, "reach no PE")
-    return Tree(roots, outgoing, incoming, delay, hop_count, receivers, routers, parent, cycles, lost)
-
-
-def _receivers(incoming: np.ndarray, pes: np.ndarray, channels: int) -> Rows:
-    """PEs by channel; stable sorting of small numbers is linear."""
-    pes = np.sort(pes)
-    channel = incoming[pes]
-    order = np.argsort(channel, kind="stable")
-    start = np.zeros(channels + 1, np.int64)
-    np.cumsum(np.bincount(channel, minlength=channels), out=start[1:])
-    return Rows(start, pes[order])
+    return Tree(routers, _follow(routers, machine, placement, colour), machine, placement, colour)
 
 
 def neighbours(shape: tuple[int, int], direction: str) -> np.ndarray:
@@ -283,13 +345,3 @@ def _leaks(routers: Routers, root: np.ndarray, outgoing: np.ndarray, placement: 
                     channel = int(outgoing[placement.at[row * placement.width + column]])
                     lost.setdefault(channel, f"go {direction} from PE {place}, where no router takes them")
     return lost
-
-
-def _check_programs(placement: Placement, routers: np.ndarray, colour: str) -> None:
-    missing = routers[placement.at[routers] < 0]
-    if missing.size:
-        y, x = divmod(int(missing[0]), placement.width)
-        raise TargetError(
-            f"a route of colour '{colour}' ends at PE ({x}, {y}), which has no program",
-            hint="restrict the route to the PEs of a class",
-        )

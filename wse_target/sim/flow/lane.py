@@ -14,6 +14,8 @@ words, which are on their way, and the others, which follow at their natural pac
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from ...machine import Machine
@@ -61,49 +63,36 @@ class Lane:
     ) -> None:
         self.name, self.epoch, self.tree = name, epoch, tree
         self.pace = pace = machine.fabric.cycles_per_wavelet
-        count = len(tree.root)
-        receivers, start = tree.receivers.values, tree.receivers.start[:-1]
-        self.fan_out = np.diff(tree.receivers.start).astype(np.int32)
-        self.single = bool((self.fan_out == 1).all())
-        self.capacity = queue_places + tree.hops * machine.fabric.router_words
-        some = np.flatnonzero(self.fan_out > 0)
-        self.fewest = np.full(count, queue_places, np.int32)
-        self.window, self.round_trip = self.fewest.copy(), np.zeros(count)
-        self.reach = np.zeros(count)
-        self.slack: np.ndarray | None = None
-        if some.size:
-            self._measure(receivers, start, some, pace)
-        self.throttled = bool((self.round_trip > self.window * pace).any())
+        count, roots = len(tree.root), len(tree.roots)
+        fan_out = np.bincount(tree.owner, minlength=roots).astype(np.int32)
+        self.single = bool((fan_out == 1).all())
+        self.fan_out = tree.channels(fan_out)
+        capacity = queue_places + tree.end_hops * machine.fabric.router_words
+        self.capacity = tree.pes(capacity)
+        fewest = np.full(roots, np.iinfo(np.int32).max, np.int32)
+        np.minimum.at(fewest, tree.owner, capacity)
+        self.fewest = tree.channels(fewest)
+        slack = (capacity - fewest[tree.owner]) * pace
+        self.slack = None if self.single else tree.pes(slack)
+        reach = np.full(roots, -np.inf)
+        np.maximum.at(reach, tree.owner, tree.end_delay - slack)
+        self.reach = tree.channels(reach)
+        # The stream with the longest round trip for its places sets the pace; its places are those of that pace.
+        gap, window = np.zeros(roots), np.zeros(roots, np.int32)
+        np.maximum.at(gap, tree.owner, (tree.end_delay + pace) / capacity)
+        at_worst = (tree.end_delay + pace) / capacity >= gap[tree.owner]
+        np.maximum.at(window, tree.owner, np.where(at_worst, capacity, 0))
+        self.window, self.round_trip = tree.channels(window), tree.channels(gap * window)
+        self.throttled = bool((gap > pace).any())
         self.sent, self.sent_words = np.zeros(count, np.int32), np.zeros(count, np.int64)
         self.skipped_words = np.zeros(count, np.int64)
         self.issued, self.latest = np.zeros(count, np.int32), np.full(count, -np.inf)
         self.received = np.zeros(len(tree.incoming), np.int32)
-        self._receivers = quick(np.sort(receivers))
         self.in_threads, self.out_threads = threads
         self.gate: np.ndarray | None = None
         self.gate_stale = False
         self.ring = 2
         self.slots = {name: np.zeros((self.ring, count), dtype) for name, dtype in _FIELDS.items()}
-
-    def _measure(self, receivers: np.ndarray, start: np.ndarray, some: np.ndarray, pace: float) -> None:
-        """What the receivers' distances mean for each channel."""
-        capacity, delay = self.capacity[receivers], self.tree.delay[receivers]
-        self.fewest[some] = np.minimum.reduceat(capacity, start[some])
-        gap = (delay + pace) / capacity
-        if self.single:
-            self.window, self.round_trip = capacity, delay + pace
-            self.reach[some] = delay
-            return
-        worst = np.maximum.reduceat(gap, start[some])
-        # The stream with the longest round trip for its places sets the pace; its places are those of that pace.
-        owner = np.repeat(np.arange(len(self.fan_out)), self.fan_out)
-        at_worst = gap >= worst[np.searchsorted(some, owner)]
-        self.window[some] = np.maximum.reduceat(np.where(at_worst, capacity, 0), start[some])
-        self.round_trip[some] = worst * self.window[some]
-        slack = capacity - self.fewest[owner]
-        self.reach[some] = np.maximum.reduceat(delay - slack * pace, start[some])
-        self.slack = np.zeros(len(self.tree.incoming))
-        self.slack[receivers] = slack * pace
 
     def slot(self, channel: Index, number: Numbers) -> tuple[Numbers, Index]:
         """Places of messages in the rings, ready for indexing."""
@@ -228,10 +217,14 @@ class Lane:
         """Whether the tails of messages are known."""
         return self.get("stage", channel, number) == RESOLVED
 
+    @cached_property
+    def _all_receivers(self) -> Selection:
+        return quick(np.flatnonzero(self.tree.incoming >= 0))
+
     def receivers_of(self, channel: Index) -> Selection:
         """Receivers of channels."""
         if isinstance(channel, slice) and channel.stop - channel.start == len(self.sent):
-            return self._receivers
+            return self._all_receivers
         if self.single:
             return quick(np.sort(self.tree.receivers.values[channel]))
         at, _ = self.tree.receivers.take(np.arange(len(self.sent))[channel])

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..engine import Loaded
-from ..routing import LINKS, RAMP, Settings, trace
+from ..routing import Settings, trace
 from .epochs import REPETITION, Positions, SwitchTimes, switches
 from .lane import Lane, places
+from .loads import LinkLoads
 from .state import Agents, Selection, listed, pick, uniform
 
 
@@ -51,11 +52,11 @@ class Lanes:
         self.routers = placement.y * placement.width + placement.x
         self.colours = {name: Colour(loaded, name, self.routers) for name in loaded.program.colours}
         self._trees = {}
-        self._retired: list[Lane] = []
+        self._loads = LinkLoads(placement)
 
     def reset(self) -> None:
         """Nothing is under way, no PE has switched anything."""
-        self._retired.clear()
+        self._loads = LinkLoads(self._loaded.placement)
         for colour in self.colours.values():
             colour.lanes.clear()
             colour.taking.clear()
@@ -196,7 +197,7 @@ class Lanes:
         least = int(colour.times.epoch.min())
         for epoch in [e for e in colour.lanes if e < least]:
             if colour.lanes[epoch].left_over() is None:
-                self._retired.append(colour.lanes.pop(epoch))
+                self._loads.add(colour.lanes.pop(epoch))
                 colour.times.forget(epoch)
 
     def all(self) -> Iterator[Lane]:
@@ -206,36 +207,7 @@ class Lanes:
 
     def link_words(self) -> np.ndarray:
         """Words that went over each link, by router * LINKS + link."""
-        placement = self._loaded.placement
-        total = np.zeros((placement.height * placement.width, LINKS))
-        for lane in (*self.all(), *self._retired):
-            _count(lane, self.routers, placement.width, total)
-        return total.reshape(-1)
-
-
-def _count(lane: Lane, routers: np.ndarray, width: int, total: np.ndarray) -> None:
-    """Adds a lane's words to all links of their trees."""
-    tree, small = lane.tree, lane.tree.routers.takes.shape
-    words = np.zeros(len(total))
-    words[routers[tree.root]] = lane.sent_words + lane.skipped_words
-    total[:, LINKS - 1] += words
-    y, x = np.divmod(np.arange(len(total)), width)
-    quotient = (y if small[0] > 1 else 0) * small[1] + (x if small[1] > 1 else 0)
-    root = _roots(tree.parent)[quotient]
-    root_y, root_x = np.divmod(np.maximum(root, 0), small[1])
-    root_at = (root_y if small[0] > 1 else y) * width + (root_x if small[1] > 1 else x)
-    passing = np.where(root >= 0, words[root_at], 0.0)
-    gives = tree.routers.gives.ravel()[quotient]
-    for link in range(RAMP + 1):
-        total[:, link] += passing * (gives & (1 << link) > 0)
-
-
-def _roots(parent: np.ndarray) -> np.ndarray:
-    root = parent.copy()
-    while True:
-        inside = root >= 0
-        following = root.copy()
-        following[inside] = root[root[inside]]
-        if (following == root).all():
-            return root
-        root = following
+        loads = self._loads.copy()
+        for lane in self.all():
+            loads.add(lane)
+        return loads.total()

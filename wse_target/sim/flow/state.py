@@ -21,6 +21,7 @@ from ..engine import Loaded
 from .ranges import simplified
 
 Selection = slice | np.ndarray
+_MANY = 4096  # PEs from which on a mask is quicker than sorting
 Group = tuple[int, int, Selection]  # program counter, thread, PEs
 
 
@@ -53,6 +54,11 @@ def union(parts: Sequence[Selection]) -> Selection:
     """Disjoint selections together."""
     if len(parts) == 1:
         return parts[0]
+    if sum(map(size, parts)) > _MANY:
+        inside = np.zeros(max(p.stop if isinstance(p, slice) else int(p[-1]) + 1 for p in parts), bool)
+        for part in parts:
+            inside[part] = True
+        return quick(np.flatnonzero(inside))
     return quick(np.sort(np.concatenate([listed(part) for part in parts])))
 
 
