@@ -2,7 +2,8 @@
 
     python bench/simulator.py [--case NAME ...] [--json OUT]
 
-Each case runs in a process of its own, so that its peak memory is known; times begin after Python's imports.
+Each case runs in a process of its own, so that its peak memory is known. Seconds are those of compilation and
+simulation, host transfers included; drawing the arguments is left out. Events are operations on PEs.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,38 +74,27 @@ CASES: dict[str, Case] = {
 }  # fmt: skip
 
 
-class Counter:
-    """Counts events: operations on PEs."""
-
-    def __init__(self) -> None:
-        self.events = 0
-
-    def record(self, pc: int, thread: int, pes: np.ndarray, *times: np.ndarray) -> None:
-        """See `sim.engine.Recorder`."""
-        self.events += len(pes)
-
-
 def measure(case: Case) -> dict[str, Any]:
     """Runs one case in this process; peak memory is the process's."""
     from wse_mlir.pipelines.frontend.imported import import_model
     from wse_mlir.pipelines.reference_check import random_arguments
     from wse_mlir.pipelines.simulate import simulate_module
+    from wse_mlir.wse_target.sim.recording import expected_events
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "product.mlir"
         file.write_text(case.text)
-        start = time.perf_counter()
         model = import_model(str(file))
         found = simulate_module(
             model, "wse3", grid=f"{case.grid[0]}x{case.grid[1]}", algorithm=case.algorithm,
             timing_only=not case.data, inputs="integers", check=False, critical_path=False,
         )  # fmt: skip
-        seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     row = {
         "pes": found.report.pes,
+        "events": expected_events(found.program),
         "cycles": found.report.cycles.device,
-        "seconds": seconds,
+        "seconds": sum(seconds for step, seconds in found.seconds.items() if step != "draw arguments"),
         "steps": dict(found.seconds),
         "peak_mib": peak,
         "limit": case.limit,
@@ -113,17 +102,7 @@ def measure(case: Case) -> dict[str, Any]:
     if case.data:
         a, b = (array.astype(np.float32) for array in random_arguments(model, 0, "integers"))
         row["error"] = float(np.abs(found.outputs[0].astype(np.float32) - a @ b).max())
-    return row | count_events(found)
-
-
-def count_events(found: Any) -> dict[str, int]:
-    """Operations on PEs, counted in a run of its own."""
-    from wse_mlir.wse_target.machine import load_machine
-    from wse_mlir.wse_target.sim.simulation import Simulation
-
-    counter = Counter()
-    Simulation(found.program, load_machine("wse3"), timing_only=True, recorder=counter).call([])
-    return {"events": counter.events}
+    return row
 
 
 def in_own_process(name: str) -> dict[str, Any]:

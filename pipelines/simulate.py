@@ -19,7 +19,7 @@ from ..wse_target.machine import Machine
 from ..wse_target.sim.code import place
 from ..wse_target.sim.critical_path import find_critical_path
 from ..wse_target.sim.engine import EngineName, Progress
-from ..wse_target.sim.recording import Recorders, Recording
+from ..wse_target.sim.recording import Recorders, Recording, expected_events
 from ..wse_target.sim.report import SimulationReport
 from ..wse_target.sim.simulation import Simulation
 from ..wse_target.sim.trace import chrome_trace
@@ -31,6 +31,7 @@ from .runtime.wafer import accumulate_pass, lower, read_constants
 from .targets import MachineTarget, check_options, find_target
 
 MOST_EVENTS = 2_000_000  # that the critical path may be made from; each takes 29 bytes
+_TOO_LONG = f"not looked for: more than {MOST_EVENTS:,} operations on PEs"
 Step = Callable[[str], None]
 
 
@@ -150,7 +151,9 @@ def simulate_module(
     outputs: list[np.ndarray] = []
     checked = None
     if not timing_only:
-        arguments = random_arguments(model, seed, inputs)
+        with timer.scope("draw arguments"):
+            step("drawing arguments")
+            arguments = random_arguments(model, seed, inputs)
         with timer.scope("simulate with data"):
             step("simulating with data")
             outputs = run.with_data(arguments)
@@ -273,10 +276,14 @@ class _Run:
         self._keep(simulation, simulation.call([], repeat=self.repeat).report, recorders)
 
     def _recorders(self) -> dict[str, Recording]:
-        found = {"path": Recording(MOST_EVENTS)} if self.critical_path else {}
+        # Recording keeps the engine from skipping steps that repeat: not for what would be thrown away in the end.
+        found = {"path": Recording(MOST_EVENTS)} if self.critical_path and not self._too_long() else {}
         if self.window is not None:
             found["trace"] = Recording(MOST_EVENTS, *_chosen(self.lowered.program, self.window))
         return found
+
+    def _too_long(self) -> bool:
+        return expected_events(self.lowered.program) * self.repeat > MOST_EVENTS
 
     def _simulation(self, recorders: Mapping[str, Recording], *, timing_only: bool) -> Simulation:
         return Simulation(
@@ -291,6 +298,8 @@ class _Run:
         code, placement = simulation.loaded.code, simulation.loaded.placement
         if "path" in recorders:
             report = replace(report, **_path_fields(recorders["path"], simulation))
+        elif self.critical_path:
+            report = replace(report, critical_path_note=_TOO_LONG)
         if "trace" in recorders:
             events = recorders["trace"].events()
             note = f"events after the first {len(events):,} are missing" if recorders["trace"].full else ""
@@ -300,7 +309,7 @@ class _Run:
 
 def _path_fields(recording: Recording, simulation: Simulation) -> dict[str, Any]:
     if recording.full:
-        return {"critical_path_note": f"not looked for: more than {recording.most:,} operations on PEs"}
+        return {"critical_path_note": _TOO_LONG}
     loaded = simulation.loaded
     path = find_critical_path(recording.events(), loaded.code, loaded.placement, simulation.engine.clocks)
     return {"critical_path": path, "critical_path_note": "" if path else "nothing was recorded"}

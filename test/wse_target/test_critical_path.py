@@ -4,11 +4,14 @@ import json
 from itertools import pairwise
 
 import numpy as np
-from fabric_programs import access, ints, rect, row_program
-from wse_mlir.wse_target.image import Join, PEClass, Phase, Receive, Route, Send, Source, Vector
+from fabric_programs import access, chain_reduce, ints, rect, row_program
+from wse_mlir.wse_target.image import Join, Loop, PEClass, Phase, Receive, Route, Send, Source, Vector
+from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.quasi_affine import Var, const
 from wse_mlir.wse_target.sim.code import Code, Placement, flatten, place
 from wse_mlir.wse_target.sim.critical_path import CriticalPath, find_critical_path
-from wse_mlir.wse_target.sim.recording import Events, Recorders, Recording
+from wse_mlir.wse_target.sim.recording import Events, Recorders, Recording, expected_events
+from wse_mlir.wse_target.sim.simulation import Simulation
 from wse_mlir.wse_target.sim.trace import chrome_trace
 
 LAYER = Source("fc", "model.py:3", "aten.linear")
@@ -165,3 +168,18 @@ def test_a_trace_names_operations_layers_and_reasons() -> None:
     assert {e["args"]["name"] for e in trace["traceEvents"] if e["name"] == "process_name"} == {
         "PE (0, 0)", "PE (1, 0)",
     }  # fmt: skip
+
+
+def test_expected_events_are_those_that_come() -> None:
+    class Counter:
+        events = 0
+
+        def record(self, pc: int, thread: int, pes: np.ndarray, *times: np.ndarray) -> None:
+            self.events += len(pes)
+
+    program, counter = chain_reduce(5, 10), Counter()
+    Simulation(program, load_machine("tiny"), timing_only=True, recorder=counter, engine="wavelet").call([])
+    assert counter.events == expected_events(program) == 10  # everybody copies, and sends, relays or receives
+    body = (Loop("i", const(7), (WORK, Loop("j", Var("x") + 1, (WORK,)))),)
+    looped = row_program(3, 4, [PEClass("all", rect(2, 0, 1, 1), body)], [], [])
+    assert expected_events(looped) == 7 * (1 + 1 + 3 * 2)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..image import Control, Join, Phase, Receive, Relay, Send, Switch, Vector
+from ..image import Control, Instruction, Join, Loop, Phase, Program, Receive, Relay, Send, Switch, Vector
 from .code import Code, LoopBegin, LoopEnd
 from .engine import Recorder
 
@@ -94,6 +94,26 @@ class Recorders:
         """See `sim.engine.Recorder`."""
         for recorder in self._recorders:
             recorder.record(pc, thread, pes, begin, end, cause)
+
+
+def expected_events(program: Program) -> int:
+    """About how many events a run leaves: operations of every class, loops taken as often as on its first PE."""
+    total = 0
+    for pe_class in program.classes:
+        (x, y), (width, height) = pe_class.where.base, pe_class.where.extent
+        total += width * height * _operations(pe_class.body, {"x": x, "y": y})
+    return total
+
+
+def _operations(body: Sequence[Instruction], values: dict[str, int]) -> int:
+    count = 0
+    for op in body:
+        if isinstance(op, Loop):
+            trips = max(int(op.trips.evaluate(values)), 0)
+            count += trips * (1 + _operations(op.body, values | {op.variable: 0}))
+        else:
+            count += not isinstance(op, Phase)
+    return count
 
 
 def operation_name(op: object) -> str:
