@@ -15,10 +15,12 @@ from ..sim.code import flatten, place
 from .agents import Impossible, TooMuchWork
 from .execution import Execution
 from .explain import waiting
+from .lines import line_programs
 from .queues import shared_queue
 
 Outcome = Literal["free", "deadlocks", "undecided"]
-WORK = 400_000_000  # operations of single PEs; some ten seconds
+WORK = 100_000_000  # operations of single PEs; some ten seconds
+_MANY_LINES = 4  # below, a whole grid is no more work than its lines
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,17 @@ def verdict(program: Program, machine: Machine, work: int = WORK) -> Verdict:
         program: one that `sim.check.check_program` accepts.
         work: bound on the operations of single PEs that are looked at; beyond it the verdict is "undecided".
     """
+    width, height = program.grid
+    lines = line_programs(program) if min(width, height) >= _MANY_LINES else None
+    if lines is None or any(_execute(line, machine, work).outcome != "free" for line in lines):
+        found = _execute(program, machine, work)
+        if found.outcome != "free":
+            return found
+    shared = shared_queue(program)
+    return Verdict("undecided", shared) if shared else Verdict("free")
+
+
+def _execute(program: Program, machine: Machine, work: int) -> Verdict:
     placement = place(*program.grid, program.classes)
     run = Execution(program, machine, placement, flatten(program), work)
     try:
@@ -54,10 +67,7 @@ def verdict(program: Program, machine: Machine, work: int = WORK) -> Verdict:
     except TooMuchWork:
         return Verdict("undecided", f"more than {work} operations would have to be looked at")
     reason, cycle, where = waiting(run)
-    if reason:
-        return Verdict("deadlocks", reason, cycle, where)
-    shared = shared_queue(program)
-    return Verdict("undecided", shared) if shared else Verdict("free")
+    return Verdict("deadlocks", reason, cycle, where) if reason else Verdict("free")
 
 
 def require_free(program: Program, machine: Machine) -> Verdict:

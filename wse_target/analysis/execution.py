@@ -17,12 +17,13 @@ from ..quasi_affine import Const, Expr
 from ..sim.code import Code, Halt, LoopBegin, LoopEnd, Operation, Placement
 from ..sim.cost import words
 from .agents import IDLE, ISSUED, RECEIVING, RELAYING, SENDING, Agents, Budget, Impossible
+from .lines import Barrier
 from .movement import Movement
 from .nets import Net, Routing
 from .streams import Streams
 
 Transfer = Send | Receive | Relay
-_RELEVANT = (Send, Receive, Relay, Join, Switch)
+_RELEVANT = (Send, Receive, Relay, Join, Switch, Barrier)
 _UNROUTED = "for which no route leads there"
 
 
@@ -55,6 +56,7 @@ class Execution:
         self._heap: list[int] = []
         self._ready: dict[int, list[np.ndarray]] = {}
         self._waiting: list[tuple[int, np.ndarray]] = []  # transfers whose turn has not come
+        self._at_barrier: list[tuple[int, np.ndarray]] = []
         self._moved_gates: set[str] = set()
         self._shut: list[Net] = []  # nets with ports that words do not get to yet
 
@@ -75,7 +77,7 @@ class Execution:
             if self._words.pending:
                 self._words.settle()
                 self._retry()  # before anything newer has its turn
-            elif not self._open_gates() and not self._retry():
+            elif not self._open_gates() and not self._retry() and not self._pass_barrier():
                 return
 
     def _push(self, pc: int, agents: np.ndarray) -> None:
@@ -85,6 +87,15 @@ class Execution:
                 heapq.heappush(self._heap, pc)
                 self._ready[pc] = []
             self._ready[pc].append(agents)
+
+    def _pass_barrier(self) -> bool:
+        """Lets PEs go on that all wait at a barrier; whether they do."""
+        waiting, self._at_barrier = self._at_barrier, []
+        if sum(len(agents) for _, agents in waiting) < self.pes:
+            return False
+        for pc, agents in waiting:
+            self._push(pc, agents)
+        return True
 
     # Main threads
 
@@ -113,6 +124,8 @@ class Execution:
                 busy |= self.agents.stage[agents + thread * self.pes] != IDLE
             self.blocked[agents[busy]] = True
             self._push(int(self._next[pc]), agents[~busy])
+        elif isinstance(op, Barrier):
+            self._at_barrier.append((int(self._next[pc]), agents))
         elif isinstance(op, (Send, Receive, Relay)):
             self._launch(op, pc, agents)
 
@@ -234,7 +247,7 @@ class Execution:
         """Ports with words for PEs that keep their setting while others switch: the earliest epoch's."""
         found = np.full(len(pes), -1)
         streams = self.streams
-        for epoch in reversed(range(self.routing.epochs[colour])):
+        for epoch in reversed(range(1 + len(self.routing.chosen(colour)))):
             net, _, first = self._net(colour, epoch)
             local = net.incoming[pes]
             at = np.flatnonzero(local >= 0)

@@ -5,13 +5,14 @@ A *stream* is what one PE sends of a colour in one epoch; it has a *port* at eac
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..image import Program, Switch
 from ..machine import Machine
-from ..sim.code import Code, Halt, LoopBegin, LoopEnd, Placement, strided
+from ..sim.code import Code, Halt, LoopBegin, Placement, strided
 
 _STEP = ((0, -1), (1, 0), (0, 1), (-1, 0))  # north, east, south, west; the ramp is direction 4
 _DIRECTIONS = ("north", "east", "south", "west", "ramp")
@@ -48,7 +49,6 @@ class Routing:
 
     Attributes:
         switched: by colour, the PEs that switch it; colours that nobody switches are not in it.
-        epochs: by colour, how many epochs there are.
     """
 
     def __init__(self, program: Program, machine: Machine, placement: Placement, code: Code) -> None:
@@ -57,8 +57,9 @@ class Routing:
         self._router = placement.y * placement.width + placement.x  # by PE
         self._nets: dict[tuple[str, int], Net] = {}
         self._settings: dict[str, dict[int, tuple[np.ndarray, np.ndarray]]] = {}
-        self.positions, self.switched = _positions(program, placement, code)
-        self.epochs = {colour: 1 + len(chosen) for colour, chosen in self.positions.items()}
+        self._code = code
+        self._chosen: dict[str, list[np.ndarray]] = {}
+        self.switched = _switched(placement, code)
 
     def net(self, colour: str, epoch: int) -> Net:
         """The streams of a colour in an epoch."""
@@ -66,6 +67,12 @@ class Routing:
         if key not in self._nets:
             self._nets[key] = self._trace(*key)
         return self._nets[key]
+
+    def chosen(self, colour: str) -> list[np.ndarray]:
+        """Positions that each PE chooses for a switched colour, in each epoch from 1 on."""
+        if colour not in self._chosen:
+            self._chosen[colour] = _positions(self._placement, self._code, colour)
+        return self._chosen[colour]
 
     def open_ports(self, net: Net, epochs: np.ndarray) -> np.ndarray:
         """Which ports words can get to, when PEs have come to these epochs of the colour."""
@@ -112,7 +119,7 @@ class Routing:
             by_position = self._settings[colour] = self._read(colour)
         position = np.full(self._routers, self._program.positions.get(colour, 0))
         if epoch:
-            chosen = self.positions[colour][epoch - 1]
+            chosen = self.chosen(colour)[epoch - 1]
             position[self._router] = np.where(self.switched[colour], chosen, position[self._router])
         takes, gives = np.full(self._routers, _NONE), np.zeros((self._routers, 5), bool)
         for number, (takes_there, gives_there) in by_position.items():
@@ -170,54 +177,64 @@ def _roots(parent: np.ndarray, is_root: np.ndarray) -> tuple[np.ndarray, np.ndar
     return np.where(is_root[up] & (parent >= 0), up, _NONE), hops
 
 
-def _positions(
-    program: Program, placement: Placement, code: Code
-) -> tuple[dict[str, list[np.ndarray]], dict[str, np.ndarray]]:
-    """By colour: the position that each PE chooses in each epoch from 1 on, and the PEs that switch it at all."""
-    chosen: dict[str, list[np.ndarray]] = {}
+def _bodies(placement: Placement, code: Code) -> Iterator[tuple[int, int, np.ndarray]]:
+    """First operation, `Halt` and PEs of each class."""
+    halts = [pc for pc, op in enumerate(code.operations) if isinstance(op, Halt)]
+    for entry, end, (first, last) in zip(code.entry, halts, placement.ranges, strict=True):
+        yield entry, end, np.arange(first, last)
+
+
+def _switched(placement: Placement, code: Code) -> dict[str, np.ndarray]:
     switched: dict[str, np.ndarray] = {}
-    for entry, (first, last) in zip(code.entry, placement.ranges, strict=True):
-        end = next(pc for pc in range(entry, len(code)) if isinstance(code.operations[pc], Halt))
-        colours = {op.colour for op in code.operations[entry:end] if isinstance(op, Switch)}
-        if not colours:
-            continue
-        for colour in colours:
-            switched.setdefault(colour, np.zeros(placement.count, bool))[first:last] = True
-        counts = {colour: np.zeros(placement.count, np.int64) for colour in colours}
-        pes = np.arange(first, last)
-        values = {"x": placement.x[pes], "y": placement.y[pes]}
-        _walk(code, entry, end, pes, values, counts, chosen, placement.count)
-    return chosen, switched
+    for entry, end, pes in _bodies(placement, code):
+        for op in code.operations[entry:end]:
+            if isinstance(op, Switch):
+                switched.setdefault(op.colour, np.zeros(placement.count, bool))[pes] = True
+    return switched
+
+
+def _positions(placement: Placement, code: Code, colour: str) -> list[np.ndarray]:
+    chosen: list[np.ndarray] = []
+    count = np.zeros(placement.count, np.int64)  # epochs so far
+    for entry, end, pes in _bodies(placement, code):
+        if _switches(code, entry, end, colour):
+            _walk(
+                code, (entry, end), colour, pes, {"x": placement.x[pes], "y": placement.y[pes]}, count, chosen
+            )
+    return chosen
+
+
+def _switches(code: Code, pc: int, end: int, colour: str) -> bool:
+    return any(isinstance(op, Switch) and op.colour == colour for op in code.operations[pc:end])
 
 
 def _walk(
-    code: Code, pc: int, end: int, pes: np.ndarray, values: dict[str, np.ndarray],
-    counts: dict[str, np.ndarray], chosen: dict[str, list[np.ndarray]], total: int,
+    code: Code, stretch: tuple[int, int], colour: str, pes: np.ndarray, values: dict[str, np.ndarray],
+    count: np.ndarray, chosen: list[np.ndarray],
 ) -> None:  # fmt: skip
     """Executes the loops and switches of a stretch of code on a group of PEs."""
+    pc, end = stretch
     while pc < end and len(pes):
         op = code.operations[pc]
         if isinstance(op, LoopBegin):
             stop = op.exit - 1
-            if any(isinstance(o, Switch) for o in code.operations[pc:stop]):
+            if _switches(code, pc, stop, colour):
                 trips = np.broadcast_to(op.trips.evaluate(values), pes.shape)
                 name = next(n for n, slot in code.variables[pc + 1].items() if slot == op.slot)
                 for trip in range(int(trips.max())):
                     on = trips > trip
                     inside = {n: v[on] for n, v in values.items()}
                     inside[name] = np.full(int(on.sum()), trip)
-                    _walk(code, pc + 1, stop, pes[on], inside, counts, chosen, total)
+                    _walk(code, (pc + 1, stop), colour, pes[on], inside, count, chosen)
             pc = op.exit
             continue
-        assert not isinstance(op, LoopEnd)
-        if isinstance(op, Switch):
-            epochs = chosen.setdefault(op.colour, [])
-            number = counts[op.colour][pes]
-            while len(epochs) <= int(number.max()):
-                epochs.append(np.full(total, _NEVER))
+        if isinstance(op, Switch) and op.colour == colour:
+            number = count[pes]
+            while len(chosen) <= int(number.max()):
+                chosen.append(np.full(len(count), _NEVER))
             position = np.broadcast_to(op.position.evaluate(values), pes.shape)
             for epoch in np.unique(number).tolist():
                 at = number == epoch
-                epochs[epoch][pes[at]] = position[at]
-            counts[op.colour][pes] += 1
+                chosen[epoch][pes[at]] = position[at]
+            count[pes] += 1
         pc += 1

@@ -14,8 +14,27 @@ from .nets import Net
 _RING = 2
 
 
-def _grown(array: np.ndarray, extra: int, value: int | bool) -> np.ndarray:
-    return np.concatenate([array, np.full((extra, *array.shape[1:]), value, array.dtype)])
+_BY_STREAM = (
+    "supplied",
+    "left",
+    "reserved",
+    "posted",
+    "supplier",
+    "touched",
+    "net_of_stream",
+    "ends",
+    "elements",
+)
+_BY_PORT = ("taken", "wanted", "claimed", "consumer", "capacity", "stream_of", "pe_of", "open")
+
+
+def _with_room(array: np.ndarray, count: int) -> np.ndarray:
+    """The array, made longer if it has fewer than `count` entries; further ones to come are seldom copied."""
+    if len(array) >= count:
+        return array
+    longer = np.zeros((max(count, 2 * len(array)), *array.shape[1:]), array.dtype)
+    longer[: len(array)] = array
+    return longer
 
 
 class Streams:
@@ -38,17 +57,16 @@ class Streams:
     def __init__(self) -> None:
         self.nets: list[Net] = []
         self._first: dict[tuple[str, int], tuple[int, int]] = {}
-        self.net_of_stream = np.zeros(0, np.int64)
-        self.supplied, self.left, self.reserved, self.posted, self.supplier = (
-            np.zeros(0, np.int64) for _ in range(5)
+        self._streams = self._ports = 0  # how many there are; arrays may be longer
+        self.supplied, self.left, self.reserved, self.posted, self.supplier, self.net_of_stream = (
+            np.zeros(0, np.int64) for _ in range(6)
         )
+        self.ends, self.elements = (np.zeros((0, _RING), np.int64) for _ in range(2))
+        self.touched = np.zeros(0, np.int8)
         self.first_port = np.zeros(1, np.int64)
         self.taken, self.wanted, self.claimed, self.consumer = (np.zeros(0, np.int64) for _ in range(4))
         self.capacity, self.stream_of, self.pe_of = (np.zeros(0, np.int64) for _ in range(3))
         self.open = np.zeros(0, bool)
-        self.touched = np.zeros(0, np.int8)
-        self.ends = np.zeros((0, _RING), np.int64)
-        self.elements = np.zeros((0, _RING), np.int64)
 
     def knows(self, net: Net) -> bool:
         """Whether a net was added."""
@@ -65,22 +83,21 @@ class Streams:
 
     def add(self, net: Net, opened: np.ndarray) -> None:
         """Adds a net; `opened` says which of its ports words get to at present."""
-        self._first[net.colour, net.epoch] = len(self.supplied), len(self.taken)
-        streams, ports = len(net.root), len(net.pe)
-        counts = np.bincount(net.stream, minlength=streams)
-        self.first_port = np.concatenate([self.first_port, self.first_port[-1] + np.cumsum(counts)])
-        self.stream_of = np.concatenate([self.stream_of, len(self.supplied) + net.stream])
-        self.pe_of = np.concatenate([self.pe_of, net.pe])
-        self.capacity = np.concatenate([self.capacity, net.capacity])
-        self.open = np.concatenate([self.open, opened])
-        for name in ("supplied", "left", "reserved", "posted", "ends", "elements"):
-            setattr(self, name, _grown(getattr(self, name), streams, 0))
-        self.net_of_stream = _grown(self.net_of_stream, streams, len(self.nets))
-        self.supplier = _grown(self.supplier, streams, -1)
-        self.touched = _grown(self.touched, streams, 0)
-        for name in ("taken", "wanted", "claimed"):
-            setattr(self, name, _grown(getattr(self, name), ports, 0))
-        self.consumer = _grown(self.consumer, ports, -1)
+        first, first_port = self._streams, self._ports
+        self._first[net.colour, net.epoch] = first, first_port
+        self._streams, self._ports = first + len(net.root), first_port + len(net.pe)
+        for name in _BY_STREAM:
+            setattr(self, name, _with_room(getattr(self, name), self._streams))
+        for name in _BY_PORT:
+            setattr(self, name, _with_room(getattr(self, name), self._ports))
+        self.first_port = _with_room(self.first_port, self._streams + 1)
+        streams, ports = slice(first, self._streams), slice(first_port, self._ports)
+        counts = np.bincount(net.stream, minlength=len(net.root))
+        self.first_port[first + 1 : self._streams + 1] = first_port + np.cumsum(counts)
+        self.net_of_stream[streams], self.supplier[streams] = len(self.nets), -1
+        self.consumer[ports], self.open[ports] = -1, opened
+        self.stream_of[ports], self.pe_of[ports] = first + net.stream, net.pe
+        self.capacity[ports] = net.capacity
         self.nets.append(net)
 
     def ports(self, streams: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -126,4 +143,5 @@ class Streams:
 
     def untaken(self) -> np.ndarray:
         """Ports with words that nobody has begun to take."""
-        return np.flatnonzero(self.claimed < self.posted[self.stream_of])
+        claimed, streams = self.claimed[: self._ports], self.stream_of[: self._ports]
+        return np.flatnonzero(claimed < self.posted[streams])
