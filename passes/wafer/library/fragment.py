@@ -215,42 +215,60 @@ class Product:
 
 
 def sequence(fragments: Sequence[Fragment], grid: tuple[int, int]) -> Fragment:
-    """The fragments one after the other: on each PE its parts' bodies in order. Names must not clash."""
-    columns = _groups([p.where for f in fragments for p in f.parts], grid[0], axis=0)
-    rows = _groups([p.where for f in fragments for p in f.parts], grid[1], axis=1)
-    bodies = [part.body for f in fragments for part in f.parts]
-    parts = []
-    for row, in_row in rows:
-        for column, in_column in columns:
-            present = sorted(in_row & in_column)
+    """The fragments one after the other: on each PE its parts' bodies in order. Names must not clash.
+
+    PEs that run the same text are one part wherever they form a strided rectangle.
+    """
+    parts = [part for fragment in fragments for part in fragment.parts]
+    texts: dict[tuple[Instruction, ...], int] = {}
+    text_of = [texts.setdefault(part.body, len(texts)) for part in parts]
+    bodies = list(texts)
+    placed: dict[tuple[Progression, tuple[int, ...]], list[int]] = {}  # columns and texts -> rows
+    columns = _covered([part.where for part in parts], grid[0], axis=0)
+    for rows, in_row in _covered([part.where for part in parts], grid[1], axis=1):
+        by_text: dict[tuple[int, ...], list[int]] = {}
+        for members, in_column in columns:
+            present = tuple(text_of[index] for index in sorted(in_row & in_column))
             if present:
-                where = StridedRect((column[0], row[0]), (column[1], row[1]), (column[2], row[2]))
-                parts.append(Part(where, tuple(op for index in present for op in bodies[index])))
-    positions = {name: value for f in fragments for name, value in f.positions.items()}
+                by_text.setdefault(present, []).extend(members)
+        for present, members in by_text.items():
+            for column in progressions(sorted(members)):
+                placed.setdefault((column, present), []).extend(rows)
+    found = []
+    for (column, present), rows in placed.items():
+        for row in progressions(sorted(rows)):
+            where = StridedRect((column[0], row[0]), (column[1], row[1]), (column[2], row[2]))
+            found.append(Part(where, tuple(op for text in present for op in bodies[text])))
     return Fragment(
-        tuple(parts),
+        tuple(found),
         tuple(s for f in fragments for s in f.scratch),
         tuple(c for f in fragments for c in f.colours),
         tuple(r for f in fragments for r in f.routes),
-        positions,
+        {name: value for f in fragments for name, value in f.positions.items()},
     )
 
 
 Progression = tuple[int, int, int]  # base, count, step
 
 
-def _groups(rects: Sequence[StridedRect], size: int, axis: int) -> list[tuple[Progression, frozenset[int]]]:
-    """Coordinates along an axis by the rectangles that cover them, as arithmetic progressions."""
-    covering: list[set[int]] = [set() for _ in range(size)]
+def _covered(rects: Sequence[StridedRect], size: int, axis: int) -> list[tuple[list[int], frozenset[int]]]:
+    """Coordinates along an axis, grouped by the rectangles that cover them."""
+    by_progression: dict[Progression, list[int]] = {}  # many rectangles have one
     for index, rect in enumerate(rects):
-        base, count, step = rect.base[axis], rect.extent[axis], rect.step[axis]
+        key = (rect.base[axis], rect.extent[axis], rect.step[axis])
+        by_progression.setdefault(key, []).append(index)
+    covering: list[list[int]] = [[] for _ in range(size)]
+    for number, (base, count, step) in enumerate(by_progression):
         for coordinate in range(base, base + count * step, step):
-            covering[coordinate].add(index)
-    groups: dict[frozenset[int], list[int]] = {}
+            covering[coordinate].append(number)
+    members = list(by_progression.values())
+    groups: dict[tuple[int, ...], list[int]] = {}
     for coordinate, present in enumerate(covering):
         if present:
-            groups.setdefault(frozenset(present), []).append(coordinate)
-    return [(p, present) for present, members in groups.items() for p in progressions(members)]
+            groups.setdefault(tuple(present), []).append(coordinate)
+    return [
+        (at, frozenset(i for number in present for i in members[number])) for present, at in groups.items()
+    ]
 
 
 def progressions(members: Sequence[int]) -> list[Progression]:
