@@ -161,7 +161,7 @@ class ControlSection(_Section):
         join: from a microthread's last word to what waited for it.
         microthread_word: cycles that the main thread loses to each word that a microthread moves: both share the
             data path and the memory. Charged at the launch.
-        library_call: entry and set-up of a routine of the vendor's library of collectives.
+        library_call: entry of a routine of the vendor's library of collectives, for each colour that it sets up.
         descriptor: loading one data descriptor.
         scalar: one scalar operation.
     """

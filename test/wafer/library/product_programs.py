@@ -70,7 +70,7 @@ def run(name: str, asked: ProductRequest, a: np.ndarray, b: np.ndarray) -> Simul
     """Runs the algorithm `name{option=value ...}` on A and B."""
     operation = "matvec" if "gemv" in name else "matmul"
     product = choose(operation, name).build(asked)
-    return Simulation(program_of(product, asked), asked.machine, engine="wavelet").call([a, b])
+    return Simulation(program_of(product, asked), asked.machine).call([a, b])
 
 
 def summed(asked: ProductRequest, a: np.ndarray, b: np.ndarray, order: Sequence[int]) -> np.ndarray:

@@ -64,7 +64,7 @@ def test_operands_stay_as_they_came() -> None:
     a, b = tensors(asked, whole=True)
     program = program_of(choose("matmul", "mesh_gemm").build(asked), asked)
     resident = replace(program, scatters=tuple(replace(t, resident=True) for t in program.scatters))
-    simulation = Simulation(resident, asked.machine, engine="wavelet").load({0: a, 1: b})
+    simulation = Simulation(resident, asked.machine).load({0: a, 1: b})
     for _ in range(2):
         np.testing.assert_array_equal(simulation.call([]).outputs[0], a @ b)
 
@@ -85,7 +85,7 @@ def test_dropping_the_rotation_gives_a_wrong_answer() -> None:
         return tuple(op for op in body if not (isinstance(op, Loop) and op.variable == "round"))
 
     broken = replace(program, classes=tuple(replace(c, body=without(c.body)) for c in program.classes))
-    result = Simulation(broken, asked.machine, engine="wavelet").call([a, b]).outputs[0]
+    result = Simulation(broken, asked.machine).call([a, b]).outputs[0]
     assert not np.array_equal(result, a @ b)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from .....wse_target.image import Access, Dtype, StridedRect, Vector
+from .....wse_target.image import Access, Control, Dtype, Instruction, StridedRect, Vector
 from .....wse_target.quasi_affine import Expr, const, minimum
 from ..fragment import Held, ProductRequest
 
@@ -95,8 +95,10 @@ class Tiles:
     def product(
         self, c: Access, a: tuple[str, Expr, int], b: tuple[str, Expr], bounds: tuple[Expr, Expr, Expr],
         looped: bool = False,
-    ) -> Vector:  # fmt: skip
+    ) -> tuple[Instruction, ...]:  # fmt: skip
         """C += A B on tiles, k outermost, so that every element is summed in the order of k.
+
+        A map needs its three descriptors loaded; loading them again for every later k is part of `vector.mapped_map`.
 
         Args:
             c: the tile of C, one element after the other.
@@ -117,11 +119,12 @@ class Tiles:
 
         trips = tuple((k, n, m)[i] for i in order)
         a_strides, b_strides, c_strides = nest(ak, 0, am), nest(bk, bn, 0), nest(0, cn, cm)
-        return Vector(
+        multiply = Vector(
             "fma", trips, Access(c.buffer, c.offset, c_strides),
             (Access(a[0], a[1], a_strides), Access(b[0], b[1], b_strides)),
             schedule="looped" if looped else "mapped",
         )  # fmt: skip
+        return (multiply,) if looped else (Control("descriptor", const(3)), multiply)
 
 
 def everywhere(grid: tuple[int, int]) -> StridedRect:

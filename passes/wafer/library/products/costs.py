@@ -21,11 +21,11 @@ def local_product(tiles: Tiles, looped: bool = False) -> float:
     """Cycles of the product of full tiles on one PE."""
     request = tiles.request
     bounds = (const(tiles.m.block), const(tiles.k.block), const(tiles.n.block))
-    op = tiles.product(
+    body = tiles.product(
         Access("c", const(0), (1,)), ("a", const(0), tiles.k.block), ("b", const(0)), bounds, looped
     )
     dtypes = {"a": request.dtype, "b": request.dtype, "c": request.accumulate}
-    return vector_cycles(request.machine, op, dtypes)
+    return sum(instruction_cycles(request.machine, op, dtypes) for op in body)
 
 
 def word_count(elements: int, dtype: Dtype, packed: bool = True) -> int:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .....wse_target.image import StridedRect
+from .....wse_target.image import Control, StridedRect
+from .....wse_target.quasi_affine import const
 from ..algorithm import Algorithm, choose, register
 from ..fragment import Product, ProductRequest
 from .blocks import everywhere
-from .vector_products import LIBRARY_CALL, Step, VectorProduct
+from .vector_products import Code, Step, VectorProduct, library_call
 
 Scheme = Callable[..., tuple[VectorProduct, list[Step]]]  # (request, **options) -> plan and steps
+
+BROADCAST_CALL, REDUCE_CALL = library_call(colours=1), library_call(colours=2)
+# MeshGEMV loads the accumulator's descriptor and finds out at run time which part a PE has in each of three stages.
+TREE_ROLES: Code = (Control("descriptor", const(1)), Control("branch", const(8)))
 
 
 def mesh_gemv(request: ProductRequest, group: int) -> tuple[VectorProduct, list[Step]]:
@@ -18,7 +23,7 @@ def mesh_gemv(request: ProductRequest, group: int) -> tuple[VectorProduct, list[
     whole = everywhere(request.grid)
     plan = VectorProduct(request, whole, whole, widened=False)
     tree = choose("all_reduce", f"k_tree{{group={group}}}")
-    return plan, [plan.local(), plan.collective(tree, "y", plan.summed, "sum")]
+    return plan, [plan.local(), TREE_ROLES, plan.collective(tree, "y", plan.summed, "sum")]
 
 
 def chain_allreduce_gemv(request: ProductRequest) -> tuple[VectorProduct, list[Step]]:
@@ -27,9 +32,9 @@ def chain_allreduce_gemv(request: ProductRequest) -> tuple[VectorProduct, list[S
     plan = VectorProduct(request, whole, whole, widened=True)
     return plan, [
         plan.local(),
-        LIBRARY_CALL,
+        REDUCE_CALL,
         plan.collective(choose("reduce", "chain"), "y", plan.summed, "sum"),
-        LIBRARY_CALL,
+        BROADCAST_CALL,
         plan.collective(choose("broadcast", "multicast"), "y", plan.summed, "spread"),
         plan.narrowed(),
     ]
@@ -45,10 +50,10 @@ def gemv_collectives(request: ProductRequest) -> tuple[VectorProduct, list[Step]
         request, StridedRect((0, 0), (1, height)), StridedRect((0, 0), (width, 1)), widened=True
     )
     return plan, [
-        LIBRARY_CALL,
+        BROADCAST_CALL,
         plan.collective(choose("broadcast", "multicast"), "x", plan.vector, "spread"),
         plan.local(looped=True),
-        LIBRARY_CALL,
+        REDUCE_CALL,
         plan.collective(choose("reduce", "chain"), "y", plan.summed, "sum"),
         plan.narrowed(),
     ]

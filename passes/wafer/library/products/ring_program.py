@@ -145,7 +145,7 @@ class RingProgram:
         bounds = (tiles.m.extent(Y), tiles.k.extent(plan.place(plan.block)), tiles.n.extent(X))
         compute = tiles.product(c, (a, offsets[0], plan.moving("x").block), (b, offsets[1]), bounds)
         active = [m for m in moving if m.ring.extent > 1]
-        return [Loop(STEP.name, const(plan.steps), self._asynchronous(exchanges, active, compute))]
+        return [Loop(STEP.name, const(plan.steps), self._asynchronous(exchanges, active, *compute))]
 
     def _colours(self, m: Moving, numbers: tuple[int, int], backwards: bool) -> tuple[str, str]:
         """Names of the colours to send and to receive on."""

@@ -30,7 +30,8 @@ from .panels import Panels
 
 X, Y, PANEL, BATCH = Var("x"), Var("y"), Var("panel"), Var("batch")
 POSITION: dict[Axis, Var] = {"x": X, "y": Y}
-THREADS: dict[Axis, int] = {"x": 1, "y": 2}
+# (send, receive): one of the two is without words on every PE; on a shared thread it would wait for the other.
+THREADS: dict[Axis, tuple[int, int]] = {"x": (1, 2), "y": (3, 4)}
 FROM_LOW, FROM_HIGH, ROOT = (
     0,
     1,
@@ -169,7 +170,7 @@ class Summa:
         """Library calls for both panels, the wait for both, a looped local product."""
         axes = self.active
         calls = [i for axis in axes for i in (Control("library_call", const(1)), *self._move(axis, PANEL, 0))]
-        step = (*calls, *self._arrived(), self._multiply(PANEL, 0))
+        step = (*calls, *self._arrived(), *self._multiply(PANEL, 0))
         return (self._clear(), Loop(PANEL.name, const(self.panels.count), step))
 
     def _pipelined(self) -> tuple[Instruction, ...]:
@@ -181,7 +182,7 @@ class Summa:
 
     def _stage(self, panel: Expr, pair: int) -> tuple[Instruction, ...]:
         """Waits for a panel, starts the next one, multiplies."""
-        return (*self._arrived(), *self._start(panel + 1, 1 - pair), self._multiply(panel, pair))
+        return (*self._arrived(), *self._start(panel + 1, 1 - pair), *self._multiply(panel, pair))
 
     def _start(self, panel: Expr, pair: int) -> tuple[Instruction, ...]:
         axes = self.active
@@ -197,10 +198,11 @@ class Summa:
         owns = equal(owner, POSITION[axis])
         operand = self._operand(axis)
         home, came = self._places(axis, panel, pair)
+        sends, receives = THREADS[axis]
         return (
             multicast.switch(owner, rewrite=self.pipelined),
-            Send(multicast.colour, *operand.walk(width, owns, home), thread=THREADS[axis]),
-            Receive(multicast.colour, *operand.walk(width, const(1) - owns, came), thread=THREADS[axis]),
+            Send(multicast.colour, *operand.walk(width, owns, home), thread=sends),
+            Receive(multicast.colour, *operand.walk(width, const(1) - owns, came), thread=receives),
         )
 
     def _operand(self, axis: Axis) -> _Operand:
@@ -231,10 +233,12 @@ class Summa:
 
     def _arrived(self) -> tuple[Instruction, ...]:
         """Each operand's arrival is a task, and so is what goes on."""
-        threads = tuple(THREADS[axis] for axis in self.active)
-        return (Join(threads, tasks=True), Control("task", const(1))) if threads else ()
+        if not self.active:
+            return ()
+        sends, receives = zip(*(THREADS[axis] for axis in self.active), strict=True)
+        return (Join(sends), Join(receives, tasks=True), Control("task", const(1)))
 
-    def _multiply(self, panel: Expr, pair: int) -> Vector:
+    def _multiply(self, panel: Expr, pair: int) -> tuple[Instruction, ...]:
         tiles = self.tiles
         bounds = (tiles.m.extent(Y), self.panels.width(panel), tiles.n.extent(X))
         a, b = self._offset("x", panel, pair), self._offset("y", panel, pair)

@@ -116,7 +116,7 @@ class VectorProduct:
         multiply = tiles.product(
             target, (self.a.buffer, a, tiles.k.block), (self.b.buffer, b), bounds, looped
         )
-        body: Code = (Loop(BATCH.name, const(batch), (multiply,)),) if batch else (multiply,)
+        body: Code = (Loop(BATCH.name, const(batch), multiply),) if batch else multiply
         widen = (_converted(self.summed, self.own),) if self._widens else ()
         return (clear(self.c.buffer, const(0), self._elements), *body, *widen)
 
@@ -159,4 +159,6 @@ def _converted(target: Tile, source: Tile) -> Vector:
     return Vector("convert", source.bounds, target.access, (source.access,), schedule="scalar")
 
 
-LIBRARY_CALL: Code = (Control("library_call", const(1)),)
+def library_call(colours: int) -> Code:
+    """Entry of a routine of the vendor's library, which sets up each colour that it uses; its end is a task."""
+    return (Control("library_call", const(colours)), Control("task", const(1)))
