@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,12 +25,13 @@ class _Blocks:
     """PEs whose blocks of a tensor have equal extents.
 
     Attributes:
-        start: each block's first element, counted in the row-major tensor.
+        origin: each block's first index of each dimension; start: the same counted in the row-major tensor.
         local: where each block lies in the PE's SRAM.
     """
 
     pes: np.ndarray
     bounds: tuple[int, ...]
+    origin: np.ndarray
     start: np.ndarray
     local: Located
 
@@ -69,25 +70,26 @@ class HostLink:
         """
         spec = self.program.results[tensor]
         result = np.empty(spec.shape, NUMPY_DTYPE[spec.dtype])
-        covered = np.zeros(spec.shape, np.int8)
-        one = Operand(np.ones(1, np.uint8), np.zeros(1, np.int64)), Walk("i8", (0,) * len(spec.shape))
-        count, parts = 0, []
-        for transfer in self.program.gathers:
-            if transfer.tensor != tensor:
-                continue
-            for blocks in self._blocks(transfer, spec):
-                memory.check(blocks.local, blocks.bounds, blocks.pes)
-                self._run("copy", blocks, _inside(result, spec, blocks.start), _local(memory, blocks))
-                self._run("fill", blocks, _inside(covered, spec, blocks.start), one)
-                count += len(blocks.pes) * int(np.prod(blocks.bounds))
-                parts.append(blocks)
-        if not covered.all():
-            at = tuple(int(i) for i in np.argwhere(covered == 0)[0])
-            raise TargetError(f"no PE holds element {at} of result '{spec.name}'")
-        if count > result.size:
+        chosen = [t for t in self.program.gathers if t.tensor == tensor]
+        parts = [blocks for transfer in chosen for blocks in self._blocks(transfer, spec)]
+        for blocks in parts:
+            memory.check(blocks.local, blocks.bounds, blocks.pes)
+            self._run("copy", blocks, _inside(result, spec, blocks.start), _local(memory, blocks))
+        if not _is_partition(spec.shape, parts):
+            self._must_cover(spec, parts)
             for blocks in parts:
                 self._must_agree(spec, result, blocks, memory)
         return result
+
+    def _must_cover(self, spec: TensorSpec, parts: Sequence[_Blocks]) -> None:
+        """Marks the elements that come from some PE, in a tensor of bytes."""
+        covered = np.zeros(spec.shape, np.int8)
+        one = Operand(np.ones(1, np.uint8), np.zeros(1, np.int64)), Walk("i8", (0,) * len(spec.shape))
+        for blocks in parts:
+            self._run("fill", blocks, _inside(covered, spec, blocks.start), one)
+        if not covered.all():
+            at = tuple(int(i) for i in np.argwhere(covered == 0)[0])
+            raise TargetError(f"no PE holds element {at} of result '{spec.name}'")
 
     def _run(self, kind: str, blocks: _Blocks, dst: tuple[Operand, Walk], src: tuple[Operand, Walk]) -> None:
         run(self.kernels, kind, len(blocks.pes), blocks.bounds, [dst, src], (False,))
@@ -99,7 +101,13 @@ class HostLink:
         for first in range(0, len(blocks.pes), step):
             some = slice(first, first + step)
             local = Located(blocks.local.access, blocks.local.base[some])
-            part = _Blocks(blocks.pes[some], blocks.bounds, blocks.start[some], local)
+            part = replace(
+                blocks,
+                pes=blocks.pes[some],
+                origin=blocks.origin[some],
+                start=blocks.start[some],
+                local=local,
+            )
             there, here = (np.empty((len(part.pes), elements), result.dtype) for _ in range(2))
             walk = Walk(spec.dtype, dense_strides(blocks.bounds))
             for rows, source in ((there, _inside(result, spec, part.start)), (here, _local(memory, part))):
@@ -144,7 +152,30 @@ class HostLink:
             )
         start = origin @ np.array(dense_strides(spec.shape), np.int64)
         for rows, extents in by_bounds(bounds):
-            yield _Blocks(pes[rows], extents, start[rows], Located(transfer.access, base[rows]))
+            yield _Blocks(pes[rows], extents, origin[rows], start[rows], Located(transfer.access, base[rows]))
+
+
+def _is_partition(shape: tuple[int, ...], parts: Sequence[_Blocks]) -> bool:
+    """Whether blocks are the cells of a grid over the tensor, each of them once: then they cover it and share nothing.
+
+    False says nothing.
+    """
+    if not parts:
+        return False
+    cells, count = np.zeros(sum(len(p.pes) for p in parts), np.int64), 1
+    for dim, size in enumerate(shape):
+        begin = np.concatenate([p.origin[:, dim] for p in parts])
+        end = begin + np.concatenate([np.full(len(p.pes), p.bounds[dim]) for p in parts])
+        starts, ends = np.zeros((2, size + 1), bool)
+        starts[begin], ends[end] = True, True
+        cuts = np.append(np.flatnonzero(starts), size)
+        number = np.cumsum(starts)[begin] - 1
+        if cuts[0] or not np.array_equal(np.flatnonzero(ends), cuts[1:]) or (end != cuts[1 + number]).any():
+            return False
+        cells, count = cells * (len(cuts) - 1) + number, count * (len(cuts) - 1)
+    found = np.zeros(count, bool)
+    found[cells] = True
+    return len(cells) == count and bool(found.all())
 
 
 def _inside(array: np.ndarray, spec: TensorSpec, start: np.ndarray) -> tuple[Operand, Walk]:
