@@ -57,6 +57,9 @@ class Execution:
         self._ready: dict[int, list[np.ndarray]] = {}
         self._waiting: list[tuple[int, np.ndarray]] = []  # transfers whose turn has not come
         self._at_barrier: list[tuple[int, np.ndarray]] = []
+        self._rested: tuple[tuple[int, ...], int] | None = (
+            None  # the last trip after which nothing was under way
+        )
         self._moved_gates: set[str] = set()
         self._shut: list[Net] = []  # nets with ports that words do not get to yet
 
@@ -93,9 +96,24 @@ class Execution:
         waiting, self._at_barrier = self._at_barrier, []
         if sum(len(agents) for _, agents in waiting) < self.pes:
             return False
+        self._skip_trips([pc for pc, _ in waiting])
         for pc, agents in waiting:
-            self._push(pc, agents)
+            self._push(int(self._next[pc]), agents)
         return True
+
+    def _skip_trips(self, pcs: list[int]) -> None:
+        """Ends a loop at whose end everything was at rest after this trip and the one before.
+
+        Its trips are all alike, so each of those to come takes that state to itself.
+        """
+        barriers = [op for pc in pcs if isinstance(op := self.code.operations[pc], Barrier)]
+        if not all(op.repeats for op in barriers) or self.streams.untaken().size or self.agents.stage.any():
+            return
+        slots = [self.code.variables[pc][op.repeats] for pc, op in zip(pcs, barriers, strict=True)]
+        trip = int(self.counters[0, slots[0]])
+        if len(set(slots)) == 1 and self._rested == (tuple(sorted(pcs)), trip - 1):
+            self.counters[:, slots[0]] = self.trips[:, slots[0]] - 1
+        self._rested = tuple(sorted(pcs)), trip
 
     # Main threads
 
@@ -125,7 +143,7 @@ class Execution:
             self.blocked[agents[busy]] = True
             self._push(int(self._next[pc]), agents[~busy])
         elif isinstance(op, Barrier):
-            self._at_barrier.append((int(self._next[pc]), agents))
+            self._at_barrier.append((pc, agents))
         elif isinstance(op, (Send, Receive, Relay)):
             self._launch(op, pc, agents)
 

@@ -35,7 +35,13 @@ MOST_KINDS = 64  # of lines that differ; with more of them there is little to sa
 
 @dataclass(frozen=True)
 class Barrier:
-    """All PEs of the line wait for each other: a stage ends."""
+    """All PEs of the line wait for each other: a stage ends.
+
+    Attributes:
+        repeats: variable of the loop whose trip ends here, if its trips are all alike; "" elsewhere.
+    """
+
+    repeats: str = ""
 
 
 @dataclass(frozen=True)
@@ -172,10 +178,21 @@ def _along(stages: tuple[_Stage | _Repeated, ...], axis: str) -> tuple[Instructi
     body: list = []
     for stage in stages:
         if isinstance(stage, _Repeated):
-            body.append(replace(stage.loop, body=_along(stage.stages, axis)))
+            inner = _along(stage.stages, axis)
+            if not any(_varies(op, stage.loop.variable) for op in _all(inner)):
+                inner = (*inner, Barrier(stage.loop.variable))  # type: ignore[arg-type]
+            body.append(replace(stage.loop, body=inner))
         else:
             body += [*(stage.body if stage.axis == axis else ()), Barrier()]
     return tuple(body)
+
+
+def _varies(op: Instruction, variable: str) -> bool:
+    """Whether an instruction may do something else in another trip of a loop; a `Switch` begins an epoch each time."""
+    expressions = op.bounds if isinstance(op, (Send, Receive, Relay)) else ()
+    if isinstance(op, Loop):
+        expressions = (op.trips,)
+    return isinstance(op, Switch) or any(variable in e.variables() for e in expressions)
 
 
 def _kinds(
