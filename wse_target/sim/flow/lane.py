@@ -6,6 +6,8 @@ A message is what one send or relay puts out. Times, in cycles, are those at the
   tail     when its last word has left. Word k of a channel leaves no earlier than a receiver with places for C words
            took word k - C. Among several receivers the one with the fewest places counts, and the others' times are
            set back by what they have more: words are evenly spaced.
+  early    how many words leave before receivers hold the message up, at its natural pace; the others follow at that
+           pace after the hold. A relay that cannot pass words on has still taken those that found places further on.
   release  when the slowest receiver took the last word, set back likewise.
 
 Simplification: words are evenly spaced between head and tail; what holds a message up holds it between its first
@@ -27,7 +29,8 @@ Threads = tuple[set[int], set[int]]
 Numbers = int | np.ndarray  # of messages, one for all or one for each channel
 _FIELDS = {
     "head": np.float64, "natural": np.float64, "tail": np.float64, "hold": np.float64, "mark": np.float64,
-    "words": np.int32, "end": np.int64, "elements": np.int32, "unposted": np.int32, "untaken": np.int32,
+    "words": np.int32, "early": np.int32, "end": np.int64, "elements": np.int32,
+    "unposted": np.int32, "untaken": np.int32,
     "stage": np.int8, "batch": np.int32, "row": np.int32,
 }  # fmt: skip
 OPEN, RESOLVED = 0, 1  # whether the tail is known
@@ -132,7 +135,7 @@ class Lane:
         (slot, channel), fan_out = self.slot(channel, number), self.fan_out[channel]
         values = {
             "head": head, "natural": head + np.maximum(lasting, self._leaving(channel, words)), "hold": -np.inf,
-            "mark": -np.inf, "words": words, "end": end, "elements": elements, "unposted": fan_out,
+            "mark": -np.inf, "words": words, "early": words, "end": end, "elements": elements, "unposted": fan_out,
             "untaken": fan_out, "stage": OPEN, "batch": -1,
         }  # fmt: skip
         for name, value in values.items():
@@ -168,20 +171,39 @@ class Lane:
             self.slots, self.ring = grown, 2 * self.ring
 
     def register(
-        self, channel: Index, number: Numbers, hold: np.ndarray, mark: np.ndarray, pes: Index
+        self,
+        channel: Index,
+        number: Numbers,
+        hold: np.ndarray,
+        mark: np.ndarray,
+        early: np.ndarray,
+        pes: Index,
     ) -> None:
-        """A receiver of each message tells until when it holds it up, and when it would be done with it at its pace."""
+        """A receiver of each message tells how it takes the words.
+
+        Args:
+            hold: until when it holds up the last word.
+            mark: when it would be done at its own pace.
+            early: words that may leave before it holds anything up.
+        """
         slot, channel = self.slot(channel, number)
         if self.slack is not None:
             mark = mark - self.slack[pes]
         if self.single:
             self.slots["hold"][slot, channel] = hold
             self.slots["mark"][slot, channel] = mark
+            self.slots["early"][slot, channel] = early
             self.slots["unposted"][slot, channel] = 0
             return
-        for name, value in (("hold", hold), ("mark", mark)):
-            np.maximum.at(self.slots[name][slot] if isinstance(slot, int) else self.slots[name],
-                          channel if isinstance(slot, int) else (slot, channel), value)  # fmt: skip
+        for name, value, most in (
+            ("hold", hold, np.maximum),
+            ("mark", mark, np.maximum),
+            ("early", early, np.minimum),
+        ):
+            if isinstance(slot, int):
+                most.at(self.slots[name][slot], channel, value)
+            else:
+                most.at(self.slots[name], (slot, channel), value)
         self._count_down("unposted", slot, channel)
 
     def try_resolve(self, channel: Index, number: Numbers) -> np.ndarray:
@@ -203,6 +225,8 @@ class Lane:
             slots = np.broadcast_to(slot, stage.shape)[earlier]
             known[earlier], release = self._earlier(listed, slots, word[earlier])
             tail[earlier] = np.maximum(natural[earlier], release)
+            held = known[earlier] & (release > natural[earlier])
+            s["early"][slots[held], listed[held]] = 0
         todo = known & (stage == OPEN)
         if todo.all():
             s["tail"][slot, channel] = self.latest[channel] = tail

@@ -199,15 +199,22 @@ class Transfers:
         return late, lane.get("natural", channel, number) + delay, late - begin
 
     def _register(
-        self, lane: Lane, thread: int, at: Selection, begin: np.ndarray, mark: np.ndarray, pace: np.ndarray | float
+        self, lane: Lane, thread: int, at: Selection, begin: np.ndarray, mark: np.ndarray,
+        pace: np.ndarray | float, prompt: np.ndarray,
     ) -> None:  # fmt: skip
-        """Tells the sender how the receiver takes the words, at least `pace` apart at the end."""
+        """Tells the sender how the receiver takes the words: `prompt` ones from `begin` on, the last one at `mark`."""
         a = self.state.agents
         channel, number = lane.tree.incoming[at], a.number_in[thread][at]
-        count = lane.get("words", channel, number)
-        more = count - lane.capacity[at]
-        hold = np.where(more > 0, np.maximum(begin + more * pace, mark - lane.capacity[at] * pace), -np.inf)
-        lane.register(channel, number, hold, mark, at)
+        count, capacity = lane.get("words", channel, number), lane.capacity[at]
+        more = count - capacity
+        if (more > 0).any():
+            late = np.where(more <= prompt, begin + more * pace, mark - capacity * pace)
+            hold = np.where(more > 0, late, -np.inf)
+            in_time = lane.get("head", channel, number) + lane.tree.delay[at] + capacity * self.pace
+            early = np.minimum(count, capacity + np.where(begin <= in_time, prompt, 0))
+        else:
+            hold, early = np.full(len(more), -np.inf), count
+        lane.register(channel, number, hold, mark, early, at)
         if lane.out_threads:
             self._wake_senders(lane, channel)
 
@@ -244,7 +251,7 @@ class Transfers:
         count = lane.get("words", lane.tree.incoming[at], a.number_in[thread][at])
         a.mark[thread][at] = mark = begin + count * pace
         a.held[thread][at] = waited
-        self._register(lane, thread, at, begin, mark, pace)
+        self._register(lane, thread, at, begin, mark, pace, count)
 
     # Relays
 
@@ -311,7 +318,8 @@ class Transfers:
         left, count = given.get("tail", outgoing, made), given.get("words", outgoing, made)
         mark = np.maximum(a.mark[thread][at], left - self.relay_latency)
         a.mark[thread][at] = mark
-        self._register(lane, thread, at, head - self.relay_latency, mark, (natural - head) / count)
+        pace, prompt = (natural - head) / count, given.get("early", outgoing, made)
+        self._register(lane, thread, at, head - self.relay_latency, mark, pace, prompt)
         a.stage[thread][at] = PASSED
         self._wake_receivers(given, outgoing)
         self._wake_senders(given, outgoing)
