@@ -8,15 +8,22 @@ from ...wse_target.errors import CompilerError
 from ...wse_target.machine import Machine
 from ...wse_target.quasi_affine import Var
 from ..infra.diagnostics import PassFailure
-from .emit_fragments import on_all
-from .emit_movement import copy, in_place
+from .emit_fragments import everywhere, on_all
+from .emit_movement import copy, emit_slice_redistribution, in_place
 from .emit_tiles import Tile, Tiles, loop_indices
 from .library import fragment
 from .library.algorithm import Choice, algorithms, choose
-from .library.fragment import CollectiveRequest, Fragment, Line
+from .library.fragment import CollectiveRequest, Fragment, Held, Line, RedistributionRequest
 
 IN_PLACE = ("wse.reduce", "wse.broadcast", "wse.all_reduce")
-COLLECTIVES = (*IN_PLACE, "wse.all_gather", "wse.reduce_scatter", "wse.shift")
+COLLECTIVES = (
+    *IN_PLACE,
+    "wse.all_gather",
+    "wse.reduce_scatter",
+    "wse.shift",
+    "wse.redistribute",
+    "wse.transpose_distribution",
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,8 @@ class Collectives:
             "wse.all_gather": self._all_gather,
             "wse.reduce_scatter": self._reduce_scatter,
             "wse.shift": self._shift,
+            "wse.redistribute": self._redistribute,
+            "wse.transpose_distribution": self._redistribute,
         }
         return emit.get(op.operation.name, self._in_place)(op, hint, prefix)
 
@@ -45,6 +54,7 @@ class Collectives:
         return build(op, "broadcast", "", request)
 
     def _in_place(self, op: Any, hint: str, prefix: str) -> list[Fragment]:
+        _check_root_is_known(op)
         tile, copies = in_place(op, self.tiles, hint)
         request = CollectiveRequest(
             self.line(op.axis.value),
@@ -107,6 +117,29 @@ class Collectives:
         )
         return [build(op, "shift", "", request)]
 
+    def _redistribute(self, op: Any, hint: str, prefix: str) -> list[Fragment]:
+        """Every PE gets its block of the new layout: out of what it holds, where that is enough."""
+        before, after = read.layout(op.source_layout).axes, read.layout(op.layout).axes
+        if all(not b or b == a for b, a in zip(before, after, strict=True)):
+            return on_all(self.tiles.grid, emit_slice_redistribution(op, self.tiles, hint))
+        source = self._held(self.tiles.by_value[op.input])
+        target = self._held(self.tiles.new(op.result, after, hint))
+        grid = (self.tiles.grid.width, self.tiles.grid.height)
+        request = RedistributionRequest(grid, source, target, self.machine, prefix)
+        return [build(op, "redistribute", "", request)]
+
+    def _held(self, tile: Tile) -> Held:
+        grid, buffer = self.tiles.grid, self.tiles.buffers[tile.buffer]
+        return Held(
+            tile.buffer,
+            buffer.shape,
+            buffer.dtype,
+            tile.bounds(grid),
+            tile.origin(grid),
+            tile.whole(),
+            everywhere(grid),
+        )
+
     def _walk(self, tile: Tile) -> fragment.Tile:
         """A loop for each dimension."""
         return fragment.Tile(
@@ -120,6 +153,20 @@ class Collectives:
         indices[dim] = indices[dim] + Var(op.axis.value) * block.shape[dim]
         dtype = self.tiles.buffers[whole.buffer].dtype
         return fragment.Tile(whole.at(indices, len(indices)), block.bounds(self.tiles.grid), dtype)
+
+
+def _check_root_is_known(op: Any) -> None:
+    """What is reduced to another PE than the first is read by a broadcast from there alone."""
+    root = read.integer(op.root) if op.operation.name == "wse.reduce" else 0
+    readers = [use.owner for use in op.result.uses]
+    if root and not all(
+        r.operation.name == "wse.broadcast" and r.axis == op.axis and r.root == op.root for r in readers
+    ):
+        raise PassFailure(
+            op,
+            f"leaves its result on PE {root} of each line, where only a broadcast from there finds it",
+            hint="reduce to root 0, or use wse.all_reduce",
+        )
 
 
 def build(op: Any, operation: str, text: str, request: Any) -> Any:

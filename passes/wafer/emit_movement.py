@@ -39,10 +39,6 @@ def emit_slice_redistribution(op: Any, tiles: Tiles, hint: str) -> list[Instruct
     """`wse.redistribute` that only slices: each PE keeps its block of what it holds."""
     before, after = read.layout(op.source_layout).axes, read.layout(op.layout).axes
     source = tiles.by_value[op.input]
-    if any(b and b != a for b, a in zip(before, after, strict=True)):
-        raise PassFailure(
-            op, "this redistribution needs communication", hint="run wse-expand-collectives first"
-        )
     target = tiles.new(op.result, after, hint)
     indices = loop_indices(len(target.shape))
     taken = [

@@ -26,7 +26,7 @@ from ..infra.pass_base import Pass, PassRun
 from .emit_collectives import COLLECTIVES, Collectives
 from .emit_compute import ComputeEmitter
 from .emit_fragments import everywhere, on_all, with_source
-from .emit_movement import emit_shape_operation, emit_slice_redistribution, fill
+from .emit_movement import emit_shape_operation, fill
 from .emit_products import Products, for_product_alone
 from .emit_tiles import Tile, Tiles
 from .executable import source_of
@@ -143,15 +143,13 @@ class _Emitter:
             return ComputeEmitter(op, read.strings(op.attributes["wse.iterators"]), self.tiles, hint).run()
         if name == "wse.scatter":
             return self._scatter(op, hint)
-        if name == "wse.redistribute":
-            return emit_slice_redistribution(op, self.tiles, hint)
         if name in RESHAPES + SLICES:
             axes = read.layout(ir.ArrayAttr(op.attributes["wse.layouts"])[0]).axes
             if name in SLICES:
                 return emit_shape_operation(op, axes, self.tiles, hint)
             self.tiles.alias(op.results[0], op.operands[0], axes)
             return []
-        raise PassFailure(op, f"'{name}' cannot be emitted", hint="run wse-expand-collectives first")
+        raise PassFailure(op, f"'{name}' has no program yet")
 
     def _hint(self, op: Any) -> str:
         if op.operation.name == "wse.scatter" and isinstance(op.input.owner, ir.Block):

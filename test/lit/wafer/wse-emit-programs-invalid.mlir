@@ -2,13 +2,39 @@
 
 #rect = #wse.rect<0 : i64, 0 : i64, 4 : i64, 1 : i64>
 
-// A movement that no algorithm is known for.
-func.func @main(%a: tensor<6xf32>) -> tensor<6xf32> attributes {wse.machine = "tiny", wse.rect = #rect} {
-  %a1 = "wse.scatter"(%a) {layout = #wse.layout<["x"], #rect>} : (tensor<6xf32>) -> tensor<6xf32>
-  // expected-error @+1 {{this redistribution needs communication}}
-  %0 = "wse.redistribute"(%a1) {source_layout = #wse.layout<["x"], #rect>, layout = #wse.layout<[""], #rect>} : (tensor<6xf32>) -> tensor<6xf32>
-  %1 = "wse.gather"(%0) {layout = #wse.layout<[""], #rect>} : (tensor<6xf32>) -> tensor<6xf32>
-  return %1 : tensor<6xf32>
+// A movement that nothing can use yet.
+func.func @main(%a: tensor<8xf32>) -> tensor<8xf32> attributes {wse.machine = "tiny", wse.rect = #rect} {
+  %a1 = "wse.scatter"(%a) {layout = #wse.layout<["x"], #rect>} : (tensor<8xf32>) -> tensor<8xf32>
+  // expected-error @+1 {{'wse.halo_exchange' has no program yet}}
+  %0 = "wse.halo_exchange"(%a1) {low = [1], high = [1], layout = #wse.layout<["x"], #rect>} : (tensor<8xf32>) -> tensor<8xf32>
+  %1 = "wse.gather"(%0) {layout = #wse.layout<["x"], #rect>} : (tensor<8xf32>) -> tensor<8xf32>
+  return %1 : tensor<8xf32>
+}
+
+// -----
+
+#rect = #wse.rect<0 : i64, 0 : i64, 4 : i64, 1 : i64>
+
+// A result that is left on another PE than the host takes it from.
+func.func @main(%a: tensor<8xf32>) -> tensor<8xf32> attributes {wse.machine = "tiny", wse.rect = #rect} {
+  %a1 = "wse.scatter"(%a) {layout = #wse.layout<[""], #rect>} : (tensor<8xf32>) -> tensor<8xf32>
+  // expected-error @+1 {{leaves its result on PE 2 of each line, where only a broadcast from there finds it}}
+  %0 = "wse.reduce"(%a1) {axis = "x", kind = "add", root = 2, algorithm = "", layout = #wse.layout<[""], #rect>} : (tensor<8xf32>) -> tensor<8xf32>
+  %1 = "wse.gather"(%0) {layout = #wse.layout<[""], #rect>} : (tensor<8xf32>) -> tensor<8xf32>
+  return %1 : tensor<8xf32>
+}
+
+// -----
+
+#rect = #wse.rect<0 : i64, 0 : i64, 4 : i64, 1 : i64>
+
+// Blocks of different sizes cannot change places.
+func.func @main(%a: tensor<7xf32>) -> tensor<7xf32> attributes {wse.machine = "tiny", wse.rect = #rect} {
+  %a1 = "wse.scatter"(%a) {layout = #wse.layout<["x"], #rect>} : (tensor<7xf32>) -> tensor<7xf32>
+  // expected-error @+1 {{a shift of 7 elements over 4 PEs, whose blocks differ}}
+  %0 = "wse.shift"(%a1) {axis = "x", distance = 1, wrap = 1, layout = #wse.layout<["x"], #rect>} : (tensor<7xf32>) -> tensor<7xf32>
+  %1 = "wse.gather"(%0) {layout = #wse.layout<["x"], #rect>} : (tensor<7xf32>) -> tensor<7xf32>
+  return %1 : tensor<7xf32>
 }
 
 // -----
