@@ -1,6 +1,6 @@
 """Reduce by a star: every PE sends its tile to the root, which adds them one after the other.
 
-A router takes a colour from one direction, so it needs a setting for its own PE's words and another for those that pass.
+A router takes a colour from one direction, so it needs a setting for its own PE's words and one for those that pass.
 The PEs of a side take turns on a few colours: the k-th user of a colour sends in the colour's epoch k, and every
 user switches its router from its own words to passing ones when it has sent. Order: the root's own tile, the high side
 from the nearest PE on, then the low side.
