@@ -51,12 +51,13 @@ def check_program(program: Program, machine: Machine) -> None:
     for pe_class in program.classes:
         for instruction in instructions(pe_class.body):
             _check_instruction(program, machine, instruction)
+        for instruction in pe_class.body:  # in loops, only PEs that have trips execute what is there
             if isinstance(instruction, Switch):
                 check_switch(pe_class, instruction, machine)
-            if not isinstance(instruction, Loop):  # its body comes by itself
-                check_lookups(pe_class.where, instruction, instruction.source.place)
-            else:
+            if isinstance(instruction, Loop):
                 check_lookups(pe_class.where, instruction.trips, "")
+            else:
+                check_lookups(pe_class.where, instruction, instruction.source.place)
     for transfer in (*program.scatters, *program.gathers):
         _check_access(program, transfer.access, len(transfer.bounds), transfer.source.place)
         _check_inside(program, transfer.where, "a host transfer")
