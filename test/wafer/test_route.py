@@ -1,0 +1,179 @@
+"""Colours and queues by liveness: merged where routes are equal, rewritten where numbers run out, refused by name."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fabric_programs import access, ints, rect, row_program, values
+from wse_mlir.dialects.context import create_context
+from wse_mlir.dialects.host import ir
+from wse_mlir.passes.infra.pass_manager import PipelineFailure, run_pipeline
+from wse_mlir.passes.wafer.executable import symbols
+from wse_mlir.passes.wafer.write.program import program_module
+from wse_mlir.pipelines.runtime.image_builder import build_image
+from wse_mlir.wse_target.analysis.deadlock import verdict
+from wse_mlir.wse_target.image import (
+    Instruction,
+    Join,
+    PEClass,
+    Phase,
+    Program,
+    Receive,
+    Route,
+    Send,
+    Source,
+    Switch,
+    Vector,
+)
+from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.sim.simulation import simulate
+
+TINY = load_machine("tiny")
+WORDS = 4
+Pair = tuple[int, int]
+
+
+@pytest.fixture(autouse=True)
+def context() -> Iterator[None]:
+    with create_context():
+        yield
+
+
+def path(colour: str, source: int, target: int) -> list[Route]:
+    """From one PE of a row to another, by the PEs between."""
+    onwards, back = ("east", "west") if target > source else ("west", "east")
+    routes = [Route(colour, rect(source, 0, 1, 1), "ramp", (onwards,))]  # type: ignore[arg-type]
+    between = abs(target - source) - 1
+    if between:
+        routes.append(Route(colour, rect(min(source, target) + 1, 0, between, 1), back, (onwards,)))  # type: ignore[arg-type]
+    return [*routes, Route(colour, rect(target, 0, 1, 1), back, ("ramp",))]  # type: ignore[arg-type]
+
+
+def program(width: int, phases: Sequence[Sequence[Pair]]) -> Program:
+    """In each phase, for each (source, target), the target adds what the source began with; a colour for each."""
+    n = ints(WORDS)
+    bodies: list[list[Instruction]] = [
+        [Vector("copy", n, access("r", 1), (access("a", 1),))] for _ in range(width)
+    ]
+    routes, colours = [], []
+    for number, pairs in enumerate(phases):
+        for body in bodies:
+            body.append(Phase(f"p{number}", Source(f"layer{number}")))
+        for source, target in pairs:
+            colour = f"c{len(colours)}"
+            colours.append(colour)
+            routes += path(colour, source, target)
+            place = Source(f"layer{number}", "model.py:3")
+            bodies[source].append(Send(colour, n, access("a", 1), source=place))
+            bodies[target].append(Receive(colour, n, access("r", 1), "add", source=place))
+    classes = [PEClass(f"pe{x}", rect(x, 0, 1, 1), tuple(body)) for x, body in enumerate(bodies)]
+    return replace(row_program(width, WORDS, classes, routes, colours), colours=dict.fromkeys(colours, -1))
+
+
+def expected(width: int, phases: Sequence[Sequence[Pair]], a: np.ndarray) -> np.ndarray:
+    result = a.copy()
+    for pairs in phases:
+        for source, target in pairs:
+            result[0, target] += a[0, source]
+    return result
+
+
+def routed(before: Program) -> Program:
+    module = program_module(before, "tiny")
+    run_pipeline(module, "builtin.module(wse-route)")
+    return build_image(module.operation)
+
+
+def check(width: int, phases: Sequence[Sequence[Pair]]) -> Program:
+    before = program(width, phases)
+    after = routed(before)
+    a = values(before)
+    result = simulate(after, TINY, [a])
+    np.testing.assert_allclose(result.outputs[0], expected(width, phases, a), rtol=1e-6)
+    assert verdict(after, TINY).outcome == "free"
+    return after
+
+
+def switches(found: Program) -> list[Switch]:
+    return [op for c in found.classes for op in c.body if isinstance(op, Switch)]
+
+
+def test_the_same_routes_again_are_the_same_colour() -> None:
+    after = check(3, [[(0, 1), (2, 1)], [(0, 1)], [(2, 1), (0, 1)]])
+    assert len(after.colours) == 2 and not switches(after)
+
+
+def test_numbers_are_rewritten_only_when_they_run_out() -> None:
+    pairs = [(s, t) for s in range(6) for t in range(6) if s != t]
+    few = check(6, [[pair] for pair in pairs[:21]])
+    assert len(set(few.colours.values())) == 21 and not switches(few)
+    many = check(6, [[pair] for pair in pairs])
+    assert len(many.colours) == 30 and len(set(many.colours.values())) == 21
+    assert set(many.positions) == {op.colour for op in switches(many)} and len(many.positions) == 9
+    assert all(op.rewrite for op in switches(many)) and set(many.positions.values()) == {-1}
+    first = next(i for i, op in enumerate(many.classes[0].body) if isinstance(op, Switch))
+    assert isinstance(many.classes[0].body[first - 1], Phase)
+
+
+def test_rewriting_costs_what_the_machine_says() -> None:
+    pairs = [(s, t) for s in range(6) for t in range(6) if s != t]
+    after, a = routed(program(6, [[pair] for pair in pairs])), values(program(6, [[(0, 1)]]))
+    costly = TINY.replace(fabric__route_rewrite=TINY.fabric.route_rewrite + 1000)
+    slow, fast = (simulate(after, m, [a]).report.cycles.makespan for m in (costly, TINY))
+    assert slow - fast >= 1000
+
+
+def test_colours_that_run_out_are_named_with_their_users() -> None:
+    pairs = [(s, t) for s in range(6) for t in range(6) if s != t]
+    with pytest.raises(
+        PipelineFailure, match=r"22 colours are in use at a time, machine 'tiny' has 21"
+    ) as error:
+        routed(program(6, [pairs[:22]]))
+    assert "c0: layer0 (model.py:3)" in str(error.value)
+
+
+def parallel(count: int) -> Program:
+    """PE 0 sends on `count` colours at once, PE 1 takes them at once: all but the last on microthreads."""
+    n = ints(WORDS)
+    threads = [*range(1, count), 0]
+    join = (Join(tuple(range(1, count))),)
+    place = Source("fc", "model.py:9")
+    sends = tuple(Send(f"c{i}", n, access("a", 1), t, place) for i, t in enumerate(threads))
+    takes = tuple(Receive(f"c{i}", n, access("r", 1), "add", t, place) for i, t in enumerate(threads))
+    classes = [
+        PEClass("left", rect(0, 0, 1, 1), (*sends, *join)),
+        PEClass("right", rect(1, 0, 1, 1), (*takes, *join)),
+    ]
+    routes = [route for i in range(count) for route in path(f"c{i}", 0, 1)]
+    colours = [f"c{i}" for i in range(count)]
+    return replace(row_program(2, WORDS, classes, routes, colours), colours=dict.fromkeys(colours, -1))
+
+
+def test_what_overlaps_has_queues_of_its_own() -> None:
+    after = routed(parallel(8))
+    assert len(after.colours) == 8, "equal routes, but at the same time"
+    assert sorted(after.queues.values()) == [(i, i) for i in range(8)]
+    with pytest.raises(PipelineFailure, match=r"9 colours need input queues at a time on a PE") as error:
+        routed(parallel(9))
+    assert "c8: fc (model.py:9)" in str(error.value)
+
+
+def test_the_longest_messages_have_the_deepest_queues() -> None:
+    before = parallel(3)
+    long = tuple(
+        replace(op, bounds=ints(20 * (op.colour == "c1") + 1)) if isinstance(op, Send | Receive) else op
+        for c in before.classes for op in c.body
+    )  # fmt: skip
+    half = len(long) // 2
+    classes = tuple(
+        replace(c, body=b) for c, b in zip(before.classes, (long[:half], long[half:]), strict=True)
+    )
+    module = program_module(replace(before, classes=classes), "wse2")
+    run_pipeline(module, "builtin.module(wse-route)")
+    queues = {
+        c.sym_name.value: (c.input_queue, c.output_queue) for c in symbols(module.operation, "wse.colour")
+    }
+    depths = load_machine("wse2").queues
+    inputs, outputs = (ir.IntegerAttr(q).value for q in queues["c1"])
+    assert depths.input[inputs] == max(depths.input) and depths.output[outputs] == max(depths.output)
