@@ -5,22 +5,44 @@ from typing import Any
 
 from ...dialects.host import ir
 from ...dialects.wse import build
+from ...wse_target.footprint import TABLE_ENTRY_BYTES
 from ...wse_target.image import DTYPE_BYTES
-from ...wse_target.machine import load_machine
+from ...wse_target.machine import Machine, load_machine
 from ..infra.diagnostics import PassFailure
 from ..infra.pass_base import Pass, PassRun
-from .executable import bodies, buffer_of, program_of, symbols
+from .executable import bodies, buffer_of, instructions, program_of, symbols
 
-# Bytes of program text an operation takes: an instruction word with its descriptors, loaded by scalar code.
-# An estimate; no published figure says more than that code of a whole product takes about 1.6 KB.
+# Bytes of program text that an operation takes: an estimate, for no published figure says more than that the code of a
+# whole product takes about 1.6 KB. Counted are a descriptor of 8 bytes for each operand that is walked over, loaded by
+# scalar code as long as itself, the operation's own word of 8, and 4 a scalar instruction: a bound or an offset that
+# depends on the PE takes some of these.
 CODE_BYTES = {
-    "wse.vector": 40,
+    "wse.vector": 40,  # two walks on average
     "wse.send": 32,
     "wse.receive": 32,
     "wse.relay": 40,
     "wse.join": 8,
+    "wse.control": 8,  # a task's activation, a branch, a call
+    "wse.switch": 12,  # the address of the router's register, the setting, a store
+    "wse.lookup": 8,
+    "affine.apply": 8,
+    "affine.min": 12,
+    "affine.max": 12,
+    "arith.muli": 4,
     "scf.for": 16,
 }
+
+
+@dataclass(frozen=True)
+class _Text:
+    """What a class's program text takes: bytes of code and of the tables that it looks numbers up in."""
+
+    code: int
+    tables: int
+
+    @property
+    def total(self) -> int:
+        return self.code + self.tables
 
 
 @dataclass(frozen=True)
@@ -45,18 +67,19 @@ class PlanMemory(Pass, name="wse-plan-memory", anchor="builtin.module"):
     def run(self, op: ir.Operation, run: PassRun) -> None:
         program = program_of(op)
         machine = load_machine(program.machine.value)
-        code = {pes.sym_name.value: _code_bytes(function) for pes, function in bodies(op)}
+        lengths = {t.sym_name.value: len(t.values) for t in symbols(op, "wse.table")}
+        texts = {pes.sym_name.value: _text(function, lengths) for pes, function in bodies(op)}
         buffers = [_describe(b) for b in symbols(op, "wse.buffer")]
         conflicts = _conflicts(op, buffers)
         offsets = _assign(buffers, conflicts)
         top = max((offsets[b.name] + b.size for b in buffers), default=0)
-        most = max(code.values(), default=0)
-        if top + most > machine.sram_available:
-            raise _does_not_fit(op, buffers, top, most, machine.sram_available)
+        most = max(texts.values(), key=lambda text: text.total, default=_Text(0, 0))
+        if top + most.total > machine.sram_available:
+            raise _does_not_fit(op, buffers, top, most, machine)
         for buffer in buffers:
             buffer.op.attributes["offset"] = build.i64(offsets[buffer.name])
         for pes, _ in bodies(op):
-            pes.attributes["wse.code_bytes"] = build.i64(code[pes.sym_name.value])
+            pes.attributes["wse.code_bytes"] = build.i64(texts[pes.sym_name.value].code)
         run.count("bytes of SRAM", top)
         run.count("bytes saved by sharing", sum(b.size for b in buffers) - top)
 
@@ -71,15 +94,12 @@ def _describe(op: Any) -> _Buffer:
     return _Buffer(op, op.sym_name.value, -(-size // alignment) * alignment, alignment)
 
 
-def _code_bytes(function: Any) -> int:
-    def count(block: ir.Block) -> int:
-        total = 0
-        for op in block.operations:
-            total += CODE_BYTES.get(op.operation.name, 0)
-            total += sum(count(inner) for region in op.operation.regions for inner in region.blocks)
-        return total
-
-    return count(function.body.blocks[0])
+def _text(function: Any, lengths: dict[str, int]) -> _Text:
+    """The size of a program text; `lengths` are the entries of each table."""
+    operations = list(instructions(function.body.blocks[0]))
+    code = sum(CODE_BYTES.get(op.operation.name, 0) for op in operations)
+    used = {op.table.value for op in operations if op.operation.name == "wse.lookup"}
+    return _Text(code, sum(TABLE_ENTRY_BYTES * lengths[name] for name in used))
 
 
 def _touched(op: Any) -> list[str]:
@@ -153,15 +173,18 @@ def _best_gap(buffer: _Buffer, taken: list[tuple[int, int]]) -> int:
 
 
 def _does_not_fit(
-    module: ir.Operation, buffers: list[_Buffer], top: int, code: int, available: int
+    module: ir.Operation, buffers: list[_Buffer], top: int, text: _Text, machine: Machine
 ) -> PassFailure:
     resident = {op.buffer.value for op in symbols(module, "wse.host_scatter") if op.resident.value}
     kept = sum(b.size for b in buffers if b.name in resident)
     largest = sorted(buffers, key=lambda b: -b.size)[:3]
     listed = ", ".join(f"@{b.name} {b.size}" for b in largest)
+    terms = f"{kept} (parameters) + {top - kept} (activations and temporaries) + {text.code} (code)"
+    terms += f" + {text.tables} (tables)" if text.tables else ""
+    smaller = ", or an algorithm without tables" if text.tables else ""
     return PassFailure(
         program_of(module),
-        f"the program does not fit the SRAM: {kept} (parameters) + {top - kept} (activations and temporaries) "
-        f"+ {code} (code) = {top + code} B a PE > {available} B; largest buffers: {listed}",
-        hint="use more PEs (grid=WxH, or a larger machine), a smaller batch, or a narrower element type",
+        f"the program does not fit the SRAM: {terms} = {top + text.total} B a PE > {machine.sram_available} B "
+        f"({machine.sram.bytes} less {machine.sram.runtime} of the host-transfer runtime); largest buffers: {listed}",
+        hint=f"use more PEs (grid=WxH, or a larger machine), a smaller batch, or a narrower element type{smaller}",
     )
