@@ -12,7 +12,7 @@ from ...dialects.host import ir
 from ...dialects.provenance import describe_location
 from ...dialects.wse import read
 from ...wse_target.image import StridedRect
-from .executable import TRANSFERS, bodies, instructions
+from .executable import TRANSFERS, bodies, within
 
 Span = tuple[int, int]  # first and last position in a program text
 
@@ -63,15 +63,11 @@ def colour_uses(module: ir.Operation) -> dict[str, Use]:
 
 def _read(name: str, where: StridedRect, text: ir.Block, found: dict[str, Use]) -> None:
     operations = list(text.operations)
-    ends = _joins(operations)
+    ends = transfer_ends(operations)
     phase = 0
     for position, op in enumerate(operations):
         phase += op.operation.name == "wse.phase"
-        inside: list[Any] = [
-            op,
-            *(i for r in op.operation.regions for b in r.blocks for i in instructions(b)),
-        ]
-        for inner in inside:
+        for inner in within(op):
             if inner.operation.name not in TRANSFERS:
                 continue
             until = ends(position, read.integer(inner.thread))
@@ -93,12 +89,14 @@ def _directions(op: Any) -> list[tuple[str, str]]:
     return [(op.colour.value, "sends" if op.operation.name == "wse.send" else "receives")]
 
 
-def _joins(operations: list[Any]) -> Callable[[int, int], int]:
-    """(position, thread) -> position where a transfer that starts there on that thread is known to be over."""
+def transfer_ends(operations: list[Any]) -> Callable[[int, int], int]:
+    """(position, thread) -> position where a transfer that starts there on that thread is known to be over.
+
+    Positions count the operations at a text's top level; a loop is one.
+    """
     joins: list[tuple[int, frozenset[int]]] = []
     for position, op in enumerate(operations):
-        inner = (op, *(i for r in op.operation.regions for b in r.blocks for i in instructions(b)))
-        joined = [read.integers(i.threads) for i in inner if i.operation.name == "wse.join"]
+        joined = [read.integers(i.threads) for i in within(op) if i.operation.name == "wse.join"]
         if joined:
             joins.append((position, frozenset(t for threads in joined for t in threads)))
 

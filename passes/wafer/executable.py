@@ -34,10 +34,15 @@ def bodies(module: ir.Operation) -> list[tuple[Any, Any]]:
 def instructions(block: ir.Block) -> Iterator[Any]:
     """All operations of a program text, loops before their bodies."""
     for op in block.operations:
-        yield op
-        for region in op.operation.regions:
-            for inner in region.blocks:
-                yield from instructions(inner)
+        yield from within(op)
+
+
+def within(op: Any) -> Iterator[Any]:
+    """An operation and all that is inside of it, loops before their bodies."""
+    yield op
+    for region in op.operation.regions:
+        for block in region.blocks:
+            yield from instructions(block)
 
 
 def colours_of(op: Any) -> tuple[str, ...]:

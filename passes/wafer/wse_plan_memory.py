@@ -1,16 +1,18 @@
 """The pass `wse-plan-memory`: addresses of buffers in each PE's SRAM."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ...dialects.host import ir
-from ...dialects.wse import build
+from ...dialects.wse import build, read
 from ...wse_target.footprint import TABLE_ENTRY_BYTES
 from ...wse_target.image import DTYPE_BYTES
 from ...wse_target.machine import Machine, load_machine
 from ..infra.diagnostics import PassFailure
 from ..infra.pass_base import Pass, PassRun
-from .executable import bodies, buffer_of, instructions, program_of, symbols
+from .colour_use import transfer_ends
+from .executable import TRANSFERS, bodies, buffer_of, instructions, program_of, symbols, within
 
 # Bytes of program text that an operation takes: an estimate, for no published figure says more than that the code of a
 # whole product takes about 1.6 KB. Counted are a descriptor of 8 bytes for each operand that is walked over, loaded by
@@ -56,8 +58,9 @@ class _Buffer:
 class PlanMemory(Pass, name="wse-plan-memory", anchor="builtin.module"):
     """Gives each buffer an offset. Buffers share memory when no class of PEs needs both at once.
 
-    A buffer is live from the first operation that touches it to the last (a loop counts as a whole); what the host
-    brings in lives from the start, what it takes away to the end, and what stays resident always.
+    A buffer is live from the first operation that touches it to the last (a loop counts as a whole, a microthread's
+    transfer until it is joined); what the host brings in lives from the start, what it takes away to the end, and
+    what stays resident always.
 
         wse.buffer @a {offset = -1}         wse.buffer @a {offset = 0}
         wse.buffer @b {offset = -1}   ->    wse.buffer @b {offset = 128}
@@ -102,14 +105,13 @@ def _text(function: Any, lengths: dict[str, int]) -> _Text:
     return _Text(code, sum(TABLE_ENTRY_BYTES * lengths[name] for name in used))
 
 
-def _touched(op: Any) -> list[str]:
-    """Buffers that an operation, or its body, touches."""
-    names = [name for name in map(buffer_of, op.operands) if name is not None]
-    for region in op.operation.regions:
-        for block in region.blocks:
-            for inner in block.operations:
-                names += _touched(inner)
-    return names
+def _touched(op: Any, position: int, ends: Callable[[int, int], int]) -> Iterator[tuple[str, int]]:
+    """Buffers that an operation, or its body, touches, each with the position until which it may still do so."""
+    for inner in within(op):
+        thread = read.integer(inner.thread) if inner.operation.name in TRANSFERS else 0
+        for name in map(buffer_of, inner.operation.operands):
+            if name is not None:
+                yield name, ends(position, thread)
 
 
 def _conflicts(module: ir.Operation, buffers: list[_Buffer]) -> dict[str, set[str]]:
@@ -124,10 +126,11 @@ def _conflicts(module: ir.Operation, buffers: list[_Buffer]) -> dict[str, set[st
         operations = list(function.body.blocks[0].operations)
         first: dict[str, int] = {}
         last: dict[str, int] = {}
+        ends = transfer_ends(operations)
         for position, op in enumerate(operations):
-            for name in _touched(op):
+            for name, until in _touched(op, position, ends):
                 first.setdefault(name, position)
-                last[name] = position
+                last[name] = max(last.get(name, -1), until)
         for name in (b.name for b in buffers):
             if name in scattered | resident:
                 first[name] = -1
