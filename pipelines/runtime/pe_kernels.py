@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,8 +23,8 @@ from .pe_kernels_general import General, emit_general
 from .pe_kernels_nest import reach
 
 THREADS = 2
-_BIG = 1 << 16  # elementary operations above which a call is worth more than one thread
-_PIECES = 4  # ranges of PEs for each thread
+_BIG = 1 << 20  # elementary operations above which a call is worth more than one thread
+_PIECES = 2  # ranges of PEs for each thread
 BREAK_EVEN = 1 << 24  # elementary operations that a general kernel does in the time of a compilation
 _DESCRIPTOR = 5  # words of a one-dimensional memref
 
@@ -132,21 +133,22 @@ def call(
     What a packed call takes is the address of addresses of pointers to memref descriptors. All of it lies in one block:
     the numbers, the descriptors, the pointers to those, and the pointers to these.
     """
-    numbers = [first, last]
-    arrays = []
+    words, arrays = [first, last], []
     for operand, back in zip(operands, before, strict=True):
-        numbers += [int(len(operand.offsets) > 1), operand.constant - back]
-        arrays += [operand.data, operand.offsets]
-    numbers += more
-    count = 1 + len(arrays)
-    pointers = len(numbers) + _DESCRIPTOR * count
-    block = np.empty(pointers + 2 * count, np.int64)
-    base = block.ctypes.data
-    block[: len(numbers)] = numbers
-    where = [(base, len(numbers)), *((a.__array_interface__["data"][0], a.size) for a in arrays)]
-    block[len(numbers) : pointers] = [word for at, size in where for word in (at, at, 0, size, 1)]
-    block[pointers : pointers + count] = base + 8 * (len(numbers) + _DESCRIPTOR * np.arange(count))
-    block[pointers + count :] = base + 8 * (pointers + np.arange(count))
+        words += (int(len(operand.offsets) > 1), operand.constant - back)
+        arrays += (operand.data, operand.offsets)
+    words += more
+    count, numbers = 1 + len(arrays), len(words)
+    pointers = numbers + _DESCRIPTOR * count
+    block = (ctypes.c_int64 * (pointers + 2 * count))()
+    base = ctypes.addressof(block)
+    words += (base, base, 0, numbers, 1)
+    for array in arrays:
+        address = array.__array_interface__["data"][0]
+        words += (address, address, 0, array.size, 1)
+    words += range(base + 8 * numbers, base + 8 * pointers, 8 * _DESCRIPTOR)
+    words += range(base + 8 * pointers, base + 8 * (pointers + count), 8)
+    block[:] = words
     code.entry(base + 8 * (pointers + count))
 
 

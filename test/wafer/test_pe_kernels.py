@@ -224,8 +224,8 @@ def test_iterations_that_depend_on_others_run_in_order(kind: str, dtype: str) ->
 def test_many_pes_are_shared_between_threads() -> None:
     """A product tile by tile on PEs in any order, one operand the same for all of them."""
     random = np.random.default_rng(4)
-    pes = random.permutation(500)
-    tiles = random.normal(size=(500, 3, 13 * 11)).astype(np.float16)
+    pes = random.permutation(1500)
+    tiles = random.normal(size=(1500, 3, 13 * 11)).astype(np.float16)
     weights = random.normal(size=13 * 11).astype(np.float16)
     bounds = (11, 11, 13)  # columns of the first factor, columns of the product, rows
     dst, x, w = Walk("f16", (0, 13, 1)), Walk("f16", (13, 0, 1)), Walk("f16", (1, 11, 0))

@@ -7,7 +7,7 @@ is about to write to that place before; hence tiles that are sent from one buffe
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -38,6 +38,35 @@ class Batch:
     high: int = 0
 
 
+@dataclass
+class _Held:
+    """The batches that are in one range of bytes of PEs' SRAM.
+
+    Attributes:
+        count: rows of them, by PE.
+        batches: each with its PEs, by identity.
+    """
+
+    count: np.ndarray
+    batches: dict[int, tuple[Batch, np.ndarray]] = field(default_factory=dict)
+
+    def add(self, batch: Batch, pes: np.ndarray) -> None:
+        """One batch more; its PEs may be named several times."""
+        self.batches[id(batch)] = batch, pes
+        np.add.at(self.count, pes, 1)
+
+    def remove(self, batch: Batch) -> None:
+        """One batch less."""
+        _, pes = self.batches.pop(id(batch))
+        np.subtract.at(self.count, pes, 1)
+
+    def on(self, pes: np.ndarray) -> list[Batch]:
+        """Batches of which some rows are on these PEs."""
+        chosen = np.zeros(len(self.count), bool)
+        chosen[pes] = True
+        return [batch for batch, holders in self.batches.values() if chosen[holders].any()]
+
+
 class Contents:
     """The contents of all messages under way, by number of batch."""
 
@@ -46,14 +75,16 @@ class Contents:
         self.kernels = kernels
         self._batches: dict[int, Batch] = {}
         self._next = 0
+        self._held: dict[tuple[int, int], _Held] = {}  # by range of bytes
         self._users: dict[int, int] = {}  # batches that an array of its own serves, by the array's id
         self._spare: list[np.ndarray] = []
         memory.before_write = self._before_write
 
     def clear(self) -> None:
         """Forgets all messages."""
-        for number in list(self._batches):
-            self._forget(number)
+        for batch in self._batches.values():
+            self._leave(batch)
+        self._batches.clear()
 
     def hold(self, src: Located, bounds: tuple[int, ...], pes: np.ndarray, readers: int) -> int:
         """Keeps what `src` holds on `pes` now, whose rows `readers` deliveries will take in all; returns a number."""
@@ -80,7 +111,8 @@ class Contents:
         held = self._batches[batch]
         if own is None or kind == "copy":
             holders = None if held.pes is None else held.pes[rows]
-            return self._keep(replace(held, operand=_rows(held, rows), readers=readers, pes=holders))
+            operand = _rows(held, rows)
+            return self._keep(Batch(operand, held.walk, held.bounds, readers, holders, held.low, held.high))
         self.memory.check(own, bounds, pes)
         bounds, message, mine = self._nest(held, bounds, own.access.strides)
         dense = self._dense(held.walk.dtype, len(pes), bounds)
@@ -91,7 +123,8 @@ class Contents:
         ]
         if len(pes):
             run(self.kernels, kind, len(pes), bounds, places, (False, False))
-        return self._keep(replace(dense, readers=readers))
+        dense.readers = readers
+        return self._keep(dense)
 
     def store(
         self,
@@ -110,7 +143,8 @@ class Contents:
         held = self._batches[batch]
         bounds, strides, mine = self._nest(held, bounds, dst.access.strides)
         message = Message(_rows(held, rows), Walk(held.walk.dtype, strides))
-        dst = Located(replace(dst.access, strides=mine), dst.base)
+        if mine != dst.access.strides:
+            dst = Located(replace(dst.access, strides=mine), dst.base)
         self.memory.apply(
             self.kernels, kind, pes, bounds, dst, [message] if kind == "copy" else [dst, message]
         )
@@ -120,23 +154,32 @@ class Contents:
         held = self._batches[batch]
         held.readers -= count
         if held.readers == 0:
-            self._forget(batch)
+            self._leave(self._batches.pop(batch))
 
     def _keep(self, batch: Batch) -> int:
         number, self._next = self._next, self._next + 1
         self._batches[number] = batch
-        if batch.pes is None:
-            self._use(batch)
+        self._use(batch)
         return number
 
     def _use(self, batch: Batch) -> None:
-        key = id(batch.operand.data)
-        self._users[key] = self._users.get(key, 0) + 1
+        """Notes that a batch needs its bytes."""
+        if batch.pes is None:
+            key = id(batch.operand.data)
+            self._users[key] = self._users.get(key, 0) + 1
+            return
+        span = batch.low, batch.high
+        if span not in self._held:
+            self._held[span] = _Held(np.zeros(self.memory.placement.count, np.int32))
+        self._held[span].add(batch, batch.pes)
 
-    def _forget(self, number: int) -> None:
-        """Removes a batch; an array that no batch needs any more serves others."""
-        batch = self._batches.pop(number)
+    def _leave(self, batch: Batch) -> None:
+        """Notes that it no longer does; an array that no batch needs any more serves others."""
         if batch.pes is not None:
+            span = batch.low, batch.high
+            self._held[span].remove(batch)
+            if not self._held[span].batches:
+                del self._held[span]
             return
         key = id(batch.operand.data)
         self._users[key] -= 1
@@ -157,11 +200,10 @@ class Contents:
 
     def _before_write(self, pes: np.ndarray, low: int, high: int) -> None:
         """Gives an array of their own to batches whose elements are about to be overwritten."""
-        for batch in self._batches.values():
-            if batch.pes is None or batch.low >= high or low >= batch.high:
-                continue
-            if np.isin(pes, batch.pes).any():
-                self._copy(batch)
+        for (first, last), held in list(self._held.items()):
+            if first < high and low < last and held.count[pes].any():
+                for batch in held.on(pes):
+                    self._copy(batch)
 
     def _copy(self, batch: Batch) -> None:
         count = len(batch.operand.offsets)
@@ -169,6 +211,7 @@ class Contents:
         walk = Walk(batch.walk.dtype, dense_strides(batch.bounds))
         places = [(dense.operand, walk), (batch.operand, batch.walk)]
         run(self.kernels, "copy", count, batch.bounds, places, (False,))
+        self._leave(batch)
         batch.operand, batch.walk, batch.bounds, batch.pes = dense.operand, dense.walk, dense.bounds, None
         self._use(batch)
 
@@ -183,4 +226,4 @@ class Contents:
 
 def _rows(batch: Batch, rows: np.ndarray) -> Operand:
     """Some of a batch's rows."""
-    return replace(batch.operand, offsets=batch.operand.offsets[rows])
+    return Operand(batch.operand.data, batch.operand.offsets[rows], batch.operand.constant)

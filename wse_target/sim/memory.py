@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -24,6 +25,11 @@ class Located:
 
     access: Access
     base: np.ndarray  # [PEs of the group], elements from the buffer's start
+
+    @cached_property
+    def ends(self) -> tuple[int, int]:
+        """The least and the greatest base; equal when all are."""
+        return int(self.base.min()), int(self.base.max())
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,7 @@ class Memory:
         """Raises `TargetError` when the walk leaves its buffer on some PE."""
         access, count = located.access, self.counts[located.access.buffer]
         low, high = _extent(access.strides, bounds)
-        if len(pes) == 0 or (int(located.base.min()) + low >= 0 and int(located.base.max()) + high < count):
+        if len(pes) == 0 or (located.ends[0] + low >= 0 and located.ends[1] + high < count):
             return
         at = int(np.flatnonzero((located.base + low < 0) | (located.base + high >= count))[0])
         raise TargetError(
@@ -89,8 +95,8 @@ class Memory:
         """Where an access begins on each PE."""
         buffer = self.buffers[located.access.buffer]
         offsets = pes * self.bytes.shape[1]
-        first = int(located.base[0])
-        if (located.base == first).all():
+        first, last = located.ends
+        if first == last:
             return Operand(self.bytes.reshape(-1), offsets, buffer.offset + first * DTYPE_BYTES[buffer.dtype])
         offsets += located.base * DTYPE_BYTES[buffer.dtype]
         return Operand(self.bytes.reshape(-1), offsets, buffer.offset)
@@ -145,8 +151,8 @@ class Memory:
         buffer = self.buffers[located.access.buffer]
         low, high = _extent(located.access.strides, bounds)
         size = DTYPE_BYTES[buffer.dtype]
-        first, last = int(located.base.min()) + low, int(located.base.max()) + high + 1
-        return buffer.offset + first * size, buffer.offset + last * size
+        first, last = located.ends
+        return buffer.offset + (first + low) * size, buffer.offset + (last + high + 1) * size
 
     def _source(
         self, source: Source, dtype: str, bounds: tuple[int, ...], pes: np.ndarray
@@ -179,7 +185,7 @@ class Memory:
             return False
         a, b = self.buffers[dst.access.buffer], self.buffers[src.access.buffer]
         shift = src.base - dst.base
-        if (a.offset, a.dtype) != (b.offset, b.dtype) or not (shift == shift[0]).all():
+        if (a.offset, a.dtype) != (b.offset, b.dtype) or (shift != shift[0]).any():
             return True
         return interferes(dst.access.strides, src.access.strides, int(shift[0]), bounds)
 
@@ -194,10 +200,18 @@ def run(
     dependent: bool = False,
 ) -> None:
     """Runs an operation on operands wherever they are, the destination being the first one; see `Signature`."""
-    operands, walks = [p[0] for p in places], [p[1] for p in places]
+    signature = _signature(kind, bounds, tuple(walk for _, walk in places), own, dependent)
+    kernels.kernel(signature)(pes, [operand for operand, _ in places])
+
+
+@lru_cache(maxsize=4096)
+def _signature(
+    kind: str, bounds: tuple[int, ...], walks: tuple[Walk, ...], own: tuple[bool, ...], dependent: bool
+) -> Signature:
+    """The simplest nest that does the same."""
     if kind != "iota":
         bounds, walks = simplify(bounds, walks)
-    kernels.kernel(Signature(kind, bounds, walks[0], tuple(walks[1:]), own, dependent))(pes, operands)
+    return Signature(kind, bounds, walks[0], walks[1:], own, dependent)
 
 
 def _extent(strides: Sequence[int], bounds: Sequence[int]) -> tuple[int, int]:
@@ -211,4 +225,7 @@ def _same(source: Source, dst: Located) -> bool:
     if not isinstance(source, Located):
         return False
     same = source.access.buffer == dst.access.buffer and source.access.strides == dst.access.strides
-    return same and (source.base is dst.base or bool((source.base == dst.base).all()))
+    if not same or source.base is dst.base:
+        return same
+    uniform = source.ends[0] == source.ends[1]
+    return source.ends == dst.ends and (uniform or bool((source.base == dst.base).all()))

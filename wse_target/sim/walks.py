@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from .kernels import Walk
 
 
-def simplify(bounds: tuple[int, ...], walks: Sequence[Walk]) -> tuple[tuple[int, ...], list[Walk]]:
+def simplify(bounds: tuple[int, ...], walks: Sequence[Walk]) -> tuple[tuple[int, ...], tuple[Walk, ...]]:
     """The same iterations in the same order with as few loops as possible.
 
     Loops of one trip are left out, and neighbours become one loop where every operand goes on evenly from the end of
@@ -24,8 +23,8 @@ def simplify(bounds: tuple[int, ...], walks: Sequence[Walk]) -> tuple[tuple[int,
             loops[-1] = (loops[-1][0] * bound, tuple(strides))
         else:
             loops.append((bound, tuple(strides)))
-    simpler = [replace(w, strides=tuple(s[i] for _, s in loops)) for i, w in enumerate(walks)]
-    return tuple(bound for bound, _ in loops), simpler
+    simpler = (Walk(w.dtype, tuple(s[i] for _, s in loops)) for i, w in enumerate(walks))
+    return tuple(bound for bound, _ in loops), tuple(simpler)
 
 
 def dense_strides(bounds: Sequence[int]) -> tuple[int, ...]:
