@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 IDLE, ISSUED, SENDING, RECEIVING, RELAYING = range(5)
+GROUP = 1000
 
 
 class Impossible(Exception):
@@ -19,13 +20,13 @@ class TooMuchWork(Exception):
 
 @dataclass
 class Budget:
-    """Operations of single PEs that may still be looked at."""
+    """Operations of single PEs that may still be looked at; a group of PEs counts as `GROUP` at least."""
 
     left: int
 
     def spend(self, amount: int) -> None:
-        """A group costs something, however small it is."""
-        self.left -= 20 + amount
+        """A group of so many PEs is looked at."""
+        self.left -= GROUP + amount
         if self.left < 0:
             raise TooMuchWork
 

@@ -19,7 +19,7 @@ from .lines import line_programs
 from .queues import shared_queue
 
 Outcome = Literal["free", "deadlocks", "undecided"]
-WORK = 100_000_000  # operations of single PEs; some ten seconds
+WORK = 400_000_000  # operations of single PEs, see `agents.Budget`; half a minute or so
 _MANY_LINES = 4  # below, a whole grid is no more work than its lines
 
 
@@ -49,15 +49,16 @@ def verdict(program: Program, machine: Machine, work: int = WORK) -> Verdict:
     """
     width, height = program.grid
     lines = line_programs(program) if min(width, height) >= _MANY_LINES else None
-    if lines is None or any(_execute(line, machine, work).outcome != "free" for line in lines):
-        found = _execute(program, machine, work)
+    if lines is None or any(execute_whole(line, machine, work).outcome != "free" for line in lines):
+        found = execute_whole(program, machine, work)
         if found.outcome != "free":
             return found
     shared = shared_queue(program)
     return Verdict("undecided", shared) if shared else Verdict("free")
 
 
-def _execute(program: Program, machine: Machine, work: int) -> Verdict:
+def execute_whole(program: Program, machine: Machine, work: int = WORK) -> Verdict:
+    """The verdict by one execution of all PEs; queues that colours share are not looked at."""
     placement = place(*program.grid, program.classes)
     run = Execution(program, machine, placement, flatten(program), work)
     try:

@@ -53,7 +53,10 @@ class Execution:
         self.counters, self.trips = (np.zeros((self.pes, max(code.depth, 1)), np.int64) for _ in range(2))
         self.epoch = {c: np.zeros(self.pes, np.int64) for c in self.routing.switched}
         self._next = np.array([_following(code, pc) for pc in range(len(code))])
-        self._heap: list[int] = []
+        self._steps = np.zeros(
+            self.pes, np.int64
+        )  # those that are behind go first, which keeps groups together
+        self._heap: list[tuple[int, int]] = []
         self._ready: dict[int, list[np.ndarray]] = {}
         self._waiting: list[tuple[int, np.ndarray]] = []  # transfers whose turn has not come
         self._at_barrier: list[tuple[int, np.ndarray]] = []
@@ -73,7 +76,9 @@ class Execution:
             self._push(int(self._next[entry - 1]) if entry else _skip(self.code, 0), np.arange(first, last))
         while True:
             while self._heap:
-                pc = heapq.heappop(self._heap)
+                _, pc = heapq.heappop(self._heap)
+                if pc not in self._ready:
+                    continue
                 agents = np.sort(np.concatenate(self._ready.pop(pc)))
                 self.budget.spend(len(agents))
                 self._execute(pc, agents)
@@ -86,10 +91,9 @@ class Execution:
     def _push(self, pc: int, agents: np.ndarray) -> None:
         if len(agents):
             self.agents.pc[agents] = pc
-            if pc not in self._ready:
-                heapq.heappush(self._heap, pc)
-                self._ready[pc] = []
-            self._ready[pc].append(agents)
+            self._steps[agents] += 1
+            heapq.heappush(self._heap, (int(self._steps[agents].min()), pc))
+            self._ready.setdefault(pc, []).append(agents)
 
     def _pass_barrier(self) -> bool:
         """Lets PEs go on that all wait at a barrier; whether they do."""
