@@ -25,7 +25,7 @@ class Batch:
 
     Attributes:
         operand: where each row begins; walk / bounds: how its elements follow each other.
-        pes: the PEs in whose SRAM the rows are; None when the batch has an array of its own, maybe with others.
+        pes: PEs in whose SRAM all rows are, each once; None when the batch has an array of its own, maybe with others.
         low / high: first and one past the last byte of these PEs' SRAM that holds elements.
     """
 
@@ -43,22 +43,22 @@ class _Held:
     """The batches that are in one range of bytes of PEs' SRAM.
 
     Attributes:
-        count: rows of them, by PE.
-        batches: each with its PEs, by identity.
+        count: how many of them each PE has rows of.
+        batches: each with its PEs, every one once, by identity.
     """
 
     count: np.ndarray
     batches: dict[int, tuple[Batch, np.ndarray]] = field(default_factory=dict)
 
     def add(self, batch: Batch, pes: np.ndarray) -> None:
-        """One batch more; its PEs may be named several times."""
+        """One batch more."""
         self.batches[id(batch)] = batch, pes
-        np.add.at(self.count, pes, 1)
+        self.count[pes] += 1
 
     def remove(self, batch: Batch) -> None:
         """One batch less."""
         _, pes = self.batches.pop(id(batch))
-        np.subtract.at(self.count, pes, 1)
+        self.count[pes] -= 1
 
     def on(self, pes: np.ndarray) -> list[Batch]:
         """Batches of which some rows are on these PEs."""
@@ -110,9 +110,8 @@ class Contents:
         """
         held = self._batches[batch]
         if own is None or kind == "copy":
-            holders = None if held.pes is None else held.pes[rows]
             operand = _rows(held, rows)
-            return self._keep(Batch(operand, held.walk, held.bounds, readers, holders, held.low, held.high))
+            return self._keep(Batch(operand, held.walk, held.bounds, readers, held.pes, held.low, held.high))
         self.memory.check(own, bounds, pes)
         bounds, message, mine = self._nest(held, bounds, own.access.strides)
         dense = self._dense(held.walk.dtype, len(pes), bounds)

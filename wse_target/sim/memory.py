@@ -6,8 +6,8 @@ Because buffers are only places, overlapping or misplaced ones spoil each other,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -25,11 +25,11 @@ class Located:
 
     access: Access
     base: np.ndarray  # [PEs of the group], elements from the buffer's start
+    ends: tuple[int, int] = field(init=False)  # the least and the greatest base; equal when all are
 
-    @cached_property
-    def ends(self) -> tuple[int, int]:
-        """The least and the greatest base; equal when all are."""
-        return int(self.base.min()), int(self.base.max())
+    def __post_init__(self) -> None:
+        ends = (int(self.base.min()), int(self.base.max())) if len(self.base) else (0, 0)
+        object.__setattr__(self, "ends", ends)
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,8 @@ def _signature(
     return Signature(kind, bounds, walks[0], walks[1:], own, dependent)
 
 
-def _extent(strides: Sequence[int], bounds: Sequence[int]) -> tuple[int, int]:
+@lru_cache(maxsize=4096)
+def _extent(strides: tuple[int, ...], bounds: tuple[int, ...]) -> tuple[int, int]:
     """Lowest and highest element that a walk reaches, from its first one."""
     reach = [s * (b - 1) for s, b in zip(strides, bounds, strict=True)]
     return sum(r for r in reach if r < 0), sum(r for r in reach if r > 0)
