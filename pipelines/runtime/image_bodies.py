@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...dialects.host import ir
@@ -19,10 +19,15 @@ COORDINATES = (Var("x"), Var("y"))
 
 @dataclass(frozen=True)
 class Known:
-    """What a program text refers to by name."""
+    """What program texts refer to by name, and what was read already: classes share much of their text.
+
+    Attributes:
+        instructions: by what makes an operation another one than the next (see `BodyReader.identity`).
+    """
 
     buffers: dict[str, image.Buffer]
     tables: dict[str, tuple[int, ...]]
+    instructions: dict[tuple[Any, ...], image.Instruction] = field(default_factory=dict)
 
 
 class BodyReader:
@@ -65,7 +70,21 @@ class BodyReader:
         }.get(name)
         if reader is None:
             raise PassFailure(op, f"'{name}' is not something a processing element runs")
-        return reader(op)
+        if name == "scf.for":
+            return reader(op)
+        identity = self.identity(op)
+        if identity not in self.known.instructions:
+            self.known.instructions[identity] = reader(op)
+        return self.known.instructions[identity]
+
+    def identity(self, op: Any) -> tuple[Any, ...]:
+        """An operation's name, place, attributes and operands: those with one identity are one instruction."""
+        attributes = op.operation.attributes
+        operands = (
+            self.expression(v, op) if isinstance(v.type, ir.IndexType) else buffer_of(v) for v in op.operands
+        )
+        values = (attributes[name] for name in attributes)
+        return (op.operation.name, op.location.attr, *values, *operands)
 
     def symbols(self, op: Any) -> list[Expr]:
         return [self.expression(v, op) for v in op.symbols]
@@ -150,8 +169,11 @@ class BodyReader:
 
     def expression(self, value: ir.Value, op: Any) -> Expr:
         """An index value as an expression in coordinates and loop variables."""
-        if value in self.names:
-            return self.names[value]
+        if value not in self.names:
+            self.names[value] = self._computed(value, op)
+        return self.names[value]
+
+    def _computed(self, value: ir.Value, op: Any) -> Expr:
         owner = value.owner
         if isinstance(owner, ir.Block):
             raise PassFailure(op, "an index that is neither a coordinate nor a loop's variable")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ....dialects.host import arith, func, ir, scf
@@ -29,15 +29,26 @@ from ....wse_target.image import (
 from ....wse_target.quasi_affine import Binary, Const, Expr, Lookup, Var
 from .expressions import COORDINATES, Symbols, is_product, parts
 
+Walks = tuple[
+    list[ir.AffineMap], list[ir.AffineMap], Symbols
+]  # maps of bounds and of accesses, their symbols
+
 
 @dataclass
-class Places:
-    """Locations of the user's model; where a source has none on record, one is made of what it says."""
+class Shared:
+    """What the texts of a program's classes have in common.
 
+    Attributes:
+        known: locations on record for sources of instructions.
+        walks: by instruction (its `id`; classes share instructions), what its maps are.
+    """
+
+    buffers: Mapping[str, Buffer]
     known: Mapping[Source, ir.Location]
+    walks: dict[int, Walks] = field(default_factory=dict)
 
-    def of(self, source: Source) -> ir.Location:
-        """The location of what comes from `source`."""
+    def location(self, source: Source) -> ir.Location:
+        """The location of what comes from `source`; where none is on record, one is made of what it says."""
         if source in self.known:
             return self.known[source]
         file, _, line = source.location.rpartition(":")
@@ -84,14 +95,12 @@ class IndexValues:
         return [self.of(atom) for atom in symbols.atoms]
 
 
-def write_function(
-    name: str, body: Sequence[Instruction], buffers: Mapping[str, Buffer], places: Places
-) -> None:
+def write_function(name: str, body: Sequence[Instruction], shared: Shared) -> None:
     """`func.func @name(%x: index, %y: index)` with the instructions, at the current insertion point."""
     index = ir.IndexType.get()
     block = func.FuncOp(name, ([index, index], [])).add_entry_block()
     with ir.InsertionPoint(block):
-        BodyWriter(block, body, buffers, places).write(body)
+        BodyWriter(block, body, shared).write(body)
         func.ReturnOp([])
 
 
@@ -112,14 +121,11 @@ def memref_type(buffer: Buffer) -> ir.MemRefType:
 class BodyWriter:
     """Writes instructions at the current insertion point of a class's function."""
 
-    def __init__(
-        self, block: ir.Block, body: Sequence[Instruction], buffers: Mapping[str, Buffer], places: Places
-    ) -> None:
-        self.buffers = buffers
-        self.places = places
+    def __init__(self, block: ir.Block, body: Sequence[Instruction], shared: Shared) -> None:
+        self.shared = shared
         self.values = IndexValues(*block.arguments)
         names = dict.fromkeys(access.buffer for access in _all_accesses(body))
-        self.memrefs = {name: build.get_buffer(name, memref_type(buffers[name])) for name in names}
+        self.memrefs = {name: build.get_buffer(name, memref_type(shared.buffers[name])) for name in names}
 
     def write(self, body: Iterable[Instruction]) -> None:
         """Writes the instructions in order."""
@@ -128,7 +134,7 @@ class BodyWriter:
                 self.loop(instruction)
                 continue
             writer: Any = getattr(self, type(instruction).__name__.lower())
-            with self.places.of(instruction.source):
+            with self.shared.location(instruction.source):
                 writer(instruction)
 
     def loop(self, op: Loop) -> None:
@@ -148,7 +154,7 @@ class BodyWriter:
     def vector(self, op: Vector) -> None:
         """`wse.vector`."""
         given = [op.dst, *(s for s in op.srcs if isinstance(s, Access))]
-        bounds, maps, symbols = self._walk(op.bounds, given)
+        bounds, maps, symbols = self._walk(op, given)
         sources = [self.memrefs[s.buffer] if isinstance(s, Access) else s for s in op.srcs]
         build.vector(
             op.kind, self.memrefs[op.dst.buffer], sources, bounds, maps, symbols, schedule=op.schedule
@@ -156,20 +162,20 @@ class BodyWriter:
 
     def send(self, op: Send) -> None:
         """`wse.send`."""
-        bounds, maps, symbols = self._walk(op.bounds, [op.src])
+        bounds, maps, symbols = self._walk(op, [op.src])
         memref = self.memrefs[op.src.buffer]
         build.send(op.colour, memref, bounds, maps[0], symbols, thread=op.thread, packed=op.packed)
 
     def receive(self, op: Receive) -> None:
         """`wse.receive`."""
-        bounds, maps, symbols = self._walk(op.bounds, [op.dst])
+        bounds, maps, symbols = self._walk(op, [op.dst])
         memref = self.memrefs[op.dst.buffer]
         build.receive(op.colour, memref, bounds, maps[0], symbols, combine=op.combine, thread=op.thread)
 
     def relay(self, op: Relay) -> None:
         """`wse.relay`."""
         given = [access for access in (op.own, op.dst) if access is not None]
-        bounds, maps, symbols = self._walk(op.bounds, given)
+        bounds, maps, symbols = self._walk(op, given)
         found = {a: (self.memrefs[a.buffer], amap) for a, amap in zip(given, maps, strict=True)}
         own = found[op.own] if op.own is not None else None
         dst = found[op.dst] if op.dst is not None else None
@@ -193,18 +199,21 @@ class BodyWriter:
         build.switch(op.colour, symbols.map([position]), self.values.all(symbols), rewrite=op.rewrite)
 
     def _walk(
-        self, bounds: Sequence[Expr], given: Sequence[Access]
+        self, op: Vector | Send | Receive | Relay, given: Sequence[Access]
     ) -> tuple[list[ir.AffineMap], list[ir.AffineMap], list[ir.Value]]:
         """Maps of bounds and accesses, and the values of their symbols."""
-        symbols = Symbols()
-        limits = [symbols.bound(bound) for bound in bounds]
-        indices = [symbols.index(access, self.buffers[access.buffer].shape) for access in given]
-        values = self.values.all(symbols)
-        return (
-            [symbols.map(limit) for limit in limits],
-            [symbols.map(index, len(bounds)) for index in indices],
-            values,
-        )
+        if id(op) not in self.shared.walks:
+            symbols = Symbols()
+            limits = [symbols.bound(bound) for bound in op.bounds]
+            indices = [symbols.index(access, self.shared.buffers[access.buffer].shape) for access in given]
+            bounds = [symbols.map(limit) for limit in limits]
+            self.shared.walks[id(op)] = (
+                bounds,
+                [symbols.map(index, len(bounds)) for index in indices],
+                symbols,
+            )
+        bounds, maps, symbols = self.shared.walks[id(op)]
+        return bounds, maps, self.values.all(symbols)
 
 
 def _all_accesses(body: Iterable[Instruction]) -> list[Access]:

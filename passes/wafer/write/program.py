@@ -9,7 +9,7 @@ from ....dialects.host import ir
 from ....dialects.wse import build
 from ....wse_target.footprint import program_tables
 from ....wse_target.image import HostTransfer, Program, Source, TensorSpec
-from .body import Places, memref_type, write_function, write_numbers
+from .body import Shared, memref_type, write_function, write_numbers
 from .expressions import Symbols
 
 
@@ -32,7 +32,7 @@ def write_program(
     Raises:
         CompilerError: an expression is not quasi-affine, or tables of one name differ.
     """
-    places = Places(locations or {})
+    shared = Shared(program.buffers, locations or {})
     inputs, outputs = _specs(program.arguments), _specs(program.results)
     written = build.program(program.name, machine, program.grid, inputs, outputs, origin=origin)
     for name, buffer in program.buffers.items():
@@ -47,11 +47,11 @@ def write_program(
                 build.route(name, route.where, route.receive, route.send, position=route.position)
     for kind, transfers in (("scatter", program.scatters), ("gather", program.gathers)):
         for position, transfer in enumerate(transfers):
-            with places.of(transfer.source):
+            with shared.location(transfer.source):
                 _write_transfer(program, f"{kind}_{position}", transfer)
     for pes in program.classes:
         body = f"main_{pes.name}"
-        write_function(body, pes.body, program.buffers, places)
+        write_function(body, pes.body, shared)
         symbol = build.pe_class(pes.name, pes.where, body)
         if pes.name in program.code_bytes:
             symbol.attributes["wse.code_bytes"] = build.i64(program.code_bytes[pes.name])
