@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from math import prod
 
 import numpy as np
@@ -76,13 +76,14 @@ class _Tiered:
         self._before = [reach(w.strides, signature.bounds)[0] * DTYPE_BYTES[w.dtype] for w in walks]
         general = General.of(signature)
         self._general, self._numbers = general, general.numbers(signature)
+        self._code: NativeCode | None = None
 
     def __call__(self, pes: int, operands: Sequence[Operand]) -> None:
         self._left -= pes * self._work
-        if self._left < 0:
-            code, numbers = special_code(self._signature), []
-        else:
-            code, numbers = general_code(self._general), self._numbers
+        if self._left < 0 and self._code is None:
+            self._code = special_code(self._signature)
+        code = self._code or general_code(self._general)
+        numbers = [] if self._code else self._numbers
 
         def part(first: int, last: int) -> None:
             call(code, first, last, operands, self._before, numbers)
@@ -94,13 +95,13 @@ class _Tiered:
         list(_pool().map(part, cuts[:-1], cuts[1:]))
 
 
-@cache
+@lru_cache(maxsize=1024)
 def special_code(signature: Signature) -> NativeCode:
     """Code for one signature alone."""
     return _compile(lambda: emit_kernel(signature), signature.kind)
 
 
-@cache
+@lru_cache(maxsize=1024)
 def general_code(kernel: General) -> NativeCode:
     """Code for all nests of a kind, types and number of loops."""
     return _compile(lambda: emit_general(kernel), kernel.kind)

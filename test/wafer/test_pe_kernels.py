@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from wse_mlir.pipelines.runtime.pe_kernels import NativeKernels
@@ -14,6 +15,8 @@ from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.kinds import ARITY
 from wse_mlir.wse_target.sim.arithmetic import FUNCTIONS, NUMPY_DTYPE, fma, operand_dtypes
 from wse_mlir.wse_target.sim.kernels import NumpyKernels, Operand, Signature, Walk
+
+import wse_mlir
 
 DTYPES = sorted(NUMPY_DTYPE)
 FLOATS = ("f64", "f32", "f16", "bf16")
@@ -254,3 +257,18 @@ def test_fma_on_f32_rounds_once() -> None:
     for value, result, low, high in zip(exact, got, below, above, strict=True):
         error = abs(Fraction(float(result)) - value)
         assert error <= min(abs(Fraction(float(low)) - value), abs(Fraction(float(high)) - value))
+
+
+def test_a_compiled_program_computes_with_native_code_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Products, an all-reduce, host transfers: NumPy has no part in any of them."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("arithmetic by NumPy")
+
+    monkeypatch.setattr(NumpyKernels, "kernel", refuse)
+    monkeypatch.setattr("wse_mlir.wse_target.sim.arithmetic.ELEMENTARY", {})
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(24, 36), torch.nn.Tanh(), torch.nn.Linear(36, 8))
+    example = torch.randn(6, 24)
+    compiled = wse_mlir.compile(model, (example,), target="tiny", grid="3x2")
+    torch.testing.assert_close(compiled(example), model(example), rtol=1e-4, atol=1e-5)
