@@ -11,7 +11,11 @@ GROUP = 1000
 
 
 class Impossible(Exception):
-    """A transfer that no engine would carry out; says why."""
+    """A transfer that no engine would carry out; says why, and which agent's it is."""
+
+    def __init__(self, reason: str, agent: int) -> None:
+        super().__init__(reason)
+        self.agent = agent
 
 
 class TooMuchWork(Exception):

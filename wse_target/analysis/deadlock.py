@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import TargetError
-from ..image import Program
+from ..image import Program, Source
 from ..machine import Machine
 from ..sim.code import flatten, place
 from .agents import Impossible, TooMuchWork
@@ -64,9 +64,12 @@ def execute_whole(program: Program, machine: Machine, work: int = WORK) -> Verdi
     try:
         run.run()
     except Impossible as error:
-        return Verdict("deadlocks", str(error))
+        op = run.code.operations[int(run.agents.pc[error.agent])]
+        return Verdict("deadlocks", str(error), (), (getattr(op, "source", None) or Source()).place)
     except TooMuchWork:
         return Verdict("undecided", f"more than {work} operations would have to be looked at")
+    if run.races:
+        return Verdict("undecided", run.races)
     reason, cycle, where = waiting(run)
     return Verdict("deadlocks", reason, cycle, where) if reason else Verdict("free")
 

@@ -35,6 +35,7 @@ class Execution:
         halted: whether a PE came to the end.
         counters / trips: of the loops that a PE is in, by slot.
         epoch: by colour, of those that are switched.
+        races: why the program is not determinate, "" as long as nothing is known of that.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Execution:
         self.agents = Agents.make(self.pes * self.threads)
         self.budget = Budget(work)
         self._words = Movement(self.streams, self.agents, self.budget, placement.name, self._end)
+        self.races = ""
         self.blocked = np.zeros(self.pes, bool)
         self.halted = np.zeros(self.pes, bool)
         self.counters, self.trips = (np.zeros((self.pes, max(code.depth, 1)), np.int64) for _ in range(2))
@@ -235,10 +237,9 @@ class Execution:
             net, first, _ = self._net(colour, epoch)
             at = epochs == epoch
             local = net.outgoing[pes[at]]
-            self._refuse(local < 0, pes[at], f"sends on colour '{colour}', for which no route begins there")
-            self._refuse(
-                net.lost[local], pes[at], f"sends on colour '{colour}', whose words leave the routes"
-            )
+            sends = f"sends on colour '{colour}'"
+            self._refuse(local < 0, agents[at], f"{sends}, for which no route begins there")
+            self._refuse(net.lost[local], agents[at], f"{sends}, whose words do not get to where PEs are")
             found[at] = first + local
         return found
 
@@ -247,7 +248,7 @@ class Execution:
         pes = agents % self.pes
         if colour not in self.epoch:
             net, _, first = self._net(colour, 0)
-            self._refuse(net.incoming[pes] < 0, pes, f"receives colour '{colour}', {_UNROUTED}")
+            self._refuse(net.incoming[pes] < 0, agents, f"receives colour '{colour}', {_UNROUTED}")
             return first + net.incoming[pes]
         found = np.full(len(pes), -1)
         own = self.routing.switched[colour][pes]
@@ -255,19 +256,20 @@ class Execution:
             net, _, first = self._net(colour, epoch)
             at = own & (self.epoch[colour][pes] == epoch)
             local = net.incoming[pes[at]]
-            self._refuse(local < 0, pes[at], f"receives colour '{colour}', {_UNROUTED}")
+            self._refuse(local < 0, agents[at], f"receives colour '{colour}', {_UNROUTED}")
             found[at] = first + local
         if not own.all():
             found[~own] = self._heard(colour, pes[~own])
         return found
 
-    def _refuse(self, wrong: np.ndarray, pes: np.ndarray, what: str) -> None:
+    def _refuse(self, wrong: np.ndarray, agents: np.ndarray, what: str) -> None:
         if wrong.any():
-            raise Impossible(f"{self.placement.name(int(pes[wrong][0]))} {what}")
+            agent = int(agents[wrong][0])
+            raise Impossible(f"{self.placement.name(agent % self.pes)} {what}", agent)
 
     def _heard(self, colour: str, pes: np.ndarray) -> np.ndarray:
         """Ports with words for PEs that keep their setting while others switch: the earliest epoch's."""
-        found = np.full(len(pes), -1)
+        found, roots = np.full(len(pes), -1), np.full(len(pes), -1)
         streams = self.streams
         for epoch in reversed(range(1 + len(self.routing.chosen(colour)))):
             net, _, first = self._net(colour, epoch)
@@ -275,7 +277,11 @@ class Execution:
             at = np.flatnonzero(local >= 0)
             ports = first + local[at]
             there = streams.open[ports] & (streams.claimed[ports] < streams.posted[streams.stream_of[ports]])
-            found[at[there]] = ports[there]
+            at, local = at[there], local[at][there]
+            sender = net.root[net.stream[local]]
+            if ((roots[at] >= 0) & (roots[at] != sender)).any():
+                self.races = f"words of colour '{colour}' come to a PE from two senders, in either order"
+            found[at], roots[at] = first + local, sender
         return found
 
     def _retry(self) -> bool:

@@ -101,7 +101,8 @@ class Movement:
             at = int(wrong[0])
             raise Impossible(
                 f"{self._name(int(s.pe_of[ports[at]]))} takes {int(a.elements[agents[at]])} elements, "
-                f"but is sent {int(elements[at])}"
+                f"but is sent {int(elements[at])}",
+                int(agents[at]),
             )
         a.in_start[agents], a.in_end[agents] = s.taken[ports], end
         s.claimed[ports] += 1

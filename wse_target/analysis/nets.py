@@ -28,7 +28,7 @@ class Net:
         outgoing: stream by PE, -1 where it cannot send.
         incoming: port by PE, -1 where nothing can come from. Ports are ordered by stream.
         stream / pe / capacity: of each port; the capacity is in words, as docs/simulator.md defines it.
-        lost: streams whose words leave the routes.
+        lost: streams whose words leave the routes, or come to where no PE has a program, or to nobody.
         parent: router before each router on its way from the root, itself at a root; -1 off the routes.
     """
 
@@ -94,7 +94,9 @@ class Routing:
         number = np.full(self._routers, _NONE)
         number[sources] = np.arange(len(sources))
         stream_at = np.where(root >= 0, number[root], _NONE)
-        ends = np.flatnonzero(gives[:, _RAMP] & (stream_at >= 0) & (self._placement.at >= 0))
+        ends = gives[:, _RAMP] & (stream_at >= 0)
+        lost_at |= ends & (self._placement.at < 0)
+        ends = np.flatnonzero(ends & (self._placement.at >= 0))
         ends = ends[np.argsort(stream_at[ends], kind="stable")]
         pes, at = self._placement.count, self._placement.at
         outgoing, incoming = np.full(pes, _NONE), np.full(pes, _NONE)
