@@ -10,6 +10,7 @@ children than that would need more colours than there are. `TreePlan.gap` says h
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,7 +20,7 @@ from .....wse_target.image import Combine, Dtype
 from .....wse_target.machine import Machine
 from .....wse_target.sim.cost import words as words_of
 from .costs import Costs
-from .reduction_plan import ROOT, ReductionPlan, binary
+from .reduction_plan import ROOT, ReductionPlan, binary, two_phase
 
 FULL_CHILDREN = 3
 MOST_CHILDREN = 18
@@ -68,7 +69,7 @@ def plan_for_words(count: int, words: int, costs: Costs) -> TreePlan:
     if count == 1:
         return TreePlan((ROOT,), 0, 0, 0, 0.0, 0.0, 0.0)
     hops, step, stream = (count - 1) * costs.hop, costs.ramps + costs.relay, words * costs.combine
-    found = [binary(count)]
+    found = [binary(count), two_phase(count, math.isqrt(count - 1) + 1)]
     for children, table in enumerate(_energies(count)):
         energy = table[count]
         depth = np.arange(len(energy))
@@ -76,7 +77,8 @@ def plan_for_words(count: int, words: int, costs: Costs) -> TreePlan:
         predicted = np.where(energy < _NEVER, load + step * depth, np.inf)
         chosen = int(predicted.argmin())
         if np.isfinite(predicted[chosen]):
-            found.append(_parents(count, chosen, children))
+            tree = _parents(count, chosen, children)
+            found += [tree, _leaves_in_chains(tree)]
     plans = [ReductionPlan(parents).settled(words, costs) for parents in found]
     plan = min(plans, key=lambda p: p.cycles(words, costs))
     widest = max(len(c) for c in plan.children)
@@ -139,3 +141,12 @@ def _parents(count: int, depth: int, children: int) -> tuple[int, ...]:
         parents[root + split] = root
         todo += [(root, split, d, c - 1), (root + split, p - split, d - 1, c)]
     return tuple(parents)
+
+
+def _leaves_in_chains(parents: tuple[int, ...]) -> tuple[int, ...]:
+    """The tree with leaves that are not their parent's first child moved to the end of the subtree before them.
+
+    Such a leaf sends at once and takes turns with the stream that is to come before its own.
+    """
+    leaves = set(range(len(parents))) - set(parents)
+    return tuple(x - 1 if x in leaves and p not in (ROOT, x - 1) else p for x, p in enumerate(parents))

@@ -36,6 +36,7 @@ class Costs:
         relay: from a relay's taking a word to its passing it on.
         pace: of a word that is moved or stored.
         combine: of a word that is combined with the PE's own.
+        queues / routers: words that the queues at both ends hold of a stalled stream, and the routers for each hop.
         launch / microthread_word / join: of a transfer on a microthread, to the main thread.
         ramps / hop: of the ways up and down a ramp together; from a router to the next.
     """
@@ -46,6 +47,8 @@ class Costs:
     combine: float
     ramps: float
     hop: float
+    queues: int
+    routers: int
     launch: float
     microthread_word: float
     join: float
@@ -59,6 +62,7 @@ class Costs:
         control = machine.control
         return Costs(
             fabric.transfer_setup, fabric.relay_latency, move, mixed, ramps, fabric.hop_latency,
+            max(machine.queues.input) + max(machine.queues.output), fabric.router_words,
             control.launch, control.microthread_word, control.join,
         )  # fmt: skip
 

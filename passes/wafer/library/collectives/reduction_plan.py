@@ -82,14 +82,19 @@ class ReductionPlan:
     def settled(self, words: int, costs: Costs) -> ReductionPlan:
         """The plan with `stored` chosen for tiles of so many words.
 
-        A stream that would begin before its parent's earlier children are through shares the links with theirs. For
-        tiles of up to about twice its way it is ahead of them all the same; longer ones wait until the sum is whole.
+        A stream that would begin before its parent's earlier children are through takes turns with theirs. For short
+        tiles that costs less than to wait until the sum is whole; of a few limits the one that is predicted to be best.
         """
+        plans = [self._stored_beyond(limit, words, costs) for limit in (math.inf, 2.0, 0.0)]
+        return min(plans, key=lambda plan: plan.cycles(words, costs))
+
+    def _stored_beyond(self, limit: float, words: int, costs: Costs) -> ReductionPlan:
+        """Stored are the streams that would meet others and are longer than `limit` times their way."""
         timing, stored = _Timing(self, words, costs), set(self.stored)
         for position in self.leaves_first:
             before = -math.inf
             for child in self.children[position]:
-                meets = timing.head[child] < before and words * costs.pace > 2 * timing.way(child)
+                meets = timing.head[child] < before and words * costs.pace > limit * timing.way(child)
                 if meets and self.relayed(child) is not None:
                     stored.add(child)
                     timing.pass_on(child, stored=True)
@@ -102,8 +107,9 @@ class _Timing:
     """When each position's first word leaves its core (`head`) and its last one has left (`tail`).
 
     A PE is ready for a child when it is through with those before; it takes a stream from the later of its own
-    readiness and the head's arrival to the later of its own pace and the tail's arrival. The root's tail is when
-    it has everything.
+    readiness and the head's arrival to the later of its own pace and the tail's arrival. Streams that come before their
+    turn take turns with it on the PE's ramp, until they have filled the places on their way. The root's tail is when it
+    has everything.
     """
 
     def __init__(self, plan: ReductionPlan, words: int, costs: Costs) -> None:
@@ -118,9 +124,12 @@ class _Timing:
         """Sets a position's times from those of its children."""
         costs, now = self.costs, 0.0
         relayed = None if stored else self.plan.relayed(position)
-        for child in self.plan.children[position]:
+        children = self.plan.children[position]
+        early: dict[int, float] = {}  # words of children that came before their turn
+        for place, child in enumerate(children):
             begin = max(now + costs.setup, self.head[child] + self.way(child))
             end = max(begin + self.words * costs.combine, self.tail[child] + self.way(child))
+            end += self._in_between(child, children[place + 1 :], end, early)
             if child == relayed:
                 self.head[position], self.tail[position] = begin + costs.relay, end + costs.relay
                 return
@@ -130,6 +139,23 @@ class _Timing:
             return
         self.head[position] = now + costs.setup
         self.tail[position] = self.head[position] + self.words * costs.pace
+
+    def _in_between(self, child: int, waiting: Sequence[int], end: float, early: dict[int, float]) -> float:
+        """Cycles that streams of waiting children take up on the ramp while `child` needs it, until `end`.
+
+        Each comes once, as far as its places reach: before the child's first word for nothing, then in turns with it.
+        """
+        pace, total, first = self.costs.pace, 0.0, self.head[child] + self.way(child)
+        needed = self.words - early.get(child, 0.0)
+        for other in waiting:
+            arrival = self.head[other] + self.way(other)
+            if other in early or arrival >= end:
+                continue
+            hops = abs(other - self.plan.parents[other])
+            early[other] = min(self.words, self.costs.queues + hops * self.costs.routers)
+            before = max(0.0, first - arrival) / pace
+            total += pace * min(needed, max(0.0, early[other] - before))
+        return total
 
 
 def chain(extent: int, root: int = 0) -> ReductionPlan:

@@ -1,9 +1,9 @@
 """Reduce by a star: every PE sends its tile to the root, which adds them one after the other.
 
 A router takes a colour from one direction, so it needs a setting for its own PE's words and one for those that pass.
-The PEs of a side take turns on a few colours: the k-th user of a colour sends in the colour's epoch k, and every
-user switches its router from its own words to passing ones when it has sent. Order: the root's own tile, the high side
-from the nearest PE on, then the low side.
+The PEs of a side take turns on a few colours: the k-th user of a colour sends in the colour's epoch k, and every user
+switches its router from its own words to passing ones when its last word is through, so that messages of one colour
+stay apart though the root never switches. Order: the root's own tile, the high side from the nearest on, the low side.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from .....wse_target.image import Direction, Instruction, Loop, Receive, Route, Send, Switch
+from .....wse_target.image import Control, Direction, Instruction, Loop, Receive, Route, Send, Switch
 from .....wse_target.quasi_affine import Expr, const
 from ..algorithm import Algorithm, register
 from ..fragment import CollectiveRequest, Fragment, progressions
@@ -59,15 +59,22 @@ class _Side:
         send = Send(colour, self.tile.bounds, self.tile.access)
         before = _turns(colour, OWN, epoch, f"{variable}before")
         after = _turns(colour, PASSING, const(len(users) - 1) - epoch, f"{variable}after")
-        return (*before, send, *after) if len(users) > 1 else (send,)
+        return (*before, send, self._drain(), *after) if len(users) > 1 else (send,)
+
+    def _drain(self) -> Control:
+        """Lets the last word, which has left the core, reach the router before that is switched."""
+        machine = self.request.machine
+        return Control("scalar", const(math.ceil(machine.fabric.ramp_out / max(machine.control.scalar, 0.1))))
 
     def receives(self, variable: str) -> tuple[Instruction, ...]:
         """What the root does for this side."""
-        takes = [Receive(c, self.tile.bounds, self.tile.access, self.request.combine) for c in self.colours]
+        takes = tuple(
+            Receive(c, self.tile.bounds, self.tile.access, self.request.combine) for c in self.colours
+        )
         rounds, rest = divmod(self.reach, max(1, len(takes)))
         if rounds > 1:
-            return (Loop(variable, const(rounds), tuple(takes)), *takes[:rest])
-        return tuple(takes * rounds + takes[:rest])
+            return (Loop(variable, const(rounds), takes), *takes[:rest])
+        return (*takes * rounds, *takes[:rest])
 
     def routes(self) -> list[Route]:
         """Settings of all routers of this side, and of the root's for it."""
@@ -121,8 +128,9 @@ def cycles(request: CollectiveRequest, *, colours: int = 0) -> float:
     costs, machine = Costs.of_request(request), request.machine
     shared = colours_of(request, colours)
     words = tile_words(request.tile, request.line.grid)
-    switched = (machine.fabric.switch + machine.control.loop + words * costs.pace) / shared
-    one = max(costs.setup + words * costs.combine, switched if others > shared else 0.0)
+    one = costs.setup + words * costs.combine
+    if others > shared:
+        one = max(one, (machine.fabric.switch + machine.control.loop) / shared)
     return costs.setup + costs.way(1) + others * one
 
 
