@@ -137,8 +137,8 @@ class _Router:
         for pes, function in bodies(self.module):
             where = read.strided_rect(pes.where)
             if any(common_pe(where, place) is not None for place in places):
-                phases = [op for op in function.body.blocks[0].operations if op.operation.name == "wse.phase"]
-                with ir.InsertionPoint.after(phases[phase - 1]), phases[phase - 1].location:
+                begin = _phase(pes, function, phase)
+                with ir.InsertionPoint.after(begin), begin.location:
                     build.switch(name, start, [], rewrite=True)
         colour.attributes["position"] = build.i64(-1)
 
@@ -184,6 +184,18 @@ class _Router:
                 )
             chosen[name] = free
         return chosen
+
+
+def _phase(pes: Any, function: Any, number: int) -> Any:
+    """Where a class begins its phase of that number, from 1."""
+    phases = [op for op in function.body.blocks[0].operations if op.operation.name == "wse.phase"]
+    if len(phases) < number:
+        raise PassFailure(
+            pes,
+            f"class '@{pes.sym_name.value}' has {len(phases)} phases, but its routers change in phase {number}",
+            hint="every class of PEs takes part in every phase",
+        )
+    return phases[number - 1]
 
 
 def _joined(first: Use, second: Use) -> Use:

@@ -27,6 +27,7 @@ from wse_mlir.wse_target.image import (
     Vector,
 )
 from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.quasi_affine import Var, const, maximum
 from wse_mlir.wse_target.sim.simulation import simulate
 
 TINY = load_machine("tiny")
@@ -114,6 +115,35 @@ def test_numbers_are_rewritten_only_when_they_run_out() -> None:
     assert all(op.rewrite for op in switches(many)) and set(many.positions.values()) == {-1}
     first = next(i for i, op in enumerate(many.classes[0].body) if isinstance(op, Switch))
     assert isinstance(many.classes[0].body[first - 1], Phase)
+
+
+def test_pes_that_share_a_text_with_routers_that_change() -> None:
+    """Each class has two rows, of which only the first transfers anything and has routes."""
+    pairs = [(s, t) for s in range(6) for t in range(6) if s != t]
+    one = program(6, [[pair] for pair in pairs])
+    n = (const(WORDS) * maximum(0, const(1) - Var("y")),)
+
+    def first_row(op: Instruction) -> Instruction:
+        return replace(op, bounds=n) if isinstance(op, Send | Receive) else op
+
+    classes = [
+        PEClass(c.name, replace(c.where, extent=(1, 2)), tuple(map(first_row, c.body))) for c in one.classes
+    ]
+    both = row_program(6, WORDS, classes, one.routes, list(one.colours), height=2)
+    after = routed(replace(both, colours=one.colours))
+    a = values(both)
+    result = simulate(after, TINY, [a])
+    np.testing.assert_allclose(result.outputs[0][:1], expected(6, [pairs], a)[:1], rtol=1e-6)
+    np.testing.assert_array_equal(result.outputs[0][1], a[1])
+    assert len(switches(after)) > 9
+
+
+def test_a_class_that_leaves_out_a_phase_cannot_change_its_routers() -> None:
+    pairs = [(s, t) for s in range(6) for t in range(6) if s != t]
+    whole = program(6, [[pair] for pair in pairs])
+    idle = replace(whole.classes[2], body=())
+    with pytest.raises(PipelineFailure, match="class '@pe2' has 0 phases, but its routers change in phase"):
+        routed(replace(whole, classes=(*whole.classes[:2], idle, *whole.classes[3:])))
 
 
 def test_rewriting_costs_what_the_machine_says() -> None:
