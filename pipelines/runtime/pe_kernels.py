@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from .pe_kernels_emit import NAME, emit_kernel
 from .pe_kernels_general import General, emit_general
 from .pe_kernels_nest import reach
 
-THREADS = 2
+THREADS = max(1, min(8, os.cpu_count() or 1))
 _BIG = 1 << 20  # elementary operations above which a call is worth more than one thread
 _PIECES = 2  # ranges of PEs for each thread
 BREAK_EVEN = 1 << 24  # elementary operations that a general kernel does in the time of a compilation

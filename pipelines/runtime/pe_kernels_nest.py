@@ -26,6 +26,7 @@ Index = dict[
     int, "ir.Value | int"
 ]  # value of each loop: a number, or a value plus the number under key -1 - loop
 _AS_IT_IS = "#llvm.loop_annotation<vectorize = <disable = true>, unroll = <disable = true>>"
+_MASKED = 512  # bits of the vector units that load and store some lanes only at full speed
 _MOST_WIDENED = 4096  # elements of an operand that is widened once per PE
 
 
@@ -87,11 +88,19 @@ def plan_blocks(signature: Signature) -> Blocks:
     columns = rest[-1] if rest else -1
     lanes, height = 1, 1
     if rows >= 0:
-        lanes = min(host_cpu().lanes(_lane_bits(signature)), 1 << (bounds[rows] - 1).bit_length())
+        lanes = _lanes(bounds[rows], _lane_bits(signature))
         height = _share(-(-bounds[rows] // lanes), 4)
     registers = (host_cpu().vector_registers * 3 // 4) if inner else 8
     width = _share(bounds[columns], max(1, registers // height)) if columns >= 0 else 1
     return Blocks(rows, columns, lanes, height, width, tuple(rest[:-1]), inner)
+
+
+def _lanes(bound: int, bits: int) -> int:
+    """Elements of a vector along a loop: as many as fit, the last vector masked, or such that none needs a mask."""
+    most = host_cpu().lanes(bits)
+    if host_cpu().vector_bits < _MASKED:
+        return min(most, bound & -bound)
+    return min(most, 1 << (bound - 1).bit_length())
 
 
 def _lane_bits(signature: Signature) -> int:

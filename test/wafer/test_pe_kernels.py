@@ -10,7 +10,10 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from wse_mlir.pipelines.runtime.pe_kernels import NativeKernels
+from wse_mlir.passes.cpu.host_cpu import HostCpu
+from wse_mlir.pipelines.runtime import pe_kernels_nest
+from wse_mlir.pipelines.runtime.pe_kernels import NativeKernels, special_code
+from wse_mlir.pipelines.runtime.pe_kernels_nest import plan_blocks
 from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.kinds import ARITY
 from wse_mlir.wse_target.sim.arithmetic import FUNCTIONS, NUMPY_DTYPE, fma, operand_dtypes
@@ -241,6 +244,21 @@ def test_many_pes_are_shared_between_threads() -> None:
         provider.kernel(Signature("fma", bounds, dst, (x, w), (False, False)))(len(pes), operands)
         results.append(mine)
     assert results[0].tobytes() == results[1].tobytes() == results[2].tobytes()
+
+
+@pytest.mark.parametrize("columns", [1, 6, 12, 31])
+def test_without_masks_vectors_divide_the_loop(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        pe_kernels_nest, "host_cpu", lambda: HostCpu(256, 16, has_fma=True, converts_half=True)
+    )
+    special_code.cache_clear()
+    walks = Walk("f16", (0, 31, 1)), Walk("f16", (31, 0, 1)), Walk("f16", (1, 5, 0))
+    signature = Signature("fma", (5, 4, columns), walks[0], walks[1:], (False, False))
+    assert columns % plan_blocks(signature).lanes == 0
+    memory = np.zeros((3, ROW), np.uint8)
+    fill(np.random.default_rng(8), memory, {"f16"})
+    run_all(Case(signature, (0, ROW // 4, ROW // 2)), np.arange(3), memory)
+    special_code.cache_clear()
 
 
 def test_fma_on_f32_rounds_once() -> None:
