@@ -274,9 +274,9 @@ class _Run:
             if not size(at):
                 return
         clock, join, task = a.clock[MAIN_THREAD][at], s.machine.control.join, s.machine.control.task
-        ends = np.stack([a.clock[thread][at] for thread in threads])
+        ends = _in_order([a.clock[thread][at] for thread in threads])
         now = clock
-        for end in np.sort(ends, axis=0) if op.tasks else (ends.max(axis=0),):
+        for end in ends if op.tasks else ends[-1:]:
             now = np.maximum(now, end + join)
             if op.tasks:
                 now = now + task
@@ -284,3 +284,12 @@ class _Run:
         elapsed = now - clock
         self._spend(pc, at, elapsed, wait_join=elapsed - busy, compute=busy)
         s.push(pc + 1, MAIN_THREAD, at)
+
+
+def _in_order(rows: list[np.ndarray]) -> list[np.ndarray]:
+    """The smallest of each column, the next one, ...: for a few long rows far faster than a sort of every column."""
+    rows = list(rows)
+    for last in range(len(rows) - 1, 0, -1):
+        for i in range(last):
+            rows[i], rows[i + 1] = np.minimum(rows[i], rows[i + 1]), np.maximum(rows[i], rows[i + 1])
+    return rows
