@@ -10,8 +10,17 @@ import numpy as np
 import product_programs
 import pytest
 from collective_programs import X, contents, tile
+from test_collectives_redistribute import held
+from wse_mlir.passes.wafer.library import algorithm as registry
 from wse_mlir.passes.wafer.library.algorithm import Algorithm, Choice, algorithms
-from wse_mlir.passes.wafer.library.fragment import CollectiveRequest, HaloRequest, Line, ProductRequest, Tile
+from wse_mlir.passes.wafer.library.fragment import (
+    CollectiveRequest,
+    HaloRequest,
+    Line,
+    ProductRequest,
+    RedistributionRequest,
+    Tile,
+)
 from wse_mlir.wse_target.image import Access, Program
 from wse_mlir.wse_target.machine import load_machine
 from wse_mlir.wse_target.quasi_affine import const
@@ -31,11 +40,9 @@ def in_place(choice: Choice) -> Case:
 def collective(choice: Choice, request, buffers, inputs, outputs) -> Case:
     listed = [(name, count, "f32") for name, count in buffers]
     program = collective_programs.program_of(
-        choice.build(request), request.line.grid, listed, inputs=inputs, outputs=outputs
+        choice.build(request), ROW.grid, listed, inputs=inputs, outputs=outputs
     )
-    return program, [
-        contents(request.line.grid, dict(buffers)[name], seed=i) for i, name in enumerate(inputs)
-    ]
+    return program, [contents(ROW.grid, dict(buffers)[name], seed=i) for i, name in enumerate(inputs)]
 
 
 def block(buffer: str, length: int, *, spread: bool) -> Tile:
@@ -68,8 +75,19 @@ def with_halo(choice: Choice) -> Case:
     return collective(choice, request, [("t", 6 * 13)], ["t"], ["t"])
 
 
+def redistributed(choice: Choice) -> Case:
+    """Rows over y and columns over x become rows over x and columns over y, or those of the transposed tensor."""
+    grid, shape = ROW.grid, (40, 30)
+    permutation = (1, 0) if choice.algorithm.operation == "transpose" else ()
+    after = shape[::-1] if permutation else shape
+    source, target = held("s", shape, ("y", "x"), grid), held("t", after, ("x", "y"), grid)
+    request = RedistributionRequest(grid, source, target, MACHINE, "d_", permutation)
+    counts = [int(np.prod(h.shape)) for h in (source, target)]
+    return collective(choice, request, [("s", counts[0]), ("t", counts[1])], ["s", "t"], ["t"])
+
+
 def product(choice: Choice) -> Case:
-    sizes = (1, 96, 80) if choice.algorithm.operation == "matvec" else (48, 80, 64)
+    sizes = (1, 96, 80) if choice.algorithm.operation == "matvec" else (32, 48, 32)
     request = ProductRequest((SIDE, SIDE), *sizes, "f16", "f16", MACHINE, "p_")
     tensors = product_programs.tensors(request)
     return product_programs.program_of(choice.build(request), request), list(tensors)
@@ -78,13 +96,11 @@ def product(choice: Choice) -> Case:
 CASES: dict[str, Callable[[Choice], Case]] = {
     "broadcast": in_place, "reduce": in_place, "all_reduce": in_place, "all_gather": gathered,
     "reduce_scatter": scattered, "shift": shifted, "halo_exchange": with_halo, "matmul": product, "matvec": product,
+    "redistribute": redistributed, "transpose": redistributed,
 }  # fmt: skip
 
 NO_TURNS = pytest.mark.xfail(reason="flow: streams that meet on the root's ramp do not take turns")
-MARKS = {
-    ("reduce", "tree"): NO_TURNS, ("reduce", "auto_tree"): NO_TURNS, ("all_reduce", "tree"): NO_TURNS,
-    ("all_reduce", "auto_tree"): NO_TURNS, ("all_reduce", "k_tree"): NO_TURNS,
-}  # fmt: skip
+MARKS = {("reduce", "tree"): NO_TURNS, ("all_reduce", "tree"): NO_TURNS, ("all_reduce", "k_tree"): NO_TURNS}
 
 
 def cases() -> Iterator[Any]:
@@ -104,3 +120,8 @@ def test_engines_agree(algorithm: Algorithm) -> None:
     for measure in ("makespan", "device"):
         expected = getattr(wavelet.report.cycles, measure)
         assert getattr(flow.report.cycles, measure) == pytest.approx(expected, rel=0.05, abs=20), measure
+
+
+def test_no_operation_is_left_out() -> None:
+    algorithms("reduce")  # loads the library
+    assert {operation for operation, _ in registry._REGISTRY} <= set(CASES)
