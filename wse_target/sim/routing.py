@@ -133,6 +133,29 @@ class Tree:
         found[self._rank] = np.broadcast_to(spread, self._rank.shape)
         return found
 
+    def owners(self) -> np.ndarray:
+        """Which of the traced roots each traced router's words come from, -1 where none come."""
+        root = np.where(self.parent >= 0, self.parent, np.arange(len(self.parent)))
+        while not (root[root] == root).all():
+            root = root[root]
+        number = np.full(len(root), NONE)
+        number[self.roots] = np.arange(len(self.roots))
+        return np.where(self.parent >= 0, number[root], NONE)
+
+    def by_router(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Channel, cycles from the sender's core, and directions given to as bits, for each router of the grid."""
+        placement = self._placement
+        y, x = np.divmod(np.arange(placement.at.size), placement.width)
+        at = (y if self.shape[0] > 1 else 0) * self.shape[1] + (x if self.shape[1] > 1 else 0)
+        owner = self.owners()[at]
+        if not len(self.roots):
+            return owner, self.path[at], self.routers.gives.ravel()[at]
+        if self._rank.ndim == 1:
+            channel = self._rank[owner]
+        else:
+            channel = self._rank[y, owner] if self.shape[0] == 1 else self._rank[owner, x]
+        return np.where(owner >= 0, channel, NONE), self.path[at], self.routers.gives.ravel()[at]
+
     def _incoming(self) -> np.ndarray:
         placement, by_router = self._placement, np.full(self.parent.size, NONE)
         by_router[self.ends] = self.owner

@@ -30,7 +30,7 @@ Numbers = int | np.ndarray  # of messages, one for all or one for each channel
 _FIELDS = {
     "head": np.float64, "natural": np.float64, "tail": np.float64, "hold": np.float64, "mark": np.float64,
     "words": np.int32, "early": np.int32, "end": np.int64, "elements": np.int32,
-    "unposted": np.int32, "untaken": np.int32,
+    "followed": np.int8, "unposted": np.int32, "untaken": np.int32,
     "stage": np.int8, "batch": np.int32, "row": np.int32,
 }  # fmt: skip
 OPEN, RESOLVED = 0, 1  # whether the tail is known

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..engine import Loaded
-from ..routing import Settings, trace
+from ..routing import RAMP, Settings, trace
 from .epochs import REPETITION, Positions, SwitchTimes, switches
 from .lane import Lane, places
 from .loads import LinkLoads
@@ -204,6 +204,17 @@ class Lanes:
         """All lanes that are not forgotten."""
         for colour in self.colours.values():
             yield from colour.lanes.values()
+
+    def links(self, lane: Lane) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Links between routers (router * RAMP + direction) that a lane uses, the channel on each, and cycles to it."""
+        channel, path, gives = lane.tree.by_router()
+        links, channels, delays = [], [], []
+        for direction in range(RAMP):
+            at = np.flatnonzero((gives & (1 << direction) > 0) & (channel >= 0))
+            links.append(at * RAMP + direction)
+            channels.append(channel[at])
+            delays.append(path[at])
+        return np.concatenate(links), np.concatenate(channels), np.concatenate(delays)
 
     def link_words(self) -> np.ndarray:
         """Words that went over each link, by router * LINKS + link."""

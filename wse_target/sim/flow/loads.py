@@ -35,7 +35,7 @@ class LinkLoads:
         if not sent.any():
             return
         tree, placement = lane.tree, self._placement
-        owner = _owners(tree.parent, tree.roots)
+        owner = tree.owners()
         gives = tree.routers.gives.ravel()
         used = np.zeros((len(gives), LINKS), bool)
         for link in range(RAMP + 1):
@@ -65,13 +65,3 @@ class LinkLoads:
                 product = (np.stack(words).T @ along).reshape(len(words[0]), -1, LINKS)
                 total += product if by_row else product.transpose(1, 0, 2)
         return total.reshape(-1)
-
-
-def _owners(parent: np.ndarray, roots: np.ndarray) -> np.ndarray:
-    """Which of the roots each router's words come from, -1 where none come."""
-    root = np.where(parent >= 0, parent, np.arange(len(parent)))
-    while not (root[root] == root).all():
-        root = root[root]
-    number = np.full(len(parent), -1)
-    number[roots] = np.arange(len(roots))
-    return np.where(parent >= 0, number[root], -1)

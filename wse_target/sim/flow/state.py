@@ -160,6 +160,7 @@ class State:
         self.trips = np.zeros_like(self.counters)
         self._ready: dict[tuple[int, int], list[Selection]] = {}
         self._heap: list[tuple[float, int, int]] = []
+        self.now = 0.0  # clock of the earliest group when it was taken
 
     def evaluate(self, expr: Expr, pc: int, at: Selection) -> np.ndarray | int:
         """Value of an expression on PEs that are at `pc`: one for all, or an array."""
@@ -207,18 +208,23 @@ class State:
         self._ready.setdefault((pc, thread), []).append(at)
         heapq.heappush(self._heap, (float(self.agents.clock[thread][at].min()), pc, thread))
 
-    def next_time(self) -> float:
-        """Clock of the earliest group that can run; infinity when there is none."""
-        while self._heap and self._heap[0][1:] not in self._ready:
-            heapq.heappop(self._heap)
-        return self._heap[0][0] if self._heap else np.inf
+    def sleep(self, thread: int, at: Selection, until: np.ndarray) -> None:
+        """Threads try their operation again when the run has come to the earliest of these times."""
+        if not size(at):
+            return
+        pcs = self.agents.pc[thread][at]
+        for pc in [int(pcs[0])] if uniform(pcs) else np.unique(pcs).tolist():
+            which = pcs == pc
+            self._ready.setdefault((pc, thread), []).append(pick(at, which))
+            heapq.heappush(self._heap, (float(until[which].min()), pc, thread))
 
     def pop(self) -> Group | None:
         """The operation whose first thread is earliest, and all that can run it; None when nothing can."""
         while self._heap:
-            _, pc, thread = heapq.heappop(self._heap)
+            time, pc, thread = heapq.heappop(self._heap)
             parts = self._ready.pop((pc, thread), None)
             if parts:
+                self.now = time
                 return pc, thread, union(parts)
         return None
 

@@ -10,9 +10,11 @@ from ..cost import CostModel, words
 from .lane import Index, Lane
 from .lanes import Lanes
 from .payload import Payload, accesses, kind
+from .sharing import Sharing
 from .state import Selection, State, listed, pick, quick, size, uniform, union
 
 Transfer = Send | Receive | Relay
+_WINDOW = 4.0  # cycles within which messages on shared links end together, for the sake of large groups
 ISSUED, CLAIMED, PASSED = (
     1,
     2,
@@ -28,6 +30,7 @@ class Transfers:
         self.lanes = lanes
         self.cost = cost
         self.payload = Payload(state)
+        self.sharing = Sharing(lanes, state.pes, state.machine.fabric.cycles_per_wavelet)
         fabric = state.machine.fabric
         self.setup, self.relay_latency, self.pace = (
             fabric.transfer_setup, fabric.relay_latency, fabric.cycles_per_wavelet,
@@ -121,6 +124,8 @@ class Transfers:
             if size(fresh):
                 self._post(op, lane, thread, fresh)
                 posted = fresh if posted is None else union([fresh, posted])
+        if posted is not None:
+            posted = self._awake(lane, thread, posted)
         if posted is None:
             return
         channel, number = self._channels(lane.tree.outgoing, posted), a.number_out[thread][posted]
@@ -146,9 +151,25 @@ class Transfers:
         count = self.words(op, elements)
         head = np.maximum(a.start[thread][at] + self.setup, lane.latest[channel])
         number = lane.post(channel, head, count * self._sending_pace(op), count, elements)
+        if self.sharing.concerns(lane):
+            self.sharing.enter(lane, channel, number)
         self.payload.send(op, lane, thread, at, channel, number)
         a.stage[thread][at] = CLAIMED
         self._wake_receivers(lane, channel)
+
+    def _awake(self, lane: Lane, thread: int, at: Selection) -> Selection | None:
+        """Of threads whose messages may meet others on links, those whose last word's time has come; others sleep."""
+        if not self.sharing.concerns(lane):
+            return at
+        number = self.state.agents.number_out[thread][at]
+        channel = self._channels(lane.tree.outgoing, at)
+        self.sharing.follow(lane, channel, number)
+        until = np.maximum(lane.get("natural", channel, number), lane.get("hold", channel, number))
+        later = until > self.state.now + _WINDOW
+        if not later.any():
+            return at
+        self.state.sleep(thread, pick(at, later), until[later])
+        return None if later.all() else pick(at, ~later)
 
     def _sending_pace(self, op: Send) -> float:
         return self.cost.word_cycles("copy", self._dtype(op), op.packed)
@@ -249,7 +270,9 @@ class Transfers:
         begin, _, waited = self._arrival(lane, thread, at)
         pace = self.cost.word_cycles(kind(op.combine), self._dtype(op))
         count = lane.get("words", lane.tree.incoming[at], a.number_in[thread][at])
-        a.mark[thread][at] = mark = begin + count * pace
+        number = a.number_in[thread][at]
+        through = self.sharing.arrival(lane, at, lane.tree.incoming[at], number)
+        a.mark[thread][at] = mark = np.maximum(begin + count * pace, through)
         a.held[thread][at] = waited
         self._register(lane, thread, at, begin, mark, pace, count)
 
@@ -298,13 +321,18 @@ class Transfers:
         made = given.post(
             outgoing, begin + self.relay_latency, np.maximum(busy, natural - begin), count, a.elements[thread][at]
         )  # fmt: skip
+        if self.sharing.concerns(given):
+            self.sharing.enter(given, outgoing, made)
         listed_out = given.tree.outgoing[at]
         self.payload.relay(op, (lane, given), thread, at, (channel, listed_out), (number, made))
         self._wake_receivers(given, outgoing)
 
     def _pass_on(self, op: Relay, lane: Lane, given: Lane, thread: int, at: Selection) -> Selection:
         """Relays whose output is known to leave tell their input's sender when they are done with it."""
-        a = self.state.agents
+        a, awake = self.state.agents, self._awake(given, thread, at)
+        if awake is None:
+            return np.zeros(0, np.int64)
+        at = awake
         outgoing, made = self._channels(given.tree.outgoing, at), a.number_out[thread][at]
         done = given.try_resolve(outgoing, made)
         if not done.all():

@@ -1,0 +1,236 @@
+"""Links that several streams want at a time: they take turns, word by word.
+
+Each link, ramps included, remembers the last messages that were put on it. When another one comes while they pass,
+both are delayed: of two streams that want all of a link, each passes as many words meanwhile as the other, until the
+shorter one is through. So a message of W words that meets others is through no earlier than W words and all that it
+meets need, where it meets of each other one the lesser of what both still have to pass when they meet. That is exact
+for two streams and for streams that begin together; of more streams in turn it counts each pair by itself.
+
+A stream that waits for its receiver holds no link. A message that is longer than its stream's places enters in two
+pieces: what finds places, at once; the rest when its receivers have said from when on they take words.
+
+What comes later may still delay a message: its tail counts as known only when the run has come to that time.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..routing import LINKS, RAMP, Rows
+from .lane import Index, Lane, Numbers
+from .lanes import Lanes
+
+_KEPT = 4  # messages that a link remembers
+_NUMBER_BITS, _LANE_BITS = 12, 32
+
+
+class Sharing:
+    """The links of all PEs: the ramps up, the ramps down, then links between routers that several colours use.
+
+    Attributes:
+        active: whether any two colours can meet.
+    """
+
+    def __init__(self, lanes: Lanes, pes: int, pace: float) -> None:
+        self._lanes, self._pes, self._pace = lanes, pes, pace
+        self.active = len(lanes.colours) > 1
+        self._shared = np.zeros(0, np.int64)
+        if not self.active:
+            return
+        links = {name: colour.settings.links().reshape(-1, LINKS) for name, colour in lanes.colours.items()}
+        users = np.sum([used.astype(np.int8) for used in links.values()], axis=0, dtype=np.int8)
+        self._colours = {name for name, used in links.items() if (users[used] > 1).any()}
+        self.active = bool(self._colours)
+        crowded = np.flatnonzero(users[:, :RAMP].ravel() > 1)  # router * RAMP + direction
+        self._shared = np.full(users[:, :RAMP].size, -1)
+        self._shared[crowded] = 2 * pes + np.arange(len(crowded))
+        count = 2 * pes + len(crowded)
+        self.head, self.end = np.zeros((_KEPT, count)), np.full((_KEPT, count), -np.inf)
+        self.words, self.met = np.zeros((_KEPT, count), np.int32), np.zeros((_KEPT, count), np.int32)
+        self.delay, self.rest = np.zeros((_KEPT, count)), np.zeros((_KEPT, count), np.int32)
+        self._busy = [-np.inf, -np.inf, -np.inf]  # latest end on any ramp up, ramp down, link between routers
+        self.who = np.zeros((_KEPT, count), np.int64)
+        self._lanes_by_id: list[Lane] = []
+        self._ids: dict[int, int] = {}
+        self._links: dict[int, tuple[Rows, np.ndarray] | None] = {}
+
+    def concerns(self, lane: Lane) -> bool:
+        """Whether messages of a lane may meet others."""
+        return self.active and lane.name in self._colours
+
+    def enter(self, lane: Lane, channel: Index, number: Numbers) -> None:
+        """Messages are put out; those of their words that find places pass at once."""
+        channels = np.arange(len(lane.sent))[channel]
+        slot, _ = lane.slot(channels, number)
+        s = lane.slots
+        words, head = s["words"][slot, channels], s["head"][slot, channels]
+        first = np.minimum(words, lane.fewest[channels])
+        stride = (s["natural"][slot, channels] - head) / words
+        s["followed"][slot, channels] = first == words
+        self._put(lane, channels, number, head, first, head + first * stride, words - first)
+
+    def follow(self, lane: Lane, channel: Index, number: Numbers) -> None:
+        """The rest of long messages passes, once all their receivers have told when they take words."""
+        channels = np.arange(len(lane.sent))[channel]
+        slot, _ = lane.slot(channels, number)
+        s = lane.slots
+        ready = (s["followed"][slot, channels] == 0) & (s["unposted"][slot, channels] == 0)
+        if not ready.any():
+            return
+        channels, number = channels[ready], number[ready] if isinstance(number, np.ndarray) else number
+        slot, _ = lane.slot(channels, number)
+        s["followed"][slot, channels] = 1
+        words, head, natural = (s[name][slot, channels] for name in ("words", "head", "natural"))
+        rest = words - lane.fewest[channels]
+        end = np.maximum(natural, s["hold"][slot, channels])
+        self._put(
+            lane, channels, number, end - rest * (natural - head) / words, rest, end, np.zeros_like(rest)
+        )
+
+    def _put(
+        self, lane: Lane, channels: np.ndarray, number: Numbers, head: np.ndarray, words: np.ndarray, end: np.ndarray,
+        rest: np.ndarray,
+    ) -> None:  # fmt: skip
+        """Words pass from `head` to `end` (at the sender) if nothing is in their way; `rest` more come later."""
+        who = self._who(lane, channels, number)
+        last = self._cross(lane.tree.root[channels], head, words, end, who, rest, np.zeros(len(channels)))
+        between = self._between(lane)
+        if between is not None:
+            at, owner = between[0].take(channels)
+            delay = between[1][at]
+            late = self._cross(
+                between[0].values[at], head[owner] + delay, words[owner], last[owner] + delay, who[owner], rest[owner],
+                delay,
+            )  # fmt: skip
+            np.maximum.at(last, owner, late - delay)
+        at, owner = lane.tree.receivers.take(channels)
+        pes = lane.tree.receivers.values[at]
+        delay = lane.tree.delay[pes]
+        late = self._cross(
+            self._pes + pes,
+            head[owner] + delay,
+            words[owner],
+            last[owner] + delay,
+            who[owner],
+            rest[owner],
+            delay,
+        )
+        if lane.single:
+            last = np.maximum(last, late - delay)
+        slot, _ = lane.slot(channels, number)
+        natural = np.maximum(lane.slots["natural"][slot, channels], last + rest * self._pace)
+        lane.slots["natural"][slot, channels] = natural
+
+    def _who(self, lane: Lane, channel: np.ndarray, number: Numbers) -> np.ndarray:
+        """A number for each message, of its lane, its channel and the last bits of its own number."""
+        low = np.asarray(number, np.int64) & ((1 << _NUMBER_BITS) - 1)
+        return (self._id(lane) << _LANE_BITS) + (channel.astype(np.int64) << _NUMBER_BITS) + low
+
+    def _id(self, lane: Lane) -> int:
+        if id(lane) not in self._ids:
+            self._ids[id(lane)] = len(self._lanes_by_id)
+            self._lanes_by_id.append(lane)
+        return self._ids[id(lane)]
+
+    def _between(self, lane: Lane) -> tuple[Rows, np.ndarray] | None:
+        """Shared links between routers that each channel uses, and cycles to them."""
+        key = self._id(lane)
+        if key not in self._links:
+            self._links[key] = self._trace(lane)
+        return self._links[key]
+
+    def _trace(self, lane: Lane) -> tuple[Rows, np.ndarray] | None:
+        if not (self._shared >= 0).any():
+            return None
+        links, channels, delays = self._lanes.links(lane)
+        shared = self._shared[links]
+        inside = shared >= 0
+        if not inside.any():
+            return None
+        order = np.argsort(channels[inside], kind="stable")
+        start = np.zeros(len(lane.sent) + 1, np.int64)
+        np.cumsum(np.bincount(channels[inside], minlength=len(lane.sent)), out=start[1:])
+        return Rows(start, shared[inside][order]), delays[inside][order]
+
+    def _cross(
+        self, link: np.ndarray, head: np.ndarray, words: np.ndarray, end: np.ndarray, who: np.ndarray,
+        rest: np.ndarray, delay: np.ndarray,
+    ) -> np.ndarray:  # fmt: skip
+        """Puts messages on links, none twice on one; times are those at the links. Returns when they are through."""
+        kind = min(int(link[0]) // self._pes, 2) if len(link) else 0
+        at = _selection(link)
+        met: np.ndarray | int = 0
+        free: np.ndarray | int = 0
+        if self._busy[kind] > float(head.min(initial=np.inf)):
+            ends = self.end[:, at]
+            late = (ends > head).nonzero()
+            free = np.argmin(ends, axis=0)
+            if late[0].size:
+                met = self._meet(late, link, head, words, end)
+        through = np.maximum(end, head + (words + met) * self._pace)
+        self._busy[kind] = max(self._busy[kind], float(through.max(initial=0.0)))
+        where = (free, at) if isinstance(free, int) else (free, link)
+        for table, value in (
+            (self.head, head), (self.words, words), (self.met, met), (self.end, through), (self.who, who),
+            (self.delay, delay), (self.rest, rest),
+        ):  # fmt: skip
+            table[where] = value
+        return through
+
+    def _meet(
+        self, late: tuple[np.ndarray, ...], link: np.ndarray, head: np.ndarray, words: np.ndarray, end: np.ndarray
+    ) -> np.ndarray:  # fmt: skip
+        """Words that each message has to let pass of those that are on its link; `late` are pairs of the two."""
+        kept, place = late
+        there = link[place]
+        old, own = self.head[kept, there], head[place]
+        first = np.maximum(old, own)
+        other_left = _left(self.words[kept, there], old, self.end[kept, there], first)
+        left = _left(words[place], own, end[place], first)
+        both = np.maximum(np.minimum(np.rint(other_left), np.rint(left)), 0).astype(np.int32)
+        self.met[kept, there] += both
+        self._delay(kept, there)
+        return np.bincount(place, weights=both, minlength=len(link)).astype(np.int32)
+
+    def _delay(self, kept: np.ndarray, link: np.ndarray) -> None:
+        """Messages that were there before have met more."""
+        words = self.words[kept, link] + self.met[kept, link]
+        end = np.maximum(self.end[kept, link], self.head[kept, link] + words * self._pace)
+        later = end > self.end[kept, link]
+        if not later.any():
+            return
+        kept, link, end = kept[later], link[later], end[later]
+        for kind in range(3):
+            self._busy[kind] = max(self._busy[kind], float(end.max()))
+        self.end[kept, link] = end
+        who, tail = self.who[kept, link], end - self.delay[kept, link] + self.rest[kept, link] * self._pace
+        lanes = who >> _LANE_BITS
+        down = (link >= self._pes) & (link < 2 * self._pes)
+        for number in np.unique(lanes).tolist():
+            lane = self._lanes_by_id[number]
+            mine = (lanes == number) & (~down | lane.single)
+            rest = who[mine] & ((1 << _LANE_BITS) - 1)
+            channel, slot = rest >> _NUMBER_BITS, (rest & ((1 << _NUMBER_BITS) - 1)) % lane.ring
+            np.maximum.at(lane.slots["natural"], (slot, channel), tail[mine])
+
+    def arrival(self, lane: Lane, pes: Index, channel: np.ndarray, number: Numbers) -> np.ndarray | float:
+        """When messages are through the ramps down to receivers of multicasts, whose branches advance by themselves."""
+        if lane.single or not self.concerns(lane):
+            return -np.inf
+        who = self._who(lane, channel, number)
+        down = np.arange(self._pes, 2 * self._pes)[pes]
+        end = self.end[:, down] + self.rest[:, down] * self._pace
+        return np.where(self.who[:, down] == who, end, -np.inf).max(axis=0)
+
+
+def _selection(links: np.ndarray) -> Index:
+    """Links as a slice where they follow one another."""
+    if len(links) and links[-1] - links[0] == len(links) - 1 and (np.diff(links) == 1).all():
+        return slice(int(links[0]), int(links[-1]) + 1)
+    return links
+
+
+def _left(words: np.ndarray, head: np.ndarray, end: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """Words that are still to pass at a time, of messages that pass evenly."""
+    share = (end - time) / np.maximum(end - head, 1e-9)
+    return words * np.minimum(share, 1.0)
