@@ -42,7 +42,7 @@ def one_message(trace: Trace) -> Iterator[None]:
         _leave(f"error: {subject}{error.strerror or error}", trace)
     except Exception as error:
         _leave(
-            f"internal error: {type(error).__name__}: {error}\n  hint: please report it; --trace shows where",
+            f"internal error: {type(error).__name__}: {error}\n  hint: please report it; WSE_TRACE=1 shows where",
             trace,
         )
 

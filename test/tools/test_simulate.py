@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner, Result
+from wse_mlir.pipelines import simulator_runs
 from wse_mlir.pipelines.tools.wse import app
 
 MATMUL = """
@@ -174,6 +176,26 @@ def test_pictures() -> None:
 def test_pictures_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     refused("sums.mlir", "--pictures", "maps", says=("matplotlib", "wse-mlir[pictures]"))
+
+
+def test_models_from_python_and_exported_ones() -> None:
+    Path("model.py").write_text(
+        "import torch\ndef load():\n    torch.manual_seed(0)\n"
+        "    return torch.nn.Linear(8, 6).eval(), (torch.ones(3, 8),)\n"
+    )
+    from_python = report("model.py:load", "--grid", "2x2")
+    program = torch.export.export(torch.nn.Linear(8, 6).eval(), (torch.ones(3, 8),))
+    torch.export.save(program, "model.pt2")
+    exported = report("model.pt2", "--grid", "2x2")
+    assert from_python["check"]["matches"] and exported["check"]["matches"]
+    assert from_python["cycles"] == exported["cycles"]
+    assert from_python["flops"] == exported["flops"] >= 2 * 3 * 8 * 6
+
+
+def test_a_long_program_is_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulator_runs, "MOST_EVENTS", 10)
+    data = report("sums.mlir", "--grid", "8x4")
+    assert data["critical_path"] is None and "not looked for" in data["critical_path_note"]
 
 
 def refused(*words: str, says: tuple[str, ...]) -> None:

@@ -4,12 +4,15 @@ import json
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from fabric_programs import access, chain_reduce, ints, rect, row_program
+from random_programs import random_program
 from wse_mlir.wse_target.image import Join, Loop, PEClass, Phase, Receive, Route, Send, Source, Vector
 from wse_mlir.wse_target.machine import load_machine
 from wse_mlir.wse_target.quasi_affine import Var, const
 from wse_mlir.wse_target.sim.code import Code, Placement, flatten, place
 from wse_mlir.wse_target.sim.critical_path import CriticalPath, find_critical_path
+from wse_mlir.wse_target.sim.engine import EngineName
 from wse_mlir.wse_target.sim.recording import Events, Recorders, Recording, expected_events
 from wse_mlir.wse_target.sim.simulation import Simulation
 from wse_mlir.wse_target.sim.trace import chrome_trace
@@ -183,3 +186,20 @@ def test_expected_events_are_those_that_come() -> None:
     body = (Loop("i", const(7), (WORK, Loop("j", Var("x") + 1, (WORK,)))),)
     looped = row_program(3, 4, [PEClass("all", rect(2, 0, 1, 1), body)], [], [])
     assert expected_events(looped) == 7 * (1 + 1 + 3 * 2)
+
+
+@pytest.mark.parametrize("engine", ["flow", "wavelet"])
+@pytest.mark.parametrize("seed", range(5))
+def test_paths_of_random_programs_cover_the_last_repetition(seed: int, engine: EngineName) -> None:
+    """Also: every PE's bins add up to the time that one repetition takes it."""
+    case, recording = random_program(seed), Recording(1 << 20)
+    simulation = Simulation(case.program, case.machine, timing_only=True, engine=engine, recorder=recording)
+    report = simulation.call([], repeat=3).report
+    loaded, clocks = simulation.loaded, simulation.engine.clocks
+    found = find_critical_path(recording.events(), loaded.code, loaded.placement, clocks)
+    assert found is not None
+    assert found.cycles == pytest.approx(clocks[-1].max() - clocks[-2].max())
+    assert not any("nothing recorded" in name for phase in found.phases for name in phase.operations)
+    bins = sum(report.per_pe[name] for name in ("compute", "communication", "waiting"))
+    np.testing.assert_allclose(bins, report.per_pe["total"], atol=1e-6)
+    check_trace(chrome_trace(recording.events(), loaded.code, loaded.placement))
