@@ -54,17 +54,13 @@ class Execution:
         self.halted = np.zeros(self.pes, bool)
         self.counters, self.trips = (np.zeros((self.pes, max(code.depth, 1)), np.int64) for _ in range(2))
         self.epoch = {c: np.zeros(self.pes, np.int64) for c in self.routing.switched}
-        self._next = np.array([_following(code, pc) for pc in range(len(code))])
-        self._steps = np.zeros(
-            self.pes, np.int64
-        )  # those that are behind go first, which keeps groups together
+        self._skip = _skips(code)
+        self._steps = np.zeros(self.pes, np.int64)  # who is behind goes first: groups stay together
         self._heap: list[tuple[int, int]] = []
         self._ready: dict[int, list[np.ndarray]] = {}
         self._waiting: list[tuple[int, np.ndarray]] = []  # transfers whose turn has not come
         self._at_barrier: list[tuple[int, np.ndarray]] = []
-        self._rested: tuple[tuple[int, ...], int] | None = (
-            None  # the last trip after which nothing was under way
-        )
+        self._rested: tuple[tuple[int, ...], int] | None = None  # the last trip that left nothing under way
         self._moved_gates: set[str] = set()
         self._shut: list[Net] = []  # nets with ports that words do not get to yet
 
@@ -75,7 +71,7 @@ class Execution:
             Impossible, TooMuchWork
         """
         for entry, (first, last) in zip(self.code.entry, self.placement.ranges, strict=True):
-            self._push(int(self._next[entry - 1]) if entry else _skip(self.code, 0), np.arange(first, last))
+            self._push(entry, np.arange(first, last))
         while True:
             while self._heap:
                 _, pc = heapq.heappop(self._heap)
@@ -91,7 +87,9 @@ class Execution:
                 return
 
     def _push(self, pc: int, agents: np.ndarray) -> None:
+        """PEs go on at `pc`, or at what there is first behind it that can wait or be waited for."""
         if len(agents):
+            pc = int(self._skip[pc])
             self.agents.pc[agents] = pc
             self._steps[agents] += 1
             heapq.heappush(self._heap, (int(self._steps[agents].min()), pc))
@@ -104,7 +102,7 @@ class Execution:
             return False
         self._skip_trips([pc for pc, _ in waiting])
         for pc, agents in waiting:
-            self._push(int(self._next[pc]), agents)
+            self._push(pc + 1, agents)
         return True
 
     def _skip_trips(self, pcs: list[int]) -> None:
@@ -131,23 +129,23 @@ class Execution:
             self.counters[agents, op.slot] = 0
             trips = self.evaluate(op.trips, pc, agents)
             self.trips[agents, op.slot] = trips
-            self._push(int(self._next[pc]), agents[trips > 0])
-            self._push(_skip(self.code, op.exit), agents[trips <= 0])
+            self._push(pc + 1, agents[trips > 0])
+            self._push(op.exit, agents[trips <= 0])
         elif isinstance(op, LoopEnd):
             self.counters[agents, op.slot] += 1
             again = self.counters[agents, op.slot] < self.trips[agents, op.slot]
-            self._push(_skip(self.code, op.start), agents[again])
-            self._push(int(self._next[pc]), agents[~again])
+            self._push(op.start, agents[again])
+            self._push(pc + 1, agents[~again])
         elif isinstance(op, Switch):
             self.epoch[op.colour][agents] += 1
             self._moved_gates.add(op.colour)
-            self._push(int(self._next[pc]), agents)
+            self._push(pc + 1, agents)
         elif isinstance(op, Join):
             busy = np.zeros(len(agents), bool)
             for thread in op.threads:
                 busy |= self.agents.stage[agents + thread * self.pes] != IDLE
             self.blocked[agents[busy]] = True
-            self._push(int(self._next[pc]), agents[~busy])
+            self._push(pc + 1, agents[~busy])
         elif isinstance(op, Barrier):
             self._at_barrier.append((pc, agents))
         elif isinstance(op, (Send, Receive, Relay)):
@@ -160,12 +158,12 @@ class Execution:
             free = self.agents.stage[agents] == IDLE
             self.blocked[pes[~free]] = True
             pes, agents = pes[free], agents[free]
-            self._push(int(self._next[pc]), pes)
+            self._push(pc + 1, pes)
         elements = np.ones(len(pes), np.int64)
         for bound in op.bounds:
             elements = elements * np.maximum(self.evaluate(bound, pc, pes), 0)
         if op.thread == MAIN_THREAD:
-            self._push(int(self._next[pc]), pes[elements == 0])
+            self._push(pc + 1, pes[elements == 0])
         agents = agents[elements > 0]
         if len(agents):
             self.agents.pc[agents] = pc
@@ -318,7 +316,7 @@ class Execution:
     def _end(self, agents: np.ndarray) -> None:
         """Main threads go on behind their transfers, and where they waited for a microthread."""
         mains = agents[agents < self.pes]
-        self._push_all(mains, self._next[self.agents.pc[mains]])
+        self._push_all(mains, self.agents.pc[mains] + 1)
         pes = np.unique(agents[agents >= self.pes] % self.pes)
         pes = pes[self.blocked[pes]]
         self.blocked[pes] = False
@@ -333,19 +331,15 @@ def _threads(op: Operation) -> Iterable[int]:
     return op.threads if isinstance(op, Join) else (getattr(op, "thread", MAIN_THREAD),)
 
 
-def _skip(code: Code, pc: int) -> int:
-    """The first operation from `pc` on that can wait or be waited for."""
-    while True:
+def _skips(code: Code) -> np.ndarray:
+    """For each operation the first one from there on that can wait or be waited for, or leads to one that can."""
+    relevant = np.array([isinstance(op, _RELEVANT) for op in code.operations], np.int64)
+    before = np.concatenate([[0], np.cumsum(relevant)])
+    found = np.arange(len(code) + 1)
+    for pc in reversed(range(len(code))):
         op = code.operations[pc]
         if isinstance(op, LoopBegin):
-            if any(isinstance(inner, _RELEVANT) for inner in code.operations[pc : op.exit]):
-                return pc
-            pc = op.exit
-        elif isinstance(op, (*_RELEVANT, LoopEnd, Halt)):
-            return pc
-        else:
-            pc += 1
-
-
-def _following(code: Code, pc: int) -> int:
-    return _skip(code, pc + 1) if pc + 1 < len(code) else pc
+            found[pc] = pc if before[op.exit] > before[pc] else found[op.exit]
+        elif not isinstance(op, (*_RELEVANT, LoopEnd, Halt)):
+            found[pc] = found[pc + 1]
+    return found
