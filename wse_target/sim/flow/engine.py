@@ -29,7 +29,7 @@ class FlowEngine:
     """See `sim.engine.Engine`.
 
     Attributes:
-        skips: whether trips of loops that repeat are skipped when only time is asked for; results are the same.
+        skips: whether trips of loops that repeat are skipped, or run with data alone; for tests.
     """
 
     skips = True
@@ -67,7 +67,7 @@ class _Run:
         self.cost = CostModel(state.machine)
         self.transfers = Transfers(state, lanes, self.cost)
         self.steady = Steady(
-            state, lanes, active=skips and state.memory is None and state.loaded.recorder is None
+            state, lanes, self.transfers.payload, active=skips and state.loaded.recorder is None
         )
         self.clocks = np.zeros((repeat, state.pes))
         self.ended = np.zeros(state.pes, np.int32)  # repetitions that a PE is through with
@@ -214,6 +214,7 @@ class _Run:
         """The arithmetic of a vector operation."""
         s, pes = self.state, listed(at)
         assert s.memory is not None
+        self.transfers.payload.note(self._compute, op, pc, at, table)
 
         def located(access: Access) -> Located:
             base = s.evaluate(access.offset, pc, at)

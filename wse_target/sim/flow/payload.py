@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -23,11 +23,18 @@ class Payload:
         self._state = state
         memory = state.memory
         self.contents = None if memory is None else Contents(memory, state.loaded.kernels)
+        self.log: list[tuple[Callable[..., None], tuple]] | None = None
+
+    def note(self, action: Callable[..., None], *args: Any) -> None:
+        """Remembers what was done with data, to be done again in trips of a loop that repeats; see `periodic`."""
+        if self.log is not None:
+            self.log.append((action, tuple(a.copy() if isinstance(a, np.ndarray) else a for a in args)))
 
     def fix(self, op: Send | Receive | Relay, pc: int, thread: int, at: Selection, bounds: list) -> None:
         """Keeps a transfer's loop bounds and places of access as they are when it is issued."""
         if self.contents is None:
             return
+        self.note(self.fix, op, pc, thread, at, bounds)
         s = self._state
         parameters = s.agents.parameters[thread]
         for column, bound in enumerate(bounds):
@@ -40,6 +47,7 @@ class Payload:
         """Reads what a group sends."""
         if self.contents is None:
             return
+        self.note(self.send, op, lane, thread, at, channel, number)
         for where, bounds, pes in self._parts(op.src, thread, at):
             base = self._base(thread, pes, 0)
             readers = int(lane.fan_out[channel][where].sum())
@@ -52,6 +60,7 @@ class Payload:
         """Stores what a group has received."""
         if self.contents is None:
             return
+        self.note(self.receive, op, lane, thread, at, channel, number)
         for batch, where, rows in self._batches(lane, channel, number, at):
             for part, bounds, pes in self._parts(op.dst, thread, listed(at)[where]):
                 located = Located(op.dst, self._base(thread, pes, 0))
@@ -66,6 +75,7 @@ class Payload:
         contents = self.contents
         if contents is None:
             return
+        self.note(self.relay, op, lanes, thread, at, channels, numbers)
         taken, given = lanes
         walk = op.own or op.dst
         for batch, where, rows in self._batches(taken, channels[0], numbers[0], at):

@@ -4,7 +4,8 @@ The main threads of PEs that are at the end of a trip of a *steady* loop wait th
 then nothing is under way, the clocks are all that the next trip's times depend on, apart from what channels remember
 of earlier messages. When two trips in turn have moved every clock by the same amount, and PEs that send to each other
 by one amount, so do all further trips: clocks, accounts and words are advanced by multiples, and only the last trips
-run again. The same holds of periods of a few trips.
+run again. The same holds of periods of a few trips. With data, the trips between do again, without times, what the
+last one did with them.
 
 Exchanges around a ring whose links differ in length never repeat so soon: a wave of some cycles runs around the ring,
 once in as many trips as the ring has PEs, while the mean over the PEs grows evenly. Where it does, all clocks are
@@ -22,6 +23,7 @@ from ...image import MAIN_THREAD, Control, Phase, Receive, Relay, Send, Switch, 
 from ..code import Code, Halt, LoopBegin, LoopEnd
 from .lane import Lane
 from .lanes import Lanes
+from .payload import Payload
 from .state import Selection, State, size, union
 
 NEVER_STEADY = (Switch, Phase, Halt)
@@ -31,11 +33,14 @@ _HEIGHT = 0.01  # of a wave, as part of a trip
 _CLOSE = 1e-7  # relative to a clock; sums of the same numbers in another order differ by less
 
 
-def steady_loops(code: Code) -> frozenset[int]:
+def steady_loops(code: Code, *, nested: bool) -> frozenset[int]:
     """Program counters of the ends of loops whose trips all take the same time if they begin alike.
 
     Their bodies transfer something, do not switch routes or start phases, and nothing in them that takes time depends
     on the trip.
+
+    Args:
+        nested: whether loops inside of them are allowed.
     """
     found: set[int] = set()
     for pc, op in enumerate(code.operations):
@@ -45,7 +50,8 @@ def steady_loops(code: Code) -> frozenset[int]:
         body = code.operations[pc + 1 : op.exit - 1]
         moves = any(isinstance(o, (Send, Receive, Relay)) for o in body)
         outermost = not any(begin < pc < code.operations[begin].exit for begin in _begins(code, found))
-        if moves and outermost and all(_is_steady(o, name) for o in body):
+        flat = nested or not any(isinstance(o, LoopBegin) for o in body)
+        if moves and outermost and flat and all(_is_steady(o, name) for o in body):
             found.add(op.exit - 1)
     return frozenset(found)
 
@@ -78,10 +84,11 @@ class _Cut:
 class Steady:
     """Holds PEs at the ends of trips, and skips trips."""
 
-    def __init__(self, state: State, lanes: Lanes, *, active: bool) -> None:
+    def __init__(self, state: State, lanes: Lanes, payload: Payload, *, active: bool) -> None:
         self.state = state
+        self.payload = payload
         self.lanes = lanes
-        self._ends = steady_loops(state.code) if active else frozenset()
+        self._ends = steady_loops(state.code, nested=state.memory is None) if active else frozenset()
         self._held: list[tuple[int, Selection]] = []
         self._cuts: list[_Cut] = []
 
@@ -100,6 +107,7 @@ class Steady:
     def release(self) -> bool:
         """Lets the PEs that wait go on, after skipping what can be skipped; returns whether there are some."""
         if not self._held:
+            self.payload.log = None
             return False
         by_end: dict[int, list[Selection]] = {}
         for pc, at in self._held:
@@ -117,6 +125,7 @@ class Steady:
             op = self.state.code.operations[pc]
             assert isinstance(op, LoopEnd)
             self.state.push(op.start, MAIN_THREAD, at)
+        self.payload.log = []
         return True
 
     def _quiet(self, where: list[tuple[int, Selection]]) -> bool:
@@ -190,15 +199,27 @@ class Steady:
         if wave:
             shift = np.where(shift > 0, shift[MAIN_THREAD].mean(), 0.0)
         a.clock += times * shift
-        for pc, at in third.where:
-            op = state.code.operations[pc]
-            assert isinstance(op, LoopEnd)
-            state.counters[op.slot][at] += times * period
+        self._advance(third.where, times * period)
         state.accounting.totals += times * (third.totals - second.totals)
         for lane in self.lanes.all():
             words = second.words.get(id(lane))
             if words is not None:
                 lane.advance(times, shift[MAIN_THREAD][lane.tree.root], lane.sent_words - words)
+
+    def _advance(self, where: list[tuple[int, Selection]], trips: int) -> None:
+        """Counts trips; with data, does again what the last trip did with them."""
+        log, progress = self.payload.log or [], self.state.loaded.progress
+        self.payload.log = None
+        with_data = self.state.memory is not None
+        for trip in range(trips if with_data else 1):
+            for action, args in log if with_data else ():
+                action(*args)
+            for pc, at in where:
+                op = self.state.code.operations[pc]
+                assert isinstance(op, LoopEnd)
+                self.state.counters[op.slot][at] += 1 if with_data else trips
+            if progress is not None and with_data:
+                progress((trip + 1) / trips)
 
 
 def _same_places(first: list[tuple[int, Selection]], second: list[tuple[int, Selection]]) -> bool:
