@@ -1,6 +1,6 @@
 """Collectives as fragments of the library: the algorithm that an operation names, or the cheapest one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...dialects.wse import read
@@ -28,10 +28,15 @@ COLLECTIVES = (
 
 @dataclass(frozen=True)
 class Collectives:
-    """Emits the collectives of a program on one machine."""
+    """Emits the collectives of a program on one machine.
+
+    Attributes:
+        cheapest: what was chosen for collectives of one shape: pricing trees over a whole wafer takes seconds.
+    """
 
     tiles: Tiles
     machine: Machine
+    cheapest: dict[tuple[Any, ...], Choice] = field(default_factory=dict)
 
     def emit(self, op: Any, hint: str, prefix: str) -> list[Fragment]:
         """The fragments of a collective; `hint` names its buffer, `prefix` what the library makes for it."""
@@ -51,7 +56,15 @@ class Collectives:
     def broadcast(self, op: Any, tile: Tile, axis: str, prefix: str) -> Fragment:
         """`tile` of each line's first PE on all of its PEs, for an operation that is no collective itself."""
         request = CollectiveRequest(self.line(axis), self.tiles.walk(tile), self.machine, prefix)
-        return build(op, "broadcast", "", request)
+        return self._built(op, "broadcast", "", request)
+
+    def _built(self, op: Any, operation: str, text: str, request: CollectiveRequest) -> Fragment:
+        """See `build`; of collectives of one shape the cheapest algorithm is looked for once."""
+        tile = request.tile
+        shape = (operation, request.line, tile.bounds, tile.dtype, request.combine, request.root)
+        if not text and shape not in self.cheapest:
+            self.cheapest[shape] = _cheapest(op, operation, request)
+        return build(op, operation, text or str(self.cheapest[shape]), request)
 
     def _in_place(self, op: Any, hint: str, prefix: str) -> list[Fragment]:
         _check_root_is_known(op)
@@ -65,7 +78,7 @@ class Collectives:
             root=read.integer(op.root) if "root" in op.attributes else 0,
         )
         operation = op.operation.name.removeprefix("wse.")
-        return [*on_all(self.tiles.grid, copies), build(op, operation, op.algorithm.value, request)]
+        return [*on_all(self.tiles.grid, copies), self._built(op, operation, op.algorithm.value, request)]
 
     def _all_gather(self, op: Any, hint: str, prefix: str) -> list[Fragment]:
         """Every PE's block at its place in the whole."""
@@ -73,7 +86,7 @@ class Collectives:
         target = self.tiles.new(op.result, read.layout(op.layout).axes, hint)
         own, placed = self._walk(source), self._block_in(target, source, op)
         request = CollectiveRequest(self.line(op.axis.value), own, self.machine, prefix, result=placed)
-        return [build(op, "all_gather", op.algorithm.value, request)]
+        return [self._built(op, "all_gather", op.algorithm.value, request)]
 
     def _reduce_scatter(self, op: Any, hint: str, prefix: str) -> list[Fragment]:
         """The combined block of every PE; contributions are spoilt, hence copied when something else reads them."""
@@ -92,7 +105,7 @@ class Collectives:
             result=self._walk(target),
             combine=op.kind.value,
         )
-        built = build(op, "reduce_scatter", op.algorithm.value, request)
+        built = self._built(op, "reduce_scatter", op.algorithm.value, request)
         return [*on_all(self.tiles.grid, copies), built]
 
     def _shift(self, op: Any, hint: str, prefix: str) -> list[Fragment]:

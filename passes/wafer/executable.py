@@ -45,13 +45,6 @@ def within(op: Any) -> Iterator[Any]:
             yield from instructions(block)
 
 
-def colours_of(op: Any) -> tuple[str, ...]:
-    """The colours that a transfer uses."""
-    if op.operation.name == "wse.relay":
-        return (op.receive.value, op.send.value)
-    return (op.colour.value,) if op.operation.name in TRANSFERS else ()
-
-
 def buffer_of(value: ir.Value) -> str | None:
     """The buffer that a memref is, None for other values."""
     if isinstance(value.owner, ir.Block) or value.owner.name != "wse.get_buffer":
