@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -44,7 +44,15 @@ def difference(case: RandomProgram, repeat: int = 1) -> str:
     return ""
 
 
-@pytest.mark.parametrize("first", range(0, PROGRAMS, CHUNK))
+def chunks() -> list[Any]:
+    """First seeds of the chunks; the second half is left to the full test run."""
+    return [
+        pytest.param(first, marks=[pytest.mark.slow] if first >= PROGRAMS // 2 else [])
+        for first in range(0, PROGRAMS, CHUNK)
+    ]
+
+
+@pytest.mark.parametrize("first", chunks())
 def test_engines_agree(first: int) -> None:
     seeds = [seed for seed in range(first, first + CHUNK) if seed not in KNOWN]
     found = {seed: difference(random_program(seed)) for seed in seeds}
