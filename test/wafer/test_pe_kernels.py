@@ -15,9 +15,13 @@ from wse_mlir.pipelines.runtime import pe_kernels_nest
 from wse_mlir.pipelines.runtime.pe_kernels import NativeKernels, special_code
 from wse_mlir.pipelines.runtime.pe_kernels_nest import plan_blocks
 from wse_mlir.wse_target.errors import TargetError
+from wse_mlir.wse_target.image import Access, Buffer, Dtype, PEClass, Program, StridedRect
 from wse_mlir.wse_target.kinds import ARITY
+from wse_mlir.wse_target.quasi_affine import const
 from wse_mlir.wse_target.sim.arithmetic import FUNCTIONS, NUMPY_DTYPE, fma, operand_dtypes
+from wse_mlir.wse_target.sim.code import place
 from wse_mlir.wse_target.sim.kernels import NumpyKernels, Operand, Signature, Walk
+from wse_mlir.wse_target.sim.memory import Located, Memory
 
 import wse_mlir
 
@@ -290,3 +294,47 @@ def test_a_compiled_program_computes_with_native_code_alone(monkeypatch: pytest.
     example = torch.randn(6, 24)
     compiled = wse_mlir.compile(model, (example,), target="tiny", grid="3x2")
     torch.testing.assert_close(compiled(example), model(example), rtol=1e-4, atol=1e-5)
+
+
+PES, SIZE = 5, 40
+
+
+@st.composite
+def anywhere(draw: st.DrawFn, bounds: tuple[int, ...]) -> Located:
+    """An access to "p" or "q" that begins somewhere else on each PE, of any strides that stay inside."""
+    room, low, strides = SIZE - 4, 0, []
+    for bound in bounds:
+        stride = draw(st.integers(-(room // max(1, bound - 1)), room // max(1, bound - 1)))
+        room -= abs(stride) * (bound - 1)
+        low += min(0, stride * (bound - 1))
+        strides.append(stride)
+    bases = draw(
+        st.lists(st.integers(0, 3), min_size=PES, max_size=PES) if draw(st.booleans()) else st.just([1] * PES)
+    )
+    start = -low + draw(st.integers(0, room))
+    return Located(Access(draw(st.sampled_from("pq")), const(0), tuple(strides)), np.array(bases) + start)
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(st.data(), st.sampled_from(["f32", "f16", "i16"]), st.integers(0, 2**32 - 1))
+def test_accesses_that_overlap_in_any_way(data: st.DataObject, dtype: Dtype, seed: int) -> None:
+    """Buffers "p" and "q" share a third of their bytes; sources and destination may be anywhere in them."""
+    bounds = tuple(data.draw(st.lists(st.integers(1, 5), max_size=3)))
+    kind = data.draw(st.sampled_from(["fma", "add", "max", "copy", "sub"]))
+    dst = data.draw(anywhere(bounds))
+    srcs = [data.draw(st.one_of(st.just(dst), st.just(2), anywhere(bounds))) for _ in range(ARITY[kind])]
+    random = np.random.default_rng(seed)
+    pes = random.permutation(PES)[: data.draw(st.integers(1, PES))]
+    size = NUMPY_DTYPE[dtype].itemsize
+    buffers = {"p": Buffer("p", 0, (SIZE,), dtype), "q": Buffer("q", 26 * size, (SIZE,), dtype)}
+    classes = (PEClass("all", StridedRect((0, 0), (PES, 1)), ()),)
+    results = []
+    contents = (4 * random.normal(size=(PES, 2 * SIZE))).astype(NUMPY_DTYPE[dtype]).view(np.uint8)
+    for provider in PROVIDERS:
+        memory = Memory(Program("any", (PES, 1), (), (), buffers, classes), place(PES, 1, classes))
+        memory.bytes[:] = contents[:, : memory.bytes.shape[1]]
+        some = [Located(s.access, s.base[pes]) if isinstance(s, Located) else s for s in (dst, *srcs)]
+        memory.apply(provider, kind, pes, bounds, some[0], some[1:])
+        results.append(memory.bytes.view(NUMPY_DTYPE[dtype]))
+    assert same(results[1], results[0], dtype)
+    assert same(results[2], results[0], dtype)
