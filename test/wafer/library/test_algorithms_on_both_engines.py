@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import collective_programs
 import numpy as np
@@ -99,19 +98,10 @@ CASES: dict[str, Callable[[Choice], Case]] = {
     "redistribute": redistributed, "transpose": redistributed,
 }  # fmt: skip
 
-NO_TURNS = pytest.mark.xfail(reason="flow: streams that meet on the root's ramp do not take turns")
-MARKS = {("reduce", "tree"): NO_TURNS, ("all_reduce", "tree"): NO_TURNS, ("all_reduce", "k_tree"): NO_TURNS}
+ALGORITHMS = [a for operation in CASES for a in algorithms(operation)]
 
 
-def cases() -> Iterator[Any]:
-    """All algorithms that are registered."""
-    for operation in CASES:
-        for algorithm in algorithms(operation):
-            key = operation, algorithm.name
-            yield pytest.param(algorithm, id="-".join(key), marks=MARKS.get(key, ()))
-
-
-@pytest.mark.parametrize("algorithm", list(cases()))
+@pytest.mark.parametrize("algorithm", ALGORITHMS, ids=lambda a: f"{a.operation}-{a.name}")
 def test_engines_agree(algorithm: Algorithm) -> None:
     program, inputs = CASES[algorithm.operation](Choice(algorithm, algorithm.options))
     flow, wavelet = (Simulation(program, MACHINE, engine=e).call(inputs) for e in ("flow", "wavelet"))
