@@ -41,16 +41,17 @@ def cases() -> list[tuple[RandomProgram, str]]:
     return found
 
 
-@pytest.mark.parametrize(("engine", "every"), [("wavelet", 1), ("flow", 2)])
+@pytest.mark.parametrize(("engine", "share"), [("wavelet", 1), ("flow", 2)])
 def test_verdicts_agree_with_what_happens(
-    cases: list[tuple[RandomProgram, str]], engine: EngineName, every: int
+    cases: list[tuple[RandomProgram, str]], engine: EngineName, share: int
 ) -> None:
-    counts = Counter((outcome, completes(case, engine)) for case, outcome in cases[::every])
+    """The slower engine runs the first half of them."""
+    counts = Counter((outcome, completes(case, engine)) for case, outcome in cases[: len(cases) // share])
     assert counts["free", False] == 0, "a program called free got stuck"
     assert counts["deadlocks", True] == 0, "a program called deadlocked came to its end"
-    assert sum(n for (outcome, _), n in counts.items() if outcome == "undecided") <= 100 // every
-    assert sum(n for (_, complete), n in counts.items() if not complete) >= 200 // every
-    assert sum(n for (_, complete), n in counts.items() if complete) >= 400 // every
+    assert sum(n for (outcome, _), n in counts.items() if outcome == "undecided") <= 100 // share
+    assert sum(n for (_, complete), n in counts.items() if not complete) >= 200 // share
+    assert sum(n for (_, complete), n in counts.items() if complete) >= 400 // share
 
 
 def pair(words: int, left: tuple, right: tuple, *, capacity: int = 0) -> Program:
