@@ -1,0 +1,106 @@
+"""Loops that repeat: skipped or not, the flow engine comes to the same times, accounts and data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fabric_programs import access, copy_own, ints, rect, row_program, values
+from wse_mlir.wse_target.image import Instruction, Join, Loop, PEClass, Program, Receive, Route, Send, Vector
+from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.quasi_affine import Var, binary, const
+from wse_mlir.wse_target.sim import Simulation
+from wse_mlir.wse_target.sim.flow.engine import FlowEngine
+from wse_mlir.wse_target.sim.flow.ranges import constant_value
+
+MACHINE = load_machine("wse3")
+WIDTH, WORDS = 6, 30
+
+
+def exchange(trips: int, work: int, *, ragged: bool = False) -> Program:
+    """PEs of a row swap tiles with their neighbour, again and again, and compute beside it.
+
+    `ragged`: what they compute grows from trip to trip.
+    """
+    bound = Var("k") + 1 if ragged else const(work)
+    routes = [
+        Route("right", rect(0, 0, WIDTH // 2, 1, 2), "ramp", ("east",)),
+        Route("right", rect(1, 0, WIDTH // 2, 1, 2), "west", ("ramp",)),
+        Route("left", rect(1, 0, WIDTH // 2, 1, 2), "ramp", ("west",)),
+        Route("left", rect(0, 0, WIDTH // 2, 1, 2), "east", ("ramp",)),
+    ]
+
+    def body(out: str, into: str) -> tuple[Instruction, ...]:
+        place = access("r", 1, offset=Var("k") % 2)
+        step = (
+            Send(out, ints(WORDS - 2), place, thread=1),
+            Receive(into, ints(WORDS - 2), access("a", 1), "add", thread=2),
+            Vector("mul", (bound,), access("r", 1), (access("r", 1), 0.5)),
+            Join((1, 2), tasks=True),
+        )
+        return (copy_own(WORDS), Loop("k", const(trips), step), copy_own(WORDS))
+
+    classes = [
+        PEClass("even", rect(0, 0, WIDTH // 2, 1, 2), body("right", "left")),
+        PEClass("odd", rect(1, 0, WIDTH // 2, 1, 2), body("left", "right")),
+    ]
+    return row_program(WIDTH, WORDS, classes, routes, ["right", "left"])
+
+
+def run(program: Program, *, skips: bool, timing_only: bool):
+    simulation = Simulation(program, MACHINE, timing_only=timing_only)
+    assert isinstance(simulation.engine, FlowEngine)
+    simulation.engine.skips = skips
+    return simulation.call([] if timing_only else [values(program)])
+
+
+@pytest.mark.parametrize("timing_only", [True, False])
+@pytest.mark.parametrize("work", [2, 25])
+def test_skipping_changes_nothing(work: int, timing_only: bool) -> None:
+    program = exchange(57, work)
+    skipped, whole = (run(program, skips=s, timing_only=timing_only) for s in (True, False))
+    assert skipped.report.cycles.makespan == pytest.approx(whole.report.cycles.makespan, rel=1e-9)
+    assert skipped.report.bytes_moved == whole.report.bytes_moved
+    assert skipped.report.flops == whole.report.flops
+    for name, grid in whole.report.per_pe.items():
+        np.testing.assert_allclose(skipped.report.per_pe[name], grid, rtol=1e-9, atol=1e-6)
+    for a, b in zip(skipped.outputs, whole.outputs, strict=True):
+        assert a.tobytes() == b.tobytes()
+
+
+def groups(program: Program, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many groups the engine executes for a program."""
+    from wse_mlir.wse_target.sim.flow import engine
+
+    count = [0]
+    execute = engine._Run._execute
+
+    def counted(*args: object) -> None:
+        count[0] += 1
+        execute(*args)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine._Run, "_execute", counted)
+        run(program, skips=True, timing_only=True)
+    return count[0]
+
+
+def test_work_does_not_grow_with_the_trips_of_a_steady_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert groups(exchange(100, 2), monkeypatch) == groups(exchange(1000, 2), monkeypatch)
+
+
+def test_loops_whose_trips_differ_are_not_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = exchange(24, 0, ragged=True)
+    skipped, whole = (run(program, skips=s, timing_only=True) for s in (True, False))
+    assert skipped.report.cycles.makespan == whole.report.cycles.makespan
+    assert groups(exchange(24, 0, ragged=True), monkeypatch) > 2 * groups(exchange(24, 2), monkeypatch) / 3
+
+
+def test_bounds_that_are_constant_in_disguise_are_found() -> None:
+    x, k = Var("x"), Var("k")
+    ranges = {"x": (0, 15), "k": (0, 15)}
+    block = (x + k * -1) % 16
+    place = binary("min", block * 2, block * -2 + 31)  # 0, 2, ... 14, 15, ... 3, 1
+    assert constant_value(binary("min", const(4), place * -4 + 64), ranges) == 4
+    assert constant_value(binary("min", const(4), place * -4 + 61), ranges) is None
+    assert constant_value(x % 1, ranges) == 0
+    assert constant_value(x + k, ranges) is None
