@@ -15,6 +15,7 @@ from ...wse_target.image import StridedRect
 from .executable import TRANSFERS, bodies, within
 
 Span = tuple[int, int]  # first and last position in a program text
+Spans = dict[str, list[Span]]  # by class, ascending
 
 
 @dataclass
@@ -23,34 +24,35 @@ class Use:
 
     Attributes:
         spans: by class, first and last operation at the text's top level between which a transfer of it may be
-            under way; a transfer on a microthread is until it is joined.
+            under way; a transfer on a microthread is until it is joined. A colour that does the work of several, one
+            after the other, has a span for each.
         receives / sends: the same, of transfers in one direction only.
         phases: first and last number of the phases it is used in; phase k begins with the text's k-th `wse.phase`.
         words: elements of its longest message.
         places: of the user's model, in order.
     """
 
-    spans: dict[str, Span] = field(default_factory=dict)
-    receives: dict[str, Span] = field(default_factory=dict)
-    sends: dict[str, Span] = field(default_factory=dict)
+    spans: Spans = field(default_factory=dict)
+    receives: Spans = field(default_factory=dict)
+    sends: Spans = field(default_factory=dict)
     phases: Span = (1 << 30, -1)
     words: int = 0
     places: dict[str, None] = field(default_factory=dict)
 
-    def apart_from(self, other: Use) -> bool:
-        """Whether no PE has transfers of both under way at a time."""
-        return apart(self.spans, other.spans)
-
     def before(self, other: Use) -> bool:
         """Whether every PE has done its last transfer of this colour before its first one of the other."""
         common = self.spans.keys() & other.spans.keys()
-        return all(self.spans[name][1] < other.spans[name][0] for name in common)
+        return all(self.spans[name][-1][1] < other.spans[name][0][0] for name in common)
 
 
-def apart(left: dict[str, Span], right: dict[str, Span]) -> bool:
+def apart(left: Spans, right: Spans) -> bool:
     """Whether spans of one class never overlap."""
-    common = left.keys() & right.keys()
-    return all(left[n][1] < right[n][0] or right[n][1] < left[n][0] for n in common)
+    return not any(
+        a[0] <= b[1] and b[0] <= a[1]
+        for name in left.keys() & right.keys()
+        for a in left[name]
+        for b in right[name]
+    )
 
 
 def colour_uses(module: ir.Operation) -> dict[str, Use]:
@@ -75,8 +77,8 @@ def _read(name: str, where: StridedRect, text: ir.Block, found: dict[str, Use]) 
             for colour, direction in _directions(inner):
                 use = found.setdefault(colour, Use())
                 for spans in (use.spans, getattr(use, direction)):
-                    first, last = spans.get(name, (position, until))
-                    spans[name] = (min(first, position), max(last, until))
+                    first, last = spans.get(name, [(position, until)])[0]
+                    spans[name] = [(min(first, position), max(last, until))]
                 use.phases = (min(use.phases[0], phase), max(use.phases[1], phase))
                 use.words = max(use.words, length)
                 use.places[describe_location(inner.location)] = None

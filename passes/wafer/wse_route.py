@@ -9,7 +9,7 @@ from ...wse_target.layout import common_pe
 from ...wse_target.machine import Machine, load_machine
 from ..infra.diagnostics import PassFailure
 from ..infra.pass_base import Pass, PassRun
-from .colour_use import Span, Use, apart, colour_uses
+from .colour_use import Spans, Use, apart, colour_uses
 from .executable import bodies, instructions, program_of, symbols
 
 
@@ -166,7 +166,7 @@ class _Router:
             self.colours[name].attributes["output_queue"] = build.i64(outputs[name])
 
     def _queues(
-        self, order: Sequence[str], spans: dict[str, dict[str, Span]], depths: Sequence[int], what: str
+        self, order: Sequence[str], spans: dict[str, Spans], depths: Sequence[int], what: str
     ) -> dict[str, int]:
         by_depth = sorted(range(len(depths)), key=lambda queue: -depths[queue])
         chosen: dict[str, int] = {}
@@ -201,11 +201,8 @@ def _phase(pes: Any, function: Any, number: int) -> Any:
 def _joined(first: Use, second: Use) -> Use:
     """The use of a colour that does the work of two, one after the other."""
 
-    def spans(left: dict[str, Span], right: dict[str, Span]) -> dict[str, Span]:
-        both = left | right
-        for name in left.keys() & right.keys():
-            both[name] = (min(left[name][0], right[name][0]), max(left[name][1], right[name][1]))
-        return both
+    def spans(left: Spans, right: Spans) -> Spans:
+        return {name: [*left.get(name, ()), *right.get(name, ())] for name in left | right}
 
     return Use(
         spans(first.spans, second.spans),
