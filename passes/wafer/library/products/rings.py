@@ -75,11 +75,22 @@ class Ring:
         return [(source, at[(label + 1) % self.extent]) for label, source in enumerate(at)]
 
     @cached_property
+    def _colour_numbers(self) -> list[int]:
+        """Colour number of every edge.
+
+        Three would do on an interleaved ring, but two for either direction make PEs alike that are four apart, and
+        not only six: fewer texts.
+        """
+        if self.kind == "plain":
+            return colour_edges(self._edges)
+        return [source // 2 % 2 + 2 * (target < source) for source, target in self._edges]
+
+    @cached_property
     def _numbers(self) -> dict[int, tuple[int, int]]:
         """(sending, receiving) colour number by position, in the direction of growing labels."""
-        colours = colour_edges(self._edges)
-        sends = {source: c for (source, _), c in zip(self._edges, colours, strict=True)}
-        receives = {target: c for (_, target), c in zip(self._edges, colours, strict=True)}
+        edges = list(zip(self._edges, self._colour_numbers, strict=True))
+        sends = {source: number for (source, _), number in edges}
+        receives = {target: number for (_, target), number in edges}
         return {p: (sends[p], receives[p]) for p in sorted(sends)}
 
     def roles(self) -> list[tuple[Progression, tuple[int, int], int]]:
@@ -100,16 +111,12 @@ class Ring:
                 receives on forwards, and the other way round.
         """
         wires = Wires(self.line)
-        for (source, target), number in zip(self._edges, colour_edges(self._edges), strict=True):
+        for (source, target), number in zip(self._edges, self._colour_numbers, strict=True):
             ends = (target, source) if backwards else (source, target)
             wires.connect(f"{name}{number}", *ends)
         if lines is None:
             return wires.routes()
         return tuple(replace(r, where=_on_lines(r.where, self.axis, lines)) for r in wires.routes())
-
-    def colours(self, name: str) -> tuple[str, ...]:
-        """Names of the ring's colours."""
-        return tuple(f"{name}{n}" for n in range(1 + max(colour_edges(self._edges), default=-1)))
 
 
 def _on_lines(where: StridedRect, axis: Axis, lines: Progression) -> StridedRect:
