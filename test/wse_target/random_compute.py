@@ -45,9 +45,8 @@ def vector(b: Builder, kind: str) -> Vector:
         sources[0] = b.walk(target, _walk(b, bounds))
     if kind == "select":
         sources[0] = Access("m_i1", const(0), _walk(b, bounds))
-    if kind in ACCUMULATES and b.chance(
-        0.4
-    ):  # a sum, a dot product, a maximum: in place, repeated in some loops
+    # A sum, a dot product, a maximum: in place, repeated in some loops.
+    if kind in ACCUMULATES and b.chance(0.4):
         kept = b.below(len(bounds) + 1)
         dst = Access(dst.buffer, dst.offset, tuple(s if i == kept else 0 for i, s in enumerate(strides)))
         sources = sources if kind == "fma" else [dst, sources[1]]
