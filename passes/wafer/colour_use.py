@@ -11,8 +11,7 @@ import numpy as np
 from ...dialects.host import ir
 from ...dialects.provenance import describe_location
 from ...dialects.wse import read
-from ...wse_target.image import StridedRect
-from .executable import TRANSFERS, bodies, within
+from .executable import TRANSFERS, bodies, program_of, within
 
 Span = tuple[int, int]  # first and last position in a program text
 Spans = dict[str, list[Span]]  # by class, ascending
@@ -57,31 +56,47 @@ def apart(left: Spans, right: Spans) -> bool:
 
 def colour_uses(module: ir.Operation) -> dict[str, Use]:
     """The use of every colour that some text transfers, in order of first use."""
-    found: dict[str, Use] = {}
+    reader = _Reader(read.integers(program_of(module).grid))
     for pes, function in bodies(module):
-        _read(pes.sym_name.value, read.strided_rect(pes.where), function.body.blocks[0], found)
-    return found
+        reader.read(pes.sym_name.value, function.body.blocks[0])
+    return reader.found
 
 
-def _read(name: str, where: StridedRect, text: ir.Block, found: dict[str, Use]) -> None:
-    operations = list(text.operations)
-    ends = transfer_ends(operations)
-    phase = 0
-    for position, op in enumerate(operations):
-        phase += op.operation.name == "wse.phase"
-        for inner in within(op):
-            if inner.operation.name not in TRANSFERS:
-                continue
-            until = ends(position, read.integer(inner.thread))
-            length = _elements(inner, where)
-            for colour, direction in _directions(inner):
-                use = found.setdefault(colour, Use())
-                for spans in (use.spans, getattr(use, direction)):
-                    first, last = spans.get(name, [(position, until)])[0]
-                    spans[name] = [(min(first, position), max(last, until))]
-                use.phases = (min(use.phases[0], phase), max(use.phases[1], phase))
-                use.words = max(use.words, length)
-                use.places[describe_location(inner.location)] = None
+class _Reader:
+    """Reads program texts; what many transfers have in common is worked out once."""
+
+    def __init__(self, grid: tuple[int, ...]) -> None:
+        self.found: dict[str, Use] = {}
+        self.corners = {0: np.array([0, grid[0] - 1] * 2), 1: np.array([0] * 2 + [grid[1] - 1] * 2)}
+        self.lengths: dict[ir.Attribute, int] = {}
+        self.places: dict[ir.Attribute, str] = {}
+
+    def read(self, name: str, text: ir.Block) -> None:
+        """Adds the transfers of one class's text."""
+        operations = list(text.operations)
+        ends = transfer_ends(operations)
+        phase = 0
+        for position, op in enumerate(operations):
+            phase += op.operation.name == "wse.phase"
+            for inner in within(op):
+                if inner.operation.name in TRANSFERS:
+                    until = ends(position, read.integer(inner.thread))
+                    self._add(name, inner, (position, until), phase)
+
+    def _add(self, name: str, op: Any, span: Span, phase: int) -> None:
+        bounds, location = op.attributes["bounds"], op.location
+        if bounds not in self.lengths:
+            self.lengths[bounds] = _elements(op, self.corners)
+        if location.attr not in self.places:
+            self.places[location.attr] = describe_location(location)
+        for colour, direction in _directions(op):
+            use = self.found.setdefault(colour, Use())
+            for spans in (use.spans, getattr(use, direction)):
+                first, last = spans.get(name, [span])[0]
+                spans[name] = [(min(first, span[0]), max(last, span[1]))]
+            use.phases = (min(use.phases[0], phase), max(use.phases[1], phase))
+            use.words = max(use.words, self.lengths[bounds])
+            use.places[self.places[location.attr]] = None
 
 
 def _directions(op: Any) -> list[tuple[str, str]]:
@@ -110,15 +125,11 @@ def transfer_ends(operations: list[Any]) -> Callable[[int, int], int]:
     return end
 
 
-def _elements(op: Any, where: StridedRect) -> int:
-    """Elements of a transfer's message, the most over the corners of its class; loop variables count as 0."""
-    (x0, y0), (width, height), (sx, sy) = where.base, where.extent, where.step
-    xs = np.array([x0, x0 + sx * (width - 1)] * 2)
-    ys = np.array([y0] * 2 + [y0 + sy * (height - 1)] * 2)
+def _elements(op: Any, corners: dict[int, np.ndarray]) -> int:
+    """Elements of a transfer's message, the most over the grid's corners; other unknowns count as 0."""
     total = np.ones(4, np.int64)
     for bound in read.maps(op.bounds):
-        known = {0: xs, 1: ys}
-        values = [_evaluate(result, known) for result in bound.results]
+        values = [_evaluate(result, corners) for result in bound.results]
         total = total * np.maximum(np.minimum.reduce(np.broadcast_arrays(*values)), 0)
     return int(total.max())
 

@@ -10,7 +10,7 @@ from ...wse_target.machine import Machine, load_machine
 from ..infra.diagnostics import PassFailure
 from ..infra.pass_base import Pass, PassRun
 from .colour_use import Spans, Use, apart, colour_uses
-from .executable import bodies, instructions, program_of, symbols
+from .executable import TRANSFERS, bodies, instructions, program_of, symbols
 
 
 class Route(Pass, name="wse-route", anchor="builtin.module"):
@@ -92,7 +92,7 @@ class _Router:
             return
         for _, function in bodies(self.module):
             for op in instructions(function.body.blocks[0]):
-                if not op.operation.name.startswith("wse."):
+                if op.operation.name not in TRANSFERS:  # what some PE switches is not renamed
                     continue
                 for attribute in ("colour", "receive", "send"):
                     if attribute in op.attributes and op.attributes[attribute].value in renamed:
