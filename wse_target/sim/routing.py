@@ -328,6 +328,7 @@ def _follow(
         turns = (source >= 0) & (source != RAMP) & (source % 2 != index % 2)
         cycles[fed] = machine.fabric.hop_latency + machine.fabric.turn_latency * turns
     parent, hops = before.copy(), (before >= 0).astype(np.int32) - is_root
+    jump = here[:0]
     for _ in range(count.bit_length() + 1):
         jump = np.flatnonzero(~is_root & (parent >= 0))
         jump = jump[~is_root[parent[jump]]]

@@ -88,7 +88,7 @@ class _Search:
         name = state.placement.name(pe) + (f" thread {thread}" if thread else "")
         launches = isinstance(op, (Send, Receive, Relay)) and op.thread != thread
         if isinstance(op, Join) or launches:
-            threads = op.threads if isinstance(op, Join) else (op.thread,)
+            threads = op.threads if isinstance(op, Join) else (int(getattr(op, "thread", 0)),)
             late = next(t for t in threads if a.busy[t, pe])
             return f"{name} waits for its microthread {late}", (late, pe)
         if isinstance(op, (Receive, Relay)) and stage == ISSUED and not self._has_words(op, waiting):

@@ -195,6 +195,7 @@ class Lane:
             self.slots["early"][slot, channel] = early
             self.slots["unposted"][slot, channel] = 0
             return
+        channel = np.arange(len(self.sent))[channel]
         for name, value, most in (
             ("hold", hold, np.maximum),
             ("mark", mark, np.maximum),
@@ -277,7 +278,7 @@ class Lane:
 
     def take(self, channel: np.ndarray, number: Numbers) -> None:
         """A receiver of each message is done with it."""
-        slot, channel = self.slot(channel, number)
+        slot, _ = self.slot(channel, number)
         if self.single:
             self.slots["untaken"][slot, channel] = 0
         else:

@@ -63,6 +63,11 @@ class Lanes:
             if colour.positions is not None:
                 colour.times = SwitchTimes(colour.positions.switched, self.routers)
 
+    @property
+    def routers_count(self) -> int:
+        """Routers of the grid."""
+        return self._loaded.placement.at.size
+
     def lane(self, name: str, epoch: int = 0) -> Lane:
         """The lane of a colour in an epoch."""
         colour = self.colours[name]

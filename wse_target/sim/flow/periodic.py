@@ -49,15 +49,17 @@ def steady_loops(code: Code, *, nested: bool) -> frozenset[int]:
         name = next((n for n, slot in code.variables[pc + 1].items() if slot == op.slot), "")
         body = code.operations[pc + 1 : op.exit - 1]
         moves = any(isinstance(o, (Send, Receive, Relay)) for o in body)
-        outermost = not any(begin < pc < code.operations[begin].exit for begin in _begins(code, found))
+        outermost = not any(_begin(code, end) < pc < end for end in found)
         flat = nested or not any(isinstance(o, LoopBegin) for o in body)
         if moves and outermost and flat and all(_is_steady(o, name) for o in body):
             found.add(op.exit - 1)
     return frozenset(found)
 
 
-def _begins(code: Code, ends: set[int]) -> list[int]:
-    return [code.operations[end].start - 1 for end in ends]  # type: ignore[union-attr]
+def _begin(code: Code, end: int) -> int:
+    """Where the loop begins that ends at a program counter."""
+    op = code.operations[end]
+    return op.start - 1 if isinstance(op, LoopEnd) else end
 
 
 def _is_steady(op: object, variable: str) -> bool:
@@ -226,6 +228,6 @@ def _same_places(first: list[tuple[int, Selection]], second: list[tuple[int, Sel
     if [(pc, size(at)) for pc, at in first] != [(pc, size(at)) for pc, at in second]:
         return False
     return all(
-        a == b if isinstance(a, slice) and isinstance(b, slice) else np.array_equal(a, b)
+        a == b if isinstance(a, slice) or isinstance(b, slice) else np.array_equal(a, b)
         for (_, a), (_, b) in zip(first, second, strict=True)
     )

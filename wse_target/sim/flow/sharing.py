@@ -38,7 +38,9 @@ class Sharing:
         if not self.active:
             return
         links = {name: colour.settings.links().reshape(-1, LINKS) for name, colour in lanes.colours.items()}
-        users = np.sum([used.astype(np.int8) for used in links.values()], axis=0, dtype=np.int8)
+        users = np.zeros((lanes.routers_count, LINKS), np.int8)
+        for used in links.values():
+            users += used
         self._colours = {name for name, used in links.items() if (users[used] > 1).any()}
         self.active = bool(self._colours)
         crowded = np.flatnonzero(users[:, :RAMP].ravel() > 1)  # router * RAMP + direction

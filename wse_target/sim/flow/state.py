@@ -174,12 +174,12 @@ class State:
             alike = uniform(counter)
             whole = whole and alike
             values[name] = int(counter[0]) if alike else counter
-        axes = self.axes.get(at.start) if isinstance(at, slice) else None
-        if whole and axes is not None and axes[1] == at.stop:
-            found = expr.evaluate({**axes[2], **values})
+        axes = self._class_axes(at) if whole else None
+        if axes is not None:
+            found = expr.evaluate({**axes, **values})
             if np.ndim(found) == 0:
                 return int(found)
-            shape = (axes[2]["y"].size, axes[2]["x"].size)
+            shape = (axes["y"].size, axes["x"].size)
             return np.broadcast_to(found, shape).reshape(-1)
         if "x" in names:
             values["x"] = self.placement.x[at]
@@ -187,6 +187,11 @@ class State:
             values["y"] = self.placement.y[at]
         found = expr.evaluate(values)
         return int(found) if np.ndim(found) == 0 else np.asarray(found)
+
+    def _class_axes(self, at: Selection) -> dict[str, np.ndarray] | None:
+        """Coordinates as a row and a column, when the PEs are those of a class."""
+        found = self.axes.get(at.start) if isinstance(at, slice) else None
+        return found[2] if found is not None and found[1] == getattr(at, "stop", None) else None
 
     def bounds(self, exprs: Sequence[Expr], pc: int, at: Selection) -> list[np.ndarray | int]:
         """Loop bounds, not below 0."""
