@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -93,7 +94,23 @@ class _Tiered:
             part(0, pes)
             return
         cuts = np.linspace(0, pes, THREADS * _PIECES + 1).astype(int).tolist()
-        list(_pool().map(part, cuts[:-1], cuts[1:]))
+        _share_out(part, list(pairwise(cuts)))
+
+
+def _share_out(part: Callable[[int, int], None], pieces: list[tuple[int, int]]) -> None:
+    """Runs all pieces, here and on the other threads, whoever is free; who comes too late is not waited for."""
+
+    left = iter(pieces)
+
+    def drain() -> None:
+        for first, last in left:
+            part(first, last)
+
+    others = [_pool().submit(drain) for _ in range(THREADS - 1)]
+    drain()
+    for other in others:
+        if not other.cancel():
+            other.result()
 
 
 @lru_cache(maxsize=1024)
@@ -115,7 +132,7 @@ def _compile(emit: Callable[[], None], kind: str) -> NativeCode:
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(THREADS, "pe-kernels")
+    return ThreadPoolExecutor(max(1, THREADS - 1), "pe-kernels")
 
 
 def call(
