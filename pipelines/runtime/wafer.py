@@ -13,9 +13,11 @@ from ...passes.infra.options import print_value
 from ...passes.infra.pass_manager import Instrumentation, PipelineFailure, run_pipeline
 from ...passes.infra.timing import Timer
 from ...passes.wafer.executable import program_of
+from ...wse_target.analysis.deadlock import require_free
 from ...wse_target.footprint import phase_sram_bytes
 from ...wse_target.image import Program
 from ...wse_target.machine import Machine, load_machine
+from ...wse_target.sim.check import check_program
 from ...wse_target.sim.simulation import Simulation
 from ..frontend.imported import ImportedModel
 from ..named import named_pipeline
@@ -68,10 +70,23 @@ def build(
     with timer.scope("image"):
         program = build_image(lowered)
         constants = read_constants(lowered)
+    with timer.scope("proof"):
+        deadlock = prove(program, description)
     with timer.scope("load"):
         executable = WaferExecutable(imported, program, constants, description)
-    executable.choices = choices
+    executable.facts = {"choices": choices, "deadlock": deadlock}
     return executable
+
+
+def prove(program: Program, machine: Machine) -> str:
+    """Checks a program against a machine before it runs: "free" of deadlock, or "undecided" and why.
+
+    Raises:
+        TargetError: the machine cannot run it, or it deadlocks.
+    """
+    check_program(program, machine)
+    verdict = require_free(program, machine)
+    return verdict.outcome if verdict.outcome == "free" else f"undecided: {verdict.reason}"
 
 
 def lower(
@@ -129,7 +144,8 @@ class WaferExecutable:
 
     Attributes:
         program: the image; simulation: the machine that it is loaded on.
-        choices: what the partitioner weighed, for the grid and for each operation with alternatives.
+        facts: what compiling found out, for the report: "choices" that the partitioner weighed, and the proof about
+            "deadlock".
         report: of the last call: `cycles`, `phases`, `sram` and so on, see `SimulationReport`.
     """
 
@@ -144,7 +160,7 @@ class WaferExecutable:
         self._parameters = [i for i, a in enumerate(arguments) if a.kind == "parameter"]
         self._unused: dict[int, np.ndarray] = {}
         self._phase_sram = phase_sram_bytes(program)
-        self.choices: list[dict[str, Any]] = []
+        self.facts: dict[str, Any] = {}
         self.report: dict[str, Any] = {}
         self._load({len(arguments) + i: array for i, array in enumerate(constants)})
         self.bind([as_array(a.tensor) for a in arguments if a.kind == "parameter" and a.tensor is not None])
@@ -161,7 +177,7 @@ class WaferExecutable:
         """Runs once; see `Executable.run`."""
         given = dict(zip(self._given, inputs, strict=True)) | self._unused
         result = self.simulation.call([given[i] for i in self.simulation.call_arguments])
-        self.report = {**result.report.to_json(), "choices": self.choices}
+        self.report = {**result.report.to_json(), **self.facts}
         for phase in self.report["phases"]:
             phase["sram"] = self._phase_sram.get(phase["name"], 0)
         return result.outputs
