@@ -72,6 +72,9 @@ def reduce_cycles(row: Mapping[str, str]) -> float:
     return Simulation(program, machine, timing_only=True).call([]).report.cycles.makespan
 
 
+PROGRAMS = {"matmul": product_cycles, "matvec": product_cycles, "reduce": reduce_cycles}
+
+
 def error(measured: float | None, simulated: float) -> float:
     """Relative error, NaN where nothing was measured."""
     return simulated / measured - 1 if measured else math.nan
@@ -85,7 +88,9 @@ def run(rows: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
     results: list[dict[str, Any]] = []
     for number, row in enumerate(rows):
         begun = time.perf_counter()
-        simulated = reduce_cycles(row) if row["program"] == "reduce" else product_cycles(row)
+        if row["program"] not in PROGRAMS:
+            raise SystemExit(f"row {number}: program '{row['program']}' is none of {', '.join(PROGRAMS)}")
+        simulated = PROGRAMS[row["program"]](row)
         measured = float(row["cycles"]) if row.get("cycles") else None
         results.append({"row": number, "measured": measured, "simulated": round(simulated, 1)})
         sizes = " ".join(f"{row[name]:>{width}}" for name, width in (("P", 4), ("M", 6), ("K", 6), ("N", 6)))
