@@ -12,10 +12,13 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
+from mutations import mutate
 from random_programs import RandomProgram, features, random_program
+from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.image import Unit
 from wse_mlir.wse_target.kinds import ARITY
 from wse_mlir.wse_target.sim import Simulation
+from wse_mlir.wse_target.sim.engine import EngineName
 
 PROGRAMS, CHUNK = 1000, 25
 HARD = ("contention", "long", "switches", "microthreads")
@@ -69,6 +72,24 @@ def test_engines_agree_where_they_are_known_not_to(seed: int) -> None:
 def test_engines_agree_on_repetitions() -> None:
     found = {seed: difference(random_program(seed), repeat=3) for seed in range(PROGRAMS, PROGRAMS + 10)}
     assert {seed: what for seed, what in found.items() if what} == {}
+
+
+def test_engines_agree_on_what_goes_wrong() -> None:
+    """Programs with a mistake get through, or not, on both."""
+    counts: Counter[tuple[bool, ...]] = Counter()
+    for seed in range(50):
+        case = mutate(random_program(seed), np.random.default_rng(seed))
+        counts[tuple(completes(case, engine) for engine in ("wavelet", "flow"))] += 1
+    assert set(counts) == {(True, True), (False, False)}
+
+
+def completes(case: RandomProgram, engine: EngineName) -> bool:
+    """Whether a program ends as it should."""
+    try:
+        Simulation(case.program, case.machine, timing_only=True, engine=engine).call([])
+    except TargetError:
+        return False
+    return True
 
 
 def test_the_programs_are_hard_enough() -> None:
