@@ -19,8 +19,8 @@ from .deadlock import stuck
 from .epochs import REPETITION
 from .lanes import Lanes
 from .periodic import Steady
-from .state import Selection, State, listed, pick, size
-from .transfers import Transfers, product
+from .state import Selection, State, listed, pick, product, size
+from .transfers import Transfers
 
 _REPORT_EVERY = 256  # groups between two reports of progress
 

@@ -67,6 +67,14 @@ def uniform(values: np.ndarray | float) -> bool:
     return not isinstance(values, np.ndarray) or values.ndim == 0 or bool((values == values[0]).all())
 
 
+def product(bounds: Sequence[np.ndarray | int]) -> np.ndarray | int:
+    """Iterations of a loop nest."""
+    total: np.ndarray | int = 1
+    for bound in bounds:
+        total = total * bound
+    return total
+
+
 def thread_count(code: Code) -> int:
     """Threads that a program uses, the main one included."""
     used = {getattr(op, "thread", MAIN_THREAD) for op in code.operations}

@@ -7,11 +7,12 @@ import numpy as np
 from ...errors import TargetError
 from ...image import MAIN_THREAD, Receive, Relay, Send, Source
 from ..cost import CostModel, words
+from .checks import need_way_in, need_way_out
 from .lane import Index, Lane
 from .lanes import Lanes
 from .payload import Payload, accesses, kind
 from .sharing import Sharing
-from .state import Selection, State, listed, pick, quick, size, uniform, union
+from .state import Selection, State, listed, pick, product, quick, size, uniform, union
 
 Transfer = Send | Receive | Relay
 _WINDOW = 4.0  # cycles within which messages on shared links end together, for the sake of large groups
@@ -32,9 +33,8 @@ class Transfers:
         self.payload = Payload(state)
         self.sharing = Sharing(lanes, state.pes, state.machine.fabric.cycles_per_wavelet)
         fabric = state.machine.fabric
-        self.setup, self.relay_latency, self.pace = (
-            fabric.transfer_setup, fabric.relay_latency, fabric.cycles_per_wavelet,
-        )  # fmt: skip
+        self.setup, self.relay_latency = fabric.transfer_setup, fabric.relay_latency
+        self.pace = fabric.cycles_per_wavelet
 
     def words(self, op: Transfer, elements: np.ndarray | int) -> np.ndarray | int:
         """Words of a transfer, as far as its own operands tell."""
@@ -60,7 +60,8 @@ class Transfers:
             name = op.send if isinstance(op, Relay) else op.colour
             a.epoch_out[thread][at] = self.lanes.epoch(name, at)
             for lane, part in self.lanes.split(name, a.epoch_out[thread], at):
-                channel = self._outgoing(lane, op.source, part)
+                need_way_out(lane, s.placement, op.source, part)
+                channel = self._channels(lane.tree.outgoing, part)
                 a.number_out[thread][part] = lane.issued[channel]
                 lane.issued[channel] += 1
         if not isinstance(op, Send):
@@ -69,7 +70,7 @@ class Transfers:
             own = self.lanes.switching(name, at)
             a.number_in[thread][at] = -1
             for lane, part in self.lanes.split(name, a.epoch_in[thread], own):
-                self._incoming(lane, op.source, part)
+                need_way_in(lane, s.placement, op.source, part)
                 a.number_in[thread][part] = lane.received[part]
                 lane.received[part] += 1
         s.accounting.add_work(at, op, a.elements[thread][at])
@@ -109,32 +110,37 @@ class Transfers:
             return at, None
         return (pick(at, is_at), pick(at, ~is_at)) if is_at.any() else (None, at)
 
+    def _in_turn(self, lane: Lane, thread: int, at: Selection) -> Selection:
+        """Threads whose message is the next one of its channel, the one before being over; the others block."""
+        channel = self._channels(lane.tree.outgoing, at)
+        turn = self.state.agents.number_out[thread][at] == lane.sent[channel]
+        return self._only(lane.out_threads, thread, at, turn & (lane.latest[channel] < np.inf))
+
+    def _only(self, waiting: set[int], thread: int, at: Selection, go_on: np.ndarray) -> Selection:
+        """Threads that go on; the others block, until what they wait for wakes them."""
+        if go_on.all():
+            return at
+        self.state.block(thread, pick(at, ~go_on))
+        waiting.add(thread)
+        return pick(at, go_on)
+
     # Sends
 
     def _send(self, op: Send, lane: Lane, pc: int, thread: int, at: Selection) -> None:
         a = self.state.agents
         fresh, posted = self._by_stage(thread, at, ISSUED)
         if fresh is not None:
-            channel = self._channels(lane.tree.outgoing, fresh)
-            turn = (a.number_out[thread][fresh] == lane.sent[channel]) & (lane.latest[channel] < np.inf)
-            if not turn.all():
-                self.state.block(thread, pick(fresh, ~turn))
-                lane.out_threads.add(thread)
-                fresh = pick(fresh, turn)
+            fresh = self._in_turn(lane, thread, fresh)
             if size(fresh):
                 self._post(op, lane, thread, fresh)
                 posted = fresh if posted is None else union([fresh, posted])
-        if posted is not None:
-            posted = self._awake(lane, thread, posted)
+        posted = None if posted is None else self._awake(lane, thread, posted)
         if posted is None:
             return
         channel, number = self._channels(lane.tree.outgoing, posted), a.number_out[thread][posted]
         done = lane.try_resolve(channel, number)
-        if not done.all():
-            self.state.block(thread, pick(posted, ~done))
-            lane.out_threads.add(thread)
-            posted = pick(posted, done)
-            channel, number = self._channels(lane.tree.outgoing, posted), number[done]
+        posted = self._only(lane.out_threads, thread, posted, done)
+        channel, number = self._channels(lane.tree.outgoing, posted), number[done]
         if size(posted):
             end = lane.get("tail", channel, number)
             self._wake_receivers(lane, channel)
@@ -150,7 +156,8 @@ class Transfers:
             elements = int(elements[0])
         count = self.words(op, elements)
         head = np.maximum(a.start[thread][at] + self.setup, lane.latest[channel])
-        number = lane.post(channel, head, count * self._sending_pace(op), count, elements)
+        pace = self.cost.word_cycles("copy", self._dtype(op), op.packed)
+        number = lane.post(channel, head, count * pace, count, elements)
         if self.sharing.concerns(lane):
             self.sharing.enter(lane, channel, number)
         self.payload.send(op, lane, thread, at, channel, number)
@@ -170,9 +177,6 @@ class Transfers:
             return at
         self.state.sleep(thread, pick(at, later), until[later])
         return None if later.all() else pick(at, ~later)
-
-    def _sending_pace(self, op: Send) -> float:
-        return self.cost.word_cycles("copy", self._dtype(op), op.packed)
 
     # Receives
 
@@ -240,7 +244,7 @@ class Transfers:
             self._wake_senders(lane, channel)
 
     def _receive(self, op: Receive, lane: Lane, pc: int, thread: int, at: Selection) -> None:
-        s, a = self.state, self.state.agents
+        a = self.state.agents
         fresh, rest = self._by_stage(thread, at, ISSUED)
         if fresh is not None:
             fresh = self._claim(op.colour, lane, op.source, thread, fresh)
@@ -252,10 +256,8 @@ class Transfers:
         at = rest
         channel, number = lane.tree.incoming[at], a.number_in[thread][at]
         done = lane.resolved(channel, number)
-        if not done.all():
-            s.block(thread, pick(at, ~done))
-            at = pick(at, done)
-            channel, number = channel[done], number[done]
+        at = self._only(lane.in_threads, thread, at, done)
+        channel, number = channel[done], number[done]
         if not size(at):
             return
         end = np.maximum(a.mark[thread][at], lane.get("tail", channel, number) + lane.tree.delay[at])
@@ -279,17 +281,10 @@ class Transfers:
     # Relays
 
     def _relay(self, op: Relay, lane: Lane, given: Lane, pc: int, thread: int, at: Selection) -> None:
-        """A relay has its message, puts out a new one as soon as the first word comes, and is through with it when it
-        is known when the words leave."""
-        a = self.state.agents
+        """A relay puts out a message when its first word comes; it is through when it is known when words leave."""
         fresh, rest = self._by_stage(thread, at, ISSUED)
         if fresh is not None:
-            channel = self._channels(given.tree.outgoing, fresh)
-            turn = (a.number_out[thread][fresh] == given.sent[channel]) & (given.latest[channel] < np.inf)
-            if not turn.all():
-                self.state.block(thread, pick(fresh, ~turn))
-                given.out_threads.add(thread)
-                fresh = pick(fresh, turn)
+            fresh = self._in_turn(given, thread, fresh)
             fresh = self._claim(op.receive, lane, op.source, thread, fresh) if size(fresh) else fresh
             if size(fresh):
                 self._begin_relays(op, lane, given, thread, fresh)
@@ -335,11 +330,8 @@ class Transfers:
         at = awake
         outgoing, made = self._channels(given.tree.outgoing, at), a.number_out[thread][at]
         done = given.try_resolve(outgoing, made)
-        if not done.all():
-            self.state.block(thread, pick(at, ~done))
-            given.out_threads.add(thread)
-            at = pick(at, done)
-            outgoing, made = self._channels(given.tree.outgoing, at), made[done]
+        at = self._only(given.out_threads, thread, at, done)
+        outgoing, made = self._channels(given.tree.outgoing, at), made[done]
         if not size(at):
             return at
         head, natural = given.get("head", outgoing, made), given.get("natural", outgoing, made)
@@ -357,10 +349,8 @@ class Transfers:
         a = self.state.agents
         channel, number = lane.tree.incoming[at], a.number_in[thread][at]
         done = lane.resolved(channel, number)
-        if not done.all():
-            self.state.block(thread, pick(at, ~done))
-            at = pick(at, done)
-            channel, number = channel[done], number[done]
+        at = self._only(lane.in_threads, thread, at, done)
+        channel, number = channel[done], number[done]
         if not size(at):
             return
         end = np.maximum(a.mark[thread][at], lane.get("tail", channel, number) + lane.tree.delay[at])
@@ -372,36 +362,7 @@ class Transfers:
 
     def _channels(self, of: np.ndarray, at: Selection) -> Index:
         """Channels of PEs, as a slice where they follow one another."""
-        found = of[at]
-        if isinstance(at, slice):
-            return quick(found)
-        return found
-
-    def _outgoing(self, lane: Lane, source: Source, at: Selection) -> Index:
-        self._need_route(lane, lane.tree.outgoing[at], source, at, "sends on")
-        channel = self._channels(lane.tree.outgoing, at)
-        for number in lane.tree.lost if lane.tree.lost else ():
-            if number in (channel if isinstance(channel, np.ndarray) else range(channel.start, channel.stop)):
-                raise TargetError(
-                    f"wavelets of colour '{lane.name}' from "
-                    f"{self.state.placement.name(int(lane.tree.root[number]))} {lane.tree.lost[number]}",
-                    where=source.place,
-                    hint="the last router of a route must give to its ramp only",
-                )
-        return channel
-
-    def _incoming(self, lane: Lane, source: Source, at: Selection) -> None:
-        self._need_route(lane, lane.tree.incoming[at], source, at, "receives")
-
-    def _need_route(self, lane: Lane, channel: np.ndarray, source: Source, at: Selection, verb: str) -> None:
-        missing = np.flatnonzero(channel < 0)
-        if missing.size:
-            raise TargetError(
-                f"{self.state.placement.name(int(listed(at)[missing[0]]))} {verb} colour '{lane.name}', "
-                "for which no route leads there from a sender's ramp",
-                where=source.place,
-                hint="add the missing `Route`, or restrict the transfer to PEs that have one",
-            )
+        return quick(of[at]) if isinstance(at, slice) else of[at]
 
     def _wake_receivers(self, lane: Lane, channel: Index) -> None:
         if lane.in_threads:
@@ -437,11 +398,3 @@ class Transfers:
             waited = end - start > busy[next(iter(busy))] + 1e-9
             s.loaded.recorder.record(pc, thread, pes, start, end, np.where(waited, other, pes))
         s.finish(pc, thread, at, end)
-
-
-def product(bounds: list) -> np.ndarray | int:
-    """Iterations of a loop nest."""
-    total: np.ndarray | int = 1
-    for bound in bounds:
-        total = total * bound
-    return total
