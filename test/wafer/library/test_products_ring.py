@@ -59,8 +59,9 @@ def test_batches(name: str) -> None:
     np.testing.assert_array_equal(run(name, asked, a, b).outputs[0], a @ b)
 
 
-def test_operands_stay_as_they_came() -> None:
-    asked = request((3, 3), (4, 7, 5))
+@pytest.mark.parametrize("grid", [(3, 3), (4, 4), (2, 6), (3, 1)])
+def test_operands_stay_as_they_came(grid: tuple[int, int]) -> None:
+    asked = request(grid, (4, 7, 5))
     a, b = tensors(asked, whole=True)
     program = program_of(choose("matmul", "mesh_gemm").build(asked), asked)
     resident = replace(program, scatters=tuple(replace(t, resident=True) for t in program.scatters))

@@ -8,7 +8,7 @@ largest rectangle where one does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from .....wse_target.quasi_affine import Expr, Var, const
@@ -128,7 +128,13 @@ class Cannon:
             number = Y
         else:
             number = self._number("y", ring.label(Y))
-        return self.tiles.held("b", (self.moving("y"), number), (self.tiles.n, X), everywhere(self.grid))
+        held = self.tiles.held("b", (self.moving("y"), number), (self.tiles.n, X), everywhere(self.grid))
+        return replace(held, shape=(2, *held.shape)) if self.b_in_place else held
+
+    @property
+    def b_in_place(self) -> bool:
+        """Whether B moves in its own buffer, of two tiles: after all steps every tile is back where it was."""
+        return self.rotation("y") is None and not self.request.batch
 
     @property
     def c(self) -> Held:

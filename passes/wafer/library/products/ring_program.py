@@ -70,7 +70,10 @@ class RingProgram:
                 numbers: dict[Axis, tuple[int, int]] = {"x": x_colours, "y": y_colours}
                 parity: dict[Axis, int] = {"x": y_parity, "y": x_parity}  # of the line that a tile moves on
                 parts.append(Part(where, self._body(moving, numbers, parity)))
-        scratch = tuple(Scratch(m.buffer, (2, m.size), plan.request.dtype) for m in moving)
+        own = {plan.a.buffer, plan.b.buffer}
+        scratch = tuple(
+            Scratch(m.buffer, (2, m.size), plan.request.dtype) for m in moving if m.buffer not in own
+        )
         routes = tuple(r for axis in plan.rings for r in self._routes(axis))
         colours = tuple(dict.fromkeys(r.colour for r in routes))
         return Product(plan.a, plan.b, plan.c, Fragment(tuple(parts), scratch, colours, routes))
@@ -80,7 +83,8 @@ class RingProgram:
         name = f"{prefix}{axis}"
         turns = self.plan.rotation(axis) or const(0)
         size = self.plan.tiles.size("a" if axis == "x" else "b", self.plan.moving(axis))
-        return Moving(ring, name, f"{held.buffer}_ring", size, turns, self.packed)
+        buffer = held.buffer if axis == "y" and self.plan.b_in_place else f"{held.buffer}_ring"
+        return Moving(ring, name, buffer, size, turns, self.packed)
 
     def _backwards(self, axis: Axis, parity: int) -> bool:
         """Whether tiles are rotated against the ring's direction on lines of a parity."""
@@ -103,10 +107,14 @@ class RingProgram:
         size = plan.tiles.size("c", plan.tiles.k)
         body: list[Instruction] = []
         for m, held in zip(moving, (plan.a, plan.b), strict=True):
-            body.append(copy(m.at(const(0)), Access(held.buffer, batch * m.size, (1,)), m.size))
+            if m.buffer != held.buffer:
+                body.append(copy(m.at(const(0)), Access(held.buffer, batch * m.size, (1,)), m.size))
         body += self._rotate(moving, numbers, parity)
         body.append(clear(plan.c.buffer, batch * size, size))
         body += self._multiply(moving, numbers, Access(plan.c.buffer, batch * size, (1,)))
+        b = moving[1]
+        if plan.b_in_place and b.ring.extent > 1 and plan.steps % 2:
+            body.append(copy(b.at(const(0)), b.at(const(1)), b.size))
         return (Loop(BATCH.name, const(request.batch), tuple(body)),) if request.batch else tuple(body)
 
     def _rotate(
