@@ -151,30 +151,33 @@ class Placing:
 
 
 def placing(held: Held, side: Side, shape: tuple[int, ...], grid: Grid) -> Placing | None:
-    """The layout that a held tensor has, per dimension of the generic's operand; None when no layout says it.
+    """The layout that a held tensor has, per dimension of the generic's operand; None when no layout is like it.
 
-    A split dimension whose blocks are in no order along one axis counts as split over the axis that is left.
+    Of a tensor whose blocks are in another order, of another size, or on a part of the PEs only, the layout says along
+    which axes it is split and no more.
     """
     found: list[str | None] = [""] * len(shape)
+    in_order = held.where.base == (0, 0) and held.where.step == (1, 1)
     for dim, origin, extent in zip(side.dims, held.origin, held.bounds, strict=True):
         if dim is not None:
-            found[dim] = _axis_of(origin, extent, shape[dim], grid)
+            found[dim], ordered = _axis_of(origin, extent, shape[dim], grid)
+            in_order = in_order and ordered
     named = [axis for axis in found if axis]
     free = [axis for axis in AXES if axis not in named and grid.extent(axis) > 1]
-    in_order = None not in found
     axes = tuple(axis if axis is not None else free.pop() if free else None for axis in found)
+    if None in axes or len(named) != len(set(named)):
+        return None
     everywhere = (grid.width, grid.height)
     once = tuple(grid.extent(axis) if axis in axes else 1 for axis in AXES)
-    where = held.where
-    if None in axes or len(named) != len(set(named)) or where.base != (0, 0) or where.step != (1, 1):
-        return None
-    if where.extent not in (everywhere, once):
-        return None
-    return Placing(tuple(axis or "" for axis in axes), in_order)
+    whole = held.where.extent in (everywhere, once)
+    return Placing(tuple(axis or "" for axis in axes), in_order and whole)
 
 
-def _axis_of(origin: Expr, extent: Expr, size: int, grid: Grid) -> str | None:
-    """The axis along which blocks begin at `origin` in order; "" for a whole dimension, None for anything else."""
+def _axis_of(origin: Expr, extent: Expr, size: int, grid: Grid) -> tuple[str | None, bool]:
+    """The axis that a dimension is split over, and whether its blocks are those of a layout, in order.
+
+    "" for a dimension that every PE has whole; None when the split depends on both coordinates.
+    """
     xs, ys = np.arange(grid.width)[None, :], np.arange(grid.height)[:, None]
     starts, extents = (
         np.broadcast_to(np.asarray(e.evaluate({"x": xs, "y": ys})), (grid.height, grid.width))
@@ -183,5 +186,8 @@ def _axis_of(origin: Expr, extent: Expr, size: int, grid: Grid) -> str | None:
     for axis, position in (("x", xs), ("y", ys)):
         block = grid.block(size, axis)
         if grid.extent(axis) > 1 and block < size and (starts == position * block)[extents > 0].all():
-            return axis
-    return "" if not starts.any() and (extents == size).any() else None
+            return axis, True
+    if not starts.any() and (extents == size).all():
+        return "", True
+    along_x, along_y = (starts != starts[:, :1]).any(), (starts != starts[:1]).any()
+    return (None if along_x and along_y else "x" if along_x else "y" if along_y else ""), False

@@ -78,13 +78,15 @@ class ProductOptions:
         product = self.build(choice, request)
         places = _places(op, found, product, grid)
         brought = frozenset(k for k in (0, 1) if _comes_from_host(op, k))
-        unreachable = any(p is None or not (p.in_order or k in brought) for k, p in enumerate(places))
+        with_host = brought | ({2} if _goes_to_host(op) else frozenset())
+        unreachable = any(p is None or not (p.in_order or k in with_host) for k, p in enumerate(places))
         if unreachable:
             if self.forced:
                 raise PassFailure(
                     op,
                     f"algorithm '{choice}' keeps its tensors where no other operation can bring them",
-                    hint="its operands have to be arguments of the model that nothing else reads",
+                    hint="its operands have to be arguments that nothing else reads, its result one of the model's, "
+                    "or choose another grid",
                 )
             return None
         axes = [p.axes for p in places if p is not None]
@@ -113,6 +115,11 @@ def _comes_from_host(op: Any, position: int) -> bool:
     """Whether an operand is an argument that nothing else reads."""
     value = op.operands[position]
     return isinstance(value.owner, ir.Block) and len(list(value.uses)) == 1
+
+
+def _goes_to_host(op: Any) -> bool:
+    """Whether nothing but the host reads the result."""
+    return all(use.owner.operation.name == "func.return" for use in op.results[0].uses)
 
 
 def scratch_bytes(found: Contraction, product: Product, brought: frozenset[int]) -> int:
