@@ -19,7 +19,7 @@ from ..wse_target.sim.report import SimulationReport
 from .frontend.imported import ImportedModel, import_model
 from .reference_check import Check, Inputs, compare, cpu_results, random_arguments
 from .runtime.image_builder import build_image
-from .runtime.wafer import accumulate_pass, lower, read_constants
+from .runtime.wafer import accumulate_pass, lower, prove, read_constants
 from .simulator_runs import Lowered, Run, Window
 from .targets import MachineTarget, check_options, find_target
 
@@ -47,6 +47,7 @@ class Simulated:
     options: Mapping[str, Any]
     seconds: Mapping[str, float]
     timing_only: bool
+    deadlock: str = ""
     outputs: Sequence[np.ndarray] = ()
     check: Check | None = None
     trace: dict[str, Any] | None = None
@@ -62,6 +63,7 @@ class Simulated:
             "options": {name: value for name, value in self.options.items() if value},
             "check": vars(self.check) if self.check is not None else None,
             "choices": [dict(choice) for choice in self.choices],
+            "deadlock": self.deadlock,
             "seconds_by_step": dict(self.seconds),
         }
 
@@ -126,7 +128,7 @@ def simulate_module(
     seconds = {str(node.name): node.seconds for node in timer.root.children.values()}
     return Simulated(
         run.report, lowered.program, phase_sram_bytes(lowered.program), lowered.choices, options, seconds,
-        timing_only, outputs, checked, run.trace,
+        timing_only, lowered.deadlock, outputs, checked, run.trace,
     )  # fmt: skip
 
 
@@ -205,4 +207,5 @@ def lower_for(
             )
     module, choices = lower(imported.module, chosen.name, options)
     constants = () if timing_only else read_constants(module)
-    return Lowered(imported, build_image(module), chosen.machine, choices, constants)
+    program = build_image(module)
+    return Lowered(imported, program, chosen.machine, choices, constants, prove(program, chosen.machine))

@@ -42,6 +42,7 @@ class Lowered:
     Attributes:
         imported: the model, whose module is still at stage `imported`.
         constants: of the model, loaded like parameters; empty when timing only.
+        deadlock: "free", or "undecided" and why.
     """
 
     imported: ImportedModel
@@ -49,6 +50,7 @@ class Lowered:
     machine: Machine
     choices: Sequence[Mapping[str, Any]]
     constants: Sequence[np.ndarray] = ()
+    deadlock: str = ""
 
 
 def _signed(array: np.ndarray) -> np.ndarray:
