@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .errors import TargetError
+
 Operator = Literal["+", "*", "floordiv", "ceildiv", "mod", "min", "max"]
 Values = Mapping[str, Any]
 
@@ -107,20 +109,36 @@ class Binary(Expr):
 
 @dataclass(frozen=True)
 class Lookup(Expr):
-    """Entry `index` of a table that every PE of the class holds in its SRAM, 2 bytes an entry."""
+    """Entry `index` of a table that every PE of the class holds in its SRAM, 2 bytes an entry.
+
+    Evaluating it raises `NoSuchEntry` when the table has no such entry.
+    """
 
     name: str
     table: tuple[int, ...]
     index: Expr
 
     def evaluate(self, values: Values) -> Any:
-        return np.asarray(self.table, np.int64)[self.index.evaluate(values)]
+        index = self.index.evaluate(values)
+        for entry in (index,) if np.ndim(index) == 0 else (index.min(initial=0), index.max(initial=0)):
+            if not 0 <= entry < len(self.table):
+                raise NoSuchEntry(self, int(entry))
+        return np.asarray(self.table, np.int64)[index]
 
     def variables(self) -> frozenset[str]:
         return self.index.variables()
 
     def __str__(self) -> str:
         return f"{self.name}[{self.index}]"
+
+
+class NoSuchEntry(TargetError, IndexError):
+    """A table is looked up at an entry that it does not have; whoever knows the program adds where."""
+
+    def __init__(self, lookup: Lookup, entry: int, *, where: str = "") -> None:
+        message = f"entry {entry} of table '{lookup.name}' is looked up, which has {len(lookup.table)}"
+        super().__init__(message, where=where)
+        self.lookup = lookup
 
 
 def const(value: int) -> Const:

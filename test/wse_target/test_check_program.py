@@ -8,11 +8,23 @@ import numpy as np
 import pytest
 from fabric_programs import access, broadcast, ints, rect, values
 from wse_mlir.wse_target.errors import TargetError
-from wse_mlir.wse_target.image import Buffer, Control, PEClass, Program, Route, Send, Switch, Vector
+from wse_mlir.wse_target.image import (
+    Buffer,
+    Control,
+    Loop,
+    PEClass,
+    Program,
+    Route,
+    Send,
+    Source,
+    Switch,
+    Vector,
+)
 from wse_mlir.wse_target.machine import load_machine
-from wse_mlir.wse_target.quasi_affine import Lookup, Var, const
+from wse_mlir.wse_target.quasi_affine import Expr, Lookup, Var, const
 from wse_mlir.wse_target.sim import Simulation, check_program, simulate
 from wse_mlir.wse_target.sim.check import sram_use
+from wse_mlir.wse_target.sim.engine import EngineName
 
 TINY = load_machine("tiny")
 GOOD = broadcast(4, 8)
@@ -93,6 +105,20 @@ def test_colours_may_share_a_number_apart_in_space_or_one_after_the_other() -> N
     check_program(replace(over, positions={"c": -1}), TINY)
     with pytest.raises(TargetError, match="both have number 0"):
         check_program(over, TINY)
+
+
+@pytest.mark.parametrize("engine", ["flow", "wavelet"])
+@pytest.mark.parametrize(
+    ("index", "entry"),
+    [(Var("i"), 3), (Var("i") - 2, -2), ((Var("x") + Var("i")) // 2, 3), (Var("i") + 9, 9)],
+)
+def test_a_table_looked_up_too_far_in_a_loop_is_named(engine: EngineName, index: Expr, entry: int) -> None:
+    source = Source("layer", "model.py:7")
+    looked_up = Control("task", Lookup("t", (1, 2, 3), index), source=source)
+    program = with_op(Loop("i", const(4), (looked_up,)))
+    with pytest.raises(TargetError) as error:
+        Simulation(program, TINY, timing_only=True, engine=engine).call([])
+    assert str(error.value) == f"layer (model.py:7): entry {entry} of table 't' is looked up, which has 3"
 
 
 def test_tables_take_memory() -> None:

@@ -8,7 +8,7 @@ from typing import get_args
 import numpy as np
 
 from ..errors import TargetError
-from ..footprint import class_table_bytes
+from ..footprint import class_table_bytes, lookups
 from ..image import (
     DTYPE_BYTES,
     MAIN_THREAD,
@@ -30,6 +30,7 @@ from ..image import (
 )
 from ..kinds import ARITY
 from ..machine import Machine
+from ..quasi_affine import Lookup
 from .check_fabric import by_colour, check_colours, check_lookups, check_positions, check_queues, check_switch
 from .report import SramUse
 
@@ -70,6 +71,16 @@ def instructions(body: tuple[Instruction, ...]) -> Iterator[Instruction]:
         yield instruction
         if isinstance(instruction, Loop):
             yield from instructions(instruction.body)
+
+
+def place_of(program: Program, lookup: Lookup) -> str:
+    """Where in the user's model a table is looked up; where that is not known, on which class of PEs."""
+    for pe_class in program.classes:
+        for op in instructions(pe_class.body):
+            item, place = (op.trips, "") if isinstance(op, Loop) else (op, op.source.place)
+            if lookup in lookups(item):
+                return place or f"class '{pe_class.name}'"
+    return ""
 
 
 def sram_use(program: Program, machine: Machine) -> SramUse:

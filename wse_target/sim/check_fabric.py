@@ -11,7 +11,7 @@ from ..errors import TargetError
 from ..footprint import lookups
 from ..image import PEClass, Program, Route, StridedRect, Switch
 from ..machine import Machine
-from ..quasi_affine import Expr
+from ..quasi_affine import Expr, NoSuchEntry
 
 
 def check_colours(program: Program, machine: Machine) -> None:
@@ -128,11 +128,7 @@ def check_lookups(where: StridedRect, item: Any, place: str) -> None:
             continue
         low, high = int(values.min()), int(values.max())
         if low < 0 or high >= len(lookup.table):
-            entry = low if low < 0 else high
-            raise TargetError(
-                f"entry {entry} of table '{lookup.name}' is looked up, which has {len(lookup.table)}",
-                where=place,
-            )
+            raise NoSuchEntry(lookup, low if low < 0 else high, where=place)
 
 
 def values_on(where: StridedRect, expr: Expr) -> np.ndarray | None:
@@ -143,7 +139,7 @@ def values_on(where: StridedRect, expr: Expr) -> np.ndarray | None:
     ys, xs = np.meshgrid(by + sy * np.arange(h), bx + sx * np.arange(w), indexing="ij")
     try:
         return np.broadcast_to(np.asarray(expr.evaluate({"x": xs, "y": ys})), xs.shape)
-    except IndexError:  # in a table that is looked up inside, where the check finds it too
+    except NoSuchEntry:  # in a table that is looked up inside, where the check finds it too
         return None
 
 

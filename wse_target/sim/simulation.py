@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
 from ..errors import TargetError
 from ..image import HostTransfer, Program
 from ..machine import Machine
-from .check import check_program
+from ..quasi_affine import NoSuchEntry
+from .check import check_program, place_of
 from .code import flatten, place
 from .cost import CostModel
 from .engine import EngineName, Loaded, Progress, Recorder, make_engine
@@ -18,6 +20,16 @@ from .kernels import KernelProvider, NumpyKernels
 from .memory import Memory
 from .report import SimulationResult
 from .summary import summarise
+
+
+@contextmanager
+def _located(program: Program) -> Iterator[None]:
+    """Adds to errors of expressions, which know no program, where in it they are."""
+    try:
+        yield
+    except NoSuchEntry as error:
+        error.where = error.where or place_of(program, error.lookup)
+        raise
 
 
 class Simulation:
@@ -59,7 +71,8 @@ class Simulation:
             None if timing_only else self._memory, kernels or NumpyKernels(), recorder, progress,
         )  # fmt: skip
         self._engine_name: EngineName = engine
-        self.engine = make_engine(engine, self.loaded)
+        with _located(program):
+            self.engine = make_engine(engine, self.loaded)
         self._host_times = self._host_cycles()
         self._missing = {t.tensor for t in program.scatters if t.resident}
 
@@ -90,7 +103,8 @@ class Simulation:
         """
         if not self.timing_only:
             self._take_inputs(inputs)
-        self.engine.run(repeat)
+        with _located(self.program):
+            self.engine.run(repeat)
         outputs = []
         if not self.timing_only:
             outputs = [self._host.gather(i, self._memory) for i in range(len(self.program.results))]

@@ -70,7 +70,9 @@ class _Analysis:
             return self.ranges[expr.name]
         if isinstance(expr, Lookup):
             low, high = inside[0]
-            part = expr.table[max(low, 0) : high + 1]
+            part = expr.table[max(low, 0) : max(high, -1) + 1]
+            if not part:
+                raise IndexError  # the engine says so when it comes to it
             return min(part), max(part)
         assert isinstance(expr, Binary)
         (a, b), (c, d) = inside
