@@ -133,6 +133,10 @@ class Agents:
         )  # fmt: skip
 
 
+WINDOW = 4.0  # cycles within which sleepers wake up together, for the sake of large groups
+_AWAKE = -1  # time to wake up of threads that do not sleep
+
+
 class State:
     """Everything that a run changes or looks at, apart from messages."""
 
@@ -166,8 +170,10 @@ class State:
         self.accounting = Accounting(self.code, self.pes, self.dtypes, repetitions)
         self.counters = np.zeros((max(1, self.code.depth), self.pes), np.int32)
         self.trips = np.zeros_like(self.counters)
-        self._ready: dict[tuple[int, int], list[Selection]] = {}
-        self._heap: list[tuple[float, int, int]] = []
+        self._ready: dict[
+            tuple[int, int, int], list[Selection]
+        ] = {}  # by operation, thread and time to wake up
+        self._heap: list[tuple[float, int, int, int]] = []
         self.now = 0.0  # clock of the earliest group when it was taken
 
     def evaluate(self, expr: Expr, pc: int, at: Selection) -> np.ndarray | int:
@@ -218,24 +224,31 @@ class State:
         if not size(at):
             return
         self.agents.pc[thread][at] = pc
-        self._ready.setdefault((pc, thread), []).append(at)
-        heapq.heappush(self._heap, (float(self.agents.clock[thread][at].min()), pc, thread))
+        self._enqueue(pc, thread, _AWAKE, at, float(self.agents.clock[thread][at].min()))
 
     def sleep(self, thread: int, at: Selection, until: np.ndarray) -> None:
-        """Threads try their operation again when the run has come to the earliest of these times."""
+        """Threads try their operation again when the run has come to their times, give or take `WINDOW`."""
         if not size(at):
             return
         pcs = self.agents.pc[thread][at]
         for pc in [int(pcs[0])] if uniform(pcs) else np.unique(pcs).tolist():
-            which = pcs == pc
-            self._ready.setdefault((pc, thread), []).append(pick(at, which))
-            heapq.heappush(self._heap, (float(until[which].min()), pc, thread))
+            which = pick(at, pcs == pc)
+            times = until[pcs == pc]
+            first = float(times.min())
+            bins = (first // WINDOW + (times - first) // WINDOW).astype(np.int64)
+            for number in [int(bins[0])] if uniform(bins) else np.unique(bins).tolist():
+                mine = bins == number
+                self._enqueue(pc, thread, number, pick(which, mine), float(times[mine].min()))
+
+    def _enqueue(self, pc: int, thread: int, bin_: int, at: Selection, time: float) -> None:
+        self._ready.setdefault((pc, thread, bin_), []).append(at)
+        heapq.heappush(self._heap, (time, pc, thread, bin_))
 
     def pop(self) -> Group | None:
         """The operation whose first thread is earliest, and all that can run it; None when nothing can."""
         while self._heap:
-            time, pc, thread = heapq.heappop(self._heap)
-            parts = self._ready.pop((pc, thread), None)
+            time, pc, thread, bin_ = heapq.heappop(self._heap)
+            parts = self._ready.pop((pc, thread, bin_), None)
             if parts:
                 self.now = time
                 return pc, thread, union(parts)

@@ -12,15 +12,10 @@ from .lane import Index, Lane
 from .lanes import Lanes
 from .payload import Payload, accesses, kind
 from .sharing import Sharing
-from .state import Selection, State, listed, pick, product, quick, size, uniform, union
+from .state import WINDOW, Selection, State, listed, pick, product, quick, size, uniform, union
 
 Transfer = Send | Receive | Relay
-_WINDOW = 4.0  # cycles within which messages on shared links end together, for the sake of large groups
-ISSUED, CLAIMED, PASSED = (
-    1,
-    2,
-    3,
-)  # stages: waits for a message (a send: for its turn), has it, has passed it on
+ISSUED, CLAIMED, PASSED = 1, 2, 3  # waits for a message (a send: for its turn), has it, has passed it on
 
 
 class Transfers:
@@ -172,7 +167,7 @@ class Transfers:
         channel = self._channels(lane.tree.outgoing, at)
         self.sharing.follow(lane, channel, number)
         until = np.maximum(lane.get("natural", channel, number), lane.get("hold", channel, number))
-        later = until > self.state.now + _WINDOW
+        later = until > self.state.now + WINDOW
         if not later.any():
             return at
         self.state.sleep(thread, pick(at, later), until[later])
