@@ -1,9 +1,9 @@
 """Simulated cycles of measured configurations: `python bench/accuracy.py --rows bench/data/calibration.csv --json OUT`.
 
 Rows have the columns target, program, algorithm, P, M, K, N, dtype and cycles (which may be empty); others are ignored.
-A `matmul` or `matvec` is one linalg operation on P x P PEs, lowered by the ordinary pipeline with the algorithm forced.
-It is timed as it was measured: back to back, one repetition in the steady state, mean over the PEs. A `reduce` sums M
-elements over a row of P PEs onto the first one by the library's collective, and lasts until that one has the sum.
+Each is one linalg operation, lowered by the ordinary pipeline with the grid and the algorithm forced, and timed as it
+was measured: a `matmul` or `matvec` on P x P PEs back to back, one repetition in the steady state, mean over the PEs; a
+`reduce` of P vectors of M elements over a row of P PEs onto the first one, until that one has the sum.
 """
 
 from __future__ import annotations
@@ -12,23 +12,33 @@ import argparse
 import csv
 import json
 import math
+import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wse_mlir.passes.wafer.library.algorithm import choose
-from wse_mlir.passes.wafer.library.fragment import CollectiveRequest, Line, Tile
 from wse_mlir.pipelines.simulate import simulate_module
-from wse_mlir.wse_target.image import Access, Buffer, PEClass, Program
-from wse_mlir.wse_target.machine import load_machine
-from wse_mlir.wse_target.quasi_affine import const
-from wse_mlir.wse_target.sim import Simulation
+
+from wse_mlir import CompilerError
 
 # Steps of a product are alike, and one repetition of hundreds of them is steady; sums of vectors overlap with the next.
-REPEAT = {"matmul": 1, "matvec": 3}
+REPEAT = {"matmul": 1, "matvec": 3, "reduce": 1}
+_HEADER = (("algorithm", -30), ("P", 4), ("M", 6), ("K", 6), ("N", 6), ("measured", 12), ("simulated", 12))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One row's cycles, or why there are none."""
+
+    cycles: float | None
+    seconds: float
+    failure: str = ""
 
 
 def product(m: int, k: int, n: int, dtype: str) -> str:
@@ -44,68 +54,86 @@ def product(m: int, k: int, n: int, dtype: str) -> str:
 """
 
 
-def product_cycles(row: Mapping[str, str]) -> float:
-    """Cycles of one repetition of a product."""
-    sizes = (int(row["M"]), int(row["K"]), int(row["N"]))
+def reduction(vectors: int, elements: int, dtype: str) -> str:
+    """MLIR of the sum of some vectors."""
+    a, c = f"tensor<{vectors}x{elements}x{dtype}>", f"tensor<{elements}x{dtype}>"
+    return f"""func.func @main(%a: {a}) -> {c} {{
+  %zero = arith.constant 0.0 : {dtype}
+  %empty = tensor.empty() : {c}
+  %init = linalg.fill ins(%zero : {dtype}) outs(%empty : {c}) -> {c}
+  %sum = linalg.reduce ins(%a : {a}) outs(%init : {c}) dimensions = [0]
+    (%in: {dtype}, %acc: {dtype}) {{
+      %s = arith.addf %in, %acc : {dtype}
+      linalg.yield %s : {dtype}
+    }}
+  return %sum : {c}
+}}
+"""
+
+
+def simulate(row: Mapping[str, str]) -> Outcome:
+    """Cycles of one row."""
+    begun = time.perf_counter()
+    try:
+        cycles, failure = _cycles(row), ""
+    except (CompilerError, KeyError, ValueError) as error:
+        cycles, failure = None, str(error)
+    return Outcome(cycles, time.perf_counter() - begun, failure)
+
+
+def _cycles(row: Mapping[str, str]) -> float:
+    if row["program"] not in REPEAT:
+        raise CompilerError(f"program '{row['program']}' is none of {', '.join(REPEAT)}")
+    p, reduces = int(row["P"]), row["program"] == "reduce"
+    if reduces:
+        text = reduction(p, int(row["M"]), row["dtype"])
+    else:
+        text = product(int(row["M"]), int(row["K"]), int(row["N"]), row["dtype"])
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "product.mlir"
-        path.write_text(product(*sizes, row["dtype"]))
+        path = Path(folder) / "row.mlir"
+        path.write_text(text)
         simulated = simulate_module(
             path, row["target"], timing_only=True, repeat=REPEAT[row["program"]], critical_path=False,
-            grid=f"{row['P']}x{row['P']}", algorithm=row["algorithm"],
+            grid=f"{p}x{1 if reduces else p}", algorithm=row["algorithm"],
         )  # fmt: skip
-    return simulated.report.cycles.device
+    cycles = simulated.report.cycles
+    return cycles.makespan if reduces else cycles.device
 
 
-def reduce_cycles(row: Mapping[str, str]) -> float:
-    """Cycles until the first PE of a row has the sum."""
-    count, dtype, machine = int(row["M"]), row["dtype"], load_machine(row["target"])
-    line = Line("x", (int(row["P"]), 1))
-    tile = Tile(Access("tile", const(0), (1,)), (const(count),), dtype)  # type: ignore[arg-type]
-    fragment = choose("reduce", row["algorithm"]).build(CollectiveRequest(line, tile, machine, "sum_"))
-    program = Program(
-        "reduce", line.grid, (), (), {"tile": Buffer("tile", 0, (count,), tile.dtype)},
-        tuple(PEClass(f"part{i}", part.where, part.body) for i, part in enumerate(fragment.parts)),
-        dict(zip(fragment.colours, machine.usable_colours, strict=False)), fragment.routes,
-        positions=dict(fragment.positions),
-    )  # fmt: skip
-    return Simulation(program, machine, timing_only=True).call([]).report.cycles.makespan
+def error(measured: float | None, simulated: float | None) -> float:
+    """Relative error, NaN where something is missing."""
+    return simulated / measured - 1 if measured and simulated is not None else math.nan
 
 
-PROGRAMS = {"matmul": product_cycles, "matvec": product_cycles, "reduce": reduce_cycles}
-
-
-def error(measured: float | None, simulated: float) -> float:
-    """Relative error, NaN where nothing was measured."""
-    return simulated / measured - 1 if measured else math.nan
-
-
-def run(rows: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
-    """Simulates every row, and prints a line for each."""
+def run(rows: Sequence[Mapping[str, str]], workers: int) -> list[dict[str, Any]]:
+    """Simulates every row, some at a time, and prints a line for each in order."""
     print(
-        f"{'algorithm':30} {'P':>4} {'M':>6} {'K':>6} {'N':>6} {'measured':>12} {'simulated':>12} {'error':>8} {'s':>6}"
+        " ".join(f"{name:>{width}}" if width > 0 else f"{name:<{-width}}" for name, width in _HEADER),
+        "   error      s",
     )
     results: list[dict[str, Any]] = []
-    for number, row in enumerate(rows):
-        begun = time.perf_counter()
-        if row["program"] not in PROGRAMS:
-            raise SystemExit(f"row {number}: program '{row['program']}' is none of {', '.join(PROGRAMS)}")
-        simulated = PROGRAMS[row["program"]](row)
-        measured = float(row["cycles"]) if row.get("cycles") else None
-        results.append({"row": number, "measured": measured, "simulated": round(simulated, 1)})
-        sizes = " ".join(f"{row[name]:>{width}}" for name, width in (("P", 4), ("M", 6), ("K", 6), ("N", 6)))
-        shown = f"{measured:12.1f}" if measured else " " * 12
-        deviation = f"{error(measured, simulated):+8.1%}" if measured else " " * 8
-        seconds = time.perf_counter() - begun
-        print(
-            f"{row['algorithm']:30} {sizes} {shown} {simulated:12.1f} {deviation} {seconds:6.1f}", flush=True
-        )
+    with ProcessPoolExecutor(workers) as pool:
+        for number, (row, outcome) in enumerate(zip(rows, pool.map(simulate, rows), strict=True)):
+            measured = float(row["cycles"]) if row.get("cycles") else None
+            simulated = None if outcome.cycles is None else round(outcome.cycles, 1)
+            results.append({"row": number, "measured": measured, "simulated": simulated})
+            print(_line(row, measured, outcome), flush=True)
+            if outcome.failure:
+                print(f"row {number}: {outcome.failure}", file=sys.stderr)
     return results
+
+
+def _line(row: Mapping[str, str], measured: float | None, outcome: Outcome) -> str:
+    sizes = " ".join(f"{row[name]:>{width}}" for name, width in _HEADER[1:5])
+    cycles = " ".join("-".rjust(12) if c is None else f"{c:12.1f}" for c in (measured, outcome.cycles))
+    deviation = error(measured, outcome.cycles)
+    shown = "" if math.isnan(deviation) else f"{deviation:+.1%}"
+    return f"{row['algorithm']:30} {sizes} {cycles} {shown:>8} {outcome.seconds:6.1f}"
 
 
 def summary(results: Sequence[Mapping[str, Any]]) -> str:
     """Largest and median magnitude of the errors."""
-    errors = [abs(error(r["measured"], r["simulated"])) for r in results if r["measured"]]
+    errors = [abs(e) for r in results if not math.isnan(e := error(r["measured"], r["simulated"]))]
     if not errors:
         return "no row is measured"
     return f"{len(errors)} rows: median error {statistics.median(errors):.1%}, largest {max(errors):.1%}"
@@ -118,12 +146,15 @@ def main() -> None:
     )
     parser.add_argument("--rows", type=Path, default=Path(__file__).parent / "data" / "calibration.csv")
     parser.add_argument("--json", type=Path, help="where to write [{row, measured, simulated}, ...]")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="rows at a time")
     options = parser.parse_args()
     with options.rows.open(newline="") as file:
-        results = run(list(csv.DictReader(file)))
+        results = run(list(csv.DictReader(file)), options.workers)
     print(summary(results))
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n")
+    if any(r["simulated"] is None for r in results):
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

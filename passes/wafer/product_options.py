@@ -24,10 +24,12 @@ class ProductOptions:
 
     Attributes:
         forced: `name{option=value ...}` that every product must use; "" leaves the choice to the cost model.
+        combining: whether operations that can be split over a reduction have to be, for a forced collective to combine.
     """
 
     machine: Machine
     forced: str = ""
+    combining: bool = False
     _built: dict[tuple[Any, ...], Product] = field(default_factory=dict)
 
     def options(self, op: Any, grid: Grid, best: float) -> list[Option]:

@@ -27,6 +27,7 @@ from .emit_collectives import COLLECTIVES, Collectives
 from .emit_compute import ComputeEmitter
 from .emit_fragments import everywhere, on_all, with_source
 from .emit_movement import emit_shape_operation, fill
+from .emit_partials import partial_in_place
 from .emit_products import Products, for_product_alone
 from .emit_tiles import Tile, Tiles
 from .executable import source_of
@@ -140,7 +141,13 @@ class _Emitter:
         if name == "linalg.generic":
             if "wse.iterators" not in op.attributes:
                 raise PassFailure(op, "this operation is not distributed", hint="run wse-partition first")
-            return ComputeEmitter(op, read.strings(op.attributes["wse.iterators"]), self.tiles, hint).run()
+            iterators = read.strings(op.attributes["wse.iterators"])
+            partial = partial_in_place(op, iterators, self.grid, self.main)
+            if partial is not None:
+                axes = read.layout(ir.ArrayAttr(op.attributes["wse.layouts"])[0]).axes
+                self.tiles.alias(op.results[0], partial, axes)
+                return []
+            return ComputeEmitter(op, iterators, self.tiles, hint).run()
         if name == "wse.scatter":
             return self._scatter(op, hint)
         if name in RESHAPES + SLICES:

@@ -59,7 +59,8 @@ class Partition(Pass, name="wse-partition", anchor="builtin.module"):
         kinds = arguments_named(main)
         free = frozenset(i for i, kind in enumerate(kinds) if kind in ("parameter", "constant"))
         with op.context, op.location:
-            products = ProductOptions(machine, forced_for_products)
+            combining = bool(self.algorithm) and not forced_for_products
+            products = ProductOptions(machine, forced_for_products, combining)
             plan, problem, tried = search(main, grids, cost, free, products)
             if plan.peak > cost.sram:
                 raise _does_not_fit(main, plan, cost, width * height)

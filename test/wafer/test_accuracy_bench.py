@@ -38,7 +38,18 @@ def test_rows_come_out_in_order_with_and_without_a_measurement(
     assert results[2]["simulated"] == pytest.approx(7218, rel=0.01)
 
 
-def test_a_row_of_an_unknown_program_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [["wse3", "fft", "any", "6", "12", "12", "12", "f16", ""]]
-    with pytest.raises(SystemExit, match="row 0: program 'fft'"):
+def test_a_row_that_cannot_be_simulated_is_named_and_the_others_come_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        ["wse3", "fft", "any", "6", "12", "12", "12", "f16", ""],
+        ["wse3", "matmul", "mesh_gemm", "2000", "12", "12", "12", "f16", ""],
+        ROWS[0],
+    ]
+    with pytest.raises(SystemExit):
         bench(rows, tmp_path, monkeypatch)
+    results = json.loads((tmp_path / "out.json").read_text())
+    assert [r["simulated"] is None for r in results] == [True, True, False]
+    said = capfd.readouterr().err
+    assert "row 0: program 'fft' is none of matmul, matvec, reduce" in said
+    assert "row 1: " in said and "2000x2000" in said

@@ -1,0 +1,43 @@
+"""Reductions of which every PE holds just one element: its part of the result is there before anything is computed."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...dialects.host import ir
+from ...dialects.structured import PARALLEL, REDUCTION, dim_position
+from .layout_rules import Grid
+from .main_function import arguments_named
+from .nodes import analyse
+from .scalar_body import Operand
+
+
+def partial_in_place(op: Any, iterators: Sequence[str], grid: Grid, main: Any) -> ir.Value | None:
+    """The operand whose tile is the operation's partial result as it stands, None when there is none.
+
+    That takes a plain reduction from its neutral number, one element along each reduced dimension on every PE, the
+    kept dimensions in order, and an operand that nothing else reads and that no later call needs.
+    """
+    compute = analyse(op)
+    view, found = compute.view, compute.accumulations[0]
+    if len(view.inputs) != 1 or len(view.inits) != 1 or found is None or found.value != Operand(0):
+        return None
+    reduced = [i for i, kind in enumerate(view.iterators) if kind == REDUCTION]
+    single = all(compute.sizes[i] == grid.extent(iterators[i]) for i in reduced)
+    kept = [dim_position(e) for e in view.maps[0].results]
+    in_order = [i for i in kept if i is not None and view.iterators[i] == PARALLEL]
+    if not reduced or not single or not compute.neutral_inits():
+        return None
+    if None in kept or in_order != [dim_position(e) for e in view.init_maps[0].results]:
+        return None
+    value = view.inputs[0]
+    return value if len(list(value.uses)) == 1 and not _stays(value, main) else None
+
+
+def _stays(value: ir.Value, main: Any) -> bool:
+    """Whether a value is on the device for more than one call, as parameters and constants are."""
+    owner = value.owner
+    if isinstance(owner, ir.Block):
+        return True
+    if owner.name != "wse.scatter" or not isinstance(owner.operands[0].owner, ir.Block):
+        return False
+    return arguments_named(main)[ir.BlockArgument(owner.operands[0]).arg_number] != "input"
