@@ -9,17 +9,20 @@ from wse_mlir.wse_target.image import Instruction, Join, Loop, PEClass, Program,
 from wse_mlir.wse_target.machine import load_machine
 from wse_mlir.wse_target.quasi_affine import Var, binary, const
 from wse_mlir.wse_target.sim import Simulation
+from wse_mlir.wse_target.sim.flow import periodic
 from wse_mlir.wse_target.sim.flow.engine import FlowEngine
 from wse_mlir.wse_target.sim.flow.ranges import constant_value
+from wse_mlir.wse_target.sim.flow.replay import replay
 
 MACHINE = load_machine("wse3")
 WIDTH, WORDS = 6, 30
 
 
-def exchange(trips: int, work: int, *, ragged: bool = False) -> Program:
+def exchange(trips: int, work: int, *, ragged: bool = False, into: str = "a") -> Program:
     """PEs of a row swap tiles with their neighbour, again and again, and compute beside it.
 
-    `ragged`: what they compute grows from trip to trip.
+    `ragged`: what they compute grows from trip to trip. `into`: the buffer that they add what comes to; "r" is the one
+    that they send from.
     """
     bound = Var("k") + 1 if ragged else const(work)
     routes = [
@@ -29,11 +32,11 @@ def exchange(trips: int, work: int, *, ragged: bool = False) -> Program:
         Route("left", rect(0, 0, WIDTH // 2, 1, 2), "east", ("ramp",)),
     ]
 
-    def body(out: str, into: str) -> tuple[Instruction, ...]:
+    def body(out: str, back: str) -> tuple[Instruction, ...]:
         place = access("r", 1, offset=Var("k") % 2)
         step = (
             Send(out, ints(WORDS - 2), place, thread=1),
-            Receive(into, ints(WORDS - 2), access("a", 1), "add", thread=2),
+            Receive(back, ints(WORDS - 2), access(into, 1), "add", thread=2),
             Vector("mul", (bound,), access("r", 1), (access("r", 1), 0.5)),
             Join((1, 2), tasks=True),
         )
@@ -65,6 +68,18 @@ def test_skipping_changes_nothing(work: int, timing_only: bool) -> None:
         np.testing.assert_allclose(skipped.report.per_pe[name], grid, rtol=1e-9, atol=1e-6)
     for a, b in zip(skipped.outputs, whole.outputs, strict=True):
         assert a.tobytes() == b.tobytes()
+
+
+@pytest.mark.parametrize(("into", "replays"), [("a", True), ("r", False)])
+def test_trips_are_replayed_if_the_order_of_operations_does_not_matter(
+    into: str, replays: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans = []
+    monkeypatch.setattr(periodic, "replay", lambda *args: plans.append(replay(*args)) or plans[-1])
+    program = exchange(57, 25, into=into)
+    skipped, whole = (run(program, skips=s, timing_only=False) for s in (True, False))
+    assert [plan is not None for plan in plans] == [replays]
+    assert [a.tobytes() for a in skipped.outputs] == [b.tobytes() for b in whole.outputs]
 
 
 def groups(program: Program, monkeypatch: pytest.MonkeyPatch) -> int:

@@ -80,7 +80,7 @@ class Memory:
     def check(self, located: Located, bounds: tuple[int, ...], pes: np.ndarray) -> None:
         """Raises `TargetError` when the walk leaves its buffer on some PE."""
         access, count = located.access, self.counts[located.access.buffer]
-        low, high = _extent(access.strides, bounds)
+        low, high = reach_of(access.strides, bounds)
         if len(pes) == 0 or (located.ends[0] + low >= 0 and located.ends[1] + high < count):
             return
         at = int(np.flatnonzero((located.base + low < 0) | (located.base + high >= count))[0])
@@ -149,7 +149,7 @@ class Memory:
     def span(self, located: Located, bounds: tuple[int, ...]) -> tuple[int, int]:
         """First and one past the last byte of their SRAM that a walk touches on any of the PEs."""
         buffer = self.buffers[located.access.buffer]
-        low, high = _extent(located.access.strides, bounds)
+        low, high = reach_of(located.access.strides, bounds)
         size = DTYPE_BYTES[buffer.dtype]
         first, last = located.ends
         return buffer.offset + (first + low) * size, buffer.offset + (last + high + 1) * size
@@ -167,8 +167,13 @@ class Memory:
             offsets = (dense[0].nbytes if len(dense) else 0) * np.arange(len(pes))
             walk = Walk(DTYPE_NAME[dense.dtype], dense_strides(bounds))
             return Operand(dense.reshape(-1).view(np.uint8), offsets), walk
-        number = convert(np.asarray(source).reshape(1), NUMPY_DTYPE[dtype])
-        return Operand(number.view(np.uint8), np.zeros(1, np.int64)), Walk(dtype, (0,) * len(bounds))
+        return self.number(source, dtype, bounds)
+
+    @staticmethod
+    def number(value: float, dtype: str, bounds: tuple[int, ...]) -> tuple[Operand, Walk]:
+        """A number as an operand: one element that all PEs read in every iteration."""
+        element = convert(np.asarray(value).reshape(1), NUMPY_DTYPE[dtype])
+        return Operand(element.view(np.uint8), np.zeros(1, np.int64)), Walk(dtype, (0,) * len(bounds))
 
     def _dtype(self, source: Source) -> str:
         if isinstance(source, Located):
@@ -200,12 +205,12 @@ def run(
     dependent: bool = False,
 ) -> None:
     """Runs an operation on operands wherever they are, the destination being the first one; see `Signature`."""
-    signature = _signature(kind, bounds, tuple(walk for _, walk in places), own, dependent)
+    signature = signature_of(kind, bounds, tuple(walk for _, walk in places), own, dependent)
     kernels.kernel(signature)(pes, [operand for operand, _ in places])
 
 
 @lru_cache(maxsize=4096)
-def _signature(
+def signature_of(
     kind: str, bounds: tuple[int, ...], walks: tuple[Walk, ...], own: tuple[bool, ...], dependent: bool
 ) -> Signature:
     """The simplest nest that does the same."""
@@ -215,7 +220,7 @@ def _signature(
 
 
 @lru_cache(maxsize=4096)
-def _extent(strides: tuple[int, ...], bounds: tuple[int, ...]) -> tuple[int, int]:
+def reach_of(strides: tuple[int, ...], bounds: tuple[int, ...]) -> tuple[int, int]:
     """Lowest and highest element that a walk reaches, from its first one."""
     reach = [s * (b - 1) for s, b in zip(strides, bounds, strict=True)]
     return sum(r for r in reach if r < 0), sum(r for r in reach if r > 0)

@@ -24,6 +24,7 @@ from ..code import Code, Halt, LoopBegin, LoopEnd
 from .lane import Lane
 from .lanes import Lanes
 from .payload import Payload
+from .replay import replay
 from .state import Selection, State, size, union
 
 NEVER_STEADY = (Switch, Phase, Halt)
@@ -213,19 +214,30 @@ class Steady:
                 lane.advance(times, shift[MAIN_THREAD][lane.tree.root], lane.sent_words - words)
 
     def _advance(self, where: list[tuple[int, Selection]], trips: int) -> None:
-        """Counts trips; with data, does again what the last trip did with them."""
+        """Counts trips; with data, does in each of them what the last trip did."""
         log, progress = self.payload.log or [], self.state.loaded.progress
         self.payload.log = None
-        with_data = self.state.memory is not None
-        for trip in range(trips if with_data else 1):
-            for action, args in log if with_data else ():
-                action(*args)
-            for pc, at in where:
-                op = self.state.code.operations[pc]
-                assert isinstance(op, LoopEnd)
-                self.state.counters[op.slot][at] += 1 if with_data else trips
-            if progress is not None and with_data:
+        if self.state.memory is None:
+            self._count(where, trips)
+            return
+        quick = replay(self.state, log, where, trips)
+        for trip in range(trips):
+            if quick is not None:
+                quick.trip(trip)
+            else:
+                for action, args in log:
+                    action(*args)
+                self._count(where, 1)
+            if progress is not None:
                 progress((trip + 1) / trips)
+        if quick is not None:
+            self._count(where, trips)
+
+    def _count(self, where: list[tuple[int, Selection]], trips: int) -> None:
+        for pc, at in where:
+            op = self.state.code.operations[pc]
+            assert isinstance(op, LoopEnd)
+            self.state.counters[op.slot][at] += trips
 
 
 def _same_places(first: list[tuple[int, Selection]], second: list[tuple[int, Selection]]) -> bool:
