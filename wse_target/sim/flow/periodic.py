@@ -76,11 +76,11 @@ def _is_steady(op: object, variable: str) -> bool:
 
 @dataclass
 class _Cut:
-    """The state when all PEs wait at the ends of trips."""
+    """The state when all PEs wait at the ends of trips. `totals` and `words` are those of a later cut when this one is
+    older than a period can be."""
 
     where: list[tuple[int, Selection]]
     clock: np.ndarray  # [threads, PEs]
-    counters: np.ndarray
     totals: np.ndarray
     words: dict[int, np.ndarray]  # by lane
 
@@ -142,11 +142,14 @@ class Steady:
         return all(lane.left_over() is None for lane in self.lanes.all())
 
     def _cut(self, where: list[tuple[int, Selection]]) -> _Cut:
-        state = self.state
-        words = {id(lane): lane.sent_words.copy() for lane in self.lanes.all()}
-        return _Cut(
-            where, state.agents.clock.copy(), state.counters.copy(), state.accounting.totals.copy(), words
-        )
+        state, old = self.state, self._cuts[-_LONGEST - 1] if len(self._cuts) > _LONGEST else None
+        # Fresh arrays cost more than what is copied into them.
+        totals = np.empty_like(state.accounting.totals) if old is None else old.totals
+        np.copyto(totals, state.accounting.totals)
+        words = {} if old is None else old.words
+        for lane in self.lanes.all():
+            np.copyto(words.setdefault(id(lane), np.empty_like(lane.sent_words)), lane.sent_words)
+        return _Cut(where, state.agents.clock.copy(), totals, words)
 
     def _repeats(self, period: int) -> bool:
         """Whether the last two periods moved all clocks alike."""

@@ -14,14 +14,52 @@ What comes later may still delay a message: its tail counts as known only when t
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ..routing import LINKS, RAMP, Rows
 from .lane import Index, Lane, Numbers
 from .lanes import Lanes
+from .state import listed
 
 _KEPT = 4  # messages that a link remembers
 _NUMBER_BITS, _LANE_BITS = 12, 32
+UP, DOWN, BETWEEN = 0, 1, 2  # kinds of links: ramps up, ramps down, links between routers
+
+
+@dataclass(frozen=True)
+class _Way:
+    """Links of one kind that channels pass.
+
+    Attributes:
+        at: the links, as a slice where they follow one another.
+        owner: index of the channel that passes each; None when each passes one, in order.
+        delay: cycles from the sender's core to each.
+    """
+
+    links: np.ndarray
+    at: Index
+    owner: np.ndarray | None
+    delay: np.ndarray
+
+    @staticmethod
+    def of(links: np.ndarray, owner: np.ndarray, delay: np.ndarray, channels: int) -> _Way:
+        """The links that `channels` channels pass."""
+        in_order = len(owner) == channels and bool((owner == np.arange(channels)).all())
+        return _Way(links, _selection(links), None if in_order else owner, delay)
+
+    def by_link(self, of_channels: np.ndarray) -> np.ndarray:
+        """Values of channels as values of links."""
+        return of_channels if self.owner is None else of_channels[self.owner]
+
+    def latest(self, of_channels: np.ndarray, of_links: np.ndarray) -> np.ndarray:
+        """The greatest of a channel's value and those of its links."""
+        if self.owner is None:
+            return np.maximum(of_channels, of_links)
+        found = of_channels.copy()
+        np.maximum.at(found, self.owner, of_links)
+        return found
 
 
 class Sharing:
@@ -55,6 +93,7 @@ class Sharing:
         self._lanes_by_id: list[Lane] = []
         self._ids: dict[int, int] = {}
         self._links: dict[int, tuple[Rows, np.ndarray] | None] = {}
+        self._ways: dict[tuple[int, int, int], tuple[_Way, ...]] = {}
 
     def concerns(self, lane: Lane) -> bool:
         """Whether messages of a lane may meet others."""
@@ -62,7 +101,7 @@ class Sharing:
 
     def enter(self, lane: Lane, channel: Index, number: Numbers) -> None:
         """Messages are put out; those of their words that find places pass at once."""
-        channels = np.arange(len(lane.sent))[channel]
+        channels = listed(channel)
         slot, _ = lane.slot(channels, number)
         s = lane.slots
         words, head = s["words"][slot, channels], s["head"][slot, channels]
@@ -73,7 +112,7 @@ class Sharing:
 
     def follow(self, lane: Lane, channel: Index, number: Numbers) -> None:
         """The rest of long messages passes, once all their receivers have told when they take words."""
-        channels = np.arange(len(lane.sent))[channel]
+        channels = listed(channel)
         slot, _ = lane.slot(channels, number)
         s = lane.slots
         ready = (s["followed"][slot, channels] == 0) & (s["unposted"][slot, channels] == 0)
@@ -94,34 +133,40 @@ class Sharing:
         rest: np.ndarray,
     ) -> None:  # fmt: skip
         """Words pass from `head` to `end` (at the sender) if nothing is in their way; `rest` more come later."""
-        who = self._who(lane, channels, number)
-        last = self._cross(lane.tree.root[channels], head, words, end, who, rest, np.zeros(len(channels)))
-        between = self._between(lane)
-        if between is not None:
-            at, owner = between[0].take(channels)
-            delay = between[1][at]
+        who, last = self._who(lane, channels, number), end
+        for way in self._way(lane, channels):
             late = self._cross(
-                between[0].values[at], head[owner] + delay, words[owner], last[owner] + delay, who[owner], rest[owner],
-                delay,
+                way, way.by_link(head) + way.delay, way.by_link(words), way.by_link(last) + way.delay,
+                way.by_link(who), way.by_link(rest),
             )  # fmt: skip
-            np.maximum.at(last, owner, late - delay)
-        at, owner = lane.tree.receivers.take(channels)
-        pes = lane.tree.receivers.values[at]
-        delay = lane.tree.delay[pes]
-        late = self._cross(
-            self._pes + pes,
-            head[owner] + delay,
-            words[owner],
-            last[owner] + delay,
-            who[owner],
-            rest[owner],
-            delay,
-        )
-        if lane.single:
-            last = np.maximum(last, late - delay)
+            if lane.single or self._kind(way) != DOWN:
+                last = way.latest(last, late - way.delay)
         slot, _ = lane.slot(channels, number)
         natural = np.maximum(lane.slots["natural"][slot, channels], last + rest * self._pace)
         lane.slots["natural"][slot, channels] = natural
+
+    def _way(self, lane: Lane, channels: np.ndarray) -> tuple[_Way, ...]:
+        """The ramps up, links between routers and ramps down that channels pass; remembered for whole ranges."""
+        key = (self._id(lane), int(channels[0]), int(channels[-1]))
+        whole = len(channels) > 1 and key[2] - key[1] == len(channels) - 1
+        found = self._ways.get(key) if whole else None
+        if found is None:
+            found = self._find_way(lane, channels)
+            if whole:
+                self._ways[key] = found
+        return found
+
+    def _find_way(self, lane: Lane, channels: np.ndarray) -> tuple[_Way, ...]:
+        count, root = len(channels), lane.tree.root[channels]
+        ways = [_Way.of(root, np.arange(count), np.zeros(count), count)]
+        between = self._between(lane)
+        if between is not None:
+            at, owner = between[0].take(channels)
+            ways.append(_Way.of(between[0].values[at], owner, between[1][at], count))
+        at, owner = lane.tree.receivers.take(channels)
+        pes = lane.tree.receivers.values[at]
+        ways.append(_Way.of(self._pes + pes, owner, lane.tree.delay[pes], count))
+        return tuple(ways)
 
     def _who(self, lane: Lane, channel: np.ndarray, number: Numbers) -> np.ndarray:
         """A number for each message, of its lane, its channel and the last bits of its own number."""
@@ -154,29 +199,33 @@ class Sharing:
         np.cumsum(np.bincount(channels[inside], minlength=len(lane.sent)), out=start[1:])
         return Rows(start, shared[inside][order]), delays[inside][order]
 
+    def _kind(self, way: _Way) -> int:
+        """Which of the three kinds of links a way is of."""
+        return min(int(way.links[0]) // self._pes, BETWEEN) if len(way.links) else UP
+
     def _cross(
-        self, link: np.ndarray, head: np.ndarray, words: np.ndarray, end: np.ndarray, who: np.ndarray,
-        rest: np.ndarray, delay: np.ndarray,
+        self, way: _Way, head: np.ndarray, words: np.ndarray, end: np.ndarray, who: np.ndarray, rest: np.ndarray
     ) -> np.ndarray:  # fmt: skip
         """Puts messages on links, none twice on one; times are those at the links. Returns when they are through."""
-        kind = min(int(link[0]) // self._pes, 2) if len(link) else 0
-        at = _selection(link)
+        kind = self._kind(way)
         met: np.ndarray | int = 0
         free: np.ndarray | int = 0
         if self._busy[kind] > float(head.min(initial=np.inf)):
-            ends = self.end[:, at]
-            late = (ends > head).nonzero()
-            free = np.argmin(ends, axis=0)
-            if late[0].size:
-                met = self._meet(late, link, head, words, end)
+            ends = self.end[:, way.at]
+            late = ends > head
+            free = _first_free(ends)
+            if late.any():
+                met = self._meet(late.nonzero(), way.links, head, words, end)
         through = np.maximum(end, head + (words + met) * self._pace)
         self._busy[kind] = max(self._busy[kind], float(through.max(initial=0.0)))
-        where = (free, at) if isinstance(free, int) else (free, link)
         for table, value in (
             (self.head, head), (self.words, words), (self.met, met), (self.end, through), (self.who, who),
-            (self.delay, delay), (self.rest, rest),
+            (self.delay, way.delay), (self.rest, rest),
         ):  # fmt: skip
-            table[where] = value
+            if isinstance(free, int):
+                table[free][way.at] = value
+            else:
+                table[free, way.links] = value
         return through
 
     def _meet(
@@ -230,6 +279,15 @@ def _selection(links: np.ndarray) -> Index:
     if len(links) and links[-1] - links[0] == len(links) - 1 and (np.diff(links) == 1).all():
         return slice(int(links[0]), int(links[-1]) + 1)
     return links
+
+
+def _first_free(ends: np.ndarray) -> np.ndarray | int:
+    """The row of the least value in each column, the first of several; one number where it is the same in all."""
+    first = int(ends[:, 0].argmin()) if ends.shape[1] else 0
+    least = ends[first]
+    if all((least < row if k < first else least <= row).all() for k, row in enumerate(ends) if k != first):
+        return first
+    return np.argmin(ends, axis=0)
 
 
 def _left(words: np.ndarray, head: np.ndarray, end: np.ndarray, time: np.ndarray) -> np.ndarray:
