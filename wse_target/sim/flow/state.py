@@ -133,7 +133,7 @@ class Agents:
         )  # fmt: skip
 
 
-WINDOW = 4.0  # cycles within which sleepers wake up together, for the sake of large groups
+WINDOW = 32.0  # cycles within which sleepers wake up together, for the sake of large groups
 _AWAKE = -1  # time to wake up of threads that do not sleep
 
 
