@@ -1,12 +1,18 @@
-"""What the partitioner thinks things cost, in cycles: the machine's rates and the published collective formulas.
+"""What the partitioner thinks things cost, in cycles: the machine's rates, and what the library says of itself.
 
 It only ranks plans; the cycles a user sees are the simulator's.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
+from ...wse_target.image import Access, Combine, Dtype
 from ...wse_target.machine import Machine
+from ...wse_target.quasi_affine import const
+from .library.algorithm import choose
+from .library.fragment import CollectiveRequest, Line, Tile
 
 
 @dataclass(frozen=True)
@@ -19,6 +25,7 @@ class CostModel:
 
     machine: Machine
     share: float = 0.9
+    _combined: dict[tuple[Any, ...], tuple[float, float]] = field(default_factory=dict, compare=False)
 
     @property
     def sram(self) -> int:
@@ -38,14 +45,22 @@ class CostModel:
         outer = vector.mapped_row * (rows - 1) * maps + vector.mapped_map * (maps - 1)
         return vector.setup + max(0.0, outer) + count / self.machine.rate(kind, dtype)
 
-    def all_reduce(self, words: int, extent: int) -> float:
-        """A chain along a line of PEs and a multicast back (HPDC24)."""
+    def combined(self, elements: int, dtype: Dtype, kind: Combine, extent: int, *, everywhere: bool) -> float:
+        """Tiles along a line of PEs combined on the first one, and sent back to all if wanted `everywhere`.
+
+        The cheapest of the library's algorithms that are priced quickly; what is emitted may be a little better.
+        """
         if extent == 1:
             return 0.0
-        fabric = self.machine.fabric
-        ramps = fabric.ramp_in + fabric.ramp_out
-        chain = words + (ramps + fabric.relay_latency + fabric.hop_latency) * (extent - 1)
-        return chain + words + extent * fabric.hop_latency + ramps + 3 * fabric.transfer_setup
+        key = (elements, dtype, kind, extent)
+        if key not in self._combined:
+            tile = Tile(Access("tile", const(0), (1,)), (const(elements),), dtype)
+            request = CollectiveRequest(Line("x", (extent, 1)), tile, self.machine, "", combine=kind)
+            names = ("chain", "tree", f"two_phase{{group={math.isqrt(extent)}}}")
+            reduce = min(choose("reduce", name).cycles(request) for name in names)
+            self._combined[key] = (reduce, choose("broadcast", "multicast").cycles(request))
+        reduce, broadcast = self._combined[key]
+        return reduce + broadcast if everywhere else reduce
 
     def all_gather(self, words: int, extent: int) -> float:
         """Blocks of `words` travel along the line in both directions, one after the other."""

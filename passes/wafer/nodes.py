@@ -1,11 +1,11 @@
 """The operations of `@main` as nodes with choices: which layouts an operation can take and give, at what cost."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from ...dialects.host import ir
 from ...dialects.structured import REDUCTION, Structured, structured
-from ...wse_target.image import DTYPE_BYTES
+from ...wse_target.image import DTYPE_BYTES, Combine, Dtype
 from ..infra.diagnostics import PassFailure
 from .cost import CostModel
 from .layout_rules import (
@@ -220,9 +220,20 @@ def _compute_option(
         if iterator == REDUCTION and choice[i]
     )
     for reduction in reductions:
-        words = elements(grid.tile(shape_of(op_result(view.op, reduction.result)), gives[reduction.result]))
-        cycles += cost.all_reduce(words, grid.extent(reduction.axis))
+        result = op_result(view.op, reduction.result)
+        cycles += cost.combined(
+            elements(grid.tile(shape_of(result), gives[reduction.result])),
+            cast(Dtype, dtype_name(ir.RankedTensorType(result.type).element_type)),
+            cast(Combine, reduction.kind),
+            grid.extent(reduction.axis),
+            everywhere=not only_returned(result),
+        )
     return Option(choice, needs, gives, cycles, _scratch(compute, depends, tiles), reductions)
+
+
+def only_returned(value: ir.Value) -> bool:
+    """Whether a value goes to the host alone, which takes one copy of it, the first PE's of each line."""
+    return all(use.owner.operation.name == "func.return" for use in value.uses)
 
 
 def _scratch(compute: Compute, depends: list[frozenset[int]], tiles: list[int]) -> int:

@@ -5,6 +5,7 @@ the operation's cycles, those of redistributing operands that exist only in othe
 Parameters are brought from the host straight into each layout that is asked for: that costs memory, no cycles.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -107,7 +108,10 @@ def _options(op: Any, grid: Grid, cost: CostModel, products: ProductOptions) -> 
         local = compute_options(op, grid, cost)
         if "wse.iterators" in op.attributes:
             return local
-        offered = products.options(op, grid, min(o.cycles for o in local))
+        if products.combining:
+            return [o for o in local if o.reductions] or local
+        fitting = [o.cycles for o in local if _bytes_at_least(op, o, grid) <= cost.sram]
+        offered = products.options(op, grid, min(fitting, default=math.inf))
         forced = products.forced and contraction_of(analyse(op)) is not None
         return offered if forced else local + offered
     if name in RESHAPES:
@@ -115,6 +119,12 @@ def _options(op: Any, grid: Grid, cost: CostModel, products: ProductOptions) -> 
     if name in SLICES:
         return slice_options(op, grid, cost)
     raise PassFailure(op, f"'{name}' has no lowering to the wafer yet", hint="it runs on target='cpu'")
+
+
+def _bytes_at_least(op: Any, option: Option, grid: Grid) -> int:
+    """Bytes of a PE's SRAM that an operation's own operands and results take, laid out as an option says."""
+    needed = [(v, axes) for v, axes in zip(op.operands, option.needs, strict=True) if axes is not None]
+    return sum(bytes_of(v, axes, grid) for v, axes in (*needed, *zip(op.results, option.gives, strict=True)))
 
 
 class Planner:

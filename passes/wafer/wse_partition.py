@@ -13,7 +13,7 @@ from .explanation import explain
 from .layout_rules import Axes, Grid, redistribution
 from .library.algorithm import operations
 from .main_function import arguments_named, find_main, prepare
-from .nodes import Option, shape_of
+from .nodes import Option, only_returned, shape_of
 from .plan import Plan, candidate_grids, is_node, search
 from .product_options import ProductOptions
 from .splat import splat_of
@@ -85,11 +85,6 @@ def parse_grid(text: str, width: int, height: int) -> Grid:
             hint="choose a smaller grid or a larger machine",
         )
     return grid
-
-
-def _only_returned(uses: list[tuple[ir.OpView, int]]) -> bool:
-    """Whether a value goes to the host alone, which takes one copy of it, the first PE's of each line."""
-    return all(owner.operation.name == "func.return" for owner, _ in uses)
 
 
 def _refuse_empty(main: Any) -> None:
@@ -172,7 +167,7 @@ class _Rewriter:
             value: ir.Value = result
             consumers = [(use.owner, use.operand_number) for use in result.uses]
             with after, op.location:
-                combine = build.reduce if _only_returned(consumers) else build.all_reduce
+                combine = build.reduce if only_returned(result) else build.all_reduce
                 for reduction in (r for r in chosen.reductions if r.result == index):
                     value = combine(
                         value, reduction.axis, reduction.kind, layouts[index], algorithm=self.algorithm
