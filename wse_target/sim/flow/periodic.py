@@ -76,8 +76,7 @@ def _is_steady(op: object, variable: str) -> bool:
 
 @dataclass
 class _Cut:
-    """The state when all PEs wait at the ends of trips. `totals` and `words` are those of a later cut when this one is
-    older than a period can be."""
+    """The state when all PEs wait at the ends of trips; `totals` and `words` last for as long as a period may be."""
 
     where: list[tuple[int, Selection]]
     clock: np.ndarray  # [threads, PEs]
@@ -95,6 +94,8 @@ class Steady:
         self._ends = steady_loops(state.code, nested=state.memory is None) if active else frozenset()
         self._held: list[tuple[int, Selection]] = []
         self._cuts: list[_Cut] = []
+        self._number = 0  # of cuts so far
+        self._copies: dict[object, list[np.ndarray]] = {}
 
     def holds(self, pc: int, at: Selection) -> bool:
         """Whether PEs that go on with another trip of a loop wait; they are released by `release`."""
@@ -142,14 +143,25 @@ class Steady:
         return all(lane.left_over() is None for lane in self.lanes.all())
 
     def _cut(self, where: list[tuple[int, Selection]]) -> _Cut:
-        state, old = self.state, self._cuts[-_LONGEST - 1] if len(self._cuts) > _LONGEST else None
-        # Fresh arrays cost more than what is copied into them.
-        totals = np.empty_like(state.accounting.totals) if old is None else old.totals
-        np.copyto(totals, state.accounting.totals)
-        words = {} if old is None else old.words
-        for lane in self.lanes.all():
-            np.copyto(words.setdefault(id(lane), np.empty_like(lane.sent_words)), lane.sent_words)
-        return _Cut(where, state.agents.clock.copy(), totals, words)
+        state = self.state
+        self._number += 1
+        words = {
+            id(lane): self._copy(lane.sent_words, (id(lane), len(lane.sent_words)), _LONGEST + 1)
+            for lane in self.lanes.all()
+        }
+        return _Cut(
+            where,
+            self._copy(state.agents.clock, "clock", 2 * _LONGEST + 1),
+            self._copy(state.accounting.totals, "totals", _LONGEST + 1),
+            words,
+        )
+
+    def _copy(self, array: np.ndarray, name: object, count: int) -> np.ndarray:
+        """A copy of an array that lasts for so many cuts; fresh memory costs more than what is copied into it."""
+        ring = self._copies.setdefault(name, [np.empty_like(array) for _ in range(count)])
+        copy = ring[self._number % count]
+        np.copyto(copy, array)
+        return copy
 
     def _repeats(self, period: int) -> bool:
         """Whether the last two periods moved all clocks alike."""

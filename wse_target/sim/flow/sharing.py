@@ -218,6 +218,7 @@ class Sharing:
                 met = self._meet(late.nonzero(), way.links, head, words, end)
         through = np.maximum(end, head + (words + met) * self._pace)
         self._busy[kind] = max(self._busy[kind], float(through.max(initial=0.0)))
+        slots = free * self.end.shape[1] + way.links
         for table, value in (
             (self.head, head), (self.words, words), (self.met, met), (self.end, through), (self.who, who),
             (self.delay, way.delay), (self.rest, rest),
@@ -225,7 +226,7 @@ class Sharing:
             if isinstance(free, int):
                 table[free][way.at] = value
             else:
-                table[free, way.links] = value
+                table.reshape(-1)[slots] = value
         return through
 
     def _meet(
@@ -233,36 +234,38 @@ class Sharing:
     ) -> np.ndarray:  # fmt: skip
         """Words that each message has to let pass of those that are on its link; `late` are pairs of the two."""
         kept, place = late
-        there = link[place]
-        old, own = self.head[kept, there], head[place]
+        at = kept * self.end.shape[1] + link[place]
+        old, own = self.head.reshape(-1)[at], head[place]
         first = np.maximum(old, own)
-        other_left = _left(self.words[kept, there], old, self.end[kept, there], first)
+        other_left = _left(self.words.reshape(-1)[at], old, self.end.reshape(-1)[at], first)
         left = _left(words[place], own, end[place], first)
         both = np.maximum(np.minimum(np.rint(other_left), np.rint(left)), 0).astype(np.int32)
-        self.met[kept, there] += both
-        self._delay(kept, there)
+        self.met.reshape(-1)[at] += both
+        self._delay(at)
         return np.bincount(place, weights=both, minlength=len(link)).astype(np.int32)
 
-    def _delay(self, kept: np.ndarray, link: np.ndarray) -> None:
-        """Messages that were there before have met more."""
-        words = self.words[kept, link] + self.met[kept, link]
-        end = np.maximum(self.end[kept, link], self.head[kept, link] + words * self._pace)
-        later = end > self.end[kept, link]
+    def _delay(self, at: np.ndarray) -> None:
+        """Messages that were there before, at these places of the tables, have met more."""
+        until, rest = self.end.reshape(-1), self.rest.reshape(-1)
+        words = self.words.reshape(-1)[at] + self.met.reshape(-1)[at]
+        before = until[at]
+        end = np.maximum(before, self.head.reshape(-1)[at] + words * self._pace)
+        later = end > before
         if not later.any():
             return
-        kept, link, end = kept[later], link[later], end[later]
+        at, end = at[later], end[later]
         for kind in range(3):
             self._busy[kind] = max(self._busy[kind], float(end.max()))
-        self.end[kept, link] = end
-        who, tail = self.who[kept, link], end - self.delay[kept, link] + self.rest[kept, link] * self._pace
-        lanes = who >> _LANE_BITS
+        until[at] = end
+        who, tail = self.who.reshape(-1)[at], end - self.delay.reshape(-1)[at] + rest[at] * self._pace
+        lanes, link = who >> _LANE_BITS, at % self.end.shape[1]
         down = (link >= self._pes) & (link < 2 * self._pes)
-        for number in np.unique(lanes).tolist():
+        for number in np.flatnonzero(np.bincount(lanes)).tolist():
             lane = self._lanes_by_id[number]
             mine = (lanes == number) & (~down | lane.single)
-            rest = who[mine] & ((1 << _LANE_BITS) - 1)
-            channel, slot = rest >> _NUMBER_BITS, (rest & ((1 << _NUMBER_BITS) - 1)) % lane.ring
-            np.maximum.at(lane.slots["natural"], (slot, channel), tail[mine])
+            message = who[mine] & ((1 << _LANE_BITS) - 1)
+            channel, slot = message >> _NUMBER_BITS, (message & ((1 << _NUMBER_BITS) - 1)) % lane.ring
+            np.maximum.at(lane.slots["natural"].reshape(-1), slot * len(lane.sent) + channel, tail[mine])
 
     def arrival(self, lane: Lane, pes: Index, channel: np.ndarray, number: Numbers) -> np.ndarray | float:
         """When messages are through the ramps down to receivers of multicasts, whose branches advance by themselves."""
