@@ -12,7 +12,6 @@ Programs for which that, or anything else here, does not hold have no `Replay`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
@@ -23,151 +22,36 @@ from ...quasi_affine import Const, Expr
 from ..arithmetic import operand_dtypes
 from ..code import LoopEnd
 from ..kernels import Operand, Signature, Walk
-from ..memory import Memory, reach_of, signature_of
+from ..memory import reach_of, signature_of
 from ..walks import common_nest, meets_itself
 from .lane import Lane
 from .payload import kind
 from .state import Selection, State, listed, size, uniform
+from .steps import Piece, Place, Places, Step, Touch, Unfit
 
 Log = Sequence[tuple[Callable[..., None], tuple]]
 _MOST = 1 << 22  # places of one access, over trips and PEs of a class, that are looked at
-_KEPT = 4  # trips whose places are remembered, for those that repeat them
-
-
-class _Unfit(Exception):
-    """The trips must be run operation by operation."""
-
-
-@dataclass(eq=False)
-class _Step:
-    """What one kernel does in each trip: pieces of its operands, the destination first, and operations that it does."""
-
-    signature: Signature
-    pieces: list[list[_Piece | Operand]] = field(default_factory=list)
-    position: tuple[float, float] = (
-        np.inf,
-        np.inf,
-    )  # where in the log its messages are sent; where it writes
-    index: int = -1
-
-    def add(self, pieces: list[_Piece | Operand], sent: np.ndarray, written: np.ndarray) -> None:
-        """Some more PEs."""
-        self.pieces.append(pieces)
-        first = self.position
-        self.position = min(first[0], int(sent.min())), min(first[1], int(written.min()))
-
-
-@dataclass(frozen=True)
-class _Place:
-    """An access of a class in all trips.
-
-    Attributes:
-        base: its first element, [trips, rows, columns] of the class, with 1 where it does not depend on one of them.
-        low / high: first and one past the last byte that it touches, likewise.
-    """
-
-    access: Access
-    bounds: tuple[int, ...]
-    base: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-
-    def meets(self, other: _Place) -> bool:
-        """Whether both touch a byte of the same PE in the same trip."""
-        return bool(((self.low < other.high) & (other.low < self.high)).any())
-
-
-@dataclass(frozen=True)
-class _Touch:
-    """An operation's use of memory: of what its place is, when each PE of the class came to it, which steps do it."""
-
-    operation: object
-    place: _Place
-    writes: bool
-    when: np.ndarray
-    steps: list[_Step]
-
-    def must_follow(self, other: _Touch) -> None:
-        """Raises unless the steps keep the order in which PEs came to two operations."""
-        if self.operation is other.operation or not self.place.meets(other.place):
-            return
-        first, second = (other, self) if (other.when < self.when).all() else (self, other)
-        ordered = (first.when < second.when).all()
-        if not ordered or max(s.index for s in first.steps) >= min(s.index for s in second.steps):
-            raise _Unfit
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """An operand on some PEs of a class: `chosen` of them, by number in the class."""
-
-    place: _Place
-    pes: np.ndarray
-    shape: tuple[int, int]
-    chosen: np.ndarray | slice
-
-    def by_trip(self, trips: int) -> np.ndarray:
-        """A number for each trip; trips of one number have the same places."""
-        base = self.place.base
-        if len(base) == 1:
-            return np.zeros(trips, np.int64)
-        return np.unique(base.reshape(trips, -1), axis=0, return_inverse=True)[1].reshape(-1)
-
-    def elements(self, trip: int) -> np.ndarray:
-        """The first element on each PE."""
-        base = self.place.base[trip if len(self.place.base) > 1 else 0]
-        return np.broadcast_to(base, self.shape).reshape(-1)[self.chosen]
-
-
-class _Places:
-    """Where an operand lies on all PEs of a step, trip by trip."""
-
-    def __init__(self, memory: Memory, pieces: Sequence[_Piece], trips: int) -> None:
-        self._pieces = pieces
-        buffer = memory.buffers[pieces[0].place.access.buffer]
-        self._constant, self._size = buffer.offset, DTYPE_BYTES[buffer.dtype]
-        self._data = memory.bytes.reshape(-1)
-        self._rows = np.concatenate([piece.pes for piece in pieces]) * memory.bytes.shape[1]
-        numbers = np.stack([piece.by_trip(trips) for piece in pieces], axis=1)
-        self._pattern = np.unique(numbers, axis=0, return_inverse=True)[1].reshape(-1).tolist()
-        self._known: dict[int, Operand] = {}
-
-    def at(self, trip: int) -> Operand:
-        """The operand in a trip."""
-        pattern = self._pattern[trip]
-        if pattern not in self._known:
-            if len(self._known) == _KEPT:
-                del self._known[next(iter(self._known))]
-            self._known[pattern] = self._operand(trip)
-        return self._known[pattern]
-
-    def _operand(self, trip: int) -> Operand:
-        offsets, first = self._rows.copy(), 0
-        for piece in self._pieces:
-            offsets[first : first + len(piece.pes)] += piece.elements(trip) * self._size
-            first += len(piece.pes)
-        return Operand(self._data, offsets, self._constant)
 
 
 class Replay:
     """The trips of a loop, ready to be run on the data; see `replay`."""
 
-    def __init__(self, state: State, steps: Sequence[_Step], trips: int) -> None:
+    def __init__(self, state: State, steps: Sequence[Step], trips: int) -> None:
         assert state.memory is not None
         self._calls = []
         for step in steps:
             operands = []
             for parts in zip(*step.pieces, strict=True):
-                pieces = [part for part in parts if isinstance(part, _Piece)]
-                operands.append(_Places(state.memory, pieces, trips) if pieces else parts[0])
+                pieces = [part for part in parts if isinstance(part, Piece)]
+                operands.append(Places(state.memory, pieces, trips) if pieces else parts[0])
             kernel = state.loaded.kernels.kernel(step.signature)
-            count = sum(len(pieces[0].pes) for pieces in step.pieces if isinstance(pieces[0], _Piece))
+            count = sum(len(pieces[0].pes) for pieces in step.pieces if isinstance(pieces[0], Piece))
             self._calls.append((kernel, count, operands))
 
     def trip(self, number: int) -> None:
         """Runs one trip, counted from the one that comes next."""
         for kernel, count, operands in self._calls:
-            kernel(count, [o.at(number) if isinstance(o, _Places) else o for o in operands])
+            kernel(count, [o.at(number) if isinstance(o, Places) else o for o in operands])
 
 
 def replay(state: State, log: Log, where: Sequence[tuple[int, Selection]], trips: int) -> Replay | None:
@@ -179,7 +63,7 @@ def replay(state: State, log: Log, where: Sequence[tuple[int, Selection]], trips
     """
     try:
         return Replay(state, _Builder(state, log, where, trips).steps(), trips)
-    except _Unfit:
+    except Unfit:
         return None
 
 
@@ -197,9 +81,9 @@ class _Builder:
         self.bodies: dict[int, tuple[range, int]] = {}  # program counters and loop slot, by class
         for pc, at in where:
             self._body(pc, at)
-        self.found: dict[tuple, _Step] = {}
-        self.touches: list[list[_Touch]] = [[] for _ in self.ranges]
-        self.sends: dict[tuple[int, str], tuple[Send, _Touch]] = {}
+        self.found: dict[tuple, Step] = {}
+        self.touches: list[list[Touch]] = [[] for _ in self.ranges]
+        self.sends: dict[tuple[int, str], tuple[Send, Touch]] = {}
         self.taken: dict[tuple, object] = {}  # operation of a class in a step
 
     def _read(self, log: Log) -> None:
@@ -209,14 +93,14 @@ class _Builder:
                 continue
             op, at = args[0], args[2 if isinstance(args[0], Vector) else 3]
             if not isinstance(op, (Vector, Send, Receive)):
-                raise _Unfit
+                raise Unfit
             if isinstance(op, (Send, Receive)) and self.lanes.setdefault(id(op), args[1]) is not args[1]:
-                raise _Unfit
+                raise Unfit
             pes = listed(at)
             first, last = self.ranges[self._class_of(pes[:1])[0]]
             when = self.when.setdefault(id(op), np.full(last - first, -1))
             if pes[-1] >= last or (when[pes - first] >= 0).any():
-                raise _Unfit
+                raise Unfit
             when[pes - first] = position
 
     def _class_of(self, pes: np.ndarray) -> np.ndarray:
@@ -227,20 +111,20 @@ class _Builder:
         loop, index = self.state.code.operations[end], int(self._class_of(listed(at)[:1])[0])
         first, last = self.ranges[index]
         if not isinstance(loop, LoopEnd) or (size(at), int(listed(at)[0])) != (last - first, first):
-            raise _Unfit
+            raise Unfit
         self.bodies[index] = range(loop.start, end), loop.slot
 
-    def steps(self) -> list[_Step]:
+    def steps(self) -> list[Step]:
         """All steps of a trip in order."""
         if len(self.bodies) != len(self.ranges):
-            raise _Unfit
+            raise Unfit
         operations = self.state.code.operations
         work = [(c, pc, operations[pc]) for c, (body, _) in sorted(self.bodies.items()) for pc in body]
         for index, pc, op in work:
             if isinstance(op, Send):
                 self._send(index, pc, op)
             elif not isinstance(op, (Receive, Vector, Control, Join)):
-                raise _Unfit
+                raise Unfit
         for index, pc, op in work:
             if isinstance(op, Vector) and all(self._bounds(op)):
                 self._compute(index, pc, op)
@@ -255,7 +139,7 @@ class _Builder:
             try:
                 self._check()
                 return found
-            except _Unfit:
+            except Unfit:
                 if order:
                     raise
         return []
@@ -269,18 +153,18 @@ class _Builder:
     def _bounds(self, op: Vector | Send | Receive) -> tuple[int, ...]:
         bounds = tuple(max(b.value, 0) for b in op.bounds if isinstance(b, Const))
         if len(bounds) < len(op.bounds):
-            raise _Unfit
+            raise Unfit
         return bounds
 
-    def _place(self, index: int, pc: int, access: Access, bounds: tuple[int, ...]) -> _Place:
+    def _place(self, index: int, pc: int, access: Access, bounds: tuple[int, ...]) -> Place:
         base = self._base(index, pc, access.offset)
         buffer = self.memory.buffers[access.buffer]
         least, most = reach_of(access.strides, bounds)
         if base.min() + least < 0 or base.max() + most >= self.memory.counts[access.buffer]:
-            raise _Unfit  # the engine says what is wrong
+            raise Unfit  # the engine says what is wrong
         width = DTYPE_BYTES[buffer.dtype]
         low, high = (buffer.offset + (base + end) * width for end in (least, most + 1))
-        return _Place(access, bounds, base, low, high)
+        return Place(access, bounds, base, low, high)
 
     def _base(self, index: int, pc: int, expr: Expr) -> np.ndarray:
         """An expression for all trips, [trips, rows, columns] or 1 in place of each."""
@@ -289,43 +173,43 @@ class _Builder:
         for name, slot in self.state.code.variables[pc].items():
             counter = self.state.counters[slot][first:last]
             if not uniform(counter):
-                raise _Unfit
+                raise Unfit
             values[name] = np.asarray(int(counter[0]))
             if slot == self.bodies[index][1]:
                 values[name] = values[name] + np.arange(self.trips)[:, None, None]
         shape = np.broadcast_shapes(*(np.shape(values[name]) for name in expr.variables()))
         if np.prod(shape, dtype=np.int64) > _MOST:
-            raise _Unfit
+            raise Unfit
         found = np.asarray(expr.evaluate(values), np.int64)
         return found.reshape((1,) * (3 - found.ndim) + found.shape)
 
     def _positions(self, op: object) -> np.ndarray:
         when = self.when.get(id(op))
         if when is None or (when < 0).any():
-            raise _Unfit
+            raise Unfit
         return when
 
-    def _piece(self, index: int, place: _Place, chosen: np.ndarray | slice = slice(None)) -> _Piece:
+    def _piece(self, index: int, place: Place, chosen: np.ndarray | slice = slice(None)) -> Piece:
         first, last = self.ranges[index]
         rows, columns = (self.state.axes[first][2][name].size for name in ("y", "x"))
-        return _Piece(place, np.arange(first, last)[chosen], (rows, columns), chosen)
+        return Piece(place, np.arange(first, last)[chosen], (rows, columns), chosen)
 
-    def _step(self, op: object, index: int, key: tuple, signature: Signature) -> _Step:
+    def _step(self, op: object, index: int, key: tuple, signature: Signature) -> Step:
         """The step that an operation is part of; two operations of one class are never in the same."""
         again = 0
         while (index, *key, again) in self.taken and self.taken[index, *key, again] is not op:
             again += 1
         self.taken[index, *key, again] = op
-        return self.found.setdefault((*key, again), _Step(signature))
+        return self.found.setdefault((*key, again), Step(signature))
 
     def _send(self, index: int, pc: int, op: Send) -> None:
         bounds = self._bounds(op)
         if not all(bounds):
             return
         if (index, op.colour) in self.sends:
-            raise _Unfit  # which message is which would have to be counted
+            raise Unfit  # which message is which would have to be counted
         place = self._place(index, pc, op.src, bounds)
-        touch = _Touch(op, place, False, self._positions(op), [])
+        touch = Touch(op, place, False, self._positions(op), [])
         self.sends[index, op.colour] = op, touch
         self.touches[index].append(touch)
 
@@ -333,30 +217,30 @@ class _Builder:
         bounds, when, memory = self._bounds(op), self._positions(op), self.memory
         dst = self._place(index, pc, op.dst, bounds)
         srcs = [self._place(index, pc, s, bounds) if isinstance(s, Access) else s for s in op.srcs]
-        places = [src for src in srcs if isinstance(src, _Place)]
-        own = tuple(isinstance(src, _Place) and _same(dst, src) for src in srcs)
+        places = [src for src in srcs if isinstance(src, Place)]
+        own = tuple(isinstance(src, Place) and _same(dst, src) for src in srcs)
         dependent = meets_itself(op.dst.strides, bounds) or any(
-            isinstance(src, _Place) and not mine and dst.meets(src)
+            isinstance(src, Place) and not mine and dst.meets(src)
             for src, mine in zip(srcs, own, strict=True)
         )
-        dtypes = [memory.dtype(s.access) if isinstance(s, _Place) else "" for s in srcs]
+        dtypes = [memory.dtype(s.access) if isinstance(s, Place) else "" for s in srcs]
         wanted = operand_dtypes(op.kind, memory.dtype(op.dst), dtypes)
         walks, pieces = [memory.walk(op.dst)], [self._piece(index, dst)]
-        operands: list[_Piece | Operand] = list(pieces)
+        operands: list[Piece | Operand] = list(pieces)
         for src, mine, dtype in zip(srcs, own, wanted, strict=True):
-            if isinstance(src, _Place):
+            if isinstance(src, Place):
                 operands.append(self._piece(index, dst if mine else src))
                 walks.append(memory.walk(src.access))
             else:
                 operand, walk = memory.number(src, dtype, bounds)
                 operands.append(operand)
                 walks.append(walk)
-        numbers = tuple(repr(src) for src in srcs if not isinstance(src, _Place))
+        numbers = tuple(repr(src) for src in srcs if not isinstance(src, Place))
         buffers = tuple(p.access.buffer for p in (dst, *places))
         signature = signature_of(op.kind, bounds, tuple(walks), own, dependent)
         step = self._step(op, index, (signature, buffers, numbers), signature)
         step.add(operands, when, when)
-        self.touches[index] += [_Touch(op, p, p is dst, when, [step]) for p in (dst, *places)]
+        self.touches[index] += [Touch(op, p, p is dst, when, [step]) for p in (dst, *places)]
 
     def _move(self, index: int, pc: int, op: Receive) -> None:
         """What PEs of a class receive with an operation, by class of the senders."""
@@ -365,11 +249,11 @@ class _Builder:
         lane, (first, last) = self.lanes[id(op)], self.ranges[index]
         senders = lane.tree.root[lane.tree.incoming[first:last]]
         classes = self._class_of(senders)
-        steps: list[_Step] = []
+        steps: list[Step] = []
         for other in np.unique(classes).tolist():
             send, touch = self.sends.get((other, op.colour), (None, None))
             if send is None or touch is None or self.lanes[id(send)] is not lane:
-                raise _Unfit
+                raise Unfit
             chosen = np.flatnonzero(classes == other)
             signature = self._move_signature(op, touch.place, dst)
             buffers = op.dst.buffer, send.src.buffer
@@ -380,12 +264,12 @@ class _Builder:
             step.add([into, *own, out_of], touch.when[there], when[chosen])
             touch.steps.append(step)
             steps.append(step)
-        self.touches[index].append(_Touch(op, dst, True, when, steps))
+        self.touches[index].append(Touch(op, dst, True, when, steps))
 
-    def _move_signature(self, op: Receive, src: _Place, dst: _Place) -> Signature:
+    def _move_signature(self, op: Receive, src: Place, dst: Place) -> Signature:
         nest = common_nest(src.bounds, src.access.strides, dst.bounds, dst.access.strides)
         if nest is None:
-            raise _Unfit
+            raise Unfit
         bounds, theirs, mine = nest
         into = Walk(self.memory.dtype(op.dst), mine)
         out_of = Walk(self.memory.dtype(src.access), theirs)
@@ -394,7 +278,7 @@ class _Builder:
         return signature_of(kind(op.combine), bounds, walks, own, meets_itself(mine, bounds))
 
 
-def _same(a: _Place, b: _Place) -> bool:
+def _same(a: Place, b: Place) -> bool:
     """Whether two accesses are one, iteration by iteration."""
     alike = (a.access.buffer, a.access.strides) == (b.access.buffer, b.access.strides)
     return alike and bool((a.base == b.base).all())
