@@ -26,7 +26,7 @@ class Step:
     """What one kernel does in each trip.
 
     Attributes:
-        pieces: its operands on some PEs each, the destination first; an operand is the same for all where it is a number.
+        pieces: its operands on some PEs each, the destination first; numbers are operands that all PEs share.
         position: where in the log its messages were sent first, and where it wrote first.
         index: its place among the steps of a trip.
     """
