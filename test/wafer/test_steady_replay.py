@@ -41,6 +41,7 @@ def product(folder: Path, sizes: tuple[int, int, int], side: int, algorithm: str
         (13, (3, 4, 5), "mesh_gemm", "f32", True),
         (13, (2, 3, 4), "cannon", "f16", True),
         (12, (2.5, 3.25, 2.75), "mesh_gemm", "f16", False),  # blocks of several sizes: one by one
+        (6, (3.34, 3, 4), "mesh_gemm", "f16", False),  # no trip is left when it is known that they repeat
     ],
 )
 def test_replayed_trips_give_the_same_bits(

@@ -232,7 +232,7 @@ class Steady:
         """Counts trips; with data, does in each of them what the last trip did."""
         log, progress = self.payload.log or [], self.state.loaded.progress
         self.payload.log = None
-        if self.state.memory is None:
+        if self.state.memory is None or not trips:
             self._count(where, trips)
             return
         quick = replay(self.state, log, where, trips)
