@@ -146,8 +146,8 @@ class Steady:
         state = self.state
         self._number += 1
         words = {
-            id(lane): self._copy(lane.sent_words, (id(lane), len(lane.sent_words)), _LONGEST + 1)
-            for lane in self.lanes.all()
+            id(lane): self._copy(lane.sent_words, (number, len(lane.sent_words)), _LONGEST + 1)
+            for number, lane in enumerate(self.lanes.all())
         }
         return _Cut(
             where,

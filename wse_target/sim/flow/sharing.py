@@ -15,6 +15,7 @@ What comes later may still delay a message: its tail counts as known only when t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 
@@ -90,10 +91,12 @@ class Sharing:
         self.delay, self.rest = np.zeros((_KEPT, count)), np.zeros((_KEPT, count), np.int32)
         self._busy = [-np.inf, -np.inf, -np.inf]  # latest end on any ramp up, ramp down, link between routers
         self.who = np.zeros((_KEPT, count), np.int64)
-        self._lanes_by_id: list[Lane] = []
-        self._ids: dict[int, int] = {}
-        self._links: dict[int, tuple[Rows, np.ndarray] | None] = {}
-        self._ways: dict[tuple[int, int, int], tuple[_Way, ...]] = {}
+        # Lanes of epochs that are over are forgotten, and all that is known of them.
+        self._lanes_by_number: WeakValueDictionary[int, Lane] = WeakValueDictionary()
+        self._numbers: WeakKeyDictionary[Lane, int] = WeakKeyDictionary()
+        self._count = 0
+        self._links: WeakKeyDictionary[Lane, tuple[Rows, np.ndarray] | None] = WeakKeyDictionary()
+        self._ways: WeakKeyDictionary[Lane, dict[tuple[int, int], tuple[_Way, ...]]] = WeakKeyDictionary()
 
     def concerns(self, lane: Lane) -> bool:
         """Whether messages of a lane may meet others."""
@@ -147,14 +150,13 @@ class Sharing:
 
     def _way(self, lane: Lane, channels: np.ndarray) -> tuple[_Way, ...]:
         """The ramps up, links between routers and ramps down that channels pass; remembered for whole ranges."""
-        key = (self._id(lane), int(channels[0]), int(channels[-1]))
-        whole = len(channels) > 1 and key[2] - key[1] == len(channels) - 1
-        found = self._ways.get(key) if whole else None
-        if found is None:
-            found = self._find_way(lane, channels)
-            if whole:
-                self._ways[key] = found
-        return found
+        first, last = int(channels[0]), int(channels[-1])
+        if len(channels) == 1 or last - first != len(channels) - 1:
+            return self._find_way(lane, channels)
+        known = self._ways.setdefault(lane, {})
+        if (first, last) not in known:
+            known[first, last] = self._find_way(lane, channels)
+        return known[first, last]
 
     def _find_way(self, lane: Lane, channels: np.ndarray) -> tuple[_Way, ...]:
         count, root = len(channels), lane.tree.root[channels]
@@ -171,20 +173,20 @@ class Sharing:
     def _who(self, lane: Lane, channel: np.ndarray, number: Numbers) -> np.ndarray:
         """A number for each message, of its lane, its channel and the last bits of its own number."""
         low = np.asarray(number, np.int64) & ((1 << _NUMBER_BITS) - 1)
-        return (self._id(lane) << _LANE_BITS) + (channel.astype(np.int64) << _NUMBER_BITS) + low
+        return (self._number(lane) << _LANE_BITS) + (channel.astype(np.int64) << _NUMBER_BITS) + low
 
-    def _id(self, lane: Lane) -> int:
-        if id(lane) not in self._ids:
-            self._ids[id(lane)] = len(self._lanes_by_id)
-            self._lanes_by_id.append(lane)
-        return self._ids[id(lane)]
+    def _number(self, lane: Lane) -> int:
+        if lane not in self._numbers:
+            self._numbers[lane] = self._count
+            self._lanes_by_number[self._count] = lane
+            self._count += 1
+        return self._numbers[lane]
 
     def _between(self, lane: Lane) -> tuple[Rows, np.ndarray] | None:
         """Shared links between routers that each channel uses, and cycles to them."""
-        key = self._id(lane)
-        if key not in self._links:
-            self._links[key] = self._trace(lane)
-        return self._links[key]
+        if lane not in self._links:
+            self._links[lane] = self._trace(lane)
+        return self._links[lane]
 
     def _trace(self, lane: Lane) -> tuple[Rows, np.ndarray] | None:
         if not (self._shared >= 0).any():
@@ -261,7 +263,9 @@ class Sharing:
         lanes, link = who >> _LANE_BITS, at % self.end.shape[1]
         down = (link >= self._pes) & (link < 2 * self._pes)
         for number in np.flatnonzero(np.bincount(lanes)).tolist():
-            lane = self._lanes_by_id[number]
+            lane = self._lanes_by_number.get(number)
+            if lane is None:
+                continue
             mine = (lanes == number) & (~down | lane.single)
             message = who[mine] & ((1 << _LANE_BITS) - 1)
             channel, slot = message >> _NUMBER_BITS, (message & ((1 << _NUMBER_BITS) - 1)) % lane.ring
