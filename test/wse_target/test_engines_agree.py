@@ -27,9 +27,6 @@ OPERATIONS = (
     *(f"Vector {kind}" for kind in ARITY), *(f"Control {unit}" for unit in get_args(Unit)),
 )  # fmt: skip
 
-_RECEIVERS = "flow: the places of a multicast's receivers are not counted apart"
-KNOWN = dict.fromkeys((355, 477, 606, 617, 969), _RECEIVERS)
-
 
 def difference(case: RandomProgram, repeat: int = 1) -> str:
     """What the engines disagree about, "" when nothing."""
@@ -57,16 +54,8 @@ def chunks() -> list[Any]:
 
 @pytest.mark.parametrize("first", chunks())
 def test_engines_agree(first: int) -> None:
-    seeds = [seed for seed in range(first, first + CHUNK) if seed not in KNOWN]
-    found = {seed: difference(random_program(seed)) for seed in seeds}
+    found = {seed: difference(random_program(seed)) for seed in range(first, first + CHUNK)}
     assert {seed: what for seed, what in found.items() if what} == {}
-
-
-@pytest.mark.parametrize(
-    "seed", [pytest.param(seed, marks=pytest.mark.xfail(reason=why)) for seed, why in KNOWN.items()]
-)
-def test_engines_agree_where_they_are_known_not_to(seed: int) -> None:
-    assert difference(random_program(seed)) == ""
 
 
 def test_engines_agree_on_repetitions() -> None:

@@ -4,8 +4,7 @@ A message is what one send or relay puts out. Times, in cycles, are those at the
   head     when its first word begins to leave;
   natural  when its last word has left if receivers never hold it up;
   tail     when its last word has left. Word k of a channel leaves no earlier than a receiver with places for C words
-           took word k - C. Among several receivers the one with the fewest places counts, and the others' times are
-           set back by what they have more: words are evenly spaced.
+           took word k - C; see `branches` for receivers of one channel that differ in C.
   early    how many words leave before receivers hold the message up, at its natural pace; the others follow at that
            pace after the hold. A relay that cannot pass words on has still taken those that found places further on.
   release  when the slowest receiver took the last word, set back likewise.
@@ -22,6 +21,7 @@ import numpy as np
 
 from ...machine import Machine
 from ..routing import Tree
+from .branches import Branches, Messages
 from .state import Selection, quick, uniform
 
 Index = slice | np.ndarray  # channels
@@ -96,6 +96,11 @@ class Lane:
         self.gate_stale = False
         self.ring = 2
         self.slots = {name: np.zeros((self.ring, count), dtype) for name, dtype in _FIELDS.items()}
+        self.branches = None
+        if (capacity > fewest[tree.owner]).any():
+            most = np.zeros(roots, np.int32)
+            np.maximum.at(most, tree.owner, capacity)
+            self.branches = Branches(tree, self.capacity, tree.channels(most), self.ring)
 
     def slot(self, channel: Index, number: Numbers) -> tuple[Numbers, Index]:
         """Places of messages in the rings, ready for indexing."""
@@ -155,10 +160,11 @@ class Lane:
 
     def _make_room(self, channel: Index, end: np.ndarray) -> None:
         """Doubles the rings when a slot is needed whose message is not taken, or still says when words were taken."""
+        places = self.fewest if self.branches is None else self.branches.most
         while True:
             number = self.sent[channel]
             at = self.slot(channel, number)
-            needed = self.slots["end"][at] >= end - self.fewest[channel]
+            needed = self.slots["end"][at] >= end - places[channel]
             needed |= self.slots["untaken"][at] > 0
             if not (needed & (number >= self.ring)).any():
                 return
@@ -169,6 +175,8 @@ class Lane:
                 for name, column in self.slots.items():
                     grown[name][numbers % (2 * self.ring), rows] = column[numbers % self.ring, rows]
             self.slots, self.ring = grown, 2 * self.ring
+            if self.branches is not None:
+                self.branches.grow()
 
     def register(
         self,
@@ -187,6 +195,8 @@ class Lane:
             early: words that may leave before it holds anything up.
         """
         slot, channel = self.slot(channel, number)
+        if self.branches is not None:
+            self.branches.register(np.arange(len(self.tree.incoming))[pes], number, mark, hold)
         if self.slack is not None:
             mark = mark - self.slack[pes]
         if self.single:
@@ -214,6 +224,10 @@ class Lane:
         if (stage == RESOLVED).all():
             return np.ones(len(stage), bool)
         s = self.slots
+        if self.branches is not None:
+            known, tail = self._by_branches(self.branches, channel, number)
+            self._settle(slot, channel, known, tail, stage)
+            return known | (stage == RESOLVED)
         end, words = s["end"][slot, channel], s["words"][slot, channel]
         natural = s["natural"][slot, channel]
         word = end - self.fewest[channel]  # number of the word whose taking frees a place for the last one
@@ -228,7 +242,14 @@ class Lane:
             tail[earlier] = np.maximum(natural[earlier], release)
             held = known[earlier] & (release > natural[earlier])
             s["early"][slots[held], listed[held]] = 0
-        todo = known & (stage == OPEN)
+        self._settle(slot, channel, known, tail, stage)
+        return known | (stage == RESOLVED)
+
+    def _settle(
+        self, slot: Numbers, channel: Index, known: np.ndarray, tail: np.ndarray, stage: np.ndarray
+    ) -> None:
+        """Tails that have become known."""
+        s, todo = self.slots, known & (stage == OPEN)
         if todo.all():
             s["tail"][slot, channel] = self.latest[channel] = tail
             s["stage"][slot, channel] = RESOLVED
@@ -236,7 +257,20 @@ class Lane:
             s["tail"][slot, channel] = np.where(todo, tail, s["tail"][slot, channel])
             s["stage"][slot, channel] = np.where(todo, RESOLVED, stage)
             self.latest[channel] = np.where(todo, tail, self.latest[channel])
-        return known | (stage == RESOLVED)
+
+    def _by_branches(
+        self, branches: Branches, channel: Index, number: Numbers
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Whether tails of multicasts are known whose receivers have different places, and the tails."""
+        listed = np.arange(len(self.sent))[channel]
+        numbers = np.broadcast_to(np.asarray(number, np.int64), listed.shape)
+        slots = numbers % self.ring
+        asked = Messages(listed, numbers, self.slots["end"][slots, listed])
+        known, release, before = branches.release(asked, self.slots)
+        natural = self.slots["natural"][slots, listed]
+        held = known & before & (release > natural)
+        self.slots["early"][slots[held], listed[held]] = 0
+        return known, np.maximum(natural, release)
 
     def resolved(self, channel: Index, number: Numbers) -> np.ndarray:
         """Whether the tails of messages are known."""
@@ -300,6 +334,8 @@ class Lane:
         self.latest += times * shift
         for name in ("head", "natural", "tail", "hold", "mark"):
             self.slots[name] += times * shift
+        if self.branches is not None:
+            self.branches.advance(times * shift)
 
     def left_over(self) -> int | None:
         """A channel with words that nobody took, or None."""
