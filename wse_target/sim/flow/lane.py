@@ -7,7 +7,7 @@ A message is what one send or relay puts out. Times, in cycles, are those at the
            took word k - C; see `branches` for receivers of one channel that differ in C.
   early    how many words leave before receivers hold the message up, at its natural pace; the others follow at that
            pace after the hold. A relay that cannot pass words on has still taken those that found places further on.
-  release  when the slowest receiver took the last word, set back likewise.
+  release  when the slowest receiver took the last word.
 
 Simplification: words are evenly spaced between head and tail; what holds a message up holds it between its first
 words, which are on their way, and the others, which follow at their natural pace.
@@ -50,7 +50,6 @@ class Lane:
         tree: where they go.
         capacity: words that a stream to a PE holds, by receiver.
         fewest: the least of them, by channel.
-        slack: how much more than the fewest a receiver has, in words.
         sent / sent_words: messages and words sent, by channel.
         issued: messages that sends were issued for, by channel; they leave in that order.
         skipped_words: words of messages that were accounted for without being sent; see `advance`.
@@ -75,10 +74,8 @@ class Lane:
         fewest = np.full(roots, np.iinfo(np.int32).max, np.int32)
         np.minimum.at(fewest, tree.owner, capacity)
         self.fewest = tree.channels(fewest)
-        slack = (capacity - fewest[tree.owner]) * pace
-        self.slack = None if self.single else tree.pes(slack)
         reach = np.full(roots, -np.inf)
-        np.maximum.at(reach, tree.owner, tree.end_delay - slack)
+        np.maximum.at(reach, tree.owner, tree.end_delay)
         self.reach = tree.channels(reach)
         # The stream with the longest round trip for its places sets the pace; its places are those of that pace.
         gap, window = np.zeros(roots), np.zeros(roots, np.int32)
@@ -197,8 +194,6 @@ class Lane:
         slot, channel = self.slot(channel, number)
         if self.branches is not None:
             self.branches.register(np.arange(len(self.tree.incoming))[pes], number, mark, hold)
-        if self.slack is not None:
-            mark = mark - self.slack[pes]
         if self.single:
             self.slots["hold"][slot, channel] = hold
             self.slots["mark"][slot, channel] = mark
