@@ -13,6 +13,7 @@ from torch.utils import _pytree as pytree
 
 from ..passes.infra.diagnostics import CompilerError
 from ..passes.infra.timing import Timer
+from .frontend.call_interface import CallInterface
 from .frontend.imported import Argument, ImportedModel, import_model
 from .runtime.arrays import as_array, as_tensor
 from .runtime.executable import Executable
@@ -66,7 +67,8 @@ def compile_for(
     _check_has_data(imported, target.name)
     executable = target.build(imported, options or {}, timer)
     timer.stop()
-    return Compiled(model, imported, executable, target.name, timer)
+    timings = {str(node.name): node.seconds for node in timer.root.children.values()}
+    return Compiled(model, imported.interface, executable, target.name, timings, timer.root.seconds)
 
 
 class Compiled:
@@ -79,23 +81,29 @@ class Compiled:
     """
 
     def __init__(
-        self, model: Any, imported: ImportedModel, executable: Executable, target: str, timer: Timer
+        self,
+        model: Any,
+        interface: CallInterface,
+        executable: Executable,
+        target: str,
+        timings: Mapping[str, float],
+        compile_seconds: float,
     ) -> None:
         self.target = target
         self._model = model
-        self._imported = imported
+        self._interface = interface
         self._executable = executable
-        self._timings = {str(node.name): node.seconds for node in timer.root.children.values()}
-        self._compile_seconds = timer.root.seconds
-        states = [a for a in imported.arguments if a.kind == "state"]
+        self._timings = timings
+        self._compile_seconds = compile_seconds
+        states = [a for a in interface.arguments if a.kind == "state"]
         self._initial = {a.name: _data(a).clone() for a in states}
         self._state = {name: value.clone() for name, value in self._initial.items()}
         self._state_arrays = {name: as_array(value) for name, value in self._state.items()}
-        self._outputs = sum(r.kind == "output" for r in imported.results)
+        self._outputs = sum(r.kind == "output" for r in interface.results)
         # MLIR's i8 has no sign: the same bytes are int8 until somebody says otherwise.
-        self._unsigned = [i for i, r in enumerate(imported.results) if r.dtype == torch.uint8]
-        self._plain = _plain_call(imported)
-        self._input_positions = {a.name: i for i, a in enumerate(imported.inputs)}
+        self._unsigned = [i for i, r in enumerate(interface.results) if r.dtype == torch.uint8]
+        self._plain = _plain_call(interface)
+        self._input_positions = {a.name: i for i, a in enumerate(interface.inputs)}
 
     @property
     def report(self) -> dict[str, Any]:
@@ -124,7 +132,7 @@ class Compiled:
             CompilerError: a parameter is gone, or its shape or dtype is another.
         """
         current = _tensors_of(self._model)
-        parameters = [a for a in self._imported.arguments if a.kind == "parameter"]
+        parameters = [a for a in self._interface.arguments if a.kind == "parameter"]
         arrays = []
         for argument in parameters:
             tensor = current.get(argument.name, argument.tensor)
@@ -154,7 +162,7 @@ class Compiled:
         if len(results) > self._outputs:
             self._keep_state(results[self._outputs :], tensors)
         outputs = results[: self._outputs]
-        return self._imported.unflatten_outputs(outputs if numpy_out else list(map(as_tensor, outputs)))
+        return self._interface.unflatten_outputs(outputs if numpy_out else list(map(as_tensor, outputs)))
 
     def _flatten(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Sequence[torch.Tensor], bool]:
         """The tensors of a call, and whether it is one on NumPy arrays."""
@@ -168,7 +176,7 @@ class Compiled:
     def _located(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
         """The flat inputs; a mistake in them is reported as one of a call of the model's class."""
         try:
-            return self._imported.flatten_inputs(args, kwargs)
+            return self._interface.flatten_inputs(args, kwargs)
         except CompilerError as error:
             name = type(self._model).__name__
             error.where = error.where or (name if isinstance(self._model, str) else f"{name}.forward")
@@ -176,7 +184,7 @@ class Compiled:
 
     def _keep_state(self, values: Sequence[np.ndarray], inputs: Sequence[torch.Tensor]) -> None:
         """Stores the next state, and writes back inputs that the model mutates."""
-        results = [r for r in self._imported.results if r.kind == "state"]
+        results = [r for r in self._interface.results if r.kind == "state"]
         for result, value in zip(results, values, strict=True):
             if result.name in self._state_arrays:
                 array = self._state_arrays[result.name]
@@ -200,11 +208,11 @@ class _PlainCall:
         )
 
 
-def _plain_call(imported: ImportedModel) -> _PlainCall | None:
+def _plain_call(interface: CallInterface) -> _PlainCall | None:
     """The quick check for a model that takes its tensors by position; None where a call has more structure."""
-    inputs = imported.inputs
+    inputs = interface.inputs
     spec = pytree.tree_structure((tuple(range(len(inputs))), {}))
-    if imported.input_constants or imported.in_spec != spec or any(-1 in a.shape for a in inputs):
+    if interface.input_constants or interface.in_spec != spec or any(-1 in a.shape for a in inputs):
         return None
     return _PlainCall(tuple((torch.Size(a.shape), a.dtype) for a in inputs))
 

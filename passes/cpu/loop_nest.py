@@ -8,8 +8,8 @@ from typing import Any
 from ...dialects.host import affine, arith, ir, memref, scf, vector
 from ...dialects.structured import Structured, dim_position
 from .access import access_kind, depends_on, dims_of
-from .host_cpu import HostCpu
 from .loop_schedule import Schedule, Segment
+from .processor import Processor
 from .vector_body import BodyEmitter, Combiner, broadcast, reduction_kinds, vector_of
 
 Values = list[ir.Value]
@@ -38,7 +38,7 @@ class LoopNest:
     """Builds the nest of one operation at the current insertion point."""
 
     def __init__(
-        self, view: Structured, schedule: Schedule, sizes: Sequence[int | None], cpu: HostCpu
+        self, view: Structured, schedule: Schedule, sizes: Sequence[int | None], cpu: Processor
     ) -> None:
         self.view = view
         self.schedule = schedule

@@ -12,7 +12,7 @@ from math import prod
 from ...dialects.host import ir
 from ...dialects.structured import PARALLEL, REDUCTION, Structured
 from .access import access_kind, depends_on, element_bits
-from .host_cpu import HostCpu
+from .processor import Processor
 from .vector_body import body_vectorizes, reduction_kinds
 
 _TYPICAL_TRIP = 256  # stands for a dynamic trip count when costs are compared
@@ -77,7 +77,7 @@ class Schedule:
         return pieces
 
 
-def choose_schedule(view: Structured, sizes: tuple[int | None, ...], cpu: HostCpu) -> Schedule:
+def choose_schedule(view: Structured, sizes: tuple[int | None, ...], cpu: Processor) -> Schedule:
     """The schedule with the fewest memory accesses a point; scalar when nothing can be vectorised."""
     parallel = tuple(i for i, kind in enumerate(view.iterators) if kind == PARALLEL)
     reduction = tuple(i for i, kind in enumerate(view.iterators) if kind == REDUCTION)
@@ -114,7 +114,7 @@ def _with_register_tile(
     parallel: tuple[int, ...],
     reduction: tuple[int, ...],
     sizes: tuple[int | None, ...],
-    cpu: HostCpu,
+    cpu: Processor,
 ) -> Schedule:
     """Unrolls the parallel iterators along which operands are reused, within the register file.
 

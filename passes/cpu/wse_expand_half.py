@@ -5,7 +5,7 @@ from typing import Any
 from ...dialects.host import arith, ir
 from ..infra.pass_base import Pass, PassRun, option
 from ..infra.patterns import Pattern, PatternSet, Rewriter
-from .host_cpu import host_cpu
+from .processor import processor
 
 _UGE, _UGT = arith.CmpIPredicate.uge, arith.CmpIPredicate.ugt
 
@@ -21,9 +21,11 @@ class ExpandHalf(Pass, name="wse-expand-half", anchor="func.func"):
     """
 
     always: bool = option(False, "also where the processor has instructions for it")
+    cpu: str = option("", "LLVM's name of the processor that code is for; this machine's when empty")
+    features: str = option("", "LLVM's processor features on top of that, '+avx2,-avx512f'")
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
-        if host_cpu().converts_half and not self.always:
+        if processor(self.cpu, self.features).converts_half and not self.always:
             return
         patterns = PatternSet(
             Pattern("arith.extf", expand_extension), Pattern("arith.truncf", expand_truncation)

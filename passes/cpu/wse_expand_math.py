@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...dialects.host import arith, ir, math
-from ..infra.pass_base import Pass, PassRun
+from ..infra.pass_base import Pass, PassRun, option
 from ..infra.patterns import Pattern, PatternSet, Rewriter
-from .host_cpu import host_cpu
+from .processor import processor
 
 # exp(r) = 1 + r + r^2 p(r) on |r| <= ln(2) / 2, highest power first (S. Moshier, Cephes, expf)
 _EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
@@ -34,20 +34,28 @@ class ExpandMath(Pass, name="wse-expand-math", anchor="func.func"):
         %n = math.fma %x, %log2e, %magic ... %p = math.fma ... %y = arith.mulf ...
     """
 
+    cpu: str = option("", "LLVM's name of the processor that code is for; this machine's when empty")
+    features: str = option("", "LLVM's processor features on top of that, '+avx2,-avx512f'")
+
     def run(self, op: ir.Operation, run: PassRun) -> None:
+        fma = processor(self.cpu, self.features).has_fma
         patterns = PatternSet(
-            *(Pattern(f"math.{name}", _pattern(expand)) for name, expand in _EXPANSIONS.items()),
+            *(Pattern(f"math.{name}", _pattern(expand, fma)) for name, expand in _EXPANSIONS.items()),
             Pattern("math.fpowi", expand_integer_power),
         )
         run.count("functions expanded", sum(patterns.apply(op).values()))
 
 
 class _Arithmetic:
-    """Builds f32 arithmetic of the shape of `like`; Python numbers stand for splat constants."""
+    """Builds f32 arithmetic of the shape of `like`; Python numbers stand for splat constants.
 
-    def __init__(self, like: ir.Type) -> None:
+    Args:
+        fma: whether to use fused multiply-add, which is slow where it is no instruction.
+    """
+
+    def __init__(self, like: ir.Type, fma: bool) -> None:
         self.type = like
-        self._fma = host_cpu().has_fma
+        self._fma = fma
 
     def _shaped(self, element: ir.Type) -> ir.Type:
         if isinstance(self.type, ir.VectorType):
@@ -126,13 +134,15 @@ _EXPANSIONS: dict[str, Callable[[_Arithmetic, ir.Value], ir.Value]] = {
 }
 
 
-def _pattern(expand: Callable[[_Arithmetic, ir.Value], ir.Value]) -> Callable[[Any, Rewriter], bool]:
+def _pattern(
+    expand: Callable[[_Arithmetic, ir.Value], ir.Value], fma: bool
+) -> Callable[[Any, Rewriter], bool]:
     def rewrite(op: Any, rewriter: Rewriter) -> bool:
         kind = op.operation.results[0].type
         element = kind.element_type if isinstance(kind, ir.VectorType) else kind
         if not isinstance(element, ir.F32Type):
             return False
-        rewriter.replace_op(op, [expand(_Arithmetic(kind), op.operation.operands[0])])
+        rewriter.replace_op(op, [expand(_Arithmetic(kind, fma), op.operation.operands[0])])
         return True
 
     rewrite.__name__ = f"expand_{getattr(expand, '__name__', 'function')}"

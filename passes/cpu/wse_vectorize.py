@@ -1,14 +1,15 @@
 """Turns linalg on buffers into loops whose bodies work on vectors in registers."""
 
+from dataclasses import replace
 from typing import Any
 
 from ...dialects.host import ir
 from ...dialects.structured import PARALLEL, Structured, dim_position, structured
 from ..infra.pass_base import Pass, PassRun, option
 from .access import depends_on
-from .host_cpu import HostCpu, host_cpu
 from .loop_nest import LoopNest
 from .loop_schedule import choose_schedule
+from .processor import Processor, processor
 
 
 class Vectorize(Pass, name="wse-vectorize", anchor="func.func"):
@@ -27,16 +28,19 @@ class Vectorize(Pass, name="wse-vectorize", anchor="func.func"):
         vector.store %sum#0, %c[0, 0] ...
     """
 
-    vector_bits: int = option(0, "width of a vector register in bits; 0 asks the host")
+    vector_bits: int = option(0, "width of a vector register in bits; the processor's when 0")
+    cpu: str = option("", "LLVM's name of the processor that code is for; this machine's when empty")
+    features: str = option("", "LLVM's processor features on top of that, '+avx2,-avx512f'")
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
-        cpu = host_cpu()
+        cpu = processor(self.cpu, self.features)
         if self.vector_bits:
-            cpu = HostCpu(self.vector_bits, 32 if self.vector_bits >= 512 else 16, True, cpu.converts_half)
+            registers = 32 if self.vector_bits >= 512 else 16
+            cpu = replace(cpu, vector_bits=self.vector_bits, vector_registers=registers, has_fma=True)
         for generic in _collect(op, "linalg.generic"):
             self._lower(generic, cpu, run)
 
-    def _lower(self, generic: Any, cpu: HostCpu, run: PassRun) -> None:
+    def _lower(self, generic: Any, cpu: Processor, run: PassRun) -> None:
         view = structured(generic)
         if view is None:
             return

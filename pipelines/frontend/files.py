@@ -15,6 +15,7 @@ from torch.export import ExportedProgram
 from ...dialects.host import ir
 from ...dialects.parsing import parse_module_file
 from ...passes.infra.diagnostics import CompilerError
+from .call_interface import CallInterface
 from .constants import lift_constants, read_resources
 from .interface import annotate_main, find_main, read_main
 from .lowering import finish_import, lower_torch_to_linalg, run_upstream
@@ -139,7 +140,7 @@ def import_mlir_module(
     for position, (name, tensor) in enumerate(lifted, start=first):
         arguments[position] = replace(arguments[position], kind="parameter", name=name, tensor=tensor)
     annotate_main(module, arguments, results)
-    return ImportedModel(module, tuple(arguments), tuple(results), module.context)
+    return ImportedModel(module, CallInterface(tuple(arguments), tuple(results)), module.context)
 
 
 def _holds_torch(module: ir.Module) -> bool:

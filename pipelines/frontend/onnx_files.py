@@ -13,6 +13,7 @@ import torch
 
 from ...dialects.host import ir
 from ...passes.infra.diagnostics import CompilerError
+from .call_interface import CallInterface
 from .interface import annotate_main, find_main, read_main
 from .lowering import TORCH_PIPELINES, finish_import, run_upstream
 from .signature import LITERAL_LIMIT, Argument, Result
@@ -54,7 +55,7 @@ def read_onnx(path: str, context: ir.Context, example_args: Sequence[Any] = ()) 
         raise
     arguments, results = _describe(module, len(inputs), parameters)
     labels = tuple(value.name for value in inputs)
-    return ImportedModel(module, arguments, results, context, input_labels=labels)
+    return ImportedModel(module, CallInterface(arguments, results, input_labels=labels), context)
 
 
 def _require_onnx(path: str) -> Any:

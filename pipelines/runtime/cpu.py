@@ -1,28 +1,41 @@
-"""The CPU target: runs the `cpu` pipeline, compiles the result in this process, calls it on arrays."""
+"""The CPU target: runs the `cpu` pipeline, makes native code of the result, calls it on arrays."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...dialects.host import ir
+from ...passes.cpu.processor import Processor, processor
 from ...passes.infra.diagnostics import CompilerError
+from ...passes.infra.options import print_value
 from ...passes.infra.pass_manager import Instrumentation, run_pipeline
 from ...passes.infra.timing import Timer
+from ..frontend.call_interface import CallInterface
 from ..frontend.imported import ImportedModel
 from ..frontend.interface import find_main, torch_dtype
-from ..named import named_pipeline
+from ..named import NamedPipeline, named_pipeline
+from ..native.codegen import NativeCode
 from .arrays import as_array, numpy_dtype
 from .executable import Executable
-from .jit import JitFunction
+from .jit import JitFunction, NativeModule
 
 ArrayType = tuple[tuple[int, ...], np.dtype]
 
+OPTIONS: Mapping[str, str] = {
+    "num_threads": "threads of a call; 1 is the only choice so far",
+    "cpu": "LLVM's name of the processor that code is for, such as x86-64-v3; this machine's when not given",
+    "features": "LLVM's processor features on top of that, such as '+avx2,-avx512f'",
+}
+_FOR_A_PROCESSOR = re.compile(r"\b(wse-vectorize|wse-expand-math|wse-expand-half)(\{)?")
+
 
 class CpuTarget:
-    """Native code for the machine this process runs on.
+    """Native code, for the machine this process runs on unless options say otherwise.
 
     Args:
         pipeline: from stage `imported` to stage `llvm`; the named pipeline `cpu` unless another is given.
@@ -30,7 +43,7 @@ class CpuTarget:
     """
 
     name = "cpu"
-    options: Mapping[str, str] = {"num_threads": "threads of a call; 1 is the only choice so far"}
+    options: Mapping[str, str] = OPTIONS
 
     def __init__(self, pipeline: str = "", *, states_in_place: bool = True) -> None:
         self._pipeline = pipeline
@@ -40,55 +53,126 @@ class CpuTarget:
         """Lowers and compiles; see `Target.build`.
 
         Raises:
-            CompilerError: more than one thread is asked for, or a pass fails.
+            CompilerError: more than one thread is asked for, the processor is not known, or a pass fails.
         """
+        program = self.program(imported, options, timer)
+        with timer.scope("load"):
+            return CpuExecutable(program, parameters_of(imported.interface))
+
+    def program(self, imported: ImportedModel, options: Mapping[str, Any], timer: Timer) -> CpuProgram:
+        """Native code that can be run here or kept; consumes `imported.module`."""
+        lowered = self.lower(imported, options, timer)
+        with timer.scope("codegen"):
+            code = NativeCode(imported.module, lowered.processor, f"'{lowered.entry}'", (lowered.entry,))
+            return CpuProgram(code.object(), lowered)
+
+    def lower(
+        self,
+        imported: ImportedModel,
+        options: Mapping[str, Any],
+        timer: Timer,
+        instrumentation: Instrumentation | None = None,
+    ) -> CpuFunction:
+        """Brings `imported.module` to the llvm dialect, in place, and tells how its function is called."""
         if options.get("num_threads") not in (None, 1):
             raise CompilerError(
                 f"num_threads={options['num_threads']}: the CPU target runs on one thread",
                 hint="leave num_threads out, or set it to 1",
             )
+        chosen = processor(options.get("cpu") or "", options.get("features") or "")
         _check_symbols(imported)
         module = imported.module
         main = find_main(module)
-        name = main.name.value
         results = _result_types(main)
-        pipeline = self._pipeline or _pipeline_for(results)
+        pipeline = self._pipeline or _pipeline_for(results, options)
         with module.context:
             main.attributes["llvm.emit_c_interface"] = ir.UnitAttr.get()
+        function = CpuFunction(
+            main.name.value,
+            imported.interface.without_data(),
+            tuple(results),
+            chosen,
+            self._states_in_place,
+        )
         with timer.scope("passes"):
-            run_pipeline(module, pipeline, instrumentation=Instrumentation(verify_each=False))
-        with timer.scope("jit"):
-            return CpuExecutable(imported, results, name, states_in_place=self._states_in_place)
+            run_pipeline(
+                module, pipeline, instrumentation=instrumentation or Instrumentation(verify_each=False)
+            )
+        return function
+
+
+@dataclass(frozen=True)
+class CpuFunction:
+    """How a compiled @main is called.
+
+    Attributes:
+        entry: the function's name.
+        interface: of the model, without data.
+        results: shape, with -1 for sizes that are known only at run time, and element type of each result.
+        processor: that the code is for.
+        states_in_place: states that are written in place are arguments, and not among the outputs.
+    """
+
+    entry: str
+    interface: CallInterface
+    results: tuple[ArrayType, ...]
+    processor: Processor
+    states_in_place: bool = True
+
+    @property
+    def returns(self) -> bool:
+        """Whether outputs are returned, since callers cannot know how much to allocate: `@main(arguments...) ->
+        (outputs...)`; else they are the last arguments: `@main(arguments..., outputs...)`."""
+        return _is_dynamic(self.results)
+
+    @property
+    def outputs(self) -> tuple[ArrayType | None, ...]:
+        """Per result what the function hands out; None for a state that it writes in place."""
+        states = {a.name for a in self.interface.arguments if a.kind == "state"}
+        return tuple(
+            None if self.states_in_place and r.kind == "state" and r.name in states else kind
+            for r, kind in zip(self.interface.results, self.results, strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class CpuProgram:
+    """Native code of a function and how to call it: everything but the parameters, so that it can be stored.
+
+    Attributes:
+        code: a position-independent object file, with the function's packed entry.
+    """
+
+    code: bytes
+    function: CpuFunction
+
+
+def parameters_of(interface: CallInterface) -> list[np.ndarray]:
+    """The values of the parameters, in order, without copies."""
+    return [as_array(a.tensor) for a in interface.arguments if a.kind == "parameter" and a.tensor is not None]
 
 
 class CpuExecutable:
-    """A jitted `@main(arguments..., outputs...)` whose parameters are bound without a copy.
+    """A program linked into this process, whose parameters are bound without a copy."""
 
-    States that are written in place are arguments, and not among the outputs. When the size of an output is
-    known only at run time, all outputs are returned instead: `@main(arguments...) -> (outputs...)`.
-    """
-
-    def __init__(
-        self, imported: ImportedModel, types: Sequence[ArrayType], name: str, *, states_in_place: bool = True
-    ) -> None:
-        arguments, results = imported.arguments, imported.results
+    def __init__(self, program: CpuProgram, parameters: Sequence[np.ndarray]) -> None:
+        function = program.function
+        arguments, results = function.interface.arguments, function.interface.results
         states = {a.name: i for i, a in enumerate(arguments) if a.kind == "state"}
-        self._types = [
-            None if states_in_place and r.kind == "state" and r.name in states else kind
-            for r, kind in zip(results, types, strict=True)
-        ]
+        self.program = program
+        self._types = function.outputs
         self._given = [i for i, a in enumerate(arguments) if a.kind != "parameter"]
         self._state_of = [self._given.index(states[r.name]) if r.name in states else -1 for r in results]
         self._parameters = [i for i, a in enumerate(arguments) if a.kind == "parameter"]
         self._first_output = len(arguments)
         outputs = [(len(shape), dtype) for shape, dtype in filter(None, self._types)]
-        self._returns = _is_dynamic(types)
+        self._returns = function.returns
         ranks = [len(a.shape) for a in arguments]
         ranks += [] if self._returns else [rank for rank, _ in outputs]
-        returned = outputs if self._returns else []
-        self._function = JitFunction(imported.module, name, ranks, returned)
+        native = NativeModule(program.code, (function.entry,), f"'{function.entry}'")
+        self._function = JitFunction(native, function.entry, ranks, outputs if self._returns else [])
         self.report: dict[str, Any] = {}
-        self.bind([as_array(a.tensor) for a in arguments if a.kind == "parameter" and a.tensor is not None])
+        self.bind(parameters)
 
     def bind(self, parameters: Sequence[np.ndarray]) -> None:
         """Reads the parameters from these arrays from now on; they are not copied."""
@@ -124,9 +208,25 @@ def _is_dynamic(types: Sequence[ArrayType]) -> bool:
     return any(-1 in shape for shape, _ in types)
 
 
-def _pipeline_for(results: Sequence[ArrayType]) -> str:
+def for_processor(pipeline: NamedPipeline, cpu: str, features: str) -> NamedPipeline:
+    """A pipeline whose passes make code for a processor; `cpu` and `features` are those of the target's options."""
+    given = [
+        f"{name}={print_value(value)}" for name, value in (("cpu", cpu), ("features", features)) if value
+    ]
+    if not given:
+        return pipeline
+
+    def with_options(match: re.Match[str]) -> str:
+        end = " " if match[2] else "}"
+        return f"{match[1]}{{{' '.join(given)}{end}"
+
+    changed = {s.name: _FOR_A_PROCESSOR.sub(with_options, s.passes) for s in pipeline.stages}
+    return pipeline.override(**changed)
+
+
+def _pipeline_for(results: Sequence[ArrayType], options: Mapping[str, Any]) -> str:
     """The pipeline `cpu`, in which outputs are returned when callers cannot know how much to allocate."""
-    cpu = named_pipeline("cpu")
+    cpu = for_processor(named_pipeline("cpu"), options.get("cpu") or "", options.get("features") or "")
     if _is_dynamic(results):
         stages = {stage.name: stage.passes for stage in cpu.stages}
         cpu = cpu.override(

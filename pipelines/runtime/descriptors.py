@@ -1,9 +1,9 @@
 """Memref descriptors of a compiled function's arguments, laid out once and patched for each call.
 
-The function's C interface takes a pointer to a descriptor per argument, and MLIR's packed convention an
-array of pointers to those pointers. A descriptor is {allocated, aligned, offset, sizes..., strides...}, all
-of 64 bits, so that every argument is a slice of one array of words. Buffers that the function returns
-come back as descriptors too, one after the other behind the pointer that is its first argument.
+The function's packed entry takes an array of pointers, one to each argument's descriptor. A descriptor is
+{allocated, aligned, offset, sizes..., strides...}, all of 64 bits, so that every argument is a slice of one array of
+words. Buffers that the function returns come back as descriptors too, one after the other behind the pointer that is
+its first argument.
 """
 
 from __future__ import annotations
@@ -42,9 +42,7 @@ class Descriptors:
         first = ctypes.addressof(self._words)
         blocks = [start for start, _ in self._returned[:1]] + self._starts
         self._pointers = (ctypes.c_int64 * len(blocks))(*(first + 8 * start for start in blocks))
-        table = ctypes.addressof(self._pointers)
-        self._packed = (ctypes.c_int64 * len(blocks))(*(table + 8 * i for i in range(len(blocks))))
-        self.address = ctypes.addressof(self._packed)
+        self.address = ctypes.addressof(self._pointers)
 
     def set(self, index: int, array: np.ndarray, *, keep: bool = False) -> None:
         """Points argument `index` at a C-contiguous array.

@@ -1,88 +1,101 @@
-"""Native code in this process from a module in the llvm dialect."""
+"""Native code in this process: objects are linked into it and their functions called on arrays."""
 
 from __future__ import annotations
 
 import ctypes
+import itertools
 import threading
 from collections.abc import Callable, Sequence
+from functools import cache
 from math import prod
-from typing import Any
 
+import llvmlite.binding as llvm
 import numpy as np
 
-from ...dialects.host import execution_engine, ir
+from ...dialects.host import ir
+from ...passes.cpu.processor import processor
 from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.native_errors import captured_stderr
+from ..native.codegen import NativeCode, packed_entry
 from .descriptors import Descriptors, ReturnedBuffer
 
 _ENTRY = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _LIBC = ctypes.CDLL(None)
 _LIBC.free.argtypes = [ctypes.c_void_p]
 _LIBC.free.restype = None
+_NUMBERS = itertools.count()  # every library that is linked into the process needs a name of its own
 
 ReturnedType = tuple[int, np.dtype]
 
 
 class NativeModule:
-    """The machine code of a module in the llvm dialect; lives as long as this object.
+    """An object file, linked into this process; lives as long as this object.
 
     Args:
+        code: the object file's bytes, see `NativeCode.object`.
+        entries: functions that have a packed entry.
         what: names the module in messages.
 
     Raises:
-        CompilerError: LLVM refuses the module or a symbol is missing; carries what LLVM said.
+        CompilerError: it cannot be linked or a symbol is missing; carries what LLVM said.
     """
 
-    def __init__(self, module: ir.Module, what: str) -> None:
-        self._what = what
-        self._engine = self._asked(lambda: execution_engine.ExecutionEngine(module, opt_level=3))
+    def __init__(self, code: bytes, entries: Sequence[str], what: str) -> None:
+        builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
+        for name in entries:
+            builder.export_symbol(packed_entry(name))
+        failure = ""
+        with captured_stderr() as said:
+            try:
+                self._library = builder.link(_linker(), f"wse{next(_NUMBERS)}")
+            except RuntimeError as error:
+                failure = str(error)
+        if failure:
+            raise CompilerError(
+                f"the native code of {what} could not be linked",
+                notes=tuple(filter(None, (failure, said.text))),
+                hint="this is a fault of the compiler: every stage before had accepted the model",
+            )
 
     def entry(self, name: str) -> Callable[[int], None]:
-        """Calls function `name`, which has `llvm.emit_c_interface`, with the address of its packed arguments.
+        """Calls function `name` with the address of its packed arguments, see `packed_entry`.
 
         Calls release the interpreter's lock.
         """
-        return _ENTRY(self._asked(lambda: self._engine.raw_lookup("_mlir_ciface_" + name)))
+        return _ENTRY(self._library[packed_entry(name)])
 
-    def _asked(self, question: Callable[[], Any]) -> Any:
-        with captured_stderr() as errors:
-            failure, answer = "", None
-            try:
-                answer = question()
-            except RuntimeError as error:
-                failure = str(error)
-        if failure or not answer:
-            raise CompilerError(
-                f"LLVM could not make native code of {self._what}",
-                notes=tuple(filter(None, (failure, errors.text))),
-                hint="this is a fault of the compiler: every stage before had accepted the model",
-            )
-        return answer
+
+@cache
+def _linker() -> llvm.LLJIT:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.create_lljit_compiler()
 
 
 class JitFunction:
-    """One function of a module, compiled; takes arrays and writes its results into some of them.
+    """One function of a linked module; takes arrays and writes its results into some of them.
 
     Calls release the interpreter's lock and are serialised, because the argument block is reused.
     """
 
     def __init__(
-        self, module: ir.Module, name: str, ranks: Sequence[int], returned: Sequence[ReturnedType] = ()
+        self,
+        native: NativeModule,
+        name: str,
+        ranks: Sequence[int],
+        returned: Sequence[ReturnedType] = (),
     ) -> None:
-        """Compiles `module`, whose function `name` has `llvm.emit_c_interface`.
-
+        """
         Args:
+            name: of a function that is among the entries of `native`.
             ranks: of the function's arguments, which are memrefs.
             returned: rank and element type of the memrefs that it returns, which the caller owns.
-
-        Raises:
-            CompilerError: LLVM refuses the module or a symbol is missing; carries what LLVM said.
         """
         self._descriptors = Descriptors(ranks, [rank for rank, _ in returned])
         self._returned = [dtype for _, dtype in returned]
         self._lock = threading.Lock()
-        self._native = NativeModule(module, f"'{name}'")
-        self._call = self._native.entry(name)
+        self._native = native
+        self._call = native.entry(name)
 
     def bind(self, index: int, array: np.ndarray) -> None:
         """Binds an argument for all calls from now on; the array is kept alive."""
@@ -99,6 +112,18 @@ class JitFunction:
                 return []
             buffers = self._descriptors.returned()
         return [_take(buffer, dtype) for buffer, dtype in zip(buffers, self._returned, strict=True)]
+
+
+def compile_function(
+    module: ir.Module, name: str, ranks: Sequence[int], returned: Sequence[ReturnedType] = ()
+) -> JitFunction:
+    """Compiles `module`, in the llvm dialect, for this machine; its function `name` has `llvm.emit_c_interface`.
+
+    Raises:
+        CompilerError: LLVM refuses the module or a symbol is missing.
+    """
+    code = NativeCode(module, processor(), f"'{name}'", (name,)).object()
+    return JitFunction(NativeModule(code, (name,), f"'{name}'"), name, ranks, returned)
 
 
 def _take(buffer: ReturnedBuffer, dtype: np.dtype) -> np.ndarray:

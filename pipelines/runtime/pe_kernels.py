@@ -15,10 +15,12 @@ import numpy as np
 
 from ...dialects.context import create_context
 from ...dialects.host import ir
+from ...passes.cpu.processor import processor
 from ...passes.infra.pass_manager import Instrumentation, run_pipeline
 from ...wse_target.image import DTYPE_BYTES
 from ...wse_target.sim.kernels import Kernel, Operand, Signature
 from ..named import named_pipeline
+from ..native.codegen import NativeCode
 from .jit import NativeModule
 from .pe_kernels_emit import NAME, emit_kernel
 from .pe_kernels_general import General, emit_general
@@ -32,7 +34,7 @@ _DESCRIPTOR = 5  # words of a one-dimensional memref
 
 
 @dataclass(frozen=True)
-class NativeCode:
+class CompiledKernel:
     """A compiled kernel: the module that owns it, and its entry."""
 
     module: NativeModule
@@ -78,7 +80,7 @@ class _Tiered:
         self._before = [reach(w.strides, signature.bounds)[0] * DTYPE_BYTES[w.dtype] for w in walks]
         general = General.of(signature)
         self._general, self._numbers = general, general.numbers(signature)
-        self._code: NativeCode | None = None
+        self._code: CompiledKernel | None = None
 
     def __call__(self, pes: int, operands: Sequence[Operand]) -> None:
         self._left -= pes * self._work
@@ -114,20 +116,21 @@ def _share_out(part: Callable[[int, int], None], pieces: list[tuple[int, int]]) 
 
 
 @lru_cache(maxsize=1024)
-def special_code(signature: Signature) -> NativeCode:
+def special_code(signature: Signature) -> CompiledKernel:
     """Code for one signature alone."""
     return _compile(lambda: emit_kernel(signature), signature.kind)
 
 
 @lru_cache(maxsize=1024)
-def general_code(kernel: General) -> NativeCode:
+def general_code(kernel: General) -> CompiledKernel:
     """Code for all nests of a kind, types and number of loops."""
     return _compile(lambda: emit_general(kernel), kernel.kind)
 
 
-def _compile(emit: Callable[[], None], kind: str) -> NativeCode:
-    native = NativeModule(lower(emit), f"a PE kernel '{kind}'")
-    return NativeCode(native, native.entry(NAME))
+def _compile(emit: Callable[[], None], kind: str) -> CompiledKernel:
+    what = f"a PE kernel '{kind}'"
+    native = NativeModule(NativeCode(lower(emit), processor(), what, (NAME,)).object(), (NAME,), what)
+    return CompiledKernel(native, native.entry(NAME))
 
 
 @cache
@@ -136,7 +139,7 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def call(
-    code: NativeCode,
+    code: CompiledKernel,
     first: int,
     last: int,
     operands: Sequence[Operand],
@@ -149,8 +152,8 @@ def call(
         before: bytes between each operand's lowest element and its first one.
         more: numbers behind those that every kernel takes.
 
-    What a packed call takes is the address of addresses of pointers to memref descriptors. All of it lies in one block:
-    the numbers, the descriptors, the pointers to those, and the pointers to these.
+    What a packed entry takes is the address of pointers to memref descriptors. All of it lies in one block: the
+    numbers, the descriptors, and the pointers to those.
     """
     words, arrays = [first, last], []
     for operand, back in zip(operands, before, strict=True):
@@ -159,16 +162,15 @@ def call(
     words += more
     count, numbers = 1 + len(arrays), len(words)
     pointers = numbers + _DESCRIPTOR * count
-    block = (ctypes.c_int64 * (pointers + 2 * count))()
+    block = (ctypes.c_int64 * (pointers + count))()
     base = ctypes.addressof(block)
     words += (base, base, 0, numbers, 1)
     for array in arrays:
         address = array.__array_interface__["data"][0]
         words += (address, address, 0, array.size, 1)
     words += range(base + 8 * numbers, base + 8 * pointers, 8 * _DESCRIPTOR)
-    words += range(base + 8 * pointers, base + 8 * (pointers + count), 8)
     block[:] = words
-    code.entry(base + 8 * (pointers + count))
+    code.entry(base + 8 * pointers)
 
 
 def lower(emit: Callable[[], None]) -> ir.Module:

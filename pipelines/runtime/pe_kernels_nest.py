@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ...dialects.host import arith, ir, memref, scf, vector
-from ...passes.cpu.host_cpu import host_cpu
+from ...passes.cpu.processor import processor
 from ...wse_target.image import DTYPE_BYTES
 from ...wse_target.sim.arithmetic import COMPARISONS, MOVES
 from ...wse_target.sim.kernels import Signature, Walk
@@ -90,15 +90,15 @@ def plan_blocks(signature: Signature) -> Blocks:
     if rows >= 0:
         lanes = _lanes(bounds[rows], _lane_bits(signature))
         height = _share(-(-bounds[rows] // lanes), 4)
-    registers = (host_cpu().vector_registers * 3 // 4) if inner else 8
+    registers = (processor().vector_registers * 3 // 4) if inner else 8
     width = _share(bounds[columns], max(1, registers // height)) if columns >= 0 else 1
     return Blocks(rows, columns, lanes, height, width, tuple(rest[:-1]), inner)
 
 
 def _lanes(bound: int, bits: int) -> int:
     """Elements of a vector along a loop: as many as fit, the last vector masked, or such that none needs a mask."""
-    most = host_cpu().lanes(bits)
-    if host_cpu().vector_bits < _MASKED:
+    most = processor().lanes(bits)
+    if processor().vector_bits < _MASKED:
         return min(most, bound & -bound)
     return min(most, 1 << (bound - 1).bit_length())
 
@@ -280,7 +280,7 @@ class Block:
 
 def widen(place: Place, scratch: ir.Value, dtype: str, count: int) -> Place:
     """Converts an operand's `count` elements into `scratch` once, for an operand that is read element by element."""
-    lanes = host_cpu().lanes(32)
+    lanes = processor().lanes(32)
     values = Values(lanes)
     for start, size in parts(count, lanes):
         at = start if isinstance(start, ir.Value) else constant_index(start)

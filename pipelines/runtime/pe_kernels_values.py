@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...dialects.host import arith, ir, math, scf, vector
-from ...passes.cpu.host_cpu import host_cpu
+from ...passes.cpu.processor import processor
 from ...wse_target.image import DTYPE_BYTES
 from ...wse_target.sim.arithmetic import COMPARISONS, FLOATS, MOVES
 
@@ -153,7 +153,7 @@ class Values:
             return arith.ori(total, arith.andi(a, b))
         if dtype not in FLOATS:
             return arith.addi(total, arith.muli(a, b))
-        if dtype == "f32" or (dtype in HALVES and host_cpu().has_fma):
+        if dtype == "f32" or (dtype in HALVES and processor().has_fma):
             return self.rounded(dtype, math.fma(a, b, total))
         return self.rounded(dtype, arith.addf(total, arith.mulf(a, b)))
 

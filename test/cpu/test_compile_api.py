@@ -137,7 +137,7 @@ def test_an_input_that_the_model_mutates_is_written_back() -> None:
 def test_the_report_is_json() -> None:
     report = wse_mlir.compile(linear(), (torch.zeros(2, 8),)).report
     assert json.loads(json.dumps(report))["target"] == "cpu"
-    assert set(report["timings"]) >= {"import", "passes", "jit"}
+    assert set(report["timings"]) >= {"import", "passes", "codegen", "load"}
     assert sum(report["timings"].values()) <= report["compile_seconds"]
 
 

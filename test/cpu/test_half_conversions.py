@@ -6,7 +6,7 @@ from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_manager import run_pipeline
 from wse_mlir.pipelines.named import named_pipeline
-from wse_mlir.pipelines.runtime.jit import JitFunction
+from wse_mlir.pipelines.runtime.jit import compile_function
 
 
 def convert(operation: str, source: np.ndarray, dtype: type) -> np.ndarray:
@@ -30,7 +30,7 @@ func.func @main(%x: memref<{source.size}x{a}>, %y: memref<{source.size}x{b}>) at
         run_pipeline(module, f"builtin.module({stages})")
         assert operation not in str(module)
         run_pipeline(module, f"builtin.module({named_pipeline('cpu').stages[-1].text})")
-        function = JitFunction(module, "main", [1, 1])
+        function = compile_function(module, "main", [1, 1])
     result = np.empty(source.shape, dtype)
     function([(0, source), (1, result)])
     return result

@@ -11,7 +11,7 @@ from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_manager import run_pipeline
 from wse_mlir.pipelines.named import named_pipeline
-from wse_mlir.pipelines.runtime.jit import JitFunction
+from wse_mlir.pipelines.runtime.jit import compile_function
 
 SIZES = [1, 2, 3, 5, 8, 16, 19, 35]
 COMBINERS = ["addf", "maximumf", "minimumf", "mulf"]
@@ -105,7 +105,7 @@ def run(case: Case, stages: str) -> list[np.ndarray]:
     with create_context():
         module = ir.Module.parse(case.text)
         run_pipeline(module, f"builtin.module({stages},canonicalize,cse,{lowering})")
-        function = JitFunction(module, "main", [len(shape) for shape in case.shapes])
+        function = compile_function(module, "main", [len(shape) for shape in case.shapes])
     function(list(enumerate(arrays)))
     return arrays
 

@@ -104,11 +104,11 @@ def test_a_call_is_checked_against_the_example() -> None:
 
     imported = import_model(Scaled(), (torch.zeros(2, 3), 2), {"bias": torch.zeros(3)})
     x, bias = torch.zeros(2, 3), torch.zeros(3)
-    assert [t.shape for t in imported.flatten_inputs((x, 2), {"bias": bias})] == [(2, 3), (3,)]
+    assert [t.shape for t in imported.interface.flatten_inputs((x, 2), {"bias": bias})] == [(2, 3), (3,)]
 
     def message(args: tuple[Any, ...], **kwargs: Any) -> str:
         with pytest.raises(CompilerError) as caught:
-            imported.flatten_inputs(args, kwargs)
+            imported.interface.flatten_inputs(args, kwargs)
         return str(caught.value)
 
     wrong_shape = message((torch.zeros(3, 3), 2), bias=bias)
@@ -126,7 +126,9 @@ def test_keyword_order_does_not_matter_and_numpy_is_taken() -> None:
             return a - b
 
     imported = import_model(Two(), (), {"a": torch.zeros(1), "b": torch.ones(1)})
-    first, second = imported.flatten_inputs((), {"b": torch.full((1,), 2.0), "a": torch.ones(1).numpy()})
+    first, second = imported.interface.flatten_inputs(
+        (), {"b": torch.full((1,), 2.0), "a": torch.ones(1).numpy()}
+    )
     assert first.item() == 1.0 and second.item() == 2.0
 
 

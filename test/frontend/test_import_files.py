@@ -61,8 +61,8 @@ def test_linalg_from_a_file(tmp_path: Path) -> None:
     ]
     assert "func.func @main" in str(imported.module)
     x = torch.ones(2, 8)
-    assert imported.flatten_inputs((x,)) == [x]
-    assert imported.unflatten_outputs([x]) is x
+    assert imported.interface.flatten_inputs((x,)) == [x]
+    assert imported.interface.unflatten_outputs([x]) is x
 
 
 def test_the_torch_dialect_from_a_file(tmp_path: Path) -> None:

@@ -114,9 +114,9 @@ class Structured(nn.Module):
 def test_the_structure_of_calls_is_kept() -> None:
     a, b = torch.ones(2), torch.zeros(2)
     imported = import_model(Structured(), ((a, b),), {"scale": 2.0})
-    flat = imported.flatten_inputs(((a, b),), {"scale": 2.0})
+    flat = imported.interface.flatten_inputs(((a, b),), {"scale": 2.0})
     assert flat[0] is a and flat[1] is b
-    returned = imported.unflatten_outputs([a, b])
+    returned = imported.interface.unflatten_outputs([a, b])
     assert returned == {"sum": a, "none": None, "list": [b, 3]}
 
 
@@ -259,4 +259,4 @@ def test_dynamic_shapes_are_open_dimensions() -> None:
     batch = torch.export.Dim("batch", min=1, max=64)
     imported = import_model(model, (torch.zeros(3, 4),), dynamic_shapes={"input": {0: batch}})
     assert imported.arguments[0].shape == (-1, 4)
-    assert len(imported.flatten_inputs((torch.zeros(7, 4),))) == 1
+    assert len(imported.interface.flatten_inputs((torch.zeros(7, 4),))) == 1

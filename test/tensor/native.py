@@ -4,7 +4,7 @@ import numpy as np
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_manager import run_pipeline
-from wse_mlir.pipelines.runtime.jit import JitFunction
+from wse_mlir.pipelines.runtime.jit import compile_function
 
 LOWER = (
     "func.func(convert-linalg-to-loops,scf-forall-to-for),expand-strided-metadata,lower-affine,"
@@ -23,5 +23,5 @@ def run_natively(
     with create_context(), ir.Location.unknown():
         module = ir.Module.parse(text)
         run_pipeline(module, f"builtin.module({passes},{LOWER})")
-        function = JitFunction(module, name, [a.ndim for a in arrays])
+        function = compile_function(module, name, [a.ndim for a in arrays])
         function(list(enumerate(arrays)))

@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from wse_mlir.passes.cpu.host_cpu import HostCpu
+from wse_mlir.passes.cpu.processor import Processor
 from wse_mlir.pipelines.runtime import pe_kernels_nest
 from wse_mlir.pipelines.runtime.pe_kernels import NativeKernels, special_code
 from wse_mlir.pipelines.runtime.pe_kernels_nest import plan_blocks
@@ -253,7 +253,9 @@ def test_many_pes_are_shared_between_threads() -> None:
 @pytest.mark.parametrize("columns", [1, 6, 12, 31])
 def test_without_masks_vectors_divide_the_loop(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        pe_kernels_nest, "host_cpu", lambda: HostCpu(256, 16, has_fma=True, converts_half=True)
+        pe_kernels_nest,
+        "processor",
+        lambda: Processor("haswell", "", 256, 16, has_fma=True, converts_half=True),
     )
     special_code.cache_clear()
     walks = Walk("f16", (0, 31, 1)), Walk("f16", (31, 0, 1)), Walk("f16", (1, 5, 0))

@@ -1,0 +1,103 @@
+"""LLVM, from a module in the llvm dialect to optimised IR, assembly and position-independent objects.
+
+Code that runs in this process and code that is written to files comes from here alike: what is tested by calling it is
+what is shipped. LLVM is llvmlite's; the MLIR bindings only translate to LLVM IR.
+"""
+
+from __future__ import annotations
+
+import llvmlite.binding as llvm
+
+from ...dialects.host import ir
+from ...passes.cpu.processor import Processor, target_machine
+from ...passes.infra.diagnostics import CompilerError
+from ...passes.infra.native_errors import captured_stderr
+from .llvm_text import llvm_ir_text
+
+_FAULT = "this is a fault of the compiler: every stage before had accepted the model"
+
+
+class NativeCode:
+    """A module as optimised LLVM IR for one processor.
+
+    Args:
+        module: in the llvm dialect.
+        processor: that the code is for.
+        what: names the module in messages.
+        entries: functions with `llvm.emit_c_interface`, each with the number of its memref arguments and results
+            together, that get a packed entry: see `packed_entry`.
+
+    Raises:
+        CompilerError: LLVM refuses the module; carries what LLVM said.
+    """
+
+    def __init__(
+        self, module: ir.Module, processor: Processor, what: str, entries: tuple[str, ...] = ()
+    ) -> None:
+        self.processor = processor
+        self._machine = target_machine(processor.cpu, processor.features)
+        text = llvm_ir_text(module)
+        text += "".join(_packed_entry(name, _pointer_count(module, name)) for name in entries)
+        with captured_stderr() as said:
+            try:
+                self._module = llvm.parse_assembly(text)
+                self._module.verify()
+                failure = ""
+            except RuntimeError as error:
+                failure = str(error)
+        if failure:
+            raise CompilerError(
+                f"LLVM could not read the code of {what}",
+                notes=tuple(filter(None, (failure.strip(), said.text))),
+                hint=_FAULT,
+            )
+        self._module.triple = self._machine.triple
+        self._module.data_layout = str(self._machine.target_data)
+        self._optimise()
+
+    def _optimise(self) -> None:
+        options = llvm.create_pipeline_tuning_options(speed_level=3)
+        options.loop_vectorization = options.slp_vectorization = True
+        builder = llvm.create_pass_builder(self._machine, options)
+        builder.getModulePassManager().run(self._module, builder)
+
+    def text(self) -> str:
+        """Optimised LLVM IR."""
+        return str(self._module)
+
+    def assembly(self) -> str:
+        """Assembly in the syntax of the system's assembler."""
+        return self._machine.emit_assembly(self._module)
+
+    def object(self) -> bytes:
+        """A position-independent object file."""
+        return self._machine.emit_object(self._module)
+
+
+def packed_entry(name: str) -> str:
+    """The symbol of a function's packed entry: `void (void **descriptors)`, one memref descriptor an element.
+
+    A function that returns memrefs takes the address of a struct for their descriptors as its first element.
+    """
+    return f"wse_packed_{name}"
+
+
+def _packed_entry(name: str, count: int) -> str:
+    """A function that takes all its arguments in one block; a call with a hundred arguments costs as one with one."""
+    lines = [f"\ndefine void @{packed_entry(name)}(ptr %block) {{"]
+    for index in range(count):
+        lines.append(f"  %a{index} = getelementptr ptr, ptr %block, i64 {index}")
+        lines.append(f"  %p{index} = load ptr, ptr %a{index}")
+    passed = ", ".join(f"ptr %p{index}" for index in range(count))
+    lines += [f"  call void @_mlir_ciface_{name}({passed})", "  ret void", "}", ""]
+    return "\n".join(lines)
+
+
+def _pointer_count(module: ir.Module, name: str) -> int:
+    """Parameters of the C interface of a function."""
+    wanted = f"_mlir_ciface_{name}"
+    for op in module.body.operations:
+        if "sym_name" in op.attributes and ir.StringAttr(op.attributes["sym_name"]).value == wanted:
+            kind = str(op.attributes["function_type"])
+            return kind.count("ptr")
+    raise CompilerError(f"function '{name}' has no C interface", hint="give it llvm.emit_c_interface")
