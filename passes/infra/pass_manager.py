@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from ...dialects.host import ir
 from ...dialects.provenance import read_location
@@ -22,6 +23,20 @@ from .upstream import pass_class_name, run_upstream
 _OPERATION_NOTE = "see current operation"
 
 
+class PassObserver(Protocol):
+    """Watches the IR around every run of a pass; must leave it as it is.
+
+    A pass on functions runs once for each of them; `wse-check-stage` is a pass like others, so that its run tells that
+    a stage is reached.
+    """
+
+    def before_pass(self, step: PythonStep | UpstreamStep, root: ir.Operation) -> None:
+        """A pass is about to run somewhere inside of `root`, the operation that the whole pipeline runs on."""
+
+    def after_pass(self, step: PythonStep | UpstreamStep, root: ir.Operation) -> None:
+        """The pass has run and not failed."""
+
+
 @dataclass
 class Instrumentation:
     """What is watched while a pipeline runs.
@@ -34,6 +49,7 @@ class Instrumentation:
             diagnostic handler sees them; upstream's own go to the context's handlers by themselves.
         reproducer: where a failing pass leaves its reproducer; None writes none. The environment variable
             `WSE_REPRODUCERS` names a folder for those of the library.
+        observers: see the IR before and after every pass.
     """
 
     verify_each: bool = True
@@ -41,6 +57,7 @@ class Instrumentation:
     timer: Timer | None = None
     report: Callable[[ir.Location, str], None] | None = None
     reproducer: Reproducer | None = field(default_factory=reproducer_from_environment)
+    observers: Sequence[PassObserver] = ()
 
 
 @dataclass
@@ -185,6 +202,8 @@ class _Runner:
         if printing is not None:
             printing.print_before(step.name, title, op)
             fingerprint = printing.fingerprint(step.name, op)
+        for observer in self.watch.observers:
+            observer.before_pass(step, self.root)
         try:
             with self._timed(title.partition(":")[0], step):
                 self._run_pass(step, op)
@@ -192,6 +211,8 @@ class _Runner:
             if printing is not None:
                 printing.print_failed(step.name, title, op)
             raise
+        for observer in self.watch.observers:
+            observer.after_pass(step, self.root)
         if step.name != "wse-check-stage":
             self._previous = step.name
         if printing is not None:

@@ -202,3 +202,32 @@ def test_handlers_see_failures_but_not_what_a_pass_catches_itself() -> None:
         with pytest.raises(PipelineFailure):
             run_pipeline(module, "builtin.module(transform-interpreter)", instrumentation=watch)
         assert len(seen) == 1
+
+
+class Watcher:
+    """Writes down what an observer is told."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def before_pass(self, step: Any, root: ir.Operation) -> None:
+        self.seen.append(f"before {step.name} on {root.name}")
+
+    def after_pass(self, step: Any, root: ir.Operation) -> None:
+        self.seen.append(f"after {step.name}: {str(root).count('arith.constant')} constants")
+
+
+def test_observers_see_the_whole_ir_around_every_run_of_a_pass() -> None:
+    watcher = Watcher()
+    with create_context():
+        module = ir.Module.parse(SOURCE)
+        pipeline = "builtin.module(func.func(test-visit),canonicalize,func.func(test-fail))"
+        with pytest.raises(PipelineFailure):
+            run_pipeline(module, pipeline, instrumentation=Instrumentation(observers=[watcher]))
+    before, after = "before test-visit on builtin.module", "after test-visit: 1 constants"
+    assert watcher.seen == [
+        *(before, after, before, after),  # once for each function
+        "before canonicalize on builtin.module",
+        "after canonicalize: 0 constants",
+        "before test-fail on builtin.module",
+    ]
