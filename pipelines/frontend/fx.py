@@ -9,7 +9,7 @@ import ml_dtypes  # makes NumPy know bf16
 import numpy as np
 import torch
 from torch.export import ExportedProgram
-from torch.fx import Node
+from torch.fx import GraphModule, Node
 from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
 from torch.fx.node import map_aggregate
 from torch_mlir.extras import fx_importer
@@ -65,7 +65,9 @@ class LiftingImporter(fx_importer.FxImporter):
         super().__init__(context=context, hooks=_LiteralHooks())
         self._cc = _ProvenanceCache(context, operators)
 
-    def import_lifted(self, program: ExportedProgram, signature: Signature, name: str = "main") -> ir.Module:
+    def import_lifted(
+        self, program: ExportedProgram | GraphModule, signature: Signature, name: str = "main"
+    ) -> ir.Module:
         """Adds `func.func @name` for the program and returns the module, in the torch dialect.
 
         Raises:
@@ -90,7 +92,8 @@ class LiftingImporter(fx_importer.FxImporter):
             importer.import_constant(location, node, value)
         for node, binder in signature.aliases:
             importer.bind_node_value(node, importer.resolve_node_value(binder))
-        self._import_all_child_modules(program.graph_module, name)
+        module = program.graph_module if isinstance(program, ExportedProgram) else program
+        self._import_all_child_modules(module, name)
         for node in calls:
             self._import_call(importer, node)
         importer.return_node_values(location, [node for _, node in signature.results], {})

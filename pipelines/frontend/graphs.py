@@ -1,0 +1,168 @@
+"""Imports a graph of ATen operators whose inputs are placeholders, as AOTAutograd makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch.fx import Graph, GraphModule, Node
+
+from ...dialects.context import create_context
+from ...dialects.host import ir
+from ...passes.infra.diagnostics import CompilerError
+from .call_interface import CallInterface
+from .fx import LiftingImporter
+from .imported import ImportedModel
+from .interface import annotate_main
+from .lowering import finish_import, lower_torch_to_linalg
+from .provenance import node_provenance, operator_name
+from .signature import LITERAL_LIMIT, Argument, Result, Signature
+
+_SYM_SIZE = torch.ops.aten.sym_size.int
+
+
+def import_graph(graph: GraphModule, *, context: ir.Context | None = None) -> ImportedModel:
+    """Imports a graph to linalg on tensors.
+
+    Args:
+        graph: of ATen operators on fake tensors (`node.meta["val"]`). Its placeholders that are read, all tensors,
+            are the inputs in order; constant tensors are attributes; its outputs, all tensors, are the results.
+        context: to create the module in; a fresh one by default.
+
+    Raises:
+        CompilerError: an operator cannot be imported or lowered; names it and the user's line.
+    """
+    context = context or create_context()
+    signature = _read_signature(graph)
+    module = LiftingImporter(context, operators_before_decomposition(graph.graph)).import_lifted(
+        graph, signature
+    )
+    lower_torch_to_linalg(module)
+    finish_import(module)
+    arguments = tuple(argument for argument, _ in signature.arguments)
+    results = tuple(result for result, _ in signature.results)
+    annotate_main(module, arguments, results)
+    labels = tuple(node.name for argument, node in signature.arguments if argument.kind == "input")
+    return ImportedModel(module, CallInterface(arguments, results, input_labels=labels), context)
+
+
+def operators_before_decomposition(graph: Graph) -> dict[str, str]:
+    """The operator that the user called, by the name of the node that it was before decomposition.
+
+    This is what `node_provenance` takes; AOTAutograd leaves both on each node.
+    """
+    found: dict[str, str] = {}
+    for node in graph.nodes:
+        operator = operator_name(node.meta.get("original_aten"))
+        for source in node.meta.get("from_node") or ():
+            if operator:
+                found.setdefault(source.name, operator)
+    return found
+
+
+def placeholders(graph: Graph) -> list[Node]:
+    """The inputs of a graph, in order."""
+    return [node for node in graph.nodes if node.op == "placeholder"]
+
+
+def outputs(graph: Graph) -> list[Any]:
+    """The results of a graph, in order: nodes, None or Python numbers."""
+    returned = next(node for node in graph.nodes if node.op == "output").args[0]
+    return list(returned) if isinstance(returned, (list, tuple)) else [returned]
+
+
+def derive_sizes(graph: Graph) -> list[Node]:
+    """Replaces placeholders that are sizes by reading the size from a tensor that has it, in place.
+
+    Returns:
+        The placeholders that are read and are no dimension of any input.
+    """
+    inputs = placeholders(graph)
+    sizes = _dimensions(inputs)
+    left: list[Node] = []
+    last = inputs[-1] if inputs else None
+    for node in inputs:
+        if not isinstance(node.meta["val"], torch.SymInt) or not node.users:
+            continue
+        found = sizes.get(node.meta["val"].node.expr)
+        if found is None:
+            left.append(node)
+            continue
+        with graph.inserting_after(last):
+            size = graph.call_function(_SYM_SIZE, found)
+        size.meta = {**node.meta}
+        node.replace_all_uses_with(size)
+    return left
+
+
+def _dimensions(inputs: Sequence[Node]) -> dict[Any, tuple[Node, int]]:
+    """For each expression that is a dimension of an input: a tensor, and which of its dimensions."""
+    found: dict[Any, tuple[Node, int]] = {}
+    for node in inputs:
+        value = node.meta["val"]
+        if isinstance(value, torch.Tensor):
+            for dim, size in enumerate(value.shape):
+                if isinstance(size, torch.SymInt):
+                    found.setdefault(size.node.expr, (node, dim))
+    return found
+
+
+def _read_signature(graph: GraphModule) -> Signature:
+    signature = Signature()
+    for node in placeholders(graph.graph):
+        if node.users:
+            name = str(len(signature.arguments))
+            signature.arguments.append((_argument("input", name, node, None), node))
+    bound: dict[str, Node] = {}
+    for node in graph.graph.nodes:
+        if node.op != "get_attr":
+            continue
+        target = str(node.target)
+        value = _attribute(graph, target)
+        if not isinstance(value, torch.Tensor):
+            raise CompilerError(
+                f"the graph uses '{target}', which is no tensor",
+                where=_user_of(node),
+                hint="control flow as an operator (torch.cond and the like) is not supported",
+            )
+        node.meta.setdefault("val", value)
+        if target in bound:
+            signature.aliases.append((node, bound[target]))
+        elif value.numel() < LITERAL_LIMIT:
+            signature.literals.append((node, value))
+        else:
+            bound[target] = node
+            signature.arguments.append((_argument("parameter", target, node, value), node))
+    for position, node in enumerate(outputs(graph.graph)):
+        signature.results.append((Result("output", str(position), node.meta["val"].dtype), node))
+    return signature
+
+
+def _attribute(graph: GraphModule, target: str) -> Any:
+    value: Any = graph
+    for name in target.split("."):
+        value = getattr(value, name)
+    return value
+
+
+def _argument(kind: Any, name: str, node: Node, tensor: torch.Tensor | None) -> Argument:
+    value = node.meta["val"]
+    if value.layout != torch.strided or value.is_complex():
+        what = "complex" if value.is_complex() else str(value.layout).removeprefix("torch.")
+        raise CompilerError(
+            f"a {what} tensor goes into the compiled function, which is not supported",
+            where=_user_of(node),
+            hint="pass dense tensors of real numbers",
+        )
+    shape = tuple(size if isinstance(size, int) else -1 for size in value.shape)
+    symbols = tuple("" if isinstance(size, int) else str(size) for size in value.shape)
+    data = tensor.detach() if tensor is not None else None
+    return Argument(kind, name, shape, value.dtype, data, symbols=symbols)
+
+
+def _user_of(node: Node) -> str:
+    """The line of the first operator that reads a node."""
+    user = next(iter(node.users), node)
+    provenance = node_provenance(user, {})
+    return str(provenance) if provenance.is_known else ""

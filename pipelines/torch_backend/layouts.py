@@ -1,0 +1,58 @@
+"""In which order of its dimensions a tensor lies in memory, from sizes and strides that may be symbolic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sympy
+import torch
+
+Size = int | torch.SymInt
+
+
+def expression(size: Any) -> sympy.Expr:
+    """A size or stride as an expression in the graph's symbols."""
+    return size.node.expr if isinstance(size, torch.SymInt) else sympy.Integer(size)
+
+
+def is_static(sizes: Sequence[Any]) -> bool:
+    """Whether all of these are numbers."""
+    return all(isinstance(size, int) for size in sizes)
+
+
+def memory_order(tensor: torch.Tensor) -> tuple[int, ...] | None:
+    """The permutation that makes a tensor contiguous, the identity for one that is; None where none does.
+
+    No guard is added for symbolic sizes: strides must be products of sizes as expressions.
+    """
+    rank = tensor.dim()
+    if _is_contiguous(tensor.shape, tensor.stride()):
+        return tuple(range(rank))
+    order = sorted(range(rank), key=lambda d: (-_hint(tensor.stride(d)), -_hint(tensor.shape[d])))
+    shape = [tensor.shape[d] for d in order]
+    strides = [tensor.stride(d) for d in order]
+    return tuple(order) if _is_contiguous(shape, strides) else None
+
+
+def inverse(order: Sequence[int]) -> list[int]:
+    """The permutation that undoes another."""
+    return sorted(range(len(order)), key=order.__getitem__)
+
+
+def _is_contiguous(shape: Sequence[Size], strides: Sequence[Size]) -> bool:
+    if any(isinstance(size, int) and size == 0 for size in shape):
+        return True
+    expected = sympy.Integer(1)
+    for size, stride in zip(reversed(shape), reversed(strides), strict=True):
+        if isinstance(size, int) and size == 1:
+            continue
+        if sympy.expand(expression(stride) - expected) != 0:
+            return False
+        expected = expected * expression(size)
+    return True
+
+
+def _hint(size: Size) -> int:
+    """The size in the example call."""
+    return size if isinstance(size, int) else int(size.node.hint or 0)

@@ -1,0 +1,46 @@
+"""A graph of ATen operators as a function on tensors that runs native code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch.fx import GraphModule
+
+from ...passes.infra.timing import Timer
+from ..frontend.graphs import import_graph
+from ..named import named_pipeline
+from ..runtime.cpu import CpuTarget, for_processor
+from ..runtime.jit import NativeModule
+from .boundary import draw_boundary
+from .wrapper import Call, write_call
+
+
+def compile_graph(graph: GraphModule, options: Mapping[str, Any], timer: Timer) -> Call:
+    """Native code of a graph, called with a list of its arguments, which it empties.
+
+    Args:
+        graph: of ATen operators on fake tensors; at most one size is open. It is not changed.
+        options: of the CPU target.
+
+    Raises:
+        CompilerError: an operator is not supported; names it and the user's line.
+    """
+    with timer.scope("boundary"):
+        inner, boundary = draw_boundary(graph)
+    if not boundary.buffers:
+        return write_call(boundary)
+    with timer.scope("import"):
+        imported = import_graph(inner)
+    program = _target(options).program(imported, options, timer)
+    with timer.scope("load"):
+        function = program.function
+        native = NativeModule(program.code, (function.entry,), f"'{function.entry}'")
+    constants = [a.tensor.contiguous() for a in imported.arguments if a.tensor is not None]
+    return write_call(boundary, native, function.entry, constants)
+
+
+def _target(options: Mapping[str, Any]) -> CpuTarget:
+    """The CPU target with results that the caller allocates even if their sizes are open: graphs promise them."""
+    cpu = for_processor(named_pipeline("cpu"), options.get("cpu") or "", options.get("features") or "")
+    return CpuTarget(cpu.text)

@@ -1,0 +1,244 @@
+"""Python code that calls native code on tensors: written for one graph, so that a call does nothing but what it must.
+
+For `relu(x @ w.T)` with an open batch size it reads
+
+    def call(args):
+        s77 = args[0].shape[0]
+        a0 = args[0]
+        if not a0.is_contiguous(): a0 = a0.contiguous()
+        a1 = args[1]
+        if not a1.is_contiguous(): a1 = a1.contiguous()
+        r0 = empty_strided((s77, 8), (8, 1), dtype=d0)
+        block = take()
+        words = block.words
+        words[1] = a0.data_ptr()
+        words[3] = s77
+        words[5] = 4
+        words[8] = a1.data_ptr()
+        words[15] = r0.data_ptr()
+        words[17] = s77
+        words[19] = 8
+        run(block.address)
+        give(block)
+        args.clear()
+        return [r0, ]
+
+Sizes that are numbers stand in the blocks already. A block is taken for a call and given back after it, so that
+threads do not wait for each other.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import linecache
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import accumulate, count
+from typing import Any
+
+import torch
+from torch.utils._sympy.printers import PythonPrinter
+
+from ...passes.infra.diagnostics import CompilerError
+from ..runtime.jit import NativeModule
+from .boundary import Boundary, Buffer, Input, Output
+
+_HEADER = 3  # words of a memref descriptor before its sizes: allocated pointer, aligned pointer, offset
+_POINTER = 1  # the aligned pointer; code that does not free its arguments reads no other
+_NUMBERS = count()
+
+Call = Callable[[list[Any]], list[Any]]
+
+
+class ArgumentBlocks:
+    """Memref descriptors of all arguments of a function, a block for each call that runs at the same time.
+
+    Args:
+        shapes: per argument, in memory order; -1 where each call gives size and strides.
+    """
+
+    def __init__(self, shapes: Sequence[Sequence[int]]) -> None:
+        self._shapes = shapes
+        self.starts = [0, *accumulate(_HEADER + 2 * len(shape) for shape in shapes)]
+        self._free: deque[_Block] = deque()
+
+    def take(self) -> _Block:
+        """A block that no other call uses."""
+        try:
+            return self._free.pop()
+        except IndexError:
+            return _Block(self.starts, self._shapes)
+
+    def give(self, block: _Block) -> None:
+        """Returns a block."""
+        self._free.append(block)
+
+
+class _Block:
+    """Descriptors one after the other, and the pointers to them that a packed entry takes at `address`."""
+
+    __slots__ = ("_pointers", "address", "words")
+
+    def __init__(self, starts: Sequence[int], shapes: Sequence[Sequence[int]]) -> None:
+        self.words = (ctypes.c_int64 * max(starts[-1], 1))()
+        first = ctypes.addressof(self.words)
+        self._pointers = (ctypes.c_int64 * max(len(shapes), 1))(*(first + 8 * start for start in starts[:-1]))
+        self.address = ctypes.addressof(self._pointers)
+        for start, shape in zip(starts, shapes, strict=False):
+            if -1 not in shape:
+                self._write(start + _HEADER, shape)
+
+    def _write(self, at: int, shape: Sequence[int]) -> None:
+        for dim, size in enumerate(shape):
+            self.words[at + dim] = size
+            self.words[at + len(shape) + dim] = math.prod(shape[dim + 1 :])
+
+
+def write_call(
+    boundary: Boundary,
+    native: NativeModule | None = None,
+    entry: str = "",
+    constants: Sequence[torch.Tensor] = (),
+) -> Call:
+    """A function from the graph's arguments (a list, which it empties) to its outputs.
+
+    Args:
+        native / entry: the function that takes descriptors of inputs, constants and buffers; None where there
+            is no buffer to be written.
+        constants: contiguous tensors that every call reads.
+    """
+    shapes = [_memory_shape(x) for x in boundary.inputs]
+    shapes += [tuple(x.shape) for x in constants]
+    shapes += [_memory_shape(x) for x in boundary.buffers]
+    blocks = ArgumentBlocks([[s if isinstance(s, int) else -1 for s in shape] for shape in shapes])
+    names: dict[str, Any] = {
+        "take": blocks.take,
+        "give": blocks.give,
+        "run": native.entry(entry) if native is not None else None,
+        "native": native,  # code lives as long as its module
+        "empty_strided": torch.empty_strided,
+        "empty": torch.empty,
+        "math": math,
+        "torch": torch,
+    }
+    writer = _Writer(boundary, names)
+    code = writer.write(blocks.starts, shapes, constants)
+    file = f"<wse_mlir call {next(_NUMBERS)}>"
+    linecache.cache[file] = (len(code), None, code.splitlines(keepends=True), file)
+    exec(compile(code, file, "exec"), names)
+    return names["call"]
+
+
+def _memory_shape(tensor: Input | Buffer) -> tuple[Any, ...]:
+    order = tensor.order or range(len(tensor.shape))
+    return tuple(tensor.shape[d] for d in order)
+
+
+class _Writer:
+    """Writes the lines of one function."""
+
+    def __init__(self, boundary: Boundary, names: dict[str, Any]) -> None:
+        self._boundary = boundary
+        self._names = names
+        self._symbols: set[Any] = set()
+        self._lines: list[str] = []
+
+    def write(
+        self, starts: Sequence[int], shapes: Sequence[Sequence[Any]], constants: Sequence[torch.Tensor]
+    ) -> str:
+        boundary = self._boundary
+        tensors = [self._input(i, x) for i, x in enumerate(boundary.inputs)]
+        for index, constant in enumerate(constants):
+            self._names[f"c{index}"] = constant
+            tensors.append(f"c{index}")
+        tensors += [self._allocate(i, x) for i, x in enumerate(boundary.buffers)]
+        if boundary.buffers:
+            self._lines += ["block = take()", "words = block.words"]
+            for tensor, start, shape in zip(tensors, starts, shapes, strict=False):
+                self._describe(tensor, start, shape)
+            self._lines += ["run(block.address)", "give(block)"]
+        self._lines += [line for i, x in enumerate(boundary.buffers) for line in self._into_strides(i, x)]
+        returned = "".join(f"{self._output(x)}, " for x in boundary.outputs)
+        body = [
+            *self._read_sizes(),
+            *self._lines,
+            f"results = [{returned}]",
+            "args.clear()",
+            "return results",
+        ]
+        return "def call(args):\n" + "".join(f"    {line}\n" for line in body)
+
+    def _input(self, index: int, given: Input) -> str:
+        name = f"a{index}"
+        self._lines.append(f"{name} = args[{given.position}]")
+        if given.order is None or list(given.order) == sorted(given.order):
+            self._lines.append(f"if not {name}.is_contiguous(): {name} = {name}.contiguous()")
+        else:
+            strides = self._tuple(given.strides)
+            copied = f"{name}.permute({given.order}).contiguous()"
+            self._lines.append(f"if {name}.stride() != {strides}: {name} = {copied}")
+        return name
+
+    def _allocate(self, index: int, buffer: Buffer) -> str:
+        dtype = f"d{index}"
+        self._names[dtype] = buffer.dtype
+        shape = self._tuple(buffer.shape)
+        if buffer.order is None:
+            self._lines.append(f"r{index} = empty({shape}, dtype={dtype})")
+        else:
+            self._lines.append(
+                f"r{index} = empty_strided({shape}, {self._tuple(buffer.strides)}, dtype={dtype})"
+            )
+        return f"r{index}"
+
+    def _into_strides(self, index: int, buffer: Buffer) -> list[str]:
+        if buffer.order is not None:
+            return []
+        shape, strides = self._tuple(buffer.shape), self._tuple(buffer.strides)
+        return [f"r{index} = empty_strided({shape}, {strides}, dtype=d{index}).copy_(r{index})"]
+
+    def _describe(self, tensor: str, start: int, shape: Sequence[Any]) -> None:
+        self._lines.append(f"words[{start + _POINTER}] = {tensor}.data_ptr()")
+        if all(isinstance(size, int) for size in shape):
+            return
+        sizes = start + _HEADER
+        stride = "1"
+        for dim in range(len(shape) - 1, -1, -1):
+            size = self._text(shape[dim])
+            self._lines.append(f"words[{sizes + dim}] = {size}")
+            self._lines.append(f"words[{sizes + len(shape) + dim}] = {stride}")
+            stride = size if stride == "1" else f"{stride} * ({size})"
+
+    def _output(self, output: Output) -> str:
+        if output.source == "value":
+            if isinstance(output.of, (torch.SymInt, torch.SymFloat, torch.SymBool)):
+                return self._text(output.of)
+            name = f"v{len(self._names)}"
+            self._names[name] = output.of
+            return name
+        source = f"args[{output.of}]" if output.source == "input" else f"r{output.of}"
+        if output.view is None:
+            return source
+        shape, strides, offset = output.view
+        start = self._text(offset)
+        if output.source == "input":
+            start = f"{source}.storage_offset() + {start}"
+        return f"{source}.as_strided({self._tuple(shape)}, {self._tuple(strides)}, {start})"
+
+    def _tuple(self, sizes: Sequence[Any]) -> str:
+        return "(" + "".join(f"{self._text(size)}, " for size in sizes) + ")"
+
+    def _text(self, size: Any) -> str:
+        if isinstance(size, (int, float)):
+            return str(size)
+        self._symbols |= size.node.expr.free_symbols
+        return PythonPrinter().doprint(size.node.expr)
+
+    def _read_sizes(self) -> list[str]:
+        lines: list[str] = []
+        for symbol in sorted(self._symbols, key=str):
+            if symbol not in self._boundary.sizes:
+                raise CompilerError(f"the size '{symbol}' of a result is the size of no input")
+            lines.append(f"{symbol} = {self._boundary.sizes[symbol]}")
+        return lines
