@@ -1,0 +1,215 @@
+"""Delta debugging of IR: which strategies are tried in which order, and which candidates are tested."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...dialects.context import create_context
+from ...dialects.host import ir
+from ...passes.infra.diagnostics import CompilerError
+from .attributes import RemoveAttributes, SplatConstants
+from .control_flow import MergeBlocks, StraightenBranches
+from .draft import Base
+from .inline_regions import EmptyRegions, InlineRegions
+from .linalg_operands import RemoveLinalgInputs
+from .region_results import RemoveRegionResults
+from .remove_bodies import RemoveBodies
+from .remove_operations import PassArguments, RemoveOperations, RemoveOutermost
+from .shapes import ShrinkShapes
+from .signatures import RemoveArguments, RemoveResults
+from .size import Size, size_of
+from .strategy import Strategy
+
+# What removes most comes first, and makes the rest cheap.
+STRATEGIES: tuple[Strategy[Any], ...] = (
+    RemoveOutermost(),
+    RemoveBodies(),
+    RemoveOperations(),
+    StraightenBranches(),
+    MergeBlocks(),
+    RemoveResults(),
+    InlineRegions(),
+    RemoveRegionResults(),
+    EmptyRegions(),
+    PassArguments(),
+    RemoveLinalgInputs(),
+    RemoveArguments(),
+    SplatConstants(),
+    RemoveAttributes(),
+    ShrinkShapes(),
+)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a reduction stands.
+
+    Attributes:
+        text: the smallest interesting module so far.
+        size: its size.
+        tests: how often the predicate has been asked.
+        strategy: what is being tried.
+    """
+
+    text: str
+    size: Size
+    tests: int
+    strategy: str
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """The result of a reduction.
+
+    Attributes:
+        text: the smallest module that was found; it verifies and is interesting.
+        before: size of the input.
+        after: size of the result.
+        tests: how often the predicate was asked.
+        complete: whether no strategy finds anything more; False when `max_tests` ended it.
+    """
+
+    text: str
+    before: Size
+    after: Size
+    tests: int
+    complete: bool
+
+
+class NotInteresting(CompilerError):
+    """The input itself does not have the property that is to be kept."""
+
+
+def reduce(
+    module: str | ir.Module | ir.Operation,
+    is_interesting: Callable[[str], bool],
+    *,
+    context: ir.Context | None = None,
+    keep_locations: bool = False,
+    max_tests: int | None = None,
+    strategies: Sequence[Strategy[Any]] = STRATEGIES,
+    observer: Callable[[Progress], None] | None = None,
+) -> Reduction:
+    """Finds a small module that is still interesting; the argument is left as it is.
+
+    Every candidate verifies, and is smaller than the best one so far in the order of `Size`. The same text is
+    never tested twice. Deterministic if the predicate is.
+
+    Args:
+        module: a `builtin.module`, or text in which one can be read.
+        is_interesting: whether a module's text has the property to be kept.
+        context: where text is read; by default a new one that knows all dialects.
+        keep_locations: keep source locations in the text; they are dropped otherwise.
+        max_tests: ask the predicate at most so often.
+        strategies: what to try, in this order, again and again until nothing helps.
+        observer: called after every test.
+
+    Raises:
+        NotInteresting: the predicate does not hold of the input, as it is printed.
+        ir.MLIRError: the text is not valid IR.
+    """
+    if isinstance(module, str):
+        module = ir.Module.parse(module, context or create_context())
+    return _Reducer(is_interesting, keep_locations, max_tests, observer).run(module.operation, strategies)
+
+
+class _TestsUsedUp(Exception):
+    pass
+
+
+class _Reducer:
+    def __init__(
+        self,
+        is_interesting: Callable[[str], bool],
+        keep_locations: bool,
+        max_tests: int | None,
+        observer: Callable[[Progress], None] | None,
+    ) -> None:
+        self.is_interesting = is_interesting
+        self.keep_locations = keep_locations
+        self.max_tests = max_tests
+        self.observer = observer
+        self.answers: dict[str, bool] = {}
+        self.tests = 0
+        self.strategy = ""
+        self.best: Base
+        self.size: Size
+
+    def run(self, module: ir.Operation, strategies: Sequence[Strategy[Any]]) -> Reduction:
+        module.verify()
+        self.best = Base(module, self._print(module))
+        self.size = before = size_of(module, self.best.text)
+        complete = False
+        try:
+            if not self._ask(self.best.text):
+                raise NotInteresting("the input is not interesting", hint="the predicate must hold of it")
+            before_round: Base | None = None
+            while self.best is not before_round:
+                before_round = self.best
+                for strategy in strategies:
+                    self._shrink(strategy)
+            complete = True
+        except _TestsUsedUp:
+            pass
+        return Reduction(self.best.text, before, self.size, self.tests, complete)
+
+    def _shrink(self, strategy: Strategy[Any]) -> None:
+        """Tries groups of targets, all of them first and single ones in the end."""
+        self.strategy = strategy.name
+        count = len(strategy.targets(self.best))
+        while count:
+            targets = strategy.targets(self.best)
+            self._sweep(strategy, targets, count)
+            count //= 2
+
+    def _sweep(self, strategy: Strategy[Any], targets: Sequence[Any], count: int) -> None:
+        """Tries every group of `count` neighbours on top of those that have succeeded."""
+        base = self.best
+        taken: list[Any] = []
+        for start in range(0, len(targets), count):
+            chosen = [*taken, *targets[start : start + count]]
+            candidate = strategy.candidate(base, chosen)
+            if candidate is not None and self._accept(candidate):
+                taken = chosen
+
+    def _accept(self, candidate: ir.Operation | str) -> bool:
+        """Whether the candidate is valid, smaller and interesting: then it is the best one."""
+        try:
+            if isinstance(candidate, str):
+                candidate = self._parse(candidate)
+            else:
+                candidate.verify()
+            text = self._print(candidate)
+            size = size_of(candidate, text)
+            if size >= self.size or not self._ask(text):
+                return False
+            # What is kept is what the text says, whatever the edited module may be.
+            self.best = Base(self._parse(text), text)
+        except ir.MLIRError:
+            return False
+        self.size = size
+        self._report()
+        return True
+
+    def _ask(self, text: str) -> bool:
+        if text not in self.answers:
+            if self.tests == self.max_tests:
+                raise _TestsUsedUp
+            self.tests += 1
+            self.answers[text] = self.is_interesting(text)
+            self._report()
+        return self.answers[text]
+
+    def _report(self) -> None:
+        if self.observer is not None:
+            self.observer(Progress(self.best.text, self.size, self.tests, self.strategy))
+
+    def _print(self, module: ir.Operation) -> str:
+        text = module.get_asm(enable_debug_info=self.keep_locations)
+        assert isinstance(text, str)
+        return text if text.endswith("\n") else text + "\n"
+
+    def _parse(self, text: str) -> ir.Operation:
+        return ir.Module.parse(text, self.best.module.context).operation

@@ -1,0 +1,109 @@
+"""Removes arguments and results of functions, in the functions and in their callers."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+
+from ...dialects.host import ir
+from .draft import Base, Draft, ends_its_block, walk
+from .functions import function_type, has_users, set_signature, symbol_name
+from .recreate import recreate, recreate_without
+from .stand_ins import stand_in
+from .strategy import Edits
+
+Place = tuple[int, int]  # a function's number, and which of its arguments or results
+
+
+class _RemoveFromSignature(Edits[Place]):
+    def targets(self, base: Base) -> Sequence[Place]:
+        types = ((n, function_type(op)) for n, op in enumerate(base.operations))
+        return [(n, i) for n, t in types if t is not None for i in range(len(self.side(t)))]
+
+    @staticmethod
+    @abstractmethod
+    def side(signature: ir.FunctionType) -> Sequence[ir.Type]:
+        """Arguments or results."""
+
+
+class RemoveArguments(_RemoveFromSignature):
+    """Removes arguments that nobody uses, or whose place another one of the same type can take."""
+
+    name = "arguments of functions"
+
+    @staticmethod
+    def side(signature: ir.FunctionType) -> Sequence[ir.Type]:
+        return signature.inputs
+
+    def edit(self, draft: Draft, target: Place) -> None:
+        number, index = target
+        op = draft.operations[number]
+        signature = function_type(op)
+        assert signature is not None
+        inputs, results = list(signature.inputs), list(signature.results)
+        blocks = list(op.regions[0].blocks)
+        if blocks:
+            argument = blocks[0].arguments[index]
+            same = [a for a in blocks[0].arguments if a.type == argument.type and a.arg_number != index]
+            if same:
+                argument.replace_all_uses_with(same[0])
+            elif next(iter(argument.uses), None) is not None:
+                return
+            blocks[0].erase_argument(index)
+        kept: list[int | None] = [i for i in range(len(inputs)) if i != index]
+        keep = {"inputs": kept, "results": list[int | None](range(len(results)))}
+        for call in _calls(op, draft):
+            recreate_without(call, operand=index)
+        set_signature(op, [inputs[i] for i in kept if i is not None], results, keep=keep)
+
+
+class RemoveResults(_RemoveFromSignature):
+    """Removes what functions return."""
+
+    name = "results of functions"
+
+    @staticmethod
+    def side(signature: ir.FunctionType) -> Sequence[ir.Type]:
+        return signature.results
+
+    def edit(self, draft: Draft, target: Place) -> None:
+        number, index = target
+        op = draft.operations[number]
+        signature = function_type(op)
+        assert signature is not None
+        inputs, results = list(signature.inputs), list(signature.results)
+        for exit_ in returns(op):
+            if len(exit_.operands) == len(results):
+                recreate_without(exit_, operand=index)
+        kept: list[int | None] = [i for i in range(len(results)) if i != index]
+        keep = {"inputs": list[int | None](range(len(inputs))), "results": kept}
+        for call in _calls(op, draft):
+            _forget_result(call, index, draft)
+        set_signature(op, inputs, [results[i] for i in kept if i is not None], keep=keep)
+
+
+def returns(function: ir.Operation) -> list[ir.Operation]:
+    """The terminators through which a function is left."""
+    last = (list(block.operations)[-1:] for block in function.regions[0].blocks)
+    return [op.operation for ops in last for op in ops if not op.successors and ends_its_block(op.operation)]
+
+
+def _calls(function: ir.Operation, draft: Draft) -> Iterator[ir.Operation]:
+    """Direct calls of the function, anywhere in the module; it may not be used in any other way."""
+    if not has_users(function, draft):
+        return
+    name = symbol_name(function)
+    for op in walk(draft.module):
+        if op.name == "func.call" and ir.FlatSymbolRefAttr(op.attributes["callee"]).value == name:
+            yield op
+
+
+def _forget_result(call: ir.Operation, index: int, draft: Draft) -> None:
+    lost = call.results[index]
+    if next(iter(lost.uses), None) is not None:
+        lost.replace_all_uses_with(stand_in(lost.type, call, draft))
+    kept = [result for i, result in enumerate(call.results) if i != index]
+    new = recreate(call, results=[result.type for result in kept])
+    for old_result, new_result in zip(kept, new.results, strict=True):
+        old_result.replace_all_uses_with(new_result)
+    call.erase()
