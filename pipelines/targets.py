@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from ..passes.infra.diagnostics import CompilerError
+from ..passes.infra.pass_manager import Instrumentation
 from ..passes.infra.timing import Timer
 from ..wse_target.machine import load_machine
 from ..wse_target.machine_file import available_machines
@@ -28,8 +29,17 @@ class Target(Protocol):
     name: str
     options: Mapping[str, str]
 
-    def build(self, imported: ImportedModel, options: Mapping[str, Any], timer: Timer) -> Executable:
+    def build(
+        self,
+        imported: ImportedModel,
+        options: Mapping[str, Any],
+        timer: Timer,
+        instrumentation: Instrumentation | None = None,
+    ) -> Executable:
         """Compiles; may consume `imported.module`. Scopes of `timer` become the report's timings.
+
+        Args:
+            instrumentation: what to watch while passes run.
 
         Raises:
             CompilerError: the model cannot run on this target.
@@ -53,11 +63,17 @@ class MachineTarget:
 
         self.options: Mapping[str, str] = OPTIONS
 
-    def build(self, imported: ImportedModel, options: Mapping[str, Any], timer: Timer) -> Executable:
+    def build(
+        self,
+        imported: ImportedModel,
+        options: Mapping[str, Any],
+        timer: Timer,
+        instrumentation: Instrumentation | None = None,
+    ) -> Executable:
         """Lowers onto the fabric; see `Target.build`."""
         from .runtime.wafer import build
 
-        return build(imported, self.name, options, timer)
+        return build(imported, self.name, options, timer, instrumentation)
 
 
 def find_target(name: str | os.PathLike[str]) -> Target:

@@ -49,19 +49,31 @@ class CpuTarget:
         self._pipeline = pipeline
         self._states_in_place = states_in_place
 
-    def build(self, imported: ImportedModel, options: Mapping[str, Any], timer: Timer) -> Executable:
+    def build(
+        self,
+        imported: ImportedModel,
+        options: Mapping[str, Any],
+        timer: Timer,
+        instrumentation: Instrumentation | None = None,
+    ) -> Executable:
         """Lowers and compiles; see `Target.build`.
 
         Raises:
             CompilerError: more than one thread is asked for, the processor is not known, or a pass fails.
         """
-        program = self.program(imported, options, timer)
+        program = self.program(imported, options, timer, instrumentation)
         with timer.scope("load"):
             return CpuExecutable(program, parameters_of(imported.interface))
 
-    def program(self, imported: ImportedModel, options: Mapping[str, Any], timer: Timer) -> CpuProgram:
+    def program(
+        self,
+        imported: ImportedModel,
+        options: Mapping[str, Any],
+        timer: Timer,
+        instrumentation: Instrumentation | None = None,
+    ) -> CpuProgram:
         """Native code that can be run here or kept; consumes `imported.module`."""
-        lowered = self.lower(imported, options, timer)
+        lowered = self.lower(imported, options, timer, instrumentation)
         with timer.scope("codegen"):
             code = NativeCode(imported.module, lowered.processor, f"'{lowered.entry}'", (lowered.entry,))
             return CpuProgram(code.object(), lowered)

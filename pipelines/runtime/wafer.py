@@ -56,7 +56,11 @@ def accumulate_pass(element_type: str) -> str:
 
 
 def build(
-    imported: ImportedModel, machine: str, options: Mapping[str, Any], timer: Timer | None = None
+    imported: ImportedModel,
+    machine: str,
+    options: Mapping[str, Any],
+    timer: Timer | None = None,
+    instrumentation: Instrumentation | None = None,
 ) -> WaferExecutable:
     """Compiles a model for a machine; consumes `imported.module`.
 
@@ -66,7 +70,7 @@ def build(
     timer = timer or Timer()
     description = load_machine(machine)
     with timer.scope("passes"):
-        lowered, choices = lower(imported.module, machine, options)
+        lowered, choices = lower(imported.module, machine, options, instrumentation)
     with timer.scope("image"):
         program = build_image(lowered)
         constants = read_constants(lowered)
@@ -90,7 +94,10 @@ def prove(program: Program, machine: Machine) -> str:
 
 
 def lower(
-    module: ir.Module, machine: str, options: Mapping[str, Any]
+    module: ir.Module,
+    machine: str,
+    options: Mapping[str, Any],
+    instrumentation: Instrumentation | None = None,
 ) -> tuple[ir.Operation, list[dict[str, Any]]]:
     """The executable stage of `module`, and what the partitioner chose among (see `passes.wafer.explanation`).
 
@@ -106,7 +113,7 @@ def lower(
             result = run_pipeline(
                 attempt.operation,
                 pipeline_text(machine, options, share),
-                instrumentation=Instrumentation(verify_each=False),
+                instrumentation=instrumentation or Instrumentation(verify_each=False),
             )
             weighed = [r for r in result.remarks if r.pass_name == "wse-partition" and r.data]
             return attempt.operation, [
