@@ -12,6 +12,7 @@ from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
 from ..passes.infra.diagnostics import CompilerError
+from ..passes.infra.pass_manager import Instrumentation
 from ..passes.infra.timing import Timer
 from .frontend.call_interface import CallInterface
 from .frontend.imported import Argument, ImportedModel, import_model
@@ -59,13 +60,19 @@ def compile_for(
     *,
     dynamic_shapes: Any = None,
     options: Mapping[str, Any] | None = None,
+    instrumentation: Instrumentation | None = None,
 ) -> Compiled:
-    """As `compile`, for a target object."""
+    """As `compile`, for a target object.
+
+    Args:
+        instrumentation: what to watch while passes run.
+    """
     timer = Timer()
     with timer.scope("import"):
         imported = import_model(model, example_args, kwargs, dynamic_shapes=dynamic_shapes)
     _check_has_data(imported, target.name)
-    executable = target.build(imported, options or {}, timer)
+    watched = () if instrumentation is None else (instrumentation,)
+    executable = target.build(imported, options or {}, timer, *watched)
     timer.stop()
     timings = {str(node.name): node.seconds for node in timer.root.children.values()}
     return Compiled(model, imported.interface, executable, target.name, timings, timer.root.seconds)
@@ -104,6 +111,11 @@ class Compiled:
         self._unsigned = [i for i, r in enumerate(interface.results) if r.dtype == torch.uint8]
         self._plain = _plain_call(interface)
         self._input_positions = {a.name: i for i, a in enumerate(interface.inputs)}
+
+    @property
+    def interface(self) -> CallInterface:
+        """What the model takes and returns, and its parameters and states."""
+        return self._interface
 
     @property
     def report(self) -> dict[str, Any]:
