@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import sympy
 import torch
+from torch.utils import _pytree as pytree
 
 from ..passes.infra.diagnostics import CompilerError
 from ..passes.infra.timing import Timer
 from .agreement import relative_error
+from .frontend.call_interface import CallInterface
 from .frontend.imported import Argument, ImportedModel
 from .runtime.arrays import as_array, as_tensor, numpy_dtype
 from .runtime.cpu import CpuTarget
 
 Inputs = Literal["normal", "integers"]
+OPEN_SIZE = 8  # of dimensions whose size a model leaves open
 _TOLERANCE = {torch.float16: 1e-2, torch.bfloat16: 1e-2, torch.float32: 1e-3, torch.float64: 1e-3}
 
 
@@ -49,11 +53,41 @@ def random_arguments(imported: ImportedModel, seed: int, inputs: Inputs) -> list
     ]
 
 
+def random_call(
+    interface: CallInterface, seed: int, inputs: Inputs
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Positional and keyword arguments of one call, tensors drawn as by `random_arguments`."""
+    generator = np.random.default_rng(seed)
+    drawn = iter([as_tensor(_drawn(a, generator, inputs)) for a in interface.inputs])
+    constants = interface.input_constants
+    leaves = [
+        constants[i] if i in constants else next(drawn) for i in range(len(interface.inputs) + len(constants))
+    ]
+    if interface.in_spec is None:
+        return tuple(leaves), {}
+    args, kwargs = pytree.tree_unflatten(leaves, interface.in_spec)
+    return tuple(args), kwargs
+
+
+def _sizes(argument: Argument) -> tuple[int, ...]:
+    """The argument's shape with sizes that are left open drawn: what is called `s0` is `OPEN_SIZE`."""
+    symbols = argument.symbols or ("",) * len(argument.shape)
+    return tuple(
+        size if size >= 0 else _open_size(symbol)
+        for size, symbol in zip(argument.shape, symbols, strict=True)
+    )
+
+
+def _open_size(symbol: str) -> int:
+    size: Any = sympy.sympify(symbol or str(OPEN_SIZE))
+    return int(size.subs(dict.fromkeys(size.free_symbols, OPEN_SIZE)))
+
+
 def _drawn(argument: Argument, generator: np.random.Generator, inputs: Inputs) -> np.ndarray:
     dtype = numpy_dtype(argument.dtype)
     if dtype is None:
         raise CompilerError(f"argument '{argument.name}' has elements of type {argument.dtype}")
-    shape = argument.shape
+    shape = _sizes(argument)
     if argument.dtype == torch.bool:
         return generator.integers(0, 2, shape).astype(dtype)
     if argument.dtype.is_floating_point and inputs == "normal":
@@ -70,7 +104,8 @@ def cpu_results(imported: ImportedModel, arguments: Sequence[np.ndarray]) -> lis
         a if a.kind == "input" else replace(a, tensor=as_tensor(value))
         for a, value in zip(imported.arguments, arguments, strict=True)
     )
-    executable = CpuTarget().build(replace(imported, arguments=bound), {}, Timer())
+    model = replace(imported, interface=replace(imported.interface, arguments=bound))
+    executable = CpuTarget().build(model, {}, Timer())
     given = [
         value.copy() if a.kind == "state" else np.ascontiguousarray(value)
         for a, value in zip(bound, arguments, strict=True)

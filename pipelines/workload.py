@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..passes.infra.diagnostics import CompilerError
 
 if TYPE_CHECKING:
     import torch
 
+    from ..dialects.host import ir
+    from .frontend.imported import ImportedModel
+
 _EXPECTED = "a workload file defines `load()` that returns a wse_mlir.Workload or (model, example_args)"
+_NAMED = re.compile(r"([A-Za-z_]\w*)=(.+)", re.DOTALL)
 
 
 @dataclass
@@ -27,15 +32,111 @@ class Workload:
         model: what `wse_mlir.compile` takes.
         batches: one tuple of positional arguments per call; all of the same shapes.
         labels: class indices over all batches, for classifiers; accuracy is reported when they are given.
+        kwargs: keyword arguments of every call.
+        dynamic_shapes: sizes that may differ from call to call, as `torch.export.export` takes them.
     """
 
     model: Any
     batches: Sequence[tuple[Any, ...]]
     labels: torch.Tensor | None = None
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    dynamic_shapes: Any = None
 
     @property
     def example_args(self) -> tuple[Any, ...]:
         return tuple(self.batches[0])
+
+
+@dataclass(frozen=True)
+class OpenedModel:
+    """A model that a command was given, of whatever kind of file.
+
+    Attributes:
+        name: of the function that it is compiled to: a C identifier.
+        source: the file, with the function if one was named, for messages.
+        model: what `wse_mlir.compile` takes: an `nn.Module`, or the path of a model's file.
+        batches: one tuple of positional arguments per call; none for model files, see `with_inputs`.
+        kwargs / dynamic_shapes / labels: as in `Workload`.
+    """
+
+    name: str
+    source: str
+    model: Any
+    batches: Sequence[tuple[Any, ...]] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    dynamic_shapes: Any = None
+    labels: torch.Tensor | None = None
+
+    @property
+    def example_args(self) -> tuple[Any, ...]:
+        """Positional arguments of one call; empty when none are known."""
+        return tuple(self.batches[0]) if self.batches else ()
+
+    def imported(self, context: ir.Context | None = None) -> ImportedModel:
+        """The model at stage `imported`; see `import_model`."""
+        from .frontend.imported import import_model
+
+        return import_model(
+            self.model,
+            self.example_args,
+            self.kwargs,
+            dynamic_shapes=self.dynamic_shapes,
+            context=context,
+        )
+
+    def with_inputs(self, seed: int = 0, inputs: Literal["normal", "integers"] = "normal") -> OpenedModel:
+        """The same model with arguments of one call drawn at random, unless it has batches."""
+        if self.batches:
+            return self
+        from .reference_check import random_call
+
+        args, kwargs = random_call(self.imported().interface, seed, inputs)
+        return replace(self, batches=(args,), kwargs=kwargs)
+
+    def eager(self) -> Callable[..., Any] | None:
+        """The model as PyTorch runs it; None for models that are not PyTorch's."""
+        if not isinstance(self.model, str):
+            return self.model
+        if not self.model.endswith(".pt2"):
+            return None
+        from ..dialects.context import create_context
+        from .frontend.files import read_model_file
+
+        program: Any = read_model_file(self.model, create_context())
+        return program.module()
+
+
+def open_model(text: str) -> OpenedModel:
+    """Opens what users name on the command line: `[NAME=]FILE`.
+
+    Args:
+        text: a workload file (`FILE.py` or `FILE.py:FUNCTION`, see `load_workload`), or the path of a model's file
+            (.pt2, .onnx, .mlir), which is read when it is imported. Without NAME, the function named or the file
+            gives the model's name.
+
+    Raises:
+        CompilerError: there is no such file, or a workload file is not as expected.
+    """
+    named = None if Path(text).is_file() else _NAMED.fullmatch(text)
+    name, source = (named[1], named[2]) if named else ("", text)
+    file, _, function = source.partition(":")
+    if file.endswith(".py"):
+        made = load_workload(source)
+        name = name or _identifier(function if function not in ("", "load") else Path(file).stem)
+        return OpenedModel(
+            name, source, made.model, made.batches, made.kwargs, made.dynamic_shapes, made.labels
+        )
+    if Path(source).is_dir():
+        raise CompilerError("this is a folder, expected a model's file", where=source)
+    if not Path(source).exists():
+        raise CompilerError("no such file", where=source, hint="check the path of the model")
+    return OpenedModel(name or _identifier(Path(source).stem), source, source)
+
+
+def _identifier(text: str) -> str:
+    """A C identifier like a file's name."""
+    name = re.sub(r"\W", "_", text, flags=re.ASCII)
+    return f"_{name}" if name[:1].isdigit() or not name else name
 
 
 def load_workload(path: str) -> Workload:

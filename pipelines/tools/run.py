@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,9 +16,10 @@ from rich.console import Console
 from rich.progress import Progress
 from torch.utils import _pytree as pytree
 
+from ...passes.infra.diagnostics import CompilerError
 from ..agreement import relative_error
 from ..compile import Compiled, compile
-from ..workload import Workload, load_workload
+from ..workload import OpenedModel, open_model
 from .layer_table import layer_rows, layer_summary, layer_table
 from .output import check_writable, write_atomically
 
@@ -91,26 +92,38 @@ def run_workload(path: str, target: str, json_path: Path | None) -> None:
     if not console.is_terminal:
         console.width = max(console.width, FILE_WIDTH)
     with Progress(console=console, transient=True) as progress:
-        workload = _step(progress, f"loading {path}", lambda: load_workload(path))
+        workload = _step(progress, f"loading {path}", lambda: open_model(path).with_inputs())
         comparison = compare(workload, target, progress)
     _print(comparison, target, console)
     if json_path is not None:
         write_atomically(json_path, json.dumps(comparison.as_json(), indent=2) + "\n")
 
 
-def compare(workload: Workload, target: str, progress: Progress) -> Comparison:
+def compare(workload: OpenedModel, target: str, progress: Progress) -> Comparison:
     """Compiles for the CPU and for `target`, and runs every batch on all three."""
 
     def compiled_for(name: str) -> Compiled:
         return _step(
             progress,
             f"compiling for {name}",
-            lambda: compile(workload.model, workload.example_args, target=name),
+            lambda: compile(
+                workload.model,
+                workload.example_args,
+                workload.kwargs,
+                target=name,
+                dynamic_shapes=workload.dynamic_shapes,
+            ),
         )
 
+    eager = workload.eager()
+    if eager is None:
+        raise CompilerError(
+            f"'{workload.source}' is not a PyTorch model, so there is nothing to compare it with",
+            hint="wse simulate runs it on a wafer and on the CPU",
+        )
     cpu, wafer = compiled_for("cpu"), compiled_for(target)
     with torch.no_grad():
-        eager_result, cpu_result = _measure_both(workload, cpu, progress)
+        eager_result, cpu_result = _measure_both(workload, eager, cpu, progress)
         wafer_result = _run_wafer(workload, wafer, progress)
     seconds = {"cpu": cpu.report["compile_seconds"], "wafer": wafer.report["compile_seconds"]}
     return Comparison(eager_result, cpu_result, wafer_result, workload.labels, wafer.report, seconds)
@@ -129,25 +142,27 @@ def _first(output: Any) -> torch.Tensor:
     return leaves[0].detach()
 
 
-def _measure_both(workload: Workload, cpu: Compiled, progress: Progress) -> tuple[Measured, Measured]:
+def _measure_both(
+    workload: OpenedModel, eager: Callable[..., Any], cpu: Compiled, progress: Progress
+) -> tuple[Measured, Measured]:
     """PyTorch and compiled code in turn on the same batches, so that a drift of the machine meets both.
 
     PyTorch gets one thread, as the compiled code has.
     """
-    calls: Sequence[Callable[..., Any]] = (workload.model, cpu)
+    calls: Sequence[Callable[..., Any]] = (eager, cpu)
     outputs: tuple[Outputs, Outputs] = ([], [])
     seconds: tuple[list[float], list[float]] = ([], [])
     with _one_torch_thread():
         for batch in progress.track(workload.batches, description="PyTorch and CPU"):
             for call, collected in zip(calls, outputs, strict=True):
-                collected.append(_first(call(*batch)))
+                collected.append(_first(call(*batch, **workload.kwargs)))
             for _ in range(CALLS_PER_BATCH):
                 for call, times in zip(calls, seconds, strict=True):
-                    times.append(_timed(call, batch))
-    eager, compiled = (
+                    times.append(_timed(call, batch, workload.kwargs))
+    on_torch, compiled = (
         Measured(torch.cat(o), statistics.median(s)) for o, s in zip(outputs, seconds, strict=True)
     )
-    return eager, compiled
+    return on_torch, compiled
 
 
 @contextmanager
@@ -160,19 +175,19 @@ def _one_torch_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _timed(call: Callable[..., Any], batch: tuple[Any, ...]) -> float:
+def _timed(call: Callable[..., Any], batch: tuple[Any, ...], kwargs: Mapping[str, Any]) -> float:
     start = time.perf_counter()
-    call(*batch)
+    call(*batch, **kwargs)
     return time.perf_counter() - start
 
 
-def _run_wafer(workload: Workload, wafer: Compiled, progress: Progress) -> Measured:
+def _run_wafer(workload: OpenedModel, wafer: Compiled, progress: Progress) -> Measured:
     outputs: Outputs = []
     seconds: list[float] = []
     cycles = 0.0
     for batch in progress.track(workload.batches, description="simulated wafer"):
         start = time.perf_counter()
-        outputs.append(_first(wafer(*batch)))
+        outputs.append(_first(wafer(*batch, **workload.kwargs)))
         seconds.append(time.perf_counter() - start)
         cycles += wafer.report["cycles"]["makespan"]
     return Measured(torch.cat(outputs), statistics.median(seconds), cycles)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from ...dialects.wse.printer import print_program
 from ...passes.infra.pass_manager import run_pipeline
-from ..frontend.imported import import_model
 from ..runtime.wafer import pipeline_text
-from ..workload import load_workload
+from ..workload import open_model
 
 
 def show_workload(path: str, target: str) -> None:
@@ -15,7 +14,6 @@ def show_workload(path: str, target: str) -> None:
     Raises:
         CompilerError: the model cannot be lowered to the target.
     """
-    workload = load_workload(path)
-    module = import_model(workload.model, workload.example_args).module
+    module = open_model(path).imported().module
     run_pipeline(module, pipeline_text(target, {}))
     print(print_program(module))

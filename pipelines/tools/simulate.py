@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ...passes.infra.diagnostics import CompilerError
 from ..simulate import Simulated, Window, simulate_module
-from ..workload import load_workload
+from ..workload import open_model
 from .layer_table import layer_table
 from .output import check_writable, write_atomically
 from .report_text import explanation, summary
@@ -56,14 +56,11 @@ def simulate_file(path: str, target: str, outputs: Outputs, *, explain: bool, **
         from .pictures import require_matplotlib
 
         require_matplotlib()
-    model, example_args = path, ()
-    if path.partition(":")[0].endswith(".py"):
-        workload = load_workload(path)
-        model, example_args = workload.model, workload.example_args
+    opened = open_model(path)
     with _Steps() as steps:
         found = simulate_module(
-            model, target, example_args=example_args, trace=_window(outputs), step=steps.step,
-            progress=steps.share, **settings,
+            opened.model, target, example_args=opened.example_args, kwargs=opened.kwargs, trace=_window(outputs),
+            step=steps.step, progress=steps.share, **settings,
         )  # fmt: skip
     console = Console(highlight=False)
     if not console.is_terminal:

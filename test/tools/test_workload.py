@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+import torch
 from wse_mlir.passes.infra.diagnostics import CompilerError
-from wse_mlir.pipelines.workload import Workload, load_workload
+from wse_mlir.pipelines.workload import Workload, load_workload, open_model
 
 
 def test_a_pair_of_model_and_arguments_is_a_workload(tmp_path: Path) -> None:
@@ -45,3 +46,78 @@ def test_a_missing_file_and_a_file_of_another_kind(tmp_path: Path) -> None:
 
 def test_the_first_batch_is_the_example() -> None:
     assert Workload("m", [(1,), (2,)]).example_args == (1,)
+
+
+MATMUL = Path(__file__).resolve().parents[2] / "examples" / "matmul.mlir"
+NET = """
+import torch
+class Net(torch.nn.Module):
+    def forward(self, x, *, scale):
+        return torch.relu(x) * scale
+"""
+LOAD = """
+from wse_mlir import Workload
+def load():
+    rows = torch.export.Dim("rows")
+    x = torch.randn(3, 5)
+    return Workload(Net(), [(x,)], kwargs={"scale": torch.ones(5)}, dynamic_shapes={"x": {0: rows}, "scale": None})
+"""
+
+
+def test_a_workload_states_keywords_and_open_sizes(tmp_path: Path) -> None:
+    (tmp_path / "net-1.py").write_text(NET + LOAD)
+    opened = open_model(str(tmp_path / "net-1.py"))
+    assert opened.name == "net_1" and list(opened.kwargs) == ["scale"]
+    assert [a.shape for a in opened.imported().inputs] == [(-1, 5), (5,)]
+
+
+def test_names_are_given_or_those_of_files_and_functions(tmp_path: Path) -> None:
+    (tmp_path / "two.py").write_text("def other():\n    return 'other', (1,)\n")
+    assert open_model(f"{tmp_path}/two.py:other").name == "other"
+    assert open_model(f"mine={tmp_path}/two.py:other").name == "mine"
+    assert open_model(str(MATMUL)).name == "matmul"
+    assert open_model(f"product={MATMUL}").source == str(MATMUL)
+
+
+def test_a_file_whose_name_holds_an_equals_sign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a=b.mlir").write_text(MATMUL.read_text())
+    assert open_model("a=b.mlir").name == "a_b"
+
+
+def test_inputs_of_model_files_are_drawn() -> None:
+    opened = open_model(str(MATMUL))
+    assert opened.batches == () and opened.eager() is None
+    drawn = opened.with_inputs(seed=1)
+    shapes = [tuple(t.shape) for t in drawn.example_args]
+    assert shapes == [a.shape for a in opened.imported().inputs]
+    assert drawn.with_inputs() is drawn
+    again = opened.with_inputs(seed=1)
+    assert all(torch.equal(a, b) for a, b in zip(drawn.example_args, again.example_args, strict=True))
+
+
+def test_an_exported_program_has_its_structure_and_its_eager_model(tmp_path: Path) -> None:
+    class Net(torch.nn.Module):
+        def forward(self, pair: tuple[torch.Tensor, torch.Tensor], *, scale: torch.Tensor) -> torch.Tensor:
+            return pair[0] @ pair[1] * scale
+
+    rows = torch.export.Dim("rows")
+    program = torch.export.export(
+        Net(),
+        ((torch.ones(3, 4), torch.ones(4, 2)),),
+        {"scale": torch.ones(2)},
+        dynamic_shapes={"pair": ({0: rows}, None), "scale": None},
+    )
+    torch.export.save(program, tmp_path / "net.pt2")
+    opened = open_model(str(tmp_path / "net.pt2")).with_inputs()
+    (pair,) = opened.example_args
+    assert [tuple(t.shape) for t in pair] == [(8, 4), (4, 2)]
+    eager = opened.eager()
+    assert eager is not None
+    torch.testing.assert_close(eager(pair, **opened.kwargs), pair[0] @ pair[1] * opened.kwargs["scale"])
+
+
+@pytest.mark.parametrize("text", ["nothing.mlir", "a=nothing.onnx", "."])
+def test_files_that_are_not_there(text: str) -> None:
+    with pytest.raises(CompilerError, match=r"no such file|this is a folder"):
+        open_model(text)
