@@ -8,7 +8,7 @@ _NARROW = (torch.float16, torch.bfloat16)
 
 
 def tolerance(dtype: torch.dtype, *, on_wafer: bool) -> float:
-    """The error up to which an output of that type matches: 1e-2 for f16 and bf16, else 1e-4 on a CPU, 1e-3 on a wafer."""
+    """The error up to which an output matches: 1e-2 for f16 and bf16, else 1e-4 on a CPU and 1e-3 on a wafer."""
     if dtype in _NARROW:
         return 1e-2
     return 1e-3 if on_wafer else 1e-4

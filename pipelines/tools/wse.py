@@ -128,6 +128,26 @@ def simulate(
 
 
 @app.command()
+def compare(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A workload FILE.py[:FUNCTION], or an .mlir, .pt2 or .onnx file.")
+    ],
+    targets: Annotated[
+        str, typer.Option(metavar="NAME{OPTION=VALUE},...", help="eager, cpu, and wafers, in this order.")
+    ] = "eager,cpu,tiny",
+    all_passes: Annotated[bool, typer.Option("--all-passes", help="Also list passes without effect.")] = False,
+    json: Json = None,
+    trace: TraceFlag = False,
+) -> None:
+    """Compares targets: time or cycles, memory, accuracy, and what each pass changed."""
+    with one_message(Trace(trace)):
+        from .compare import compare_targets
+
+        matches = compare_targets(model, targets, json, all_passes=all_passes)
+    raise typer.Exit(0 if matches else 1)
+
+
+@app.command()
 def targets(trace: TraceFlag = False) -> None:
     """Lists the machines that can be compiled for."""
     with one_message(Trace(trace)):
