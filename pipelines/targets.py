@@ -5,15 +5,17 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..passes.infra.diagnostics import CompilerError
-from ..passes.infra.pass_manager import Instrumentation
 from ..passes.infra.timing import Timer
 from ..wse_target.machine import load_machine
 from ..wse_target.machine_file import available_machines
-from .frontend.imported import ImportedModel
-from .runtime.executable import Executable
+
+if TYPE_CHECKING:
+    from ..passes.infra.pass_manager import Instrumentation
+    from .frontend.imported import ImportedModel
+    from .runtime.executable import Executable
 
 CPU = "cpu"
 

@@ -6,6 +6,8 @@ import ml_dtypes
 import numpy as np
 import torch
 
+from ..frontend.call_interface import CallInterface
+
 _BF16 = np.dtype(ml_dtypes.bfloat16)
 
 _NUMPY_OF: dict[torch.dtype, np.dtype] = {
@@ -42,3 +44,8 @@ def as_tensor(array: np.ndarray) -> torch.Tensor:
     if array.dtype == _BF16:
         return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
     return torch.from_numpy(array)
+
+
+def parameters_of(interface: CallInterface) -> list[np.ndarray]:
+    """The values of the parameters, in order, without copies."""
+    return [as_array(a.tensor) for a in interface.arguments if a.kind == "parameter" and a.tensor is not None]

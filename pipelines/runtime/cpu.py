@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ...dialects.host import ir
-from ...passes.cpu.processor import Processor, processor
+from ...passes.cpu.processor import processor
 from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.options import print_value
 from ...passes.infra.pass_manager import Instrumentation, run_pipeline
 from ...passes.infra.timing import Timer
-from ..frontend.call_interface import CallInterface
 from ..frontend.imported import ImportedModel
 from ..frontend.interface import find_main, torch_dtype
 from ..named import NamedPipeline, named_pipeline
 from ..native.codegen import NativeCode
-from .arrays import as_array, numpy_dtype
+from .arrays import numpy_dtype, parameters_of
+from .cpu_program import ArrayType, CpuExecutable, CpuFunction, CpuProgram, is_dynamic
 from .executable import Executable
-from .jit import JitFunction, NativeModule
 
-ArrayType = tuple[tuple[int, ...], np.dtype]
+__all__ = ["CpuExecutable", "CpuFunction", "CpuProgram", "CpuTarget", "for_processor"]
 
 OPTIONS: Mapping[str, str] = {
     "num_threads": "threads of a call; 1 is the only choice so far",
@@ -113,99 +109,6 @@ class CpuTarget:
         return function
 
 
-@dataclass(frozen=True)
-class CpuFunction:
-    """How a compiled @main is called.
-
-    Attributes:
-        entry: the function's name.
-        interface: of the model, without data.
-        results: shape, with -1 for sizes that are known only at run time, and element type of each result.
-        processor: that the code is for.
-        states_in_place: states that are written in place are arguments, and not among the outputs.
-    """
-
-    entry: str
-    interface: CallInterface
-    results: tuple[ArrayType, ...]
-    processor: Processor
-    states_in_place: bool = True
-
-    @property
-    def returns(self) -> bool:
-        """Whether outputs are returned, since callers cannot know how much to allocate: `@main(arguments...) ->
-        (outputs...)`; else they are the last arguments: `@main(arguments..., outputs...)`."""
-        return _is_dynamic(self.results)
-
-    @property
-    def outputs(self) -> tuple[ArrayType | None, ...]:
-        """Per result what the function hands out; None for a state that it writes in place."""
-        states = {a.name for a in self.interface.arguments if a.kind == "state"}
-        return tuple(
-            None if self.states_in_place and r.kind == "state" and r.name in states else kind
-            for r, kind in zip(self.interface.results, self.results, strict=True)
-        )
-
-
-@dataclass(frozen=True)
-class CpuProgram:
-    """Native code of a function and how to call it: everything but the parameters, so that it can be stored.
-
-    Attributes:
-        code: a position-independent object file, with the function's packed entry.
-    """
-
-    code: bytes
-    function: CpuFunction
-
-
-def parameters_of(interface: CallInterface) -> list[np.ndarray]:
-    """The values of the parameters, in order, without copies."""
-    return [as_array(a.tensor) for a in interface.arguments if a.kind == "parameter" and a.tensor is not None]
-
-
-class CpuExecutable:
-    """A program linked into this process, whose parameters are bound without a copy."""
-
-    def __init__(self, program: CpuProgram, parameters: Sequence[np.ndarray]) -> None:
-        function = program.function
-        arguments, results = function.interface.arguments, function.interface.results
-        states = {a.name: i for i, a in enumerate(arguments) if a.kind == "state"}
-        self.program = program
-        self._types = function.outputs
-        self._given = [i for i, a in enumerate(arguments) if a.kind != "parameter"]
-        self._state_of = [self._given.index(states[r.name]) if r.name in states else -1 for r in results]
-        self._parameters = [i for i, a in enumerate(arguments) if a.kind == "parameter"]
-        self._first_output = len(arguments)
-        outputs = [(len(shape), dtype) for shape, dtype in filter(None, self._types)]
-        self._returns = function.returns
-        ranks = [len(a.shape) for a in arguments]
-        ranks += [] if self._returns else [rank for rank, _ in outputs]
-        native = NativeModule(program.code, (function.entry,), f"'{function.entry}'")
-        self._function = JitFunction(native, function.entry, ranks, outputs if self._returns else [])
-        self.report: dict[str, Any] = {}
-        self.bind(parameters)
-
-    def bind(self, parameters: Sequence[np.ndarray]) -> None:
-        """Reads the parameters from these arrays from now on; they are not copied."""
-        for position, array in zip(self._parameters, parameters, strict=True):
-            self._function.bind(position, array)
-
-    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Runs once; see `Executable.run`."""
-        given = list(zip(self._given, inputs, strict=True))
-        if self._returns:
-            outputs = self._function(given)
-        else:
-            outputs = [np.empty(*kind) for kind in self._types if kind is not None]
-            self._function([*given, *enumerate(outputs, start=self._first_output)])
-        remaining = iter(outputs)
-        return [
-            inputs[state] if kind is None else next(remaining)
-            for kind, state in zip(self._types, self._state_of, strict=True)
-        ]
-
-
 def _check_symbols(imported: ImportedModel) -> None:
     """Refuses independent dynamic sizes: torch-mlir confuses them in reshapes, and results are silently wrong."""
     symbols = sorted({s for a in imported.arguments for s in a.symbols if s.isidentifier()})
@@ -214,10 +117,6 @@ def _check_symbols(imported: ImportedModel) -> None:
             f"{len(symbols)} sizes are left open independently of each other; only one can be",
             hint="give one Dim in dynamic_shapes (it may be used for several dimensions), fix the others",
         )
-
-
-def _is_dynamic(types: Sequence[ArrayType]) -> bool:
-    return any(-1 in shape for shape, _ in types)
 
 
 def for_processor(pipeline: NamedPipeline, cpu: str, features: str) -> NamedPipeline:
@@ -239,7 +138,7 @@ def for_processor(pipeline: NamedPipeline, cpu: str, features: str) -> NamedPipe
 def _pipeline_for(results: Sequence[ArrayType], options: Mapping[str, Any]) -> str:
     """The pipeline `cpu`, in which outputs are returned when callers cannot know how much to allocate."""
     cpu = for_processor(named_pipeline("cpu"), options.get("cpu") or "", options.get("features") or "")
-    if _is_dynamic(results):
+    if is_dynamic(results):
         stages = {stage.name: stage.passes for stage in cpu.stages}
         cpu = cpu.override(
             bufferize=stages["bufferize"].replace("wse-bufferize", "wse-bufferize{results=return}", 1)

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from ...dialects.host import ir
-from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.options import print_value
 from ...passes.infra.pass_manager import Instrumentation, PipelineFailure, run_pipeline
 from ...passes.infra.timing import Timer
-from ...passes.wafer.executable import program_of
 from ...wse_target.analysis.deadlock import require_free
-from ...wse_target.footprint import phase_sram_bytes
 from ...wse_target.image import Program
 from ...wse_target.machine import Machine, load_machine
 from ...wse_target.sim.check import check_program
-from ...wse_target.sim.simulation import Simulation
 from ..frontend.imported import ImportedModel
 from ..named import named_pipeline
-from .arrays import as_array
+from .arrays import parameters_of
 from .image_builder import build_image
-from .pe_kernels import NativeKernels
+from .wafer_program import WaferExecutable, WaferProgram, read_constants, stage_bytes
 
 OPTIONS: Mapping[str, str] = {
     "grid": "WIDTHxHEIGHT in PEs; chosen by cost when not given",
@@ -68,18 +62,28 @@ def build(
         CompilerError: an operation has no lowering, or the model does not fit; says where and what to do.
     """
     timer = timer or Timer()
+    program = compile_program(imported, machine, options, timer, instrumentation)
+    with timer.scope("load"):
+        return WaferExecutable(program, parameters_of(imported.interface))
+
+
+def compile_program(
+    imported: ImportedModel,
+    machine: str,
+    options: Mapping[str, Any],
+    timer: Timer,
+    instrumentation: Instrumentation | None = None,
+) -> WaferProgram:
+    """A program that can be run or kept; consumes `imported.module`. See `build`."""
     description = load_machine(machine)
     with timer.scope("passes"):
         lowered, choices = lower(imported.module, machine, options, instrumentation)
     with timer.scope("image"):
-        program = build_image(lowered)
-        constants = read_constants(lowered)
+        image, constants, stage = build_image(lowered), read_constants(lowered), stage_bytes(lowered)
     with timer.scope("proof"):
-        deadlock = prove(program, description)
-    with timer.scope("load"):
-        executable = WaferExecutable(imported, program, constants, description)
-    executable.facts = {"choices": choices, "deadlock": deadlock}
-    return executable
+        facts = {"choices": choices, "deadlock": prove(image, description)}
+    interface = imported.interface.without_data()
+    return WaferProgram(stage, interface, description, image, tuple(constants), facts)
 
 
 def prove(program: Program, machine: Machine) -> str:
@@ -126,65 +130,3 @@ def lower(
                 break
     assert failure is not None, "every share either returned or failed"
     raise failure
-
-
-def read_constants(module: ir.Operation) -> list[np.ndarray]:
-    """Dense constants of the model, which are arguments of the program after the model's own."""
-    program = program_of(module)
-    if "wse.constants" not in program.attributes:
-        return []
-    with module.context:
-        return [_array(value) for value in ir.ArrayAttr(program.attributes["wse.constants"])]
-
-
-def _array(value: ir.Attribute) -> np.ndarray:
-    elements = ir.DenseElementsAttr(value)
-    shape = tuple(ir.RankedTensorType(elements.type).shape)
-    array = np.array(elements)
-    if array.dtype == np.bool_ and array.size != int(np.prod(shape)):
-        raise CompilerError("a packed boolean constant cannot be read", hint="make it an input of the model")
-    return array.reshape(shape)
-
-
-class WaferExecutable:
-    """A program on the simulator. Parameters and constants are loaded once and stay on the device.
-
-    Attributes:
-        program: the image; simulation: the machine that it is loaded on.
-        facts: what compiling found out, for the report: "choices" that the partitioner weighed, and the proof about
-            "deadlock".
-        report: of the last call: `cycles`, `phases`, `sram` and so on, see `SimulationReport`.
-    """
-
-    def __init__(
-        self, imported: ImportedModel, program: Program, constants: Sequence[np.ndarray], machine: Machine
-    ) -> None:
-        self.program = program
-        self.simulation = Simulation(program, machine, kernels=NativeKernels())
-        self._resident = {t.tensor for t in program.scatters if t.resident}
-        arguments = imported.arguments
-        self._given = [i for i, a in enumerate(arguments) if a.kind != "parameter"]
-        self._parameters = [i for i, a in enumerate(arguments) if a.kind == "parameter"]
-        self._unused: dict[int, np.ndarray] = {}
-        self._phase_sram = phase_sram_bytes(program)
-        self.facts: dict[str, Any] = {}
-        self.report: dict[str, Any] = {}
-        self._load({len(arguments) + i: array for i, array in enumerate(constants)})
-        self.bind([as_array(a.tensor) for a in arguments if a.kind == "parameter" and a.tensor is not None])
-
-    def bind(self, parameters: Sequence[np.ndarray]) -> None:
-        """Loads the parameters onto the device; later changes of the arrays are not seen."""
-        self._load(dict(zip(self._parameters, parameters, strict=True)))
-
-    def _load(self, arrays: Mapping[int, np.ndarray]) -> None:
-        self._unused.update({i: a for i, a in arrays.items() if i not in self._resident})
-        self.simulation.load({i: a for i, a in arrays.items() if i in self._resident})
-
-    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Runs once; see `Executable.run`."""
-        given = dict(zip(self._given, inputs, strict=True)) | self._unused
-        result = self.simulation.call([given[i] for i in self.simulation.call_arguments])
-        self.report = {**result.report.to_json(), **self.facts}
-        for phase in self.report["phases"]:
-            phase["sram"] = self._phase_sram.get(phase["name"], 0)
-        return result.outputs

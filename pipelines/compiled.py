@@ -1,0 +1,213 @@
+"""What `compile` and `load` return: a compiled model that is called like the model itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.export import ExportedProgram
+from torch.utils import _pytree as pytree
+
+from ..passes.infra.diagnostics import CompilerError
+from .frontend.call_interface import CallInterface
+from .frontend.signature import Argument
+from .runtime.arrays import as_array, as_tensor, parameters_of
+from .runtime.executable import Executable
+
+
+class Compiled:
+    """A compiled model; call it as the model itself.
+
+    Tensors in give tensors out, NumPy arrays in give NumPy arrays out. On the CPU the parameters are not
+    copied: an optimizer's step on the model is seen by the next call. After a parameter's tensor was replaced
+    (`load_state_dict(assign=True)`, `.data = ...`), or on a target that packs its parameters, call
+    `update_parameters`.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        interface: CallInterface,
+        executable: Executable,
+        target: str,
+        compilation: Mapping[str, Any],
+        *,
+        name: str = "",
+    ) -> None:
+        """
+        Args:
+            model: what `update_parameters` reads; None for a model from a file.
+            interface: with the values of parameters and states.
+            executable: with the parameters bound.
+            compilation: the part of the report that calls do not change, ready for JSON.
+            name: of the model in messages; that of the model's class when not given.
+        """
+        self.target = target
+        self.name = name or (model if isinstance(model, str) else f"{type(model).__name__}.forward")
+        self._model = model
+        self._interface = interface
+        self._executable = executable
+        self._compilation = compilation
+        self._parameters = parameters_of(interface)
+        states = [a for a in interface.arguments if a.kind == "state"]
+        self._initial = {a.name: _data(a).clone() for a in states}
+        self._state = {name: value.clone() for name, value in self._initial.items()}
+        self._state_arrays = {name: as_array(value) for name, value in self._state.items()}
+        self._outputs = sum(r.kind == "output" for r in interface.results)
+        # MLIR's i8 has no sign: the same bytes are int8 until somebody says otherwise.
+        self._unsigned = [i for i, r in enumerate(interface.results) if r.dtype == torch.uint8]
+        self._plain = _plain_call(interface)
+        self._input_positions = {a.name: i for i, a in enumerate(interface.inputs)}
+
+    @property
+    def interface(self) -> CallInterface:
+        """What the model takes and returns, and its parameters and states."""
+        return self._interface
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """What is known about the compilation and the last call, ready for JSON; times are in seconds."""
+        return {"target": self.target, **self._compilation, **self._executable.report}
+
+    @property
+    def state(self) -> dict[str, torch.Tensor]:
+        """The live buffers that the model mutates, by name; each call updates them in place."""
+        return dict(self._state)
+
+    def reset(self) -> None:
+        """Gives the state the values that it had when the model was compiled."""
+        for name, array in self._state_arrays.items():
+            np.copyto(array, as_array(self._initial[name]))
+
+    def update_parameters(self, model: Any = None) -> None:
+        """Takes the parameters from a model as it is now.
+
+        Args:
+            model: with parameters of the same names; the model that was compiled when not given. One that was
+                loaded from a file has none, and needs it.
+
+        Raises:
+            CompilerError: there is no model, a parameter is gone, or its shape or dtype is another.
+        """
+        source = self._model if model is None else model
+        if source is None:
+            raise CompilerError(
+                "this was loaded from a file, so there is no model to take parameters from",
+                hint="give one: compiled.update_parameters(model)",
+            )
+        current = tensors_of(source)
+        parameters = [a for a in self._interface.arguments if a.kind == "parameter"]
+        arrays = []
+        for argument in parameters:
+            tensor = current.get(argument.name, argument.tensor)
+            if tensor is None or tuple(tensor.shape) != argument.shape or tensor.dtype != argument.dtype:
+                found = "missing" if tensor is None else f"{tensor.dtype} {list(tensor.shape)}"
+                raise CompilerError(
+                    f"parameter '{argument.name}' was {argument.dtype} {list(argument.shape)} and is {found} now",
+                    hint="compile the model again",
+                )
+            arrays.append(as_array(tensor))
+        self._executable.bind(arrays)
+        self._parameters = arrays
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs the model once.
+
+        Raises:
+            CompilerError: structure, shape or dtype of the arguments is not that of the example.
+        """
+        if self._plain is not None and not kwargs and self._plain.accepts(args):
+            tensors = args  # the usual case, without the cost of taking trees apart
+            numpy_out = False
+        else:
+            tensors, numpy_out = self._flatten(args, kwargs)
+        results = self._executable.run([*map(as_array, tensors), *self._state_arrays.values()])
+        for position in self._unsigned:
+            results[position] = results[position].view(np.uint8)
+        if len(results) > self._outputs:
+            self._keep_state(results[self._outputs :], tensors)
+        outputs = results[: self._outputs]
+        return self._interface.unflatten_outputs(outputs if numpy_out else list(map(as_tensor, outputs)))
+
+    def _flatten(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Sequence[torch.Tensor], bool]:
+        """The tensors of a call, and whether it is one on NumPy arrays."""
+        leaves = pytree.tree_leaves((args, kwargs))
+        numpy_out = any(isinstance(x, np.ndarray) for x in leaves)
+        numpy_out = numpy_out and not any(isinstance(x, torch.Tensor) for x in leaves)
+        if any(isinstance(x, np.ndarray) for x in leaves):
+            args, kwargs = pytree.tree_map(_tensor_if_array, (args, kwargs))
+        return self._located(args, kwargs), numpy_out
+
+    def _located(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
+        """The flat inputs; a mistake in them is reported as one of a call of the model's class."""
+        try:
+            return self._interface.flatten_inputs(args, kwargs)
+        except CompilerError as error:
+            error.where = error.where or self.name
+            raise
+
+    def _keep_state(self, values: Sequence[np.ndarray], inputs: Sequence[torch.Tensor]) -> None:
+        """Stores the next state, and writes back inputs that the model mutates."""
+        results = [r for r in self._interface.results if r.kind == "state"]
+        for result, value in zip(results, values, strict=True):
+            if result.name in self._state_arrays:
+                array = self._state_arrays[result.name]
+                if value is not array:
+                    np.copyto(array, value)
+            else:
+                inputs[self._input_positions[result.name]].detach().copy_(as_tensor(value))
+
+
+@dataclass(frozen=True)
+class _PlainCall:
+    """The check of a call that is nothing but tensors by position."""
+
+    types: tuple[tuple[torch.Size, torch.dtype], ...]
+
+    def accepts(self, args: tuple[Any, ...]) -> bool:
+        """Whether the arguments are exactly what the model was compiled for."""
+        return len(args) == len(self.types) and all(
+            isinstance(a, torch.Tensor) and a.shape == shape and a.dtype == dtype
+            for a, (shape, dtype) in zip(args, self.types, strict=True)
+        )
+
+
+def _plain_call(interface: CallInterface) -> _PlainCall | None:
+    """The quick check for a model that takes its tensors by position; None where a call has more structure."""
+    inputs = interface.inputs
+    spec = pytree.tree_structure((tuple(range(len(inputs))), {}))
+    if interface.input_constants or interface.in_spec != spec or any(-1 in a.shape for a in inputs):
+        return None
+    return _PlainCall(tuple((torch.Size(a.shape), a.dtype) for a in inputs))
+
+
+def _tensor_if_array(leaf: Any) -> Any:
+    if not isinstance(leaf, np.ndarray):
+        return leaf
+    try:
+        return as_tensor(leaf)
+    except TypeError:
+        raise CompilerError(
+            f"a NumPy array of dtype {leaf.dtype} is not an input that a model can have",
+            hint="convert it with .astype",
+        ) from None
+
+
+def _data(argument: Argument) -> torch.Tensor:
+    assert argument.tensor is not None, "checked before the target was asked to build"
+    return argument.tensor
+
+
+def tensors_of(model: Any) -> dict[str, torch.Tensor]:
+    """Parameters and buffers of a model by name, tied ones under each of their names."""
+    if isinstance(model, torch.nn.Module):
+        return {
+            **dict(model.named_parameters(remove_duplicate=False)),
+            **dict(model.named_buffers(remove_duplicate=False)),
+        }
+    if isinstance(model, ExportedProgram):
+        return dict(model.state_dict)
+    return {}

@@ -1,0 +1,108 @@
+"""A program for the CPU: native code that can be stored, and what runs it. No MLIR: it was needed to get here only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...passes.cpu.processor import Processor
+from ..frontend.call_interface import CallInterface
+from .jit import JitFunction, NativeModule
+
+ArrayType = tuple[tuple[int, ...], np.dtype]
+
+
+def is_dynamic(types: Sequence[ArrayType]) -> bool:
+    """Whether a size is known only at run time."""
+    return any(-1 in shape for shape, _ in types)
+
+
+@dataclass(frozen=True)
+class CpuFunction:
+    """How a compiled @main is called.
+
+    Attributes:
+        entry: the function's name.
+        interface: of the model, without data.
+        results: shape, with -1 for sizes that are known only at run time, and element type of each result.
+        processor: that the code is for.
+        states_in_place: states that are written in place are arguments, and not among the outputs.
+    """
+
+    entry: str
+    interface: CallInterface
+    results: tuple[ArrayType, ...]
+    processor: Processor
+    states_in_place: bool = True
+
+    @property
+    def returns(self) -> bool:
+        """Whether outputs are returned, since callers cannot know how much to allocate: `@main(arguments...) ->
+        (outputs...)`; else they are the last arguments: `@main(arguments..., outputs...)`."""
+        return is_dynamic(self.results)
+
+    @property
+    def outputs(self) -> tuple[ArrayType | None, ...]:
+        """Per result what the function hands out; None for a state that it writes in place."""
+        states = {a.name for a in self.interface.arguments if a.kind == "state"}
+        return tuple(
+            None if self.states_in_place and r.kind == "state" and r.name in states else kind
+            for r, kind in zip(self.interface.results, self.results, strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class CpuProgram:
+    """Native code of a function and how to call it: everything but the parameters, so that it can be stored.
+
+    Attributes:
+        code: a position-independent object file, with the function's packed entry.
+    """
+
+    code: bytes
+    function: CpuFunction
+
+
+class CpuExecutable:
+    """A program linked into this process, whose parameters are bound without a copy."""
+
+    def __init__(self, program: CpuProgram, parameters: Sequence[np.ndarray]) -> None:
+        function = program.function
+        arguments, results = function.interface.arguments, function.interface.results
+        states = {a.name: i for i, a in enumerate(arguments) if a.kind == "state"}
+        self.program = program
+        self._types = function.outputs
+        self._given = [i for i, a in enumerate(arguments) if a.kind != "parameter"]
+        self._state_of = [self._given.index(states[r.name]) if r.name in states else -1 for r in results]
+        self._parameters = [i for i, a in enumerate(arguments) if a.kind == "parameter"]
+        self._first_output = len(arguments)
+        outputs = [(len(shape), dtype) for shape, dtype in filter(None, self._types)]
+        self._returns = function.returns
+        ranks = [len(a.shape) for a in arguments]
+        ranks += [] if self._returns else [rank for rank, _ in outputs]
+        native = NativeModule(program.code, (function.entry,), f"'{function.entry}'")
+        self._function = JitFunction(native, function.entry, ranks, outputs if self._returns else [])
+        self.report: dict[str, Any] = {}
+        self.bind(parameters)
+
+    def bind(self, parameters: Sequence[np.ndarray]) -> None:
+        """Reads the parameters from these arrays from now on; they are not copied."""
+        for position, array in zip(self._parameters, parameters, strict=True):
+            self._function.bind(position, array)
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Runs once; see `Executable.run`."""
+        given = list(zip(self._given, inputs, strict=True))
+        if self._returns:
+            outputs = self._function(given)
+        else:
+            outputs = [np.empty(*kind) for kind in self._types if kind is not None]
+            self._function([*given, *enumerate(outputs, start=self._first_output)])
+        remaining = iter(outputs)
+        return [
+            inputs[state] if kind is None else next(remaining)
+            for kind, state in zip(self._types, self._state_of, strict=True)
+        ]

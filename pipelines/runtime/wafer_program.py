@@ -1,0 +1,122 @@
+"""A program for the wafer: the executable stage as bytes that can be stored, and what runs it on the simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+
+from ...dialects.context import create_context
+from ...dialects.host import ir
+from ...dialects.parsing import parsed
+from ...passes.infra.diagnostics import CompilerError
+from ...passes.wafer.executable import program_of
+from ...wse_target.footprint import phase_sram_bytes
+from ...wse_target.image import Program
+from ...wse_target.machine import Machine
+from ...wse_target.sim.simulation import Simulation
+from ..frontend.call_interface import CallInterface
+from .image_builder import build_image
+from .pe_kernels import NativeKernels
+
+
+@dataclass(frozen=True)
+class WaferProgram:
+    """A program and how to call it: everything but the parameters, so that it can be stored.
+
+    Attributes:
+        stage: the executable stage as MLIR bytecode; the other attributes but the last are read from it.
+        interface: of the model, without data.
+        machine: that the program is for.
+        image: what the simulator runs.
+        constants: dense constants of the model, which are arguments of the program after the model's own.
+        facts: what compiling found out, for the report: "choices" that the partitioner weighed, and the proof about
+            "deadlock".
+    """
+
+    stage: bytes
+    interface: CallInterface
+    machine: Machine
+    image: Program
+    constants: tuple[np.ndarray, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_program(
+    stage: bytes, interface: CallInterface, machine: Machine, facts: Mapping[str, Any]
+) -> WaferProgram:
+    """The program that these bytes are.
+
+    Raises:
+        CompilerError: they are no module of the executable stage.
+    """
+    module = parsed(lambda: ir.Module.parse(stage, create_context()), "the executable stage")
+    image, constants = build_image(module.operation), read_constants(module.operation)
+    return WaferProgram(stage, interface.without_data(), machine, image, tuple(constants), facts)
+
+
+def stage_bytes(module: ir.Operation) -> bytes:
+    """A module as MLIR bytecode."""
+    buffer = BytesIO()
+    module.write_bytecode(buffer)
+    return buffer.getvalue()
+
+
+def read_constants(module: ir.Operation) -> list[np.ndarray]:
+    """Dense constants of the model, which are arguments of the program after the model's own."""
+    program = program_of(module)
+    if "wse.constants" not in program.attributes:
+        return []
+    with module.context:
+        return [_array(value) for value in ir.ArrayAttr(program.attributes["wse.constants"])]
+
+
+def _array(value: ir.Attribute) -> np.ndarray:
+    elements = ir.DenseElementsAttr(value)
+    shape = tuple(ir.RankedTensorType(elements.type).shape)
+    array = np.array(elements)
+    if array.dtype == np.bool_ and array.size != int(np.prod(shape)):
+        raise CompilerError("a packed boolean constant cannot be read", hint="make it an input of the model")
+    return array.reshape(shape)
+
+
+class WaferExecutable:
+    """A program on the simulator. Parameters and constants are loaded once and stay on the device.
+
+    Attributes:
+        program: what runs; simulation: the machine that it is loaded on.
+        report: of the last call: `cycles`, `phases`, `sram` and so on, see `SimulationReport`.
+    """
+
+    def __init__(self, program: WaferProgram, parameters: Sequence[np.ndarray]) -> None:
+        self.program = program
+        self.simulation = Simulation(program.image, program.machine, kernels=NativeKernels())
+        self._resident = {t.tensor for t in program.image.scatters if t.resident}
+        arguments = program.interface.arguments
+        self._given = [i for i, a in enumerate(arguments) if a.kind != "parameter"]
+        self._parameters = [i for i, a in enumerate(arguments) if a.kind == "parameter"]
+        self._unused: dict[int, np.ndarray] = {}
+        self._phase_sram = phase_sram_bytes(program.image)
+        self.report: dict[str, Any] = {}
+        self._load({len(arguments) + i: array for i, array in enumerate(program.constants)})
+        self.bind(parameters)
+
+    def bind(self, parameters: Sequence[np.ndarray]) -> None:
+        """Loads the parameters onto the device; later changes of the arrays are not seen."""
+        self._load(dict(zip(self._parameters, parameters, strict=True)))
+
+    def _load(self, arrays: Mapping[int, np.ndarray]) -> None:
+        self._unused.update({i: a for i, a in arrays.items() if i not in self._resident})
+        self.simulation.load({i: a for i, a in arrays.items() if i in self._resident})
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Runs once; see `Executable.run`."""
+        given = dict(zip(self._given, inputs, strict=True)) | self._unused
+        result = self.simulation.call([given[i] for i in self.simulation.call_arguments])
+        self.report = {**result.report.to_json(), **self.program.facts}
+        for phase in self.report["phases"]:
+            phase["sram"] = self._phase_sram.get(phase["name"], 0)
+        return result.outputs
