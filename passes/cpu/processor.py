@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import llvmlite.binding as llvm
 
 from ..infra.diagnostics import CompilerError
-from ..infra.native_errors import captured_stderr
+from .instruction_sets import architecture, create_target_machine, host, instruction_sets, known_names
 
 # Code for these tells what registers and instructions LLVM uses for a processor.
 _PROBES = """
@@ -22,6 +24,9 @@ define void @half(ptr %p) { %a = load <4 x half>, ptr %p
   %b = fpext <4 x half> %a to <4 x float>  store <4 x float> %b, ptr %p  ret void }
 declare <4 x float> @llvm.fma.v4f32(<4 x float>, <4 x float>, <4 x float>)
 """
+# What the calling conventions of 64-bit code are made of: LLVM ends the process when it has to do without.
+_NEEDED = ("64bit", "64bit-mode", "sse", "sse2", "fp-armv8", "neon")
+_REFUSED = re.compile(r"\+(soft-float|use-soft-float|16bit-mode|32bit-mode|reserve-x\d+)")
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,33 @@ class Processor:
         """Elements of that width in one register, at least 1 and at most 64."""
         return max(1, min(64, self.vector_bits // max(element_bits, 8)))
 
+    @property
+    def requires(self) -> str:
+        """Architecture and instruction sets beyond its baseline that code needs: "x86_64: avx avx2 fma".
+
+        To be stored beside the code; `missing_here` checks it, on another machine as well.
+        """
+        return f"{architecture()}: {' '.join(sorted(instruction_sets(self.cpu, self.features)))}".rstrip()
+
+    def runs_here(self) -> str:
+        """Why code for this processor cannot run in this process, as in "it needs amx-tile"; empty if it can."""
+        return "" if (self.cpu, self.features) == host() else missing_here(self.requires)
+
+
+def missing_here(requires: str) -> str:
+    """Why code with this `Processor.requires` cannot run in this process; empty if it can.
+
+    Raises:
+        CompilerError: the text is not of that form.
+    """
+    form = re.fullmatch(r"(\w+):((?: \S+)*)", requires)
+    if form is None:
+        raise CompilerError(f"'{requires}' does not describe a processor")
+    if form[1] != architecture():
+        return f"it is for {form[1]}, and this process is {architecture()}"
+    absent = sorted(set(form[2].split()) - instruction_sets(*host()))
+    return f"it needs {', '.join(absent)}, which this machine's {host()[0]} does not offer" if absent else ""
+
 
 @cache
 def processor(cpu: str = "", features: str = "") -> Processor:
@@ -57,46 +89,56 @@ def processor(cpu: str = "", features: str = "") -> Processor:
         features: comma-separated switches ("+avx2,-avx512f") on top of what the name implies.
 
     Raises:
-        CompilerError: LLVM does not know the name or a feature.
+        CompilerError: LLVM does not know the name or a feature, or features contradict each other.
     """
-    own = "" if cpu else llvm.get_host_cpu_features().flatten()
-    cpu = cpu or llvm.get_host_cpu_name()
-    features = ",".join(part for part in (own, features) if part)
-    assembly = target_machine(cpu, features).emit_assembly(llvm.parse_assembly(_PROBES))
+    given = _checked_features(features)
+    if cpu:
+        _check_known(cpu, known_names()[0], "processor", "x86-64, x86-64-v3, haswell, znver4")
+        chosen = (cpu, given)
+    else:
+        chosen = (host()[0], ",".join(filter(None, (host()[1], given))))
+    assembly = create_target_machine(*chosen).emit_assembly(llvm.parse_assembly(_PROBES))
     body = {m[1]: m[2] for m in re.finditer(r"^(add|fma|half):(.*?)\.size", assembly, re.M | re.S)}
     bits = 512 if "%zmm" in body["add"] else 256 if "%ymm" in body["add"] else 128
     many = bits == 512 or "%" not in body["add"]  # AVX-512 and Arm (no % in its registers' names) have 32
     fma = re.search(r"\bvfn?m\w*|\bfmla", body["fma"]) is not None
     half = re.search(r"\bvcvtph2ps|\bfcvtl", body["half"]) is not None
-    return Processor(cpu, features, bits, 32 if many else 16, fma, half)
+    return Processor(*chosen, bits, 32 if many else 16, fma, half)
 
 
-def target_machine(cpu: str, features: str) -> llvm.TargetMachine:
-    """LLVM's code generator for a processor: position independent, optimised.
-
-    Raises:
-        CompilerError: LLVM does not know the processor or a feature.
-    """
-    _initialise()
-    target = llvm.Target.from_triple(llvm.get_process_triple())
-    with captured_stderr() as said:
-        machine = target.create_target_machine(
-            cpu=cpu, features=features, opt=3, reloc="pic", codemodel="small"
-        )
-    unknown = re.search(r"'([^']*)' is not a recognized (processor|feature)", said.text)
-    if unknown is None:
-        return machine
-    if unknown[2] == "processor":
+def _checked_features(features: str) -> str:
+    """The switches, without spaces; every one is known, has a sign and no opposite."""
+    switches = [part.strip() for part in features.split(",") if part.strip()]
+    for switch in switches:
+        if switch[0] not in "+-":
+            raise CompilerError(
+                f"processor feature '{switch}' has no sign", hint=f"write '+{switch}' or '-{switch}'"
+            )
+        _check_known(switch[1:], known_names()[1], "processor feature", "+avx2, -avx512f")
+        if switch in {f"-{name}" for name in _NEEDED} or _REFUSED.fullmatch(switch):
+            raise CompilerError(f"'{switch}' is not possible: 64-bit code depends on it", hint="leave it out")
+    lost = {s[1:] for s in switches if s[0] == "+"} & {s[1:] for s in switches if s[0] == "-"}
+    if switches and not lost and len({s[0] for s in switches}) == 2:
+        lost = _switched_off_again(switches)
+    if lost:
+        names = ", ".join(f"'{name}'" for name in sorted(lost))
         raise CompilerError(
-            f"there is no processor '{unknown[1]}'",
-            hint="names are LLVM's, such as x86-64, x86-64-v3, haswell, skylake-avx512, znver4",
+            f"processor features contradict each other: {names} would be switched on and off again",
+            hint="leave one of them out",
         )
-    raise CompilerError(
-        f"there is no processor feature '{unknown[1]}'", hint="features are LLVM's, written '+avx2,-avx512f'"
-    )
+    return ",".join(switches)
 
 
-@cache
-def _initialise() -> None:
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
+def _switched_off_again(switches: Sequence[str]) -> frozenset[str]:
+    """Of '+avx2,-avx': avx2, which depends on avx."""
+    wanted = [switch for switch in switches if switch[0] == "+"]
+    alone, together = (instruction_sets("", ",".join(part)) for part in (wanted, switches))
+    return (alone - together) & {switch[1:] for switch in wanted}
+
+
+def _check_known(name: str, names: Iterable[str], what: str, examples: str) -> None:
+    if name in names:
+        return
+    near = difflib.get_close_matches(name, sorted(names), n=3)
+    hint = f"did you mean {', '.join(near)}?" if near else f"names are LLVM's, such as {examples}"
+    raise CompilerError(f"there is no {what} '{name}' for {architecture()}", hint=hint)
