@@ -6,10 +6,13 @@ what is shipped. LLVM is llvmlite's; the MLIR bindings only translate to LLVM IR
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import llvmlite.binding as llvm
 
 from ...dialects.host import ir
-from ...passes.cpu.processor import Processor, target_machine
+from ...passes.cpu.instruction_sets import create_target_machine
+from ...passes.cpu.processor import Processor
 from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.native_errors import captured_stderr
 from .llvm_text import llvm_ir_text
@@ -35,7 +38,7 @@ class NativeCode:
         self, module: ir.Module, processor: Processor, what: str, entries: tuple[str, ...] = ()
     ) -> None:
         self.processor = processor
-        self._machine = target_machine(processor.cpu, processor.features)
+        self._machine = create_target_machine(processor.cpu, processor.features)
         text = llvm_ir_text(module)
         text += "".join(_packed_entry(name, _pointer_count(module, name)) for name in entries)
         with captured_stderr() as said:
@@ -60,6 +63,19 @@ class NativeCode:
         options.loop_vectorization = options.slp_vectorization = True
         builder = llvm.create_pass_builder(self._machine, options)
         builder.getModulePassManager().run(self._module, builder)
+
+    def isolate(self, names: Mapping[str, str]) -> None:
+        """Makes the object one of many that are linked together: functions get new names, others are hidden.
+
+        Args:
+            names: old name -> new name of functions that are defined or called; any may be absent. Defined
+                functions that are not among them are no longer seen from outside of the object.
+        """
+        for function in self._module.functions:
+            if new := names.get(function.name):
+                function.name = new
+            elif not function.is_declaration:
+                function.linkage = "internal"
 
     def text(self) -> str:
         """Optimised LLVM IR."""
