@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import TypeVar
 
 from ..wse_target.errors import CompilerError
 from .host import ir
 
 # Locations inside a raised error are not given their class, hence are read as text: loc("-":1:14)
 _PLACE = re.compile(r":(\d+):(\d+)\)$")
+
+Parsed = TypeVar("Parsed")
 
 
 def parse_module(text: str, context: ir.Context, *, file: str = "<text>") -> ir.Module:
@@ -21,7 +24,7 @@ def parse_module(text: str, context: ir.Context, *, file: str = "<text>") -> ir.
     Raises:
         CompilerError: the text is not valid IR; `where` is FILE:LINE:COLUMN.
     """
-    return _parsed(lambda: ir.Module.parse(text, context), file)
+    return parsed(lambda: ir.Module.parse(text, context), file)
 
 
 def parse_module_file(path: str, context: ir.Context) -> ir.Module:
@@ -30,10 +33,15 @@ def parse_module_file(path: str, context: ir.Context) -> ir.Module:
     Raises:
         CompilerError: as `parse_module`.
     """
-    return _parsed(lambda: ir.Module.parseFile(path, context), path)
+    return parsed(lambda: ir.Module.parseFile(path, context), path)
 
 
-def _parsed(parse: Callable[[], ir.Module], file: str) -> ir.Module:
+def parsed(parse: Callable[[], Parsed], file: str) -> Parsed:
+    """What `parse` returns.
+
+    Raises:
+        CompilerError: as `parse_module`.
+    """
     try:
         return parse()
     except ir.MLIRError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from ...dialects.host import ir
 from .draft import Base, Draft, ends_its_block, erase_blocks
@@ -37,13 +37,7 @@ class InlineRegions(Edits[Body]):
             return
         draft.replaced.add(number)
         op = draft.operations[number]
-        body = op.regions[index].blocks[0]
-        inside = [inner.operation for inner in body.operations]
-        _enter(op, list(body.arguments), draft)
-        last = inside.pop() if inside and ends_its_block(inside[-1]) else None
-        _leave(op, [] if last is None else list(last.operands), draft)
-        for inner in inside:
-            inner.move_before(op)
+        _replace(list(op.results), inline(op, index, draft), op, draft)
         op.erase()
 
 
@@ -66,22 +60,26 @@ class EmptyRegions(Edits[Body]):
         erase_blocks(list(draft.operations[number].regions[index].blocks))
 
 
-def _enter(op: ir.Operation, arguments: list[ir.Value], draft: Draft) -> None:
-    for value, replacement in _matched(arguments, list(op.operands)):
-        if next(iter(value.uses), None) is not None:
-            value.replace_all_uses_with(replacement or stand_in(value.type, op, draft))
+def inline(op: ir.Operation, index: int, draft: Draft) -> list[ir.Value]:
+    """Moves the only block of a region of `op` before `op` and returns what the block ends with."""
+    body = op.regions[index].blocks[0]
+    inside = [inner.operation for inner in body.operations]
+    _replace(list(body.arguments), list(op.operands), op, draft)
+    last = inside.pop() if inside and ends_its_block(inside[-1]) else None
+    for inner in inside:
+        inner.move_before(op)
+    return [] if last is None else list(last.operands)
 
 
-def _leave(op: ir.Operation, yielded: list[ir.Value], draft: Draft) -> None:
-    for value, replacement in _matched(list(op.results), yielded):
-        if next(iter(value.uses), None) is not None:
-            value.replace_all_uses_with(replacement or stand_in(value.type, op, draft))
+def _replace(values: list[ir.Value], sources: list[ir.Value], op: ir.Operation, draft: Draft) -> None:
+    """Lets nobody use the values any more.
 
-
-def _matched(values: list[ir.Value], sources: list[ir.Value]) -> Iterator[tuple[ir.Value, ir.Value | None]]:
-    """Each value with the source as far from the end if that has its type, or else with any of its type."""
+    Each is replaced by the source as far from the end if that has its type, or else by any source of its type.
+    """
     for behind, value in enumerate(reversed(values), start=1):
-        aligned = sources[-behind] if behind <= len(sources) else None
-        if aligned is None or aligned.type != value.type:
-            aligned = next((source for source in sources if source.type == value.type), None)
-        yield value, aligned
+        if next(iter(value.uses), None) is None:
+            continue
+        source = sources[-behind] if behind <= len(sources) else None
+        if source is None or source.type != value.type:
+            source = next((source for source in sources if source.type == value.type), None)
+        value.replace_all_uses_with(source or stand_in(value.type, op, draft))

@@ -17,6 +17,7 @@ from .linalg_operands import RemoveLinalgInputs
 from .region_results import RemoveRegionResults
 from .remove_bodies import RemoveBodies
 from .remove_operations import PassArguments, RemoveOperations, RemoveOutermost
+from .return_early import ReturnEarly
 from .shapes import ShrinkShapes
 from .signatures import RemoveArguments, RemoveResults
 from .size import Size, size_of
@@ -27,6 +28,7 @@ STRATEGIES: tuple[Strategy[Any], ...] = (
     RemoveOutermost(),
     RemoveBodies(),
     RemoveOperations(),
+    ReturnEarly(),
     StraightenBranches(),
     MergeBlocks(),
     RemoveResults(),
@@ -104,7 +106,7 @@ def reduce(
         keep_locations: keep source locations in the text; they are dropped otherwise.
         max_tests: ask the predicate at most so often.
         strategies: what to try, in this order, again and again until nothing helps.
-        observer: called after every test.
+        observer: called after every test that the input has passed.
 
     Raises:
         NotInteresting: the predicate does not hold of the input, as it is printed.
@@ -145,6 +147,7 @@ class _Reducer:
         try:
             if not self._ask(self.best.text):
                 raise NotInteresting("the input is not interesting", hint="the predicate must hold of it")
+            self._report()
             before_round: Base | None = None
             while self.best is not before_round:
                 before_round = self.best
@@ -156,23 +159,36 @@ class _Reducer:
         return Reduction(self.best.text, before, self.size, self.tests, complete)
 
     def _shrink(self, strategy: Strategy[Any]) -> None:
-        """Tries groups of targets, all of them first and single ones in the end."""
+        """Tries groups of targets, all of them first, then half as many, single ones in the end."""
         self.strategy = strategy.name
+        if not strategy.grouped:
+            return self._try_each(strategy)
         count = len(strategy.targets(self.best))
         while count:
-            targets = strategy.targets(self.best)
-            self._sweep(strategy, targets, count)
+            self._sweep(strategy, count)
             count //= 2
 
-    def _sweep(self, strategy: Strategy[Any], targets: Sequence[Any], count: int) -> None:
+    def _sweep(self, strategy: Strategy[Any], count: int) -> None:
         """Tries every group of `count` neighbours on top of those that have succeeded."""
         base = self.best
+        targets = strategy.targets(base)
         taken: list[Any] = []
         for start in range(0, len(targets), count):
             chosen = [*taken, *targets[start : start + count]]
             candidate = strategy.candidate(base, chosen)
             if candidate is not None and self._accept(candidate):
                 taken = chosen
+
+    def _try_each(self, strategy: Strategy[Any]) -> None:
+        """Tries every target, going on with those of the smaller module after each success."""
+        targets = strategy.targets(self.best)
+        position = 0
+        while position < len(targets):
+            candidate = strategy.candidate(self.best, [targets[position]])
+            if candidate is not None and self._accept(candidate):
+                targets = strategy.targets(self.best)
+            else:
+                position += 1
 
     def _accept(self, candidate: ir.Operation | str) -> bool:
         """Whether the candidate is valid, smaller and interesting: then it is the best one."""
@@ -183,7 +199,10 @@ class _Reducer:
                 candidate.verify()
             text = self._print(candidate)
             size = size_of(candidate, text)
-            if size >= self.size or not self._ask(text):
+            if size >= self.size:
+                return False
+            if not self._ask(text):
+                self._report()
                 return False
             # What is kept is what the text says, whatever the edited module may be.
             self.best = Base(self._parse(text), text)
@@ -199,7 +218,6 @@ class _Reducer:
                 raise _TestsUsedUp
             self.tests += 1
             self.answers[text] = self.is_interesting(text)
-            self._report()
         return self.answers[text]
 
     def _report(self) -> None:

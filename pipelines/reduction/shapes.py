@@ -23,6 +23,7 @@ class ShrinkShapes(Strategy[Resize]):
     """
 
     name = "shapes"
+    grouped = False
 
     def targets(self, base: Base) -> Sequence[Resize]:
         sizes = sorted({int(size) for size in _IN_TYPES.findall(base.text)} - {0, 1}, reverse=True)

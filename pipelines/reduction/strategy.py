@@ -21,9 +21,11 @@ class Strategy(ABC, Generic[Target]):
 
     Attributes:
         name: says what is removed, for the progress display.
+        grouped: whether several targets can be simplified at once; single ones are tried otherwise.
     """
 
     name: str
+    grouped: bool = True
 
     @abstractmethod
     def targets(self, base: Base) -> Sequence[Target]:
