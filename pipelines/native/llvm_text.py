@@ -1,85 +1,172 @@
 """LLVM IR as text, in the spelling that the code generator reads.
 
-The MLIR bindings carry a newer LLVM than llvmlite does. Newer LLVM writes floating-point constants by the bits of
-their own type (`float f0x3F800000`, `float +inf`); older LLVM reads them as bits of a double (`0x3FF0000000000000`)
-for float and double, and with a letter for narrower types (`half 0xH3C00`, `bfloat 0xR3F80`). Newer LLVM also rounds
-decimal constants to their type, where older LLVM takes exact ones alone.
+The MLIR bindings carry a newer LLVM than llvmlite does, and text is what both have in common. They differ in how
+floating-point constants are written. Newer LLVM has decimal numbers that are rounded to the constant's type
+(`half 9.997550e-02`), `+inf`, `-qnan`, `+nan(0x1)`, `+snan(0x1)` and bits of the type itself (`float f0x3F800000`).
+Older LLVM knows none but decimal numbers that are exact, and bits: those of a double for float and double
+(`0x3FF0000000000000`), and with a letter for all other types (`half 0xH3C00`). So every constant becomes bits.
 """
 
 from __future__ import annotations
 
 import re
-import struct
-from typing import Any, cast
+from collections.abc import Callable
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
 
-import ml_dtypes
-import numpy as np
+import llvmlite.binding as llvmlite
 
 from ...dialects.host import ir, llvm
+from ...passes.infra.diagnostics import CompilerError
 
-_WORD = re.compile(
-    r'"[^"]*"|\b(?P<type>float|double|half|bfloat)\b'
-    r"|(?<![\w.%@$-])(?P<value>f0x[0-9A-F]+|-?\d+\.\d+(?:e[+-]?\d+)?(?![\w.])|[+-]?inf\b|[+-]?qnan\b|[+-]?s?nan\(0x[0-9A-Fa-f]+\))"
+_VALUE = r"(?:f0x[0-9A-F]+|-?\d+\.\d+(?:e[+-]?\d+)?|[+-](?:inf|qnan|s?nan\(0x[0-9A-Fa-f]+\)))"
+_HAS_VALUE = re.compile(rf"[\s([{{<]{_VALUE}")
+_TOKEN = re.compile(
+    r'"[^"]*"|;.*'  # strings (LLVM writes a quote in one as \22) and comments
+    r"|[%@!#$^][-\w.$]+"  # names
+    r"|\b(?P<type>half|bfloat|float|double|fp128|x86_fp80|ppc_fp128)\b"
+    rf"|(?<![\w.])(?P<value>{_VALUE})(?![\w.])"
 )
-_QUIET_NAN = {"double": 0x7FF8 << 48, "float": 0x7FC00000, "half": 0x7E00, "bfloat": 0x7FC0}
-_INFINITY = {"double": 0x7FF0 << 48, "float": 0x7F800000, "half": 0x7C00, "bfloat": 0x7F80}
-_TYPE = re.compile(r"\b(?:float|double|half|bfloat)\b")
-_NUMPY = {"double": np.float64, "float": np.float32, "half": np.float16, "bfloat": ml_dtypes.bfloat16}
-_BITS = {"double": 64, "float": 32, "half": 16, "bfloat": 16}
+
+
+class _Format(NamedTuple):
+    """A binary floating-point format: sign, biased exponent, fraction.
+
+    Attributes:
+        spell: the bits as older LLVM writes them.
+    """
+
+    exponent_bits: int
+    fraction_bits: int
+    spell: Callable[[int], str]
+
+    def sign(self, negative: bool) -> int:
+        return negative << (self.exponent_bits + self.fraction_bits)
+
+    @property
+    def infinity(self) -> int:
+        return ((1 << self.exponent_bits) - 1) << self.fraction_bits
+
+    @property
+    def quiet(self) -> int:
+        """The bit that tells a quiet NaN from a signalling one."""
+        return 1 << (self.fraction_bits - 1)
+
+    def nearest(self, value: Fraction) -> int:
+        """Bits of the number nearest to one that is not negative, ties to even; infinity above the largest."""
+        lowest = 2 - (1 << (self.exponent_bits - 1))  # the exponent of the smallest normal number
+        exponent = max(_exponent(value), lowest)
+        steps = round(value / Fraction(2) ** (exponent - self.fraction_bits))
+        bits = ((exponent - lowest) << self.fraction_bits) + steps  # the leading bit counts as one exponent
+        return min(bits, self.infinity)
+
+
+def _exponent(value: Fraction) -> int:
+    """floor(log2(value)) of a positive number; something below every exponent for 0."""
+    if not value:
+        return -(1 << 20)
+    estimate = value.numerator.bit_length() - value.denominator.bit_length()
+    return estimate if Fraction(2) ** estimate <= value else estimate - 1
+
+
+def _float_as_double(bits: int) -> int:
+    """Bits of the double that has the value of a float; a NaN keeps its sign and payload."""
+    sign, exponent, fraction = bits >> 31, bits >> 23 & 0xFF, bits & 0x7FFFFF
+    if exponent == 0xFF:
+        return sign << 63 | 0x7FF << 52 | fraction << 29
+    if exponent:
+        return sign << 63 | (exponent + 1023 - 127) << 52 | fraction << 29
+    return sign << 63 | _FORMATS["double"].nearest(Fraction(fraction, 1 << 149))
+
+
+_FORMATS = {
+    "half": _Format(5, 10, "0xH{:04X}".format),
+    "bfloat": _Format(8, 7, "0xR{:04X}".format),
+    "float": _Format(8, 23, lambda bits: f"0x{_float_as_double(bits):016X}"),
+    "double": _Format(11, 52, "0x{:016X}".format),
+    # the lower half comes first
+    "fp128": _Format(15, 112, lambda bits: f"0xL{bits & (1 << 64) - 1:016X}{bits >> 64:016X}"),
+}
 
 
 def llvm_ir_text(module: ir.Module) -> str:
-    """The LLVM IR of a module in the llvm dialect, as llvmlite's LLVM reads it."""
+    """The LLVM IR of a module in the llvm dialect, as llvmlite's LLVM reads it.
+
+    Raises:
+        CompilerError: it holds a floating-point constant of a type that has no place here.
+    """
     return respell_constants(cast(Any, llvm).translate_module_to_llvmir(module.operation))
 
 
 def respell_constants(text: str) -> str:
-    """Rewrites floating-point constants from the newer spelling to the older one; all else stays as it is."""
-    return "\n".join(_respell_line(line) if _TYPE.search(line) else line for line in text.split("\n"))
+    """Rewrites floating-point constants from the newer spelling to the older one; all else stays as it is.
+
+    Raises:
+        CompilerError: a constant's type is x86_fp80 or ppc_fp128.
+    """
+    return "\n".join(_respell_line(line) if _HAS_VALUE.search(line) else line for line in text.split("\n"))
+
+
+def read_llvm_ir(text: str, what: str) -> llvmlite.ModuleRef:
+    """Parses and verifies LLVM IR.
+
+    Raises:
+        CompilerError: LLVM cannot read the text of `what`; shows the line.
+    """
+    try:
+        module = llvmlite.parse_assembly(text)
+        module.verify()
+    except RuntimeError as error:
+        raise CompilerError(
+            f"LLVM {'.'.join(map(str, llvmlite.llvm_version_info))} could not read the code of {what}",
+            notes=(_readable(str(error), text),),
+            hint="this is a fault of the compiler, which takes LLVM IR from another version of LLVM: please report "
+            "the line above",
+        ) from None
+    return module
+
+
+def _readable(said: str, text: str) -> str:
+    """LLVM's message on one line, with the line of the text that it is about."""
+    place = re.search(r":(\d+):\d+: error: (.*)", said)
+    if place is None:
+        return " ".join(said.split())
+    line = text.split("\n")[int(place[1]) - 1].strip()
+    return f"line {place[1]} of the LLVM IR: {place[2]}: {line}"
 
 
 def _respell_line(line: str) -> str:
+    """Every constant has a type before it in its line: the nearest one, for types are repeated in aggregates."""
     kind = ""
 
     def respell(match: re.Match[str]) -> str:
         nonlocal kind
-        if match["type"]:
-            kind = match["type"]
-        if not match["value"] or not kind:
-            return match[0]
-        return _old_spelling(kind, _bits(kind, match["value"]))
+        kind = match["type"] or kind
+        return _older_spelling(kind, match["value"]) if match["value"] else match[0]
 
-    return _WORD.sub(respell, line)
+    return _TOKEN.sub(respell, line)
 
 
-def _bits(kind: str, word: str) -> int:
-    """The bit pattern of a constant of a type."""
+@lru_cache(maxsize=4096)
+def _older_spelling(kind: str, word: str) -> str:
+    given = _FORMATS.get(kind)
+    if given is None:
+        raise CompilerError(
+            f"the model has a constant of LLVM's type {kind or 'unknown'}, which the CPU target does not compute in",
+            hint="use f64, f32, f16 or bf16",
+        )
+    return given.spell(_bits(given, word))
+
+
+def _bits(given: _Format, word: str) -> int:
+    """The bit pattern that a constant in the newer spelling stands for."""
     if word.startswith("f0x"):
         return int(word[3:], 16)
+    sign = given.sign(word.startswith("-"))
     if word[-1].isdigit():
-        return int.from_bytes(np.array(float(word), _NUMPY[kind]).tobytes(), "little")
-    sign = (1 << (_BITS[kind] - 1)) if word.startswith("-") else 0
+        return sign | given.nearest(abs(Fraction(word)))
     if word.endswith("inf"):
-        return sign | _INFINITY[kind]
+        return sign | given.infinity
     payload = int(word[word.index("0x") : -1], 16) if "(" in word else 0
-    quiet = _QUIET_NAN[kind] if "snan" not in word else _INFINITY[kind]
-    return sign | quiet | payload
-
-
-def _old_spelling(kind: str, bits: int) -> str:
-    if kind == "half":
-        return f"0xH{bits:04X}"
-    if kind == "bfloat":
-        return f"0xR{bits:04X}"
-    if kind == "double":
-        return f"0x{bits:016X}"
-    return f"0x{_as_double(bits):016X}"
-
-
-def _as_double(bits: int) -> int:
-    """The bits of the double that has an f32's value; of a NaN, sign and payload are kept."""
-    exponent, mantissa = bits >> 23 & 0xFF, bits & 0x7FFFFF
-    if exponent == 0xFF:
-        return (bits >> 31) << 63 | 0x7FF << 52 | mantissa << 29
-    value = struct.unpack("<f", struct.pack("<I", bits))[0]
-    return struct.unpack("<Q", struct.pack("<d", value))[0]
+    return sign | given.infinity | (0 if "snan" in word else given.quiet) | payload

@@ -29,7 +29,7 @@ ReturnedType = tuple[int, np.dtype]
 
 
 class NativeModule:
-    """An object file, linked into this process; lives as long as this object.
+    """An object file, linked into this process; it is unloaded when nothing refers to this object or its entries.
 
     Args:
         code: the object file's bytes, see `NativeCode.object`.
@@ -60,9 +60,14 @@ class NativeModule:
     def entry(self, name: str) -> Callable[[int], None]:
         """Calls function `name` with the address of its packed arguments, see `packed_entry`.
 
-        Calls release the interpreter's lock.
+        Calls release the interpreter's lock; the module lives at least as long as what is returned here.
+
+        Raises:
+            KeyError: the function is not among the module's entries.
         """
-        return _ENTRY(self._library[packed_entry(name)])
+        function = _ENTRY(self._library[packed_entry(name)])
+        function.module = self  # type: ignore[attr-defined]
+        return function
 
 
 @cache
