@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .pipelines.frontend import import_model as import_model
     from .pipelines.opt import opt as opt
     from .pipelines.simulate import estimate as estimate
+    from .pipelines.torch_backend.report import torch_compile_report as torch_compile_report
     from .pipelines.workload import Workload as Workload
 
 _HOME = {
@@ -34,6 +35,7 @@ _HOME = {
     "estimate": ".pipelines.simulate",
     "opt": ".pipelines.opt",
     "Workload": ".pipelines.workload",
+    "torch_compile_report": ".pipelines.torch_backend.report",
 }
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "opt",
     "option",
     "register_pass",
+    "torch_compile_report",
 ]
 
 

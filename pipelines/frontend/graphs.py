@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch.fx import Graph, GraphModule, Node
+from torch.fx import Graph, GraphModule, Node, Proxy
+from torch.fx.node import map_arg
+from torch.fx.proxy import GraphAppendingTracer
+from torch.utils._sympy.interp import sympy_interp
+from torch.utils._sympy.reference import PythonReferenceAnalysis
 
 from ...dialects.context import create_context
 from ...dialects.host import ir
@@ -61,6 +65,17 @@ def operators_before_decomposition(graph: Graph) -> dict[str, str]:
     return found
 
 
+def copy_graph(module: GraphModule) -> GraphModule:
+    """A copy that can be changed: nodes have the same names, and share tensors with the original's."""
+    graph = Graph()
+    graph.output(graph.graph_copy(module.graph, {}))
+    for old, new in zip(module.graph.nodes, graph.nodes, strict=True):
+        new.meta = dict(old.meta)
+        if old.op == "get_attr":
+            new.meta.setdefault("val", _attribute(module, str(old.target)))
+    return GraphModule(module, graph)
+
+
 def placeholders(graph: Graph) -> list[Node]:
     """The inputs of a graph, in order."""
     return [node for node in graph.nodes if node.op == "placeholder"]
@@ -73,39 +88,59 @@ def outputs(graph: Graph) -> list[Any]:
 
 
 def derive_sizes(graph: Graph) -> list[Node]:
-    """Replaces placeholders that are sizes by reading the size from a tensor that has it, in place.
+    """Replaces placeholders that are sizes by reading them, or what they are computed from, from tensors; in place.
 
     Returns:
-        The placeholders that are read and are no dimension of any input.
+        The placeholders that are read and that no tensor tells.
     """
     inputs = placeholders(graph)
-    sizes = _dimensions(inputs)
+    dimensions = _dimensions(inputs)
     left: list[Node] = []
-    last = inputs[-1] if inputs else None
     for node in inputs:
-        if not isinstance(node.meta["val"], torch.SymInt) or not node.users:
+        value = node.meta["val"]
+        if not isinstance(value, torch.SymInt) or not node.users:
             continue
-        found = sizes.get(node.meta["val"].node.expr)
-        if found is None:
+        expression = value.node.expr
+        if not dimensions.keys() >= expression.free_symbols:
             left.append(node)
             continue
-        with graph.inserting_after(last):
-            size = graph.call_function(_SYM_SIZE, found)
-        size.meta = {**node.meta}
-        node.replace_all_uses_with(size)
+        with graph.inserting_after(inputs[-1]):
+            sizes = {s: _read_size(graph, *dimensions[s]) for s in sorted(expression.free_symbols, key=str)}
+        node.replace_all_uses_with(_compute(graph, expression, sizes))
     return left
 
 
 def _dimensions(inputs: Sequence[Node]) -> dict[Any, tuple[Node, int]]:
-    """For each expression that is a dimension of an input: a tensor, and which of its dimensions."""
+    """For each symbol that is a dimension of an input: a tensor, and which of its dimensions."""
     found: dict[Any, tuple[Node, int]] = {}
     for node in inputs:
         value = node.meta["val"]
         if isinstance(value, torch.Tensor):
             for dim, size in enumerate(value.shape):
-                if isinstance(size, torch.SymInt):
+                if isinstance(size, torch.SymInt) and size.node.expr.is_Symbol:
                     found.setdefault(size.node.expr, (node, dim))
     return found
+
+
+def _read_size(graph: Graph, tensor: Node, dim: int) -> Node:
+    size = graph.call_function(_SYM_SIZE, (tensor, dim))
+    size.meta["val"] = tensor.meta["val"].shape[dim]
+    return size
+
+
+def _compute(graph: Graph, expression: Any, sizes: Mapping[Any, Node]) -> Node:
+    """Operators on sizes that compute an expression."""
+    before = set(graph.nodes)
+    last = max(sizes.values(), key=list(graph.nodes).index)
+    with graph.inserting_before(last.next):
+        tracer = GraphAppendingTracer(graph)
+        proxies = {symbol: Proxy(node, tracer) for symbol, node in sizes.items()}
+        result = sympy_interp(PythonReferenceAnalysis, proxies, expression).node
+    for node in graph.nodes:
+        if node not in before:
+            values = map_arg(node.args, lambda argument: argument.meta["val"])
+            node.meta["val"] = node.target(*values)
+    return result
 
 
 def _read_signature(graph: GraphModule) -> Signature:
@@ -126,7 +161,6 @@ def _read_signature(graph: GraphModule) -> Signature:
                 where=_user_of(node),
                 hint="control flow as an operator (torch.cond and the like) is not supported",
             )
-        node.meta.setdefault("val", value)
         if target in bound:
             signature.aliases.append((node, bound[target]))
         elif value.numel() < LITERAL_LIMIT:

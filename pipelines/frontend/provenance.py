@@ -15,6 +15,8 @@ _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 _TORCH_FOLDER = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
 _TORCH_PACKAGE = re.compile(r"[\\/](site|dist)-packages[\\/]torch[\\/]")  # a .pt2 from another machine
 
+_VARIABLE = re.compile(r"^L\[[^\]]*\]\.?")
+
 
 def operator_name(target: object) -> str:
     """`aten.linear` for the overload `aten.linear.default`; "" for what is not an operator."""
@@ -53,12 +55,13 @@ def node_provenance(node: Node, original_operators: Mapping[str, str]) -> Proven
 
 
 def _module_path(node: Node) -> str:
-    stack = node.meta.get("nn_module_stack")
+    stack = node.meta.get("nn_module_stack") or node.meta.get("fwd_nn_module_stack")
     if not stack:
         return ""
     path = list(stack.values())[-1][0]
-    # A module that is called twice is recorded as "encoder.linear1@1" the second time.
-    return path.split("@")[0]
+    # A module that is called twice is recorded as "encoder.linear1@1" the second time, and TorchDynamo writes the
+    # variable first in which the model is.
+    return _VARIABLE.sub("", path.split("@")[0])
 
 
 def _original_operator(node: Node, original_operators: Mapping[str, str]) -> str:

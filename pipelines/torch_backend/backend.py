@@ -6,13 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from functorch.compile import min_cut_rematerialization_partition
 from torch._dynamo.backends.common import aot_autograd
 from torch.fx import GraphModule
 
-from ...passes.infra.timing import Timer
 from ..frontend.decompositions import attention, decomposition_table
-from .native_graph import compile_graph
+from .compiler import GraphCompiler
+from .forward_backward import cut_forward_backward
+from .options import read_options
+from .report import LOG
+from .strided_views import as_strided_scatter
+
+_SCATTER = torch.ops.aten.as_strided_scatter.default
 
 
 def wse_mlir(
@@ -22,42 +26,27 @@ def wse_mlir(
     options: Mapping[str, Any] | None = None,
     mode: str | None = None,
 ) -> Callable[..., Any]:
-    """Compiles a graph that TorchDynamo captured, forward and backward.
+    """Compiles a graph that TorchDynamo captured for the CPU, forward and backward.
+
+    Args:
+        options: `{"fallback": "eager"}` runs in PyTorch what is not supported; all others are the CPU target's.
 
     Raises:
         CompilerError: an option is unknown, or an operator is not supported; names it and the user's line.
     """
+    compiler = GraphCompiler(read_options(options, mode))
     _take_attention_apart(graph)
-    compiler = _Compiler(dict(options or {}))
     backend = aot_autograd(
         fw_compiler=compiler.forward,
         bw_compiler=compiler.backward,
         inference_compiler=compiler.inference,
-        decompositions=decomposition_table(),
-        partition_fn=min_cut_rematerialization_partition,
+        decompositions={**decomposition_table(), _SCATTER: as_strided_scatter},
+        partition_fn=cut_forward_backward,
     )
     return backend(graph, example_inputs)
 
 
-class _Compiler:
-    """Compiles the graphs that AOTAutograd makes of one captured graph."""
-
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        self._options = options
-
-    def forward(self, graph: GraphModule, example_inputs: Sequence[Any]) -> Callable[..., Any]:
-        return self._compile(graph)
-
-    def backward(self, graph: GraphModule, example_inputs: Sequence[Any]) -> Callable[..., Any]:
-        return self._compile(graph)
-
-    def inference(self, graph: GraphModule, example_inputs: Sequence[Any]) -> Callable[..., Any]:
-        return self._compile(graph)
-
-    def _compile(self, graph: GraphModule) -> Callable[..., Any]:
-        call = compile_graph(graph, self._options, Timer())
-        call._boxed_call = True  # type: ignore[attr-defined]  # it takes a list and empties it
-        return call
+wse_mlir.reset = LOG.clear  # type: ignore[attr-defined]  # `torch._dynamo.reset()` calls it
 
 
 def _take_attention_apart(graph: GraphModule) -> None:

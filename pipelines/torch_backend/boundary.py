@@ -23,7 +23,7 @@ from torch.fx import Graph, GraphModule, Node
 from torch_mlir.extras.fx_as_strided import rewrite_as_strided
 
 from ...passes.infra.diagnostics import CompilerError
-from ..frontend.graphs import derive_sizes, outputs, placeholders
+from ..frontend.graphs import copy_graph, derive_sizes, outputs, placeholders
 from .layouts import Size, expression, inverse, is_static, memory_order
 
 _PERMUTE = torch.ops.aten.permute.default
@@ -93,10 +93,8 @@ class Boundary:
 
 def draw_boundary(module: GraphModule) -> tuple[GraphModule, Boundary]:
     """A copy of a graph in which inputs and outputs are contiguous tensors, and how to get from one to the other."""
-    graph = Graph()
-    graph.output(graph.graph_copy(module.graph, {}, return_output_node=False))
-    _copy_output_meta(module.graph, graph)
-    copy = GraphModule(module, graph)
+    copy = copy_graph(module)
+    graph = copy.graph
     try:
         rewrite_as_strided(graph)
     except ValueError as error:
@@ -120,11 +118,6 @@ def draw_boundary(module: GraphModule) -> tuple[GraphModule, Boundary]:
 def returned_nodes(returned: Sequence[Any]) -> list[Node]:
     """The outputs that are nodes."""
     return [value for value in returned if isinstance(value, Node)]
-
-
-def _copy_output_meta(source: Graph, target: Graph) -> None:
-    for old, new in zip(source.nodes, target.nodes, strict=True):
-        new.meta = dict(old.meta)
 
 
 def _cut(value: Any, returned: set[Node], inputs: list[Node], roots: list[Node]) -> Output:
@@ -185,8 +178,13 @@ def _in_memory_order(graph: Graph, root: Node, buffer: Buffer) -> Node:
 
 def _permuted(graph: Graph, node: Node, order: Sequence[int]) -> Node:
     permuted = graph.call_function(_PERMUTE, (node, list(order)))
-    permuted.meta = {**node.meta, "val": node.meta["val"].permute(list(order))}
+    permuted.meta = _meta(node, node.meta["val"].permute(list(order)))
     return permuted
+
+
+def _meta(node: Node, value: torch.Tensor) -> dict[str, Any]:
+    """What is known about a node, when its value is another; the importer believes `tensor_meta` first."""
+    return {**node.meta, "val": value, "tensor_meta": None}
 
 
 def _take_inputs(graph: Graph) -> tuple[Input, ...]:
@@ -201,7 +199,7 @@ def _take_inputs(graph: Graph) -> tuple[Input, ...]:
         inputs.append(Input(position, tuple(value.shape), tuple(value.stride()), order))
         if order is None or list(order) == sorted(order):
             continue
-        node.meta = {**node.meta, "val": value.permute(order)}
+        node.meta = _meta(node, value.permute(order))
         with graph.inserting_after(nodes[-1]):
             logical = _permuted(graph, node, inverse(order))
         node.replace_all_uses_with(logical, delete_user_cb=lambda user, own=logical: user is not own)

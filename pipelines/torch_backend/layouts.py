@@ -7,6 +7,7 @@ from typing import Any
 
 import sympy
 import torch
+from torch.fx import GraphModule
 
 Size = int | torch.SymInt
 
@@ -21,18 +22,39 @@ def is_static(sizes: Sequence[Any]) -> bool:
     return all(isinstance(size, int) for size in sizes)
 
 
+def is_open(graph: GraphModule) -> bool:
+    """Whether a graph takes a size, or a tensor some size of which is not a number."""
+    for node in graph.graph.find_nodes(op="placeholder"):
+        value = node.meta["val"]
+        if isinstance(value, torch.SymInt):
+            return True
+        if isinstance(value, torch.Tensor) and not is_static(layout(value)):
+            return True
+    return False
+
+
+def layout(tensor: torch.Tensor) -> tuple[Size, ...]:
+    """Sizes, strides and offset."""
+    return (*tensor.shape, *tensor.stride(), tensor.storage_offset())
+
+
+def example(size: Any) -> Any:
+    """The number that a symbolic size is in the example call; what is not symbolic is returned."""
+    return size.node.hint if isinstance(size, (torch.SymInt, torch.SymFloat, torch.SymBool)) else size
+
+
 def memory_order(tensor: torch.Tensor) -> tuple[int, ...] | None:
     """The permutation that makes a tensor contiguous, the identity for one that is; None where none does.
 
     No guard is added for symbolic sizes: strides must be products of sizes as expressions.
     """
     rank = tensor.dim()
-    if _is_contiguous(tensor.shape, tensor.stride()):
+    if is_contiguous(tensor.shape, tensor.stride()):
         return tuple(range(rank))
-    order = sorted(range(rank), key=lambda d: (-_hint(tensor.stride(d)), -_hint(tensor.shape[d])))
+    order = sorted(range(rank), key=lambda d: (-example(tensor.stride(d)), -example(tensor.shape[d])))
     shape = [tensor.shape[d] for d in order]
     strides = [tensor.stride(d) for d in order]
-    return tuple(order) if _is_contiguous(shape, strides) else None
+    return tuple(order) if is_contiguous(shape, strides) else None
 
 
 def inverse(order: Sequence[int]) -> list[int]:
@@ -40,7 +62,8 @@ def inverse(order: Sequence[int]) -> list[int]:
     return sorted(range(len(order)), key=order.__getitem__)
 
 
-def _is_contiguous(shape: Sequence[Size], strides: Sequence[Size]) -> bool:
+def is_contiguous(shape: Sequence[Size], strides: Sequence[Size]) -> bool:
+    """Whether a tensor of these strides is C-contiguous."""
     if any(isinstance(size, int) and size == 0 for size in shape):
         return True
     expected = sympy.Integer(1)
@@ -51,8 +74,3 @@ def _is_contiguous(shape: Sequence[Size], strides: Sequence[Size]) -> bool:
             return False
         expected = expected * expression(size)
     return True
-
-
-def _hint(size: Size) -> int:
-    """The size in the example call."""
-    return size if isinstance(size, int) else int(size.node.hint or 0)

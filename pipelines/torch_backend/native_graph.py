@@ -7,6 +7,7 @@ from typing import Any
 
 from torch.fx import GraphModule
 
+from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.timing import Timer
 from ..frontend.graphs import import_graph
 from ..named import named_pipeline
@@ -28,6 +29,8 @@ def compile_graph(graph: GraphModule, options: Mapping[str, Any], timer: Timer) 
     """
     with timer.scope("boundary"):
         inner, boundary = draw_boundary(graph)
+    if len(boundary.open) > 1 or boundary.underived:
+        raise CompilerError("several sizes are open independently of each other")
     if not boundary.buffers:
         return write_call(boundary)
     with timer.scope("import"):

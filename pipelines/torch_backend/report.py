@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
+
+from ...passes.infra.timing import Timer
 
 Kind = Literal["forward", "backward", "inference"]
 
@@ -43,7 +44,8 @@ class GraphReport:
         where: first of the user's lines in it.
         compiled / eager: what runs in native code, and what runs in PyTorch because the user asked for it.
         seconds: spent on compilation, by step.
-        specialisations: sizes that it was compiled for one by one, because it leaves several open.
+        specialisations: sizes that it was compiled for one by one; empty for native code that takes any size.
+        specialised_because: why; "" where they are none.
     """
 
     kind: Kind
@@ -54,6 +56,7 @@ class GraphReport:
     eager: list[Operator] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     specialisations: list[str] = field(default_factory=list)
+    specialised_because: str = ""
 
     def __str__(self) -> str:
         again = f", recompilation {self.recompilation}" if self.recompilation else ""
@@ -65,7 +68,7 @@ class GraphReport:
         lines += [f"  compiled: {x}" for x in self.compiled]
         lines += [f"  PyTorch:  {x}" for x in self.eager]
         if self.specialisations:
-            lines.append(f"  compiled for sizes one by one: {'; '.join(self.specialisations)}")
+            lines.append(f"  compiled for {'; '.join(self.specialisations)}: {self.specialised_because}")
         return "\n".join(lines)
 
 
@@ -127,7 +130,7 @@ def torch_compile_report() -> TorchCompileReport:
     return LOG.snapshot()
 
 
-def add_seconds(report: GraphReport, timings: Mapping[str, float]) -> None:
-    """Adds the time of steps to those that are there."""
-    for name, seconds in timings.items():
-        report.seconds[name] = report.seconds.get(name, 0.0) + seconds
+def add_seconds(report: GraphReport, timer: Timer) -> None:
+    """Adds the time of each step to what is there."""
+    for step in timer.root.children.values():
+        report.seconds[step.name] = report.seconds.get(step.name, 0.0) + step.seconds

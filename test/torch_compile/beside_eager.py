@@ -54,7 +54,7 @@ def same_as_eager(function: Callable[..., Any], *args: Any, by: Callable[..., An
     reference = function
     if isinstance(function, torch.nn.Module) and by is None:
         reference, by = copy.deepcopy(function), compiled(function)
-    by = by or compiled(function)
+    by = compiled(function) if by is None else by
     ours, theirs = _copied(args), _copied(args)
     actual, expected = by(*ours), reference(*theirs)
     _compare(actual, expected, "output")
@@ -80,8 +80,7 @@ def _copied(args: Any) -> Any:
     def copied(leaf: Any) -> Any:
         if not isinstance(leaf, torch.Tensor):
             return leaf
-        strided = torch.empty_strided(leaf.shape, leaf.stride(), dtype=leaf.dtype)
-        return strided.copy_(leaf.detach()).requires_grad_(leaf.requires_grad)
+        return copy.deepcopy(leaf.detach()).requires_grad_(leaf.requires_grad)
 
     return pytree.tree_map(copied, args)
 

@@ -1,0 +1,54 @@
+"""The options of `torch.compile(..., backend="wse_mlir", options={...})`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...passes.infra.diagnostics import CompilerError
+from ..runtime.cpu import CpuTarget
+
+FALLBACK = "fallback"
+
+
+@dataclass(frozen=True)
+class BackendOptions:
+    """What the user asked for.
+
+    Attributes:
+        falls_back: operators that are not supported run in PyTorch, instead of being an error.
+        target: options of the CPU target.
+    """
+
+    falls_back: bool
+    target: Mapping[str, Any]
+
+
+def read_options(options: Mapping[str, Any] | None, mode: str | None) -> BackendOptions:
+    """Checks what `torch.compile` passes on.
+
+    Raises:
+        CompilerError: an option or a value is unknown; lists what there is.
+    """
+    if mode is not None:
+        raise CompilerError(
+            f"torch.compile(mode={mode!r}): this backend has no modes", hint=f"options= takes {_listed()}"
+        )
+    given = dict(options or {})
+    fallback = given.pop(FALLBACK, None)
+    if fallback not in (None, "eager"):
+        raise CompilerError(
+            f"option '{FALLBACK}' is {fallback!r}, which is none of its values",
+            hint='"eager" runs in PyTorch what is not supported; without the option that is an error',
+        )
+    for name in given:
+        if name not in CpuTarget.options:
+            raise CompilerError(
+                f"the torch.compile backend 'wse_mlir' has no option '{name}'", hint=f"there are {_listed()}"
+            )
+    return BackendOptions(fallback == "eager", given)
+
+
+def _listed() -> str:
+    return ", ".join([FALLBACK, *CpuTarget.options])

@@ -1,0 +1,104 @@
+"""A graph with open sizes, compiled anew for each combination of sizes that it is called with.
+
+Native code is right for one open size: torch-mlir confuses independent ones. So AOTAutograd's graph is traced once
+more on the sizes of a call, and what comes of it is kept.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx import GraphModule, Interpreter
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.fx.traceback import preserve_node_meta
+from torch.utils._python_dispatch import _disable_current_modes
+
+from ..frontend.graphs import placeholders
+from .layouts import example, is_static, layout
+from .wrapper import Call
+
+_LIMIT = 64  # sizes that are kept; the oldest go first
+
+
+class Specialising:
+    """Calls a graph's code for the sizes of the arguments; compiles it when they are new, and for the example.
+
+    Args:
+        graph: of AOTAutograd, on fake tensors with symbolic sizes.
+        compile_static: compiles a graph of the same operators in which every size is a number.
+        names: receives a description of each combination of sizes that code was made for.
+
+    Raises:
+        CompilerError: as `compile_static`.
+    """
+
+    def __init__(
+        self, graph: GraphModule, compile_static: Callable[[GraphModule], Call], names: list[str]
+    ) -> None:
+        self._graph = graph
+        self._compile = compile_static
+        self._names = names
+        self._calls: dict[tuple[Any, ...], Call] = {}
+        self._lock = threading.Lock()
+        self._values = [node.meta["val"] for node in placeholders(graph.graph)]
+        self._numbers = [i for i, v in enumerate(self._values) if isinstance(v, torch.SymInt)]
+        tensors = ((i, v) for i, v in enumerate(self._values) if isinstance(v, torch.Tensor))
+        self._tensors = [i for i, v in tensors if not is_static(layout(v))]
+        self._specialise(self._values)
+
+    def __call__(self, args: list[Any]) -> list[Any]:
+        """Runs the graph once; empties the list."""
+        call = self._calls.get(self._key(args))
+        return (call if call is not None else self._specialise(args))(args)
+
+    def _key(self, args: Sequence[Any]) -> tuple[Any, ...]:
+        numbers = [example(args[i]) for i in self._numbers]
+        return *numbers, *(tuple(map(example, layout(args[i]))) for i in self._tensors)
+
+    def _specialise(self, args: Sequence[Any]) -> Call:
+        key = self._key(args)
+        with self._lock:
+            if key in self._calls:
+                return self._calls[key]
+            call = self._compile(_trace(self._graph, args))
+            self._names.append(self._describe(args))
+            if len(self._calls) == _LIMIT:
+                del self._calls[next(iter(self._calls))]
+            self._calls[key] = call
+            return call
+
+    def _describe(self, args: Sequence[Any]) -> str:
+        """The symbols that are sizes or numbers by themselves, with their values."""
+        found: dict[str, Any] = {}
+        for i in self._numbers:
+            found.setdefault(str(self._values[i].node.expr), example(args[i]))
+        for i in self._tensors:
+            for size, given in zip(self._values[i].shape, args[i].shape, strict=True):
+                if isinstance(size, torch.SymInt) and size.node.expr.is_Symbol:
+                    found.setdefault(str(size.node.expr), example(given))
+        return ", ".join(f"{name}={value}" for name, value in sorted(found.items()))
+
+
+def _trace(graph: GraphModule, args: Sequence[Any]) -> GraphModule:
+    """The graph for the sizes of these arguments; its operators keep the user's lines."""
+    with _disable_current_modes(), torch.inference_mode(False), torch.no_grad(), preserve_node_meta():
+        mode = FakeTensorMode(allow_non_fake_inputs=True)
+        with mode:
+            fakes = [_fake(x) if isinstance(x, torch.Tensor) else example(x) for x in args]
+        traced = make_fx(Interpreter(graph).run, tracing_mode="fake")(*fakes)
+    for node, value in zip(placeholders(traced.graph), fakes, strict=True):
+        node.meta.setdefault("val", value)  # numbers have none
+    return traced
+
+
+def _fake(tensor: torch.Tensor) -> torch.Tensor:
+    """A tensor of the same layout, made in the fake mode that is active."""
+    shape, strides = list(map(example, tensor.shape)), list(map(example, tensor.stride()))
+    offset = example(tensor.storage_offset())
+    extent = sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True)) + 1
+    storage = torch.empty(max(extent, 0) + offset, dtype=tensor.dtype)
+    return storage.as_strided(shape, strides, offset)
