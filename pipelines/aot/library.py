@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.pass_manager import Instrumentation
 from ...passes.infra.timing import Timer
 from ..frontend.imported import ImportedModel
+from ..tools.output import check_writable
+from .kernels import Kernel, compile_kernel
+from .link import Sources, link
+from .naming import check_identifier, library_name
+from .plan import plan_function
+from .toolchain import Toolchain
+from .weights import lay_out
 
 Kind = Literal["shared", "object", "executable"]
 Weights = Literal["embedded", "beside"]
+_EMBEDDED_LIMIT = 1 << 30  # bytes; the code reaches its data by offsets of 32 bits with a sign
 
 
 @dataclass(frozen=True)
@@ -57,7 +71,7 @@ def build_library(
     options: Mapping[str, Any] | None = None,
     debug: bool = False,
     keep: Path | None = None,
-    main: Path | None = None,
+    main: Sequence[Path] = (),
     timer: Timer | None = None,
 ) -> Library:
     """Compiles models to one library, with a C header beside it; all files appear at the end, or none.
@@ -74,10 +88,101 @@ def build_library(
         options: the CPU target's (`cpu`, `features`).
         debug: with debug information: the model's source lines in compiled functions.
         keep: a folder that gets the generated sources, LLVM IR, objects and the commands that were run.
-        main: C source with `main` that uses the library by `wse_get_library()` and `#include "wse_abi.h"`.
+        main: C sources of a program that uses the library by `wse_get_library()` and `#include "wse_abi.h"`.
 
     Raises:
         CompilerError: a model cannot be compiled, a name is not an identifier or twice there, there is no C
             compiler or it fails, or a file cannot be written.
     """
-    raise NotImplementedError
+    _check_words(kind, weights, main)
+    name = name or library_name(out.name.partition(".")[0])
+    _check_names(name, [f.name for f in functions])
+    header = None if kind == "executable" else out.with_name(f"{name}.h")
+    beside = out.with_name(f"{name}.weights") if weights == "beside" else None
+    _check_places([out, *filter(None, (header, beside))], keep)
+    toolchain, timer = Toolchain.find(), timer or Timer()
+    layout, bindings = lay_out([f.imported.arguments for f in functions])
+    if weights == "embedded" and layout.size > _EMBEDDED_LIMIT:
+        raise CompilerError(
+            f"the weights have {layout.size / 2**30:.1f} GiB, and at most {_EMBEDDED_LIMIT >> 30} GiB can be embedded",
+            hint="keep them in a file beside the library (weights='beside')",
+        )
+    kernels = [_kernel(f, name, options or {}, timer, debug) for f in functions]
+    plans = [
+        plan_function(f.name, kernel.symbol, kernel.function, bound)
+        for f, kernel, bound in zip(functions, kernels, bindings, strict=True)
+    ]
+    sources = Sources(name, plans, kernels, layout, f"wse-mlir {version('wse-mlir')}", weights, tuple(main))
+    with timer.scope("link"), _temporary_folder(out.parent) as folder:
+        link(sources, kind, out.name, folder, toolchain, debug=debug)
+        if keep is not None:
+            sources.keep(folder, keep, toolchain.ran)
+        for made in filter(None, (beside, header, out)):
+            os.replace(folder / made.name, made)
+    return Library(name, out, header, beside)
+
+
+def _kernel(
+    function: LibraryFunction, library: str, options: Mapping[str, Any], timer: Timer, debug: bool
+) -> Kernel:
+    with timer.scope(function.name):
+        return compile_kernel(
+            function.imported,
+            f"{library}__{function.name}",
+            f"{library}_",
+            options,
+            timer,
+            function.instrumentation,
+            debug=debug,
+        )
+
+
+def _check_words(kind: str, weights: str, main: Sequence[Path]) -> None:
+    for word, known, what in ((kind, get_args(Kind), "kind"), (weights, get_args(Weights), "weights")):
+        if word not in known:
+            raise CompilerError(f"{what}='{word}' is not one of {', '.join(known)}")
+    if (kind == "executable") != bool(main):
+        raise CompilerError("an executable needs a main program, and nothing else takes one")
+
+
+def _check_names(library: str, functions: Sequence[str]) -> None:
+    check_identifier(library, "a library")
+    if not functions:
+        raise CompilerError("a library needs at least one function")
+    for index, function in enumerate(functions):
+        check_identifier(function, "a function")
+        if function in functions[:index]:
+            raise CompilerError(
+                f"two functions have the name '{function}'", hint="give each a name of its own"
+            )
+
+
+def _check_places(files: Sequence[Path], keep: Path | None) -> None:
+    for index, file in enumerate(files):
+        check_writable(file)
+        if file.exists() and not file.is_file():
+            raise CompilerError(f"cannot write '{file}': it is not an ordinary file")
+        if file in files[:index]:
+            raise CompilerError(
+                f"two files would have the name '{file}'", hint="give the library another name"
+            )
+    if keep is not None:
+        try:
+            keep.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CompilerError(f"cannot write to the folder '{keep}': {error.strerror}") from None
+
+
+@contextmanager
+def _temporary_folder(beside: Path) -> Iterator[Path]:
+    """A folder on the same file system as what is built, so that finished files can be moved."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=".wse-", dir=beside))
+    except OSError as error:
+        raise CompilerError(f"cannot write to the folder '{beside}': {error.strerror}") from None
+    try:
+        yield folder
+    except OSError as error:
+        raise CompilerError(f"cannot write '{error.filename or beside}': {error.strerror}") from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,62 @@
+"""A model's compiled code as an object file that can be linked with others: the kernel of a library's function."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...passes.infra.pass_manager import Instrumentation
+from ...passes.infra.timing import Timer
+from ..frontend.imported import ImportedModel
+from ..native.codegen import NativeCode, packed_entry
+from ..runtime.cpu import CpuTarget
+from ..runtime.cpu_program import CpuFunction
+from .source_lines import attach_source_lines
+
+# Functions of the C library that compiled code calls, but that a library answers itself: see runtime/memory.c.
+_ANSWERED = ("malloc", "free", "abort", "puts")
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Compiled code of one function.
+
+    Attributes:
+        symbol: its only symbol that others see.
+        function: how it is called.
+        code: a position-independent object file.
+        llvm_ir: optimised LLVM IR that it was made of.
+    """
+
+    symbol: str
+    function: CpuFunction
+    code: bytes
+    llvm_ir: str
+
+
+def compile_kernel(
+    imported: ImportedModel,
+    symbol: str,
+    prefix: str,
+    options: Mapping[str, Any],
+    timer: Timer,
+    instrumentation: Instrumentation | None,
+    *,
+    debug: bool,
+) -> Kernel:
+    """Compiles a model; consumes its module.
+
+    Args:
+        symbol: that the kernel gets.
+        prefix: of the functions that take the place of the C library's.
+        debug: keep the model's source lines.
+    """
+    function = CpuTarget().lower(imported, options, timer, instrumentation)
+    with timer.scope("codegen"):
+        if debug:
+            attach_source_lines(imported.module, function.entry)
+        code = NativeCode(imported.module, function.processor, f"'{function.entry}'", (function.entry,))
+        names = {name: f"{prefix}_{name}" for name in _ANSWERED}
+        code.isolate({packed_entry(function.entry): symbol, **names})
+        return Kernel(symbol, function, code.object(), code.text())

@@ -1,0 +1,45 @@
+/* What the generated tables of a library consist of; private to the library. */
+#define WSE_EXPORT __attribute__((visibility("default")))
+#define WSE_HIDDEN __attribute__((visibility("hidden")))
+#define WSE_ALIGNMENT 64 /* of weights, states and everything that is allocated */
+
+_Static_assert(sizeof(void *) == 8, "memref descriptors have words of 64 bits");
+
+/* Takes pointers to memref descriptors {allocated, aligned, offset, sizes..., strides...}, one for each argument,
+   then one for each result; where outputs are allocated by the kernel, the first instead points to the results'
+   descriptors, one after the other. */
+typedef void (*wse_kernel)(void **block);
+
+/* Where an argument of a kernel comes from, or a result goes to: the kind, and the position among those. */
+typedef enum { WSE_INPUT, WSE_OUTPUT, WSE_PARAMETER, WSE_STATE } wse_kind;
+typedef struct {
+  wse_kind kind;
+  int32_t index;
+} wse_place;
+
+typedef struct {
+  wse_kernel kernel;
+  int32_t argument_count, result_count;
+  const wse_place *arguments;
+  const wse_place *results;       /* WSE_OUTPUT, or WSE_INPUT where the model changes an input */
+  const int32_t *parameter_slots; /* of each parameter: position in wse_parameter_slots */
+  const int32_t *state_slots;     /* of each state: position in wse_state_slots */
+} wse_function;
+
+#define WSE_ZEROS UINT64_MAX
+typedef struct {
+  uint64_t offset; /* in the weights; WSE_ZEROS for states that begin as zeros and are not stored */
+  uint64_t bytes;
+  uint64_t place; /* of a state: offset in the memory of a wse_state */
+} wse_slot;
+
+/* First bytes of the weights, little-endian; the data follows. */
+typedef struct {
+  char magic[8]; /* "WSEWTS\r\n" */
+  uint32_t version;
+  uint32_t header_size;
+  uint64_t size;           /* of all, with the header */
+  uint64_t fingerprint[2]; /* of names, shapes, dtypes and offsets, not of values */
+  uint64_t checksum[2];    /* of the data as words of 64 bits: sum of the words, sum of those sums (Fletcher) */
+  uint64_t reserved;
+} wse_weights_header;
