@@ -30,6 +30,7 @@ BUILTIN: dict[str, str] = {
     "wse-vectorize": "cpu.wse_vectorize:Vectorize",
     "wse-expand-half": "cpu.wse_expand_half:ExpandHalf",
     "wse-expand-math": "cpu.wse_expand_math:ExpandMath",
+    "wse-debug-locations": "cpu.wse_debug_locations:DebugLocations",
     "wse-partition": "wafer.wse_partition:Partition",
     "wse-expand-collectives": "wafer.wse_expand_collectives:ExpandCollectives",
     "wse-place": "wafer.wse_place:Place",

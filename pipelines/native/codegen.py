@@ -14,46 +14,49 @@ from ...dialects.host import ir
 from ...passes.cpu.instruction_sets import create_target_machine
 from ...passes.cpu.processor import Processor
 from ...passes.infra.diagnostics import CompilerError
-from ...passes.infra.native_errors import captured_stderr
-from .llvm_text import llvm_ir_text
+from ...passes.infra.pass_manager import Instrumentation, run_pipeline
+from .llvm_text import llvm_ir_text, read_llvm_ir
+from .object_file import undefined_symbols
 
-_FAULT = "this is a fault of the compiler: every stage before had accepted the model"
+_LINE_TABLES = (
+    "builtin.module(wse-debug-locations,ensure-debug-info-scope-on-llvm-func{emission-kind=LineTablesOnly})"
+)
 
 
 class NativeCode:
     """A module as optimised LLVM IR for one processor.
 
     Args:
-        module: in the llvm dialect.
+        module: in the llvm dialect; consumed when `debug` is given.
         processor: that the code is for.
         what: names the module in messages.
-        entries: functions with `llvm.emit_c_interface`, each with the number of its memref arguments and results
-            together, that get a packed entry: see `packed_entry`.
+        entries: functions with `llvm.emit_c_interface` that get a packed entry, see `packed_entry`.
+        debug: with line tables that lead from instructions to lines of the user's model.
+
+    Attributes:
+        source: LLVM IR before optimisation, as it was given to LLVM.
 
     Raises:
-        CompilerError: LLVM refuses the module; carries what LLVM said.
+        CompilerError: LLVM cannot read the module; shows the line.
     """
 
     def __init__(
-        self, module: ir.Module, processor: Processor, what: str, entries: tuple[str, ...] = ()
+        self,
+        module: ir.Module,
+        processor: Processor,
+        what: str,
+        entries: tuple[str, ...] = (),
+        *,
+        debug: bool = False,
     ) -> None:
         self.processor = processor
+        if debug:
+            run_pipeline(module, _LINE_TABLES, instrumentation=Instrumentation(verify_each=False))
+        self.source = llvm_ir_text(module) + "".join(
+            _packed_entry(name, _parameter_count(module, name)) for name in entries
+        )
         self._machine = create_target_machine(processor.cpu, processor.features)
-        text = llvm_ir_text(module)
-        text += "".join(_packed_entry(name, _pointer_count(module, name)) for name in entries)
-        with captured_stderr() as said:
-            try:
-                self._module = llvm.parse_assembly(text)
-                self._module.verify()
-                failure = ""
-            except RuntimeError as error:
-                failure = str(error)
-        if failure:
-            raise CompilerError(
-                f"LLVM could not read the code of {what}",
-                notes=tuple(filter(None, (failure.strip(), said.text))),
-                hint=_FAULT,
-            )
+        self._module = read_llvm_ir(self.source, what)
         self._module.triple = self._machine.triple
         self._module.data_layout = str(self._machine.target_data)
         self._optimise()
@@ -89,6 +92,11 @@ class NativeCode:
         """A position-independent object file."""
         return self._machine.emit_object(self._module)
 
+    def needs(self) -> tuple[str, ...]:
+        """Symbols that the object must be linked with, sorted: of the C library (malloc, free, memset, memcpy) and
+        of its mathematics (expf, ...)."""
+        return undefined_symbols(self.object())
+
 
 def packed_entry(name: str) -> str:
     """The symbol of a function's packed entry: `void (void **descriptors)`, one memref descriptor an element.
@@ -109,11 +117,10 @@ def _packed_entry(name: str, count: int) -> str:
     return "\n".join(lines)
 
 
-def _pointer_count(module: ir.Module, name: str) -> int:
-    """Parameters of the C interface of a function."""
+def _parameter_count(module: ir.Module, name: str) -> int:
+    """Parameters of the C interface of a function, all of them pointers."""
     wanted = f"_mlir_ciface_{name}"
     for op in module.body.operations:
         if "sym_name" in op.attributes and ir.StringAttr(op.attributes["sym_name"]).value == wanted:
-            kind = str(op.attributes["function_type"])
-            return kind.count("ptr")
+            return len(op.regions[0].blocks[0].arguments)
     raise CompilerError(f"function '{name}' has no C interface", hint="give it llvm.emit_c_interface")

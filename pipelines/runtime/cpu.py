@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...dialects.host import ir
-from ...passes.cpu.processor import processor
+from ...passes.cpu.processor import Processor, processor
 from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.options import print_value
 from ...passes.infra.pass_manager import Instrumentation, run_pipeline
@@ -17,7 +17,7 @@ from ..frontend.interface import find_main, torch_dtype
 from ..named import NamedPipeline, named_pipeline
 from ..native.codegen import NativeCode
 from .arrays import numpy_dtype, parameters_of
-from .cpu_program import ArrayType, CpuExecutable, CpuFunction, CpuProgram, is_dynamic
+from .cpu_program import ArrayType, CpuExecutable, CpuFunction, CpuProgram, check_runs_here, is_dynamic
 from .executable import Executable
 
 __all__ = ["CpuExecutable", "CpuFunction", "CpuProgram", "CpuTarget", "for_processor"]
@@ -26,6 +26,7 @@ OPTIONS: Mapping[str, str] = {
     "num_threads": "threads of a call; 1 is the only choice so far",
     "cpu": "LLVM's name of the processor that code is for, such as x86-64-v3; this machine's when not given",
     "features": "LLVM's processor features on top of that, such as '+avx2,-avx512f'",
+    "debug": "whether debuggers and profilers find lines of the model in the code",
 }
 _FOR_A_PROCESSOR = re.compile(r"\b(wse-vectorize|wse-expand-math|wse-expand-half)(\{)?")
 
@@ -55,8 +56,10 @@ class CpuTarget:
         """Lowers and compiles; see `Target.build`.
 
         Raises:
-            CompilerError: more than one thread is asked for, the processor is not known, or a pass fails.
+            CompilerError: more than one thread is asked for, the processor is not known or this machine cannot run
+                its code, or a pass fails.
         """
+        check_runs_here(_processor(options))
         program = self.program(imported, options, timer, instrumentation)
         with timer.scope("load"):
             return CpuExecutable(program, parameters_of(imported.interface))
@@ -71,7 +74,13 @@ class CpuTarget:
         """Native code that can be run here or kept; consumes `imported.module`."""
         lowered = self.lower(imported, options, timer, instrumentation)
         with timer.scope("codegen"):
-            code = NativeCode(imported.module, lowered.processor, f"'{lowered.entry}'", (lowered.entry,))
+            code = NativeCode(
+                imported.module,
+                lowered.processor,
+                f"'{lowered.entry}'",
+                (lowered.entry,),
+                debug=bool(options.get("debug")),
+            )
             return CpuProgram(code.object(), lowered)
 
     def lower(
@@ -87,7 +96,7 @@ class CpuTarget:
                 f"num_threads={options['num_threads']}: the CPU target runs on one thread",
                 hint="leave num_threads out, or set it to 1",
             )
-        chosen = processor(options.get("cpu") or "", options.get("features") or "")
+        chosen = _processor(options)
         _check_symbols(imported)
         module = imported.module
         main = find_main(module)
@@ -107,6 +116,10 @@ class CpuTarget:
                 module, pipeline, instrumentation=instrumentation or Instrumentation(verify_each=False)
             )
         return function
+
+
+def _processor(options: Mapping[str, Any]) -> Processor:
+    return processor(options.get("cpu") or "", options.get("features") or "")
 
 
 def _check_symbols(imported: ImportedModel) -> None:

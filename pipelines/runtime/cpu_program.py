@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...passes.cpu.processor import Processor
+from ...passes.infra.diagnostics import CompilerError
 from ..frontend.call_interface import CallInterface
 from .jit import JitFunction, NativeModule
 
@@ -66,11 +67,30 @@ class CpuProgram:
     function: CpuFunction
 
 
+def check_runs_here(processor: Processor) -> None:
+    """Refuses code that would end the process with an illegal instruction.
+
+    Raises:
+        CompilerError: names the instruction sets that are missing.
+    """
+    reason = processor.runs_here()
+    if reason:
+        raise CompilerError(
+            f"code for '{processor.cpu}' cannot run in this process: {reason}",
+            hint="leave the options cpu and features out, or write the code to a file and run it on such a machine",
+        )
+
+
 class CpuExecutable:
-    """A program linked into this process, whose parameters are bound without a copy."""
+    """A program linked into this process, whose parameters are bound without a copy.
+
+    Raises:
+        CompilerError: this machine cannot run the code, or it cannot be linked.
+    """
 
     def __init__(self, program: CpuProgram, parameters: Sequence[np.ndarray]) -> None:
         function = program.function
+        check_runs_here(function.processor)
         arguments, results = function.interface.arguments, function.interface.results
         states = {a.name: i for i, a in enumerate(arguments) if a.kind == "state"}
         self.program = program
