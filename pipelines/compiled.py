@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -112,6 +114,31 @@ class Compiled:
             arrays.append(as_array(tensor))
         self._executable.bind(arrays)
         self._parameters = arrays
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the model to a file: code, parameters, and the initial and the present state.
+
+        `wse_mlir.load` reads it, in another process and without the model's Python source; see
+        docs/saving-and-caching.md. Parameters are written as they are now.
+
+        Raises:
+            CompilerError: the file cannot be written, or arguments or results have a structure that cannot be
+                stored; nothing half-written is left.
+        """
+        from .saved.saving import Contents, save
+
+        names = [a.name for a in self._interface.arguments if a.kind == "parameter"]
+        contents = Contents(
+            self.name,
+            self.target,
+            self._interface,
+            self._executable.program,
+            self._compilation,
+            dict(zip(names, self._parameters, strict=True)),
+            {name: as_array(value) for name, value in self._initial.items()},
+            self._state_arrays,
+        )
+        save(contents, Path(path))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the model once.

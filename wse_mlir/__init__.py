@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .pipelines.compile import compile as compile
     from .pipelines.frontend import import_model as import_model
     from .pipelines.opt import opt as opt
+    from .pipelines.saved.loading import load as load
     from .pipelines.simulate import estimate as estimate
     from .pipelines.torch_backend.report import torch_compile_report as torch_compile_report
     from .pipelines.workload import Workload as Workload
@@ -33,6 +34,7 @@ _HOME = {
     "compile": ".pipelines.compile",
     "import_model": ".pipelines.frontend",
     "estimate": ".pipelines.simulate",
+    "load": ".pipelines.saved.loading",
     "opt": ".pipelines.opt",
     "Workload": ".pipelines.workload",
     "torch_compile_report": ".pipelines.torch_backend.report",
@@ -47,6 +49,7 @@ __all__ = [
     "compile",
     "estimate",
     "import_model",
+    "load",
     "opt",
     "option",
     "register_pass",

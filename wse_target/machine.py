@@ -305,6 +305,11 @@ class Machine(_Section):
             entry = entry[part]
         return entry["source"]
 
+    @property
+    def contents(self) -> dict[str, Any]:
+        """What its file says, as plain data that `machine_from` takes; not to be changed."""
+        return self._raw
+
     def replace(self, **values: Any) -> Machine:
         """A copy with other numbers; `__` stands for the dot: `replace(fabric__hop_latency=1.0)`.
 

@@ -22,6 +22,7 @@ _NUMPY_OF: dict[torch.dtype, np.dtype] = {
     torch.int32: np.dtype(np.int32),
     torch.int64: np.dtype(np.int64),
 }
+TORCH_DTYPES = tuple(_NUMPY_OF)  # element types that arrays can have
 
 
 def numpy_dtype(dtype: torch.dtype) -> np.dtype | None:

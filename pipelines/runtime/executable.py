@@ -12,10 +12,12 @@ class Executable(Protocol):
     """A compiled `@main`, with its parameters bound; the caller keeps the state between runs.
 
     Attributes:
+        program: what was compiled, without parameters; it can be stored (see `pipelines/saved/programs.py`).
         report: what is known about the compilation and the last run, ready for JSON. Keys are the target's own;
             `compile()` adds those that all targets share.
     """
 
+    program: Any
     report: dict[str, Any]
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:

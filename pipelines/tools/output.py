@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ...passes.infra.diagnostics import CompilerError
@@ -31,22 +32,66 @@ def _is_special(path: Path) -> bool:
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
-def write_atomically(path: Path, data: str | bytes) -> None:
-    """Writes the whole of `data` to `path` or leaves what was there untouched."""
+def write_atomically(path: Path, data: str | bytes | Iterable[bytes | memoryview]) -> None:
+    """Writes the whole of `data` to `path` or leaves what was there untouched.
+
+    Args:
+        data: large data can be given as parts, which are written one after the other and never joined.
+
+    Raises:
+        CompilerError: as `check_writable`.
+        OSError: writing failed, as on a full disk.
+    """
     check_writable(path)
-    payload = data.encode() if isinstance(data, str) else data
+    parts = [data.encode()] if isinstance(data, str) else [data] if isinstance(data, bytes) else data
     if _is_special(path):
         with path.open("wb") as device:
-            device.write(payload)
+            device.writelines(parts)
         return
     path = path.resolve()
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+    temporary = _stage(path, parts, mode)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(payload)
-        mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-        os.chmod(temporary, mode)
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def write_all(files: Sequence[tuple[Path, bytes, bool]]) -> None:
+    """Writes several files that belong together: all of them appear, or none.
+
+    Args:
+        files: path, content, and whether it is a program that can be executed.
+
+    Raises:
+        CompilerError: one of them cannot be written.
+    """
+    for path, _, _ in files:
+        check_writable(path)
+    staged: list[tuple[str, Path]] = []
+    try:
+        for path, data, is_program in files:
+            if _is_special(path):
+                path.write_bytes(data)
+                continue
+            path = path.resolve()
+            staged.append((_stage(path, [data], 0o755 if is_program else 0o644), path))
+        for temporary, path in staged:
+            os.replace(temporary, path)
+    finally:
+        for temporary, _ in staged:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def _stage(path: Path, parts: Iterable[bytes | memoryview], mode: int) -> str:
+    """Writes a file under a temporary name beside its own, and returns that name."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.writelines(parts)
+        os.chmod(temporary, mode)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return temporary

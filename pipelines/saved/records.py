@@ -1,0 +1,203 @@
+"""What is stored of a call interface and of a program, as checked plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from ...passes.cpu.processor import Processor
+from ...passes.infra.diagnostics import CompilerError
+from ..frontend.call_interface import CallInterface
+from ..frontend.signature import Argument, Result
+from ..runtime.arrays import TORCH_DTYPES, numpy_dtype
+from .trees import read_tree, tree_text
+
+_DTYPES = {str(dtype).removeprefix("torch."): dtype for dtype in TORCH_DTYPES}
+Size = Annotated[int, Field(ge=-1, lt=2**62)]
+Shape = tuple[Size, ...]
+
+
+class Record(BaseModel):
+    """Plain data: read from JSON without conversions, unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def dtype_named(name: str) -> torch.dtype:
+    """The element type that `dtype_name` gave a name; raises ValueError for any other text."""
+    if name not in _DTYPES:
+        raise ValueError(f"there is no element type '{name}'")
+    return _DTYPES[name]
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """The name of an element type without a prefix."""
+    return str(dtype).removeprefix("torch.")
+
+
+class ConstantRecord(Record):
+    """A Python value among arguments or results."""
+
+    type: Literal["none", "bool", "int", "float", "str", "dtype"]
+    text: str
+
+    @classmethod
+    def of(cls, value: Any) -> ConstantRecord:
+        """Raises CompilerError for a value of another type."""
+        if value is None:
+            return cls(type="none", text="")
+        if isinstance(value, torch.dtype) and dtype_name(value) in _DTYPES:
+            return cls(type="dtype", text=dtype_name(value))
+        for kind in (bool, int, float, str):
+            if type(value) is kind:
+                name: Any = kind.__name__
+                return cls(type=name, text=value.hex() if isinstance(value, float) else str(value))
+        raise CompilerError(
+            f"an argument or result {value!r} of type {type(value).__name__} cannot be stored",
+            hint="numbers, text, None and element types can be",
+        )
+
+    def value(self) -> Any:
+        """Raises ValueError when the text is not a value of the type."""
+        if self.type == "bool" and self.text not in ("True", "False"):
+            raise ValueError(f"'{self.text}' is not a truth value")
+        read: dict[str, Any] = {
+            "none": lambda text: None,
+            "bool": lambda text: text == "True",
+            "int": int,
+            "float": float.fromhex,
+            "str": str,
+            "dtype": dtype_named,
+        }
+        return read[self.type](self.text)
+
+
+class ArgumentRecord(Record):
+    """See `Argument`."""
+
+    kind: Literal["input", "parameter", "state"]
+    name: str
+    shape: Shape
+    dtype: str
+    symbols: tuple[str, ...]
+
+
+class ResultRecord(Record):
+    """See `Result`."""
+
+    kind: Literal["output", "state"]
+    name: str
+    dtype: str
+
+
+class InterfaceRecord(Record):
+    """A `CallInterface` without data; the keys of constants are flat positions."""
+
+    arguments: tuple[ArgumentRecord, ...]
+    results: tuple[ResultRecord, ...]
+    in_spec: str | None
+    out_spec: str | None
+    input_labels: tuple[str, ...]
+    input_constants: tuple[tuple[int, ConstantRecord], ...]
+    output_constants: tuple[tuple[int, ConstantRecord], ...]
+
+    @classmethod
+    def of(cls, interface: CallInterface) -> InterfaceRecord:
+        """Raises CompilerError when arguments or results have a structure that cannot be stored."""
+        return cls(
+            arguments=tuple(
+                ArgumentRecord(
+                    kind=a.kind, name=a.name, shape=a.shape, dtype=dtype_name(a.dtype), symbols=a.symbols
+                )
+                for a in interface.arguments
+            ),
+            results=tuple(
+                ResultRecord(kind=r.kind, name=r.name, dtype=dtype_name(r.dtype)) for r in interface.results
+            ),
+            in_spec=None if interface.in_spec is None else tree_text(interface.in_spec, "the arguments"),
+            out_spec=None if interface.out_spec is None else tree_text(interface.out_spec, "the results"),
+            input_labels=tuple(interface.input_labels),
+            input_constants=_constants(interface.input_constants),
+            output_constants=_constants(interface.output_constants),
+        )
+
+    def interface(self) -> CallInterface:
+        """Raises ValueError or CompilerError when it cannot be one in this process."""
+        kinds = [a.kind for a in self.arguments]
+        if kinds != sorted(kinds, key=["input", "parameter", "state"].index):
+            raise ValueError("arguments are out of order")
+        return CallInterface(
+            tuple(
+                Argument(a.kind, a.name, a.shape, dtype_named(a.dtype), symbols=a.symbols)
+                for a in self.arguments
+            ),
+            tuple(Result(r.kind, r.name, dtype_named(r.dtype)) for r in self.results),
+            None if self.in_spec is None else read_tree(self.in_spec),
+            None if self.out_spec is None else read_tree(self.out_spec),
+            self.input_labels,
+            {position: constant.value() for position, constant in self.input_constants},
+            {position: constant.value() for position, constant in self.output_constants},
+        )
+
+
+def _constants(values: Mapping[int, Any]) -> tuple[tuple[int, ConstantRecord], ...]:
+    return tuple((position, ConstantRecord.of(value)) for position, value in values.items())
+
+
+class ProcessorRecord(Record):
+    """See `Processor`; `requires` is what `missing_here` takes."""
+
+    cpu: str
+    features: str
+    vector_bits: int
+    vector_registers: int
+    has_fma: bool
+    converts_half: bool
+    requires: str
+
+    @classmethod
+    def of(cls, processor: Processor) -> ProcessorRecord:
+        """What code for this processor needs."""
+        return cls(**vars(processor), requires=processor.requires)
+
+    def processor(self) -> Processor:
+        """The processor that code was made for."""
+        return Processor(**self.model_dump(exclude={"requires"}))
+
+
+class ArrayTypeRecord(Record):
+    """Shape, -1 for open sizes, and element type of an array."""
+
+    shape: Shape
+    dtype: str
+
+    def array_type(self) -> tuple[tuple[int, ...], np.dtype]:
+        """Raises ValueError for an element type that arrays cannot have."""
+        dtype = numpy_dtype(dtype_named(self.dtype))
+        assert dtype is not None, "names are of such types alone"
+        return self.shape, dtype
+
+
+class CpuRecord(Record):
+    """A `CpuProgram`; its code is the block "code"."""
+
+    kind: Literal["cpu"] = "cpu"
+    entry: str = Field(pattern=r"^[\w.$-]+$")
+    results: tuple[ArrayTypeRecord, ...]
+    processor: ProcessorRecord
+    states_in_place: bool
+
+
+class WaferRecord(Record):
+    """A `WaferProgram`; its executable stage is the block "stage". `machine` is a machine file's contents."""
+
+    kind: Literal["wafer"] = "wafer"
+    machine: dict[str, JsonValue]
+    facts: dict[str, JsonValue]
+
+
+ProgramRecord = Annotated[CpuRecord | WaferRecord, Field(discriminator="kind")]
