@@ -19,6 +19,7 @@ from .call_interface import CallInterface
 from .constants import lift_constants, read_resources
 from .interface import annotate_main, find_main, read_main
 from .lowering import finish_import, lower_torch_to_linalg, run_upstream
+from .mlir_values import take_values
 
 if TYPE_CHECKING:
     from .imported import ImportedModel
@@ -113,7 +114,8 @@ def import_mlir_module(
 ) -> ImportedModel:
     """Brings a module on tensors (linalg, or the torch dialect) to stage `imported`, in place.
 
-    Its function becomes @main; arguments without `wse.kind` are inputs, large constants become parameters.
+    Its function becomes @main; arguments without `wse.kind` are inputs, large constants become parameters, and
+    parameters and states have the values that `mlir_values` finds.
 
     Args:
         resources: data of the `dense_resource` constants by name, see `read_resources`.
@@ -133,6 +135,7 @@ def import_mlir_module(
         finish_import(module)
         lifted = lift_constants(module, resources or {})
         arguments, results = read_main(module)
+        arguments = take_values(module, arguments, path, resources or {})
     except CompilerError as error:
         error.where = error.where or path
         raise

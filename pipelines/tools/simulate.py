@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ...passes.infra.diagnostics import CompilerError
 from ..simulate import Simulated, Window, simulate_module
@@ -20,6 +19,7 @@ from .layer_table import layer_table
 from .output import check_writable, write_atomically
 from .report_text import explanation, summary
 from .run import FILE_WIDTH
+from .steps import Steps
 
 _RANGE = re.compile(r"(\d+):(\d+)")
 
@@ -57,7 +57,7 @@ def simulate_file(path: str, target: str, outputs: Outputs, *, explain: bool, **
 
         require_matplotlib()
     opened = open_model(path)
-    with _Steps() as steps:
+    with Steps() as steps:
         found = simulate_module(
             opened.model, target, example_args=opened.example_args, kwargs=opened.kwargs, trace=_window(outputs),
             step=steps.step, progress=steps.share, **settings,
@@ -123,28 +123,3 @@ def _range(text: str, example: str) -> tuple[int, int]:
     if matched is None or int(matched[1]) >= int(matched[2]):
         raise CompilerError(f"'{text}' is no range FIRST:END of whole numbers", hint=f"e.g. {example}")
     return int(matched[1]), int(matched[2])
-
-
-class _Steps:
-    """Shows the current step and its share on stderr; silent when that is no terminal."""
-
-    def __init__(self) -> None:
-        console = Console(stderr=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self._task = self._progress.add_task("", total=None)
-
-    def __enter__(self) -> _Steps:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._progress.stop()
-
-    def step(self, text: str) -> None:
-        """Begins a step of unknown length."""
-        self._progress.reset(self._task, total=None, description=text)
-
-    def share(self, share: float) -> None:
-        """Says which share of the step is done."""
-        self._progress.update(self._task, total=1.0, completed=share)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ..emit.kinds import Kind, Weights
 from .errors import Trace, one_message
 
 app = typer.Typer(
@@ -54,12 +55,25 @@ def run(model: Model, target: Target = "tiny", json: Json = None, trace: TraceFl
 
 
 @app.command()
-def verify(model: Model, target: Target = "tiny", json: Json = None, trace: TraceFlag = False) -> None:
-    """Runs every stage that can be executed against PyTorch and names the first one that differs."""
+def verify(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A FILE.py[:FUNCTION], or an .mlir, .pt2 or .onnx model.")
+    ],
+    target: Annotated[
+        str, typer.Option(help="A wafer, as elsewhere; 'cpu' leaves the wafer's stages out.")
+    ] = "tiny",
+    bisect: Annotated[bool, typer.Option(help="Find the pass at fault when a stage is wrong.")] = True,
+    batches: Annotated[int | None, typer.Option(min=1, help="Make so many of the workload's calls.")] = None,
+    seed: Annotated[int, typer.Option(help="Of inputs that are drawn where the file has none.")] = 0,
+    json: Json = None,
+    trace: TraceFlag = False,
+) -> None:
+    """Runs every stage of a model against PyTorch, and finds the pass at fault when one is wrong."""
     with one_message(Trace(trace)):
-        from .verify import verify_workload
+        from .verify import Settings, verify_model
 
-        agrees = verify_workload(model, target, json)
+        settings = Settings(target=target, bisect=bisect, batches=batches, seed=seed, json=json)
+        agrees = verify_model(model, settings)
     raise typer.Exit(0 if agrees else 1)
 
 
@@ -130,12 +144,17 @@ def simulate(
 @app.command()
 def compare(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A workload FILE.py[:FUNCTION], or an .mlir, .pt2 or .onnx file.")
+        str,
+        typer.Argument(
+            metavar="MODEL", help="A workload FILE.py[:FUNCTION], or an .mlir, .pt2 or .onnx file."
+        ),
     ],
     targets: Annotated[
         str, typer.Option(metavar="NAME{OPTION=VALUE},...", help="eager, cpu, and wafers, in this order.")
     ] = "eager,cpu,tiny",
-    all_passes: Annotated[bool, typer.Option("--all-passes", help="Also list passes without effect.")] = False,
+    all_passes: Annotated[
+        bool, typer.Option("--all-passes", help="Also list passes without effect.")
+    ] = False,
     json: Json = None,
     trace: TraceFlag = False,
 ) -> None:
@@ -145,6 +164,57 @@ def compare(
 
         matches = compare_targets(model, targets, json, all_passes=all_passes)
     raise typer.Exit(0 if matches else 1)
+
+
+@app.command()
+def compile(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[NAME=]MODEL...",
+            help="FILE.py[:FUNCTION], .pt2, .onnx or .mlir; several make one library.",
+        ),
+    ],
+    out: Annotated[
+        str, typer.Option("--output", "-o", metavar="OUT", help="File to write; '-' for standard output.")
+    ],
+    emit: Annotated[
+        Kind | None, typer.Option(help="What to make; OUT's suffix tells when not given.")
+    ] = None,
+    target: Annotated[str, typer.Option(help="cpu, or a wafer for mlir and saved.")] = "cpu",
+    stage: Annotated[
+        str, typer.Option(help="Of mlir: imported, tensor, bufferized, llvm; logical, ... on wafers.")
+    ] = "",
+    cpu: Annotated[
+        str, typer.Option(metavar="NAME", help="Processor by LLVM's name; this machine's when not given.")
+    ] = "",
+    features: Annotated[str, typer.Option(help="Its features, as '+avx2,-avx512f'.")] = "",
+    num_threads: Annotated[int | None, typer.Option(help="Threads of a call.")] = None,
+    weights: Annotated[
+        Weights | None, typer.Option(help="In the file, in a file beside it, or left out.")
+    ] = None,
+    header: Annotated[
+        Path | None, typer.Option(help="Where a library's C header goes; beside it when not given.")
+    ] = None,
+    pipeline: Annotated[str, typer.Option(help="Name or text of a pipeline to use instead of 'cpu'.")] = "",
+    debug: Annotated[bool, typer.Option("--debug", help="Source locations in IR and machine code.")] = False,
+    keep_intermediates: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Keep every stage in this folder, also of a failed compilation."),
+    ] = None,
+    json: Json = None,
+    trace: TraceFlag = False,
+) -> None:
+    """Compiles models to IR at any stage, assembly, an object, a shared library, an executable or a saved file."""
+    with one_message(Trace(trace)):
+        from .compile import compile_models
+
+        given = {"cpu": cpu, "features": features, "num_threads": num_threads}
+        compile_models(
+            models, out, emit, weights, json, target=target, stage=stage, header=header, pipeline=pipeline,
+            options={name: value for name, value in given.items() if value not in ("", None)}, debug=debug,
+            keep=keep_intermediates,
+        )  # fmt: skip
 
 
 @app.command()
