@@ -32,9 +32,9 @@ class StraightenBranches(Edits[Exit]):
 
     def candidate(self, base: Base, chosen: Sequence[Exit]) -> ir.Operation | None:
         module = super().candidate(base, chosen)
-        for op in walk(module) if module is not None else ():
-            if op.name in ("func.func", "llvm.func"):
-                _remove_unreachable(op.regions[0])
+        if module is not None:
+            for function in [op for op in walk(module) if op.name in ("func.func", "llvm.func")]:
+                _remove_unreachable(function.regions[0])
         return module
 
     def edit(self, draft: Draft, target: Exit) -> None:
@@ -60,13 +60,14 @@ class MergeBlocks(Edits[int]):
 
     def edit(self, draft: Draft, target: int) -> None:
         op = draft.operations[target]
-        block = op.successors[0]
+        siblings = (block for region in around(op).regions for block in region)
+        block = next(b for b in siblings if b == op.successors[0])  # a handle that outlives the branch
         for argument, operand in zip(block.arguments, op.operands, strict=True):
             argument.replace_all_uses_with(operand)
         for inner in list(block.operations):
             inner.operation.move_before(op)
-        erase_blocks([block])  # its handle is valid as long as the branch is there
         op.erase()
+        erase_blocks([block])
 
 
 def _is_only_way(op: ir.Operation) -> bool:

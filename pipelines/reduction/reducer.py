@@ -192,6 +192,7 @@ class _Reducer:
 
     def _accept(self, candidate: ir.Operation | str) -> bool:
         """Whether the candidate is valid, smaller and interesting: then it is the best one."""
+        tests = self.tests
         try:
             if isinstance(candidate, str):
                 candidate = self._parse(candidate)
@@ -199,17 +200,16 @@ class _Reducer:
                 candidate.verify()
             text = self._print(candidate)
             size = size_of(candidate, text)
-            if size >= self.size:
+            if size >= self.size or not self._ask(text):
                 return False
-            if not self._ask(text):
-                self._report()
-                return False
-            # What is kept is what the text says, whatever the edited module may be.
+            # What is kept is what the text says: there is valid IR whose text cannot be read.
             self.best = Base(self._parse(text), text)
+            self.size = size
         except ir.MLIRError:
             return False
-        self.size = size
-        self._report()
+        finally:
+            if self.tests > tests:
+                self._report()
         return True
 
     def _ask(self, text: str) -> bool:
