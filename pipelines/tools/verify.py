@@ -1,54 +1,128 @@
-"""`wse verify`: every stage that can be executed, against PyTorch; the first one that differs is named."""
+"""`wse verify`: every stage that can be run against PyTorch, and the pass at fault when one of them is wrong."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from ..verification import StageResult, executable_stages, verify_stages
-from ..workload import load_workload
+from ..verification import Fault, StageResult, Verification, subject_of
+from ..workload import open_model
 from .output import check_writable, write_atomically
 
 
-def verify_workload(path: str, target: str, json_path: Path | None) -> bool:
-    """Prints a line a stage as it is done; returns whether all of them match."""
-    if json_path is not None:
-        check_writable(json_path)
-    console = Console()
-    workload = load_workload(path)
+@dataclass(frozen=True)
+class Settings:
+    """What `wse verify` was asked for.
+
+    Attributes:
+        target: a wafer, or "cpu" for the CPU's stages alone.
+        bisect: look for the pass at fault.
+        reproducer: folder of reproducers; None writes none.
+        operations: how many operations to list, worst first; None compares no operations.
+        batches: how many of the workload's calls are made; all when None.
+        seed: of inputs that are drawn.
+        json: also write the results to this file.
+    """
+
+    target: str = "tiny"
+    bisect: bool = True
+    reproducer: Path | None = Path(".")
+    operations: int | None = None
+    batches: int | None = None
+    seed: int = 0
+    json: Path | None = None
+
+
+def verify_model(path: str, settings: Settings) -> bool:
+    """Prints a line a stage as it is done, then what is at fault; returns whether all is well."""
+    if settings.json is not None:
+        check_writable(settings.json)
+    console, progress = Console(), Console(stderr=True)
+    progress.print("importing the model and running it in PyTorch", style="dim")
+    subject = subject_of(open_model(path), batches=settings.batches, seed=settings.seed)
+    verification = Verification(subject, settings.target)
+    if subject.eager is None:
+        console.print(
+            "the model is not PyTorch's: stages are compared with the model as it was imported",
+            soft_wrap=True,
+        )
     results: list[StageResult] = []
-    for result in verify_stages(workload.model, workload.batches, executable_stages(target)):
+    for result in verification.stages():
         results.append(result)
-        console.print(_line(result), highlight=False, soft_wrap=True)
-    _conclude(results, console)
-    if json_path is not None:
-        write_atomically(json_path, json.dumps([_as_json(r) for r in results], indent=2) + "\n")
-    return all(r.matches for r in results)
+        console.print(stage_line(result), highlight=False, soft_wrap=True)
+    good = all(result.matches for result in results)
+    faults: list[Fault] = []
+    if good:
+        console.print(f"every stage matches {verification.reference}")
+    elif settings.bisect:
+        progress.print("looking for the pass at fault", style="dim")
+        faults = verification.faults()
+        for fault in faults:
+            console.print(fault_text(fault), highlight=False, soft_wrap=True)
+    if settings.json is not None:
+        report = {"stages": [_stage_json(r) for r in results], "faults": [_fault_json(f) for f in faults]}
+        write_atomically(settings.json, json.dumps(report, indent=2) + "\n")
+    return good
 
 
-def _line(result: StageResult) -> str:
+def stage_line(result: StageResult) -> str:
+    """A stage's verdict in one line."""
     if result.failure:
-        return f"{result.stage.name:<12} does not run: {result.failure}"
-    errors = ", ".join(f"{error:.1e}" for error in result.errors)
+        return f"{result.name:<12} does not run: {result.failure}"
+    if result.comparison is None:
+        return f"{result.name:<12} cannot be judged: {result.unjudged}"
+    errors = ", ".join(f"{error:.1e}" for error in result.comparison.errors)
     verdict = "matches" if result.matches else "DIFFERS"
-    return f"{result.stage.name:<12} {verdict}, largest relative error by output: {errors}"
+    return f"{result.name:<12} {verdict}, largest relative error by output: {errors}"
 
 
-def _conclude(results: list[StageResult], console: Console) -> None:
-    wrong = next((r for r in results if not r.matches), None)
-    if wrong is None:
-        console.print("every stage matches PyTorch")
-        return
-    verb = "does not run" if wrong.failure else "differs"
-    console.print(f"the first stage that {verb} is '{wrong.stage.name}': look at {wrong.stage.meaning}")
+def fault_text(fault: Fault) -> str:
+    """What is known of a fault, in a few lines."""
+    if fault.kind == "import":
+        return (
+            f"the import of the model to linalg is wrong: error {fault.after.worst:.1e}"
+            if fault.after
+            else ""
+        )
+    names = " or ".join(f"'{p.text}'" for p in fault.passes)
+    before, after = fault.stages
+    way = f"after stage '{before}'" if before else "before the first stage"
+    way += f", on the way to '{after}'" if after else ""
+    first = {"numbers": f"the pass {names} breaks the numbers", "crash": f"code of the pass {names} crashes"}
+    lines = [f"{first.get(fault.kind, f'the pass {names} fails')} ({way})"]
+    if fault.before is not None:
+        lines.append(f"  largest error before it: {fault.before.worst:.1e}")
+    if fault.after is not None:
+        lines.append(f"  largest error after it:  {fault.after.worst:.1e}")
+    if fault.reason:
+        lines.append(f"  {fault.reason}")
+    if len(fault.passes) > 1:
+        lines.append("  these passes cannot be told apart: nothing else can run the IR between them")
+    elif fault.found.linear:
+        lines.append("  found one pass after the other, because not all IR on the way can be run")
+    return "\n".join(lines)
 
 
-def _as_json(result: StageResult) -> dict[str, object]:
+def _stage_json(result: StageResult) -> dict[str, Any]:
     return {
-        "stage": result.stage.name,
+        "stage": result.name,
         "matches": result.matches,
-        "errors": list(result.errors),
+        "errors": list(result.comparison.errors) if result.comparison else [],
         "failure": result.failure,
+        "unjudged": result.unjudged,
+    }
+
+
+def _fault_json(fault: Fault) -> dict[str, Any]:
+    return {
+        "kind": fault.kind,
+        "passes": [p.text for p in fault.passes],
+        "stages": list(fault.stages),
+        "error_before": fault.before.worst if fault.before else None,
+        "error_after": fault.after.worst if fault.after else None,
+        "reason": fault.reason,
     }

@@ -1,0 +1,7 @@
+"""`wse verify`: compares every stage with PyTorch, finds the pass at fault, and the smallest program that shows it."""
+
+from .subject import Subject as Subject
+from .subject import subject_of as subject_of
+from .verify import Fault as Fault
+from .verify import StageResult as StageResult
+from .verify import Verification as Verification

@@ -1,0 +1,211 @@
+"""From IR after any pass of the CPU's pipeline to native code, by upstream's passes alone.
+
+That makes the judge of our passes: none of them takes part in judging what another one did. One exception: on a
+processor that has no instructions for f16, `wse-expand-half` converts, for upstream knows calls into a library alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...dialects.host import ir
+from ...passes.cpu.processor import processor
+from ...passes.infra.diagnostics import CompilerError
+from ...passes.infra.pass_manager import Instrumentation, run_pipeline
+from ..frontend.interface import find_main, torch_dtype
+from ..native.codegen import NativeCode
+from ..runtime.arrays import numpy_dtype
+from ..runtime.jit import JitFunction, NativeModule
+
+ArrayType = tuple[tuple[int, ...], np.dtype]
+
+# Tensors: naive buffers. Arguments are never written (`_protect_arguments`), so that calls do not disturb each other.
+_FROM_TENSORS = (
+    "func.func(tm-tensor-bufferize,refback-generalize-tensor-pad,refback-generalize-tensor-concat,"
+    "convert-elementwise-to-linalg,linalg-generalize-named-ops),"
+    "one-shot-bufferize{bufferize-function-boundaries=true function-boundary-type-conversion=identity-layout-map}"
+)
+_OUT_PARAMS = "buffer-results-to-out-params{hoist-static-allocs=true modify-public-functions=true}"
+# Buffers: plain loops. tm_tensor's, and copies, which would call into a library, have upstream passes of their own.
+_FROM_BUFFERS = (
+    "func.func(tm-tensor-to-loops,refback-munge-memref-copy,linalg-generalize-named-ops,convert-linalg-to-loops)",
+    "arith-emulate-unsupported-floats{source-types=bf16,f16 target-type=f32}",
+    "math-extend-to-supported-types{target-type=f32}",
+    "arith-expand{include-bf16=true}",
+    "canonicalize,cse,expand-strided-metadata,lower-affine,canonicalize,convert-scf-to-cf",
+    "convert-math-to-funcs,convert-math-to-llvm,convert-math-to-libm,convert-vector-to-llvm,convert-ub-to-llvm",
+    "finalize-memref-to-llvm,convert-arith-to-llvm,convert-index-to-llvm,convert-func-to-llvm,convert-cf-to-llvm",
+    "reconcile-unrealized-casts",
+)
+_QUIET = Instrumentation(verify_each=False, reproducer=None)
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A function's arguments and results as arrays; -1 stands for sizes that are known only at run time.
+
+    Attributes:
+        in_place: per result, the argument that holds it after the call; None for results of their own.
+    """
+
+    arguments: tuple[ArrayType, ...]
+    results: tuple[ArrayType, ...]
+    in_place: tuple[int | None, ...] = ()
+
+    @property
+    def returns(self) -> bool:
+        """Whether results are returned, since callers cannot know how much to allocate."""
+        return any(-1 in shape for shape, _ in self.results)
+
+
+def signature_of(function: Any) -> Signature:
+    """The signature of a function on tensors.
+
+    Raises:
+        CompilerError: an argument or result is no tensor of a type that arrays can hold.
+    """
+    kinds = function.type
+    return Signature(tuple(map(_array_type, kinds.inputs)), tuple(map(_array_type, kinds.results)))
+
+
+def _array_type(kind: ir.Type) -> ArrayType:
+    if isinstance(kind, ir.RankedTensorType):
+        dtype = torch_dtype(kind.element_type)
+        array = numpy_dtype(dtype) if dtype is not None else None
+        if array is not None:
+            shape = (-1 if kind.is_dynamic_dim(d) else kind.get_dim_size(d) for d in range(kind.rank))
+            return tuple(shape), array
+    raise CompilerError(f"a value of type {kind} cannot be exchanged as an array")
+
+
+class Native:
+    """A function as native code; called with arrays, gives arrays.
+
+    Args:
+        module: holds the function, in the llvm dialect.
+    """
+
+    def __init__(self, native: NativeModule, name: str, signature: Signature) -> None:
+        own = [t for t, place in zip(signature.results, _places(signature), strict=True) if place is None]
+        self._own = own
+        self._signature = signature
+        ranks = [len(shape) for shape, _ in signature.arguments]
+        returned = [(len(shape), dtype) for shape, dtype in own] if signature.returns else []
+        ranks += [] if signature.returns else [len(shape) for shape, _ in own]
+        self._function = JitFunction(native, name, ranks, returned)
+
+    def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The results; arguments that the function writes into are written."""
+        given = list(enumerate(arrays))
+        if self._signature.returns:
+            own = self._function(given)
+        else:
+            own = [_unwritten(*kind) for kind in self._own]
+            self._function([*given, *enumerate(own, start=len(given))])
+        rest = iter(own)
+        return [next(rest) if place is None else arrays[place] for place in _places(self._signature)]
+
+
+def _places(signature: Signature) -> tuple[int | None, ...]:
+    return signature.in_place or (None,) * len(signature.results)
+
+
+def _unwritten(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An array whose elements look like none that a program computes, so that those it does not write stand out."""
+    array = np.empty(shape, dtype)
+    if array.dtype != np.bool_:
+        array.reshape(-1).view(np.uint8)[:] = 0xFD
+    return array
+
+
+def native_functions(module: ir.Module, signatures: Mapping[str, Signature]) -> dict[str, Native]:
+    """Completes a module and links it; consumes the module.
+
+    Args:
+        signatures: of the functions that are wanted, as they were on tensors.
+
+    Raises:
+        CompilerError: upstream's passes or LLVM do not take the module.
+    """
+    complete(module, signatures)
+    code = NativeCode(module, processor(), "the reference", tuple(signatures)).object()
+    native = NativeModule(code, tuple(signatures), "the reference")
+    return {name: Native(native, name, signature) for name, signature in signatures.items()}
+
+
+def complete(module: ir.Module, signatures: Mapping[str, Signature]) -> None:
+    """Brings a module of any stage of the CPU's pipeline to the llvm dialect by upstream's passes."""
+    operations = operation_names(module)
+    with module.context:
+        for function in _functions(module, signatures):
+            function.attributes["llvm.emit_c_interface"] = ir.UnitAttr.get()
+            _protect_arguments(function)
+    passes: list[str] = []
+    if _has_tensors(module):
+        returns = {signature.returns for signature in signatures.values()}
+        passes += [_FROM_TENSORS]
+        passes += [] if True in returns else [_OUT_PARAMS]
+        passes += ["buffer-deallocation-pipeline,canonicalize"]
+    if any(not name.startswith("llvm.") and name != "builtin.module" for name in operations):
+        passes += _FROM_BUFFERS
+        if not processor().converts_half:
+            passes.insert(-5, "func.func(wse-expand-half)")
+    if passes:
+        run_pipeline(module, f"builtin.module({','.join(passes)})", instrumentation=_QUIET)
+
+
+def _functions(module: ir.Module, names: Mapping[str, Signature]) -> list[Any]:
+    """Those of the functions that are not in the llvm dialect yet."""
+    return [
+        op
+        for op in module.body.operations
+        if op.operation.name == "func.func" and ir.StringAttr(op.attributes["sym_name"]).value in names
+    ]
+
+
+def _protect_arguments(function: Any) -> None:
+    """Says that arguments may not be written; only tensors' bufferization heeds it."""
+    kinds = list(function.type.inputs)
+    if not any(isinstance(kind, ir.RankedTensorType) for kind in kinds):
+        return
+    protected = ir.DictAttr.get({"bufferization.writable": ir.BoolAttr.get(False)})
+    function.attributes["arg_attrs"] = ir.ArrayAttr.get([protected] * len(kinds))
+
+
+def operation_names(module: ir.Module) -> set[str]:
+    """The names of all operations that are used."""
+    names: set[str] = set()
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        names.add(op.name)
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit)
+    return names
+
+
+def _has_tensors(module: ir.Module) -> bool:
+    """Whether any function takes, gives or computes a tensor."""
+    found = False
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        nonlocal found
+        if op.name == "func.func":
+            kind = ir.FunctionType(ir.TypeAttr(op.attributes["function_type"]).value)
+            values = [*kind.inputs, *kind.results]
+        else:
+            values = [value.type for value in op.results]
+        found = found or any(isinstance(kind, ir.RankedTensorType) for kind in values)
+        return ir.WalkResult.INTERRUPT if found else ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit)
+    return found
+
+
+def main_signature(module: ir.Module) -> Signature:
+    """The signature of @main on tensors."""
+    return signature_of(find_main(module))

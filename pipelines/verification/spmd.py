@@ -1,0 +1,384 @@
+"""A distributed program's meaning: every value is the tiles that PEs hold, and communication moves tiles.
+
+This is what `wse-partition`, `wse-expand-collectives` and `wse-place` are judged by: what they forget to bring together
+stays apart here, as on the wafer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from ...dialects.host import ir
+from ...dialects.structured import dim_position, structured
+from ...dialects.wse import read
+from ...passes.infra.diagnostics import CompilerError
+from ...wse_target.layout import Layout
+from ..frontend.interface import torch_dtype
+from ..runtime.arrays import numpy_dtype
+from .calls import Arrays
+from .local_bodies import LocalBodies, tensor_operands
+
+MOST_PES = 4096  # of a grid whose PEs are followed one by one
+
+_COMBINE: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "add": np.add,
+    "mul": np.multiply,
+    "max": np.maximum,
+    "min": np.minimum,
+}
+_RELAYOUTS = ("wse.redistribute", "wse.all_gather", "wse.transpose_distribution")
+_ON_TILES = ("tensor.extract_slice", "tensor.insert_slice", "tensor.concat")
+_RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape")
+_KNOWN = frozenset(
+    {
+        "wse.scatter", "wse.gather", "wse.all_reduce", "wse.reduce", "wse.broadcast", "wse.reduce_scatter",
+        "wse.shift", "linalg.generic", "linalg.fill", "tensor.empty", "arith.constant", "func.return",
+        *_RELAYOUTS, *_ON_TILES, *_RESHAPES,
+    }
+)  # fmt: skip
+
+PE = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A distributed tensor.
+
+    Attributes:
+        shape: of the whole tensor.
+        tiles: per PE, by column and row of the rectangle, what it holds.
+    """
+
+    shape: tuple[int, ...]
+    layout: Layout
+    tiles: dict[PE, np.ndarray]
+
+    def seen_from(self, pe: PE) -> np.ndarray:
+        """The whole tensor, of blocks on PEs that differ from `pe` only along axes that the layout splits."""
+        some = next(iter(self.tiles.values()))
+        whole = np.empty(self.shape, some.dtype)
+        x, y = pe
+        columns = range(self.layout.rect.w) if "x" in self.layout.axes else (x,)
+        rows = range(self.layout.rect.h) if "y" in self.layout.axes else (y,)
+        for column in columns:
+            for row in rows:
+                whole[_block(self.layout, self.shape, (column, row))] = self.tiles[column, row]
+        return whole
+
+
+Value = Spread | np.ndarray  # what is no Spread is known everywhere: constants, and tensors nobody wrote yet
+
+
+class Spmd:
+    """Completion of the stages `logical` and `placed`; see `judge.Completion`."""
+
+    def accepts(self, operations: set[str]) -> bool:
+        return bool(operations & {"wse.scatter", "wse.gather"}) and "wse.program" not in operations
+
+    def __call__(self, module: ir.Module) -> Callable[[Sequence[np.ndarray]], Arrays]:
+        return Interpreter(module).run
+
+
+class Interpreter:
+    """Runs @main of a module at stage `logical` or `placed`.
+
+    Raises:
+        CompilerError: an operation is not known here, or the grid is too large to follow every PE.
+    """
+
+    def __init__(self, module: ir.Module) -> None:
+        self.module = module
+        self.main = next(op for op in module.body.operations if op.operation.name == "func.func")
+        self.operations = list(self.main.regions[0].blocks[0].operations)
+        for op in self.operations:
+            if op.operation.name not in _KNOWN:
+                raise CompilerError(f"'{op.operation.name}' has no meaning on tiles here")
+        self.rect = read.rect(self.main.operation.attributes["wse.rect"])
+        if self.rect.size > MOST_PES:
+            raise CompilerError(f"{self.rect.size} PEs are too many to follow one by one")
+        self.bodies = LocalBodies(module.context)
+        for number, op in enumerate(self.operations):
+            if op.operation.name == "linalg.generic":
+                for shapes in {tuple(s for s, _ in self.parts(op, pe)) for pe in self.wanted(op)}:
+                    self.bodies.want(number, op, shapes)
+        self.bodies.link()
+
+    def run(self, arguments: Sequence[np.ndarray]) -> Arrays:
+        """The results of @main, for all of its arguments."""
+        block = self.main.regions[0].blocks[0]
+        known: dict[ir.Value, Value] = dict(
+            zip(block.arguments, [*arguments, *self.constants()], strict=True)
+        )
+        for number, op in enumerate(self.operations):
+            values = [known[v] for v in tensor_operands(op)]
+            if op.operation.name == "func.return":
+                return [_whole(value) for value in values]
+            for result, value in zip(op.operation.results, self.step(number, op, values), strict=True):
+                known[result] = value
+        raise AssertionError("a function ends in func.return")
+
+    def constants(self) -> Arrays:
+        """Values of the arguments that `wse-partition` made of dense constants."""
+        if "arg_attrs" not in self.main.operation.attributes:
+            return []
+        described = map(ir.DictAttr, ir.ArrayAttr(self.main.operation.attributes["arg_attrs"]))
+        return [dense_array(d["wse.value"]) for d in described if "wse.value" in d]
+
+    def pes(self) -> Iterator[PE]:
+        return ((x, y) for y in range(self.rect.h) for x in range(self.rect.w))
+
+    # Operations
+
+    def step(self, number: int, op: Any, values: list[Value]) -> Sequence[Value]:
+        """The results of one operation."""
+        name, operation = op.operation.name, op.operation
+        kind = operation.results[0].type
+        if not isinstance(kind, ir.RankedTensorType):
+            return [np.zeros(0)]  # scalars are constants, which bodies have for themselves
+        shape = tuple(kind.shape)
+        if name == "linalg.generic":
+            return self.generic(number, op, values)
+        if name in ("tensor.empty", "linalg.fill", "arith.constant"):
+            return [_constant(op, shape)]
+        if name == "wse.gather":
+            return [_whole(self.laid_out(op, values[0], read.layout(op.layout)))]
+        if name == "wse.scatter":
+            return [self.spread(_whole(values[0]), read.layout(op.layout))]
+        if name in _RELAYOUTS or name == "wse.reduce_scatter":
+            source = self.laid_out(op, values[0], read.layout(op.source_layout))
+            source = self.combined(op, source) if name == "wse.reduce_scatter" else source
+            return [self.relaid(source, read.layout(op.layout))]
+        if name.startswith("wse."):
+            source = self.laid_out(op, values[0], read.layout(op.layout))
+            return [self.along(op, source)]
+        return [self.on_tiles(op, values, shape)]
+
+    def generic(self, number: int, op: Any, values: list[Value]) -> list[Value]:
+        view = structured(op)
+        assert view is not None
+        layouts = [read.layout(a) for a in ir.ArrayAttr(op.attributes["wse.layouts"])]
+        tiles: list[dict[PE, np.ndarray]] = [{} for _ in layouts]
+        whole = "wse.iterators" not in op.attributes
+        wholes = [_whole(value) for value in values] if whole else []
+        tensors = tensor_operands(op)
+        reads = [view.reads(k) for k, v in enumerate(view.operands) if v in tensors]
+        for pe in self.wanted(op):
+            parts = self.parts(op, pe)
+            given = wholes or [
+                self.part(op, value, axes, pe) if read_by_body else _like(value, shape)
+                for value, (shape, axes), read_by_body in zip(values, parts, reads, strict=True)
+            ]
+            starts = [0] * len(view.iterators) if whole else self.starts(op, pe)
+            for held, result in zip(tiles, self.bodies.call(number, given, starts), strict=True):
+                held[pe] = result
+        shapes = [tuple(ir.RankedTensorType(r.type).shape) for r in op.results]
+        if whole:
+            return [self.spread(t[0, 0], layout) for t, layout in zip(tiles, layouts, strict=True)]
+        return [Spread(s, a, t) for s, a, t in zip(shapes, layouts, tiles, strict=True)]
+
+    def wanted(self, op: Any) -> Iterator[PE]:
+        """The PEs that compute an operation; the library computes its products as a whole."""
+        return self.pes() if "wse.iterators" in op.attributes else iter([(0, 0)])
+
+    def parts(self, op: Any, pe: PE) -> list[tuple[tuple[int, ...], tuple[str, ...]]]:
+        """Shape and layout of the part of every tensor operand that a PE needs."""
+        view = structured(op)
+        assert view is not None
+        found = []
+        split = read.strings(op.attributes["wse.iterators"]) if "wse.iterators" in op.attributes else ()
+        for value, amap in zip(view.operands, view.maps, strict=True):
+            if not isinstance(value.type, ir.RankedTensorType):
+                continue
+            positions = [dim_position(e) for e in amap.results]
+            axes = tuple(split[p] if split and p is not None else "" for p in positions)
+            shape = tuple(ir.RankedTensorType(value.type).shape)
+            found.append((_extent(Layout(axes, self.rect), shape, pe), axes))
+        return found
+
+    def starts(self, op: Any, pe: PE) -> list[int]:
+        """The first index of every loop on a PE."""
+        view = structured(op)
+        assert view is not None
+        sizes = tuple(size or 1 for size in view.loop_sizes())
+        layout = Layout(read.strings(op.attributes["wse.iterators"]), self.rect)
+        return [start for start, _ in layout.tile_range(sizes, *pe)]
+
+    def part(self, op: Any, value: Value, axes: tuple[str, ...], pe: PE) -> np.ndarray:
+        """What a PE reads of an operand."""
+        if isinstance(value, np.ndarray):
+            return value[_block(Layout(axes, self.rect), value.shape, pe)]
+        if value.layout.axes == axes:
+            return value.tiles[pe]
+        number = _uniform(value)
+        if number is None:
+            raise _misplaced(op, value.layout.axes, axes)
+        return np.full(_extent(Layout(axes, self.rect), value.shape, pe), number)
+
+    # Movement
+
+    def spread(self, value: np.ndarray, layout: Layout) -> Spread:
+        tiles = {pe: value[_block(layout, value.shape, pe)] for pe in self.pes()}
+        return Spread(value.shape, layout, tiles)
+
+    def laid_out(self, op: Any, value: Value, layout: Layout) -> Spread:
+        """`value`, which the operation says is laid out like that."""
+        if isinstance(value, np.ndarray):
+            return self.spread(value, layout)
+        if value.layout.axes != layout.axes:
+            raise _misplaced(op, value.layout.axes, layout.axes)
+        return value
+
+    def relaid(self, source: Spread, layout: Layout) -> Spread:
+        """Every PE's block of `layout`."""
+        tiles = {pe: source.seen_from(pe)[_block(layout, source.shape, pe)] for pe in self.pes()}
+        return Spread(source.shape, layout, tiles)
+
+    def line(self, axis: str, pe: PE) -> list[PE]:
+        """The PEs on a PE's line along an axis."""
+        x, y = pe
+        extent = self.rect.w if axis == "x" else self.rect.h
+        return [(i, y) if axis == "x" else (x, i) for i in range(extent)]
+
+    def combined(self, op: Any, source: Spread) -> Spread:
+        """Parts of a result combined along the operation's axis, on every PE."""
+        combine = _COMBINE[op.kind.value]
+        lines = {pe: self.line(op.axis.value, pe) for pe in self.pes()}
+        tiles = {pe: reduce(combine, [source.tiles[p] for p in line]) for pe, line in lines.items()}
+        return Spread(source.shape, source.layout, tiles)
+
+    def along(self, op: Any, source: Spread) -> Spread:
+        """A collective that leaves the layout as it is."""
+        name, axis = op.operation.name, op.axis.value
+        tiles = dict(source.tiles)
+        if name in ("wse.all_reduce", "wse.reduce"):
+            combined = self.combined(op, source).tiles
+            root = read.integer(op.root) if name == "wse.reduce" else None
+            for pe in self.pes():
+                if root is None or pe == self.line(axis, pe)[root]:
+                    tiles[pe] = combined[pe]
+        elif name == "wse.broadcast":
+            root = read.integer(op.root)
+            tiles = {pe: source.tiles[self.line(axis, pe)[root]] for pe in self.pes()}
+        else:
+            tiles = {pe: self.shifted(op, source, pe) for pe in self.pes()}
+        return Spread(source.shape, source.layout, tiles)
+
+    def shifted(self, op: Any, source: Spread, pe: PE) -> np.ndarray:
+        line = self.line(op.axis.value, pe)
+        position = line.index(pe) - read.integer(op.distance)
+        if read.integer(op.wrap):
+            return source.tiles[line[position % len(line)]]
+        inside = 0 <= position < len(line)
+        return source.tiles[line[position]] if inside else np.zeros_like(source.tiles[pe])
+
+    def on_tiles(self, op: Any, values: list[Value], shape: tuple[int, ...]) -> Value:
+        """Reshapes and slices, which every PE does with what it holds."""
+        if all(isinstance(value, np.ndarray) for value in values) and "wse.layouts" not in op.attributes:
+            return _local(op, [_whole(v) for v in values], shape, ("",) * len(shape))
+        layout = read.layout(ir.ArrayAttr(op.attributes["wse.layouts"])[0])
+        axes = layout.axes
+        tiles = {}
+        for pe in self.pes():
+            parts = [
+                v.tiles[pe] if isinstance(v, Spread) else v[_block(Layout(axes, self.rect), v.shape, pe)]
+                for v in values
+            ]
+            tiles[pe] = _local(op, parts, _extent(layout, shape, pe), axes)
+        return Spread(shape, layout, tiles)
+
+
+def _like(value: Value, shape: tuple[int, ...]) -> np.ndarray:
+    """A tile for an operand that nobody reads."""
+    some = next(iter(value.tiles.values())) if isinstance(value, Spread) else value
+    return np.zeros(shape, some.dtype)
+
+
+def _uniform(value: Spread) -> Any:
+    """The number that every PE holds everywhere, so that it does not matter which part; None when there is none."""
+    first = next((tile.flat[0] for tile in value.tiles.values() if tile.size), None)
+    if first is None:
+        return None
+    wanted = first.tobytes()
+    same = (tile.tobytes() == wanted * tile.size for tile in value.tiles.values())
+    return first if all(same) else None
+
+
+def _misplaced(op: Any, found: Sequence[str], needed: Sequence[str]) -> CompilerError:
+    return CompilerError(
+        f"'{op.operation.name}' takes an operand laid out as {list(needed)} that is laid out as {list(found)}"
+    )
+
+
+def _block(layout: Layout, shape: Sequence[int], pe: PE) -> tuple[slice, ...]:
+    return tuple(slice(start, stop) for start, stop in layout.tile_range(shape, *pe))
+
+
+def _extent(layout: Layout, shape: Sequence[int], pe: PE) -> tuple[int, ...]:
+    return tuple(stop - start for start, stop in layout.tile_range(shape, *pe))
+
+
+def _whole(value: Value) -> np.ndarray:
+    """The tensor as the host takes it: blocks of the first PEs where there are copies."""
+    return value.seen_from((0, 0)) if isinstance(value, Spread) else value
+
+
+def _local(op: Any, parts: Arrays, shape: tuple[int, ...], axes: Sequence[str]) -> np.ndarray:
+    """A reshape or a slice of what a PE holds; `shape` is that of its part of the result."""
+    name, attributes = op.operation.name, op.operation.attributes
+    if name in _RESHAPES:
+        if parts[0].size != int(np.prod(shape)):
+            raise CompilerError(f"'{name}' of a tile of shape {list(parts[0].shape)} to {list(shape)}")
+        return parts[0].reshape(shape)
+    if name == "tensor.concat":
+        return np.concatenate(parts, axis=read.integer(attributes["dim"]))
+    offsets, sizes, strides = (
+        list(ir.DenseI64ArrayAttr(attributes[f"static_{n}"])) for n in ("offsets", "sizes", "strides")
+    )
+    where = tuple(
+        slice(None) if axis else slice(o, o + (n - 1) * s + 1 if n else o, s)
+        for o, n, s, axis in zip(offsets, sizes, strides, axes, strict=True)
+    )
+    if name == "tensor.extract_slice":
+        return parts[0][where]
+    result = parts[1].copy()
+    result[where] = parts[0]
+    return result
+
+
+def _constant(op: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """A tensor of one number, a constant, or one that nobody wrote."""
+    element = ir.RankedTensorType(op.operation.results[0].type).element_type
+    dtype = _dtype(element)
+    if op.operation.name == "tensor.empty":
+        return np.zeros(shape, dtype)
+    if op.operation.name == "arith.constant":
+        return dense_array(op.operation.attributes["value"])
+    owner = op.operation.operands[0].owner
+    return np.full(shape, owner.attributes["value"].value, dtype)
+
+
+def _dtype(element: ir.Type) -> np.dtype:
+    known = torch_dtype(element)
+    dtype = None if known is None else numpy_dtype(known)
+    if dtype is None:
+        raise CompilerError(f"elements of type {element} cannot be held in an array")
+    return dtype
+
+
+def dense_array(attribute: ir.Attribute) -> np.ndarray:
+    """The elements of a dense constant."""
+    elements = ir.DenseElementsAttr(attribute)
+    shaped = ir.RankedTensorType(elements.type)
+    dtype = _dtype(shaped.element_type)
+    if elements.is_splat:
+        number: Any = elements.get_splat_value()
+        return np.full(tuple(shaped.shape), number.value, dtype)
+    array = np.array(elements)
+    if array.size != int(np.prod(shaped.shape)):
+        raise CompilerError("a packed boolean constant cannot be read")
+    return array.astype(dtype).reshape(tuple(shaped.shape))
