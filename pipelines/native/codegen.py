@@ -6,7 +6,7 @@ what is shipped. LLVM is llvmlite's; the MLIR bindings only translate to LLVM IR
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import llvmlite.binding as llvm
 
@@ -59,7 +59,15 @@ class NativeCode:
         self._module = read_llvm_ir(self.source, what)
         self._module.triple = self._machine.triple
         self._module.data_layout = str(self._machine.target_data)
+        if entries:
+            self._hide_all_but({packed_entry(name) for name in entries})
         self._optimise()
+
+    def _hide_all_but(self, visible: Collection[str]) -> None:
+        """What nobody calls by name can be inlined and removed, and does not clash with the names of others."""
+        for function in self._module.functions:
+            if function.name not in visible and not function.is_declaration:
+                function.linkage = "internal"
 
     def _optimise(self) -> None:
         options = llvm.create_pipeline_tuning_options(speed_level=3)
@@ -107,13 +115,16 @@ def packed_entry(name: str) -> str:
 
 
 def _packed_entry(name: str, count: int) -> str:
-    """A function that takes all its arguments in one block; a call with a hundred arguments costs as one with one."""
+    """A function that takes all its arguments in one block; a call with a hundred arguments costs as one with one.
+
+    It has no debug information, and would lose that of a function that is inlined into it.
+    """
     lines = [f"\ndefine void @{packed_entry(name)}(ptr %block) {{"]
     for index in range(count):
         lines.append(f"  %a{index} = getelementptr ptr, ptr %block, i64 {index}")
         lines.append(f"  %p{index} = load ptr, ptr %a{index}")
     passed = ", ".join(f"ptr %p{index}" for index in range(count))
-    lines += [f"  call void @_mlir_ciface_{name}({passed})", "  ret void", "}", ""]
+    lines += [f"  call void @_mlir_ciface_{name}({passed}) noinline", "  ret void", "}", ""]
     return "\n".join(lines)
 
 
