@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -70,7 +71,7 @@ def exported_symbols(name: str, functions: Sequence[FunctionPlan]) -> list[str]:
 
 def _describe(function: FunctionPlan) -> str:
     """The comment above a function's prototype."""
-    lines = [f"/* {function.name}: function {{index}}"[: -len(": function {index}")]]
+    lines = [f"/* {function.name}"]
     for what, tensors in (
         ("input", function.inputs),
         ("output", function.outputs),
@@ -113,4 +114,7 @@ def typed_signature(name: str, function: FunctionPlan) -> str:
         parameters.append(f"{'' if tensor.is_written else 'const '}{C_TYPES[tensor.dtype][1]} *{identifier}")
     for identifier, tensor in zip(outputs, function.outputs, strict=True):
         parameters.append(f"{C_TYPES[tensor.dtype][1]} *{identifier}")
-    return f"wse_status {name}_run_{function.name}({', '.join(parameters)})"
+    head = f"wse_status {name}_run_{function.name}("
+    return textwrap.fill(
+        f"{head}{', '.join(parameters)})", 115, subsequent_indent=" " * 4, break_long_words=False
+    )

@@ -64,8 +64,11 @@ class Toolchain:
         """
         line = [*self.command, *arguments]
         self.ran.append(shlex.join(line))
+        english = {**os.environ, "LC_ALL": "C"}
         try:
-            done = subprocess.run(line, cwd=folder, capture_output=True, text=True, errors="replace")
+            done = subprocess.run(
+                line, cwd=folder, env=english, capture_output=True, text=True, errors="replace"
+            )
         except OSError as error:
             raise CompilerError(
                 f"{what} failed: '{self.command[0]}' cannot be run: {error.strerror}"

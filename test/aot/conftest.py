@@ -1,0 +1,21 @@
+"""One library of many models, built once for the tests of this folder."""
+
+import pytest
+from library_models import cases
+from library_programs import VALGRIND_CPU, Zoo
+from wse_mlir.pipelines.aot.library import LibraryFunction, build_library
+from wse_mlir.pipelines.frontend.imported import import_model
+
+
+@pytest.fixture(scope="session")
+def zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
+    folder = tmp_path_factory.mktemp("zoo")
+    made = cases()
+    functions = [
+        LibraryFunction(name, import_model(case.model, case.args, **case.kwargs))
+        for name, case in made.items()
+    ]
+    keep = folder / "kept"
+    options = {"cpu": VALGRIND_CPU}
+    library = build_library(functions, folder / "libzoo.so", options=options, keep=keep)
+    return Zoo(library, made, keep)
