@@ -42,3 +42,22 @@ def test_the_issue_of_the_tiling_pipeline_from_file_and_stdin() -> None:
     assert all(run.returncode == 0 for run in runs), runs[0].stderr
     assert runs[0].stdout == runs[1].stdout
     assert "scf.for" in runs[0].stdout and "tensor<8x16xf32>" in runs[0].stdout
+
+
+def test_digits_trained_through_torch_compile_become_a_program_that_classifies_scans(tmp_path: Path) -> None:
+    path = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    example = ROOT / "examples" / "trained_digits.py"
+
+    def run(*words: object, env: dict[str, str] = path) -> str:
+        done = subprocess.run([*map(str, words)], cwd=tmp_path, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run("wse", "compile", example, "-o", "classify", "--emit=executable")
+    right = 0
+    for number in range(5):
+        told = run(BIN / "python", example, "--scan", "scan.npy", "--number", number)
+        label = told.split()[-1]
+        printed = run(tmp_path / "classify", "scan.npy", "--print", env={})
+        right += printed.split()[1] == label
+    assert right >= 4  # the network is right on 98 of 100
