@@ -54,7 +54,7 @@ def header_text(name: str, functions: Sequence[FunctionPlan]) -> str:
         f"#define {guard}",
     ]
     lines += ["", ABI_HEADER.read_text(), "#ifdef __cplusplus", 'extern "C" {', "#endif", ""]
-    indices = ", ".join(f"{name}_function_{f.name} = {i}" for i, f in enumerate(functions))
+    indices = ", ".join(f"{name}_index_{f.name} = {i}" for i, f in enumerate(functions))
     lines += ["/* Indices of the functions. */", f"enum {{ {indices} }};", _PROTOTYPES.format(name=name)]
     for function in functions:
         lines += [_describe(function)]

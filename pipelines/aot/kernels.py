@@ -12,7 +12,6 @@ from ..frontend.imported import ImportedModel
 from ..native.codegen import NativeCode, packed_entry
 from ..runtime.cpu import CpuTarget
 from ..runtime.cpu_program import CpuFunction
-from .source_lines import attach_source_lines
 
 # Functions of the C library that compiled code calls, but that a library answers itself: see runtime/memory.c.
 _ANSWERED = ("malloc", "free", "abort", "puts")
@@ -54,9 +53,8 @@ def compile_kernel(
     """
     function = CpuTarget().lower(imported, options, timer, instrumentation)
     with timer.scope("codegen"):
-        if debug:
-            attach_source_lines(imported.module, function.entry)
-        code = NativeCode(imported.module, function.processor, f"'{function.entry}'", (function.entry,))
+        entry = function.entry
+        code = NativeCode(imported.module, function.processor, f"'{entry}'", (entry,), debug=debug)
         names = {name: f"{prefix}_{name}" for name in _ANSWERED}
-        code.isolate({packed_entry(function.entry): symbol, **names})
+        code.rename({packed_entry(entry): symbol, **names})
         return Kernel(symbol, function, code.object(), code.text())

@@ -128,7 +128,7 @@ def _kernel(
     with timer.scope(function.name):
         return compile_kernel(
             function.imported,
-            f"{library}__{function.name}",
+            f"{library}__kernel_{function.name}",
             f"{library}_",
             options,
             timer,

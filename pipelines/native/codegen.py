@@ -75,18 +75,15 @@ class NativeCode:
         builder = llvm.create_pass_builder(self._machine, options)
         builder.getModulePassManager().run(self._module, builder)
 
-    def isolate(self, names: Mapping[str, str]) -> None:
-        """Makes the object one of many that are linked together: functions get new names, others are hidden.
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Gives functions that are defined or called other names, so that many objects can be linked together.
 
         Args:
-            names: old name -> new name of functions that are defined or called; any may be absent. Defined
-                functions that are not among them are no longer seen from outside of the object.
+            names: old name -> new name; any may be absent.
         """
         for function in self._module.functions:
             if new := names.get(function.name):
                 function.name = new
-            elif not function.is_declaration:
-                function.linkage = "internal"
 
     def text(self) -> str:
         """Optimised LLVM IR."""

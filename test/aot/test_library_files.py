@@ -1,5 +1,6 @@
 """The files of a library: position independent, with documented symbols alone, complete headers, the same each time."""
 
+import inspect
 import re
 import subprocess
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from library_models import Outer
 from library_programs import CPP, STRICT, Zoo
 from torch import nn
 from wse_mlir.pipelines.aot.c_header import API
@@ -55,8 +57,15 @@ def test_the_header_is_complete_and_can_be_included_twice_and_with_others(
 
 def test_what_a_library_was_made_of_can_be_kept(zoo: Zoo) -> None:
     kept = {path.name for path in zoo.keep.iterdir()}
-    assert {"zoo.c", "zoo.h", "zoo__lenet.o", "zoo__lenet.ll", "commands.txt", "exports.map"} <= kept
-    assert "define" in (zoo.keep / "zoo__lenet.ll").read_text()
+    assert {
+        "zoo.c",
+        "zoo.h",
+        "zoo__kernel_lenet.o",
+        "zoo__kernel_lenet.ll",
+        "commands.txt",
+        "exports.map",
+    } <= kept
+    assert "define" in (zoo.keep / "zoo__kernel_lenet.ll").read_text()
 
 
 def linear() -> LibraryFunction:
@@ -70,6 +79,16 @@ def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
         build_library([linear()], tmp_path / folder / "libnet.so", weights="beside")
     for name in ("libnet.so", "net.h", "net.weights"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_debug_information_leads_to_lines_of_the_model(tmp_path: Path) -> None:
+    function = LibraryFunction("main", import_model(Outer(), (torch.randn(4),)))
+    library = build_library([function], tmp_path / "libouter.so", debug=True)
+    lines = readelf("--debug-dump=decodedline", library.path)
+    source = Path(inspect.getfile(Outer))
+    first = inspect.getsourcelines(Outer.forward)[1]
+    assert re.search(rf"^{source.name}\s+{first + 1}\s", lines, re.M), lines
+    assert str(tmp_path) not in lines
 
 
 def parameter(name: str, tensor: torch.Tensor, kind: str = "parameter") -> Argument:

@@ -31,14 +31,14 @@ static wse_tensor tensor(wse_dtype dtype, int32_t rank, int64_t a, int64_t b) {
 }
 
 static wse_status run_mlp(const wse_instance *instance, wse_tensor input, wse_tensor *output) {
-  return zoo_run(instance, zoo_function_mlp, NULL, &input, 1, output, 1, &error);
+  return zoo_run(instance, zoo_index_mlp, NULL, &input, 1, output, 1, &error);
 }
 
 static wse_status run_open(const wse_instance *instance, wse_tensor left, wse_tensor right, wse_tensor *outputs) {
   wse_tensor inputs[2];
   inputs[0] = left;
   inputs[1] = right;
-  return zoo_run(instance, zoo_function_open_batch, NULL, inputs, 2, outputs, 2, &error);
+  return zoo_run(instance, zoo_index_open_batch, NULL, inputs, 2, outputs, 2, &error);
 }
 
 static void calls(const wse_instance *instance) {
@@ -89,9 +89,9 @@ static void states(const wse_instance *instance, const wse_instance *other) {
   EXPECT(zoo_state_create(instance, NULL, &error), WSE_NULL_POINTER, "NULL");
   EXPECT(zoo_state_create(instance, &state, &error), WSE_OK, "");
   EXPECT(zoo_run_decode(other, state, data, &position, output), WSE_WRONG_INSTANCE, "another");
-  EXPECT(zoo_state_tensor(state, zoo_function_decode, 0, &keys), WSE_OK, "");
+  EXPECT(zoo_state_tensor(state, zoo_index_decode, 0, &keys), WSE_OK, "");
   if (keys.rank != 3 || keys.shape[1] != 12 || keys.owner) exit(2);
-  EXPECT(zoo_state_tensor(state, zoo_function_decode, 2, &keys), WSE_WRONG_COUNT, "");
+  EXPECT(zoo_state_tensor(state, zoo_index_decode, 2, &keys), WSE_WRONG_COUNT, "");
   EXPECT(zoo_state_tensor(state, 50, 0, &keys), WSE_UNKNOWN_FUNCTION, "");
   EXPECT(zoo_state_tensor(NULL, 0, 0, &keys), WSE_NULL_POINTER, "");
   EXPECT(zoo_state_reset(NULL), WSE_NULL_POINTER, "");
@@ -106,9 +106,9 @@ static void memory(const wse_instance *instance) {
   memset(&output, 0, sizeof output);
   input.data = calloc((size_t)1 << 21, sizeof(float));
   for (attempt = 0; attempt < 3; ++attempt)
-    EXPECT(zoo_run(instance, zoo_function_outer, NULL, &input, 1, &output, 1, &error), WSE_OUT_OF_MEMORY, "memory");
+    EXPECT(zoo_run(instance, zoo_index_outer, NULL, &input, 1, &output, 1, &error), WSE_OUT_OF_MEMORY, "memory");
   input.shape[0] = 3;
-  EXPECT(zoo_run(instance, zoo_function_outer, NULL, &input, 1, &output, 1, &error), WSE_OK, "");
+  EXPECT(zoo_run(instance, zoo_index_outer, NULL, &input, 1, &output, 1, &error), WSE_OK, "");
   if (output.shape[0] != 3 || output.shape[1] != 3 || !output.owner) exit(2);
   zoo_release(&output);
   zoo_release(&output);
@@ -143,7 +143,7 @@ int main(void) {
   states(instance, other);
   memory(instance);
   weights();
-  if (zoo_find_function("lenet") != zoo_function_lenet || zoo_find_function("nothing") != -1) return 2;
+  if (zoo_find_function("lenet") != zoo_index_lenet || zoo_find_function("nothing") != -1) return 2;
   if (zoo_find_function(NULL) != -1 || zoo_function_info(-1) || zoo_function_info(zoo_function_count())) return 2;
   for (status = 0; status <= WSE_WEIGHTS_DAMAGED; ++status)
     if (!strcmp(zoo_error_text(status), zoo_error_text(-1))) return 2;

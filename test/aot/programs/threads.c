@@ -23,7 +23,7 @@ static wse_status run_open_batch(job *work) {
   memset(outputs, 0, sizeof outputs);
   memcpy(left, image, sizeof left);
   memcpy(right, image + 32, sizeof right);
-  status = zoo_run(work->instance, zoo_function_open_batch, NULL, inputs, 2, outputs, 2, NULL);
+  status = zoo_run(work->instance, zoo_index_open_batch, NULL, inputs, 2, outputs, 2, NULL);
   if (status == WSE_OK) memcpy(work->open, outputs[0].data, sizeof work->open);
   zoo_release(&outputs[0]);
   zoo_release(&outputs[1]);
