@@ -38,6 +38,7 @@ def import_graph(graph: GraphModule, *, context: ir.Context | None = None) -> Im
         CompilerError: an operator cannot be imported or lowered; names it and the user's line.
     """
     context = context or create_context()
+    graph = copy_graph(graph)
     signature = _read_signature(graph)
     module = LiftingImporter(context, operators_before_decomposition(graph.graph)).import_lifted(
         graph, signature
@@ -149,10 +150,20 @@ def _read_signature(graph: GraphModule) -> Signature:
         if node.users:
             name = str(len(signature.arguments))
             signature.arguments.append((_argument("input", name, node, None), node))
-    bound: dict[str, Node] = {}
-    for node in graph.graph.nodes:
-        if node.op != "get_attr":
-            continue
+    for target, (node, value) in _lift_attributes(graph).items():
+        if value.numel() < LITERAL_LIMIT:
+            signature.literals.append((node, value))
+        else:
+            signature.arguments.append((_argument("parameter", target, node, value), node))
+    for position, node in enumerate(outputs(graph.graph)):
+        signature.results.append((Result("output", str(position), node.meta["val"].dtype), node))
+    return signature
+
+
+def _lift_attributes(graph: GraphModule) -> dict[str, tuple[Node, torch.Tensor]]:
+    """Makes each tensor that is an attribute one placeholder: the importer reads an attribute once only."""
+    lifted: dict[str, tuple[Node, torch.Tensor]] = {}
+    for node in list(graph.graph.find_nodes(op="get_attr")):
         target = str(node.target)
         value = _attribute(graph, target)
         if not isinstance(value, torch.Tensor):
@@ -161,16 +172,14 @@ def _read_signature(graph: GraphModule) -> Signature:
                 where=_user_of(node),
                 hint="control flow as an operator (torch.cond and the like) is not supported",
             )
-        if target in bound:
-            signature.aliases.append((node, bound[target]))
-        elif value.numel() < LITERAL_LIMIT:
-            signature.literals.append((node, value))
-        else:
-            bound[target] = node
-            signature.arguments.append((_argument("parameter", target, node, value), node))
-    for position, node in enumerate(outputs(graph.graph)):
-        signature.results.append((Result("output", str(position), node.meta["val"].dtype), node))
-    return signature
+        if target not in lifted:
+            with graph.graph.inserting_before(node):
+                placeholder = graph.graph.placeholder(node.name)
+            placeholder.meta = dict(node.meta)
+            lifted[target] = (placeholder, value)
+        node.replace_all_uses_with(lifted[target][0])
+        graph.graph.erase_node(node)
+    return lifted
 
 
 def _attribute(graph: GraphModule, target: str) -> Any:

@@ -8,15 +8,21 @@ from typing import Any
 import torch
 from torch._dynamo.backends.common import aot_autograd
 from torch.fx import GraphModule
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from ..frontend.decompositions import attention, decomposition_table
+from ..frontend.decompositions import decomposition_table
 from .compiler import GraphCompiler
 from .forward_backward import cut_forward_backward
+from .fused_layers import multi_head_attention, transformer_encoder_layer
 from .options import read_options
 from .report import LOG
 from .strided_views import as_strided_scatter
 
-_SCATTER = torch.ops.aten.as_strided_scatter.default
+_DECOMPOSITIONS = {
+    torch.ops.aten.as_strided_scatter.default: as_strided_scatter,
+    torch.ops.aten._native_multi_head_attention.default: multi_head_attention,
+    torch.ops.aten._transformer_encoder_layer_fwd.default: transformer_encoder_layer,
+}
 
 
 def wse_mlir(
@@ -35,26 +41,15 @@ def wse_mlir(
         CompilerError: an option is unknown, or an operator is not supported; names it and the user's line.
     """
     compiler = GraphCompiler(read_options(options, mode))
-    _take_attention_apart(graph)
     backend = aot_autograd(
         fw_compiler=compiler.forward,
         bw_compiler=compiler.backward,
         inference_compiler=compiler.inference,
-        decompositions={**decomposition_table(), _SCATTER: as_strided_scatter},
+        decompositions={**decomposition_table(), **_DECOMPOSITIONS},
         partition_fn=cut_forward_backward,
     )
-    return backend(graph, example_inputs)
+    with sdpa_kernel(SDPBackend.MATH):  # plain operators: the fused kernels have no decomposition
+        return backend(graph, example_inputs)
 
 
 wse_mlir.reset = LOG.clear  # type: ignore[attr-defined]  # `torch._dynamo.reset()` calls it
-
-
-def _take_attention_apart(graph: GraphModule) -> None:
-    """Replaces attention by plain operators before autograd chooses a fused kernel, which has no decomposition."""
-    fused = torch.nn.functional.scaled_dot_product_attention
-    for module in graph.modules():
-        if isinstance(module, GraphModule):
-            for node in module.graph.nodes:
-                if node.op == "call_function" and node.target is fused:
-                    node.target = attention
-            module.recompile()

@@ -55,12 +55,8 @@ class GraphCompiler:
             check_devices(graph)
             call = self._whole_or_specialised(graph, report)
         LOG.add(report)
-
-        def run(args: list[Any]) -> list[Any]:
-            return call(args)
-
-        run._boxed_call = True  # type: ignore[attr-defined]  # AOTAutograd passes a list, which is emptied
-        return run
+        call._boxed_call = True  # type: ignore[attr-defined]  # AOTAutograd passes a list, which is emptied
+        return call
 
     def _whole_or_specialised(self, graph: GraphModule, report: GraphReport) -> Call:
         if not is_open(graph):

@@ -29,8 +29,10 @@ def compile_graph(graph: GraphModule, options: Mapping[str, Any], timer: Timer) 
     """
     with timer.scope("boundary"):
         inner, boundary = draw_boundary(graph)
-    if len(boundary.open) > 1 or boundary.underived:
+    if len(boundary.open) > 1:
         raise CompilerError("several sizes are open independently of each other")
+    if boundary.underived:
+        raise CompilerError("it computes with a number that is no dimension of an input")
     if not boundary.buffers:
         return write_call(boundary)
     with timer.scope("import"):

@@ -26,7 +26,7 @@ def as_strided_scatter(
     if order is None:
         return NotImplemented
     memory = x.permute(order)
-    start = 0 if storage_offset is None else storage_offset - x.storage_offset()
+    start: Any = 0 if storage_offset is None else storage_offset - x.storage_offset()
     flat, written = memory.reshape(-1), source.reshape(-1)
     if is_contiguous(size, stride):
         flat = torch.slice_scatter(flat, written, 0, start, start + source.numel())

@@ -7,10 +7,11 @@ import logging
 
 import pytest
 import torch
-import wse_mlir
 from beside_eager import compiled, same_as_eager
 from torch import nn
 from torch._dynamo.exc import BackendCompilerFailed
+
+import wse_mlir
 
 EAGER = {"options": {"fallback": "eager"}}
 
@@ -101,7 +102,7 @@ def test_modes_are_refused() -> None:
 
 
 def test_another_device_is_refused() -> None:
-    with pytest.raises(BackendCompilerFailed, match="device 'meta'.*\n.*to\\(\"cpu\"\\)"):
+    with pytest.raises(BackendCompilerFailed, match="device 'meta'"):
         compiled(torch.sin)(torch.randn(3, device="meta"))
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-import wse_mlir
 from beside_eager import compiled, same_as_eager
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+
+import wse_mlir
 
 
 def reports() -> list[wse_mlir.pipelines.torch_backend.report.GraphReport]:
