@@ -14,7 +14,7 @@ from ..runtime.cpu import CpuTarget
 from ..runtime.cpu_program import CpuFunction
 
 # Functions of the C library that compiled code calls, but that a library answers itself: see runtime/memory.c.
-_ANSWERED = ("malloc", "free", "abort", "puts")
+_ANSWERED = ("malloc", "free")
 
 
 @dataclass(frozen=True)

@@ -40,11 +40,10 @@ enum {
   WSE_OVERLAP = 10,             /* an output lies on an input or on another output */
   WSE_NEEDS_STATE = 11,         /* the function keeps state, but none was given */
   WSE_OUT_OF_MEMORY = 12,
-  WSE_CHECK_FAILED = 13,        /* a check in the model's own code failed, such as sizes that do not fit */
-  WSE_UNSUPPORTED_CPU = 14,     /* this processor lacks instructions that the library uses */
-  WSE_WEIGHTS_UNREADABLE = 15,  /* there is no such file, or it may not be read */
-  WSE_WEIGHTS_FOREIGN = 16,     /* the file holds no weights, or those of another model or version */
-  WSE_WEIGHTS_DAMAGED = 17      /* the file was cut off or changed */
+  WSE_UNSUPPORTED_CPU = 13,     /* this processor lacks instructions that the library uses */
+  WSE_WEIGHTS_UNREADABLE = 14,  /* there is no such file, or it may not be read */
+  WSE_WEIGHTS_FOREIGN = 15,     /* the file holds no weights, or those of another model or version */
+  WSE_WEIGHTS_DAMAGED = 16      /* the file was cut off or changed */
 };
 
 /* A dense, row-major tensor. `owner` is set by the library where it allocated `data`: see `release`. */

@@ -82,7 +82,7 @@ def beside(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_processor_that_lacks_instructions_is_refused(beside: Path) -> None:
     done = run_alone([beside / "open"], beside)
-    assert done.stdout == "14 this processor has no fma4, which the library uses"
+    assert done.stdout == "13 this processor has no fma4, which the library uses"
 
 
 def test_weights_are_looked_for_beside_the_library(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_weights_are_looked_for_beside_the_library(tmp_path: Path) -> None:
     assert run_alone([program], Path("/")).stdout == ""
     library.weights.rename(tmp_path / "elsewhere")
     said = run_alone([program], Path("/")).stdout
-    assert said == f"15 there is no file '{tmp_path}/net.weights', or it may not be read"
+    assert said == f"14 there is no file '{tmp_path}/net.weights', or it may not be read"
 
 
 def files_in(folder: Path) -> list[str]:

@@ -52,19 +52,24 @@ void describe_code(const char *code, char *text, size_t size) {
   snprintf(text, size, "'%s'", code);
 }
 
-char *describe_type(const char *name, int32_t rank, const int64_t *shape, char *text) {
+static char *describe(const char *name, int32_t rank, const int64_t *shape, const char *const *symbols, char *text) {
   size_t used = (size_t)snprintf(text, DESCRIPTION_SIZE, "%.100s[", name);
   int32_t i;
   for (i = 0; i < rank && used < DESCRIPTION_SIZE; i++) {
-    char size[24];
-    if (shape[i] < 0)
-      strcpy(size, "?");
-    else
-      snprintf(size, sizeof size, "%" PRId64, shape[i]);
-    used += (size_t)snprintf(text + used, DESCRIPTION_SIZE - used, "%s%s", i ? ", " : "", size);
+    const char *comma = i ? ", " : "", *symbol = symbols && symbols[i][0] ? symbols[i] : "?";
+    used += shape[i] < 0 ? (size_t)snprintf(text + used, DESCRIPTION_SIZE - used, "%s%.60s", comma, symbol)
+                         : (size_t)snprintf(text + used, DESCRIPTION_SIZE - used, "%s%" PRId64, comma, shape[i]);
   }
   if (used < DESCRIPTION_SIZE) snprintf(text + used, DESCRIPTION_SIZE - used, "]");
   return text;
+}
+
+char *describe_type(const char *name, int32_t rank, const int64_t *shape, char *text) {
+  return describe(name, rank, shape, NULL, text);
+}
+
+char *describe_tensor(const wse_tensor_info *info, char *text) {
+  return describe(element_name(info->dtype), info->rank, info->shape, info->symbols, text);
 }
 
 static double half_value(uint16_t bits) {

@@ -49,7 +49,7 @@ static void print_tensors(const char *title, const wse_tensor_info *const *tenso
   int32_t i;
   for (i = 0; i < count; i++) {
     char type[DESCRIPTION_SIZE];
-    describe_type(element_name(tensors[i]->dtype), tensors[i]->rank, tensors[i]->shape, type);
+    describe_tensor(tensors[i], type);
     printf("    %-7s %s: %s%s\n", title, tensors[i]->name, type, tensors[i]->is_written ? ", changed by a call" : "");
   }
 }

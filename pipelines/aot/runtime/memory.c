@@ -1,5 +1,5 @@
-/* Kernels call these in place of malloc, free, abort and puts, so that a run that cannot go on ends with a status:
-   what it had allocated is known, and control returns to `guarded`. */
+/* Kernels call these in place of malloc and free, so that a run for which there is not enough memory ends with a
+   status: what it had allocated is known, and control returns to `guarded`. */
 #include <setjmp.h>
 #include <stdlib.h>
 
@@ -10,7 +10,6 @@ typedef struct block {
 typedef struct {
   jmp_buf escape;
   block blocks; /* ring of what is allocated */
-  const char *message;
 } call;
 
 static _Thread_local call *running; /* the run that this thread is in */
@@ -48,27 +47,22 @@ static void release_ring(block *ring) {
 
 WSE_HIDDEN void *WSE_SYMBOL(_malloc)(size_t size) {
   void *memory = allocate(size, &running->blocks);
-  if (!memory) longjmp(running->escape, WSE_OUT_OF_MEMORY);
+  if (!memory) longjmp(running->escape, 1);
   return memory;
 }
 
 WSE_HIDDEN void WSE_SYMBOL(_free)(void *memory) { release_memory(memory); }
 
-WSE_HIDDEN int WSE_SYMBOL(_puts)(const char *text) {
-  running->message = text;
-  return 0;
-}
-
-WSE_HIDDEN _Noreturn void WSE_SYMBOL(_abort)(void) { longjmp(running->escape, WSE_CHECK_FAILED); }
-
 /* Runs a kernel; buffers that it allocated and did not free are in `guard` afterwards, unless it failed. */
 static wse_status guarded(wse_kernel kernel, void **arguments, call *guard) {
   guard->blocks.next = guard->blocks.previous = &guard->blocks;
-  guard->message = "";
   running = guard;
-  wse_status status = setjmp(guard->escape);
-  if (status == WSE_OK) kernel(arguments);
+  if (setjmp(guard->escape)) {
+    running = NULL;
+    release_ring(&guard->blocks);
+    return WSE_OUT_OF_MEMORY;
+  }
+  kernel(arguments);
   running = NULL;
-  if (status != WSE_OK) release_ring(&guard->blocks);
-  return status;
+  return WSE_OK;
 }

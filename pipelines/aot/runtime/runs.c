@@ -110,9 +110,9 @@ WSE_EXPORT wse_status WSE_SYMBOL(run)(const wse_instance *instance, int32_t func
          (size_t)wse_functions[function]->argument_count * sizeof *pointers);
   int64_t *rest = bind_arguments(function, state, inputs, pointers, words);
   status = (returns ? run_returning : run_into)(function, inputs, outputs, pointers, rest, &guard);
-  if (status == WSE_OK) release_ring(&guard.blocks);
-  else if (status == WSE_CHECK_FAILED) return fail(error, status, "a check in the model failed: %s", guard.message);
-  return status == WSE_OK ? WSE_OK : fail_plainly(error, status);
+  if (status != WSE_OK) return fail_plainly(error, status);
+  release_ring(&guard.blocks); /* what the kernel did not free and hand out */
+  return WSE_OK;
 }
 
 WSE_EXPORT void WSE_SYMBOL(release)(wse_tensor *tensor) {

@@ -18,7 +18,6 @@ WSE_EXPORT const char *WSE_SYMBOL(error_text)(wse_status status) {
     case WSE_OVERLAP: return "an output lies on an input or on another output";
     case WSE_NEEDS_STATE: return "the function keeps state, but none was given";
     case WSE_OUT_OF_MEMORY: return "there is not enough memory";
-    case WSE_CHECK_FAILED: return "a check in the model's own code failed";
     case WSE_UNSUPPORTED_CPU: return "this processor lacks instructions that the library uses";
     case WSE_WEIGHTS_UNREADABLE: return "the file of the weights cannot be read";
     case WSE_WEIGHTS_FOREIGN: return "the file holds no weights, or those of another model or version";
