@@ -3,26 +3,84 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-from ...dialects.host import ir
+from ...dialects.host import ir, llvm
 from .draft import Draft
 
-_OF_EACH_VALUE = {"arg_attrs": "inputs", "res_attrs": "results"}
+
+@dataclass(frozen=True)
+class Slot:
+    """An argument or a result: its type, and which one it was before a change; None for one that is new."""
+
+    type: ir.Type
+    before: int | None = None
 
 
-def function_type(op: ir.Operation) -> ir.FunctionType | None:
-    """The type of `func.func` and what is like it; None for other operations and for LLVM's own functions."""
+@dataclass(frozen=True)
+class Signature:
+    """What a function takes and returns.
+
+    Attributes:
+        native: whether it is one of LLVM's, which returns at most one value.
+        variadic: whether C's `...` follows the arguments.
+    """
+
+    inputs: tuple[Slot, ...]
+    results: tuple[Slot, ...]
+    native: bool = False
+    variadic: bool = False
+
+    def without_input(self, index: int) -> Signature:
+        return replace(self, inputs=self.inputs[:index] + self.inputs[index + 1 :])
+
+    def without_result(self, index: int) -> Signature:
+        return replace(self, results=self.results[:index] + self.results[index + 1 :])
+
+    def with_input(self, type: ir.Type) -> Signature:
+        return replace(self, inputs=(*self.inputs, Slot(type)))
+
+    def with_results(self, types: Sequence[ir.Type]) -> Signature:
+        return replace(self, results=tuple(map(Slot, types)))
+
+    def to_type(self, context: ir.Context) -> ir.Type:
+        inputs, results = [slot.type for slot in self.inputs], [slot.type for slot in self.results]
+        if not self.native:
+            return ir.FunctionType.get(inputs, results, context)
+        result = results[0] if results else ir.Type.parse("!llvm.void", context)
+        function: Any = llvm.FunctionType  # pyright: ignore[reportAttributeAccessIssue]: absent from its stub
+        return function.get(result, inputs, is_var_arg=self.variadic)
+
+
+def signature_of(op: ir.Operation) -> Signature | None:
+    """What `func.func`, `llvm.func` and what is like them take and return; None for other operations."""
     if len(op.regions) != 1 or "function_type" not in op.attributes:
         return None
     value = ir.TypeAttr(op.attributes["function_type"]).value
-    return value if isinstance(value, ir.FunctionType) else None
+    if isinstance(value, ir.FunctionType):
+        return Signature(_slots(value.inputs), _slots(value.results))
+    if str(value).startswith("!llvm.func<"):
+        native: Any = value  # a class without a stub
+        results = [] if str(native.return_type) == "!llvm.void" else [native.return_type]
+        return Signature(_slots(native.inputs), _slots(results), native=True, variadic=native.is_var_arg)
+    return None
+
+
+def set_signature(op: ir.Operation, signature: Signature) -> None:
+    """Changes a function's type and keeps its lists of attributes in step; not its body and its callers."""
+    op.attributes["function_type"] = ir.TypeAttr.get(signature.to_type(op.context), op.context)
+    for name, slots in (("arg_attrs", signature.inputs), ("res_attrs", signature.results)):
+        if name in op.attributes:
+            before = ir.ArrayAttr(op.attributes[name])
+            none = ir.DictAttr.get({}, op.context)
+            kept = [none if slot.before is None else before[slot.before] for slot in slots]
+            op.attributes[name] = ir.ArrayAttr.get(kept, op.context)
 
 
 def symbol_name(op: ir.Operation) -> str | None:
     """The name under which others may refer to the operation."""
-    if "sym_name" not in op.attributes:
-        return None
-    return ir.StringAttr(op.attributes["sym_name"]).value
+    return ir.StringAttr(op.attributes["sym_name"]).value if "sym_name" in op.attributes else None
 
 
 def has_users(op: ir.Operation, draft: Draft) -> bool:
@@ -30,35 +88,5 @@ def has_users(op: ir.Operation, draft: Draft) -> bool:
     return symbol_name(op) in draft.shared
 
 
-def set_signature(
-    op: ir.Operation,
-    inputs: Sequence[ir.Type],
-    results: Sequence[ir.Type],
-    *,
-    keep: dict[str, list[int | None]],
-) -> None:
-    """Changes a function's type and keeps its lists of attributes in step.
-
-    Args:
-        keep: for "inputs" and "results", where each one was before; None for one that is new.
-    """
-    with op.context:
-        op.attributes["function_type"] = ir.TypeAttr.get(ir.FunctionType.get(list(inputs), list(results)))
-        for name, side in _OF_EACH_VALUE.items():
-            if name in op.attributes:
-                before = ir.ArrayAttr(op.attributes[name])
-                none = ir.DictAttr.get({})
-                op.attributes[name] = ir.ArrayAttr.get([none if i is None else before[i] for i in keep[side]])
-
-
-def add_argument(op: ir.Operation, type: ir.Type, location: ir.Location) -> ir.Value:
-    """Gives a function with a body one more argument and returns it."""
-    before = function_type(op)
-    assert before is not None
-    inputs, results = list(before.inputs), list(before.results)
-    keep: dict[str, list[int | None]] = {
-        "inputs": [*range(len(inputs)), None],
-        "results": list(range(len(results))),
-    }
-    set_signature(op, [*inputs, type], results, keep=keep)
-    return op.regions[0].blocks[0].add_argument(type, location)
+def _slots(types: Sequence[ir.Type]) -> tuple[Slot, ...]:
+    return tuple(Slot(type, index) for index, type in enumerate(types))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...dialects.host import ir
 from .draft import Base, Draft
-from .functions import function_type
+from .functions import signature_of
 from .strategy import Edits
 
 
@@ -22,7 +22,7 @@ class RemoveBodies(Edits[int]):
         return [
             n
             for n, op in enumerate(base.operations)
-            if function_type(op) is not None and len(op.regions[0].blocks) > 0
+            if signature_of(op) is not None and len(op.regions[0].blocks) > 0
         ]
 
     def edit(self, draft: Draft, target: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...dialects.host import ir
 from .draft import Base, Draft, around, ends_its_block
-from .functions import function_type, has_users, set_signature
+from .functions import has_users, set_signature, signature_of
 from .inline_regions import inline
 from .strategy import Edits
 
@@ -37,7 +37,7 @@ class ReturnEarly(Edits[Point]):
         number, region = target
         op = draft.operations[number]
         function, block = around(op), op.block
-        signature = function_type(function)
+        signature = signature_of(function)
         if signature is None or block is None or has_users(function, draft):
             return
         later = [inner.operation for inner in block.operations]
@@ -50,17 +50,11 @@ class ReturnEarly(Edits[Point]):
             ir.Operation.create(leave, operands=values, ip=ir.InsertionPoint(block))
         if region is not None:
             op.erase()
-        keep: dict[str, list[int | None]] = {
-            "inputs": list(range(len(signature.inputs))),
-            "results": [None] * len(values),
-        }
-        set_signature(function, list(signature.inputs), [value.type for value in values], keep=keep)
+        set_signature(function, signature.with_results([value.type for value in values]))
 
 
 def _may_return_after(op: ir.Operation) -> bool:
     function = around(op)
     return (
-        function_type(function) is not None
-        and len(function.regions[0].blocks) == 1
-        and not ends_its_block(op)
+        signature_of(function) is not None and len(function.regions[0].blocks) == 1 and not ends_its_block(op)
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from ...dialects.host import ir
 from .draft import Base, Draft, ends_its_block, walk
-from .functions import function_type, has_users, set_signature, symbol_name
+from .functions import Signature, Slot, has_users, set_signature, signature_of, symbol_name
 from .recreate import recreate, recreate_without
 from .stand_ins import stand_in
 from .strategy import Edits
@@ -17,12 +17,12 @@ Place = tuple[int, int]  # a function's number, and which of its arguments or re
 
 class _RemoveFromSignature(Edits[Place]):
     def targets(self, base: Base) -> Sequence[Place]:
-        types = ((n, function_type(op)) for n, op in enumerate(base.operations))
-        return [(n, i) for n, t in types if t is not None for i in range(len(self.side(t)))]
+        signatures = ((n, signature_of(op)) for n, op in enumerate(base.operations))
+        return [(n, i) for n, s in signatures if s is not None for i in range(len(self.side(s)))]
 
     @staticmethod
     @abstractmethod
-    def side(signature: ir.FunctionType) -> Sequence[ir.Type]:
+    def side(signature: Signature) -> Sequence[Slot]:
         """Arguments or results."""
 
 
@@ -32,15 +32,14 @@ class RemoveArguments(_RemoveFromSignature):
     name = "arguments of functions"
 
     @staticmethod
-    def side(signature: ir.FunctionType) -> Sequence[ir.Type]:
+    def side(signature: Signature) -> Sequence[Slot]:
         return signature.inputs
 
     def edit(self, draft: Draft, target: Place) -> None:
         number, index = target
         op = draft.operations[number]
-        signature = function_type(op)
+        signature = signature_of(op)
         assert signature is not None
-        inputs, results = list(signature.inputs), list(signature.results)
         blocks = list(op.regions[0].blocks)
         if blocks:
             argument = blocks[0].arguments[index]
@@ -50,11 +49,9 @@ class RemoveArguments(_RemoveFromSignature):
             elif next(iter(argument.uses), None) is not None:
                 return
             blocks[0].erase_argument(index)
-        kept: list[int | None] = [i for i in range(len(inputs)) if i != index]
-        keep = {"inputs": kept, "results": list[int | None](range(len(results)))}
         for call in _calls(op, draft):
             recreate_without(call, operand=index)
-        set_signature(op, [inputs[i] for i in kept if i is not None], results, keep=keep)
+        set_signature(op, signature.without_input(index))
 
 
 class RemoveResults(_RemoveFromSignature):
@@ -63,23 +60,20 @@ class RemoveResults(_RemoveFromSignature):
     name = "results of functions"
 
     @staticmethod
-    def side(signature: ir.FunctionType) -> Sequence[ir.Type]:
+    def side(signature: Signature) -> Sequence[Slot]:
         return signature.results
 
     def edit(self, draft: Draft, target: Place) -> None:
         number, index = target
         op = draft.operations[number]
-        signature = function_type(op)
+        signature = signature_of(op)
         assert signature is not None
-        inputs, results = list(signature.inputs), list(signature.results)
         for exit_ in returns(op):
-            if len(exit_.operands) == len(results):
+            if len(exit_.operands) == len(signature.results):
                 recreate_without(exit_, operand=index)
-        kept: list[int | None] = [i for i in range(len(results)) if i != index]
-        keep = {"inputs": list[int | None](range(len(inputs))), "results": kept}
         for call in _calls(op, draft):
             _forget_result(call, index, draft)
-        set_signature(op, inputs, [results[i] for i in kept if i is not None], keep=keep)
+        set_signature(op, signature.without_result(index))
 
 
 def returns(function: ir.Operation) -> list[ir.Operation]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ...dialects.host import ir
 from .draft import Draft, around
-from .functions import add_argument, function_type, has_users
+from .functions import has_users, set_signature, signature_of
 from .size import STAND_IN_OPERATIONS
 
 
@@ -30,9 +30,11 @@ def stand_in(value_type: ir.Type, at: ir.Operation, draft: Draft) -> ir.Value:
 def new_argument(value_type: ir.Type, at: ir.Operation, draft: Draft) -> ir.Value | None:
     """A further argument of the function around `at`; None if there is none, or others call it."""
     function = _isolated_around(at)
-    if function_type(function) is None or has_users(function, draft):
+    signature = signature_of(function)
+    if signature is None or has_users(function, draft):
         return None
-    return add_argument(function, value_type, at.location)
+    set_signature(function, signature.with_input(value_type))
+    return function.regions[0].blocks[0].add_argument(value_type, at.location)
 
 
 def _around(at: ir.Operation) -> Iterator[ir.Value]:

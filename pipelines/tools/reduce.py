@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -42,6 +43,8 @@ def reduce_file(options: Options) -> bool:
     """
     if options.out is not None:
         check_writable(options.out)
+        if options.out.resolve() == Path(options.file).resolve():
+            raise CompilerError("-o names the input, which is never changed", hint="name another file")
     chunk = read_input(options.file)
     replay = _replay(chunk, options)
     for plugin in (*options.load, *(replay.load if replay else ())):
@@ -149,7 +152,8 @@ class _Run:
                 self.before = self.before or progress.size
                 self.best = progress
                 if self.console.is_terminal:
-                    live.update(Text(_progress_line(progress)), refresh=True)
+                    line = Text(_progress_line(progress), no_wrap=True, overflow="ellipsis")
+                    live.update(line, refresh=True)
 
             yield observe
 

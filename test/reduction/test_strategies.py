@@ -73,8 +73,7 @@ SMALLEST = {
     "memref.global, dense": "memref.global @table : memref<1x1xf32> = dense<0.000000e+00>",
     "linalg.matmul": "func.func @main(%arg0: tensor<1x1xf32>) { %0 = linalg.matmul "
     "ins(%arg0, %arg0 : tensor<1x1xf32>, tensor<1x1xf32>) outs(%arg0 : tensor<1x1xf32>) -> tensor<1x1xf32> return }",
-    "llvm.add": "llvm.func @native(%arg0: !llvm.ptr, %arg1: i32) -> i32 { %0 = llvm.add %arg1, %arg1 : i32 "
-    "llvm.return %arg1 : i32 }",
+    "llvm.add": "llvm.func @native(%arg0: i32) { %0 = llvm.add %arg0, %arg0 : i32 llvm.return }",
     "private @callee": "func.func private @callee()",
     "scf.for": "func.func @main(%arg0: index) { scf.for %arg1 = %arg0 to %arg0 step %arg0 { } return }",
     "return": "func.func @callee() { return }",

@@ -40,6 +40,7 @@ MISTAKES = [
     (["--test=true", "--pipeline=cpu"], "--test and --pipeline exclude each other"),
     (["--test=true", "--message=x"], "--message belongs to a pipeline's failure"),
     (["--test=true", "-o", "nowhere/out.mlir"], "cannot write 'nowhere/out.mlir': there is no folder"),
+    (["--test=true", "-o", "./two.mlir"], "-o names the input, which is never changed"),
     (["--test=true", "--load=nowhere.py"], "cannot load plugin 'nowhere.py': no such file"),
     (["--pass-pipeline=builtin.module(cse)"], "the input is not interesting: the pipeline succeeds\n$"),
     (["--pass-pipeline=builtin.module(csee)"], "pass pipeline:1:16: no pass is named 'csee'"),
