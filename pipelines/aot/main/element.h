@@ -26,7 +26,7 @@ void describe_code(const char *code, char *text, size_t size);
 /* "float32[16, 64]"; sizes of -1 are written as '?'. Returns `text`, which has DESCRIPTION_SIZE bytes. */
 char *describe_type(const char *element, int32_t rank, const int64_t *shape, char *text);
 
-/* The same of what a function takes or gives; open sizes are written by their names, as in "float32[rows, 64]". */
+/* The same of what a function takes or gives; open sizes have names, and equal ones the same: "float32[s0, 64]". */
 char *describe_tensor(const wse_tensor_info *info, char *text);
 
 /* Element `index` of a tensor as text; `text` has 32 bytes. */

@@ -114,7 +114,7 @@ void assign_files(const wse_function_info *function, const options *given, tenso
     char type[DESCRIPTION_SIZE];
     if (!inputs.files[i])
       fail_usage("no file is given for input '%s', which is %s", info->name,
-                 describe_tensor(info, type));
+                 describe_type(element_name(info->dtype), info->rank, info->shape, type));
     if (written.files[i] && !info->is_written)
       fail_usage("input '%s' is not changed by a call, so it is no output", info->name);
   }

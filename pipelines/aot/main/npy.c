@@ -151,7 +151,7 @@ static void check_header(const array_file *from, const wse_tensor_info *info, co
   if (!fits) {
     describe_code(found->code, type, sizeof type);
     fail("%s: %s must be %s, but the file holds %s", from->path, from->what,
-         describe_tensor(info, wanted),
+         describe_type(element_name(info->dtype), info->rank, info->shape, wanted),
          describe_type(type, found->rank, found->shape, actual));
   }
   if (found->fortran_order)
