@@ -15,6 +15,7 @@ from torch.utils._sympy.reference import PythonReferenceAnalysis
 from ...dialects.context import create_context
 from ...dialects.host import ir
 from ...passes.infra.diagnostics import CompilerError
+from ..runtime.arrays import numpy_dtype
 from .call_interface import CallInterface
 from .fx import LiftingImporter
 from .imported import ImportedModel
@@ -39,10 +40,10 @@ def import_graph(graph: GraphModule, *, context: ir.Context | None = None) -> Im
     """
     context = context or create_context()
     graph = copy_graph(graph)
+    named = operators_before_decomposition(graph.graph)
+    _check_types(graph.graph, named)
     signature = _read_signature(graph)
-    module = LiftingImporter(context, operators_before_decomposition(graph.graph)).import_lifted(
-        graph, signature
-    )
+    module = LiftingImporter(context, named).import_lifted(graph, signature)
     lower_torch_to_linalg(module)
     finish_import(module)
     arguments = tuple(argument for argument, _ in signature.arguments)
@@ -158,6 +159,20 @@ def _read_signature(graph: GraphModule) -> Signature:
     for position, node in enumerate(outputs(graph.graph)):
         signature.results.append((Result("output", str(position), node.meta["val"].dtype), node))
     return signature
+
+
+def _check_types(graph: Graph, named: Mapping[str, str]) -> None:
+    """Refuses element types that the compiler has no arrays of (8-bit floats, wide unsigned integers)."""
+    for node in graph.nodes:
+        value = node.meta.get("val")
+        if not isinstance(value, torch.Tensor) or value.is_complex() or numpy_dtype(value.dtype) is not None:
+            continue
+        operator = operator_name(node.target) if node.op == "call_function" else "an input"
+        raise CompilerError(
+            f"{operator} has elements of type {value.dtype}, which is not supported",
+            where=str(node_provenance(node, named)) if node.op == "call_function" else _user_of(node),
+            hint="use floats of 16 to 64 bits, signed integers, uint8 or bool",
+        )
 
 
 def _lift_attributes(graph: GraphModule) -> dict[str, tuple[Node, torch.Tensor]]:

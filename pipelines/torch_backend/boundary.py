@@ -37,12 +37,14 @@ class Input:
         position: among the graph's placeholders.
         shape / strides: of the tensor; strides are promised, not checked.
         order: of its dimensions in memory; None where the tensor must be made contiguous first.
+        negated: memory holds the negative of its values (the imaginary part of a conjugate).
     """
 
     position: int
     shape: tuple[Size, ...]
     strides: tuple[Size, ...]
     order: tuple[int, ...] | None
+    negated: bool = False
 
 
 @dataclass(frozen=True)
@@ -196,7 +198,7 @@ def _take_inputs(graph: Graph) -> tuple[Input, ...]:
         if not node.users or not isinstance(value, torch.Tensor):
             continue
         order = memory_order(value)
-        inputs.append(Input(position, tuple(value.shape), tuple(value.stride()), order))
+        inputs.append(Input(position, tuple(value.shape), tuple(value.stride()), order, value.is_neg()))
         if order is None or list(order) == sorted(order):
             continue
         node.meta = _meta(node, value.permute(order))

@@ -11,7 +11,8 @@ from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.timing import Timer
 from ..frontend.graphs import import_graph
 from ..named import named_pipeline
-from ..runtime.cpu import CpuTarget, for_processor
+from ..runtime.cpu import CpuTarget
+from ..runtime.cpu_lowering import for_processor
 from ..runtime.jit import NativeModule
 from .boundary import draw_boundary
 from .wrapper import Call, write_call

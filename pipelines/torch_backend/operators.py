@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+import torch
 from torch.fx import Graph, GraphModule, Node
 
 from ...dialects.provenance import Provenance
@@ -25,9 +26,9 @@ def list_operators(
     named = operators_before_decomposition(graph)
     counted: Counter[tuple[str, str, str]] = Counter()
     for node in nodes if nodes is not None else graph.nodes:
-        name = operator_name(node.target)
-        if node.op != "call_function" or not name:
+        if node.op != "call_function" or not isinstance(node.target, torch._ops.OperatorBase):
             continue
+        name = operator_name(node.target) or str(node.target)
         place = node_provenance(node, named)
         where = str(Provenance(place.module_path, place.file, place.line)) if place.is_known else ""
         counted[place.operator or name, where, (reasons or {}).get(node, "")] += 1

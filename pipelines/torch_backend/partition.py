@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from torch._ops import OpOverload
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.node import map_arg
 from torch.fx.passes.infra.partitioner import CapabilityBasedPartitioner
@@ -17,6 +18,7 @@ from ...passes.infra.timing import Timer
 from ..frontend.graphs import copy_graph, import_graph, operators_before_decomposition, outputs
 from ..frontend.provenance import node_provenance
 from .boundary import draw_boundary
+from .layouts import is_static, layout
 from .native_graph import compile_graph
 from .operators import list_operators
 from .report import Operator
@@ -113,14 +115,18 @@ def _unsupported(graph: GraphModule) -> dict[Node, str]:
         if node.op != "call_function":
             continue
         source = node.args[0] if node.target is operator.getitem else node
-        reason = reasons.get(source, "") if source is not node else _probe(node)
+        reason = reasons.get(source, "") if source is not node else _reason(node)
         if reason:
             reasons[node] = reason
     return reasons
 
 
-def _probe(node: Node) -> str:
-    """Why a single operator cannot be imported; "" for one that can."""
+def _reason(node: Node) -> str:
+    """Why a single operator cannot be compiled; "" for one that can."""
+    if not isinstance(node.target, OpOverload):
+        return f"operator '{node.target}' has no lowering"
+    if not all(_has_known_size(x) for x in (node, *node.all_input_nodes)):
+        return "its size depends on the values of a tensor"
     key = _key(node)
     if key not in _PROBED:
         try:
@@ -131,6 +137,13 @@ def _probe(node: Node) -> str:
         except CompilerError as error:
             _PROBED[key] = error.message
     return _PROBED[key]
+
+
+def _has_known_size(node: Node) -> bool:
+    """Whether a node is a tensor, or several, of which each size is a number."""
+    value = node.meta.get("val")
+    values = value if isinstance(value, (tuple, list)) else (value,)
+    return all(isinstance(v, torch.Tensor) and is_static(layout(v)) for v in values)
 
 
 def _key(node: Node) -> str:

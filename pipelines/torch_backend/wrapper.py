@@ -171,7 +171,8 @@ class _Writer:
 
     def _input(self, index: int, given: Input) -> str:
         name = f"a{index}"
-        self._lines.append(f"{name} = args[{given.position}]")
+        resolved = ".resolve_neg()" if given.negated else ""
+        self._lines.append(f"{name} = args[{given.position}]{resolved}")
         if given.order is None or list(given.order) == sorted(given.order):
             self._lines.append(f"if not {name}.is_contiguous(): {name} = {name}.contiguous()")
         else:

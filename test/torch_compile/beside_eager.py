@@ -55,7 +55,7 @@ def same_as_eager(function: Callable[..., Any], *args: Any, by: Callable[..., An
     if isinstance(function, torch.nn.Module) and by is None:
         reference, by = copy.deepcopy(function), compiled(function)
     by = compiled(function) if by is None else by
-    ours, theirs = _copied(args), _copied(args)
+    ours, theirs = copied(args), copied(args)
     actual, expected = by(*ours), reference(*theirs)
     _compare(actual, expected, "output")
     _compare(ours, theirs, "argument")
@@ -74,15 +74,15 @@ def same_as_eager(function: Callable[..., Any], *args: Any, by: Callable[..., An
     return actual
 
 
-def _copied(args: Any) -> Any:
+def copied(args: Any) -> Any:
     """Copies with the same strides; what requires a gradient in the original does so in the copy."""
 
-    def copied(leaf: Any) -> Any:
+    def copied_leaf(leaf: Any) -> Any:
         if not isinstance(leaf, torch.Tensor):
             return leaf
         return copy.deepcopy(leaf.detach()).requires_grad_(leaf.requires_grad)
 
-    return pytree.tree_map(copied, args)
+    return pytree.tree_map(copied_leaf, args)
 
 
 def _compare(actual: Any, expected: Any, what: str) -> None:
