@@ -9,7 +9,8 @@ from typing import Any
 
 from rich.console import Console
 
-from ..verification import Fault, StageResult, Verification, subject_of
+from ..verification import Evidence, Fault, Smallest, StageResult, Subject, Verification, subject_of
+from ..verification.reproduce import replay, smallest, write
 from ..workload import open_model
 from .output import check_writable, write_atomically
 
@@ -55,18 +56,64 @@ def verify_model(path: str, settings: Settings) -> bool:
         results.append(result)
         console.print(stage_line(result), highlight=False, soft_wrap=True)
     good = all(result.matches for result in results)
-    faults: list[Fault] = []
+    described: list[dict[str, Any]] = []
     if good:
         console.print(f"every stage matches {verification.reference}")
     elif settings.bisect:
         progress.print("looking for the pass at fault", style="dim")
-        faults = verification.faults()
-        for fault in faults:
+        for fault in verification.faults():
             console.print(fault_text(fault), highlight=False, soft_wrap=True)
+            described.append(_fault_json(fault))
+            if settings.reproducer is not None and fault.kind != "import":
+                progress.print("looking for the smallest program that shows it", style="dim")
+                described[-1] |= _reproduce(fault, subject, settings.reproducer, console)
     if settings.json is not None:
-        report = {"stages": [_stage_json(r) for r in results], "faults": [_fault_json(f) for f in faults]}
+        report = {"stages": [_stage_json(r) for r in results], "faults": described}
         write_atomically(settings.json, json.dumps(report, indent=2) + "\n")
     return good
+
+
+def _reproduce(fault: Fault, subject: Subject, folder: Path, console: Console) -> dict[str, Any]:
+    """Writes the smallest program that shows a fault; what the report says about it."""
+    found = smallest(fault, subject.calls)
+    if found is None:
+        console.print("  no smaller program shows it, so no reproducer is written", soft_wrap=True)
+        return {"reproducer": None}
+    path = write(found, folder)
+    console.print(smallest_text(found, path), highlight=False, soft_wrap=True)
+    return {"reproducer": str(path), "operation": found.operation, "origin": found.origin}
+
+
+def replay_file(path: Path) -> bool:
+    """Runs a reproducer and prints what comes of it; returns whether all is well."""
+    console = Console()
+    suspicion, evidence = replay(path)
+    console.print(f"passes: {suspicion.pipeline}", highlight=False, soft_wrap=True)
+    console.print(evidence_text(evidence), highlight=False, soft_wrap=True)
+    return not evidence.is_wrong
+
+
+def smallest_text(found: Smallest, path: Path) -> str:
+    """What a reproducer shows and how to run it."""
+    subject = f"{found.operation} of {found.origin}" if found.operation else "what is left of the model"
+    return f"  smallest program that shows it: {subject}\n  wse verify --replay {path}    repeats it"
+
+
+def evidence_text(evidence: Evidence) -> str:
+    """What came of a replay."""
+    lines = []
+    for when, comparison in (("before", evidence.before), ("after", evidence.after)):
+        if comparison is not None:
+            errors = ", ".join(f"{error:.1e}" for error in comparison.errors)
+            verdict = "matches" if comparison.matches else "DIFFERS"
+            lines.append(f"{when} the suspected pass: {verdict}, largest relative error by output: {errors}")
+    if evidence.failure is not None:
+        lines.append(f"a pass fails: {evidence.failure}")
+    if evidence.crash:
+        lines.append(f"{'the code' if evidence.passed else 'a pass'} crashes: {evidence.crash}")
+    if evidence.unjudged:
+        lines.append(f"cannot be judged: {evidence.unjudged}")
+    return "\n".join(lines)
 
 
 def stage_line(result: StageResult) -> str:

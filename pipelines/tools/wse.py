@@ -58,11 +58,20 @@ def run(model: Model, target: Target = "tiny", json: Json = None, trace: TraceFl
 def verify(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="A FILE.py[:FUNCTION], or an .mlir, .pt2 or .onnx model.")
-    ],
+    ] = "",
     target: Annotated[
         str, typer.Option(help="A wafer, as elsewhere; 'cpu' leaves the wafer's stages out.")
     ] = "tiny",
+    ops: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Compare every operation alone; list the N worst.")
+    ] = None,
     bisect: Annotated[bool, typer.Option(help="Find the pass at fault when a stage is wrong.")] = True,
+    reproducer: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Where programs go that show a fault.")
+    ] = Path("."),
+    replay: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Run such a program instead of a model.")
+    ] = None,
     batches: Annotated[int | None, typer.Option(min=1, help="Make so many of the workload's calls.")] = None,
     seed: Annotated[int, typer.Option(help="Of inputs that are drawn where the file has none.")] = 0,
     json: Json = None,
@@ -70,10 +79,13 @@ def verify(
 ) -> None:
     """Runs every stage of a model against PyTorch, and finds the pass at fault when one is wrong."""
     with one_message(Trace(trace)):
-        from .verify import Settings, verify_model
+        from .verify import Settings, replay_file, verify_model
 
-        settings = Settings(target=target, bisect=bisect, batches=batches, seed=seed, json=json)
-        agrees = verify_model(model, settings)
+        if replay is not None:
+            agrees = replay_file(replay)
+        else:
+            settings = Settings(target, bisect, reproducer, ops, batches, seed, json)
+            agrees = verify_model(model, settings)
     raise typer.Exit(0 if agrees else 1)
 
 

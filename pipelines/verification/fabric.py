@@ -8,7 +8,6 @@ them. So a fault of `wse-route` or `wse-plan-memory` is told apart from one of t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,7 +34,6 @@ class Fabric:
         return "wse.program" in operations
 
     def __call__(self, module: ir.Module) -> Callable[[Sequence[np.ndarray]], Arrays]:
-        """Raises `TargetError` where the program cannot run on the machine, or deadlocks."""
         op = module.operation
         program = program_of(op)
         machine = load_machine(program.machine.value)
@@ -48,30 +46,34 @@ class Fabric:
                 _number_colours(op)
             if not planned:
                 _give_addresses(op)
-        constants = (
-            [dense_array(a) for a in ir.ArrayAttr(program.attributes["wse.constants"])]
-            if ("wse.constants" in program.attributes)
-            else []
-        )
-        image = build_image(op)
-        prove(image, machine)
-        return _Call(image, machine, constants)
+        return _Fabric(op, machine).run
 
 
-@dataclass
-class _Call:
-    image: Program
-    machine: Machine
-    constants: Arrays
+class _Fabric:
+    """A program on a machine. Whether the machine takes it is asked when it runs: what it refuses is wrong."""
 
-    def __post_init__(self) -> None:
-        self.simulation = Simulation(self.image, self.machine, kernels=NativeKernels())
+    def __init__(self, module: ir.Operation, machine: Machine) -> None:
+        self._module, self._machine = module, machine
+        self._constants = _constants(program_of(module))
+        self._loaded: tuple[Program, Simulation] | None = None
 
-    def __call__(self, arguments: Sequence[np.ndarray]) -> Arrays:
-        given = [*map(np.ascontiguousarray, arguments), *self.constants]
-        resident = {t.tensor for t in self.image.scatters if t.resident}
-        self.simulation.load({i: given[i] for i in resident})
-        return self.simulation.call([given[i] for i in self.simulation.call_arguments]).outputs
+    def run(self, arguments: Sequence[np.ndarray]) -> Arrays:
+        """The results; raises `TargetError` where the machine refuses the program, or it deadlocks."""
+        image, simulation = self._loaded = self._loaded or self._load()
+        given = [*map(np.ascontiguousarray, arguments), *self._constants]
+        simulation.load({i: given[i] for i in {t.tensor for t in image.scatters if t.resident}})
+        return simulation.call([given[i] for i in simulation.call_arguments]).outputs
+
+    def _load(self) -> tuple[Program, Simulation]:
+        image = build_image(self._module)
+        prove(image, self._machine)
+        return image, Simulation(image, self._machine, kernels=NativeKernels())
+
+
+def _constants(program: Any) -> Arrays:
+    if "wse.constants" not in program.attributes:
+        return []
+    return [dense_array(value) for value in ir.ArrayAttr(program.attributes["wse.constants"])]
 
 
 def _is_routed(module: ir.Operation) -> bool:

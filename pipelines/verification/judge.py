@@ -77,7 +77,8 @@ class Judge:
 
     def _run(self, snapshot: Snapshot) -> Verdict:
         def work(send: Send) -> list[Arrays]:
-            function = self._function(snapshot.module(create_context()))
+            module = snapshot.module(create_context())
+            function = complete_module(module, self._signature, self._calls, self._wafer)
             send("completed")
             return self._calls.run(function)
 
@@ -87,12 +88,24 @@ class Judge:
         reason = str(outcome.failure) if outcome.failure else outcome.crash
         return Verdict(crash=reason) if outcome.sent else Verdict(unjudged=reason)
 
-    def _function(self, module: ir.Module) -> Function:
-        operations = operation_names(module)
-        for completion in self._wafer:
-            if completion.accepts(operations):
-                return completion(module)
-        return native_main(module, self._signature, self._calls)
+
+def complete_module(
+    module: ir.Module, signature: Signature, calls: Calls, wafer: Sequence[Completion] = ()
+) -> Function:
+    """@main of a module of any stage as something that can be called; consumes the module.
+
+    Args:
+        signature: of @main on tensors.
+        wafer: completions of the stages of a wafer.
+
+    Raises:
+        CompilerError: the IR cannot be completed.
+    """
+    operations = operation_names(module)
+    for completion in wafer:
+        if completion.accepts(operations):
+            return completion(module)
+    return native_main(module, signature, calls)
 
 
 def native_main(module: ir.Module, signature: Signature, calls: Calls) -> Function:

@@ -167,9 +167,9 @@ class Verification:
         found = [] if run.on_wafer else self._import_fault(run)
         wrong = self._wrong_numbers(run)
         broken = run.trace.broken
-        if broken is not None and (wrong is None or wrong.passes[-1] != broken.at):
+        at = None if broken is None else _responsible(run.trace) if broken.is_contract else broken.at
+        if broken is not None and at is not None and (wrong is None or wrong.passes[-1] != at):
             last = len(run.trace.snapshots) - 1
-            at = _responsible(run.trace) if broken.is_contract else broken.at
             stages = run.trace.stages_around(last + 1)
             failing = Fault(
                 "failure", (at,), stages, Found(last, last + 1, linear=False), run.trace,

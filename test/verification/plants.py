@@ -1,0 +1,237 @@
+"""Faults planted inside of the real passes, one each, and small models that show them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from wse_mlir.dialects.host import ir
+from wse_mlir.passes.cpu import loop_schedule, wse_expand_half, wse_expand_math
+from wse_mlir.passes.tensor import cluster, wse_dce, wse_fold_constants, wse_generalize, wse_lower_tm_tensor
+from wse_mlir.passes.tensor.bufferization import analysis
+from wse_mlir.passes.wafer import (
+    emit_tiles,
+    wse_expand_collectives,
+    wse_partition,
+    wse_place,
+    wse_plan_memory,
+    wse_route,
+)
+from wse_mlir.pipelines import named
+from wse_mlir.wse_target.quasi_affine import Var, const
+
+Monkey = pytest.MonkeyPatch
+
+
+class Function(nn.Module):
+    """A function of tensors as a model."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *args: torch.Tensor) -> Any:
+        return self.function(*args)
+
+
+@dataclass(frozen=True)
+class Plant:
+    """A fault.
+
+    Attributes:
+        pass_name: the pass that it is in, which has to be named.
+        sow: puts it there.
+        function / args: a model that shows it.
+        on_wafer: whether it is one of the wafer's passes.
+        alone: the operation that shows it alone; "" when it takes several.
+        error: whether numbers differ, rather than the program failing.
+    """
+
+    pass_name: str
+    sow: Callable[[Monkey], None]
+    function: Callable[..., Any]
+    args: tuple[torch.Tensor, ...]
+    on_wafer: bool = False
+    alone: str = ""
+    error: bool = True
+
+
+def _random(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+SQUARE = (_random(6, 6), _random(6, 6, seed=1))
+TABLE = torch.arange(6, dtype=torch.float32).reshape(2, 3)
+
+
+def _fold(monkey: Monkey) -> None:
+    """Constants are folded with what the first operand is, whatever the operation."""
+    monkey.setattr(wse_fold_constants, "evaluate_scalar_op", lambda op, operands: operands[0])
+
+
+def _generalize(monkey: Monkey) -> None:
+    """The operands of a product change places."""
+    build = wse_generalize.build_generic
+
+    def swapped(inputs: Any, *rest: Any, **named: Any) -> Any:
+        return build(inputs[::-1] if len(inputs) == 2 else inputs, *rest, **named)
+
+    monkey.setattr(wse_generalize, "build_generic", swapped)
+
+
+def _fuse(monkey: Monkey) -> None:
+    """A composed map of two dimensions is transposed."""
+    compose = cluster.compose_map
+
+    def transposed(outer: ir.AffineMap, inner: ir.AffineMap) -> ir.AffineMap:
+        found = compose(outer, inner)
+        if found.n_dims != 2 or not found.is_permutation:
+            return found
+        return ir.AffineMap.get(2, 0, list(found.results)[::-1])
+
+    monkey.setattr(cluster, "compose_map", transposed)
+
+
+def _dce(monkey: Monkey) -> None:
+    """An elementwise operation that is needed goes, and what it worked on takes its place."""
+    clean = wse_dce.DeadCode.run
+
+    def too_much(self: Any, op: ir.Operation, run: Any) -> None:
+        clean(self, op, run)
+        for inner in list(op.regions[0].blocks[0].operations):
+            if inner.operation.name == "linalg.generic" and inner.results[0].type == inner.operands[0].type:
+                inner.results[0].replace_all_uses_with(inner.operands[0])
+                inner.operation.erase()
+
+    monkey.setattr(wse_dce.DeadCode, "run", too_much)
+
+
+def _bufferize(monkey: Monkey) -> None:
+    """Nothing ever conflicts: values that are needed later are overwritten."""
+    monkey.setattr(analysis.InPlaceAnalysis, "_conflict", lambda self, op, write, value: None)
+
+
+def _vectorize(monkey: Monkey) -> None:
+    """What is left of a loop behind its vectors is not computed."""
+    segments = loop_schedule.Schedule.segments
+    monkey.setattr(
+        loop_schedule.Schedule, "segments", lambda self, iterator, size: segments(self, iterator, size)[:1]
+    )
+
+
+def _expand_math(monkey: Monkey) -> None:
+    """A coefficient of exp has lost a digit."""
+    monkey.setattr(wse_expand_math, "_EXP", (*wse_expand_math._EXP[:-1], 5.1e-1))
+
+
+def _expand_half(monkey: Monkey) -> None:
+    """Converting f16 scales by twice as much; the pass is made to run where hardware could convert."""
+    real = wse_expand_half._Integers.real
+    monkey.setattr(wse_expand_half._Integers, "real", lambda self, bits: real(self, bits + (1 << 23)))
+    cpu = named.named_pipeline("cpu")
+    passes = {s.name: s.passes for s in cpu.stages}["expand-math"]
+    always = passes.replace("wse-expand-half", "wse-expand-half{always=true}")
+    monkey.setitem(named.NAMED_PIPELINES, "cpu", cpu.override(expand_math=always))
+
+
+def _lower_tm_tensor(monkey: Monkey) -> None:
+    """A scatter that adds overwrites."""
+    monkey.setattr(wse_lower_tm_tensor, "inline_body", lambda body, values: values[:1])
+
+
+def _partition(monkey: Monkey) -> None:
+    """Parts of a sum are never added up."""
+    monkey.setattr(
+        wse_partition._Rewriter, "reduce", lambda self, op, chosen, layouts: _remember(self, op, chosen)
+    )
+
+
+def _remember(rewriter: Any, op: Any, chosen: Any) -> None:
+    for result, axes in zip(op.results, chosen.gives, strict=True):
+        rewriter.versions[result] = {axes: result}
+
+
+def _expand_collectives(monkey: Monkey) -> None:
+    """A redistribution does nothing."""
+    monkey.setattr(wse_expand_collectives, "_redistribute", lambda op: op.input)
+
+
+def _place(monkey: Monkey) -> None:
+    """What comes from the host is spread over the other axis."""
+    moved = wse_place._moved
+    swap = {"x": "y", "y": "x", "": ""}
+
+    def misplaced(attribute: ir.Attribute, rect: Any) -> ir.Attribute:
+        found = moved(attribute, rect)
+        if isinstance(found, ir.ArrayAttr):
+            return found
+        axes, place = wse_place.LayoutAttr(found).params
+        names = [ir.StringAttr.get(swap[ir.StringAttr(a).value]) for a in ir.ArrayAttr(axes)]
+        return wse_place.LayoutAttr.get(ir.ArrayAttr.get(names), place)
+
+    monkey.setattr(wse_place, "_moved", misplaced)
+
+
+def _emit(monkey: Monkey) -> None:
+    """Rows are read one too early wherever a tile begins."""
+    origin = emit_tiles.Tile.origin
+
+    def reversed_rows(self: Any, grid: Any) -> tuple[Any, ...]:
+        found = list(origin(self, grid))
+        for dim, axis in enumerate(self.axes):
+            if axis == "y":
+                found[dim] = (const(grid.height - 1) - Var("y")) * self.shape[dim]
+        return tuple(found)
+
+    monkey.setattr(emit_tiles.Tile, "origin", reversed_rows)
+
+
+def _route(monkey: Monkey) -> None:
+    """All colours have one number."""
+
+    def number(self: Any) -> int:
+        for colour in self.colours.values():
+            colour.attributes["id"] = wse_route.build.i64(self.machine.usable_colours[0])
+        return 0
+
+    monkey.setattr(wse_route._Router, "number", number)
+
+
+def _plan_memory(monkey: Monkey) -> None:
+    """Buffers that are needed at the same time share memory."""
+    monkey.setattr(wse_plan_memory, "_conflicts", lambda module, buffers: {b.name: set() for b in buffers})
+
+
+def _scatter_add(x: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    return torch.zeros(4).index_add(0, index, x)
+
+
+def _two_reads(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    product = a @ b
+    return torch.relu(product) @ b + product
+
+
+PLANTS = (
+    Plant("wse-fold-constants", _fold, lambda x: x + (TABLE * 3.0 + 1.0).t(), (_random(3, 2),)),
+    Plant("wse-generalize", _generalize, torch.matmul, SQUARE, alone="linalg.matmul"),
+    Plant("wse-fuse", _fuse, lambda a, b: torch.exp(a.t()) + b, SQUARE),
+    Plant("wse-dce", _dce, lambda a, b: torch.relu(a @ b), SQUARE),
+    Plant("wse-bufferize", _bufferize, _two_reads, SQUARE),
+    Plant("wse-vectorize", _vectorize, torch.add, (_random(21), _random(21, seed=1)), alone="linalg.generic"),
+    Plant("wse-expand-math", _expand_math, torch.exp, (_random(8),), alone="linalg.generic"),
+    Plant(
+        "wse-expand-half", _expand_half, lambda a: a * 3.0, (_random(8).half(),), alone="linalg.generic"
+    ),
+    Plant(
+        "wse-lower-tm-tensor", _lower_tm_tensor, _scatter_add, (_random(3), torch.tensor([1, 1, 2])),
+        alone="tm_tensor.scatter",
+    ),
+    Plant("wse-partition", _partition, lambda a: a.sum(1), (_random(2, 64),), True, "linalg.generic"),
+    Plant("wse-expand-collectives", _expand_collectives, lambda a: torch.softmax(a @ a.t(), 1), (_random(6, 40),), True, error=False),
+    Plant("wse-place", _place, lambda a: a.exp(), (_random(3, 32),), True, error=False),
+    Plant("wse-emit-programs", _emit, torch.tril, (_random(8, 8),), True, "linalg.generic"),
+    Plant("wse-route", _route, lambda a: torch.softmax(a, 1), (_random(2, 64),), True, error=False),
+    Plant("wse-plan-memory", _plan_memory, torch.add, SQUARE, True, "linalg.generic"),
+)  # fmt: skip
