@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,7 @@ def compile_kernel(
     options: Mapping[str, Any],
     timer: Timer,
     instrumentation: Instrumentation | None,
+    keep: Callable[[str, str | bytes], None] | None = None,
     *,
     debug: bool,
 ) -> Kernel:
@@ -49,6 +50,7 @@ def compile_kernel(
     Args:
         symbol: that the kernel gets.
         prefix: of the functions that take the place of the C library's.
+        keep: receives LLVM IR, assembly and object, by the name of a file.
         debug: keep the model's source lines.
     """
     function = CpuTarget().lower(imported, options, timer, instrumentation)
@@ -57,4 +59,9 @@ def compile_kernel(
         code = NativeCode(imported.module, function.processor, f"'{entry}'", (entry,), debug=debug)
         names = {name: f"{prefix}_{name}" for name in _ANSWERED}
         code.rename({packed_entry(entry): symbol, **names})
-        return Kernel(symbol, function, code.object(), code.text())
+        kernel = Kernel(symbol, function, code.object(), code.text())
+        if keep is not None:
+            keep("optimised.ll", kernel.llvm_ir)
+            keep("code.s", code.assembly())
+            keep("code.o", kernel.code)
+        return kernel

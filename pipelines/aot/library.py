@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -37,11 +37,13 @@ class LibraryFunction:
         name: in the library; an identifier of C.
         imported: its module is consumed.
         instrumentation: watches the passes, see `run_pipeline`.
+        keep: receives what comes after the passes, by the name of a file: LLVM IR, assembly, object.
     """
 
     name: str
     imported: ImportedModel
     instrumentation: Instrumentation | None = None
+    keep: Callable[[str, str | bytes], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -114,9 +116,11 @@ def build_library(
     ]
     sources = Sources(name, plans, kernels, layout, f"wse-mlir {version('wse-mlir')}", weights, tuple(main))
     with timer.scope("link"), _temporary_folder(out.parent) as folder:
-        link(sources, kind, out.name, folder, toolchain, debug=debug)
-        if keep is not None:
-            sources.keep(folder, keep, toolchain.ran)
+        try:
+            link(sources, kind, out.name, folder, toolchain, debug=debug)
+        finally:  # what fails to compile or link is what people want to look at
+            if keep is not None:
+                sources.keep(folder, keep, toolchain.ran)
         for made in filter(None, (beside, header, out)):
             os.replace(folder / made.name, made)
     return Library(name, out, header, beside)
@@ -133,6 +137,7 @@ def _kernel(
             options,
             timer,
             function.instrumentation,
+            function.keep,
             debug=debug,
         )
 

@@ -26,7 +26,8 @@ def emit_library(
     """
     assert request.out is not None, "libraries are not text"
     functions = [
-        LibraryFunction(name, model, watches[name].instrumentation) for name, model in imported.items()
+        LibraryFunction(name, model, watches[name].instrumentation, watches[name].keep)
+        for name, model in imported.items()
     ]
     with tempfile.TemporaryDirectory() as folder:
         built = build_library(
