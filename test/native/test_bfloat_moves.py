@@ -1,0 +1,33 @@
+"""bf16 numbers that are only moved become integers; where something computes with them, all stays."""
+
+from wse_mlir.pipelines.native.bfloat_moves import move_bfloat_as_integers
+
+MOVES = """
+source_filename = "bfloat.py"
+@table = private constant [2 x bfloat] [bfloat 0xR3F80, bfloat 0xR8000]
+define void @bfloat(ptr %0) {
+  %2 = load <2 x bfloat>, ptr %0, align 2
+  %3 = bitcast <2 x bfloat> %2 to <2 x i16>
+  %4 = shufflevector <2 x bfloat> splat (bfloat 0xR3F80), <2 x bfloat> poison, <2 x i32> zeroinitializer
+  store bfloat 0xR0000, ptr %0
+  ret void
+}"""
+
+
+def test_moves_are_of_integers() -> None:
+    moved = move_bfloat_as_integers(MOVES)
+    assert '"bfloat.py"' in moved and "@bfloat(ptr %0)" in moved
+    assert "[2 x i16] [i16 16256, i16 32768]" in moved
+    assert "%2 = load <2 x i16>, ptr %0, align 2" in moved
+    assert "splat (i16 16256), <2 x i16> poison" in moved
+    assert "store i16 0, ptr %0" in moved
+
+
+def test_arithmetic_keeps_the_type() -> None:
+    for line in (
+        "  %5 = fadd bfloat %4, %4",
+        "  %5 = fpext bfloat %4 to float",
+        "  %5 = call bfloat @llvm.fabs.bf16(bfloat %4)",
+        "define bfloat @g(bfloat %0) {",
+    ):
+        assert move_bfloat_as_integers(f"{MOVES}\n{line}") == f"{MOVES}\n{line}"
