@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from ...passes.infra.diagnostics import CompilerError
+from ..frontend.mlir_values import NO_DATA_HINT
 from ..frontend.signature import Argument
 from ..runtime.arrays import as_array
 
@@ -24,7 +25,8 @@ MAGIC = b"WSEWTS\r\n"
 VERSION = 1
 ALIGNMENT = 64  # bytes; a cache line, and the widest vector
 HEADER_SIZE = 64
-_CHUNK = 1 << 16  # words of a checksum's step, which stay in the cache
+_CHUNK = 1 << 14  # words of a checksum's step, which stay in the cache
+_FALLING = np.arange(_CHUNK, 0, -1, dtype=np.uint64)
 
 
 @dataclass(frozen=True)
@@ -119,10 +121,12 @@ def lay_out(functions: Sequence[Sequence[Argument]]) -> tuple[WeightLayout, list
         The layout, and for every argument of every function what it is bound to; None for inputs.
 
     Raises:
-        CompilerError: a parameter or state has no data.
+        CompilerError: a parameter or state has no data, or a state is a part of another tensor.
     """
     layout = WeightLayout()
-    changed = {_storage(a) for arguments in functions for a in arguments if a.kind == "state"}
+    bound = [a for arguments in functions for a in arguments if a.kind != "input"]
+    changed = {_storage(a) for a in bound if a.kind == "state"}
+    _check_states_apart(bound, changed)
     known: dict[object, Binding] = {}
 
     def bind(argument: Argument) -> Binding | None:
@@ -144,11 +148,32 @@ def lay_out(functions: Sequence[Sequence[Argument]]) -> tuple[WeightLayout, list
     return layout, [[bind(argument) for argument in arguments] for arguments in functions]
 
 
+def _check_states_apart(bound: Sequence[Argument], changed: Container[object]) -> None:
+    """Two views of the same memory would become two tensors, of which one is changed and the other one is not."""
+    spans: dict[object, tuple[int, int, Argument]] = {}
+    for argument in bound:
+        tensor = _data(argument)
+        if tensor.numel():
+            last = sum((n - 1) * step for n, step in zip(tensor.shape, tensor.stride(), strict=True))
+            end = tensor.data_ptr() + (last + 1) * tensor.element_size()
+            spans[_storage(argument)] = (tensor.data_ptr(), end, argument)
+    reached: tuple[int, object, Argument] | None = None
+    for storage, (start, end, argument) in sorted(spans.items(), key=lambda item: item[1][:2]):
+        if reached and start < reached[0] and (storage in changed or reached[1] in changed):
+            raise CompilerError(
+                f"'{reached[2].name}' and '{argument.name}' share memory, but are not the same tensor, and one of "
+                "them is a state",
+                hint="use the same buffer in all functions, and take views of it inside of forward()",
+            )
+        if reached is None or end > reached[0]:
+            reached = (end, storage, argument)
+
+
 def _data(argument: Argument) -> torch.Tensor:
     if argument.tensor is None:
         raise CompilerError(
             f"{argument.kind} '{argument.name}' has no data, so no library can be made of the model",
-            hint="build the model on a real device, not on 'meta'; parameters of an .mlir file have no values",
+            hint=NO_DATA_HINT,
         )
     return argument.tensor
 
@@ -189,9 +214,8 @@ def _checksum(arrays: Sequence[np.ndarray]) -> tuple[int, int]:
         rest = np.zeros(_aligned(len(flat)) - whole, np.uint8)
         rest[: len(flat) - whole] = flat[whole:]
         for part in (flat[:whole], rest):
-            for words in _chunks(part.view("<u8") if part.ctypes.data % 8 == 0 else part.copy().view("<u8")):
-                falling = np.arange(len(words), 0, -1, dtype=np.uint64)
-                totals += len(words) * total + int((falling * words).sum(dtype=np.uint64))
+            for words in _chunks(part.view("<u8")):
+                totals += len(words) * total + int(np.dot(_FALLING[-len(words) :], words))
                 total += int(words.sum(dtype=np.uint64))
     return total % 2**64, totals % 2**64
 

@@ -2,10 +2,12 @@
 
 import copy
 import json
+import platform
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,24 +91,34 @@ def test_threads_share_an_instance(zoo: Zoo, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def run_client(
+    library: Path, cases: dict[str, Case], calls: dict[str, tuple[torch.Tensor, ...]]
+) -> dict[str, Any]:
+    """Runs all functions of a library from plain Python and compares with eager; returns what the library says."""
+    folder = library.parent
+    shutil.copy(PROGRAMS / "client.py", folder)
+    for name, args in calls.items():
+        (folder / f"{name}.in").write_bytes(as_bytes(list(args)))
+    done = run_alone([sys.executable, "-I", "-S", "client.py", f"./{library.name}", "7"], folder)
+    assert done.returncode == 0, done.stderr
+    known = json.loads(done.stdout)
+    assert list(known["functions"]) == list(calls)
+    for name, args in calls.items():
+        (expected,) = eager(cases[name], [args])
+        assert known["functions"][name]["shapes"] == [list(t.shape) for t in expected]
+        if name == "accumulate":
+            expected.append(after_accumulate(cases[name]))
+        assert_close(from_bytes((folder / f"{name}.out").read_bytes(), expected), expected)
+    return known
+
+
 def test_python_needs_ctypes_and_the_file_alone(zoo: Zoo, tmp_path: Path) -> None:
-    shutil.copy(zoo.library.path, tmp_path / "renamed.so")
-    shutil.copy(PROGRAMS / "client.py", tmp_path)
     calls = {name: case.args for name, case in zoo.cases.items()}
     calls["open_batch"] = (torch.randn(7, 8), torch.randn(7, 5))
     calls["outer"] = (torch.randn(7),)
-    for name, args in calls.items():
-        (tmp_path / f"{name}.in").write_bytes(as_bytes(list(args)))
-    done = run_alone([sys.executable, "-I", "-S", "client.py", "./renamed.so", "7"], tmp_path)
-    assert done.returncode == 0, done.stderr
-    known = json.loads(done.stdout)
-    assert known["name"] == "zoo" and list(known["functions"]) == list(zoo.cases)
-    for name, args in calls.items():
-        (expected,) = eager(zoo.cases[name], [args])
-        assert known["functions"][name]["shapes"] == [list(t.shape) for t in expected]
-        if name == "accumulate":
-            expected.append(after_accumulate(zoo.cases[name]))
-        assert_close(from_bytes((tmp_path / f"{name}.out").read_bytes(), expected), expected)
+    renamed = shutil.copy(zoo.library.path, tmp_path / "renamed.so")
+    known = run_client(Path(renamed), zoo.cases, calls)
+    assert known["name"] == "zoo"
     decode, batch = known["functions"]["decode"], known["functions"]["open_batch"]
     assert decode["input"] == [["token", "float32", [1, 32], 0], ["position", "int64", [1], 0]]
     assert decode["state"] == [["keys", "float32", [4, 12, 8], 0], ["values", "float32", [4, 12, 8], 0]]
@@ -114,6 +126,16 @@ def test_python_needs_ctypes_and_the_file_alone(zoo: Zoo, tmp_path: Path) -> Non
     assert batch["input"] == [["left", "float32", [-1, 8], 0], ["right", "float32", [-1, 5], 0]]
     assert batch["output"] == [["scores", "float32", [-1, 5], 0], ["mean", "float32", [5], 0]]
     assert known["functions"]["accumulate"]["input"][1] == ["total", "float32", [4], 1]
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="names a processor of that architecture")
+def test_code_for_a_processor_without_newer_instructions(zoo: Zoo, tmp_path: Path) -> None:
+    cases = {name: zoo.cases[name] for name in ("lenet", "every_type")}
+    functions = [LibraryFunction(name, import_model(case.model, case.args)) for name, case in cases.items()]
+    library = build_library(functions, tmp_path / "libold.so", options={"cpu": "x86-64"})
+    run_client(library.path, cases, {name: case.args for name, case in cases.items()})
+    code = subprocess.run(["objdump", "-d", library.path], check=True, capture_output=True, text=True).stdout
+    assert "%xmm" in code and "%ymm" not in code
 
 
 SERVE = """

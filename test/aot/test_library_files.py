@@ -17,6 +17,8 @@ from wse_mlir.pipelines.aot.weights import lay_out
 from wse_mlir.pipelines.frontend.imported import import_model
 from wse_mlir.pipelines.frontend.signature import Argument
 
+from wse_mlir import CompilerError
+
 
 def readelf(option: str, file: Path) -> str:
     return subprocess.run(
@@ -106,6 +108,15 @@ def test_what_one_function_changes_is_a_state_for_all() -> None:
     cache = torch.ones(10)
     layout, bindings = lay_out([[parameter("read", cache)], [parameter("cache", cache, "state")]])
     assert bindings[0] == bindings[1] and layout.parameters == [] and len(layout.states) == 1
+
+
+def test_a_state_that_is_a_part_of_another_tensor_is_refused() -> None:
+    cache = torch.zeros(4, 6)
+    for other in (cache[1:2], cache[:, 3], cache.view(24)):
+        with pytest.raises(CompilerError, match="'cache' and 'view' share memory"):
+            lay_out([[parameter("cache", cache, "state")], [parameter("view", other)]])
+    lay_out([[parameter("a", cache[:2], "state")], [parameter("b", cache[2:], "state")]])
+    lay_out([[parameter("a", cache)], [parameter("b", cache[2:])]])
 
 
 def test_equal_states_are_different_states() -> None:

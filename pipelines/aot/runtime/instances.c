@@ -50,7 +50,7 @@ WSE_EXPORT wse_status WSE_SYMBOL(open)(const char *weights, wse_instance **insta
 
 WSE_EXPORT wse_status WSE_SYMBOL(state_reset)(wse_state *state) {
   if (!state) return WSE_NULL_POINTER;
-  if (state->instance->library != WSE_SYMBOL(library)()) return WSE_WRONG_INSTANCE;
+  if (state->library != WSE_SYMBOL(library)()) return WSE_WRONG_INSTANCE;
   for (int32_t s = 0; s < WSE_STATE_COUNT; ++s) {
     const wse_slot *slot = &wse_state_slots[s];
     if (slot->offset == WSE_ZEROS) memset(state->memory + slot->place, 0, slot->bytes);
@@ -60,7 +60,7 @@ WSE_EXPORT wse_status WSE_SYMBOL(state_reset)(wse_state *state) {
 }
 
 WSE_EXPORT void WSE_SYMBOL(state_destroy)(wse_state *state) {
-  if (!state || state->instance->library != WSE_SYMBOL(library)()) return;
+  if (!state || state->library != WSE_SYMBOL(library)()) return;
   release_memory(state->memory);
   free(state);
 }
@@ -76,6 +76,7 @@ WSE_EXPORT wse_status WSE_SYMBOL(state_create)(const wse_instance *instance, wse
     release_memory(memory);
     return fail_plainly(error, WSE_OUT_OF_MEMORY);
   }
+  made->library = instance->library;
   made->instance = instance;
   made->memory = memory;
   *state = made;
@@ -89,7 +90,7 @@ static void *state_memory(const wse_state *state, const wse_function *function, 
 WSE_EXPORT wse_status WSE_SYMBOL(state_tensor)(wse_state *state, int32_t function, int32_t index,
                                                wse_tensor *tensor) {
   if (!state || !tensor) return WSE_NULL_POINTER;
-  if (state->instance->library != WSE_SYMBOL(library)()) return WSE_WRONG_INSTANCE;
+  if (state->library != WSE_SYMBOL(library)()) return WSE_WRONG_INSTANCE;
   if (function < 0 || function >= WSE_FUNCTION_COUNT) return WSE_UNKNOWN_FUNCTION;
   if (index < 0 || index >= wse_infos[function]->state_count) return WSE_WRONG_COUNT;
   const wse_tensor_info *info = wse_infos[function]->states[index];

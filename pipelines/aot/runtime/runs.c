@@ -101,11 +101,11 @@ WSE_EXPORT wse_status WSE_SYMBOL(run)(const wse_instance *instance, int32_t func
   wse_status status =
       check_run(instance, function, state, inputs, input_count, outputs, output_count, error);
   if (status != WSE_OK) return status;
-  void *block[WSE_MAX_BLOCK];
+  void *bound[WSE_MAX_BLOCK];
   int64_t words[WSE_MAX_WORDS];
   call guard;
   int32_t returns = wse_infos[function]->allocates_outputs;
-  void **pointers = block + returns;
+  void **pointers = bound + returns;
   memcpy(pointers, instance->blocks[function] + returns,
          (size_t)wse_functions[function]->argument_count * sizeof *pointers);
   int64_t *rest = bind_arguments(function, state, inputs, pointers, words);

@@ -9,6 +9,7 @@ struct wse_instance {
 };
 
 struct wse_state {
+  const wse_library *library;
   const wse_instance *instance;
   unsigned char *memory;
 };
