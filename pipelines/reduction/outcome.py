@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
 import os
 import re
+import resource
 import signal
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -14,7 +17,7 @@ from typing import IO, Literal
 
 from ...dialects.host import ir
 from ...passes.infra.diagnostics import CompilerError
-from ...passes.infra.pass_manager import Instrumentation, run_pipeline
+from ...passes.infra.pass_manager import Instrumentation, PipelineFailure, run_pipeline
 from ...passes.infra.plan import PythonStep, UpstreamStep
 
 Kind = Literal["succeeds", "fails", "crashes", "does not end"]
@@ -72,13 +75,15 @@ def run_apart(
         pipeline: as for `run_pipeline`; checked beforehand.
         verify_each: verify the IR after every pass.
         timeout: seconds after which the child is ended; None waits for ever.
+
+    Raises:
+        CompilerError: the pipeline cannot run on a module.
     """
     processes = multiprocessing.get_context("fork")
     receiver, sender = processes.Pipe(duplex=False)
     with tempfile.TemporaryFile() as output, receiver:
-        child = processes.Process(
-            target=_child, args=(sender, output, text, pipeline, context, verify_each), daemon=True
-        )
+        arguments = (sender, output, text, pipeline, context, verify_each)
+        child = processes.Process(target=_child, args=arguments)
         child.start()
         sender.close()
         try:
@@ -88,6 +93,8 @@ def run_apart(
             child.join()
         output.seek(0)
         written = output.read().decode(errors="replace")
+        if isinstance(said, CompilerError):
+            raise said
         if isinstance(said, Outcome):
             return Outcome(said.kind, said.pass_name, said.message, written)
         running, ended = said
@@ -96,8 +103,8 @@ def run_apart(
         return Outcome("crashes", running, _how_it_ended(child.exitcode or 0), written)
 
 
-def _listen(receiver: Connection, timeout: float | None) -> Outcome | tuple[str, bool]:
-    """The child's outcome; or the pass that it was in, and whether it ended by itself."""
+def _listen(receiver: Connection, timeout: float | None) -> Outcome | CompilerError | tuple[str, bool]:
+    """The child's outcome or complaint; or the pass that it was in, and whether it ended by itself."""
     deadline = None if timeout is None else time.monotonic() + timeout
     running = ""
     while True:
@@ -108,7 +115,7 @@ def _listen(receiver: Connection, timeout: float | None) -> Outcome | tuple[str,
             said = receiver.recv()
         except EOFError:
             return running, True
-        if isinstance(said, Outcome):
+        if not isinstance(said, str):
             return said
         running = said
 
@@ -137,13 +144,16 @@ def _child(
 ) -> None:
     for stream in (1, 2):
         os.dup2(output.fileno(), stream)
+    sys.stdout = sys.stderr = os.fdopen(2, "w", errors="replace", closefd=False)
+    faulthandler.enable(output)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # many crashes are to be expected
     try:
         module = ir.Module.parse(text, context)
         watch = Instrumentation(verify_each=verify_each, reproducer=None, observers=[_Announcer(sender)])
         run_pipeline(module, pipeline, instrumentation=watch)
         outcome = Outcome("succeeds")
-    except CompilerError as failure:
-        outcome = Outcome("fails", getattr(failure, "pass_name", ""), failure.message)
-    except ir.MLIRError as error:
-        outcome = Outcome("fails", "", str(error))
+    except PipelineFailure as failure:
+        outcome = Outcome("fails", failure.pass_name, failure.message)
+    except CompilerError as error:  # the pipeline's own fault, nothing has run
+        outcome = CompilerError(error.message, where=error.where, hint=error.hint)
     sender.send(outcome)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -133,14 +134,19 @@ class _Reducer:
         self.keep_locations = keep_locations
         self.max_tests = max_tests
         self.observer = observer
-        self.answers: dict[str, bool] = {}
+        self.answers: dict[bytes, bool] = {}  # by digest: texts may be large
         self.tests = 0
         self.strategy = ""
+        self.generic = False  # whether operations' own syntax cannot be trusted to be read back
+        self.context: ir.Context
         self.best: Base
         self.size: Size
 
     def run(self, module: ir.Operation, strategies: Sequence[Strategy[Any]]) -> Reduction:
         module.verify()
+        self.context = module.context
+        if self._parse(self._print(module)) is None:
+            self.generic = True
         self.best = Base(module, self._print(module))
         self.size = before = size_of(module, self.best.text)
         complete = False
@@ -192,42 +198,50 @@ class _Reducer:
 
     def _accept(self, candidate: ir.Operation | str) -> bool:
         """Whether the candidate is valid, smaller and interesting: then it is the best one."""
-        tests = self.tests
-        try:
-            if isinstance(candidate, str):
-                candidate = self._parse(candidate)
-            else:
-                candidate.verify()
-            text = self._print(candidate)
-            size = size_of(candidate, text)
-            if size >= self.size or not self._ask(text):
-                return False
-            # What is kept is what the text says: there is valid IR whose text cannot be read.
-            self.best = Base(self._parse(text), text)
-            self.size = size
-        except ir.MLIRError:
+        module = self._parse(candidate) if isinstance(candidate, str) else candidate
+        if module is None or not _verifies(module):
             return False
-        finally:
-            if self.tests > tests:
-                self._report()
-        return True
+        text = self._print(module)
+        size = size_of(module, text)
+        if size >= self.size:
+            return False
+        tests = self.tests
+        # What is kept is what the text says: there is valid IR whose text cannot be read.
+        kept = self._parse(text) if self._ask(text) else None
+        if kept is not None:
+            self.best, self.size = Base(kept, text), size
+        if self.tests > tests:
+            self._report()
+        return kept is not None
 
     def _ask(self, text: str) -> bool:
-        if text not in self.answers:
+        key = hashlib.sha256(text.encode()).digest()
+        if key not in self.answers:
             if self.tests == self.max_tests:
                 raise _TestsUsedUp
             self.tests += 1
-            self.answers[text] = self.is_interesting(text)
-        return self.answers[text]
+            self.answers[key] = self.is_interesting(text)
+        return self.answers[key]
 
     def _report(self) -> None:
         if self.observer is not None:
             self.observer(Progress(self.best.text, self.size, self.tests, self.strategy))
 
     def _print(self, module: ir.Operation) -> str:
-        text = module.get_asm(enable_debug_info=self.keep_locations)
+        text = module.get_asm(enable_debug_info=self.keep_locations, print_generic_op_form=self.generic)
         assert isinstance(text, str)
         return text if text.endswith("\n") else text + "\n"
 
-    def _parse(self, text: str) -> ir.Operation:
-        return ir.Module.parse(text, self.best.module.context).operation
+    def _parse(self, text: str) -> ir.Operation | None:
+        """The module that the text says, or None when it is not valid."""
+        try:
+            return ir.Module.parse(text, self.context).operation
+        except Exception:  # see _verifies
+            return None
+
+
+def _verifies(module: ir.Operation) -> bool:
+    try:
+        return bool(module.verify())
+    except Exception:  # MLIR's, or of a verifier in Python that did not expect such an operation
+        return False
