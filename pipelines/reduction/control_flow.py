@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...dialects.host import ir
 from .draft import Base, Draft, around, erase_blocks, walk
 from .signatures import returns
-from .stand_ins import stand_in
+from .stand_ins import replace_results, stand_in
 from .strategy import Edits
 
 Exit = tuple[int, int | None]  # a terminator's number, and which of its successors is taken; None returns
@@ -47,6 +47,7 @@ class StraightenBranches(Edits[Exit]):
         )
         if replaced:
             draft.replaced.add(number)
+            replace_results(op, draft)
             op.erase()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...dialects.host import ir
 from .draft import Base, Draft, ends_its_block, erase_blocks
-from .stand_ins import stand_in
+from .stand_ins import is_used, stand_in
 from .strategy import Edits
 
 Body = tuple[int, int]  # an operation's number, and which of its regions
@@ -77,7 +77,7 @@ def _replace(values: list[ir.Value], sources: list[ir.Value], op: ir.Operation, 
     Each is replaced by the source as far from the end if that has its type, or else by any source of its type.
     """
     for behind, value in enumerate(reversed(values), start=1):
-        if next(iter(value.uses), None) is None:
+        if not is_used(value):
             continue
         source = sources[-behind] if behind <= len(sources) else None
         if source is None or source.type != value.type:

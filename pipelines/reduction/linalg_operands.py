@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ...dialects.host import ir
 from .draft import Base, Draft
 from .recreate import recreate
+from .stand_ins import is_used
 from .strategy import Edits
 
 Input = tuple[int, int]  # a linalg.generic's number, and which of its inputs
@@ -25,7 +26,7 @@ class RemoveLinalgInputs(Edits[Input]):
             for n, op in enumerate(base.operations)
             if op.name == "linalg.generic"
             for i in range(ir.DenseI32ArrayAttr(op.attributes[_SEGMENTS])[0])
-            if next(iter(op.regions[0].blocks[0].arguments[i].uses), None) is None
+            if not is_used(op.regions[0].blocks[0].arguments[i])
         ]
 
     def edit(self, draft: Draft, target: Input) -> None:

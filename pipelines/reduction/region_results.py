@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...dialects.host import ir
 from .draft import Base, Draft, ends_its_block
 from .recreate import recreate, recreate_without
-from .stand_ins import stand_in
+from .stand_ins import is_used, stand_in
 from .strategy import Edits
 
 Result = tuple[int, int]  # an operation's number, and which of its results
@@ -40,7 +40,7 @@ class RemoveRegionResults(Edits[Result]):
         if carried and not _detach_argument(op, from_end):
             return
         lost = op.results[index]
-        if next(iter(lost.uses), None) is not None:
+        if is_used(lost):
             lost.replace_all_uses_with(stand_in(lost.type, op, draft))
         for region in op.regions:
             for block in region.blocks:
@@ -65,7 +65,7 @@ def _detach_argument(op: ir.Operation, from_end: int) -> bool:
     block = op.regions[0].blocks[0]
     position = len(block.arguments) - from_end
     argument = block.arguments[position]
-    if next(iter(argument.uses), None) is not None:
+    if is_used(argument):
         instead = [op.operands[len(op.operands) - from_end], *block.arguments]
         same = [v for v in instead if v.type == argument.type and v != argument]
         if not same:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...dialects.host import ir
 from .draft import Base, Draft, around, ends_its_block
-from .stand_ins import new_argument, stand_in
+from .stand_ins import is_used, new_argument, replace_results
 from .strategy import Strategy
 
 
@@ -25,15 +25,13 @@ class RemoveOperations(Strategy[int]):
         draft = base.draft()
         for number in reversed(base.outermost(chosen)):  # users before what they use
             op = draft.operations[number]
-            if self.replace_results(op, draft):
+            if self.release(op, draft):
                 op.erase()
         return draft.module
 
-    def replace_results(self, op: ir.Operation, draft: Draft) -> bool:
-        """Lets nobody use the results any more; returns whether that was possible."""
-        for result in op.results:
-            if _is_used(result):
-                result.replace_all_uses_with(stand_in(result.type, op, draft))
+    def release(self, op: ir.Operation, draft: Draft) -> bool:
+        """Lets nobody use the results of `op` any more; returns whether that was possible."""
+        replace_results(op, draft)
         return True
 
 
@@ -52,17 +50,13 @@ class PassArguments(RemoveOperations):
     name = "operations, by arguments"
 
     def targets(self, base: Base) -> Sequence[int]:
-        return [n for n in super().targets(base) if any(map(_is_used, base.operations[n].results))]
+        return [n for n in super().targets(base) if any(map(is_used, base.operations[n].results))]
 
-    def replace_results(self, op: ir.Operation, draft: Draft) -> bool:
+    def release(self, op: ir.Operation, draft: Draft) -> bool:
         for result in op.results:
-            if _is_used(result):
+            if is_used(result):
                 argument = new_argument(result.type, op, draft)
                 if argument is None:
                     return False
                 result.replace_all_uses_with(argument)
         return True
-
-
-def _is_used(value: ir.Value) -> bool:
-    return next(iter(value.uses), None) is not None

@@ -9,7 +9,7 @@ from ...dialects.host import ir
 from .draft import Base, Draft, ends_its_block, walk
 from .functions import Signature, Slot, has_users, set_signature, signature_of, symbol_name
 from .recreate import recreate, recreate_without
-from .stand_ins import stand_in
+from .stand_ins import is_used, stand_in
 from .strategy import Edits
 
 Place = tuple[int, int]  # a function's number, and which of its arguments or results
@@ -46,7 +46,7 @@ class RemoveArguments(_RemoveFromSignature):
             same = [a for a in blocks[0].arguments if a.type == argument.type and a.arg_number != index]
             if same:
                 argument.replace_all_uses_with(same[0])
-            elif next(iter(argument.uses), None) is not None:
+            elif is_used(argument):
                 return
             blocks[0].erase_argument(index)
         for call in _calls(op, draft):
@@ -94,7 +94,7 @@ def _calls(function: ir.Operation, draft: Draft) -> Iterator[ir.Operation]:
 
 def _forget_result(call: ir.Operation, index: int, draft: Draft) -> None:
     lost = call.results[index]
-    if next(iter(lost.uses), None) is not None:
+    if is_used(lost):
         lost.replace_all_uses_with(stand_in(lost.type, call, draft))
     kept = [result for i, result in enumerate(call.results) if i != index]
     new = recreate(call, results=[result.type for result in kept])

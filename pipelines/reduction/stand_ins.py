@@ -27,6 +27,17 @@ def stand_in(value_type: ir.Type, at: ir.Operation, draft: Draft) -> ir.Value:
     )
 
 
+def replace_results(op: ir.Operation, draft: Draft) -> None:
+    """Lets nobody use the results of `op` any more."""
+    for result in op.results:
+        if is_used(result):
+            result.replace_all_uses_with(stand_in(result.type, op, draft))
+
+
+def is_used(value: ir.Value) -> bool:
+    return next(iter(value.uses), None) is not None
+
+
 def new_argument(value_type: ir.Type, at: ir.Operation, draft: Draft) -> ir.Value | None:
     """A further argument of the function around `at`; None if there is none, or others call it."""
     function = _isolated_around(at)

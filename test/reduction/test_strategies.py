@@ -94,3 +94,22 @@ def test_only_what_is_asked_for_is_left(kept: str) -> None:
         inside(reduce(PROGRAM, lambda text: all(word in text for word in kept.split(", "))).text)
         == SMALLEST[kept]
     )
+
+
+def test_terminators_with_results_may_go() -> None:
+    """An `invoke` is branch and call at once: where its result was used, something stands in."""
+    text = """
+    llvm.func @callee() -> i32
+    llvm.func @handler(...) -> i32
+    llvm.func @f() -> i32 attributes {personality = @handler} {
+      %0 = llvm.invoke @callee() to ^bb1 unwind ^bb2 : () -> i32
+    ^bb1:
+      %1 = llvm.mul %0, %0 : i32
+      llvm.return %1 : i32
+    ^bb2:
+      %2 = llvm.landingpad cleanup : !llvm.struct<(ptr, i32)>
+      llvm.resume %2 : !llvm.struct<(ptr, i32)>
+    }
+    """
+    kept = reduce(text, lambda t: "llvm.mul" in t).text
+    assert inside(kept) == "llvm.func @f(%arg0: i32) { %0 = llvm.mul %arg0, %arg0 : i32 llvm.return }"
