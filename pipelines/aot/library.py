@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -146,6 +147,8 @@ def _check_words(kind: str, weights: str, main: Sequence[Path]) -> None:
     for word, known, what in ((kind, get_args(Kind), "kind"), (weights, get_args(Weights), "weights")):
         if word not in known:
             raise CompilerError(f"{what}='{word}' is not one of {', '.join(known)}")
+    if not sys.platform.startswith("linux") or sys.byteorder != "little":
+        raise CompilerError(f"libraries are made for little-endian Linux, and this is {sys.platform}")
     if (kind == "executable") != bool(main):
         raise CompilerError("an executable needs a main program, and nothing else takes one")
 
