@@ -101,7 +101,7 @@ def test_outputs_that_are_numbers(dynamic: bool) -> None:
         same_as_eager(function, torch.randn(n, 4), by=call)
 
 
-@settings(max_examples=3, deadline=None, derandomize=True)
+@settings(max_examples=2, deadline=None, derandomize=True)
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=4), st.integers(2, 7))
 def test_any_sequence_of_sizes(batches: list[int], rows: int) -> None:
     torch._dynamo.reset()

@@ -70,7 +70,7 @@ indices = st.integers(0, 7)
 programs = st.lists(st.tuples(st.sampled_from(sorted(STEPS)), indices, indices), min_size=2, max_size=7)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=12, deadline=None, derandomize=True)
 @given(programs, st.sampled_from(STRIDES), st.sampled_from(STRIDES), st.booleans())
 def test_random_functions(
     steps: list[tuple[str, int, int]], x: Callable[[], Tensor], y: Callable[[], Tensor], gradients: bool
@@ -78,6 +78,8 @@ def test_random_functions(
     torch._dynamo.reset()
     torch.manual_seed(0)
     program = Program(tuple(steps))
+    overlapping = STRIDES[-1] in (x, y)  # AOTAutograd refuses more writes into them than PyTorch does
+    assume(not (overlapping and any("write" in name for name, _, _ in steps)))
     arguments = [make().requires_grad_(gradients) for make in (x, y)]
     try:
         results = program(*copied(arguments))
