@@ -192,8 +192,9 @@ def _wrapper(name: str, index: int, function: FunctionPlan) -> str:
     given = [f"fixed(f{index}_inputs[{i}], {identifier})" for i, identifier in enumerate(inputs)]
     taken = [f"fixed(f{index}_outputs[{i}], {identifier})" for i, identifier in enumerate(outputs)]
     filled = [
-        f"(!{identifier} && {prod(tensor.shape)})"
+        f"!{identifier}"
         for identifier, tensor in zip(outputs, function.outputs, strict=True)
+        if prod(tensor.shape)
     ]
     return "\n".join(
         [
