@@ -9,10 +9,20 @@ from typing import Any
 
 from rich.console import Console
 
-from ..verification import Evidence, Fault, Smallest, StageResult, Subject, Verification, subject_of
+from ..verification import Fault, StageResult, Subject, Verification, compare_operations, subject_of
 from ..verification.reproduce import replay, smallest, write
 from ..workload import open_model
 from .output import check_writable, write_atomically
+from .verify_text import (
+    evidence_text,
+    fault_json,
+    fault_text,
+    operation_json,
+    print_operations,
+    smallest_text,
+    stage_json,
+    stage_line,
+)
 
 
 @dataclass(frozen=True)
@@ -63,12 +73,19 @@ def verify_model(path: str, settings: Settings) -> bool:
         progress.print("looking for the pass at fault", style="dim")
         for fault in verification.faults():
             console.print(fault_text(fault), highlight=False, soft_wrap=True)
-            described.append(_fault_json(fault))
+            described.append(fault_json(fault))
             if settings.reproducer is not None and fault.kind != "import":
                 progress.print("looking for the smallest program that shows it", style="dim")
                 described[-1] |= _reproduce(fault, subject, settings.reproducer, console)
+    operations: list[dict[str, Any]] = []
+    if settings.operations is not None:
+        progress.print("running every operation alone", style="dim")
+        compared = sorted(compare_operations(verification, settings.target), key=lambda r: -r.badness)
+        print_operations(compared[: settings.operations], len(compared), console)
+        operations = [operation_json(result) for result in compared]
     if settings.json is not None:
-        report = {"stages": [_stage_json(r) for r in results], "faults": described}
+        report = {"stages": [stage_json(r) for r in results], "faults": described}
+        report |= {"operations": operations} if settings.operations is not None else {}
         write_atomically(settings.json, json.dumps(report, indent=2) + "\n")
     return good
 
@@ -91,85 +108,3 @@ def replay_file(path: Path) -> bool:
     console.print(f"passes: {suspicion.pipeline}", highlight=False, soft_wrap=True)
     console.print(evidence_text(evidence), highlight=False, soft_wrap=True)
     return not evidence.is_wrong
-
-
-def smallest_text(found: Smallest, path: Path) -> str:
-    """What a reproducer shows and how to run it."""
-    subject = f"{found.operation} of {found.origin}" if found.operation else "what is left of the model"
-    return f"  smallest program that shows it: {subject}\n  wse verify --replay {path}    repeats it"
-
-
-def evidence_text(evidence: Evidence) -> str:
-    """What came of a replay."""
-    lines = []
-    for when, comparison in (("before", evidence.before), ("after", evidence.after)):
-        if comparison is not None:
-            errors = ", ".join(f"{error:.1e}" for error in comparison.errors)
-            verdict = "matches" if comparison.matches else "DIFFERS"
-            lines.append(f"{when} the suspected pass: {verdict}, largest relative error by output: {errors}")
-    if evidence.failure is not None:
-        lines.append(f"a pass fails: {evidence.failure}")
-    if evidence.crash:
-        lines.append(f"{'the code' if evidence.passed else 'a pass'} crashes: {evidence.crash}")
-    if evidence.unjudged:
-        lines.append(f"cannot be judged: {evidence.unjudged}")
-    return "\n".join(lines)
-
-
-def stage_line(result: StageResult) -> str:
-    """A stage's verdict in one line."""
-    if result.failure:
-        return f"{result.name:<12} does not run: {result.failure}"
-    if result.comparison is None:
-        return f"{result.name:<12} cannot be judged: {result.unjudged}"
-    errors = ", ".join(f"{error:.1e}" for error in result.comparison.errors)
-    verdict = "matches" if result.matches else "DIFFERS"
-    return f"{result.name:<12} {verdict}, largest relative error by output: {errors}"
-
-
-def fault_text(fault: Fault) -> str:
-    """What is known of a fault, in a few lines."""
-    if fault.kind == "import":
-        return (
-            f"the import of the model to linalg is wrong: error {fault.after.worst:.1e}"
-            if fault.after
-            else ""
-        )
-    names = " or ".join(f"'{p.text}'" for p in fault.passes)
-    before, after = fault.stages
-    way = f"after stage '{before}'" if before else "before the first stage"
-    way += f", on the way to '{after}'" if after else ""
-    first = {"numbers": f"the pass {names} breaks the numbers", "crash": f"code of the pass {names} crashes"}
-    lines = [f"{first.get(fault.kind, f'the pass {names} fails')} ({way})"]
-    if fault.before is not None:
-        lines.append(f"  largest error before it: {fault.before.worst:.1e}")
-    if fault.after is not None:
-        lines.append(f"  largest error after it:  {fault.after.worst:.1e}")
-    if fault.reason:
-        lines.append(f"  {fault.reason}")
-    if len(fault.passes) > 1:
-        lines.append("  these passes cannot be told apart: nothing else can run the IR between them")
-    elif fault.found.linear:
-        lines.append("  found one pass after the other, because not all IR on the way can be run")
-    return "\n".join(lines)
-
-
-def _stage_json(result: StageResult) -> dict[str, Any]:
-    return {
-        "stage": result.name,
-        "matches": result.matches,
-        "errors": list(result.comparison.errors) if result.comparison else [],
-        "failure": result.failure,
-        "unjudged": result.unjudged,
-    }
-
-
-def _fault_json(fault: Fault) -> dict[str, Any]:
-    return {
-        "kind": fault.kind,
-        "passes": [p.text for p in fault.passes],
-        "stages": list(fault.stages),
-        "error_before": fault.before.worst if fault.before else None,
-        "error_after": fault.after.worst if fault.after else None,
-        "reason": fault.reason,
-    }

@@ -72,17 +72,21 @@ def extracts(program: Snapshot, calls: Calls) -> list[Extract]:
 
 def _computes(op: Any) -> bool:
     """Whether an operation gives tensors and is more than a constant or another view of a value."""
-    name = op.operation.name
-    if name in _LEAVES or name in _VIEWS or not len(op.operation.results):
+    if _is_leaf(op) or op.operation.name in _VIEWS or not len(op.operation.results):
         return False
+    return all(_is_static(v.type) for v in op.operation.results)
+
+
+def _is_leaf(op: Any) -> bool:
+    """Whether an operation is a constant, one number everywhere, or nothing yet."""
+    if op.operation.name in _LEAVES:
+        return True
     view = structured(op)
-    if (
+    return (
         view is not None
         and view.is_copy()
         and not any(isinstance(v.type, ir.ShapedType) for v in view.inputs)
-    ):
-        return False  # a fill
-    return all(_is_static(v.type) for v in op.operation.results)
+    )
 
 
 def _is_static(kind: ir.Type) -> bool:
@@ -113,7 +117,7 @@ def _observe(program: Snapshot, calls: Calls) -> Arrays | None:
 def watched_values(module: ir.Module) -> list[ir.Value]:
     """The results in @main that say something: those of static shape that are more than a constant."""
     operations = [op.operation for op in find_main(module).regions[0].blocks[0].operations]
-    return [v for op in operations if op.name not in _LEAVES for v in op.results if _is_static(v.type)]
+    return [v for op in operations if not _is_leaf(op) for v in op.results if _is_static(v.type)]
 
 
 def return_everything(module: ir.Module) -> None:
@@ -171,9 +175,8 @@ def _surroundings(op: Any) -> tuple[list[Any], list[ir.Value]]:
 
     def require(value: ir.Value) -> None:
         owner = value.owner
-        if not isinstance(owner, ir.Block) and (
-            owner.name in _LEAVES or not isinstance(value.type, ir.ShapedType)
-        ):
+        is_scalar = not isinstance(value.type, ir.ShapedType)
+        if not isinstance(owner, ir.Block) and (is_scalar or _is_leaf(owner)):
             if owner not in helpers:
                 for operand in _values_from_outside(owner):
                     require(operand)

@@ -20,7 +20,7 @@ from .isolation import TIME_LIMIT
 from .judge import Judge, Verdict
 from .spmd import Spmd
 from .subject import Subject
-from .trace import PassText, Trace, record
+from .trace import PassText, Snapshot, Trace, record
 
 CPU_STAGES = ("imported", "tensor", "bufferized", "llvm")
 WAFER_STAGES = ("logical", "executable")
@@ -117,6 +117,14 @@ class Verification:
                 break  # the wafer's passes on tensors are the CPU's
             found += self._faults_of(run)
         return found
+
+    def programs_on_tensors(self) -> Iterator[tuple[str, Snapshot]]:
+        """The program at those stages of the CPU's pipeline that are on tensors, once stages have been run."""
+        trace = self._runs[0].trace
+        for name in ("imported", _LAST_ON_TENSORS):
+            index = trace.at_stage(name)
+            if index is not None:
+                yield name, trace.snapshots[index]
 
     def _add_run(self, stages: Sequence[str], lower: _Lower, *, on_wafer: bool) -> _Run:
         trace = record(self.subject.imported.module, lower, self._limit)

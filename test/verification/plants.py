@@ -8,11 +8,18 @@ import pytest
 import torch
 from torch import nn
 from wse_mlir.dialects.host import ir
-from wse_mlir.passes.cpu import loop_schedule, wse_expand_half, wse_expand_math
-from wse_mlir.passes.tensor import cluster, wse_dce, wse_fold_constants, wse_generalize, wse_lower_tm_tensor
+from wse_mlir.passes.cpu import elementary_functions, loop_schedule, wse_expand_half
+from wse_mlir.passes.tensor import (
+    wse_dce,
+    wse_fold_constants,
+    wse_fuse,
+    wse_generalize,
+    wse_lower_tm_tensor,
+)
 from wse_mlir.passes.tensor.bufferization import analysis
 from wse_mlir.passes.wafer import (
     emit_tiles,
+    wse_emit_programs,
     wse_expand_collectives,
     wse_partition,
     wse_place,
@@ -63,12 +70,17 @@ def _random(*shape: int, seed: int = 0) -> torch.Tensor:
 
 
 SQUARE = (_random(6, 6), _random(6, 6, seed=1))
-TABLE = torch.arange(6, dtype=torch.float32).reshape(2, 3)
 
 
 def _fold(monkey: Monkey) -> None:
-    """Constants are folded with what the first operand is, whatever the operation."""
-    monkey.setattr(wse_fold_constants, "evaluate_scalar_op", lambda op, operands: operands[0])
+    """Floats that are computed at compile time are one too large."""
+    evaluate = wse_fold_constants.evaluate_scalar_op
+
+    def one_more(op: ir.Operation, operands: Any) -> Any:
+        found = evaluate(op, operands)
+        return found + found.dtype.type(1) if found.dtype.kind == "f" else found
+
+    monkey.setattr(wse_fold_constants, "evaluate_scalar_op", one_more)
 
 
 def _generalize(monkey: Monkey) -> None:
@@ -82,16 +94,21 @@ def _generalize(monkey: Monkey) -> None:
 
 
 def _fuse(monkey: Monkey) -> None:
-    """A composed map of two dimensions is transposed."""
-    compose = cluster.compose_map
+    """The operands of a difference change places in fused bodies."""
+    fuse = wse_fuse.Fuse.run
 
-    def transposed(outer: ir.AffineMap, inner: ir.AffineMap) -> ir.AffineMap:
-        found = compose(outer, inner)
-        if found.n_dims != 2 or not found.is_permutation:
-            return found
-        return ir.AffineMap.get(2, 0, list(found.results)[::-1])
+    def swapped(self: Any, op: ir.Operation, run: Any) -> None:
+        fuse(self, op, run)
 
-    monkey.setattr(cluster, "compose_map", transposed)
+        def visit(inner: ir.Operation) -> ir.WalkResult:
+            if inner.name == "arith.subf":
+                left, right = inner.operands
+                inner.operands[0], inner.operands[1] = right, left
+            return ir.WalkResult.ADVANCE
+
+        op.walk(visit)
+
+    monkey.setattr(wse_fuse.Fuse, "run", swapped)
 
 
 def _dce(monkey: Monkey) -> None:
@@ -123,7 +140,7 @@ def _vectorize(monkey: Monkey) -> None:
 
 def _expand_math(monkey: Monkey) -> None:
     """A coefficient of exp has lost a digit."""
-    monkey.setattr(wse_expand_math, "_EXP", (*wse_expand_math._EXP[:-1], 5.1e-1))
+    monkey.setattr(elementary_functions, "_EXP", (*elementary_functions._EXP[:-1], 5.1e-1))
 
 
 def _expand_half(monkey: Monkey) -> None:
@@ -175,8 +192,8 @@ def _place(monkey: Monkey) -> None:
 
 
 def _emit(monkey: Monkey) -> None:
-    """Rows are read one too early wherever a tile begins."""
-    origin = emit_tiles.Tile.origin
+    """Results are taken from the rows of PEs in the opposite order."""
+    origin, finish = emit_tiles.Tile.origin, wse_emit_programs._Emitter._finish
 
     def reversed_rows(self: Any, grid: Any) -> tuple[Any, ...]:
         found = list(origin(self, grid))
@@ -185,7 +202,12 @@ def _emit(monkey: Monkey) -> None:
                 found[dim] = (const(grid.height - 1) - Var("y")) * self.shape[dim]
         return tuple(found)
 
-    monkey.setattr(emit_tiles.Tile, "origin", reversed_rows)
+    def finish_reversed(self: Any, op: Any) -> None:
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(emit_tiles.Tile, "origin", reversed_rows)
+            finish(self, op)
+
+    monkey.setattr(wse_emit_programs._Emitter, "_finish", finish_reversed)
 
 
 def _route(monkey: Monkey) -> None:
@@ -214,9 +236,9 @@ def _two_reads(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 
 PLANTS = (
-    Plant("wse-fold-constants", _fold, lambda x: x + (TABLE * 3.0 + 1.0).t(), (_random(3, 2),)),
+    Plant("wse-fold-constants", _fold, lambda x: x + torch.arange(6.0) * 3, (_random(6),)),
     Plant("wse-generalize", _generalize, torch.matmul, SQUARE, alone="linalg.matmul"),
-    Plant("wse-fuse", _fuse, lambda a, b: torch.exp(a.t()) + b, SQUARE),
+    Plant("wse-fuse", _fuse, lambda a, b: torch.exp(a) - b, SQUARE, alone="linalg.generic"),
     Plant("wse-dce", _dce, lambda a, b: torch.relu(a @ b), SQUARE),
     Plant("wse-bufferize", _bufferize, _two_reads, SQUARE),
     Plant("wse-vectorize", _vectorize, torch.add, (_random(21), _random(21, seed=1)), alone="linalg.generic"),
@@ -231,7 +253,7 @@ PLANTS = (
     Plant("wse-partition", _partition, lambda a: a.sum(1), (_random(2, 64),), True, "linalg.generic"),
     Plant("wse-expand-collectives", _expand_collectives, lambda a: torch.softmax(a @ a.t(), 1), (_random(6, 40),), True, error=False),
     Plant("wse-place", _place, lambda a: a.exp(), (_random(3, 32),), True, error=False),
-    Plant("wse-emit-programs", _emit, torch.tril, (_random(8, 8),), True, "linalg.generic"),
+    Plant("wse-emit-programs", _emit, torch.exp, (_random(8, 8),), True, "linalg.generic"),
     Plant("wse-route", _route, lambda a: torch.softmax(a, 1), (_random(2, 64),), True, error=False),
     Plant("wse-plan-memory", _plan_memory, torch.add, SQUARE, True, "linalg.generic"),
 )  # fmt: skip
