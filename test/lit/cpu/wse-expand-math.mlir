@@ -18,14 +18,44 @@ func.func @exp(%x: vector<16xf32>) -> vector<16xf32> {
 // tanh and erf choose between a polynomial near zero and a form of exp, with the sign put back.
 // CHECK-LABEL: func.func @tanh_and_erf
 // CHECK-NOT:     math.{{tanh|erf|exp}}
-// CHECK:         math.copysign
 // CHECK:         arith.select
+// CHECK:         math.copysign
 // CHECK:         math.copysign
 // CHECK:         arith.select
 func.func @tanh_and_erf(%x: f32) -> (f32, f32) {
   %t = math.tanh %x : f32
   %e = math.erf %x : f32
   return %t, %e : f32, f32
+}
+
+// -----
+
+// log1p keeps small numbers: the quotient undoes what the sum rounded away.
+// CHECK-LABEL: func.func @log1p_and_expm1
+// CHECK-NOT:     math.{{log|exp}}
+// CHECK:         %[[U:[a-z0-9_]+]] = arith.addf %arg0, %{{.*}} : vector<8xf32>
+// CHECK:         %[[D:[a-z0-9_]+]] = arith.subf %[[U]], %{{.*}} : vector<8xf32>
+// CHECK:         arith.divf %arg0, %[[D]] : vector<8xf32>
+// CHECK:         math.copysign
+func.func @log1p_and_expm1(%x: vector<8xf32>) -> (vector<8xf32>, vector<8xf32>) {
+  %l = math.log1p %x : vector<8xf32>
+  %e = math.expm1 %x : vector<8xf32>
+  return %l, %e : vector<8xf32>, vector<8xf32>
+}
+
+// -----
+
+// In f64 there are no polynomials, but log1p and expm1 are still not those of LLVM; exp and log stay.
+// CHECK-LABEL: func.func @doubles
+// CHECK-NOT:     math.{{log1p|expm1}}
+// CHECK:         math.log %{{.*}} : f64
+// CHECK:         math.exp %arg0 : f64
+// CHECK:         math.log %{{.*}} : f64
+// CHECK:         return
+func.func @doubles(%x: f64) -> (f64, f64) {
+  %l = math.log1p %x : f64
+  %e = math.expm1 %x : f64
+  return %l, %e : f64, f64
 }
 
 // -----

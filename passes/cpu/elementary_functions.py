@@ -1,0 +1,188 @@
+"""Elementary functions in the arithmetic that vector units have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ...dialects.host import arith, ir, math
+
+# exp(r) = 1 + r + r^2 p(r) on |r| <= ln(2) / 2, highest power first (S. Moshier, Cephes, expf)
+_EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
+# tanh(x) = x + x z p(z), z = x^2, on |x| < 0.625 (Cephes, tanhf)
+_TANH = (-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1)
+# erf(x) = x p(x^2) on |x| < 1 (Cephes, erff)
+_ERF = (
+    7.853861353153693e-5, -8.010193625184903e-4, 5.188327685732524e-3, -2.685381193529856e-2,
+    1.128358514861418e-1, -3.761262582423300e-1, 1.128379165726710,
+)  # fmt: skip
+# erf(x) = 1 - t q(t) exp(-x^2), t = 1 / (1 + 0.3275911 x), for x >= 0; |error| < 1.5e-7
+# (Abramowitz and Stegun, 7.1.26)
+_ERF_TAIL = (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)
+# log(1 + z) = z - z^2 / 2 + z^3 p(z) on sqrt(1/2) <= 1 + z < sqrt(2) (Cephes, logf)
+_LOG = (
+    7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
+    -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
+)  # fmt: skip
+_LN2_HIGH, _LN2_LOW = (
+    0.693359375,
+    -2.12194440e-4,
+)  # ln(2) in two parts; products of the first with exponents are exact
+_SQRT_HALF = 0x3F3504F3  # bits
+
+
+class Arithmetic:
+    """Builds f32 arithmetic of the shape of `like`; Python numbers stand for splat constants.
+
+    Args:
+        fma: whether to use fused multiply-add, which is slow where it is no instruction.
+    """
+
+    def __init__(self, like: ir.Type, fma: bool) -> None:
+        self.type = like
+        self._fma = fma
+
+    def _shaped(self, element: ir.Type) -> ir.Type:
+        if isinstance(self.type, ir.VectorType):
+            return ir.VectorType.get(list(self.type.shape), element)
+        return element
+
+    def real(self, value: float) -> ir.Value:
+        return splat(self.type, ir.FloatAttr.get(ir.F32Type.get(), value))
+
+    def integer(self, value: int) -> ir.Value:
+        i32 = ir.IntegerType.get_signless(32)
+        return splat(self._shaped(i32), ir.IntegerAttr.get(i32, value))
+
+    def multiply_add(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
+        if self._fma:
+            return math.fma(a, b, c)
+        return arith.addf(arith.mulf(a, b), c)
+
+    def polynomial(self, x: ir.Value, coefficients: Sequence[float]) -> ir.Value:
+        """Horner's scheme, highest power first."""
+        value = self.real(coefficients[0])
+        for coefficient in coefficients[1:]:
+            value = self.multiply_add(value, x, self.real(coefficient))
+        return value
+
+    def power_of_two(self, exponent: ir.Value) -> ir.Value:
+        """2^exponent for i32 exponents from -126 to 127."""
+        biased = arith.addi(exponent, self.integer(127))
+        return arith.bitcast(self.type, arith.shli(biased, self.integer(23)))
+
+    def as_integer(self, value: ir.Value) -> ir.Value:
+        return arith.bitcast(self._shaped(ir.IntegerType.get_signless(32)), value)
+
+    def exp(self, x: ir.Value) -> ir.Value:
+        """2^n (1 + p(r)), the scale in two halves, so that it reaches infinity above and the denormals below."""
+        p, first, second = self._reduced_exp(x)
+        p = arith.addf(p, self.real(1.0))
+        return arith.mulf(arith.mulf(p, self.power_of_two(first)), self.power_of_two(second))
+
+    def expm1(self, x: ir.Value) -> ir.Value:
+        """exp(x) - 1 = 2^b (2^a p(r) + (2^a - 2^-b)) with a + b = n: nothing is lost for small x, where n = 0."""
+        p, first, second = self._reduced_exp(x)
+        scale = self.power_of_two(first)
+        offset = arith.subf(scale, self.power_of_two(arith.subi(self.integer(0), second)))
+        value = arith.mulf(self.multiply_add(p, scale, offset), self.power_of_two(second))
+        return math.copysign(value, x)  # -0 stays -0
+
+    def _reduced_exp(self, x: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value]:
+        """(p, a, b) with exp(x) = 2^a 2^b (1 + p): n = a + b = round(x / ln 2), p = exp(r) - 1, r = x - n ln 2.
+
+        Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.
+        """
+        magic = self.real(12582912.0)
+        x = arith.maximumf(arith.minimumf(x, self.real(89.0)), self.real(-104.0))
+        shifted = self.multiply_add(x, self.real(1.44269504088896341), magic)
+        n = arith.subf(shifted, magic)
+        r = self.multiply_add(n, self.real(-_LN2_HIGH), x)
+        r = self.multiply_add(n, self.real(-_LN2_LOW), r)
+        p = self.multiply_add(self.polynomial(r, _EXP), arith.mulf(r, r), r)
+        exponent = arith.subi(self.as_integer(shifted), self.as_integer(magic))
+        half = arith.shrsi(exponent, self.integer(1))
+        return p, half, arith.subi(exponent, half)
+
+    def log(self, x: ir.Value) -> ir.Value:
+        """e ln 2 + log(m) with x = 2^e m and m within a factor sqrt(2) of 1; denormals are scaled up before."""
+        tiny = arith.cmpf(arith.CmpFPredicate.OLT, x, self.real(1.1754943508222875e-38))
+        bits = self.as_integer(arith.select(tiny, arith.mulf(x, self.real(2.0**23)), x))
+        shifted = arith.addi(bits, self.integer(0x3F800000 - _SQRT_HALF))
+        exponent = arith.subi(arith.shrui(shifted, self.integer(23)), self.integer(127))
+        exponent = arith.subi(exponent, arith.select(tiny, self.integer(23), self.integer(0)))
+        mantissa = arith.addi(arith.andi(shifted, self.integer(0x007FFFFF)), self.integer(_SQRT_HALF))
+        z = arith.subf(arith.bitcast(self.type, mantissa), self.real(1.0))
+        e, square = arith.sitofp(self.type, exponent), arith.mulf(z, z)
+        low = self.multiply_add(
+            e, self.real(_LN2_LOW), arith.mulf(arith.mulf(self.polynomial(z, _LOG), z), square)
+        )
+        low = self.multiply_add(square, self.real(-0.5), low)
+        value = self.multiply_add(e, self.real(_LN2_HIGH), arith.addf(z, low))
+        return self._log_of_special(x, value)
+
+    def _log_of_special(self, x: ir.Value, value: ir.Value) -> ir.Value:
+        """log is -infinity at 0, NaN below and of NaN, infinity at infinity."""
+        compare, zero, infinity = arith.CmpFPredicate, self.real(0.0), self.real(float("inf"))
+        value = arith.select(arith.cmpf(compare.OLT, x, infinity), value, x)
+        value = arith.select(arith.cmpf(compare.OLT, x, zero), self.real(float("nan")), value)
+        return arith.select(arith.cmpf(compare.OEQ, x, zero), self.real(-float("inf")), value)
+
+    def log1p(self, x: ir.Value) -> ir.Value:
+        return log1p(x, self.log)
+
+    def tanh(self, x: ir.Value) -> ir.Value:
+        z = arith.mulf(x, x)
+        near = self.multiply_add(arith.mulf(self.polynomial(z, _TANH), z), x, x)
+        size = math.absf(x)
+        grown = self.exp(arith.addf(size, size))
+        quotient = arith.divf(self.real(2.0), arith.addf(grown, self.real(1.0)))
+        far = arith.subf(self.real(1.0), quotient)
+        value = arith.select(arith.cmpf(arith.CmpFPredicate.OLT, size, self.real(0.625)), near, far)
+        return math.copysign(value, x)  # -0 stays -0
+
+    def erf(self, x: ir.Value) -> ir.Value:
+        z = arith.mulf(x, x)
+        near = arith.mulf(x, self.polynomial(z, _ERF))
+        size = math.absf(x)
+        t = arith.divf(self.real(1.0), self.multiply_add(size, self.real(0.3275911), self.real(1.0)))
+        tail = arith.mulf(arith.mulf(self.polynomial(t, _ERF_TAIL), t), self.exp(arith.negf(z)))
+        far = math.copysign(arith.subf(self.real(1.0), tail), x)
+        return arith.select(arith.cmpf(arith.CmpFPredicate.OLT, size, self.real(1.0)), near, far)
+
+
+def log1p(x: ir.Value, log: Callable[[ir.Value], ir.Value]) -> ir.Value:
+    """log(1 + x) of any float type, as accurate as `log`: log(u) x / (u - 1), u = 1 + x, in which what u lost by
+    rounding cancels (W. Kahan; D. Goldberg, What every computer scientist should know, theorem 4)."""
+    one, infinity = (
+        splat(x.type, ir.FloatAttr.get(_element(x.type), value)) for value in (1.0, float("inf"))
+    )
+    u = arith.addf(x, one)
+    value = arith.mulf(log(u), arith.divf(x, arith.subf(u, one)))
+    same = arith.cmpf(arith.CmpFPredicate.OEQ, u, one)
+    itself = arith.ori(same, arith.cmpf(arith.CmpFPredicate.OEQ, x, infinity))
+    return arith.select(itself, x, value)
+
+
+def expm1(x: ir.Value) -> ir.Value:
+    """exp(x) - 1 of any float type, as accurate as `math.exp` and `math.log`: (u - 1) x / log(u), u = exp(x)."""
+    kind, compare = _element(x.type), arith.CmpFPredicate
+    one, minus_one, infinity = (
+        splat(x.type, ir.FloatAttr.get(kind, value)) for value in (1.0, -1.0, float("inf"))
+    )
+    u = math.exp(x)
+    difference = arith.subf(u, one)
+    value = arith.mulf(difference, arith.divf(x, math.log(u)))
+    value = arith.select(arith.cmpf(compare.OEQ, u, one), x, value)
+    ends = arith.ori(arith.cmpf(compare.OEQ, difference, minus_one), arith.cmpf(compare.OEQ, u, infinity))
+    return arith.select(ends, difference, value)
+
+
+def _element(kind: ir.Type) -> ir.Type:
+    return kind.element_type if isinstance(kind, ir.VectorType) else kind
+
+
+def splat(kind: ir.Type, value: Any) -> ir.Value:
+    """A constant of a scalar or vector type with the same attribute in every lane."""
+    attribute: Any = ir.DenseElementsAttr.get_splat(kind, value) if isinstance(kind, ir.VectorType) else value
+    return arith.ConstantOp(kind, attribute).result
