@@ -52,6 +52,12 @@ def tiny() -> ImportedModel:
     return import_model(nn.Linear(4, 3).eval().requires_grad_(False), (torch.randn(2, 4),))
 
 
+@pytest.fixture(scope="module")
+def unused() -> ImportedModel:
+    """A model for builds that are refused before anything is compiled."""
+    return tiny()
+
+
 def build(out: Path, **arguments: object) -> Library:
     return build_library([LibraryFunction("main", tiny())], out, **arguments)  # type: ignore[arg-type]
 
@@ -135,7 +141,9 @@ def test_a_compiler_without_a_linker_and_one_that_fails(
     assert files_in(out) == []
 
 
-def test_what_cannot_be_written_is_said_before_anything_is_compiled(tmp_path: Path) -> None:
+def test_what_cannot_be_written_is_said_before_anything_is_compiled(
+    tmp_path: Path, unused: ImportedModel
+) -> None:
     (tmp_path / "net.h").mkdir()
     (tmp_path / "file").write_text("")
     for out, message in (
@@ -144,26 +152,26 @@ def test_what_cannot_be_written_is_said_before_anything_is_compiled(tmp_path: Pa
         (Path("/dev/null"), "not an ordinary file"),
     ):
         with pytest.raises(CompilerError, match=message):
-            build(out, name="net")
+            build_library([LibraryFunction("main", unused)], out, name="net")
     with pytest.raises(CompilerError, match="cannot write to the folder"):
-        build(tmp_path / "other.so", keep=tmp_path / "file" / "kept")
+        build_library([LibraryFunction("main", unused)], tmp_path / "a.so", keep=tmp_path / "file" / "kept")
     assert files_in(tmp_path) == ["file", "net.h"]
 
 
 @pytest.mark.parametrize("name", ["", "9lives", "int", "class", "wse_net", "a__b", "a-b"])
-def test_names_are_identifiers(tmp_path: Path, name: str) -> None:
+def test_names_are_identifiers(tmp_path: Path, unused: ImportedModel, name: str) -> None:
     with pytest.raises(CompilerError, match="cannot be the name of a function"):
-        build_library([LibraryFunction(name, tiny())], tmp_path / "libnet.so")
+        build_library([LibraryFunction(name, unused)], tmp_path / "libnet.so")
 
 
-def test_names_are_different_and_there_is_one(tmp_path: Path) -> None:
-    twice = [LibraryFunction("main", tiny()), LibraryFunction("main", tiny())]
+def test_names_are_different_and_there_is_one(tmp_path: Path, unused: ImportedModel) -> None:
+    twice = [LibraryFunction("main", unused), LibraryFunction("main", unused)]
     with pytest.raises(CompilerError, match="two functions have the name 'main'"):
         build_library(twice, tmp_path / "libnet.so")
     with pytest.raises(CompilerError, match="at least one function"):
         build_library([], tmp_path / "libnet.so")
     with pytest.raises(CompilerError, match=r"kind='static' is not one of shared, object"):
-        build(tmp_path / "libnet.so", kind="static")
+        build_library(twice[:1], tmp_path / "libnet.so", kind="static")  # type: ignore[arg-type]
     assert files_in(tmp_path) == []
 
 
