@@ -157,6 +157,23 @@ def test_all_outputs_appear_or_none(program: Path) -> None:
     assert sorted(p.name for p in Path().iterdir()) == ["three.npy", "x.npy", "y.npy"]
 
 
+def test_a_link_stays_a_link_and_a_file_keeps_its_permissions(program: Path) -> None:
+    Path("real.npy").write_bytes(b"")
+    Path("real.npy").chmod(0o600)
+    Path("y.npy").symlink_to("real.npy")
+    assert call(program, "-f", "rows", "x.npy", "y.npy").returncode == 0
+    assert Path("y.npy").is_symlink() and np.load("real.npy").shape == (2, 3)
+    assert Path("real.npy").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_full_standard_output_is_noticed(program: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [program, "-f", "rows", "x.npy", "--print"], stdout=full, stderr=subprocess.PIPE
+        )
+    assert done.returncode == 1 and b"standard output could not be written whole" in done.stderr
+
+
 def test_raw_elements_that_do_not_come_out_even(program: Path) -> None:
     Path("x.raw").write_bytes(bytes(25))
     done = call(program, "-f", "rows", "x.raw", "y.raw")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -113,7 +114,78 @@ def test_the_same_model_gives_the_same_files() -> None:
 def test_llvm_and_assembly_are_for_the_processor_asked_for() -> None:
     made("wide.ll", "--cpu", "x86-64-v3")
     text = Path("wide.ll").read_text()
-    assert "@net_main(" in text and "@wse_packed_net_main(" in text and "<8 x float>" in text
+    assert "define void @wse_packed_net_main(" in text and "<8 x float>" in text
     made("wide.s", "--cpu", "x86-64-v3")
     made("narrow.s", "--cpu", "x86-64")
     assert "%ymm" in Path("wide.s").read_text() and "%ymm" not in Path("narrow.s").read_text()
+
+
+def test_exported_and_onnx_models_become_programs() -> None:
+    import onnx
+    from onnx import helper, numpy_helper
+
+    weight = np.arange(8, dtype=np.float32).reshape(4, 2)
+    program = torch.export.export(Product(weight), (torch.ones(3, 4),))
+    torch.export.save(program, "exported.pt2")
+    sizes = [
+        helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, s) for n, s in (("x", [3, 4]), ("y", [3, 2]))
+    ]
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    graph = helper.make_graph([node], "g", sizes[:1], sizes[1:], [numpy_helper.from_array(weight, "w")])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), "graph.onnx")
+    words = ["compile", "exported.pt2", "named=graph.onnx", "-o", "both", "--json", "both.json"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert json.loads(Path("both.json").read_text())["models"] == {
+        "exported": "exported.pt2",
+        "named": "graph.onnx",
+    }
+    x = np.random.default_rng(0).standard_normal((3, 4), np.float32)
+    np.save("x.npy", x)
+    for name in ("exported", "named"):
+        subprocess.run(["./both", "-f", name, "x.npy", "y.npy"], env={}, check=True)
+        np.testing.assert_allclose(np.load("y.npy"), x @ weight, rtol=1e-5, atol=1e-5)
+
+
+class Product(torch.nn.Module):
+    def __init__(self, weight: np.ndarray) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.from_numpy(weight))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x @ self.weight
+
+
+@pytest.mark.parametrize("target", ["cpu", "tiny"])
+def test_saved_models_can_be_loaded(target: str) -> None:
+    made("net.wse", "--target", target)
+    x = torch.randn(3, 12)
+    for actual, expected in zip(wse_mlir.load("net.wse")(x), net()(x), strict=True):
+        torch.testing.assert_close(actual, expected, rtol=2e-2, atol=1e-3)
+
+
+def test_every_intermediate_is_kept_in_order() -> None:
+    made("out.so", "--keep-intermediates", "kept")
+    kept = sorted(p.name for p in Path("kept").iterdir())
+    assert kept[:8] == [
+        "01-imported.mlir", "02-tensor.mlir", "03-bufferized.mlir", "04-llvm.mlir",
+        "05-unoptimised.ll", "06-optimised.ll", "07-code.s", "08-code.o",
+    ]  # fmt: skip
+    assert "net.py" in Path("kept/03-bufferized.mlir").read_text() and {
+        "out.c",
+        "out.h",
+        "commands.txt",
+    } <= set(kept)
+    assert Path("kept/08-code.o").read_bytes()[:4] == b"\x7fELF"
+
+
+def test_a_pipeline_of_ones_own() -> None:
+    text = made("-", "--emit=mlir", "--pipeline", "builtin.module(func.func(wse-generalize))")
+    assert "linalg.generic" in text and "linalg.matmul" not in text
+    assert "define" in made("-", "--emit=llvm", "--pipeline=reference")
+
+
+def test_a_header_has_the_place_it_is_given() -> None:
+    Path("include").mkdir()
+    made("out.o", "--header", "include/mine.h")
+    assert "wse_abi" in Path("include/mine.h").read_text().lower() and not Path("out.h").exists()

@@ -181,10 +181,10 @@ int main(int argc, char **argv) {
   options given;
   set_program_name(argc > 0 ? argv[0] : NULL);
   parse_options(argc, argv, &given);
-  if (given.help) {
+  if (given.help)
     print_help(wse_get_library());
-    return fflush(stdout) ? EXIT_FAILED : 0;
-  }
-  run(wse_get_library(), &given);
-  return fflush(stdout) ? EXIT_FAILED : 0;
+  else
+    run(wse_get_library(), &given);
+  if (fflush(stdout) != 0 || ferror(stdout)) fail("standard output could not be written whole");
+  return 0;
 }

@@ -1,3 +1,5 @@
+#define _XOPEN_SOURCE 700 /* realpath */
+
 #include "output.h"
 
 #include <errno.h>
@@ -11,7 +13,8 @@
 typedef struct output {
   FILE *file;
   const char *path;
-  char *temporary; /* NULL: the file is written to where it is */
+  const char *place; /* the file itself, where `path` is a link to it */
+  char *temporary;   /* NULL: the file is written to where it is */
   struct output *next;
 } output;
 
@@ -23,12 +26,16 @@ static void remove_temporaries(void) {
     if (out->temporary) unlink(out->temporary);
 }
 
-static FILE *open_temporary(output *out) {
+static mode_t usual_mode(void) {
   mode_t mask = umask(0);
-  int handle;
   umask(mask);
-  out->temporary = allocate(strlen(out->path) + 8);
-  strcpy(out->temporary, out->path);
+  return 0666 & ~mask;
+}
+
+static FILE *open_temporary(output *out, mode_t mode) {
+  int handle;
+  out->temporary = allocate(strlen(out->place) + 8);
+  strcpy(out->temporary, out->place);
   strcat(out->temporary, ".XXXXXX");
   handle = mkstemp(out->temporary);
   if (handle < 0) {
@@ -36,7 +43,7 @@ static FILE *open_temporary(output *out) {
     out->temporary = NULL;
     return NULL;
   }
-  fchmod(handle, 0666 & ~mask);
+  fchmod(handle, mode);
   return fdopen(handle, "wb");
 }
 
@@ -46,6 +53,8 @@ FILE *open_output(const char *path) {
   int exists = stat(path, &status) == 0;
   if (!outputs) atexit(remove_temporaries);
   out->path = path;
+  out->place = exists ? realpath(path, NULL) : path;
+  if (!out->place) out->place = path;
   out->next = outputs;
   outputs = out;
   errno = 0;
@@ -56,7 +65,7 @@ FILE *open_output(const char *path) {
   else if (exists && !S_ISREG(status.st_mode))
     out->file = fopen(path, "wb");
   else
-    out->file = open_temporary(out);
+    out->file = open_temporary(out, exists ? status.st_mode & 0777 : usual_mode());
   if (!out->file) fail("%s: cannot be written: %s", path, strerror(errno));
   return out->file;
 }
@@ -70,7 +79,7 @@ void finish_outputs(void) {
   }
   for (out = outputs; out; out = out->next) {
     if (!out->temporary) continue;
-    if (rename(out->temporary, out->path) != 0) fail("%s: cannot be written: %s", out->path, strerror(errno));
+    if (rename(out->temporary, out->place) != 0) fail("%s: cannot be written: %s", out->path, strerror(errno));
     free(out->temporary);
     out->temporary = NULL;
   }
