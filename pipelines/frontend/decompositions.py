@@ -19,7 +19,11 @@ from typing import Any
 import torch
 from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
+from .convolutions import convolution_backward, transposed_convolution
+from .gradients import gradient_decompositions
+from .indexing import indexing_decompositions
 from .narrow_integers import widen_narrow_integers
+from .pooling import pooling_decompositions
 
 aten = torch.ops.aten
 
@@ -33,6 +37,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     table[aten._native_batch_norm_legit_no_training.default] = batch_norm_of_inference
     table[aten._softmax.default] = softmax
     table[aten._log_softmax.default] = log_softmax
+    table[aten._safe_softmax.default] = safe_softmax
     table[aten.sort.stable] = stable_sort
     table[aten.scaled_dot_product_attention.default] = attention
     pad = aten.constant_pad_nd.default
@@ -41,6 +46,9 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     table[aten.bitwise_or.Scalar] = _with_number(aten.bitwise_or.Tensor)
     table[aten.isfinite.default] = is_finite
     table[aten.fmod.Scalar] = table[aten.fmod.Tensor] = fmod
+    table[aten.convolution.default] = transposed_convolution
+    table[aten.convolution_backward.default] = convolution_backward
+    table |= pooling_decompositions() | indexing_decompositions() | gradient_decompositions()
     widen_narrow_integers(table)
     return table
 
@@ -140,7 +148,7 @@ def attention(
     else:
         is_bool = attn_mask.dtype == torch.bool
         masked = torch.where(attn_mask, scores, -math.inf) if is_bool else scores + attn_mask
-        weights = _safe_softmax(masked)
+        weights = safe_softmax(masked, -1)
     if dropout_p > 0.0:
         weights = torch.dropout(weights, dropout_p, True)
     return torch.matmul(weights, value)
@@ -196,15 +204,15 @@ def _negative_padding(otherwise: Callable[..., Any] | None) -> Callable[..., Any
     return decomposed
 
 
-def _safe_softmax(scores: torch.Tensor) -> torch.Tensor:
-    """Softmax over the last dimension in which a row of -inf gives zeros and not NaN."""
-    wide = _widened(scores)
-    # The greatest score of a masked row becomes finite, so that exp(-inf - it) is 0; any other row has a sum of
+def safe_softmax(x: torch.Tensor, dim: int, dtype: torch.dtype | None = None) -> torch.Tensor:
+    """`aten._safe_softmax`: softmax in which a line of -inf gives zeros and not NaN."""
+    wide = _widened(x)
+    # The greatest score of a masked line becomes finite, so that exp(-inf - it) is 0; any other line has a sum of
     # at least exp(0) = 1.
-    largest = torch.clamp(torch.amax(wide, -1, keepdim=True), min=torch.finfo(wide.dtype).min)
+    largest = torch.clamp(torch.amax(wide, dim, keepdim=True), min=torch.finfo(wide.dtype).min)
     shifted = torch.exp(wide - largest)
-    total = torch.clamp(torch.sum(shifted, -1, keepdim=True), min=0.5)
-    return (shifted / total).to(scores.dtype)
+    total = torch.clamp(torch.sum(shifted, dim, keepdim=True), min=0.5)
+    return (shifted / total).to(dtype or x.dtype)
 
 
 def _repeat_heads(x: torch.Tensor, query: torch.Tensor) -> torch.Tensor:

@@ -92,6 +92,13 @@ class LiftingImporter(fx_importer.FxImporter):
             importer.import_constant(location, node, value)
         for node, binder in signature.aliases:
             importer.bind_node_value(node, importer.resolve_node_value(binder))
+        bound = [
+            *(n for _, n in signature.arguments),
+            *(n for n, _ in signature.literals + signature.aliases),
+        ]
+        for node in bound:
+            if node.op == "get_attr":  # torch-mlir would import it again where it is used, and fail
+                node.op = "placeholder"
         module = program.graph_module if isinstance(program, ExportedProgram) else program
         self._import_all_child_modules(module, name)
         for node in calls:
