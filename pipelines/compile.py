@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..passes.infra.diagnostics import CompilerError
 from ..passes.infra.timing import Timer
+from .cache.folder import CacheFolder
+from .cache.lookup import Lookup
+from .cache.settings import CacheChoice, open_cache
 from .compiled import Compiled
+from .runtime.arrays import parameters_of
 from .targets import Target, check_options, find_target
 
 if TYPE_CHECKING:
@@ -25,6 +29,7 @@ def compile(
     target: str = "cpu",
     dynamic_shapes: Any = None,
     num_threads: int | None = None,
+    cache: CacheChoice = None,
     **options: Any,
 ) -> Compiled:
     """Compiles a model for a target.
@@ -36,6 +41,8 @@ def compile(
         target: "cpu", a machine's name ("tiny", "wse2", "wse3"), or the path of a machine's .toml file.
         dynamic_shapes: as `torch.export.export` takes it.
         num_threads: threads of a call; the CPU runs on one.
+        cache: whether compiled code is looked up and kept on disk: True, False, or the folder to use; when not
+            given, the environment decides, and it is; see docs/saving-and-caching.md.
         options: the target's own options.
 
     Raises:
@@ -45,7 +52,10 @@ def compile(
     if num_threads is not None:
         options["num_threads"] = num_threads
     check_options(chosen, options)
-    return compile_for(chosen, model, example_args, kwargs, dynamic_shapes=dynamic_shapes, options=options)
+    return compile_for(
+        chosen, model, example_args, kwargs,
+        dynamic_shapes=dynamic_shapes, options=options, cache=open_cache(cache),
+    )  # fmt: skip
 
 
 def compile_for(
@@ -57,24 +67,39 @@ def compile_for(
     dynamic_shapes: Any = None,
     options: Mapping[str, Any] | None = None,
     instrumentation: Instrumentation | None = None,
+    cache: CacheFolder | None = None,
 ) -> Compiled:
     """As `compile`, for a target object.
 
     Args:
         instrumentation: what to watch while passes run.
+        cache: the folder to look into and to keep the result in; none when not given.
     """
-    from .frontend.imported import import_model
-
     timer = Timer()
-    with timer.scope("import"):
-        imported = import_model(model, example_args, kwargs, dynamic_shapes=dynamic_shapes)
-    _check_has_data(imported, target.name)
-    watched = () if instrumentation is None else (instrumentation,)
-    executable = target.build(imported, options or {}, timer, *watched)
+    given, watched = options or {}, () if instrumentation is None else (instrumentation,)
+    target.identity(given)
+    with timer.scope("cache"):
+        lookup = Lookup(cache, target, given)
+        found = lookup.by_model(model, example_args, kwargs, dynamic_shapes)
+    if found is None:
+        from .frontend.imported import import_model
+
+        with timer.scope("import"):
+            imported = import_model(model, example_args, kwargs, dynamic_shapes=dynamic_shapes)
+        _check_has_data(imported, target.name)
+        with timer.scope("cache"):
+            program = lookup.by_ir(imported)
+        program = program or target.program(imported, given, timer, *watched)
+        with timer.scope("cache"):
+            lookup.keep(model, imported.interface, program)
+        found = imported.interface, program
+    interface, program = found
+    with timer.scope("load"):
+        executable = target.load(program, parameters_of(interface))
     timer.stop()
     timings = {str(node.name): node.seconds for node in timer.root.children.values()}
-    compilation = {"compile_seconds": timer.root.seconds, "timings": timings}
-    return Compiled(model, imported.interface, executable, target.name, compilation)
+    compilation = {"compile_seconds": timer.root.seconds, "timings": timings, "cache": lookup.report}
+    return Compiled(model, interface, executable, target.name, compilation)
 
 
 def _check_has_data(imported: ImportedModel, target: str) -> None:

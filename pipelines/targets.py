@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
 
 from ..passes.infra.diagnostics import CompilerError
 from ..passes.infra.timing import Timer
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from ..passes.infra.pass_manager import Instrumentation
     from .frontend.imported import ImportedModel
     from .runtime.executable import Executable
+    from .runtime.wafer_program import WaferExecutable, WaferProgram
+    from .saved.programs import Program
 
 CPU = "cpu"
 
@@ -31,13 +36,21 @@ class Target(Protocol):
     name: str
     options: Mapping[str, str]
 
-    def build(
+    def identity(self, options: Mapping[str, Any]) -> str:
+        """Everything about the target and its options that decides which program a model becomes, as text.
+
+        Raises:
+            CompilerError: the target cannot run in this process, whatever the model.
+        """
+        ...
+
+    def program(
         self,
         imported: ImportedModel,
         options: Mapping[str, Any],
         timer: Timer,
         instrumentation: Instrumentation | None = None,
-    ) -> Executable:
+    ) -> Program:
         """Compiles; may consume `imported.module`. Scopes of `timer` become the report's timings.
 
         Args:
@@ -46,6 +59,10 @@ class Target(Protocol):
         Raises:
             CompilerError: the model cannot run on this target.
         """
+        ...
+
+    def load(self, program: Any, parameters: Sequence[np.ndarray]) -> Executable:
+        """Makes a program that `program` returned ready to run."""
         ...
 
 
@@ -61,21 +78,31 @@ class MachineTarget:
         """Reads the machine called `name`, or the machine file at that path; raises `TargetError`."""
         self.name = name
         self.machine = load_machine(name)
-        from .runtime.wafer import OPTIONS
+        from .runtime.wafer_options import OPTIONS
 
         self.options: Mapping[str, str] = OPTIONS
 
-    def build(
+    def identity(self, options: Mapping[str, Any]) -> str:
+        """See `Target.identity`; the machine counts with all that its file says."""
+        return f"{self.name} {json.dumps(self.machine.contents)} {sorted(options.items())}"
+
+    def program(
         self,
         imported: ImportedModel,
         options: Mapping[str, Any],
         timer: Timer,
         instrumentation: Instrumentation | None = None,
-    ) -> Executable:
-        """Lowers onto the fabric; see `Target.build`."""
-        from .runtime.wafer import build
+    ) -> WaferProgram:
+        """Lowers onto the fabric; see `Target.program`."""
+        from .runtime.wafer import compile_program
 
-        return build(imported, self.name, options, timer, instrumentation)
+        return compile_program(imported, self.name, options, timer, instrumentation)
+
+    def load(self, program: WaferProgram, parameters: Sequence[np.ndarray]) -> WaferExecutable:
+        """See `Target.load`."""
+        from .runtime.wafer_program import WaferExecutable
+
+        return WaferExecutable(program, parameters)
 
 
 def find_target(name: str | os.PathLike[str]) -> Target:

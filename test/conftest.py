@@ -6,6 +6,8 @@ from collections.abc import Iterator
 # Tests run side by side, one a core: PyTorch's own threads would only wait for each other. Processes that tests
 # start inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Tests of passes must run passes, and the user's cache is none of their business; tests of the cache name a folder.
+os.environ["WSE_CACHE"] = "0"
 
 import hypothesis
 import pytest

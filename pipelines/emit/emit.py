@@ -15,7 +15,8 @@ from ..frontend.interface import find_main
 from ..frontend.mlir_values import embed_values, has_values, pack_values, values_file
 from ..named import NAMED_PIPELINES
 from ..native.codegen import NativeCode
-from ..runtime.cpu import CpuTarget, for_processor
+from ..runtime.cpu import CpuTarget
+from ..runtime.cpu_lowering import for_processor
 from ..runtime.wafer import lower
 from ..targets import check_options, find_target
 from ..workload import OpenedModel

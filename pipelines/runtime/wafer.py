@@ -15,17 +15,8 @@ from ...wse_target.machine import Machine, load_machine
 from ...wse_target.sim.check import check_program
 from ..frontend.imported import ImportedModel
 from ..named import named_pipeline
-from .arrays import parameters_of
 from .image_builder import build_image
-from .wafer_program import WaferExecutable, WaferProgram, read_constants, stage_bytes
-
-OPTIONS: Mapping[str, str] = {
-    "grid": "WIDTHxHEIGHT in PEs; chosen by cost when not given",
-    "algorithm": "name{option=value ...} that products or reductions use; chosen by cost when not given",
-    "accumulate": "element type that f16 and bf16 products sum in: f16 or f32; as imported when not given",
-    "origin": "column and row of the program's first PE, e.g. '2,1'; 0,0 when not given",
-}
-
+from .wafer_program import WaferProgram, read_constants, stage_bytes
 
 SRAM_SHARES = (90, 70, 50)  # per cent of the SRAM that a plan may fill with data, tried in this order
 
@@ -49,24 +40,6 @@ def accumulate_pass(element_type: str) -> str:
     return f"func.func(wse-accumulate{{type={print_value(element_type)}}})"
 
 
-def build(
-    imported: ImportedModel,
-    machine: str,
-    options: Mapping[str, Any],
-    timer: Timer | None = None,
-    instrumentation: Instrumentation | None = None,
-) -> WaferExecutable:
-    """Compiles a model for a machine; consumes `imported.module`.
-
-    Raises:
-        CompilerError: an operation has no lowering, or the model does not fit; says where and what to do.
-    """
-    timer = timer or Timer()
-    program = compile_program(imported, machine, options, timer, instrumentation)
-    with timer.scope("load"):
-        return WaferExecutable(program, parameters_of(imported.interface))
-
-
 def compile_program(
     imported: ImportedModel,
     machine: str,
@@ -74,7 +47,11 @@ def compile_program(
     timer: Timer,
     instrumentation: Instrumentation | None = None,
 ) -> WaferProgram:
-    """A program that can be run or kept; consumes `imported.module`. See `build`."""
+    """Compiles a model for a machine; consumes `imported.module`.
+
+    Raises:
+        CompilerError: an operation has no lowering, or the model does not fit; says where and what to do.
+    """
     description = load_machine(machine)
     with timer.scope("passes"):
         lowered, choices = lower(imported.module, machine, options, instrumentation)
