@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -42,6 +43,8 @@ def import_graph(graph: GraphModule, *, context: ir.Context | None = None) -> Im
     graph = copy_graph(graph)
     named = operators_before_decomposition(graph.graph)
     _check_types(graph.graph, named)
+    for node in graph.graph.find_nodes(op="call_function", target=torch.sym_float):
+        node.target, node.args = operator.mul, (*node.args, 1.0)  # the importer knows the operators of Python
     signature = _read_signature(graph)
     module = LiftingImporter(context, named).import_lifted(graph, signature)
     lower_torch_to_linalg(module)
@@ -60,10 +63,10 @@ def operators_before_decomposition(graph: Graph) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for node in graph.nodes:
-        operator = operator_name(node.meta.get("original_aten"))
+        name = operator_name(node.meta.get("original_aten"))
         for source in node.meta.get("from_node") or ():
-            if operator:
-                found.setdefault(source.name, operator)
+            if name:
+                found.setdefault(source.name, name)
     return found
 
 
@@ -100,10 +103,10 @@ def derive_sizes(graph: Graph) -> list[Node]:
     left: list[Node] = []
     for node in inputs:
         value = node.meta["val"]
-        if not isinstance(value, torch.SymInt) or not node.users:
+        if not isinstance(value, (torch.SymInt, torch.SymFloat)) or not node.users:
             continue
         expression = value.node.expr
-        if not dimensions.keys() >= expression.free_symbols:
+        if isinstance(value, torch.SymFloat) or not dimensions.keys() >= expression.free_symbols:
             left.append(node)
             continue
         with graph.inserting_after(inputs[-1]):
@@ -167,9 +170,9 @@ def _check_types(graph: Graph, named: Mapping[str, str]) -> None:
         value = node.meta.get("val")
         if not isinstance(value, torch.Tensor) or value.is_complex() or numpy_dtype(value.dtype) is not None:
             continue
-        operator = operator_name(node.target) if node.op == "call_function" else "an input"
+        subject = operator_name(node.target) if node.op == "call_function" else "an input"
         raise CompilerError(
-            f"{operator} has elements of type {value.dtype}, which is not supported",
+            f"{subject} has elements of type {value.dtype}, which is not supported",
             where=str(node_provenance(node, named)) if node.op == "call_function" else _user_of(node),
             hint="use floats of 16 to 64 bits, signed integers, uint8 or bool",
         )

@@ -19,7 +19,9 @@ from typing import Any, Literal
 
 import torch
 from torch._ops import OpOverload
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx import Graph, GraphModule, Node
+from torch.fx.passes.shape_prop import _extract_tensor_metadata
 from torch_mlir.extras.fx_as_strided import rewrite_as_strided
 
 from ...passes.infra.diagnostics import CompilerError
@@ -27,6 +29,7 @@ from ..frontend.graphs import copy_graph, derive_sizes, outputs, placeholders
 from .layouts import Size, expression, inverse, is_static, memory_order
 
 _PERMUTE = torch.ops.aten.permute.default
+_ITEM = torch.ops.aten._local_scalar_dense.default
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Input:
         shape / strides: of the tensor; strides are promised, not checked.
         order: of its dimensions in memory; None where the tensor must be made contiguous first.
         negated: memory holds the negative of its values (the imaginary part of a conjugate).
+        number: it is given as a Python number, and native code takes it as a tensor of rank 0 and this type.
     """
 
     position: int
@@ -45,6 +49,7 @@ class Input:
     strides: tuple[Size, ...]
     order: tuple[int, ...] | None
     negated: bool = False
+    number: torch.dtype | None = None
 
 
 @dataclass(frozen=True)
@@ -80,8 +85,8 @@ class Boundary:
         arity: how many placeholders the graph has.
         sizes: per symbol that sizes are written in, how a call reads it from its `args`.
         open: symbols that native code reads from its inputs' sizes.
-        underived: placeholders of numbers that the graph computes with and that are no tensor's dimension; native
-            code takes tensors only, so that they have to become constants.
+        lacks_sizes: sizes are computed from a number that is no dimension of an input, so that it has to become a
+            constant.
     """
 
     arity: int
@@ -90,7 +95,7 @@ class Boundary:
     outputs: tuple[Output, ...]
     sizes: dict[Any, str]
     open: frozenset[Any]
-    underived: tuple[int, ...]
+    lacks_sizes: bool
 
 
 def draw_boundary(module: GraphModule) -> tuple[GraphModule, Boundary]:
@@ -110,11 +115,12 @@ def draw_boundary(module: GraphModule) -> tuple[GraphModule, Boundary]:
         output.args = (tuple(_in_memory_order(graph, r, b) for r, b in zip(roots, buffers, strict=True)),)
     graph.eliminate_dead_code()
     sizes = _sizes(placeholders(graph))
-    underived = tuple(placeholders(graph).index(node) for node in derive_sizes(graph))
-    inputs = _take_inputs(graph)
+    numbers, constants = _sort_numbers(graph, derive_sizes(graph))
+    _pass_as_tensors(graph, numbers)
+    inputs = _take_inputs(graph, numbers)
     copy.recompile()
     arity = len(placeholders(graph))
-    return copy, Boundary(arity, inputs, tuple(buffers), tuple(cut), sizes, _symbols(inputs), underived)
+    return copy, Boundary(arity, inputs, tuple(buffers), tuple(cut), sizes, _symbols(inputs), bool(constants))
 
 
 def returned_nodes(returned: Sequence[Any]) -> list[Node]:
@@ -185,11 +191,37 @@ def _permuted(graph: Graph, node: Node, order: Sequence[int]) -> Node:
 
 
 def _meta(node: Node, value: torch.Tensor) -> dict[str, Any]:
-    """What is known about a node, when its value is another; the importer believes `tensor_meta` first."""
-    return {**node.meta, "val": value, "tensor_meta": None}
+    """What is known about a node, when its value is another; the importer reads either of the two."""
+    return {**node.meta, "val": value, "tensor_meta": _extract_tensor_metadata(value)}
 
 
-def _take_inputs(graph: Graph) -> tuple[Input, ...]:
+def _sort_numbers(graph: Graph, numbers: Sequence[Node]) -> tuple[list[Node], list[Node]]:
+    """Numbers that the graph computes values with, and those that sizes of tensors depend on."""
+    shaping: set[Any] = set()
+    for node in graph.nodes:
+        value = node.meta.get("val")
+        for tensor in value if isinstance(value, (tuple, list)) else (value,):
+            if isinstance(tensor, torch.Tensor):
+                shaping.update(symbol for size in tensor.shape for symbol in expression(size).free_symbols)
+    sized = [node for node in numbers if node.meta["val"].node.expr.free_symbols & shaping]
+    return [node for node in numbers if node not in sized], sized
+
+
+def _pass_as_tensors(graph: Graph, numbers: Sequence[Node]) -> None:
+    """Makes placeholders of numbers tensors of rank 0, and reads the numbers from them."""
+    last = placeholders(graph)[-1] if numbers else None
+    for node in numbers:
+        number = node.meta["val"]
+        with graph.inserting_after(last):
+            read = graph.call_function(_ITEM, (node,))
+        read.meta = dict(node.meta)
+        node.replace_all_uses_with(read, delete_user_cb=lambda user, own=read: user is not own)
+        dtype = torch.int64 if isinstance(number, torch.SymInt) else torch.float64
+        with FakeTensorMode():
+            node.meta = _meta(node, torch.empty((), dtype=dtype))
+
+
+def _take_inputs(graph: Graph, numbers: Sequence[Node]) -> tuple[Input, ...]:
     """Lets the graph read its inputs in memory order; placeholders that nothing reads are no inputs."""
     inputs: list[Input] = []
     nodes = placeholders(graph)
@@ -198,7 +230,9 @@ def _take_inputs(graph: Graph) -> tuple[Input, ...]:
         if not node.users or not isinstance(value, torch.Tensor):
             continue
         order = memory_order(value)
-        inputs.append(Input(position, tuple(value.shape), tuple(value.stride()), order, value.is_neg()))
+        shape, strides = tuple(value.shape), tuple(value.stride())
+        number = value.dtype if node in numbers else None
+        inputs.append(Input(position, shape, strides, order, value.is_neg(), number))
         if order is None or list(order) == sorted(order):
             continue
         node.meta = _meta(node, value.permute(order))
@@ -214,8 +248,8 @@ def _sizes(nodes: Sequence[Node]) -> dict[Any, str]:
     tensors: list[tuple[Any, str]] = []
     for position, node in enumerate(nodes):
         value, name = node.meta["val"], f"args[{position}]"
-        if isinstance(value, torch.SymInt):
-            found.setdefault(expression(value), name)
+        if isinstance(value, (torch.SymInt, torch.SymFloat)):
+            found.setdefault(value.node.expr, name)
         elif isinstance(value, torch.Tensor):
             tensors += [(size, f"{name}.shape[{d}]") for d, size in enumerate(value.shape)]
             tensors += [(stride, f"{name}.stride({d})") for d, stride in enumerate(value.stride())]

@@ -32,8 +32,8 @@ def compile_graph(graph: GraphModule, options: Mapping[str, Any], timer: Timer) 
         inner, boundary = draw_boundary(graph)
     if len(boundary.open) > 1:
         raise CompilerError("several sizes are open independently of each other")
-    if boundary.underived:
-        raise CompilerError("it computes with a number that is no dimension of an input")
+    if boundary.lacks_sizes:
+        raise CompilerError("sizes are computed from a number that is no dimension of an input")
     if not boundary.buffers:
         return write_call(boundary)
     with timer.scope("import"):

@@ -171,6 +171,9 @@ class _Writer:
 
     def _input(self, index: int, given: Input) -> str:
         name = f"a{index}"
+        if given.number is not None:
+            self._lines.append(f"{name} = torch.tensor(args[{given.position}], dtype={given.number})")
+            return name
         resolved = ".resolve_neg()" if given.negated else ""
         self._lines.append(f"{name} = args[{given.position}]{resolved}")
         if given.order is None or list(given.order) == sorted(given.order):

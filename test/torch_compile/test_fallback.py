@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 import torch
 from beside_eager import compiled, same_as_eager
 from torch import nn
 from torch._dynamo.exc import BackendCompilerFailed
+from torch.fx import GraphModule
+from wse_mlir.passes.infra.timing import Timer
+from wse_mlir.pipelines.frontend.graphs import operators_before_decomposition
+from wse_mlir.pipelines.frontend.provenance import node_provenance
+from wse_mlir.pipelines.torch_backend import compiler, partition
+from wse_mlir.pipelines.torch_backend.native_graph import compile_graph
 
 import wse_mlir
 
@@ -108,3 +116,27 @@ def test_another_device_is_refused() -> None:
 
 def test_code_for_another_processor_is_made() -> None:
     same_as_eager(torch.exp, torch.randn(9), by=compiled(torch.exp, options={"cpu": "x86-64-v3"}))
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_parts_that_fail_late_run_in_pytorch(monkeypatch: pytest.MonkeyPatch, known: bool) -> None:
+    """A pass may fail on what could be imported; the operator it names is left out, or else the whole part."""
+
+    def failing(graph: GraphModule, options: Mapping[str, Any], timer: Timer) -> Any:
+        cosines = graph.graph.find_nodes(op="call_function", target=torch.ops.aten.cos.default)
+        if cosines:
+            where = str(node_provenance(cosines[0], operators_before_decomposition(graph.graph)))
+            raise wse_mlir.CompilerError("a pass failed", where=where if known else "")
+        return compile_graph(graph, options, timer)
+
+    monkeypatch.setattr(partition, "compile_graph", failing)
+    monkeypatch.setattr(compiler, "compile_graph", failing)
+
+    def function(x: torch.Tensor) -> torch.Tensor:
+        return x.sin().cos().exp()
+
+    same_as_eager(function, torch.randn(3), by=compiled(function, **EAGER))
+    (report,) = wse_mlir.torch_compile_report().graphs
+    assert all(x.reason == "a pass failed" for x in report.eager)
+    expected = {"aten.cos"} if known else {"aten.sin", "aten.cos", "aten.exp"}
+    assert {x.name for x in report.eager} == expected

@@ -53,13 +53,25 @@ def test_several_open_sizes_are_compiled_one_by_one() -> None:
     assert "independently" in forward.specialised_because
 
 
-def test_a_number_that_changes() -> None:
-    def function(x: torch.Tensor, n: int, f: float) -> torch.Tensor:
-        return x * n + f
+def test_a_number_that_changes_becomes_an_input() -> None:
+    def function(x: torch.Tensor, n: int, f: float) -> tuple[torch.Tensor, ...]:
+        return x * n + f, torch.where(x > n, x, n * x.shape[0] - f), x / (n + 0.5)
 
     call = compiled(function)
-    for n, f in ((2, 0.5), (3, 0.5), (4, 0.25), (7, 1.5)):
-        same_as_eager(function, torch.randn(3, 4, requires_grad=True), n, f, by=call)
+    for n, f in ((2, 0.5), (3, 0.25), (4, 1.5), (-7, 0.1), (0, -2.0), (2**40, 1e-3)):
+        x = torch.rand(3, 4) + 0.5
+        same_as_eager(function, x.requires_grad_(), n, f, by=call)
+    assert not any(r.specialisations for r in reports())
+
+
+def test_a_number_that_sizes_depend_on() -> None:
+    def function(x: torch.Tensor, n: int) -> torch.Tensor:
+        return x.new_zeros(n) + x.sum()
+
+    call = compiled(function)
+    for n in (3, 4, 5):
+        same_as_eager(function, torch.randn(3), n, by=call)
+    assert reports()[-1].specialisations and "no dimension" in reports()[-1].specialised_because
 
 
 def test_a_guard_on_a_python_value_recompiles() -> None:
