@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Sequence
 from math import prod
 
@@ -10,6 +11,8 @@ from ...passes.cpu.processor import Processor
 from .c_header import pointer_names, typed_signature
 from .plan import C_TYPES, FunctionPlan, Place, TensorPlan
 from .weights import ALIGNMENT, VERSION, Slot, WeightLayout
+
+_PLAIN = frozenset(string.ascii_letters + string.digits + "_.-[]() /:")
 
 
 def source_text(
@@ -171,7 +174,9 @@ def _function_table(index: int, function: FunctionPlan) -> str:
 
 def _tensor_info(variable: str, tensor: TensorPlan) -> str:
     shape = _list("const int64_t", f"{variable}_shape", [str(size) for size in tensor.shape])
-    symbols = _list("const char *const", f"{variable}_symbols", [f'"{symbol}"' for symbol in tensor.symbols])
+    symbols = _list(
+        "const char *const", f"{variable}_symbols", [_quoted(symbol) for symbol in tensor.symbols]
+    )
     return (
         f"{shape}{symbols}static const wse_tensor_info {variable} = {{{_quoted(tensor.name)}, "
         f"{C_TYPES[tensor.dtype][0]}, {len(tensor.shape)}, {variable}_shape, {variable}_symbols, "
@@ -180,11 +185,12 @@ def _tensor_info(variable: str, tensor: TensorPlan) -> str:
 
 
 def _quoted(text: str) -> str:
-    escaped = "".join(
-        c if c.isalnum() or c in "_.-[]() /:" else "".join(f"\\{byte:03o}" for byte in c.encode())
-        for c in text
-    )
-    return f'"{escaped}"'
+    """A string literal; what is not plainly itself is written in octal, byte by byte of UTF-8."""
+    return '"' + "".join(c if c in _PLAIN else _octal(c) for c in text) + '"'
+
+
+def _octal(character: str) -> str:
+    return "".join(f"\\{byte:03o}" for byte in character.encode())
 
 
 def _wrapper(name: str, index: int, function: FunctionPlan) -> str:

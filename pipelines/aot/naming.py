@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 
 from ...passes.infra.diagnostics import CompilerError
 
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_OF_THE_HEADER = re.compile(r"wse_\w*|\w*_t|[A-Z0-9_]*")  # types and macros
 _RESERVED = frozenset(
     re.findall(
         r"\S+",
@@ -38,20 +40,19 @@ def check_identifier(name: str, what: str) -> None:
 
 def library_name(stem: str) -> str:
     """The name of a library from the name of its file without endings: `lib`, versions and dashes go."""
-    name = re.sub(r"\W+", "_", stem.removeprefix("lib"))
+    name = re.sub(r"\W+", "_", stem.removeprefix("lib"), flags=re.ASCII)
     return re.sub("__+", "_", name).strip("_")
 
 
-def unique_identifiers(names: list[str], taken: set[str]) -> list[str]:
+def unique_identifiers(names: Sequence[str], taken: Collection[str]) -> list[str]:
     """Names of parameters in C, made of names of tensors; those in `taken` are not used."""
     made: list[str] = []
     for name in names:
-        base = re.sub(r"\W", "_", name)
-        if not re.match(r"[A-Za-z]", base) or base in _RESERVED or base.startswith(("wse_", "WSE_")):
-            base = f"tensor_{base}"
+        base = re.sub(r"\W", "_", name, flags=re.ASCII)
+        is_free = _IDENTIFIER.fullmatch(base) and base not in _RESERVED and not _OF_THE_HEADER.fullmatch(base)
+        base = base if is_free else f"tensor_{base}"
         candidate, number = base, 2
-        while candidate in taken:
+        while candidate in taken or candidate in made:
             candidate, number = f"{base}_{number}", number + 1
-        taken = taken | {candidate}
         made.append(candidate)
     return made

@@ -1,17 +1,22 @@
 """Models at the corners of the interface: nothing in, nothing out, the same tensor twice, empty tensors, open sizes
 with state and with inputs that change."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 import torch
 from library_models import Case
+from library_programs import C99, CPP
 from test_library_calls import run_client
 from torch import nn
 from wse_mlir.pipelines.aot.library import Library, LibraryFunction, build_library
+from wse_mlir.pipelines.aot.naming import unique_identifiers
 from wse_mlir.pipelines.frontend.imported import import_model
 
 from wse_mlir import CompilerError
+
+ODD_NAME = '/* "größe\\" */ ??('
 
 
 class NothingIn(nn.Module):
@@ -35,8 +40,8 @@ class NothingOut(nn.Module):
 class Echo(nn.Module):
     """An input as an output, twice, and one that is not used."""
 
-    def forward(self, x: torch.Tensor, unused: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return x, x, x.sum()
+    def forward(self, x: torch.Tensor, unused: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"x": x, ODD_NAME: x, "int8_t": x.sum()}
 
 
 class Empty(nn.Module):
@@ -87,7 +92,21 @@ def test_corners_are_called_like_all_others(corners: Library) -> None:
     known = run_client(corners.path, CASES, {name: case.args for name, case in CASES.items()})
     functions = known["functions"]
     assert functions["nothing_in"]["input"] == [] and functions["nothing_out"]["output"] == []
+    assert [name for name, *_ in functions["echo"]["output"]] == ["x", ODD_NAME, "int8_t"]
     assert functions["open_counter"]["input"][0][-1] == 1, "is written"
+
+
+def test_the_header_is_clean_whatever_tensors_are_called(corners: Library) -> None:
+    assert corners.header is not None and corners.header.read_bytes().isascii()
+    for command in (C99, CPP):
+        subprocess.run([*command, "-fsyntax-only", str(corners.header)], check=True)
+
+
+def test_parameters_get_names_of_their_own() -> None:
+    names = ["x", "x.1", "x_1", "class", "int8_t", "9", "größe", "WSE_OK", "state"]
+    assert unique_identifiers(names, {"state"}) == [
+        "x", "x_1", "x_1_2", "tensor_class", "tensor_int8_t", "tensor_9", "gr__e", "tensor_WSE_OK", "state_2",
+    ]  # fmt: skip
 
 
 def test_there_are_limits(tmp_path: Path) -> None:
