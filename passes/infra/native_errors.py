@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+# The stream is one for the whole process: threads that redirected it at once would put it back in the wrong order.
+_REDIRECTING = threading.RLock()
 
 
 class CapturedErrors:
@@ -17,11 +21,19 @@ class CapturedErrors:
 
 @contextmanager
 def captured_stderr() -> Iterator[CapturedErrors]:
-    """Redirects file descriptor 2 for the duration of the block: LLVM reports there and nowhere else."""
+    """Redirects file descriptor 2 for the duration of the block: LLVM reports there and nowhere else.
+
+    Only one thread at a time does; others wait.
+    """
     captured = CapturedErrors()
     if sys.stderr is None:  # closed by the caller: there is none to keep clean
         yield captured
         return
+    with _REDIRECTING:
+        yield from _redirected(captured)
+
+
+def _redirected(captured: CapturedErrors) -> Iterator[CapturedErrors]:
     sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as file:
