@@ -238,6 +238,28 @@ def targets(trace: TraceFlag = False) -> None:
         print_targets()
 
 
+cache_commands = typer.Typer(help="Shows or clears the compile cache.", no_args_is_help=True)
+app.add_typer(cache_commands, name="cache")
+
+
+@cache_commands.command("show")
+def cache_show(trace: TraceFlag = False) -> None:
+    """Prints where the compile cache is and what it holds."""
+    with one_message(Trace(trace)):
+        from .cache import show_cache
+
+        show_cache()
+
+
+@cache_commands.command("clear")
+def cache_clear(trace: TraceFlag = False) -> None:
+    """Removes everything from the compile cache."""
+    with one_message(Trace(trace)):
+        from .cache import clear_cache
+
+        clear_cache()
+
+
 def main() -> None:
     """Entry point of the console script."""
     app()

@@ -335,7 +335,6 @@ def _takes_by_name(x: torch.Tensor) -> torch.Tensor:
         _with_hook(), _with_forward(), _with_subclass(), Forward(_reads_a_file), Forward(_imports),
         Forward(_reaches_out), Forward(_assigns), Forward(_asks_for_names), Forward(_loads), Forward(_takes_by_name),
         Forward(functools.lru_cache(lambda x: x)), Forward(iter([torch.relu]).__next__), Forward(X.add),
-        Forward(torch.jit.script(nn.ReLU())), Forward(torch.compile(nn.ReLU())),
     ],
 )  # fmt: skip
 def test_what_is_not_understood_has_no_key(model: nn.Module) -> None:
