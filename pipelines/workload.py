@@ -106,13 +106,23 @@ class OpenedModel:
         return program.module()
 
 
-def open_model(text: str) -> OpenedModel:
+def open_models(texts: Sequence[str]) -> list[OpenedModel]:
+    """Opens several models, see `open_model`; a Python file that several of them name is run once.
+
+    What its functions share, such as a layer or a cache, is then the same object in all models.
+    """
+    ran: dict[Path, ModuleType] = {}
+    return [open_model(text, ran) for text in texts]
+
+
+def open_model(text: str, ran: dict[Path, ModuleType] | None = None) -> OpenedModel:
     """Opens what users name on the command line: `[NAME=]FILE`.
 
     Args:
         text: a workload file (`FILE.py` or `FILE.py:FUNCTION`, see `load_workload`), or the path of a model's file
             (.pt2, .onnx, .mlir), which is read when it is imported. Without NAME, the function named or the file
             gives the model's name.
+        ran: Python files that have been run, which are not run again; gets this one.
 
     Raises:
         CompilerError: there is no such file, or a workload file is not as expected.
@@ -121,7 +131,7 @@ def open_model(text: str) -> OpenedModel:
     name, source = (named[1], named[2]) if named else ("", text)
     file, _, function = source.partition(":")
     if file.endswith(".py"):
-        made = load_workload(source)
+        made = load_workload(source, ran)
         name = name or _identifier(function if function not in ("", "load") else Path(file).stem)
         return OpenedModel(
             name, source, made.model, made.batches, made.kwargs, made.dynamic_shapes, made.labels
@@ -139,8 +149,8 @@ def _identifier(text: str) -> str:
     return f"_{name}" if name[:1].isdigit() or not name else name
 
 
-def load_workload(path: str) -> Workload:
-    """Loads a workload file, `FILE.py` or `FILE.py:function`.
+def load_workload(path: str, ran: dict[Path, ModuleType] | None = None) -> Workload:
+    """Loads a workload file, `FILE.py` or `FILE.py:function`; one that is in `ran` is not run again.
 
     Raises:
         CompilerError: no such file, the file raises, or it does not define what is expected; the message
@@ -151,7 +161,11 @@ def load_workload(path: str) -> Workload:
         raise CompilerError(f"no file '{file}'", hint=_EXPECTED)
     if not file.endswith(".py"):
         raise CompilerError(f"'{file}' is not a Python file", hint=_EXPECTED)
-    load = getattr(_run_file(Path(file)), function or "load", None)
+    ran = {} if ran is None else ran
+    key = Path(file).resolve()
+    if key not in ran:
+        ran[key] = _run_file(Path(file))
+    load = getattr(ran[key], function or "load", None)
     if not callable(load):
         raise CompilerError(f"'{file}' does not define {function or 'load'}()", hint=_EXPECTED)
     try:

@@ -11,7 +11,7 @@ from typing import Any
 from ..emit.emit import emit
 from ..emit.kinds import Kind, Weights, choose_kind
 from ..emit.request import Emitted, Request
-from ..workload import open_model
+from ..workload import open_models
 from .output import check_writable, write_all
 from .steps import Steps
 
@@ -43,7 +43,7 @@ def compile_models(
             check_writable(file)
     with Steps() as steps:
         steps.step("loading")
-        models = [open_model(source) for source in sources]
+        models = open_models(sources)
         made = emit(models, wanted, steps.step)
     files = [(a.path, a.data, a.is_program) for a in made.artifacts if a.path is not None]
     if report is not None:

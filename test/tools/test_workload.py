@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from wse_mlir.passes.infra.diagnostics import CompilerError
-from wse_mlir.pipelines.workload import Workload, load_workload, open_model
+from wse_mlir.pipelines.workload import Workload, load_workload, open_model, open_models
 
 
 def test_a_pair_of_model_and_arguments_is_a_workload(tmp_path: Path) -> None:
@@ -17,6 +17,13 @@ def test_a_pair_of_model_and_arguments_is_a_workload(tmp_path: Path) -> None:
 def test_another_function_can_be_named(tmp_path: Path) -> None:
     (tmp_path / "two.py").write_text("def other():\n    return 'other', (1,)\n")
     assert load_workload(f"{tmp_path}/two.py:other").model == "other"
+
+
+def test_models_of_one_file_share_what_it_defines(tmp_path: Path) -> None:
+    (tmp_path / "two.py").write_text("S = []\ndef a():\n    return S, (1,)\ndef b():\n    return S, (1,)\n")
+    a, b = open_models([f"{tmp_path}/two.py:a", f"second={tmp_path}/../{tmp_path.name}/two.py:b"])
+    assert a.model is b.model and (a.name, b.name) == ("a", "second")
+    assert open_model(f"{tmp_path}/two.py:a").model is not a.model
 
 
 @pytest.mark.parametrize(
