@@ -10,7 +10,8 @@ from typing import Any
 from ...dialects.context import create_context
 from ...dialects.host import ir
 from ...passes.infra.diagnostics import CompilerError
-from .attributes import RemoveAttributes, SplatConstants
+from .attributes import RemoveAttributes
+from .constants import SimplifyConstants
 from .control_flow import MergeBlocks, StraightenBranches
 from .draft import Base
 from .inline_regions import EmptyRegions, InlineRegions
@@ -39,7 +40,7 @@ STRATEGIES: tuple[Strategy[Any], ...] = (
     PassArguments(),
     RemoveLinalgInputs(),
     RemoveArguments(),
-    SplatConstants(),
+    SimplifyConstants(),
     RemoveAttributes(),
     ShrinkShapes(),
 )

@@ -12,14 +12,14 @@ from .strategy import Edits
 
 Point = tuple[
     int, int | None
-]  # an operation's number; None returns its results, or a region's number its yields
+]  # an operation's number, and a region whose yields are returned; None: its results
 
 
 class ReturnEarly(Edits[Point]):
     """Lets a function return what one of its operations computes, or what one of its regions ends with.
 
     What a pipeline's own clean-up would remove stays alive that way. Before: `%0 = "a"(); %1 = "b"(%0);
-    return %1 : tensor<4xf32>`; after: `%0 = "a"(); return %0 : i32`.
+    return %1`; after: `%0 = "a"(); return %0`, with the type of %0 as the function's result.
     """
 
     name = "ends of functions"

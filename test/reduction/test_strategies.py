@@ -4,6 +4,7 @@ import re
 
 import pytest
 from wse_mlir.pipelines.reduction import reduce
+from wse_mlir.pipelines.reduction.constants import SimplifyConstants
 
 PROGRAM = """
 memref.global "private" constant @table : memref<2x2xf32> = dense<[[1., 2.], [3., 4.]]>
@@ -113,3 +114,21 @@ def test_terminators_with_results_may_go() -> None:
     """
     kept = reduce(text, lambda t: "llvm.mul" in t).text
     assert inside(kept) == "llvm.func @f(%arg0: i32) { %0 = llvm.mul %arg0, %arg0 : i32 llvm.return }"
+
+
+def test_data_becomes_zero_or_all_the_same() -> None:
+    text = """
+    func.func @f() -> (tensor<2x2xf32>, tensor<3xi64>, f32, tensor<2xcomplex<f32>>, tensor<2xui64>) {
+      %0 = arith.constant dense<[[3.0, 1.0], [2.0, 4.0]]> : tensor<2x2xf32>
+      %1 = arith.constant dense<[7, 8, 9]> : tensor<3xi64>
+      %2 = arith.constant 2.5 : f32
+      %3 = arith.constant dense<[(1.0, 2.0), (3.0, 4.0)]> : tensor<2xcomplex<f32>>
+      %4 = "tosa.const"() {values = dense<[18446744073709551615, 2]> : tensor<2xui64>} : () -> tensor<2xui64>
+      return %0, %1, %2, %3, %4 : tensor<2x2xf32>, tensor<3xi64>, f32, tensor<2xcomplex<f32>>, tensor<2xui64>
+    }
+    """
+    strategies = [SimplifyConstants()]
+    zeros = reduce(text, lambda t: True, strategies=strategies).text
+    assert re.findall(r"constant (.*) :", zeros)[:3] == ["dense<0.000000e+00>", "dense<0>", "0.000000e+00"]
+    no_zeros = reduce(text, lambda t: " 0.0" not in t and "<0" not in t, strategies=strategies).text
+    assert re.findall(r"constant (.*) :", no_zeros)[:3] == ["dense<3.000000e+00>", "dense<7>", "2.500000e+00"]
