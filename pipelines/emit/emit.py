@@ -39,8 +39,8 @@ def emit(models: Sequence[OpenedModel], request: Request, step: Step = lambda te
         CompilerError: a request that makes no sense, or a model that cannot be compiled; says which stage was
             reached. Intermediates that were asked for are there up to that stage.
     """
-    request.check([model.name for model in models])
     target = find_target(request.target)
+    request.check([model.name for model in models])
     check_options(target, request.options)
     timer = Timer()
     watches = {model.name: _watch(request, model.name, len(models) > 1) for model in models}
@@ -142,7 +142,9 @@ def _machine_code(
     main.attributes["sym_name"] = ir.StringAttr.get(entry, imported.context)
     function = _cpu_target(request).lower(imported, request.options, timer, watch.instrumentation)
     with timer.scope("codegen"):
-        code = NativeCode(imported.module, function.processor, f"'{entry}'", (function.entry,))
+        code = NativeCode(
+            imported.module, function.processor, f"'{entry}'", (function.entry,), debug=request.debug
+        )
         text, assembly = code.text(), code.assembly()
     watch.keep("optimised.ll", text)
     watch.keep("code.s", assembly)
