@@ -3,6 +3,7 @@
 import copy
 import json
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -195,8 +196,16 @@ def test_functions_share_weights_and_state_in_one_object_file(tmp_path: Path) ->
     assert_close(from_bytes((tmp_path / "serve.out").read_bytes(), expected), expected)
 
 
+def test_memory_that_ends_in_the_middle_of_a_call(zoo: Zoo, tmp_path: Path) -> None:
+    program = compile_program(PROGRAMS / "scarce.c", zoo.library.path, tmp_path / "scarce")
+    done = run_alone([program], tmp_path)
+    assert done.returncode == 0, done.stdout
+    counts = dict(re.findall(r"(\w+): 0 after (\d+)\n", done.stdout))
+    assert set(counts) == {"lenet", "open_batch", "decode"} and all(int(n) >= 2 for n in counts.values())
+
+
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
-@pytest.mark.parametrize("program", ["typed", "errors"])
+@pytest.mark.parametrize("program", ["typed", "errors", "scarce"])
 def test_memory_is_used_properly(zoo: Zoo, tmp_path: Path, program: str) -> None:
     from test_library_errors import write_weights_files
 
