@@ -66,6 +66,18 @@ class OpenCounter(nn.Module):
         return rows + self.total
 
 
+class OpenEcho(nn.Module):
+    """Results that are no computation: an input, twice, a state and a constant."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("total", torch.randn(4))
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        self.total.add_(1)
+        return x, x, self.total, torch.arange(80), x[:, 1:]
+
+
 CASES = {
     "nothing_in": Case(NothingIn(), ()),
     "nothing_out": Case(NothingOut(), (torch.randn(3),)),
@@ -75,6 +87,9 @@ CASES = {
         OpenCounter(),
         (torch.randn(4), torch.randn(7, 4)),
         {"dynamic_shapes": {"accumulated": None, "rows": {0: torch.export.Dim("n", max=90)}}},
+    ),
+    "open_echo": Case(
+        OpenEcho(), (torch.randn(7, 4),), {"dynamic_shapes": {"x": {0: torch.export.Dim("n", max=90)}}}
     ),
 }
 
