@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from ...dialects.host import ir, passmanager
@@ -21,6 +24,7 @@ TORCH_PIPELINES = (
 IMPORTED_DIALECTS = frozenset({"affine", "builtin", "func", "linalg", "tensor", "arith", "math", "scf"})
 IMPORTED_OPERATIONS = frozenset({"cf.assert"})
 
+_watcher: ContextVar[Callable[[ir.Module], None] | None] = ContextVar("_watcher", default=None)
 _OPERATOR = re.compile(r'name = "(?:torch\.)?([\w.]+)"|torch\.((?:aten|prims?|torchvision)[\w.]*)')
 _HINT = "write it with other operators; `torch.library` can register a decomposition of a custom one"
 
@@ -35,8 +39,21 @@ def lower_torch_to_linalg(module: ir.Module) -> None:
         run_upstream(module, pipeline)
 
 
+@contextmanager
+def imports_shown_to(see: Callable[[ir.Module], None]) -> Iterator[None]:
+    """Inside of the block, `see` is called with every module as torch-mlir leaves it; it must leave it as it is."""
+    token = _watcher.set(see)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
+
+
 def finish_import(module: ir.Module) -> None:
     """Lowers `tm_tensor`, cleans up torch-mlir's leftovers and checks the contract of stage `imported`."""
+    see = _watcher.get()
+    if see is not None:
+        see(module)
     with module.context:
         LowerTmTensor().run(module.operation, PassRun(LowerTmTensor.name))
         clean_up(module)

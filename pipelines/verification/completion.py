@@ -20,15 +20,20 @@ from ..frontend.interface import find_main, torch_dtype
 from ..native.codegen import NativeCode
 from ..runtime.arrays import numpy_dtype
 from ..runtime.jit import JitFunction, NativeModule
+from .isolation import memory_pattern
 
 ArrayType = tuple[tuple[int, ...], np.dtype]
 
-# Tensors: naive buffers. Arguments are never written (`_protect_arguments`), so that calls do not disturb each other.
-_FROM_TENSORS = (
+# Tensors: upstream's buffers. Arguments are never written (see `_protect_arguments`): calls do not disturb each other.
+_GENERALIZE = (
     "func.func(tm-tensor-bufferize,refback-generalize-tensor-pad,refback-generalize-tensor-concat,"
-    "convert-elementwise-to-linalg,linalg-generalize-named-ops),"
-    "one-shot-bufferize{bufferize-function-boundaries=true function-boundary-type-conversion=identity-layout-map}"
+    "convert-elementwise-to-linalg,linalg-generalize-named-ops)"
 )
+_BUFFERIZE = (
+    "one-shot-bufferize{bufferize-function-boundaries=true "
+    "function-boundary-type-conversion=identity-layout-map%s}"
+)
+_WITHOUT_ANALYSIS = " copy-before-write=true"  # which does not know what tm_tensor's bufferization leaves
 _OUT_PARAMS = "buffer-results-to-out-params{hoist-static-allocs=true modify-public-functions=true}"
 # Buffers: plain loops. tm_tensor's, and copies, which would call into a library, have upstream passes of their own.
 _FROM_BUFFERS = (
@@ -115,29 +120,32 @@ def _places(signature: Signature) -> tuple[int | None, ...]:
 
 
 def _unwritten(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """An array whose elements look like none that a program computes, so that those it does not write stand out."""
+    """An array filled with a pattern, so that elements that the program does not write stand out."""
     array = np.empty(shape, dtype)
     if array.dtype != np.bool_:
-        array.reshape(-1).view(np.uint8)[:] = 0xFD
+        array.reshape(-1).view(np.uint8)[:] = memory_pattern()
     return array
 
 
-def native_functions(module: ir.Module, signatures: Mapping[str, Signature]) -> dict[str, Native]:
+def native_functions(
+    module: ir.Module, signatures: Mapping[str, Signature], *, checked: bool = False
+) -> dict[str, Native]:
     """Completes a module and links it; consumes the module.
 
     Args:
         signatures: of the functions that are wanted, as they were on tensors.
+        checked: whether an access outside of a buffer ends the process.
 
     Raises:
         CompilerError: upstream's passes or LLVM do not take the module.
     """
-    complete(module, signatures)
+    complete(module, signatures, checked=checked)
     code = NativeCode(module, processor(), "the reference", tuple(signatures)).object()
     native = NativeModule(code, tuple(signatures), "the reference")
     return {name: Native(native, name, signature) for name, signature in signatures.items()}
 
 
-def complete(module: ir.Module, signatures: Mapping[str, Signature]) -> None:
+def complete(module: ir.Module, signatures: Mapping[str, Signature], *, checked: bool = False) -> None:
     """Brings a module of any stage of the CPU's pipeline to the llvm dialect by upstream's passes."""
     operations = operation_names(module)
     with module.context:
@@ -147,11 +155,13 @@ def complete(module: ir.Module, signatures: Mapping[str, Signature]) -> None:
     passes: list[str] = []
     if _has_tensors(module):
         returns = {signature.returns for signature in signatures.values()}
-        passes += [_FROM_TENSORS]
+        copies = any(name.startswith("tm_tensor.") for name in operations)
+        passes += [_GENERALIZE, _BUFFERIZE % (_WITHOUT_ANALYSIS if copies else "")]
         passes += [] if True in returns else [_OUT_PARAMS]
         passes += ["buffer-deallocation-pipeline,canonicalize"]
     if any(not name.startswith("llvm.") and name != "builtin.module" for name in operations):
-        passes += _FROM_BUFFERS
+        loops, *rest = _FROM_BUFFERS
+        passes += [loops, *(["generate-runtime-verification"] if checked else []), *rest]
         if not processor().converts_half:
             passes.insert(-5, "func.func(wse-expand-half)")
     if passes:

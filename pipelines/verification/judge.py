@@ -90,13 +90,19 @@ class Judge:
 
 
 def complete_module(
-    module: ir.Module, signature: Signature, calls: Calls, wafer: Sequence[Completion] = ()
+    module: ir.Module,
+    signature: Signature,
+    calls: Calls,
+    wafer: Sequence[Completion] = (),
+    *,
+    checked: bool = False,
 ) -> Function:
     """@main of a module of any stage as something that can be called; consumes the module.
 
     Args:
         signature: of @main on tensors.
         wafer: completions of the stages of a wafer.
+        checked: whether an access outside of a buffer ends the process; not on a wafer.
 
     Raises:
         CompilerError: the IR cannot be completed.
@@ -105,16 +111,16 @@ def complete_module(
     for completion in wafer:
         if completion.accepts(operations):
             return completion(module)
-    return native_main(module, signature, calls)
+    return native_main(module, signature, calls, checked=checked)
 
 
-def native_main(module: ir.Module, signature: Signature, calls: Calls) -> Function:
+def native_main(module: ir.Module, signature: Signature, calls: Calls, *, checked: bool = False) -> Function:
     """@main of a module of any stage of the CPU's pipeline as native code."""
     main = next(op for op in module.body.operations if _symbol(op) == "main")
     on_tensors = main.operation.name == "func.func" and _takes_tensors(main)
     if not on_tensors:  # our bufferization writes states in place
         signature = replace(signature, in_place=_states_in_place(calls))
-    return native_functions(module, {"main": signature})["main"]
+    return native_functions(module, {"main": signature}, checked=checked)["main"]
 
 
 def _states_in_place(calls: Calls) -> tuple[int | None, ...]:

@@ -93,6 +93,7 @@ class _Search:
             passes.append(trace.broken.at)
         self.suspicion = Suspicion(tuple(passes), suspects)
         self.most_tests = most_tests
+        self.known: dict[str, tuple[Evidence, Calls, Suspicion]] = {}
 
     def suspicion_for(self, module: ir.Module) -> Suspicion:
         """A program whose results have static shapes takes them as arguments, whatever the model did."""
@@ -105,10 +106,15 @@ class _Search:
         return replace(self.suspicion, passes=passes)
 
     def evidence(self, text: str, calls: Calls) -> tuple[Evidence, Calls, Suspicion]:
-        module = ir.Module.parse(text, create_context())
-        suspicion = self.suspicion_for(module)
-        given = calls_like(module, calls)
-        return suspicion.evidence(text, given, run_code=self.kind != "failure"), given, suspicion
+        """What the passes do to a program, its arguments, and the passes."""
+        key = f"{len(calls.inputs)} {text}"
+        if key not in self.known:
+            module = ir.Module.parse(text, create_context())
+            suspicion = self.suspicion_for(module)
+            given = calls_like(module, calls)
+            evidence = suspicion.evidence(text, given, run_code=self.kind != "failure")
+            self.known[key] = evidence, given, suspicion
+        return self.known[key]
 
     def shows(self, text: str, calls: Calls) -> bool:
         evidence, _, suspicion = self.evidence(text, calls)

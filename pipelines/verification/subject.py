@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,10 +12,12 @@ from torch.utils import _pytree as pytree
 
 from ...passes.infra.diagnostics import CompilerError
 from ..frontend.imported import ImportedModel
+from ..frontend.lowering import imports_shown_to
 from ..reference_check import random_arguments
 from ..runtime.arrays import as_array
 from ..workload import OpenedModel
 from .calls import Calls
+from .trace import Snapshot, snapshot
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,13 @@ class Subject:
         imported: at stage `imported`; left as it is.
         calls: arguments of several calls in a row.
         eager: per call the outputs that PyTorch gives; None when the model is not PyTorch's.
+        raw: the model as torch-mlir leaves it, before passes of ours finish the import.
     """
 
     imported: ImportedModel
     calls: Calls
     eager: list[list[torch.Tensor]] | None
+    raw: Snapshot | None = None
 
     @property
     def outputs(self) -> int:
@@ -50,19 +54,21 @@ def subject_of(opened: OpenedModel, *, batches: int | None = None, seed: int = 0
     """
     opened = opened.with_inputs(seed)
     chosen = [tuple(batch) for batch in opened.batches[:batches]]
-    imported = opened.imported()
+    seen: list[Snapshot] = []
+    with imports_shown_to(lambda module: seen.append(snapshot(module))):
+        imported = opened.imported()
     eager = opened.eager()
     expected = None if eager is None else _eager_outputs(eager, chosen, dict(opened.kwargs))
     flat = [imported.interface.flatten_inputs(batch, opened.kwargs) for batch in chosen]
     initial = random_arguments(_with_inputs(imported, flat[0]), seed, "normal")
     inputs = tuple(tuple(as_array(t).copy() for t in call) for call in flat)
-    return Subject(imported, Calls(imported.interface, tuple(initial), inputs), expected)
+    return Subject(
+        imported, Calls(imported.interface, tuple(initial), inputs), expected, seen[-1] if seen else None
+    )
 
 
 def _with_inputs(imported: ImportedModel, inputs: Sequence[torch.Tensor]) -> Any:
     """The model's arguments with the inputs' values, so that nothing is drawn for them."""
-    from dataclasses import replace
-
     rest = iter(inputs)
     arguments = tuple(replace(a, tensor=next(rest)) if a.kind == "input" else a for a in imported.arguments)
     return replace(imported, interface=replace(imported.interface, arguments=arguments))

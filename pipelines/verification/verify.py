@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from ...dialects.context import create_context
 from ...dialects.host import ir
 from ...passes.infra.diagnostics import CompilerError
-from ...passes.infra.pass_manager import Instrumentation
+from ...passes.infra.pass_manager import Instrumentation, run_pipeline
 from ...passes.infra.timing import Timer
 from ..runtime import wafer
 from ..runtime.cpu import CpuTarget
@@ -192,8 +193,28 @@ class Verification:
         shown = self._against_eager(self._reference, on_wafer=False)
         if shown.matches:
             return []
+        own = self._fault_of_ours_in_import()
         found = Found(0, 0, linear=False)
-        return [Fault("import", (), ("", "imported"), found, run.trace, after=shown)]
+        return [own or Fault("import", (), ("", "imported"), found, run.trace, after=shown)]
+
+    def _fault_of_ours_in_import(self) -> Fault | None:
+        """The pass of ours that the import runs, when torch-mlir's IR is right and what that makes of it is not."""
+        if self.subject.raw is None:
+            return None
+        module = self.subject.raw.module(create_context())
+        trace = record(module, _lower_tm_tensor, self._limit)
+        if len(trace.snapshots) < 2:
+            return None
+        judge = Judge(trace.snapshots[0], self.subject.calls, time_limit=self._limit)
+        before, after = (
+            None if results is None else self._against_eager(results, on_wafer=False)
+            for results in (judge.verdict(s).results for s in trace.snapshots[:2])
+        )
+        if before is None or not before.matches or (after is not None and after.matches):
+            return None
+        found = Found(0, 1, linear=False)
+        passes = (trace.snapshots[1].after,)
+        return Fault("numbers", passes, ("", "imported"), found, trace, before=before, after=after)
 
     def _wrong_numbers(self, run: _Run) -> Fault | None:
         last = len(run.trace.snapshots) - 1
@@ -255,6 +276,10 @@ def _lower_for_cpu(subject: Subject) -> _Lower:
 
 def _lower_for_wafer(machine: str) -> _Lower:
     return lambda module, instrumentation: wafer.lower(module, machine, {}, instrumentation)
+
+
+def _lower_tm_tensor(module: ir.Module, instrumentation: Instrumentation) -> None:
+    run_pipeline(module, "builtin.module(wse-lower-tm-tensor)", instrumentation=instrumentation)
 
 
 def _is_on_tensors(fault: Fault) -> bool:

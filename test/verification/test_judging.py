@@ -1,0 +1,115 @@
+"""The judge agrees with PyTorch where the compiler is right, and search, processes and files do what they say."""
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import zoo
+from plants import Function
+from wse_mlir.dialects.context import create_context
+from wse_mlir.dialects.host import ir
+from wse_mlir.passes.infra.diagnostics import CompilerError
+from wse_mlir.pipelines.verification import Verification, compare_operations, subject_of
+from wse_mlir.pipelines.verification.bisect import Found, find_first_bad
+from wse_mlir.pipelines.verification.extract import calls_for
+from wse_mlir.pipelines.verification.inputs import attach, detach
+from wse_mlir.pipelines.verification.isolation import isolated
+from wse_mlir.pipelines.workload import OpenedModel
+
+
+def verification(function: object, *args: torch.Tensor, target: str = "cpu", calls: int = 1) -> Verification:
+    model = function if isinstance(function, torch.nn.Module) else Function(function)  # type: ignore[arg-type]
+    return Verification(subject_of(OpenedModel("m", "m", model, [args] * calls)), target)
+
+
+@pytest.mark.parametrize("name", ["lenet", "decode"])
+def test_every_stage_of_a_family_matches(name: str) -> None:
+    made = zoo.family(name)
+    for stage in verification(made.model, *made.args, calls=made.steps).stages():
+        assert stage.comparison is not None and stage.matches, stage
+
+
+def test_narrow_floats_integers_and_booleans_are_judged() -> None:
+    def mixed(a: torch.Tensor, b: torch.Tensor, c: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return a.half() * 3, (b * 2).bfloat16().exp(), c + 1, c > 3, (c % 200).to(torch.uint8)
+
+    checked = verification(mixed, torch.randn(5), torch.randn(5), torch.arange(200, 205))
+    for stage in checked.stages():
+        assert stage.comparison is not None and stage.matches, stage
+        assert stage.comparison.allowed == (1e-2, 1e-2, 0.0, 0.0, 0.0)
+
+
+def test_a_distributed_program_is_followed_tile_by_tile() -> None:
+    def normalised(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return torch.softmax(torch.cat([a @ b, a @ b], 1)[:, 1:], 1).reshape(-1)
+
+    checked = verification(normalised, torch.randn(5, 40), torch.randn(40, 9), target="tiny")
+    for stage in checked.stages():
+        assert stage.comparison is not None and stage.matches, stage
+
+
+def test_operations_are_compared_alone() -> None:
+    checked = verification(lambda a, b: torch.exp(a @ b), torch.randn(4, 4), torch.randn(4, 4))
+    list(checked.stages())
+    results = list(compare_operations(checked, "cpu"))
+    assert [(r.level, r.name) for r in results] == [
+        ("imported", "linalg.matmul"),
+        ("imported", "linalg.generic"),
+        ("tensor", "linalg.generic"),
+        ("tensor", "linalg.generic"),
+    ]
+    assert all("aten." in r.origin and r.badness < 1 for r in results)
+
+
+def test_the_search_finds_the_first_bad_point() -> None:
+    for first in range(1, 9):
+        assert find_first_bad(9, lambda i, f=first: i >= f, {0: False, 8: True}) == Found(
+            first - 1, first, False
+        )
+    assert find_first_bad(9, lambda _: False, {0: False, 8: False}) is None
+
+
+def test_points_that_nobody_can_judge_widen_the_answer() -> None:
+    verdicts = {3: False, 4: None, 5: None, 6: True}
+    assert find_first_bad(9, lambda i: verdicts.get(i, i > 6), {0: False, 8: True}) == Found(3, 6, True)
+
+
+def test_a_process_that_dies_or_hangs_is_survived() -> None:
+    died = isolated(lambda send: (send("alive"), os.kill(os.getpid(), signal.SIGABRT)))
+    assert died.sent == ["alive"] and died.crash == "aborted (SIGABRT)"
+    hung = isolated(lambda _: signal.pause(), time_limit=0.2)
+    assert hung.crash == "no end within 0.2 s"
+    assert isolated(lambda _: 1 / 0).failure is not None
+
+
+@pytest.mark.parametrize("size", [3, 600])
+def test_inputs_travel_in_the_file_or_beside_it(size: int, tmp_path: Path) -> None:
+    text = f"func.func @main(%a: tensor<{size}xf32>, %b: tensor<2xbf16>) -> tensor<2xbf16> {{ return %b : tensor<2xbf16> }}"
+    kinds = text if size > 3 else text.replace("bf16", "i64")
+    module = ir.Module.parse(kinds, create_context())
+    narrow = torch.tensor([0.5, 3.0])
+    from wse_mlir.pipelines.runtime.arrays import as_array
+
+    second = as_array(narrow.bfloat16()) if size > 3 else narrow.long().numpy()
+    arrays = (np.linspace(0, 1, size, dtype=np.float32), second)
+    beside = attach(module, calls_for(module, arrays))
+    assert bool(beside) == (size > 3)
+    np.savez(tmp_path / "m.npz", **beside)  # type: ignore[arg-type]
+    read = detach(ir.Module.parse(str(module), create_context()), tmp_path / "m.npz")
+    assert all(np.array_equal(a, b) and a.dtype == b.dtype for a, b in zip(read.initial, arrays, strict=True))
+
+
+def test_a_file_without_inputs_is_refused(tmp_path: Path) -> None:
+    text = "func.func @main(%a: tensor<3xf32>) -> tensor<3xf32> { return %a : tensor<3xf32> }"
+    with pytest.raises(CompilerError, match="arguments have no values"):
+        detach(ir.Module.parse(text, create_context()), tmp_path / "none.npz")
+
+
+def test_a_model_that_fails_in_pytorch_is_said_to() -> None:
+    made = zoo.family("mlp")
+    with pytest.raises(CompilerError, match="fails in PyTorch already: RuntimeError"):
+        opened = OpenedModel("m", "m", made.model, [made.args, (made.args[0][:, :5],)])
+        subject_of(opened)

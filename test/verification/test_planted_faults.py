@@ -1,0 +1,37 @@
+"""A fault planted in any pass is found: the pass is named, and a small file repeats the fault."""
+
+from pathlib import Path
+
+import pytest
+from plants import PLANTS, Function, Plant
+from wse_mlir.pipelines.verification import Verification, subject_of
+from wse_mlir.pipelines.verification.reproduce import replay, smallest, write
+from wse_mlir.pipelines.workload import OpenedModel
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.pass_name)
+def test_the_pass_is_named_and_the_fault_repeated(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plant.sow(monkeypatch)
+    subject = subject_of(OpenedModel("planted", "planted", Function(plant.function), [plant.args]))
+    verification = Verification(subject, "tiny" if plant.on_wafer else "cpu")
+    assert not all(stage.matches for stage in verification.stages())
+
+    (fault,) = verification.faults()
+    assert [p.name for p in fault.passes] == [plant.pass_name]
+    assert fault.before is not None and fault.before.matches
+    if plant.runs:
+        assert fault.kind == "numbers" and fault.after is not None and not fault.after.matches
+    else:
+        assert fault.kind == "crash" and fault.reason
+
+    found = smallest(fault, subject.calls, most_tests=12)
+    assert found is not None and found.operation == plant.alone
+    assert found.suspicion.passes[-1].name == plant.pass_name
+    file = write(found, tmp_path)
+    assert found.suspicion.is_shown(fault.kind, replay(file)[1])
+
+    monkeypatch.undo()  # the file is about this fault and no other
+    _, evidence = replay(file)
+    assert not evidence.is_wrong and evidence.after is not None
