@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -104,7 +105,7 @@ class _Run:
     def run(self, module: ir.Operation) -> bool:
         started = time.monotonic()
         try:
-            with self._progress() as observer:
+            with _terminated_as_interrupted(), self._progress() as observer:
                 complete = self._reduce(module, observer)
         except KeyboardInterrupt:
             if self.best is None:
@@ -179,6 +180,16 @@ class _Run:
 
     def _say(self, text: str) -> None:
         self.console.print(f"wse-reduce: {text}", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Lets SIGTERM, as `timeout` sends it, do what Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _progress_line(progress: Progress) -> str:

@@ -101,7 +101,8 @@ def test_a_script_of_ones_own(two: Path) -> None:
     assert result.exit_code == 1 and "cannot be executed" in result.stderr
 
 
-def test_an_interrupted_reduction_leaves_the_best_so_far(two: Path) -> None:
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_reduction_leaves_the_best_so_far(by: signal.Signals, two: Path) -> None:
     """The command is quick until one operation is gone, then the user loses patience."""
     script = two.parent / "slow.sh"
     script.write_text(
@@ -115,7 +116,7 @@ def test_an_interrupted_reduction_leaves_the_best_so_far(two: Path) -> None:
     while not Path("waiting").exists():
         assert process.poll() is None
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(by)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert re.match(r"wse-reduce: interrupted; \d+ operations.*; the result is in out.mlir\n$", errors), (
