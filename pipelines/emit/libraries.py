@@ -5,8 +5,10 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 from ...passes.infra.timing import Timer
+from ..aot.library import Kind as LibraryKind
 from ..aot.library import LibraryFunction, build_library
 from ..frontend.imported import ImportedModel
 from .kinds import Kind, Weights
@@ -33,7 +35,7 @@ def emit_library(
         built = build_library(
             functions,
             Path(folder) / request.out.name,
-            kind=request.kind.value,  # type: ignore[arg-type]
+            kind=cast(LibraryKind, request.kind.value),
             weights="beside" if request.placed_weights == Weights.BESIDE else "embedded",
             options=request.options,
             debug=request.debug,

@@ -23,7 +23,10 @@ from ..runtime.arrays import as_array, as_tensor, numpy_dtype
 from .interface import find_main
 from .signature import Argument
 
-NO_DATA_HINT = "build the model on a real device, not on 'meta'; an .mlir file has its values inside or in the .npz beside it"
+NO_DATA_HINT = (
+    "build the model on a real device, not on 'meta'; "
+    "an .mlir file has its values inside or in the .npz beside it"
+)
 
 _VALUE = "wse.value"
 _RESOURCE = re.compile(r'^dense_resource<(?:"([^"]+)"|([^>]+))>')

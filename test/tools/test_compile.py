@@ -79,17 +79,23 @@ STAGES = {
     "llvm": "llvm.func",
     "logical": "wse.all_reduce|wse.scatter",
     "placed": "#wse.layout",
+    "routed": "wse.route",
     "executable": "wse.program",
 }
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_stage_can_be_printed(stage: str) -> None:
-    target = "tiny" if stage in ("logical", "placed", "executable") else "cpu"
+    target = "tiny" if stage in ("logical", "placed", "routed", "executable") else "cpu"
     text = made("-", "--emit=mlir", "--stage", stage, "--target", target)
     assert re.search(STAGES[stage], text)
     assert not re.search(r"\bloc\(", text) and not Path("out.npz").exists()
-    assert "#loc" in made("-", "--emit=mlir", "--stage", stage, "--target", target, "--debug")
+
+
+def test_locations_are_printed_on_request() -> None:
+    assert 'loc("net.py":' in made("-", "--emit=mlir", "--stage=tensor", "--debug").replace(
+        str(Path.cwd()) + "/", ""
+    )
 
 
 def test_the_report_says_what_was_made() -> None:
