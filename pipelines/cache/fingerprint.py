@@ -23,12 +23,19 @@ class Unknown(Exception):
 
 
 class Fingerprint:
-    """A digest that grows. Objects that are met again are told from equal ones: sharing is a part of the meaning."""
+    """A digest that grows. Objects that are met again are told from equal ones: sharing is a part of the meaning.
 
-    def __init__(self) -> None:
+    Args:
+        model: values of the parameters and buffers of its modules do not count, since they are arguments of what is
+            compiled. Everything else that is reached is a constant, parameters of other modules as well.
+    """
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        self._modules = {id(module) for module in model.modules()}
         self._hash = hashlib.sha256()
         self._met: dict[int, int] = {}
         self._storages: dict[int, int] = {}
+        self._valued: set[int] = set()
         self._alive: list[Any] = []  # an id is an object's own only while the object lives
 
     def hexdigest(self) -> str:
@@ -83,12 +90,25 @@ class Fingerprint:
 
             add_object(self, value)
 
+    def is_constant(self, module: torch.nn.Module) -> bool:
+        """Whether a module is none of the model's own, so that its parameters are constants of the code."""
+        return id(module) not in self._modules
+
     def add_tensor(self, tensor: torch.Tensor, *, with_value: bool) -> None:
         """Adds what tracing can see of a tensor: type, sizes, strides, which memory it shares; its value if asked."""
         if type(tensor) not in (torch.Tensor, torch.nn.Parameter):
             raise Unknown(f"a tensor of class {type(tensor).__name__}")
-        if not self.first_time(tensor):
-            return
+        if self.first_time(tensor):
+            self._add_kind(tensor)
+        if with_value and not tensor.is_meta and id(tensor) not in self._valued:
+            self._valued.add(id(tensor))
+            if numpy_dtype(tensor.dtype) is None or tensor.nbytes > MOST_TENSOR_BYTES:
+                raise Unknown(f"the value of a tensor of {tensor.nbytes} bytes of {tensor.dtype}")
+            if tensor.device.type != "cpu":
+                raise Unknown(f"a tensor on {tensor.device}")
+            self._add_array(as_array(tensor))
+
+    def _add_kind(self, tensor: torch.Tensor) -> None:
         if tensor.layout != torch.strided or tensor.is_quantized:
             raise Unknown(f"a tensor of layout {tensor.layout}")
         storage = tensor.untyped_storage()
@@ -100,12 +120,6 @@ class Fingerprint:
             tensor.is_neg(), tensor.is_inference(),
         )  # fmt: skip
         self.add(dict(sorted(vars(tensor).items())))
-        if with_value and not tensor.is_meta:
-            if numpy_dtype(tensor.dtype) is None or tensor.nbytes > MOST_TENSOR_BYTES:
-                raise Unknown(f"the value of a tensor of {tensor.nbytes} bytes of {tensor.dtype}")
-            if tensor.device.type != "cpu":
-                raise Unknown(f"a tensor on {tensor.device}")
-            self._add_array(as_array(tensor))
 
     def _add_items(self, kind: str, items: Any) -> None:
         self.token(kind, len(items))

@@ -46,7 +46,7 @@ def model_key(
         Unknown: something is not understood completely; says what.
     """
     check_unpatched()
-    fingerprint = Fingerprint()
+    fingerprint = Fingerprint(model)
     fingerprint.token(*surroundings)
     _add_settings(fingerprint)
     fingerprint.add(model)
@@ -67,7 +67,7 @@ def add_module(fingerprint: Fingerprint, module: nn.Module) -> None:
             if value:
                 raise Unknown(f"hooks of a {cls.__name__}")
         elif name in ("_parameters", "_buffers"):
-            _add_tensors(fingerprint, value)
+            _add_tensors(fingerprint, value, with_values=fingerprint.is_constant(module))
         elif name == "_modules":
             fingerprint.add(dict(value))
         elif callable(value) and hasattr(cls, name):
@@ -76,13 +76,15 @@ def add_module(fingerprint: Fingerprint, module: nn.Module) -> None:
             fingerprint.add(value)
 
 
-def _add_tensors(fingerprint: Fingerprint, tensors: Mapping[str, torch.Tensor | None]) -> None:
+def _add_tensors(
+    fingerprint: Fingerprint, tensors: Mapping[str, torch.Tensor | None], *, with_values: bool
+) -> None:
     for name, tensor in tensors.items():
         fingerprint.token(name)
         if tensor is None:
             fingerprint.token("none")
         else:
-            fingerprint.add_tensor(tensor, with_value=False)
+            fingerprint.add_tensor(tensor, with_value=with_values)
 
 
 def _add_call(fingerprint: Fingerprint, args: Any, kwargs: Mapping[str, Any]) -> None:
