@@ -43,8 +43,7 @@ def import_graph(graph: GraphModule, *, context: ir.Context | None = None) -> Im
     graph = copy_graph(graph)
     named = operators_before_decomposition(graph.graph)
     _check_types(graph.graph, named)
-    for node in graph.graph.find_nodes(op="call_function", target=torch.sym_float):
-        node.target, node.args = operator.mul, (*node.args, 1.0)  # the importer knows the operators of Python
+    _use_python_operators(graph.graph)
     signature = _read_signature(graph)
     module = LiftingImporter(context, named).import_lifted(graph, signature)
     lower_torch_to_linalg(module)
@@ -109,27 +108,48 @@ def derive_sizes(graph: Graph) -> list[Node]:
         if isinstance(value, torch.SymFloat) or not dimensions.keys() >= expression.free_symbols:
             left.append(node)
             continue
-        with graph.inserting_after(inputs[-1]):
+        with graph.inserting_before(inputs[-1].next):
             sizes = {s: _read_size(graph, *dimensions[s]) for s in sorted(expression.free_symbols, key=str)}
         node.replace_all_uses_with(_compute(graph, expression, sizes))
     return left
 
 
+def linear_size(size: Any) -> tuple[Any, int, int]:
+    """Symbol, factor and rest of an expression `factor * symbol + rest`; the symbol is None for any other."""
+    if len(size.free_symbols) == 1:
+        (symbol,) = size.free_symbols
+        factor = size.coeff(symbol)
+        rest = size - factor * symbol
+        if factor.is_Integer and rest.is_Integer and factor > 0:
+            return symbol, int(factor), int(rest)
+    return None, 0, 0
+
+
 def _dimensions(inputs: Sequence[Node]) -> dict[Any, tuple[Node, int]]:
-    """For each symbol that is a dimension of an input: a tensor, and which of its dimensions."""
+    """For each symbol that a dimension of an input tells: a tensor, and which of its dimensions; simple ones first."""
     found: dict[Any, tuple[Node, int]] = {}
-    for node in inputs:
-        value = node.meta["val"]
-        if isinstance(value, torch.Tensor):
-            for dim, size in enumerate(value.shape):
-                if isinstance(size, torch.SymInt) and size.node.expr.is_Symbol:
-                    found.setdefault(size.node.expr, (node, dim))
+    told = [
+        (node, dim, linear_size(size.node.expr))
+        for node in inputs
+        if isinstance(node.meta["val"], torch.Tensor)
+        for dim, size in enumerate(node.meta["val"].shape)
+        if isinstance(size, torch.SymInt)
+    ]
+    for node, dim, (symbol, *_) in sorted(told, key=lambda entry: entry[2][1:]):
+        if symbol is not None:
+            found.setdefault(symbol, (node, dim))
     return found
 
 
 def _read_size(graph: Graph, tensor: Node, dim: int) -> Node:
+    """Operators that find the symbol in a dimension of a tensor, at the insertion point."""
     size = graph.call_function(_SYM_SIZE, (tensor, dim))
     size.meta["val"] = tensor.meta["val"].shape[dim]
+    _, factor, rest = linear_size(size.meta["val"].node.expr)
+    for function, number, neutral in ((operator.sub, rest, 0), (operator.floordiv, factor, 1)):
+        if number != neutral:
+            size, before = graph.call_function(function, (size, number)), size
+            size.meta["val"] = function(before.meta["val"], number)
     return size
 
 
@@ -176,6 +196,21 @@ def _check_types(graph: Graph, named: Mapping[str, str]) -> None:
             where=str(node_provenance(node, named)) if node.op == "call_function" else _user_of(node),
             hint="use floats of 16 to 64 bits, signed integers, uint8 or bool",
         )
+
+
+def _use_python_operators(graph: Graph) -> None:
+    """Replaces functions on sizes that the importer does not know by operators that it does."""
+    for node in graph.find_nodes(op="call_function", target=torch.sym_float):
+        node.target, node.args = operator.mul, (*node.args, 1.0)
+    for node in graph.find_nodes(op="call_function", target=torch.sym_sum):
+        total, *terms = node.args[0]
+        with graph.inserting_before(node):
+            for term in terms:
+                values = [x.meta["val"] if isinstance(x, Node) else x for x in (total, term)]
+                total = graph.call_function(operator.add, (total, term))
+                total.meta = {**node.meta, "val": operator.add(*values)}
+        node.replace_all_uses_with(total)
+        graph.erase_node(node)
 
 
 def _lift_attributes(graph: GraphModule) -> dict[str, tuple[Node, torch.Tensor]]:

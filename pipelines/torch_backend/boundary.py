@@ -13,7 +13,7 @@ inputs or views of them. Native code takes and returns contiguous buffers. Befor
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,8 +25,8 @@ from torch.fx.passes.shape_prop import _extract_tensor_metadata
 from torch_mlir.extras.fx_as_strided import rewrite_as_strided
 
 from ...passes.infra.diagnostics import CompilerError
-from ..frontend.graphs import copy_graph, derive_sizes, outputs, placeholders
-from .layouts import Size, expression, inverse, is_static, memory_order
+from ..frontend.graphs import copy_graph, derive_sizes, linear_size, outputs, placeholders
+from .layouts import Size, example, expression, inverse, memory_order, overlaps
 
 _PERMUTE = torch.ops.aten.permute.default
 _ITEM = torch.ops.aten._local_scalar_dense.default
@@ -132,9 +132,7 @@ def _cut(value: Any, returned: set[Node], inputs: list[Node], roots: list[Node])
     """Where an output comes from; a node that has to be computed is added to `roots`."""
     if not isinstance(value, Node) or not isinstance(value.meta["val"], torch.Tensor):
         return Output("value", value.meta["val"] if isinstance(value, Node) else value)
-    base = _base(value)
-    if base.op != "placeholder" and base not in returned and not _as_small(base, value):
-        base = value
+    base = _source(value, returned)
     if base.op == "placeholder":
         source, of = "input", inputs.index(base)
     else:
@@ -144,8 +142,23 @@ def _cut(value: Any, returned: set[Node], inputs: list[Node], roots: list[Node])
     return Output(source, of, None if base is value else _view(value.meta["val"], base.meta["val"]))
 
 
-def _base(node: Node) -> Node:
-    """What a node is a view of, through any number of views."""
+def _source(value: Node, returned: set[Node]) -> Node:
+    """What an output is handed out as a view of; the output itself where that is best.
+
+    An input that it views, or another output. Else what it views is computed and kept in its place if that takes no
+    more memory, or if the output's elements overlap, so that it cannot be written.
+    """
+    chain = list(_bases(value))
+    if chain[-1].op == "placeholder" or chain[-1] in returned:
+        return chain[-1]
+    if example(chain[-1].meta["val"].numel()) <= example(value.meta["val"].numel()):
+        return chain[-1]
+    return next(node for node in chain if not overlaps(node.meta["val"]))
+
+
+def _bases(node: Node) -> Iterator[Node]:
+    """A node, what it is a view of, what that is a view of and so on."""
+    yield node
     while node.op == "call_function":
         views = (
             node.args[0] if node.target is operator.getitem else node
@@ -160,13 +173,7 @@ def _base(node: Node) -> Node:
         if not isinstance(source, Node) or source.meta["val"].dtype != node.meta["val"].dtype:
             break
         node = source
-    return node
-
-
-def _as_small(base: Node, view: Node) -> bool:
-    """Whether computing the base takes no more memory than computing the view alone."""
-    sizes = (base.meta["val"].numel(), view.meta["val"].numel())
-    return sizes[0] <= sizes[1] if is_static(sizes) else expression(sizes[0]) == expression(sizes[1])
+        yield node
 
 
 def _view(value: torch.Tensor, base: torch.Tensor) -> tuple[tuple[Size, ...], tuple[Size, ...], Size]:
@@ -256,6 +263,10 @@ def _sizes(nodes: Sequence[Node]) -> dict[Any, str]:
             tensors.append((value.storage_offset(), f"{name}.storage_offset()"))
     for size, text in tensors:
         found.setdefault(expression(size), text)
+    for size, text in list(found.items()):
+        symbol, factor, rest = linear_size(size)
+        if symbol is not None:
+            found.setdefault(symbol, f"({text} - {rest}) // {factor}")
     return {symbol: text for symbol, text in found.items() if symbol.is_Symbol}
 
 

@@ -43,6 +43,17 @@ def example(size: Any) -> Any:
     return size.node.hint if isinstance(size, (torch.SymInt, torch.SymFloat, torch.SymBool)) else size
 
 
+def overlaps(tensor: torch.Tensor) -> bool:
+    """Whether several elements lie at one place in memory, in the example call."""
+    dims = zip(map(example, tensor.stride()), map(example, tensor.shape), strict=True)
+    reach = 0
+    for stride, size in sorted((stride, size) for stride, size in dims if size > 1):
+        if stride <= reach:
+            return True
+        reach += (size - 1) * stride
+    return False
+
+
 def memory_order(tensor: torch.Tensor) -> tuple[int, ...] | None:
     """The permutation that makes a tensor contiguous, the identity for one that is; None where none does.
 

@@ -39,6 +39,28 @@ def test_one_open_size_is_native_also_for_sizes_that_are_computed() -> None:
     assert len(reports()) == 4 and not any(r.specialisations for r in reports())
 
 
+def test_a_size_is_found_in_sizes_that_were_computed_from_it() -> None:
+    """The backward graph has no tensor of the input's size, only gradients of twice that size and three."""
+
+    def function(x: torch.Tensor) -> torch.Tensor:
+        return F.pad(torch.cat([x, x]), (0, 0, 1, 2))
+
+    call = compiled(function)
+    for n in (3, 4, 8):
+        same_as_eager(function, torch.randn(n, 4, requires_grad=True), by=call)
+    assert len(reports()) == 4 and not any(r.specialisations for r in reports())
+
+
+def test_overlapping_outputs_of_an_open_size() -> None:
+    def function(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        y = x.exp()
+        return y[:2].unsqueeze(-1).expand(2, 4, 3), (x * 2).unfold(0, 2, 1)
+
+    call = compiled(function)
+    for n in (3, 5, 9):
+        same_as_eager(function, torch.randn(n, 4), by=call)
+
+
 def test_several_open_sizes_are_compiled_one_by_one() -> None:
     def function(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         return (x @ y).relu().reshape(-1)
