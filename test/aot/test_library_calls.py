@@ -16,6 +16,7 @@ import pytest
 import torch
 from library_models import Cache, Case, Decode, Peek, Prefill
 from library_programs import C99, CPP, PROGRAMS, Zoo, compile_program, run_alone
+from torch import nn
 from torch.utils import _pytree as pytree
 from wse_mlir.pipelines.agreement import relative_error
 from wse_mlir.pipelines.aot.library import LibraryFunction, build_library
@@ -138,10 +139,22 @@ def test_python_needs_ctypes_and_the_file_alone(zoo: Zoo, tmp_path: Path) -> Non
 def test_code_for_a_processor_without_newer_instructions(zoo: Zoo, tmp_path: Path) -> None:
     cases = {name: zoo.cases[name] for name in ("lenet", "every_type")}
     functions = [LibraryFunction(name, import_model(case.model, case.args)) for name, case in cases.items()]
-    library = build_library(functions, tmp_path / "libold.so", options={"cpu": "x86-64"})
+    library = build_library(functions, tmp_path / "libold.so", weights="beside", options={"cpu": "x86-64"})
     run_client(library.path, cases, {name: case.args for name, case in cases.items()})
     code = subprocess.run(["objdump", "-d", library.path], check=True, capture_output=True, text=True).stdout
     assert "%xmm" in code and "%ymm" not in code
+
+
+def test_a_network_that_was_trained_further_needs_its_new_weights_alone(tmp_path: Path) -> None:
+    model, x = nn.Linear(4, 3).requires_grad_(False), torch.randn(2, 4)
+    for folder in ("before", "after"):
+        (tmp_path / folder).mkdir()
+        function = LibraryFunction("main", import_model(model, (x,)))
+        build_library([function], tmp_path / folder / "libnet.so", weights="beside")
+        model.weight.add_(1)
+    model.weight.sub_(1)
+    shutil.copy(tmp_path / "after" / "net.weights", tmp_path / "before")
+    run_client(tmp_path / "before" / "libnet.so", {"main": Case(model, (x,))}, {"main": (x,)})
 
 
 SERVE = """

@@ -158,6 +158,11 @@ def test_what_cannot_be_written_is_said_before_anything_is_compiled(
     assert files_in(tmp_path) == ["file", "net.h"]
 
 
+def test_a_folder_in_which_nothing_can_be_created() -> None:
+    with pytest.raises(CompilerError, match="cannot write"):
+        build(Path("/proc/libnet.so"))
+
+
 @pytest.mark.parametrize("name", ["", "9lives", "int", "class", "wse_net", "a__b", "a-b"])
 def test_names_are_identifiers(tmp_path: Path, unused: ImportedModel, name: str) -> None:
     with pytest.raises(CompilerError, match="cannot be the name of a function"):

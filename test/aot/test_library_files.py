@@ -57,6 +57,18 @@ def test_the_header_is_complete_and_can_be_included_twice_and_with_others(
     subprocess.run([*command, "-fsyntax-only", str(source)], check=True)
 
 
+def test_headers_of_two_versions_of_the_interface_do_not_mix(zoo: Zoo, tmp_path: Path) -> None:
+    text = zoo.folder.joinpath("zoo.h").read_text()
+    (tmp_path / "newer.h").write_text(
+        text.replace("define WSE_ABI_VERSION 1", "define WSE_ABI_VERSION 2").replace("zoo", "newer")
+    )
+    (tmp_path / "source.c").write_text(f'#include "newer.h"\n#include "{zoo.folder}/zoo.h"\n')
+    done = subprocess.run(
+        ["gcc", "-fsyntax-only", str(tmp_path / "source.c")], capture_output=True, text=True
+    )
+    assert "different versions of the C interface" in done.stderr
+
+
 def test_what_a_library_was_made_of_can_be_kept(zoo: Zoo) -> None:
     kept = {path.name for path in zoo.keep.iterdir()}
     assert {
