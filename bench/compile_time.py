@@ -52,12 +52,12 @@ def measure() -> dict[str, dict[str, float]]:
         made = zoo.family(name)
         rows[name] = {"import": seconds(lambda made=made: wse_mlir.import_model(made.model, made.args))}
         for target in ("cpu", "tiny") if name in ("mlp", "encoder", "lstm") else ("cpu",):
-            compiled = wse_mlir.compile(made.model, made.args, target=target)
+            compiled = wse_mlir.compile(made.model, made.args, target=target, cache=False)
             rows[name][target] = compiled.report["compile_seconds"]
     resnet, image = large.resnet18(), (torch.zeros(1, 3, 224, 224),)
     rows["resnet18"] = {
         "import": seconds(lambda: wse_mlir.import_model(resnet, image)),
-        "cpu": wse_mlir.compile(resnet, image).report["compile_seconds"],
+        "cpu": wse_mlir.compile(resnet, image, cache=False).report["compile_seconds"],
     }
     layer, args = meta_decoder_layer()
     rows["meta decoder layer"] = {"import": seconds(lambda: wse_mlir.import_model(layer, args))}

@@ -21,6 +21,7 @@ import torch
 from pydantic import Field, ValidationError
 
 from ...passes.infra.diagnostics import CompilerError
+from ...passes.infra.timing import Timer
 from ..compiled import tensors_of
 from ..frontend.call_interface import CallInterface
 from ..frontend.signature import Argument
@@ -182,6 +183,23 @@ class Lookup:
             yield
         finally:
             self.report["seconds"] += time.perf_counter() - started
+
+
+def cached_program(
+    folder: CacheFolder | None,
+    target: Target,
+    imported: ImportedModel,
+    options: Mapping[str, Any],
+    timer: Timer,
+) -> tuple[Program, dict[str, Any]]:
+    """The program of imported IR, from the cache or compiled and kept, and the cache's report.
+
+    For graphs that are imported by other ways than `compile`'s; see `Target.program` for the arguments and errors.
+    """
+    lookup = Lookup(folder, target, options)
+    program = lookup.by_ir(imported) or target.program(imported, options, timer)
+    lookup.keep(None, imported.interface, program)
+    return program, lookup.report
 
 
 def _program_key(imported: ImportedModel, surroundings: Sequence[str], *, locations: bool) -> str:

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from wse_mlir.passes.infra.timing import Timer
 from wse_mlir.pipelines.cache import lookup, versions
+from wse_mlir.pipelines.cache.settings import open_cache
 from wse_mlir.pipelines.frontend import imported
+from wse_mlir.pipelines.targets import find_target
 from zoo import error, family
 
 import wse_mlir
@@ -129,6 +132,21 @@ def test_what_has_no_early_key_is_found_by_its_ir(cache: Path, tmp_path: Path) -
     )
     both = compiled_twice(cache, lambda: str(tmp_path / "double.mlir"), ())
     assert outcomes(both) == HIT_AFTER_EXPORT and both[1](torch.ones(3)).tolist() == [2.0, 2.0, 2.0]
+
+
+def test_imported_ir_can_be_compiled_through_the_cache(cache: Path) -> None:
+    folder, model, x = open_cache(cache), nn.Linear(4, 4), torch.randn(2, 4)
+    said = []
+    for _ in range(2):
+        program, report = lookup.cached_program(
+            folder, find_target("cpu"), imported.import_model(model, (x,)), {}, Timer()
+        )
+        said.append(report["outcome"])
+        executable = find_target("cpu").load(
+            program, [t.detach().numpy() for t in (model.weight, model.bias)]
+        )
+        assert error(torch.from_numpy(executable.run([x.numpy()])[0]), model(x).detach()) < 1e-5
+    assert said == ["miss", "hit"]
 
 
 def test_options_and_targets_have_entries_of_their_own(cache: Path) -> None:
