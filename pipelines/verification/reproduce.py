@@ -83,6 +83,7 @@ class _Search:
         tensor = trace.at_stage("tensor")
         self.kind = fault.kind
         self.start = found.last_good if tensor is None else min(found.last_good, tensor)
+        message = ""
         passes = [s.after for s in trace.snapshots[self.start + 1 : found.first_bad + 1]]
         suspects = len(fault.passes)
         if fault.kind == "failure" and trace.broken is not None:
@@ -91,7 +92,8 @@ class _Search:
                 passes = [s.after for s in trace.snapshots[self.start + 1 :]]
                 suspects += 1
             passes.append(trace.broken.at)
-        self.suspicion = Suspicion(tuple(passes), suspects)
+            message = trace.broken.message
+        self.suspicion = Suspicion(tuple(passes), suspects, message)
         self.most_tests = most_tests
         self.known: dict[str, tuple[Evidence, Calls, Suspicion]] = {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -55,10 +56,12 @@ class Suspicion:
     Attributes:
         passes: of a pipeline that begins with a program on tensors.
         suspects: how many of them, from the last one on, are suspected.
+        message: how a pass fails or crashes; another message is another fault.
     """
 
     passes: tuple[PassText, ...]
     suspects: int = 1
+    message: str = ""
 
     @property
     def pipeline(self) -> str:
@@ -80,7 +83,8 @@ class Suspicion:
         if kind == "failure":
             names = (*(p.name for p in self._split[1]), _CHECK)
             failed = evidence.failure is not None and evidence.failure.pass_name in names
-            return failed or (bool(evidence.crash) and not evidence.passed)
+            message = evidence.failure.message if failed and evidence.failure else evidence.crash
+            return not evidence.passed and _pattern(message) == _pattern(self.message)
         if evidence.before is None or not evidence.before.matches:
             return False
         if kind == "crash":
@@ -142,6 +146,11 @@ class Suspicion:
 
     def _compare(self, results: list[Arrays], original: Any) -> Comparison:
         return compare(results, original, on_wafer=self.on_wafer)
+
+
+def _pattern(message: str) -> str:
+    """A message without what is different from program to program: names, numbers, types."""
+    return re.sub(r"'[^']*'|[%#@]\w+|\d+|\(.*|from .*", "", message.partition("\n")[0])
 
 
 def _defined_results(module: ir.Module, signature: Signature, calls: Calls) -> list[Arrays]:

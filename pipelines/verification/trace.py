@@ -93,12 +93,13 @@ class Break:
 
     Attributes:
         at: the pass that was running; for a stage's contract, the pass `wse-check-stage`.
-        reason: its message, or the signal.
+        reason: its message, with the place in the model, or the signal; message: without the place.
         crashed: whether native code took the process down, or did not end.
     """
 
     at: PassText
     reason: str
+    message: str = ""
     crashed: bool = False
 
     @property
@@ -196,8 +197,8 @@ def _broken(running: PassText | None, outcome: Outcome) -> Break | None:
         return None
     at = running or PassText("the pipeline", "the pipeline")
     if outcome.failure is not None:
-        return Break(at, str(outcome.failure))
-    return Break(at, outcome.crash, crashed=True)
+        return Break(at, str(outcome.failure), outcome.failure.message)
+    return Break(at, outcome.crash, outcome.crash, crashed=True)
 
 
 def passes_between(snapshots: Sequence[Snapshot], first: int, last: int) -> list[PassText]:

@@ -86,12 +86,8 @@ def test_a_pass_that_fails_is_named(
 ) -> None:
     cpu = named_pipeline("cpu")
     passes = {stage.name: stage.passes for stage in cpu.stages}[row]
-    inside = f"func.func({name})"
-    broken = (
-        f"convert-elementwise-to-linalg,func.func(wse-generalize),{inside}"
-        if row == "fuse"
-        else f"{passes},{inside}"
-    )
+    before = "convert-elementwise-to-linalg,func.func(wse-generalize)" if row == "fuse" else passes
+    broken = f"{before},func.func({name})"
     monkeypatch.setitem(NAMED_PIPELINES, "cpu", cpu.override(**{row: broken}))
     out = model.parent / "out.json"
     settings = Settings(target="cpu", reproducer=model.parent, json=out)

@@ -12,6 +12,7 @@ from plants import Function
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.diagnostics import CompilerError
+from wse_mlir.pipelines.runtime.arrays import as_array
 from wse_mlir.pipelines.verification import Verification, compare_operations, subject_of
 from wse_mlir.pipelines.verification.bisect import Found, find_first_bad
 from wse_mlir.pipelines.verification.extract import calls_for
@@ -87,14 +88,11 @@ def test_a_process_that_dies_or_hangs_is_survived() -> None:
 
 @pytest.mark.parametrize("size", [3, 600])
 def test_inputs_travel_in_the_file_or_beside_it(size: int, tmp_path: Path) -> None:
-    text = f"func.func @main(%a: tensor<{size}xf32>, %b: tensor<2xbf16>) -> tensor<2xbf16> {{ return %b : tensor<2xbf16> }}"
-    kinds = text if size > 3 else text.replace("bf16", "i64")
-    module = ir.Module.parse(kinds, create_context())
-    narrow = torch.tensor([0.5, 3.0])
-    from wse_mlir.pipelines.runtime.arrays import as_array
-
-    second = as_array(narrow.bfloat16()) if size > 3 else narrow.long().numpy()
-    arrays = (np.linspace(0, 1, size, dtype=np.float32), second)
+    second = torch.tensor([0.5, 3.0]).bfloat16() if size > 3 else torch.tensor([1, 3])
+    kind = "tensor<2xbf16>" if size > 3 else "tensor<2xi64>"
+    text = f"func.func @main(%a: tensor<{size}xf32>, %b: {kind}) -> {kind} {{ return %b : {kind} }}"
+    module = ir.Module.parse(text, create_context())
+    arrays = (np.linspace(0, 1, size, dtype=np.float32), as_array(second))
     beside = attach(module, calls_for(module, arrays))
     assert bool(beside) == (size > 3)
     np.savez(tmp_path / "m.npz", **beside)  # type: ignore[arg-type]
@@ -110,6 +108,6 @@ def test_a_file_without_inputs_is_refused(tmp_path: Path) -> None:
 
 def test_a_model_that_fails_in_pytorch_is_said_to() -> None:
     made = zoo.family("mlp")
+    opened = OpenedModel("m", "m", made.model, [made.args, (made.args[0][:, :5],)])
     with pytest.raises(CompilerError, match="fails in PyTorch already: RuntimeError"):
-        opened = OpenedModel("m", "m", made.model, [made.args, (made.args[0][:, :5],)])
         subject_of(opened)
