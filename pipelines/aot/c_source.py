@@ -81,7 +81,7 @@ def _constants(
         "WSE_FUNCTION_COUNT": len(functions),
         "WSE_STATE_COUNT": len(layout.states),
         "WSE_STATE_BYTES": layout.state_bytes,
-        "WSE_MAX_BLOCK": max(pointers),
+        "WSE_MAX_BLOCK": max(1, *pointers),
         "WSE_MAX_WORDS": max(1, *map(_call_words, functions)),
         "WSE_MAX_RESULTS": max(1, *(len(f.results) for f in functions)),
         "WSE_BLOCK_POINTERS": sum(pointers),
