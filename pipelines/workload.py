@@ -132,7 +132,7 @@ def open_model(text: str, ran: dict[Path, ModuleType] | None = None) -> OpenedMo
     file, _, function = source.partition(":")
     if file.endswith(".py"):
         made = load_workload(source, ran)
-        name = name or _identifier(function if function not in ("", "load") else Path(file).stem)
+        name = name or c_identifier(function if function not in ("", "load") else Path(file).stem)
         return OpenedModel(
             name, source, made.model, made.batches, made.kwargs, made.dynamic_shapes, made.labels
         )
@@ -140,13 +140,13 @@ def open_model(text: str, ran: dict[Path, ModuleType] | None = None) -> OpenedMo
         raise CompilerError("this is a folder, expected a model's file", where=source)
     if not Path(source).exists():
         raise CompilerError("no such file", where=source, hint="check the path of the model")
-    return OpenedModel(name or _identifier(Path(source).stem), source, source)
+    return OpenedModel(name or c_identifier(Path(source).stem), source, source)
 
 
-def _identifier(text: str) -> str:
-    """A C identifier like a file's name."""
-    name = re.sub(r"\W", "_", text, flags=re.ASCII)
-    return f"_{name}" if name[:1].isdigit() or not name else name
+def c_identifier(text: str) -> str:
+    """A C identifier like a file's name: a letter, then letters, digits and single underscores."""
+    name = re.sub(r"[^0-9A-Za-z]+", "_", text).strip("_")
+    return name if name[:1].isalpha() else f"model_{name}".rstrip("_")
 
 
 def load_workload(path: str, ran: dict[Path, ModuleType] | None = None) -> Workload:

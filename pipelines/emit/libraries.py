@@ -11,6 +11,7 @@ from ...passes.infra.timing import Timer
 from ..aot.library import Kind as LibraryKind
 from ..aot.library import LibraryFunction, build_library
 from ..frontend.imported import ImportedModel
+from ..workload import c_identifier
 from .kinds import Kind, Weights
 from .request import Artifact, Request
 from .stages import StageWatch
@@ -36,6 +37,7 @@ def emit_library(
             functions,
             Path(folder) / request.out.name,
             kind=cast(LibraryKind, request.kind.value),
+            name=_program_name(request),
             weights="beside" if request.placed_weights == Weights.BESIDE else "embedded",
             options=request.options,
             debug=request.debug,
@@ -51,3 +53,9 @@ def emit_library(
             beside = request.out.with_name(built.weights.name)
             made.append(Artifact(beside, "weights", built.weights.read_bytes()))
         return made
+
+
+def _program_name(request: Request) -> str:
+    """A program may be called anything, since nobody sees its symbols; a library gives its name to them."""
+    assert request.out is not None, "programs are not text"
+    return c_identifier(request.out.name.partition(".")[0]) if request.kind == Kind.EXECUTABLE else ""

@@ -191,6 +191,14 @@ def test_a_pipeline_of_ones_own() -> None:
     assert "define" in made("-", "--emit=llvm", "--pipeline=reference")
 
 
+def test_a_program_may_have_any_name_but_a_library_gives_its_name_to_symbols() -> None:
+    made("2-nets", "--emit=executable", "--weights=beside")
+    assert subprocess.run(["./2-nets", "--help"], env={}, capture_output=True, check=False).returncode == 0
+    assert Path("model_2_nets.weights").exists()
+    done = compile_to("2-nets.so")
+    assert done.exit_code == 1 and "'2_nets' cannot be the name of a library" in done.stderr
+
+
 def test_a_header_has_the_place_it_is_given() -> None:
     Path("include").mkdir()
     made("out.o", "--header", "include/mine.h")

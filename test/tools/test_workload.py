@@ -86,6 +86,14 @@ def test_names_are_given_or_those_of_files_and_functions(tmp_path: Path) -> None
     assert open_model(f"product={MATMUL}").source == str(MATMUL)
 
 
+@pytest.mark.parametrize(
+    ("file", "name"), [("2-layers.mlir", "model_2_layers"), ("__a__b.mlir", "a_b"), ("ä.mlir", "model")]
+)
+def test_names_are_identifiers_of_c(tmp_path: Path, file: str, name: str) -> None:
+    (tmp_path / file).write_text(MATMUL.read_text())
+    assert open_model(str(tmp_path / file)).name == name
+
+
 def test_a_file_whose_name_holds_an_equals_sign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("a=b.mlir").write_text(MATMUL.read_text())
