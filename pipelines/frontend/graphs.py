@@ -41,11 +41,10 @@ def import_graph(graph: GraphModule, *, context: ir.Context | None = None) -> Im
     """
     context = context or create_context()
     graph = copy_graph(graph)
-    named = operators_before_decomposition(graph.graph)
-    _check_types(graph.graph, named)
+    _check_types(graph.graph)
     _use_python_operators(graph.graph)
     signature = _read_signature(graph)
-    module = LiftingImporter(context, named).import_lifted(graph, signature)
+    module = LiftingImporter(context, {}).import_lifted(graph, signature)
     lower_torch_to_linalg(module)
     finish_import(module)
     arguments = tuple(argument for argument, _ in signature.arguments)
@@ -53,20 +52,6 @@ def import_graph(graph: GraphModule, *, context: ir.Context | None = None) -> Im
     annotate_main(module, arguments, results)
     labels = tuple(node.name for argument, node in signature.arguments if argument.kind == "input")
     return ImportedModel(module, CallInterface(arguments, results, input_labels=labels), context)
-
-
-def operators_before_decomposition(graph: Graph) -> dict[str, str]:
-    """The operator that the user called, by the name of the node that it was before decomposition.
-
-    This is what `node_provenance` takes; AOTAutograd leaves both on each node.
-    """
-    found: dict[str, str] = {}
-    for node in graph.nodes:
-        name = operator_name(node.meta.get("original_aten"))
-        for source in node.meta.get("from_node") or ():
-            if name:
-                found.setdefault(source.name, name)
-    return found
 
 
 def copy_graph(module: GraphModule) -> GraphModule:
@@ -184,7 +169,7 @@ def _read_signature(graph: GraphModule) -> Signature:
     return signature
 
 
-def _check_types(graph: Graph, named: Mapping[str, str]) -> None:
+def _check_types(graph: Graph) -> None:
     """Refuses element types that the compiler has no arrays of (8-bit floats, wide unsigned integers)."""
     for node in graph.nodes:
         value = node.meta.get("val")
@@ -193,7 +178,7 @@ def _check_types(graph: Graph, named: Mapping[str, str]) -> None:
         subject = operator_name(node.target) if node.op == "call_function" else "an input"
         raise CompilerError(
             f"{subject} has elements of type {value.dtype}, which is not supported",
-            where=str(node_provenance(node, named)) if node.op == "call_function" else _user_of(node),
+            where=str(node_provenance(node, {})) if node.op == "call_function" else _user_of(node),
             hint="use floats of 16 to 64 bits, signed integers, uint8 or bool",
         )
 

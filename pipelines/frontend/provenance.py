@@ -47,10 +47,11 @@ def node_provenance(node: Node, original_operators: Mapping[str, str]) -> Proven
 
     Args:
         original_operators: what `operators_by_name` gave before decomposition; the operator that the user
-            called is found through the node's history, else the node's own operator is named.
+            called is found through the node's history, else the one that the tracer noted, else the node's own.
     """
     file, line = user_frame(node.meta.get("stack_trace"))
-    operator = _original_operator(node, original_operators) or operator_name(node.target)
+    before = _original_operator(node, original_operators) or operator_name(node.meta.get("original_aten"))
+    operator = before or operator_name(node.target)
     return Provenance(_module_path(node), file, line, operator)
 
 

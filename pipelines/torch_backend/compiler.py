@@ -12,7 +12,6 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.timing import Timer
-from ..frontend.graphs import operators_before_decomposition
 from ..frontend.provenance import node_provenance
 from .layouts import is_open
 from .native_graph import compile_graph
@@ -90,20 +89,19 @@ class GraphCompiler:
 
 def check_devices(graph: GraphModule) -> None:
     """Raises `CompilerError` for a graph that reads or makes tensors outside of the CPU's memory."""
-    operators = operators_before_decomposition(graph.graph)
     for node in graph.graph.nodes:
         value = node.meta.get("val")
         if isinstance(value, torch.Tensor) and value.device.type != "cpu":
             raise CompilerError(
                 f"a tensor is on device '{value.device}', but the backend 'wse_mlir' compiles for the CPU",
-                where=_place(node, operators),
+                where=_place(node),
                 hint='move model and inputs there with .to("cpu")',
             )
 
 
-def _place(node: Node, operators: dict[str, str]) -> str:
+def _place(node: Node) -> str:
     """The node's line; a placeholder has that of its first reader."""
     if node.op == "placeholder":
         node = next(iter(node.users), node)
-    provenance = node_provenance(node, operators)
+    provenance = node_provenance(node, {})
     return str(provenance) if provenance.is_known else ""

@@ -9,7 +9,6 @@ import torch
 from torch.fx import Graph, GraphModule, Node
 
 from ...dialects.provenance import Provenance
-from ..frontend.graphs import operators_before_decomposition
 from ..frontend.provenance import node_provenance, operator_name
 from .report import Operator
 
@@ -23,13 +22,12 @@ def list_operators(
         nodes: of the graph that are meant; all by default.
         reasons: per node why it is not compiled.
     """
-    named = operators_before_decomposition(graph)
     counted: Counter[tuple[str, str, str]] = Counter()
     for node in nodes if nodes is not None else graph.nodes:
         if node.op != "call_function" or not isinstance(node.target, torch._ops.OperatorBase):
             continue
         name = operator_name(node.target) or str(node.target)
-        place = node_provenance(node, named)
+        place = node_provenance(node, {})
         where = str(Provenance(place.module_path, place.file, place.line)) if place.is_known else ""
         counted[place.operator or name, where, (reasons or {}).get(node, "")] += 1
     return [Operator(name, where, times, reason) for (name, where, reason), times in counted.items()]

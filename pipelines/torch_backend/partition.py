@@ -15,7 +15,7 @@ from torch.fx.passes.operator_support import OperatorSupportBase
 
 from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.timing import Timer
-from ..frontend.graphs import copy_graph, import_graph, operators_before_decomposition, outputs
+from ..frontend.graphs import copy_graph, import_graph, outputs
 from ..frontend.provenance import node_provenance
 from .boundary import draw_boundary
 from .layouts import is_static, layout
@@ -90,8 +90,7 @@ def _compile_part(split: GraphModule, node: Node, options: Mapping[str, Any], ti
         call = compile_graph(part, options, timer)
     except CompilerError as error:
         operators = [n for n in part.graph.nodes if n.op == "call_function"]
-        named = operators_before_decomposition(part.graph)
-        blamed = [n for n in operators if error.where == str(node_provenance(n, named))]
+        blamed = [n for n in operators if error.where == str(node_provenance(n, {}))]
         return {n.name: error.message for n in blamed or operators}
     single = not isinstance(part.graph.output_node().args[0], (list, tuple))
     node.op, node.target = "call_function", _with_arguments(call, single)

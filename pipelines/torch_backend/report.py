@@ -62,7 +62,7 @@ class GraphReport:
         again = f", recompilation {self.recompilation}" if self.recompilation else ""
         compiled, eager = (sum(x.times for x in listed) for listed in (self.compiled, self.eager))
         lines = [
-            f"{self.kind} of function {self.frame} at {self.where or 'an unknown line'}{again}: "
+            f"{self.kind} of function {self.frame}{f' at {self.where}' if self.where else ''}{again}: "
             f"{compiled} operators compiled, {eager} in PyTorch, {sum(self.seconds.values()):.2f} s"
         ]
         lines += [f"  compiled: {x}" for x in self.compiled]
