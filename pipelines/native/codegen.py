@@ -18,6 +18,7 @@ from ...passes.infra.pass_manager import Instrumentation, run_pipeline
 from .bfloat_moves import move_bfloat_as_integers
 from .llvm_text import llvm_ir_text, read_llvm_ir
 from .object_file import undefined_symbols
+from .packed import packed_entry
 
 _LINE_TABLES = (
     "builtin.module(wse-debug-locations,ensure-debug-info-scope-on-llvm-func{emission-kind=LineTablesOnly})"
@@ -106,14 +107,6 @@ class NativeCode:
         """Symbols that the object must be linked with, sorted: of the C library (malloc, free, memset, memcpy) and
         of its mathematics (expf, ...)."""
         return undefined_symbols(self.object())
-
-
-def packed_entry(name: str) -> str:
-    """The symbol of a function's packed entry: `void (void **descriptors)`, one memref descriptor an element.
-
-    A function that returns memrefs takes the address of a struct for their descriptors as its first element.
-    """
-    return f"wse_packed_{name}"
 
 
 def _packed_entry(name: str, count: int) -> str:

@@ -8,16 +8,19 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import cache
 from math import prod
+from typing import TYPE_CHECKING
 
 import llvmlite.binding as llvm
 import numpy as np
 
-from ...dialects.host import ir
 from ...passes.cpu.processor import processor
 from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.native_errors import captured_stderr
-from ..native.codegen import NativeCode, packed_entry
+from ..native.packed import packed_entry
 from .descriptors import Descriptors, ReturnedBuffer
+
+if TYPE_CHECKING:
+    from ...dialects.host import ir
 
 _ENTRY = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _LIBC = ctypes.CDLL(None)
@@ -127,6 +130,8 @@ def compile_function(
     Raises:
         CompilerError: LLVM refuses the module or a symbol is missing.
     """
+    from ..native.codegen import NativeCode  # a program that was loaded needs none of it
+
     code = NativeCode(module, processor(), f"'{name}'", (name,)).object()
     return JitFunction(NativeModule(code, (name,), f"'{name}'"), name, ranks, returned)
 

@@ -18,8 +18,7 @@ from ..frontend.call_interface import CallInterface
 from ..frontend.signature import Argument
 from ..runtime.arrays import as_tensor, numpy_dtype, parameters_of
 from .container import Container
-from .programs import check_machine, load_program, restore_program
-from .records import WaferRecord
+from .programs import check_surroundings, load_program, restore_program
 from .saving import ModelRecord
 
 
@@ -40,8 +39,7 @@ def load(path: str | os.PathLike[str]) -> Compiled:
     try:
         record = ModelRecord.model_validate_json(json.dumps(container.document))
         interface = _with_data(record.interface.interface(), container)
-        if isinstance(record.program, WaferRecord):
-            check_machine(record.target, record.program.machine, container)
+        check_surroundings(record.target, record.program, container)
         program = restore_program(record.program, container, interface)
     except (ValidationError, ValueError) as error:
         raise container.damaged("its description cannot be read") from error

@@ -1,4 +1,4 @@
-"""Programs of both targets as a record and blocks of bytes, and back, with the check that they can run here."""
+"""Programs of both targets as a record and blocks of bytes, and back, and the check that they can run here."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Union
 import numpy as np
 from pydantic import ValidationError
 
+from ...passes.cpu.instruction_sets import host
 from ...passes.cpu.processor import missing_here
 from ...passes.infra.diagnostics import CompilerError
 from ...wse_target.machine import Machine, load_machine, machine_from
@@ -48,7 +49,7 @@ def restore_program(
     """The program that was stored.
 
     Raises:
-        CompilerError: it cannot run on this machine, or its blocks are missing or no program.
+        CompilerError: its blocks are missing or no program.
         ValueError: the record contradicts the interface.
     """
     if isinstance(record, WaferRecord):
@@ -59,13 +60,6 @@ def restore_program(
             return read_program(container.bytes(_STAGE), interface, machine, record.facts)
         except CompilerError as error:
             raise container.damaged(error.message) from error
-    reason = missing_here(record.processor.requires)
-    if reason:
-        raise CompilerError(
-            f"this machine cannot run the code: {reason}",
-            where=str(container.path),
-            hint="compile the model on this machine, or for both: compile(..., cpu='x86-64-v3')",
-        )
     if len(record.results) != len(interface.results):
         raise ValueError("the number of results is not that of the interface")
     results = tuple(result.array_type() for result in record.results)
@@ -83,12 +77,28 @@ def load_program(program: Program, parameters: list[np.ndarray]) -> Executable:
     return WaferExecutable(program, parameters)
 
 
-def check_machine(target: str, machine: dict[str, Any], container: Container) -> None:
-    """A machine that is known by name here must be the one that the program was compiled for.
+def check_surroundings(target: str, record: CpuRecord | WaferRecord, container: Container) -> None:
+    """Whether a program from elsewhere can run here.
 
     Raises:
-        CompilerError: it is another one by now.
+        CompilerError: this machine lacks something, or the wafer of that name is another one here.
     """
+    if isinstance(record, WaferRecord):
+        _check_machine(target, record.machine, container)
+        return
+    processor = record.processor
+    # Asking LLVM what a processor implies takes a while.
+    is_this = (processor.cpu, processor.features) == host()
+    reason = "" if is_this else missing_here(processor.requires)
+    if reason:
+        raise CompilerError(
+            f"this machine cannot run the code: {reason}",
+            where=str(container.path),
+            hint="compile the model on this machine, or for both: compile(..., cpu='x86-64-v3')",
+        )
+
+
+def _check_machine(target: str, machine: dict[str, Any], container: Container) -> None:
     if target in available_machines() and load_machine(target).contents != machine:
         raise CompilerError(
             f"this was compiled for the machine '{target}' as its file was then, and it is another one here",

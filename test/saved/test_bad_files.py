@@ -106,7 +106,7 @@ def test_another_version_of_the_project_or_the_format(saved: Path, tmp_path: Pat
 )
 def test_a_processor_that_lacks_something(saved: Path, tmp_path: Path, requires: str, words: str) -> None:
     program = dict(Container(saved).document["program"])
-    program["processor"] = {**program["processor"], "requires": requires}
+    program["processor"] = {**program["processor"], "cpu": "another", "requires": requires}
     path = rewritten(saved, tmp_path / "model.wse", {"program": program})
     if (
         requires.startswith("mips")
