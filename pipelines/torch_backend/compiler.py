@@ -10,6 +10,7 @@ from torch._guards import CompileContext
 from torch.fx import GraphModule, Node
 from torch.utils._python_dispatch import _disable_current_modes
 
+from ...dialects.context import COMPILING
 from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.timing import Timer
 from ..frontend.provenance import node_provenance
@@ -50,8 +51,9 @@ class GraphCompiler:
             getattr(identity, "frame_compile_id", 0),
         )
         report = GraphReport(kind, frame, recompilation or 0, first_line(graph))
-        with _disable_current_modes():  # AOTAutograd's fake mode is on, which real constants must not meet
-            check_devices(graph)
+        check_devices(graph)
+        # AOTAutograd's fake mode is on, which real constants must not meet.
+        with _disable_current_modes(), COMPILING:
             call = self._whole_or_specialised(graph, report)
         LOG.add(report)
         call._boxed_call = True  # type: ignore[attr-defined]  # AOTAutograd passes a list, which is emptied
@@ -65,11 +67,16 @@ class GraphCompiler:
             call = compile_graph(graph, self._options.target, timer)
         except CompilerError as error:
             report.specialised_because = error.message
-            return Specialising(graph, lambda static: self._static(static, report), report.specialisations)
+            return Specialising(graph, lambda static: self._alone(static, report), report.specialisations)
         finally:
             add_seconds(report, timer)
         report.compiled = list_operators(graph.graph)
         return call
+
+    def _alone(self, graph: GraphModule, report: GraphReport) -> Call:
+        """As `_static`, when a call asks for it and other threads may compile."""
+        with COMPILING:
+            return self._static(graph, report)
 
     def _static(self, graph: GraphModule, report: GraphReport) -> Call:
         """Compiles a graph whose sizes are numbers, in parts where that is needed and asked for."""

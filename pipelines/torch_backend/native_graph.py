@@ -9,10 +9,13 @@ from torch.fx import GraphModule
 
 from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.timing import Timer
+from ..cache.lookup import cached_program
+from ..cache.settings import open_cache
 from ..frontend.graphs import import_graph
 from ..named import named_pipeline
 from ..runtime.cpu import CpuTarget
 from ..runtime.cpu_lowering import for_processor
+from ..runtime.cpu_program import CpuProgram
 from ..runtime.jit import NativeModule
 from .boundary import draw_boundary
 from .wrapper import Call, write_call
@@ -38,7 +41,8 @@ def compile_graph(graph: GraphModule, options: Mapping[str, Any], timer: Timer) 
         return write_call(boundary)
     with timer.scope("import"):
         imported = import_graph(inner)
-    program = _target(options).program(imported, options, timer)
+    program, _ = cached_program(open_cache(), _target(options), imported, options, timer)
+    assert isinstance(program, CpuProgram), "the target is the CPU"
     with timer.scope("load"):
         function = program.function
         native = NativeModule(program.code, (function.entry,), f"'{function.entry}'")

@@ -47,6 +47,7 @@ def read_options(options: Mapping[str, Any] | None, mode: str | None) -> Backend
             raise CompilerError(
                 f"the torch.compile backend 'wse_mlir' has no option '{name}'", hint=f"there are {_listed()}"
             )
+    CpuTarget().identity(given)  # refuses a processor that is not known, or whose code cannot run here
     return BackendOptions(fallback == "eager", given)
 
 

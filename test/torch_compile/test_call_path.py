@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from wse_mlir.passes.infra.timing import Timer
 from wse_mlir.pipelines.torch_backend.compiler import GraphCompiler
 from wse_mlir.pipelines.torch_backend.native_graph import compile_graph
+
+from wse_mlir import torch_compile_report
 
 MOVES = {"detach", "alias", "view", "as_strided", "empty_strided", "empty", "copy_", "clone", "permute", "t"}
 
@@ -117,6 +120,45 @@ def test_threads_that_compile_at_the_same_time() -> None:
     for thread in threads:
         thread.join()
     assert not errors, errors[0]
+
+
+def test_threads_that_compile_for_other_sizes_at_the_same_time() -> None:
+    """TorchDynamo lets one thread compile at a time, but does not know of code that is made for sizes one by one."""
+
+    def function(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return (x @ y).relu()
+
+    call = compiled(function, dynamic=True)
+    call(torch.randn(2, 3), torch.randn(3, 4))
+    wrong: list[int] = []
+
+    def run(rows: int) -> None:
+        for columns in (2, 5):
+            x, y = torch.randn(rows, 3), torch.randn(3, columns)
+            if not torch.allclose(call(x, y), function(x, y), atol=1e-5):
+                wrong.append(rows)
+
+    threads = [threading.Thread(target=run, args=(rows,)) for rows in (5, 6, 7)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_graphs_come_from_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("WSE_CACHE", "1")
+    monkeypatch.setenv("WSE_CACHE_DIR", str(tmp_path))
+    x = torch.randn(4, 5, requires_grad=True)
+    model = network()
+    steps = []
+    for _ in range(2):
+        torch._dynamo.reset()
+        same_as_eager(model, x, by=compiled(model))
+        steps.append([set(report.seconds) for report in torch_compile_report().graphs])
+        model.zero_grad()
+    assert all("passes" in names for names in steps[0])
+    assert not any("passes" in names for names in steps[1])
 
 
 def test_one_module_in_two_compiled_functions() -> None:
