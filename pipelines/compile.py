@@ -77,7 +77,7 @@ def compile_for(
     """
     timer = Timer()
     given, watched = options or {}, () if instrumentation is None else (instrumentation,)
-    target.identity(given)
+    target.identity(given)  # fails before the long work
     with timer.scope("cache"):
         lookup = Lookup(cache, target, given)
         found = lookup.by_model(model, example_args, kwargs, dynamic_shapes)

@@ -29,7 +29,7 @@ from ..runtime.arrays import as_array, as_tensor, numpy_dtype
 from ..saved.container import Container
 from ..saved.programs import Program, restore_program, store_program
 from ..saved.records import CpuRecord, InterfaceRecord, Record, WaferRecord
-from ..targets import Target
+from ..targets import CPU, Target
 from .fingerprint import Unknown
 from .folder import CacheFolder
 from .models import model_key
@@ -63,7 +63,7 @@ class Lookup:
 
     def __init__(self, folder: CacheFolder | None, target: Target, options: Mapping[str, Any]) -> None:
         self._folder = folder
-        self._debug = bool(options.get("debug")) or target.name != "cpu"
+        self._locations = bool(options.get("debug")) or target.name != CPU
         self._model_key = self._program_key = ""
         self._surroundings: tuple[str, ...] = ()
         self.report: dict[str, Any] = {"outcome": "off"}
@@ -97,6 +97,9 @@ class Lookup:
             except Unknown as reason:
                 self.report["why"] = f"not understood: {reason}"
                 return None
+            except Exception as error:  # whatever code of the user's objects raises when they are looked at
+                self.report["why"] = f"not understood: {type(error).__name__}: {error}"
+                return None
             found = self._folder.read("model", self._model_key)
             read = found and self._read(found, "model", lambda: self._read_model(found, model))
             if read:
@@ -108,7 +111,7 @@ class Lookup:
         if self._folder is None:
             return None
         with self._timed():
-            self._program_key = _program_key(imported, self._surroundings, locations=self._debug)
+            self._program_key = _program_key(imported, self._surroundings, locations=self._locations)
             program = self._program(self._program_key, imported.interface)
             if program is not None:
                 self.report |= {"outcome": "hit", "key": "ir"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
@@ -30,7 +31,8 @@ _STAGE = "stage"
 def store_program(program: Program) -> tuple[CpuRecord | WaferRecord, dict[str, bytes | np.ndarray]]:
     """A program without its interface as a record, and the blocks that belong to it."""
     if not isinstance(program, CpuProgram):
-        record = WaferRecord(machine=program.machine.contents, facts=dict(program.facts))
+        facts = json.loads(json.dumps(dict(program.facts)))  # tuples become lists, as they will be read
+        record = WaferRecord(machine=program.machine.contents, facts=facts)
         return record, {_STAGE: program.stage}
     function = program.function
     results = tuple(ArrayTypeRecord(shape=shape, dtype=dtype.name) for shape, dtype in function.results)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -66,7 +67,7 @@ def save(contents: Contents, path: Path) -> None:
         target=contents.target,
         interface=InterfaceRecord.of(contents.interface),
         program=program,
-        compilation=dict(contents.compilation),
+        compilation=json.loads(json.dumps(dict(contents.compilation))),
     )
     kinds = {"parameter": contents.parameters, "initial": contents.initial, "state": contents.state}
     arrays = {f"{kind}/{name}": array for kind, named in kinds.items() for name, array in named.items()}

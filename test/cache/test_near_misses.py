@@ -423,6 +423,19 @@ def test_parametrisations_are_understood() -> None:
     assert len(keys) == 4
 
 
+class Nasty:
+    @property
+    def __dict__(self) -> dict:  # type: ignore[override]
+        raise RuntimeError("look away")
+
+
+def test_objects_that_cannot_be_looked_at_do_no_harm(cache: Path) -> None:
+    model = Forward(torch.relu)
+    model.nasty = Nasty()
+    compiled = wse_mlir.compile(model, (X,), cache=cache)
+    assert "look away" in compiled.report["cache"]["why"] and torch.equal(compiled(X), torch.relu(X))
+
+
 def test_slots_are_understood() -> None:
     assert key(Forward(Slow(1.0))) == key(Forward(Slow(1.0))) != key(Forward(Slow(2.0)))
 

@@ -131,6 +131,9 @@ def test_tied_weights_are_written_once_and_aligned(tmp_path: Path) -> None:
     loaded = wse_mlir.load(path)
     (weight,) = (a.tensor for a in loaded.interface.arguments if a.kind == "parameter")
     assert weight.data_ptr() % 64 == 0
+    maps = [line.split() for line in Path("/proc/self/maps").read_text().splitlines() if str(path) in line]
+    places = [[int(end, 16) for end in line[0].split("-")] for line in maps]
+    assert any(first <= weight.data_ptr() < last for first, last in places), "it is in the file, not a copy"
     assert_same(loaded(tokens), compiled(tokens))
     assert int(loaded.state["calls"]) == 4 and int(model.calls) == 3
 
