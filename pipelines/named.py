@@ -161,7 +161,7 @@ WAFER_STAGES = (
     ),
 )
 
-# Upstream's own passes and plain loops: what `wse verify` runs a stage with, to judge the passes before it.
+# Upstream's own bufferization and plain loops: something simple to compare the pipeline `cpu` with.
 REFERENCE_STAGES = (
     Stage(
         "reference-bufferize",
