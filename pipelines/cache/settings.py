@@ -30,11 +30,12 @@ def open_cache(choice: CacheChoice = None) -> CacheFolder | None:
         return None
     if choice is True:
         return CacheFolder(default_folder(), _limit())
-    if not isinstance(choice, (str, os.PathLike)):
+    text = os.fspath(choice) if isinstance(choice, (str, os.PathLike)) else ""
+    if not text or "\0" in str(text):
         raise CompilerError(
             f"cache={choice!r} is not a choice", hint="give True, False or the path of a folder"
         )
-    return CacheFolder(Path(os.fspath(choice)), _limit())
+    return CacheFolder(Path(text), _limit())
 
 
 def default_folder() -> Path:

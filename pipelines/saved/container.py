@@ -62,8 +62,9 @@ def write_container(
     """
     try:
         write_atomically(path, _parts(document, {name: _flat(block) for name, block in blocks.items()}))
-    except OSError as error:
-        raise CompilerError(f"cannot write '{path}': {error.strerror or error}") from None
+    except (OSError, ValueError) as error:  # ValueError: a path that no file can have
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise CompilerError(f"cannot write {str(path)!r}: {reason or error}") from None
 
 
 def _flat(block: bytes | np.ndarray) -> memoryview:

@@ -169,8 +169,9 @@ def test_which_folder_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert open_cache() is None and open_cache(True) is not None
     other = open_cache(tmp_path / "other")
     assert other is not None and other.path == tmp_path / "other"
-    with pytest.raises(wse_mlir.CompilerError, match="cache=3 is not a choice"):
-        open_cache(3)  # type: ignore[arg-type]
+    for wrong in (3, "", "a\0b"):
+        with pytest.raises(wse_mlir.CompilerError, match=r"cache=.* is not a choice"):
+            open_cache(wrong)  # type: ignore[arg-type]
     monkeypatch.setenv("WSE_CACHE_LIMIT", "much")
     with pytest.raises(wse_mlir.CompilerError, match="WSE_CACHE_LIMIT=much"):
         open_cache(True)

@@ -177,7 +177,7 @@ def test_a_machine_that_is_another_one_by_now(tmp_path: Path) -> None:
     assert "cannot be parsed as MLIR" in message(changed)
 
 
-@pytest.mark.parametrize("place", ["no/such/folder/x", ".", "/dev/full"])
+@pytest.mark.parametrize("place", ["no/such/folder/x", ".", "/dev/full", "a\0b"])
 def test_places_that_cannot_be_written(saved: Path, tmp_path: Path, place: str) -> None:
     compiled = wse_mlir.load(saved)
     with pytest.raises(wse_mlir.CompilerError, match="cannot write"):
