@@ -1,7 +1,7 @@
 """A graph with open sizes, compiled anew for each combination of sizes that it is called with.
 
-Native code is right for one open size: torch-mlir confuses independent ones. So AOTAutograd's graph is traced once
-more on the sizes of a call, and what comes of it is kept.
+Native code is right for one open size: torch-mlir confuses independent ones. So AOTAutograd's graph is copied with the
+sizes of a call, and what is compiled from that is kept.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from typing import Any
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.fx import GraphModule, Interpreter
-from torch.fx.experimental.proxy_tensor import make_fx
-from torch.fx.traceback import preserve_node_meta
+from torch.fx import Graph, GraphModule, Node
+from torch.fx.node import map_arg
 from torch.utils._python_dispatch import _disable_current_modes
 
 from ..frontend.graphs import placeholders
@@ -64,7 +63,7 @@ class Specialising:
         with self._lock:
             if key in self._calls:
                 return self._calls[key]
-            call = self._compile(_trace(self._graph, args))
+            call = self._compile(_with_sizes(self._graph, args))
             self._names.append(self._describe(args))
             if len(self._calls) == _LIMIT:
                 del self._calls[next(iter(self._calls))]
@@ -83,16 +82,37 @@ class Specialising:
         return ", ".join(f"{name}={value}" for name, value in sorted(found.items()))
 
 
-def _trace(graph: GraphModule, args: Sequence[Any]) -> GraphModule:
-    """The graph for the sizes of these arguments; its operators keep the user's lines."""
-    with _disable_current_modes(), torch.inference_mode(False), torch.no_grad(), preserve_node_meta():
-        mode = FakeTensorMode(allow_non_fake_inputs=True)
-        with mode:
-            fakes = [_fake(x) if isinstance(x, torch.Tensor) else example(x) for x in args]
-        traced = make_fx(Interpreter(graph).run, tracing_mode="fake")(*fakes)
-    for node, value in zip(placeholders(traced.graph), fakes, strict=True):
-        node.meta.setdefault("val", value)  # numbers have none
-    return traced
+def _with_sizes(module: GraphModule, args: Sequence[Any]) -> GraphModule:
+    """The graph for the sizes of these arguments: numbers become constants, operators keep the user's lines.
+
+    It is copied node by node and not traced with `make_fx`, which would stop other threads from calling functions
+    that TorchDynamo compiled.
+    """
+    graph = Graph()
+    copies: dict[Node, Any] = {}
+    values: dict[Node, Any] = {}
+    given = iter(args)
+    with _disable_current_modes(), torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True):
+        for node in module.graph.nodes:
+            if node.op == "placeholder":
+                argument = next(given)
+                values[node] = _fake(argument) if isinstance(argument, torch.Tensor) else example(argument)
+            elif node.op == "call_function":
+                arguments, options = map_arg((node.args, node.kwargs), values.__getitem__)
+                values[node] = node.target(*arguments, **options)
+            elif node.op == "get_attr":
+                values[node] = getattr(module, node.target)
+            copies[node] = copy = graph.node_copy(node, copies.__getitem__)
+            copy.meta = _meta(node, values.get(node))
+            if isinstance(values.get(node), (int, float, bool)):
+                copies[node] = values[node]
+    graph.eliminate_dead_code()  # operators on numbers
+    return GraphModule(module, graph)
+
+
+def _meta(node: Node, value: Any) -> dict[str, Any]:
+    kept = {name: content for name, content in node.meta.items() if name != "tensor_meta"}
+    return kept if node.op == "output" else {**kept, "val": value}
 
 
 def _fake(tensor: torch.Tensor) -> torch.Tensor:

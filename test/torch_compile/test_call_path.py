@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,13 @@ def test_compiled_graphs_compute_nothing_in_pytorch(monkeypatch: pytest.MonkeyPa
     assert all(calls), "allocations are seen, so that the test can see more"
 
 
+def run_in_threads(work: Callable[[int], None], count: int) -> None:
+    """Runs `work(0)`, `work(1)`, ... at the same time; raises the first error."""
+    with ThreadPoolExecutor(count) as pool:
+        for future in [pool.submit(work, index) for index in range(count)]:
+            future.result()
+
+
 def test_threads_call_one_function_at_the_same_time() -> None:
     model = network()
     function = compiled(model)
@@ -83,20 +90,13 @@ def test_threads_call_one_function_at_the_same_time() -> None:
     with torch.no_grad():
         expected = [model(x) for x in inputs]
         function(inputs[0])
-    wrong: list[int] = []
 
-    def run(index: int) -> None:
+    def work(index: int) -> None:
         with torch.no_grad():
             for _ in range(200):
-                if not torch.allclose(function(inputs[index]), expected[index], atol=1e-5):
-                    wrong.append(index)
+                assert torch.allclose(function(inputs[index]), expected[index], atol=1e-5)
 
-    threads = [threading.Thread(target=run, args=(i,)) for i in range(len(inputs))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+    run_in_threads(work, len(inputs))
 
 
 def test_threads_that_compile_at_the_same_time() -> None:
@@ -105,21 +105,7 @@ def test_threads_that_compile_at_the_same_time() -> None:
 
     call = compiled(function)
     x = torch.randn(4, 5)
-    errors: list[BaseException] = []
-
-    def run(index: int) -> None:
-        try:
-            for k in range(2):
-                same_as_eager(function, x, index + k, by=call)
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(i,)) for i in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not errors, errors[0]
+    run_in_threads(lambda index: same_as_eager(function, x, index, by=call), 3)
 
 
 def test_threads_that_compile_for_other_sizes_at_the_same_time() -> None:
@@ -130,20 +116,13 @@ def test_threads_that_compile_for_other_sizes_at_the_same_time() -> None:
 
     call = compiled(function, dynamic=True)
     call(torch.randn(2, 3), torch.randn(3, 4))
-    wrong: list[int] = []
 
-    def run(rows: int) -> None:
-        for columns in (2, 5):
-            x, y = torch.randn(rows, 3), torch.randn(3, columns)
-            if not torch.allclose(call(x, y), function(x, y), atol=1e-5):
-                wrong.append(rows)
+    def work(index: int) -> None:
+        for columns in (2, 5, 2):
+            x, y = torch.randn(5 + index, 3), torch.randn(3, columns)
+            assert torch.allclose(call(x, y), function(x, y), atol=1e-5)
 
-    threads = [threading.Thread(target=run, args=(rows,)) for rows in (5, 6, 7)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+    run_in_threads(work, 3)
 
 
 def test_graphs_come_from_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
