@@ -1,4 +1,4 @@
-"""The decomposition table: torch-mlir's own, with a few entries replaced where its result is costly.
+"""The decomposition table: torch-mlir's own, with what it does not know, or knows wrongly or at a cost, replaced.
 
 * Variance: torch-mlir accumulates it in f64, which a wafer does not have and a CPU pays for. Here it is the
   two-pass formula in f32 (f64 for f64 tensors), which is what PyTorch's own kernels accumulate in.
@@ -7,6 +7,7 @@
 * Softmax: narrow floats are widened as in PyTorch's kernels.
 * Attention: PyTorch's decomposition guards against rows that are masked out completely with two passes over the
   scores; here the guard works on a row's maximum and sum, and only where there is a mask.
+* What backward graphs need is in files of their own: convolutions, pooling, indexing, gradients, foreach.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import torch
 from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
 from .convolutions import convolution_backward, transposed_convolution
+from .foreach import foreach_decompositions
 from .gradients import gradient_decompositions
 from .indexing import indexing_decompositions
 from .narrow_integers import widen_narrow_integers
@@ -48,7 +50,13 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     table[aten.fmod.Scalar] = table[aten.fmod.Tensor] = fmod
     table[aten.convolution.default] = transposed_convolution
     table[aten.convolution_backward.default] = convolution_backward
-    table |= pooling_decompositions() | indexing_decompositions() | gradient_decompositions()
+    table[torch.ops.prims.fma.default] = lambda a, b, c: a * b + c
+    table |= (
+        foreach_decompositions()
+        | pooling_decompositions()
+        | indexing_decompositions()
+        | gradient_decompositions()
+    )
     widen_narrow_integers(table)
     return table
 

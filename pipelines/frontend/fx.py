@@ -113,6 +113,12 @@ class LiftingImporter(fx_importer.FxImporter):
                 where=self._where(node),
                 hint="keep real and imaginary parts in two tensors",
             )
+        if str(node.target) == "with_effects":
+            raise CompilerError(
+                f"operator '{node.args[1]}' does more than compute its results, which is not supported",
+                where=self._where(node),
+                hint="write it with other operators; a check of values belongs outside of the model",
+            )
         if _has_unknown_size(node):
             raise CompilerError(
                 f"operator '{node.target}' makes a tensor whose size depends on the values of its input",

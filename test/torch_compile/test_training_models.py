@@ -120,3 +120,18 @@ def test_losses_are_those_of_eager(build: Callable[[], nn.Module]) -> None:
         with torch.no_grad():
             torch.testing.assert_close(evaluate(images), model(images), rtol=1e-4, atol=1e-4)
         model.load_state_dict(initial)
+
+
+@pytest.mark.parametrize("optimiser", [sgd, lambda p: torch.optim.AdamW(p, lr=0.1, foreach=True)])
+def test_optimiser_steps_can_be_compiled(optimiser: Optimiser) -> None:
+    ours, theirs = (
+        [nn.Parameter(torch.linspace(-1, 1, 6).reshape(2, 3)), nn.Parameter(torch.ones(4))] for _ in range(2)
+    )
+    steps = [optimiser(iter(parameters)) for parameters in (ours, theirs)]
+    step = compiled(steps[0].step, fullgraph=False)
+    for turn in range(3):
+        for parameter in (*ours, *theirs):
+            parameter.grad = torch.cos(parameter.detach() * (turn + 1))
+        step()
+        steps[1].step()
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
