@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from ...passes.infra.diagnostics import CompilerError
 from ..verification import Fault, StageResult, Subject, Verification, compare_operations, subject_of
 from ..verification.reproduce import replay, smallest, write
 from ..workload import open_model
@@ -50,8 +51,12 @@ class Settings:
 
 def verify_model(path: str, settings: Settings) -> bool:
     """Prints a line a stage as it is done, then what is at fault; returns whether all is well."""
+    if not path:
+        raise CompilerError("no model is given", hint="wse verify MODEL, or wse verify --replay FILE")
     if settings.json is not None:
         check_writable(settings.json)
+    if settings.reproducer is not None:
+        check_writable(settings.reproducer / "wse-reproducer.mlir")
     console, progress = Console(), Console(stderr=True)
     progress.print("importing the model and running it in PyTorch", style="dim")
     subject = subject_of(open_model(path), batches=settings.batches, seed=settings.seed)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from wse_mlir.passes.infra.diagnostics import CompilerError
-from wse_mlir.pipelines.tools.verify import Settings, verify_model
+from wse_mlir.pipelines.tools.verify import Settings, replay_file, verify_model
 
 BIN = Path(sys.executable).parent
 WORKLOAD = """
@@ -38,7 +38,11 @@ def test_the_command_prints_stages_and_writes_json(tmp_path: Path) -> None:
 def test_a_model_without_pytorch_is_compared_with_its_import(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = "func.func @main(%a: tensor<4xf32>) -> tensor<4xf32> {\n  %0 = math.exp %a : tensor<4xf32>\n  return %0 : tensor<4xf32>\n}\n"
+    text = """func.func @main(%a: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = math.exp %a : tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+"""
     (tmp_path / "exp.mlir").write_text(text)
     assert verify_model(str(tmp_path / "exp.mlir"), Settings(target="cpu"))
     assert "every stage matches the imported model" in capsys.readouterr().out
@@ -48,3 +52,14 @@ def test_an_unknown_target_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text(WORKLOAD)
     with pytest.raises(CompilerError, match="no target is named 'wse4'"):
         verify_model(str(tmp_path / "model.py"), Settings(target="wse4"))
+
+
+def test_mistakes_on_the_command_line_get_one_message(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(WORKLOAD)
+    with pytest.raises(CompilerError, match="no model is given"):
+        verify_model("", Settings())
+    with pytest.raises(CompilerError, match="there is no folder"):
+        verify_model(str(tmp_path / "model.py"), Settings(reproducer=tmp_path / "none"))
+    (tmp_path / "plain.mlir").write_text("module {}\n")
+    with pytest.raises(CompilerError, match="holds no reproducer"):
+        replay_file(tmp_path / "plain.mlir")
