@@ -1,5 +1,6 @@
-"""Converts between f16 and f32 with integer arithmetic, for processors that cannot."""
+"""Conversions of f16 and bf16 that are no instructions."""
 
+from collections.abc import Callable
 from typing import Any
 
 from ...dialects.host import arith, ir
@@ -13,7 +14,8 @@ _UGE, _UGT = arith.CmpIPredicate.uge, arith.CmpIPredicate.ugt
 class ExpandHalf(Pass, name="wse-expand-half", anchor="func.func"):
     """Expands conversions between f16 and f32, scalars and vectors; exact, ties to even, NaN stays NaN.
 
-    LLVM calls a library for them where the processor has no instruction, and there is no library here.
+    LLVM calls a library for them where the processor has no instruction, and there is no library here. Between f64
+    and f16 or bf16 no processor has one: these go through f32, as PyTorch's do (and round twice, as PyTorch's do).
 
         %y = arith.extf %x : f16 to f32
     becomes
@@ -25,12 +27,13 @@ class ExpandHalf(Pass, name="wse-expand-half", anchor="func.func"):
     features: str = option("", "LLVM's processor features on top of that, '+avx2,-avx512f'")
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
-        if processor(self.cpu, self.features).converts_half and not self.always:
-            return
-        patterns = PatternSet(
-            Pattern("arith.extf", expand_extension), Pattern("arith.truncf", expand_truncation)
-        )
-        run.count("conversions expanded", sum(patterns.apply(op).values()))
+        patterns = [
+            Pattern("arith.extf", extend_through_f32),
+            Pattern("arith.truncf", truncate_through_f32),
+        ]
+        if self.always or not processor(self.cpu, self.features).converts_half:
+            patterns += [Pattern("arith.extf", expand_extension), Pattern("arith.truncf", expand_truncation)]
+        run.count("conversions expanded", sum(PatternSet(*patterns).apply(op).values()))
 
 
 class _Integers:
@@ -56,6 +59,32 @@ class _Integers:
     def real(self, bits: int) -> ir.Value:
         """The f32 with these bits."""
         return arith.bitcast(self.f32, self.constant(bits))
+
+
+def extend_through_f32(op: Any, rewriter: Rewriter) -> bool:
+    """f16 or bf16 -> f32 -> f64."""
+    source, result = op.operation.operands[0], op.operation.results[0].type
+    return _in_two_steps(
+        op, rewriter, source.type, result, lambda f32: arith.extf(result, arith.extf(f32, source))
+    )
+
+
+def truncate_through_f32(op: Any, rewriter: Rewriter) -> bool:
+    """f64 -> f32 -> f16 or bf16."""
+    source, result = op.operation.operands[0], op.operation.results[0].type
+    return _in_two_steps(
+        op, rewriter, result, source.type, lambda f32: arith.truncf(result, arith.truncf(f32, source))
+    )
+
+
+def _in_two_steps(
+    op: Any, rewriter: Rewriter, narrow: ir.Type, wide: ir.Type, convert: Callable[[ir.Type], ir.Value]
+) -> bool:
+    is_narrow = _element(narrow) in (ir.F16Type.get(), ir.BF16Type.get())
+    if not is_narrow or _element(wide) != ir.F64Type.get():
+        return False
+    rewriter.replace_op(op, [convert(_Integers(wide).f32)])
+    return True
 
 
 def expand_extension(op: Any, rewriter: Rewriter) -> bool:

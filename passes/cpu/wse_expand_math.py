@@ -15,8 +15,10 @@ class ExpandMath(Pass, name="wse-expand-math", anchor="func.func"):
 
     Relative errors stay below 2e-7 for exp and log and 4e-7 for the others; infinities, NaN and denormal results
     are those of the C library. log1p and expm1 of f64 become forms of log and exp that keep all digits near 0,
-    which LLVM would lose. Integer powers (of any float type) become products when the exponent is a
-    constant, else `math.powf`: LLVM has none with 64-bit exponents. Everything else is left alone.
+    which LLVM would lose. Integer powers (of any float type) become products when the exponent is a constant,
+    else `math.powf`: LLVM has none with 64-bit exponents. A clamp becomes a minimum and a maximum. Conversions to
+    integers of 8 and 16 bits go through i32, so that numbers out of range wrap as they do in PyTorch and C, and those
+    of unsigned types, which have no type of their own here, are in range. Everything else is left alone.
 
         %y = math.exp %x : vector<16xf32>
     becomes
@@ -32,6 +34,8 @@ class ExpandMath(Pass, name="wse-expand-math", anchor="func.func"):
             *(Pattern(f"math.{name}", _pattern(expand, fma)) for name, expand in _EXPANSIONS.items()),
             Pattern("math.log1p", expand_log1p_of_double),
             Pattern("math.expm1", expand_expm1_of_double),
+            Pattern("math.clampf", expand_clamp),
+            *(Pattern(f"arith.{name}", convert_through_i32) for name in ("fptosi", "fptoui")),
             Pattern("math.fpowi", expand_integer_power),
         )
         run.count("functions expanded", sum(patterns.apply(op).values()))
@@ -77,6 +81,25 @@ def _replace_double(op: Any, rewriter: Rewriter, expand: Callable[[ir.Value], ir
     if not isinstance(kind.element_type if isinstance(kind, ir.VectorType) else kind, ir.F64Type):
         return False
     rewriter.replace_op(op, [expand(op.operation.operands[0])])
+    return True
+
+
+def expand_clamp(op: Any, rewriter: Rewriter) -> bool:
+    """The lesser of the greater: there is neither an instruction nor a library for it."""
+    value, least, most = op.operation.operands
+    rewriter.replace_op(op, [arith.minimumf(arith.maximumf(value, least), most)])
+    return True
+
+
+def convert_through_i32(op: Any, rewriter: Rewriter) -> bool:
+    """To a narrower integer: to i32 first, whose low bits are kept."""
+    source, kind = op.operation.operands[0], op.operation.results[0].type
+    element = kind.element_type if isinstance(kind, ir.VectorType) else kind
+    if not 1 < ir.IntegerType(element).width < 32:
+        return False
+    i32 = ir.IntegerType.get_signless(32)
+    wide = ir.VectorType.get(list(kind.shape), i32) if isinstance(kind, ir.VectorType) else i32
+    rewriter.replace_op(op, [arith.trunci(kind, arith.fptosi(wide, source))])
     return True
 
 

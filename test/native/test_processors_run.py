@@ -72,6 +72,25 @@ def test_narrow_floats_compute_the_same_on_every_processor(dtype: torch.dtype, o
     assert error(wse_mlir.compile(model, (x,), cpu=cpu, features=features)(x), model(x)) <= 1e-2
 
 
+class Conversions(nn.Module):
+    """Between types for which there are no instructions, or none with the result that PyTorch has."""
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        narrow, brain, single = x.half(), x.bfloat16(), x.float()
+        small = (single.to(torch.uint8), single.to(torch.int8), x.to(torch.int16), narrow.to(torch.uint8))
+        return (narrow, brain, narrow.double(), brain.double(), *small, small[0].half(), small[2].bfloat16())
+
+
+@pytest.mark.parametrize("on", PROCESSORS)
+def test_conversions_are_those_of_pytorch(on: str) -> None:
+    cpu, features = needs_of(on)
+    model, x = Conversions(), torch.arange(37, dtype=torch.float64) * 6.78 + 1e-3  # up to 244
+    compiled = wse_mlir.compile(model, (x,), cpu=cpu, features=features)
+    for got, wanted in zip(compiled(x), model(x), strict=True):
+        assert got.dtype == wanted.dtype
+        assert torch.equal(got, wanted)
+
+
 @pytest.mark.parametrize("on", PROCESSORS)
 def test_hot_loops_call_nothing_and_use_what_the_processor_has(on: str) -> None:
     code = native_code(Narrow().half(), (torch.zeros(5, 24).half(),), *PROCESSORS[on])

@@ -25,3 +25,17 @@ func.func @others(%x: bf16, %y: f64) -> (f32, f32) {
   %b = arith.truncf %y : f64 to f32
   return %a, %b : f32, f32
 }
+
+// -----
+
+// Between f64 and narrow floats there is no instruction on any processor: f32 is in between.
+// CHECK-LABEL: func.func @doubles
+// CHECK:         arith.truncf %arg0 : f64 to f32
+// CHECK:         arith.truncf %{{.*}} : f32 to bf16
+// CHECK:         arith.extf %{{.*}} : vector<4xbf16> to vector<4xf32>
+// CHECK:         arith.extf %{{.*}} : vector<4xf32> to vector<4xf64>
+func.func @doubles(%x: f64, %y: vector<4xbf16>) -> (bf16, vector<4xf64>) {
+  %a = arith.truncf %x : f64 to bf16
+  %b = arith.extf %y : vector<4xbf16> to vector<4xf64>
+  return %a, %b : bf16, vector<4xf64>
+}

@@ -60,6 +60,31 @@ func.func @doubles(%x: f64) -> (f64, f64) {
 
 // -----
 
+// A clamp is a minimum of a maximum.
+// CHECK-LABEL: func.func @clamp
+// CHECK:         %[[LEAST:[a-z0-9_]+]] = arith.maximumf %arg0, %arg1 : f32
+// CHECK:         %[[MOST:[a-z0-9_]+]] = arith.minimumf %[[LEAST]], %arg2 : f32
+// CHECK:         return %[[MOST]]
+func.func @clamp(%x: f32, %least: f32, %most: f32) -> f32 {
+  %y = math.clampf %x to [%least, %most] : f32
+  return %y : f32
+}
+
+// -----
+
+// A number beyond 127 is one of 8 bits without a sign.
+// CHECK-LABEL: func.func @to_narrow_integers
+// CHECK:         %[[WIDE:[a-z0-9_]+]] = arith.fptosi %arg0 : vector<8xf32> to vector<8xi32>
+// CHECK:         arith.trunci %[[WIDE]] : vector<8xi32> to vector<8xi8>
+// CHECK:         arith.fptosi %arg0 : vector<8xf32> to vector<8xi64>
+func.func @to_narrow_integers(%x: vector<8xf32>) -> (vector<8xi8>, vector<8xi64>) {
+  %a = arith.fptosi %x : vector<8xf32> to vector<8xi8>
+  %b = arith.fptosi %x : vector<8xf32> to vector<8xi64>
+  return %a, %b : vector<8xi8>, vector<8xi64>
+}
+
+// -----
+
 // A cube is two products; a negative power is a quotient.
 // CHECK-LABEL: func.func @powers
 // CHECK:         %[[SQUARE:[a-z0-9_]+]] = arith.mulf %arg0, %arg0
