@@ -150,6 +150,11 @@ def test_inputs_of_any_strides(strided: Callable[[], torch.Tensor]) -> None:
     same_as_eager(function, strided().requires_grad_(), torch.randn(5, 4).t().requires_grad_())
 
 
+def test_an_input_whose_memory_holds_the_negative() -> None:
+    x = torch._neg_view(torch.randn(4))
+    assert x.is_neg() and torch.equal(compiled(lambda v: v * 2)(x), x * 2)
+
+
 def test_channels_last_stays_channels_last() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU()).to(memory_format=torch.channels_last)

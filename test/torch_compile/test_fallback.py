@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -139,3 +139,24 @@ def test_parts_that_fail_late_run_in_pytorch(monkeypatch: pytest.MonkeyPatch, kn
     assert all(x.reason == "a pass failed" for x in report.eager)
     expected = {"aten.cos"} if known else {"aten.sin", "aten.cos", "aten.exp"}
     assert {x.name for x in report.eager} == expected
+
+
+@pytest.mark.parametrize(
+    ("function", "x", "expected"),
+    [
+        (lambda x: x.to(torch.float8_e4m3fn).float(), torch.ones(3), "type torch.float8_e4m3fn"),
+        (lambda x: x.float(), torch.ones(3, dtype=torch.uint16), "an input has elements of type torch.uint16"),
+        (lambda x: x * 2, torch.ones(3, dtype=torch.complex64), "a complex tensor goes into"),
+        (lambda x: torch.fft.rfft(x).abs(), torch.ones(3), "complex numbers"),
+        (lambda x: x[x > 0], torch.ones(3), "size depends on the values"),
+        (lambda x: torch.cond(x.sum() > 0, torch.sin, torch.cos, (x,)), torch.ones(3), "control flow"),
+    ],
+)
+def test_refused_kinds_of_values_run_in_pytorch_when_asked_for(
+    function: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, expected: str
+) -> None:
+    with torch._dynamo.config.patch(capture_dynamic_output_shape_ops=True):
+        with pytest.raises(BackendCompilerFailed, match=expected):
+            compiled(function)(x)
+        torch._dynamo.reset()
+        assert torch.equal(compiled(function, **EAGER)(x), function(x))
