@@ -21,6 +21,7 @@ from ..frontend.interface import find_main
 from ..reduction.attributes import RemoveAttributes
 from ..reduction.reducer import STRATEGIES, NotInteresting, reduce
 from ..reduction.shapes import ShrinkShapes
+from ..tools.output import write_atomically
 from .calls import Calls
 from .extract import Extract, extracts
 from .inputs import attach, calls_like, detach
@@ -163,11 +164,11 @@ def write(found: Smallest, directory: Path, load: tuple[str, ...] = ()) -> Path:
     policy = Reproducer(directory=directory, load=load)
     path = write_reproducer(policy, module.operation, found.suspicion.pipeline, verify_each=True)
     content = path.read_text(encoding="utf-8").split("\n", 1)[1]
-    path.write_text(f"// wse verify --replay THIS_FILE\n{content}", encoding="utf-8")
+    write_atomically(path, f"// wse verify --replay THIS_FILE\n{content}")
     if beside:
         file = io.BytesIO()
         np.savez_compressed(file, **beside)  # type: ignore[arg-type]
-        _beside(path).write_bytes(file.getvalue())
+        write_atomically(_beside(path), file.getvalue())
     return path
 
 
