@@ -91,7 +91,7 @@ def adam(parameters: Iterator[nn.Parameter]) -> torch.optim.Optimizer:
 
 @pytest.mark.parametrize("build", [multilayer_perceptron, convolutional, Transformer])
 def test_losses_are_those_of_eager(build: Callable[[], nn.Module]) -> None:
-    """With SGD and with Adam, and the trained model evaluates alike.
+    """With SGD and with Adam; batch norm gathers the same statistics and evaluates alike with them.
 
     Each of the first 20 losses agrees to 1e-4 of itself; over all 100, where rounding has been amplified by
     training, none is further from eager's than 1e-3 of the first loss.
@@ -115,10 +115,11 @@ def test_losses_are_those_of_eager(build: Callable[[], nn.Module]) -> None:
         assert expected[-10:].mean() < 0.5 * expected[0], "nothing was learnt"
         for ours, theirs in zip(model.buffers(), statistics, strict=True):
             torch.testing.assert_close(ours.double(), theirs, rtol=1e-3, atol=1e-3)
-        images, _ = next(batches())
-        model.eval()
-        with torch.no_grad():
-            torch.testing.assert_close(evaluate(images), model(images), rtol=1e-4, atol=1e-4)
+        if statistics:  # in evaluation the model is another one
+            images, _ = next(batches())
+            model.eval()
+            with torch.no_grad():
+                torch.testing.assert_close(evaluate(images), model(images), rtol=1e-4, atol=1e-4)
         model.load_state_dict(initial)
 
 
