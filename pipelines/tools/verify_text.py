@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from ..verification import Evidence, Fault, OperationResult, Smallest, StageResult
 
@@ -101,13 +100,14 @@ def print_operations(results: list[OperationResult], total: int, console: Consol
     """A table of operations, worst first."""
     console.print(f"{len(results)} of {total} operations, alone on their values in the model, worst first:")
     stages = [stage.name for stage in results[0].stages if stage.name != "imported"] if results else []
-    table = Table(box=None, pad_edge=False)
-    for name in ("operation", "of stage", "source line", *stages):
-        table.add_column(name, no_wrap=name != "source line")
+    rows = [["operation", "of stage", *stages, "source line"]]
     for result in results:
         cells = {stage.name: _cell(stage) for stage in result.stages}
-        table.add_row(result.name, result.level, result.origin, *(cells[name] for name in stages))
-    console.print(table)
+        rows.append([result.name, result.level, *(cells[name] for name in stages), result.origin])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        console.print(line.rstrip(), highlight=False, soft_wrap=True, markup=False)
 
 
 def _cell(stage: StageResult) -> str:

@@ -63,3 +63,21 @@ def test_mistakes_on_the_command_line_get_one_message(tmp_path: Path) -> None:
     (tmp_path / "plain.mlir").write_text("module {}\n")
     with pytest.raises(CompilerError, match="holds no reproducer"):
         replay_file(tmp_path / "plain.mlir")
+
+
+def test_operations_are_listed_worst_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = """func.func @main(%a: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = math.tanh %a : tensor<4xf32>
+  %1 = arith.addf %0, %0 : tensor<4xf32>
+  return %1 : tensor<4xf32>
+}
+"""
+    (tmp_path / "two.mlir").write_text(text)
+    out = tmp_path / "out.json"
+    settings = Settings(target="cpu", operations=1, json=out, reproducer=tmp_path)
+    assert verify_model(str(tmp_path / "two.mlir"), settings)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2].split()[-2:] == ["source", "line"] and lines[-1].split()[1] in ("imported", "tensor")
+    listed = json.loads(out.read_text())["operations"]
+    assert {o["operation"] for o in listed if o["level"] == "imported"} == {"math.tanh", "arith.addf"}
+    assert [s["stage"] for s in listed[0]["stages"]] == ["imported", "tensor", "bufferized", "llvm"]
