@@ -82,14 +82,16 @@ def compile_for(
         lookup = Lookup(cache, target, given)
         found = lookup.by_model(model, example_args, kwargs, dynamic_shapes)
     if found is None:
+        from ..dialects.context import COMPILING
         from .frontend.imported import import_model
 
-        with timer.scope("import"):
-            imported = import_model(model, example_args, kwargs, dynamic_shapes=dynamic_shapes)
-        _check_has_data(imported, target.name)
-        with timer.scope("cache"):
-            program = lookup.by_ir(imported)
-        program = program or target.program(imported, given, timer, *watched)
+        with COMPILING:
+            with timer.scope("import"):
+                imported = import_model(model, example_args, kwargs, dynamic_shapes=dynamic_shapes)
+            _check_has_data(imported, target.name)
+            with timer.scope("cache"):
+                program = lookup.by_ir(imported)
+            program = program or target.program(imported, given, timer, *watched)
         with timer.scope("cache"):
             lookup.keep(model, imported.interface, program)
         found = imported.interface, program

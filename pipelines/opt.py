@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..dialects.context import create_context
+from ..dialects.context import COMPILING, create_context
 from ..dialects.host import ir
 from ..dialects.parsing import parse_module
 from ..passes.infra.pass_manager import Instrumentation, run_pipeline
@@ -25,8 +25,9 @@ def opt(
     Raises:
         CompilerError: text or pipeline do not parse, or a pass fails.
     """
-    module = module_or_text
-    if isinstance(module, str):
-        module = parse_module(module, create_context())
-    run_pipeline(module, pipeline, instrumentation=instrumentation)
-    return module
+    with COMPILING:
+        module = module_or_text
+        if isinstance(module, str):
+            module = parse_module(module, create_context())
+        run_pipeline(module, pipeline, instrumentation=instrumentation)
+        return module

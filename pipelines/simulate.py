@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dialects.context import COMPILING
 from ..passes.infra.diagnostics import CompilerError
 from ..passes.infra.pass_manager import run_pipeline
 from ..passes.infra.timing import Timer
@@ -205,7 +206,8 @@ def lower_for(
                 f"the size of argument '{argument.name}' is left open, but a wafer's program has fixed sizes",
                 hint="give static shapes",
             )
-    module, choices = lower(imported.module, chosen.name, options)
-    constants = () if timing_only else read_constants(module)
-    program = build_image(module)
+    with COMPILING:
+        module, choices = lower(imported.module, chosen.name, options)
+        constants = () if timing_only else read_constants(module)
+        program = build_image(module)
     return Lowered(imported, program, chosen.machine, choices, constants, prove(program, chosen.machine))

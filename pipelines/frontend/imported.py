@@ -11,7 +11,7 @@ import torch
 from torch.export import ExportedProgram
 from torch_mlir.extras.fx_as_strided import rewrite_as_strided
 
-from ...dialects.context import create_context
+from ...dialects.context import COMPILING, create_context
 from ...dialects.host import ir
 from ...passes.infra.diagnostics import CompilerError
 from .call_interface import CallInterface
@@ -73,7 +73,17 @@ def import_model(
     Raises:
         CompilerError: the file is none of these, or the model cannot be exported or lowered.
     """
-    context = context or create_context()
+    with COMPILING:
+        return _import(model, example_args, kwargs, dynamic_shapes, context or create_context())
+
+
+def _import(
+    model: Any,
+    example_args: Sequence[Any],
+    kwargs: Mapping[str, Any] | None,
+    dynamic_shapes: Any,
+    context: ir.Context,
+) -> ImportedModel:
     if isinstance(model, (str, os.PathLike)):
         from .files import read_model_file
 

@@ -13,7 +13,7 @@ from math import prod
 
 import numpy as np
 
-from ...dialects.context import create_context
+from ...dialects.context import COMPILING, create_context
 from ...dialects.host import ir
 from ...passes.cpu.processor import processor
 from ...passes.infra.pass_manager import Instrumentation, run_pipeline
@@ -129,7 +129,9 @@ def general_code(kernel: General) -> CompiledKernel:
 
 def _compile(emit: Callable[[], None], kind: str) -> CompiledKernel:
     what = f"a PE kernel '{kind}'"
-    native = NativeModule(NativeCode(lower(emit), processor(), what, (NAME,)).object(), (NAME,), what)
+    with COMPILING:
+        code = NativeCode(lower(emit), processor(), what, (NAME,)).object()
+    native = NativeModule(code, (NAME,), what)
     return CompiledKernel(native, native.entry(NAME))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...dialects.context import create_context
+from ...dialects.context import COMPILING, create_context
 from ...dialects.host import ir
 from ...dialects.parsing import parsed
 from ...passes.infra.diagnostics import CompilerError
@@ -53,8 +53,9 @@ def read_program(
     Raises:
         CompilerError: they are no module of the executable stage.
     """
-    module = parsed(lambda: ir.Module.parse(stage, create_context()), "the executable stage")
-    image, constants = build_image(module.operation), read_constants(module.operation)
+    with COMPILING:
+        module = parsed(lambda: ir.Module.parse(stage, create_context()), "the executable stage")
+        image, constants = build_image(module.operation), read_constants(module.operation)
     return WaferProgram(stage, interface.without_data(), machine, image, tuple(constants), facts)
 
 

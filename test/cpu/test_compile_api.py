@@ -224,3 +224,18 @@ def test_calls_from_several_threads() -> None:
     with ThreadPoolExecutor(4) as pool:
         for x, got in zip(inputs, pool.map(compiled, inputs), strict=True):
             assert error(got, given.model(x)) <= 1e-4
+
+
+def test_threads_may_compile_at_the_same_time() -> None:
+    """The bindings crash when two threads build or lower IR: they must take turns by themselves."""
+    x = torch.randn(3, 5)
+
+    def work(width: int) -> bool:
+        model = torch.nn.Linear(5, width).eval()
+        target = "cpu" if width % 2 else "tiny"
+        compiled = wse_mlir.compile(model, (x,), target=target)
+        wse_mlir.opt(f"func.func @f(%x: tensor<{width}xf32>) {{ return }}", "builtin.module(canonicalize)")
+        return torch.allclose(compiled(x), model(x), atol=1e-4)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(work, range(2, 10)))
