@@ -50,7 +50,6 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     table[aten.fmod.Scalar] = table[aten.fmod.Tensor] = fmod
     table[aten.convolution.default] = transposed_convolution
     table[aten.convolution_backward.default] = convolution_backward
-    table[torch.ops.prims.fma.default] = lambda a, b, c: a * b + c
     table |= (
         foreach_decompositions()
         | pooling_decompositions()

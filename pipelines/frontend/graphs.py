@@ -22,6 +22,7 @@ from .fx import LiftingImporter
 from .imported import ImportedModel
 from .interface import annotate_main
 from .lowering import finish_import, lower_torch_to_linalg
+from .open_reshapes import split_open_reshapes
 from .provenance import node_provenance, operator_name
 from .signature import LITERAL_LIMIT, Argument, Result, Signature
 
@@ -41,7 +42,8 @@ def import_graph(graph: GraphModule, *, context: ir.Context | None = None) -> Im
     """
     context = context or create_context()
     graph = copy_graph(graph)
-    _check_types(graph.graph)
+    split_open_reshapes(graph.graph)
+    _check_tensors(graph.graph)
     _use_python_operators(graph.graph)
     signature = _read_signature(graph)
     module = LiftingImporter(context, {}).import_lifted(graph, signature)
@@ -169,18 +171,27 @@ def _read_signature(graph: GraphModule) -> Signature:
     return signature
 
 
-def _check_types(graph: Graph) -> None:
-    """Refuses element types that the compiler has no arrays of (8-bit floats, wide unsigned integers)."""
+def _check_tensors(graph: Graph) -> None:
+    """Refuses sparse tensors, and element types that the compiler has no arrays of (8-bit floats, uint16 and wider)."""
     for node in graph.nodes:
         value = node.meta.get("val")
-        if not isinstance(value, torch.Tensor) or value.is_complex() or numpy_dtype(value.dtype) is not None:
+        if not isinstance(value, torch.Tensor):
             continue
         subject = operator_name(node.target) if node.op == "call_function" else "an input"
-        raise CompilerError(
-            f"{subject} has elements of type {value.dtype}, which is not supported",
-            where=str(node_provenance(node, {})) if node.op == "call_function" else _user_of(node),
-            hint="use floats of 16 to 64 bits, signed integers, uint8 or bool",
-        )
+        where = str(node_provenance(node, {})) if node.op == "call_function" else _user_of(node)
+        if value.layout != torch.strided:
+            layout = str(value.layout).removeprefix("torch.")
+            raise CompilerError(
+                f"{subject} is a {layout} tensor, which is not supported",
+                where=where,
+                hint="use dense tensors",
+            )
+        if not value.is_complex() and numpy_dtype(value.dtype) is None:
+            raise CompilerError(
+                f"{subject} has elements of type {value.dtype}, which is not supported",
+                where=where,
+                hint="use floats of 16 to 64 bits, signed integers, uint8 or bool",
+            )
 
 
 def _use_python_operators(graph: Graph) -> None:

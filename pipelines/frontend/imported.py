@@ -19,6 +19,7 @@ from .exporting import decompose, export_program
 from .fx import LiftingImporter
 from .interface import annotate_main
 from .lowering import finish_import, lower_torch_to_linalg
+from .open_reshapes import split_open_reshapes
 from .signature import Argument, Result, Signature, read_signature
 
 __all__ = ["Argument", "ImportedModel", "Result", "import_model"]
@@ -102,9 +103,9 @@ def _import(
 
 def _import_program(program: ExportedProgram, context: ir.Context) -> ImportedModel:
     program, operators = decompose(program)
-    rewrite_as_strided(
-        program.graph
-    )  # before the signature is read: an output may be one of the rewritten nodes
+    # Before the signature is read: an output may be one of the rewritten nodes.
+    rewrite_as_strided(program.graph)
+    split_open_reshapes(program.graph)
     signature = read_signature(program)
     module = LiftingImporter(context, operators).import_lifted(program, signature)
     lower_torch_to_linalg(module)

@@ -22,6 +22,7 @@ _DECOMPOSITIONS = {
     torch.ops.aten.as_strided_scatter.default: as_strided_scatter,
     torch.ops.aten._native_multi_head_attention.default: multi_head_attention,
     torch.ops.aten._transformer_encoder_layer_fwd.default: transformer_encoder_layer,
+    torch.ops.prims.fma.default: lambda a, b, c: a * b + c,  # what Dynamo makes of `addcdiv_` and the like
 }
 
 

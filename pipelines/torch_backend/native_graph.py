@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch.fx import GraphModule
 
 from ...passes.infra.diagnostics import CompilerError
@@ -20,14 +19,6 @@ from ..runtime.cpu_program import CpuProgram
 from ..runtime.jit import NativeModule
 from .boundary import draw_boundary
 from .wrapper import Call, write_call
-
-_ATEN = torch.ops.aten
-_RESHAPES = {
-    _ATEN.view.default,
-    _ATEN._unsafe_view.default,
-    _ATEN.reshape.default,
-    _ATEN._reshape_alias.default,
-}
 
 
 def compile_graph(graph: GraphModule, options: Mapping[str, Any], timer: Timer) -> Call:
@@ -48,8 +39,6 @@ def compile_graph(graph: GraphModule, options: Mapping[str, Any], timer: Timer) 
         raise CompilerError("sizes are computed from a number that is no dimension of an input")
     if not boundary.buffers:
         return write_call(boundary)
-    if _reshapes_open_sizes(graph):
-        raise CompilerError("a tensor with several open sizes is given another shape")
     with timer.scope("import"):
         imported = import_graph(inner)
     program, _ = cached_program(open_cache(), _target(options), imported, options, timer)
@@ -59,16 +48,6 @@ def compile_graph(graph: GraphModule, options: Mapping[str, Any], timer: Timer) 
         native = NativeModule(program.code, (function.entry,), f"'{function.entry}'")
     constants = [a.tensor.contiguous() for a in imported.arguments if a.tensor is not None]
     return write_call(boundary, native, function.entry, constants)
-
-
-def _reshapes_open_sizes(graph: GraphModule) -> bool:
-    """Whether a tensor with two open sizes or more is reshaped, from or to: torch-mlir may mistake one for another."""
-    for node in graph.graph.nodes:
-        if node.op == "call_function" and node.target in _RESHAPES:
-            for tensor in (node.meta["val"], node.args[0].meta["val"]):
-                if sum(not isinstance(size, int) for size in tensor.shape) > 1:
-                    return True
-    return False
 
 
 def _target(options: Mapping[str, Any]) -> CpuTarget:

@@ -145,7 +145,11 @@ def test_parts_that_fail_late_run_in_pytorch(monkeypatch: pytest.MonkeyPatch, kn
     ("function", "x", "expected"),
     [
         (lambda x: x.to(torch.float8_e4m3fn).float(), torch.ones(3), "type torch.float8_e4m3fn"),
-        (lambda x: x.float(), torch.ones(3, dtype=torch.uint16), "an input has elements of type torch.uint16"),
+        (
+            lambda x: x.float(),
+            torch.ones(3, dtype=torch.uint16),
+            "an input has elements of type torch.uint16",
+        ),
         (lambda x: x * 2, torch.ones(3, dtype=torch.complex64), "a complex tensor goes into"),
         (lambda x: torch.fft.rfft(x).abs(), torch.ones(3), "complex numbers"),
         (lambda x: x[x > 0], torch.ones(3), "size depends on the values"),
@@ -160,3 +164,15 @@ def test_refused_kinds_of_values_run_in_pytorch_when_asked_for(
             compiled(function)(x)
         torch._dynamo.reset()
         assert torch.equal(compiled(function, **EAGER)(x), function(x))
+
+
+def test_sparse_gradients_run_in_pytorch_when_asked_for() -> None:
+    table, words = torch.nn.Embedding(10, 4, sparse=True), torch.tensor([1, 2, 1])
+    with pytest.raises(Exception, match="is a sparse_coo tensor"):
+        compiled(table)(words).sum().backward()
+    torch._dynamo.reset()
+    compiled(table, **EAGER)(words).sum().backward()
+    assert table.weight.grad is not None
+    expected = torch.zeros(10, 4)
+    expected[1], expected[2] = 2, 1
+    assert torch.equal(table.weight.grad.to_dense(), expected)

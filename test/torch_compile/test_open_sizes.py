@@ -51,7 +51,7 @@ def test_a_size_is_found_in_sizes_that_were_computed_from_it() -> None:
     assert len(reports()) == 4 and not any(r.specialisations for r in reports())
 
 
-def test_reshapes_between_several_open_sizes_are_compiled_one_by_one() -> None:
+def test_reshapes_between_several_open_sizes() -> None:
     """The backward graph reshapes [5n/2, 2] into [n, 5], of which all sizes are open to it."""
 
     def function(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -60,7 +60,7 @@ def test_reshapes_between_several_open_sizes_are_compiled_one_by_one() -> None:
     call = compiled(function)
     for n in (4, 6, 8):
         same_as_eager(function, torch.randn(n, 4, requires_grad=True), by=call)
-    assert "another shape" in reports()[-1].specialised_because
+    assert not any(report.specialisations for report in reports())
 
 
 def test_overlapping_outputs_of_an_open_size() -> None:
