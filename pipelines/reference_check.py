@@ -13,7 +13,7 @@ from torch.utils import _pytree as pytree
 
 from ..passes.infra.diagnostics import CompilerError
 from ..passes.infra.timing import Timer
-from .agreement import relative_error
+from .agreement import relative_error, tolerance
 from .frontend.call_interface import CallInterface
 from .frontend.imported import Argument, ImportedModel
 from .runtime.arrays import as_array, as_tensor, numpy_dtype
@@ -21,7 +21,6 @@ from .runtime.cpu import CpuTarget
 
 Inputs = Literal["normal", "integers"]
 OPEN_SIZE = 8  # of dimensions whose size a model leaves open
-_TOLERANCE = {torch.float16: 1e-2, torch.bfloat16: 1e-2, torch.float32: 1e-3, torch.float64: 1e-3}
 
 
 @dataclass(frozen=True)
@@ -121,5 +120,5 @@ def compare(actual: Sequence[np.ndarray], expected: Sequence[np.ndarray], inputs
         reference = as_tensor(b)
         error = relative_error(as_tensor(a), reference)
         errors.append(error)
-        matches = matches and error <= _TOLERANCE.get(reference.dtype, 0.0)
+        matches = matches and error <= tolerance(reference.dtype, on_wafer=True)
     return Check(tuple(errors), matches, inputs, seed)

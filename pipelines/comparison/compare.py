@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +16,7 @@ from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.pass_manager import Instrumentation
 from ..agreement import relative_error, tolerance
 from ..compile import Compiled, compile_for
+from ..threads import one_torch_thread
 from ..workload import OpenedModel
 from .census import EffectsObserver, PassEffect
 from .live_bytes import peak_temporaries
@@ -223,14 +223,3 @@ def _time(runners: Sequence[_Runner], opened: OpenedModel) -> None:
                 break
     for runner, times in zip(runners, seconds, strict=True):
         runner.row.seconds = statistics.median(times)
-
-
-@contextmanager
-def one_torch_thread() -> Iterator[None]:
-    """Gives PyTorch one thread, as compiled code has."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

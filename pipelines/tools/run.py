@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from torch.utils import _pytree as pytree
 from ...passes.infra.diagnostics import CompilerError
 from ..agreement import relative_error
 from ..compile import Compiled, compile
+from ..threads import one_torch_thread
 from ..workload import OpenedModel, open_model
 from .layer_table import layer_rows, layer_summary, layer_table
 from .output import check_writable, write_atomically
@@ -152,7 +152,7 @@ def _measure_both(
     calls: Sequence[Callable[..., Any]] = (eager, cpu)
     outputs: tuple[Outputs, Outputs] = ([], [])
     seconds: tuple[list[float], list[float]] = ([], [])
-    with _one_torch_thread():
+    with one_torch_thread():
         for batch in progress.track(workload.batches, description="PyTorch and CPU"):
             for call, collected in zip(calls, outputs, strict=True):
                 collected.append(_first(call(*batch, **workload.kwargs)))
@@ -163,16 +163,6 @@ def _measure_both(
         Measured(torch.cat(o), statistics.median(s)) for o, s in zip(outputs, seconds, strict=True)
     )
     return on_torch, compiled
-
-
-@contextmanager
-def _one_torch_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _timed(call: Callable[..., Any], batch: tuple[Any, ...], kwargs: Mapping[str, Any]) -> float:
