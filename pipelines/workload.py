@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import re
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -113,6 +115,13 @@ def open_models(texts: Sequence[str]) -> list[OpenedModel]:
     """
     ran: dict[Path, ModuleType] = {}
     return [open_model(text, ran) for text in texts]
+
+
+def fresh_copy(model: Any) -> Any:
+    """A copy of a model with state and parameters of its own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # PyTorch's own, when an exported program is copied
+        return copy.deepcopy(model)
 
 
 def open_model(text: str, ran: dict[Path, ModuleType] | None = None) -> OpenedModel:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +16,7 @@ from ...passes.infra.pass_manager import Instrumentation
 from ..agreement import relative_error, tolerance
 from ..compile import Compiled, compile_for
 from ..threads import one_torch_thread
-from ..workload import OpenedModel
+from ..workload import OpenedModel, fresh_copy
 from .census import EffectsObserver, PassEffect
 from .live_bytes import peak_temporaries
 from .targets import ChosenTarget
@@ -115,15 +114,15 @@ def _prepare(
     row = Row(chosen.text)
     if chosen.target is None:
         assert eager is not None, "compare() has looked"
-        peak = peak_temporaries(copy.deepcopy(eager), opened.example_args, opened.kwargs)
+        peak = peak_temporaries(fresh_copy(eager), opened.example_args, opened.kwargs)
         row.memory = {**_bytes_of_module(eager), "temporaries": peak}
-        return _Runner(row, copy.deepcopy(eager)), row
+        return _Runner(row, fresh_copy(eager)), row
     observer = EffectsObserver(lambda name: step(f"{chosen.text}: {name}"))
     start = time.perf_counter()
     try:
         compiled = compile_for(
             chosen.target,
-            copy.deepcopy(opened.model),
+            fresh_copy(opened.model),
             opened.example_args,
             opened.kwargs,
             dynamic_shapes=opened.dynamic_shapes,
@@ -177,7 +176,7 @@ def _reference(eager: Callable[..., Any] | None, opened: OpenedModel) -> list[li
     if eager is None:
         return []
     try:
-        return _outputs(copy.deepcopy(eager), opened)
+        return _outputs(fresh_copy(eager), opened)
     except Exception as error:  # whatever the user's own code raises
         raise CompilerError(
             f"the model fails in PyTorch already: {type(error).__name__}: {error}",

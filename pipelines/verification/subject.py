@@ -15,7 +15,7 @@ from ..frontend.imported import ImportedModel
 from ..frontend.lowering import imports_shown_to
 from ..reference_check import random_arguments
 from ..runtime.arrays import as_array
-from ..workload import OpenedModel
+from ..workload import OpenedModel, fresh_copy
 from .calls import Calls
 from .trace import Snapshot, snapshot
 
@@ -78,7 +78,7 @@ def _eager_outputs(
     model: Callable[..., Any], batches: Sequence[tuple[Any, ...]], kwargs: dict[str, Any]
 ) -> list[list[torch.Tensor]]:
     """The calls are made in a row on a fresh copy of the model, so that its state counts."""
-    fresh = copy.deepcopy(model)
+    fresh = fresh_copy(model)
     found = []
     with torch.no_grad():
         for batch in batches:
