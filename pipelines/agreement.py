@@ -24,7 +24,7 @@ def relative_error(actual: torch.Tensor, expected: torch.Tensor) -> float:
         return float("inf")
     if not expected.is_floating_point():
         return 0.0 if torch.equal(actual, expected) else float("inf")
-    a, b = actual.double(), expected.double()
+    a, b = actual.detach().double(), expected.detach().double()
     finite = torch.isfinite(b)
     same_places = torch.equal(finite, torch.isfinite(a)) and torch.equal(a.isnan(), b.isnan())
     if not same_places or not torch.equal(a[b.isinf()], b[b.isinf()]):
