@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup-done
 
-.PHONY: help setup run test test-full lint types lit unit wheel bench bench-simulator format clean
+.PHONY: help setup run test test-full lint types lit unit wheel bench bench-simulator bench-torch-compile format clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml .ci/constraints.txt .ci/make_stubs.sh
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "wse-mlir needs Python 3.11 or newer; set PYTHON=...")'
@@ -49,6 +49,9 @@ bench: setup ## how long models take to import and compile
 
 bench-simulator: setup ## how fast the simulator is on large grids, and its peak memory
 	$(BIN)/python bench/simulator.py
+
+bench-torch-compile: setup ## what a call through torch.compile costs beside PyTorch's own backends
+	$(BIN)/python bench/torch_compile_calls.py
 
 format: setup ## rewrite files in the project's style
 	$(BIN)/ruff check --fix .
