@@ -16,7 +16,7 @@ from ..passes.infra.timing import Timer
 from .agreement import relative_error, tolerance
 from .frontend.call_interface import CallInterface
 from .frontend.imported import Argument, ImportedModel
-from .runtime.arrays import as_array, as_tensor, numpy_dtype
+from .runtime.arrays import as_array, as_tensor, numpy_dtype, parameters_of
 from .runtime.cpu import CpuTarget
 
 Inputs = Literal["normal", "integers"]
@@ -104,7 +104,8 @@ def cpu_results(imported: ImportedModel, arguments: Sequence[np.ndarray]) -> lis
         for a, value in zip(imported.arguments, arguments, strict=True)
     )
     model = replace(imported, interface=replace(imported.interface, arguments=bound))
-    executable = CpuTarget().build(model, {}, Timer())
+    target = CpuTarget()
+    executable = target.load(target.program(model, {}, Timer()), parameters_of(model.interface))
     given = [
         value.copy() if a.kind == "state" else np.ascontiguousarray(value)
         for a, value in zip(bound, arguments, strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.pipeline_text import split_options
@@ -20,7 +21,7 @@ class ChosenTarget:
 
     text: str
     target: Target | None
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def choose_targets(text: str) -> list[ChosenTarget]:
@@ -51,7 +52,7 @@ def choose_targets(text: str) -> list[ChosenTarget]:
 
 def _choose(name: str, options_text: str) -> ChosenTarget:
     shown = f"{name}{{{options_text}}}" if options_text else name
-    options = split_options(options_text)
+    options = {key: _value(text) for key, text in split_options(options_text).items()}
     if name == EAGER:
         if options:
             raise CompilerError("'eager' is PyTorch as it is and has no options")
@@ -59,3 +60,10 @@ def _choose(name: str, options_text: str) -> ChosenTarget:
     target = find_target(name)
     check_options(target, options)
     return ChosenTarget(shown, target, options)
+
+
+def _value(text: str) -> str | int | bool:
+    """An option as `compile` takes it from Python."""
+    if text in ("true", "false"):
+        return text == "true"
+    return int(text) if text.isdecimal() else text

@@ -9,9 +9,7 @@ import numpy as np
 
 from ...passes.cpu.processor import Processor, processor
 from ...passes.infra.timing import Timer
-from .arrays import parameters_of
 from .cpu_program import CpuExecutable, CpuFunction, CpuProgram, check_runs_here
-from .executable import Executable
 
 if TYPE_CHECKING:
     from ...passes.infra.pass_manager import Instrumentation
@@ -51,24 +49,6 @@ class CpuTarget:
         chosen = _processor(options)
         check_runs_here(chosen)
         return f"{chosen} {self._pipeline} {self._states_in_place} {sorted(options.items())}"
-
-    def build(
-        self,
-        imported: ImportedModel,
-        options: Mapping[str, Any],
-        timer: Timer,
-        instrumentation: Instrumentation | None = None,
-    ) -> Executable:
-        """Compiles and loads in one step.
-
-        Raises:
-            CompilerError: more than one thread is asked for, the processor is not known or this machine cannot run
-                its code, or a pass fails.
-        """
-        check_runs_here(_processor(options))
-        program = self.program(imported, options, timer, instrumentation)
-        with timer.scope("load"):
-            return self.load(program, parameters_of(imported.interface))
 
     def load(self, program: CpuProgram, parameters: Sequence[np.ndarray]) -> CpuExecutable:
         """See `Target.load`."""

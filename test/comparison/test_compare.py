@@ -108,6 +108,12 @@ def test_lists_of_targets_that_are_wrong(targets: str, expected: str) -> None:
         choose_targets(targets)
 
 
+def test_options_have_the_types_that_compile_takes() -> None:
+    (cpu, tiny) = choose_targets("cpu{debug=false num_threads=1 cpu=x86-64},tiny{grid=4x4 origin=2,1}")
+    assert cpu.options == {"debug": False, "num_threads": 1, "cpu": "x86-64"}
+    assert tiny.options == {"grid": "4x4", "origin": "2,1"}
+
+
 def test_models_that_fail_and_files_that_cannot_be_written(workload: str, tmp_path: Path) -> None:
     failing = wse(f"{workload}:fails")
     assert failing.exit_code == 1 and "fails in PyTorch already" in failing.output + failing.stderr
