@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -29,7 +30,16 @@ def check_writable(path: Path) -> None:
 
 def _is_special(path: Path) -> bool:
     """Whether this is a device or a pipe, such as /dev/null: it is written to, never replaced."""
-    return path.exists() and not path.is_file() and not path.is_dir()
+    mode = _mode(path)
+    return mode != 0 and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def _mode(path: Path) -> int:
+    """The file's mode, 0 when there is none: asked once, for another process may remove it meanwhile."""
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return 0
 
 
 def write_atomically(path: Path, data: str | bytes | Iterable[bytes | memoryview]) -> None:
@@ -49,7 +59,7 @@ def write_atomically(path: Path, data: str | bytes | Iterable[bytes | memoryview
             device.writelines(parts)
         return
     path = path.resolve()
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+    mode = _mode(path) & 0o777 or 0o644
     temporary = _stage(path, parts, mode)
     try:
         os.replace(temporary, path)
