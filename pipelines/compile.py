@@ -76,7 +76,7 @@ def compile_for(
         cache: the folder to look into and to keep the result in; none when not given.
     """
     timer = Timer()
-    given, watched = options or {}, () if instrumentation is None else (instrumentation,)
+    given = options or {}
     target.identity(given)  # fails before the long work
     with timer.scope("cache"):
         lookup = Lookup(cache, target, given)
@@ -91,7 +91,7 @@ def compile_for(
             _check_has_data(imported, target.name)
             with timer.scope("cache"):
                 program = lookup.by_ir(imported)
-            program = program or target.program(imported, given, timer, *watched)
+            program = program or target.program(imported, given, timer, instrumentation)
         with timer.scope("cache"):
             lookup.keep(model, imported.interface, program)
         found = imported.interface, program

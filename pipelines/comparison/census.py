@@ -8,8 +8,9 @@ from math import prod
 
 from ...dialects.host import ir
 from ...passes.infra.plan import PythonStep, UpstreamStep
+from ...passes.tensor.bufferization.arena import element_bytes
 
-_ALLOCATIONS = {"memref.alloc": 0, "memref.alloca": 0, "tensor.empty": 0}
+_ALLOCATIONS = ("memref.alloc", "memref.alloca", "tensor.empty")
 _PROGRAM_BUFFER = "wse.buffer"
 _COMPUTATIONS = ("linalg.", "tm_tensor.")
 _NOT_COMPUTATIONS = ("linalg.yield", "linalg.index")
@@ -88,12 +89,7 @@ def byte_size(kind: ir.Type) -> int:
     """Bytes of a tensor or buffer of static shape; 0 for every other type."""
     if not isinstance(kind, (ir.RankedTensorType, ir.MemRefType)) or not kind.has_static_shape:
         return 0
-    return prod(kind.shape) * _element_bytes(kind.element_type)
-
-
-def _element_bytes(kind: ir.Type) -> int:
-    width = getattr(kind, "width", 64)  # an index has no width of its own
-    return max(1, (width + 7) // 8)
+    return prod(kind.shape) * element_bytes(kind.element_type)
 
 
 @dataclass(frozen=True)

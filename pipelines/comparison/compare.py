@@ -98,7 +98,7 @@ def compare(
             continue
         actual = expected if chosen.target is None and expected else _outputs(runner.call, opened)
         expected = expected or actual
-        row.errors, row.matches = _judge(actual, expected, wafer=row.on_wafer or _is_wafer(runner))
+        row.errors, row.matches = _judge(actual, expected, wafer=_is_wafer(runner))
         if _is_wafer(runner):
             _read_wafer(row, runner)
         runners.append(runner)

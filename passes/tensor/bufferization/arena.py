@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 from ....dialects.host import arith, ir, memref
 from .lifetimes import allocations, ancestor_in, escapes, operations_below, parent_of, uses_of_buffer
@@ -28,6 +29,8 @@ def element_bytes(kind: ir.Type) -> int:
         return 8
     if isinstance(kind, ir.ComplexType):
         return 2 * element_bytes(kind.element_type)
+    if isinstance(kind, ir.VectorType):
+        return prod(kind.shape) * element_bytes(kind.element_type)
     return max(1, (kind.width + 7) // 8)  # type: ignore[attr-defined]
 
 
