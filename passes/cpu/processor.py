@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import llvmlite.binding as llvm
 
@@ -24,6 +25,7 @@ define void @half(ptr %p) { %a = load <4 x half>, ptr %p
   %b = fpext <4 x half> %a to <4 x float>  store <4 x float> %b, ptr %p  ret void }
 declare <4 x float> @llvm.fma.v4f32(<4 x float>, <4 x float>, <4 x float>)
 """
+_CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 # What the calling conventions of 64-bit code are made of: LLVM ends the process when it has to do without.
 _NEEDED = ("64bit", "64bit-mode", "sse", "sse2", "fp-armv8", "neon")
 _REFUSED = re.compile(r"\+(soft-float|use-soft-float|16bit-mode|32bit-mode|reserve-x\d+)")
@@ -39,6 +41,8 @@ class Processor:
         vector_registers: how many of them there are.
         has_fma: fused multiply-add in one instruction; without it an `fma` would be a library call.
         converts_half: f16 <-> f32 in hardware.
+        l1_bytes, l2_bytes, l3_bytes: data caches that a core can use; l1_ways: lines in a set of the first.
+            Read from the operating system for this machine, the defaults here for any other processor.
     """
 
     cpu: str
@@ -47,6 +51,10 @@ class Processor:
     vector_registers: int
     has_fma: bool
     converts_half: bool
+    l1_bytes: int = 32 << 10
+    l1_ways: int = 8
+    l2_bytes: int = 512 << 10
+    l3_bytes: int = 8 << 20
 
     def lanes(self, element_bits: int) -> int:
         """Elements of that width in one register, at least 1 and at most 64."""
@@ -103,7 +111,29 @@ def processor(cpu: str = "", features: str = "") -> Processor:
     many = bits == 512 or "%" not in body["add"]  # AVX-512 and Arm (no % in its registers' names) have 32
     fma = re.search(r"\bvfn?m\w*|\bfmla", body["fma"]) is not None
     half = re.search(r"\bvcvtph2ps|\bfcvtl", body["half"]) is not None
-    return Processor(*chosen, bits, 32 if many else 16, fma, half)
+    caches = {} if cpu else caches_here()
+    return Processor(*chosen, bits, 32 if many else 16, fma, half, **caches)
+
+
+@cache
+def caches_here() -> dict[str, int]:
+    """This machine's caches as fields of `Processor`; what the operating system does not tell is left out."""
+    found: dict[str, int] = {}
+    for level in sorted(_CACHES.glob("index*")):
+        try:
+            kind, number, size, ways = (
+                (level / name).read_text().strip()
+                for name in ("type", "level", "size", "ways_of_associativity")
+            )
+        except OSError:
+            continue
+        kibibytes = re.fullmatch(r"(\d+)K", size)
+        if kind == "Instruction" or number not in ("1", "2", "3") or kibibytes is None:
+            continue
+        found[f"l{number}_bytes"] = int(kibibytes[1]) << 10
+        if number == "1" and ways.isdigit() and int(ways) > 0:
+            found["l1_ways"] = int(ways)
+    return found
 
 
 def _checked_features(features: str) -> str:
