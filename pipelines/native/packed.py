@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# Threads, see pool.ll: void (void (*body)(void *, int64_t), void *environment, int64_t chunks, int64_t threads)
+POOL_RUN = "wse_pool_run"
+
 
 def packed_entry(name: str) -> str:
     """The symbol of a function's packed entry: `void (void **descriptors)`, one memref descriptor an element.

@@ -16,7 +16,7 @@ import numpy as np
 from ...passes.cpu.processor import processor
 from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.native_errors import captured_stderr
-from ..native.packed import packed_entry
+from ..native.packed import POOL_RUN, packed_entry
 from .descriptors import Descriptors, ReturnedBuffer
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ _ENTRY = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _LIBC = ctypes.CDLL(None)
 _LIBC.free.argtypes = [ctypes.c_void_p]
 _LIBC.free.restype = None
+_POOL_LOCK = threading.Lock()
 _NUMBERS = itertools.count()  # every library that is linked into the process needs a name of its own
 
 ReturnedType = tuple[int, np.dtype]
@@ -45,6 +46,9 @@ class NativeModule:
 
     def __init__(self, code: bytes, entries: Sequence[str], what: str) -> None:
         builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
+        if POOL_RUN.encode() in code:
+            with _POOL_LOCK:
+                builder.import_symbol(POOL_RUN, _pool()[POOL_RUN])
         for name in entries:
             builder.export_symbol(packed_entry(name))
         failure = ""
@@ -78,6 +82,15 @@ def _linker() -> llvm.LLJIT:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     return llvm.create_lljit_compiler()
+
+
+@cache
+def _pool() -> llvm.ResourceTracker:
+    """The thread pool of this process; it stays, since its workers run its code until the process ends."""
+    from ..native.pool import pool_object
+
+    builder = llvm.JITLibraryBuilder().add_object_img(pool_object()).add_current_process()
+    return builder.export_symbol(POOL_RUN).link(_linker(), "wse_pool")
 
 
 class JitFunction:

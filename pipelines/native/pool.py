@@ -1,0 +1,46 @@
+"""The thread pool of compiled code, as an object file: `pool.ll` with what this architecture adds to it.
+
+It is written in LLVM IR because there need not be a C compiler where models are compiled, and because one text then
+serves this process and libraries alike. In this process there is one pool for all models.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import llvmlite.binding as llvm
+
+from ...passes.cpu.instruction_sets import architecture, create_target_machine
+from ...passes.infra.diagnostics import CompilerError
+from .llvm_text import read_llvm_ir
+from .packed import POOL_RUN
+
+POOL_STOP = "wse_pool_stop"  # void (void); ends the workers
+MAX_THREADS = 256  # for which the pool has room
+
+_HERE = Path(__file__).parent
+
+
+@cache
+def pool_object(prefix: str = "") -> bytes:
+    """A position-independent object file with the two functions; it needs the C library and POSIX threads.
+
+    Args:
+        prefix: of the functions' names, for a library that has a pool of its own.
+
+    Raises:
+        CompilerError: nobody has told what the architecture's instructions are.
+    """
+    own = _HERE / f"pool_{architecture()}.ll"
+    if not own.exists():
+        raise CompilerError(f"there is no thread pool for {architecture()}", hint="use num_threads=1")
+    module = read_llvm_ir((_HERE / "pool.ll").read_text() + own.read_text(), "the thread pool")
+    machine = create_target_machine("", "")
+    module.triple, module.data_layout = machine.triple, str(machine.target_data)
+    for name in (POOL_RUN, POOL_STOP):
+        module.get_function(name).name = f"{prefix}{name}"
+    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    return machine.emit_object(module)
