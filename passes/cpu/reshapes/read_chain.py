@@ -1,0 +1,186 @@
+"""Follows a value up through reshapes, slices and copies to what it was made of, and how it is read there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ....dialects.host import arith, ir, tensor
+from ....dialects.structured import Structured, structured
+from ...tensor.tiling.index_math import linear
+from ...tensor.unit_reshape import reassociation
+from .digits import Form, add, flattened, unflattened
+
+_WIDENING = "arith.extf"
+
+
+@dataclass(frozen=True)
+class Read:
+    """How an operation reads a value.
+
+    Attributes:
+        value: the tensor that is read.
+        index: the index into each of its dimensions, in digits of the reader's iterators.
+        copies: copying operations that the chain has passed so far.
+        factors: constants that elements were multiplied with on the way.
+        widened: the type that elements were widened to on the way, if they were.
+    """
+
+    value: ir.Value
+    index: tuple[Form, ...]
+    copies: int = 0
+    factors: tuple[ir.Value, ...] = ()
+    widened: ir.Type | None = None
+
+
+def read_chain(start: Read, *, scaled: bool) -> list[Read]:
+    """The read and its equivalents further up, nearest first.
+
+    Args:
+        scaled: pass operations that multiply by a constant or widen too; the reader takes over what they do.
+    """
+    chain = [start]
+    while True:
+        above = _step(chain[-1], scaled)
+        if above is None:
+            return chain
+        chain.append(above)
+
+
+def _step(read: Read, scaled: bool) -> Read | None:
+    owner: Any = read.value.owner
+    if isinstance(owner, ir.Block):
+        return None
+    if isinstance(owner, tensor.ExpandShapeOp):
+        return _through_expand(read, owner)
+    if isinstance(owner, tensor.CollapseShapeOp):
+        return _through_collapse(read, owner)
+    if isinstance(owner, tensor.ExtractSliceOp):
+        return _through_slice(read, owner)
+    view = structured(owner)
+    return None if view is None else _through_copy(read, view, scaled)
+
+
+def inner_sizes(shape: Sequence[int | None], group: Sequence[int]) -> list[int] | None:
+    """Sizes of all dimensions of a group but the first; None when one is open."""
+    sizes = [shape[d] for d in group[1:]]
+    return [s for s in sizes if s is not None] if None not in sizes else None
+
+
+def shape_of(value: ir.Value) -> list[int | None]:
+    """Sizes of a tensor, None where they are open."""
+    kind = ir.ShapedType(value.type)
+    return [None if kind.is_dynamic_dim(d) else kind.get_dim_size(d) for d in range(kind.rank)]
+
+
+def _through_expand(read: Read, op: Any) -> Read | None:
+    shape = shape_of(op.result)
+    index: list[Form] = []
+    for group in reassociation(op):
+        sizes = inner_sizes(shape, group)
+        if sizes is None:
+            return None
+        index.append(flattened([read.index[d] for d in group], sizes))
+    return replace(read, value=op.src, index=tuple(index))
+
+
+def _through_collapse(read: Read, op: Any) -> Read | None:
+    shape = shape_of(op.src)
+    index: list[Form] = []
+    for form, group in zip(read.index, reassociation(op), strict=True):
+        sizes = inner_sizes(shape, group)
+        parts = None if sizes is None else unflattened(form, sizes)
+        if parts is None:
+            return None
+        index += parts
+    return replace(read, value=op.src, index=tuple(index))
+
+
+def _through_slice(read: Read, op: Any) -> Read | None:
+    offsets, sizes, strides = (
+        [int(x) for x in getattr(op, f"static_{n}")] for n in ("offsets", "sizes", "strides")
+    )
+    open_size = ir.ShapedType.get_dynamic_size()
+    if any(x == open_size for x in (*offsets, *strides)):
+        return None
+    kept = _kept_dims([None if s == open_size else s for s in sizes], shape_of(op.result))
+    if kept is None:
+        return None
+    index: list[Form] = []
+    forms = iter(read.index)
+    for d, (offset, stride) in enumerate(zip(offsets, strides, strict=True)):
+        form = next(forms).scaled(stride) if d in kept else Form()
+        index.append(Form(form.digits, form.constant + offset))
+    return replace(read, value=op.source, index=tuple(index))
+
+
+def _kept_dims(sizes: list[int | None], result: list[int | None]) -> set[int] | None:
+    """Dimensions of a slice that its result has, when it drops some of size one."""
+    kept: set[int] = set()
+    wanted = list(result)
+    for d, size in enumerate(sizes):
+        if wanted and wanted[0] == size:
+            kept.add(d)
+            wanted.pop(0)
+        elif size != 1:
+            return None
+    return None if wanted else kept
+
+
+def _through_copy(read: Read, view: Structured, scaled: bool) -> Read | None:
+    """Through an operation that writes each element of one input, perhaps times a constant, to one place."""
+    if len(view.inits) != 1 or len(view.op.results) != 1 or not view.init_maps[0].is_permutation:
+        return None
+    moved = _moved(view, scaled)
+    if moved is None:
+        return None
+    operand, factor, widened = moved
+    loops: list[Form] = [Form()] * len(view.iterators)
+    for form, expr in zip(read.index, view.init_maps[0].results, strict=True):
+        loops[ir.AffineDimExpr(expr).position] = form
+    index = index_forms(view.maps[operand], loops)
+    if index is None or not isinstance(view.inputs[operand].type, ir.RankedTensorType):
+        return None
+    if (factor is not None or widened is not None) and read.widened is not None:
+        return None  # the order of the two would matter
+    return Read(
+        view.inputs[operand],
+        tuple(index),
+        read.copies + 1,
+        read.factors + ((factor,) if factor is not None else ()),
+        widened or read.widened,
+    )
+
+
+def index_forms(access: ir.AffineMap, loops: Sequence[Form]) -> list[Form] | None:
+    """The results of a map whose dimensions are given; None when one is not linear."""
+    forms: list[Form] = []
+    for expr in access.results:
+        parts = linear(expr, access.n_dims)
+        if parts is None or parts.constant < 0 or any(c < 0 for c in parts.coefficients):
+            return None
+        terms = [loops[d].scaled(parts.coefficients[d]) for d in parts.iterators]
+        forms.append(add([*terms, Form((), parts.constant)]))
+    return forms
+
+
+def _moved(view: Structured, scaled: bool) -> tuple[int, ir.Value | None, ir.Type | None] | None:
+    """(the input that is copied, the constant it is multiplied with, the type it is widened to), or None."""
+    arguments: list[Any] = list(view.body.arguments)[: len(view.inputs)]
+    body = view.body_operations()
+    (result,) = view.yielded
+    if not body:
+        return (arguments.index(result), None, None) if result in arguments else None
+    if not scaled or len(body) != 1 or result != body[0].operation.results[0]:
+        return None
+    op = body[0].operation
+    if op.name == _WIDENING and op.operands[0] in arguments:
+        return arguments.index(op.operands[0]), None, op.results[0].type
+    if op.name != "arith.mulf" or not isinstance(op.results[0].type, (ir.F32Type, ir.F64Type)):
+        return None
+    for value, factor in ((op.operands[0], op.operands[1]), (op.operands[1], op.operands[0])):
+        constant: Any = factor.owner
+        if value in arguments and isinstance(constant, arith.ConstantOp):
+            return arguments.index(value), factor, None
+    return None
