@@ -27,6 +27,7 @@ BUILTIN: dict[str, str] = {
     "wse-tile": "tensor.wse_tile:Tile",
     "wse-bufferize": "tensor.wse_bufferize:Bufferize",
     "wse-split-parameters": "cpu.wse_split_parameters:SplitParameters",
+    "wse-drop-unit-dims": "cpu.wse_drop_unit_dims:DropUnitDims",
     "wse-absorb-reshapes": "cpu.wse_absorb_reshapes:AbsorbReshapes",
     "wse-form-kernels": "cpu.wse_form_kernels:FormKernels",
     "wse-expand-copies": "cpu.wse_expand_copies:ExpandCopies",

@@ -1,0 +1,249 @@
+"""A nest of loops as a function that computes one chunk of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ....dialects.host import arith, func, ir, scf
+from ..parallel_marks import COST_MARK, PARALLEL_MARK
+from .nests import Loop, Nest, is_effect_free, line_of
+from .shares import Line
+
+FORK = "wse.fork"  # the function of one chunk: calls of it may run at the same time, in any order
+CHUNKS = "wse.chunks"  # how many there are
+THREADS = "wse.threads"  # that may work on them
+_REMADE = ("arith.constant", "memref.get_global")  # values that a function makes itself
+
+
+@dataclass
+class _Captures:
+    """Values from outside that the loops of a nest use.
+
+    Attributes:
+        passed: become arguments, in the order of their first use.
+        remade: constants, and buffers that nothing outside of the nest uses: each chunk has its own.
+        users: operations of the nest that use one of them.
+    """
+
+    passed: list[ir.Value] = field(default_factory=list)
+    remade: list[ir.Operation] = field(default_factory=list)
+    users: list[tuple[ir.Operation, ir.Value]] = field(default_factory=list)
+
+
+def outline(nest: Nest, name: str, grid: tuple[int, int], threads: int) -> None:
+    """Replaces a nest by the call of a function that goes through its chunks.
+
+    The function `name` calls `{name}_chunk` for each of them; its attributes tell that any order will do.
+
+    Args:
+        grid: parts of the outer loops and of the loops in them, as `Nest.grid` finds it.
+    """
+    loops = [loop.op.operation for loop in nest.loops]
+    _gather(loops)
+    captures = _capture(loops)
+    types = [value.type for value in captures.passed]
+    with loops[0].location:
+        with ir.InsertionPoint(loops[0]):
+            func.CallOp([], ir.FlatSymbolRefAttr.get(name), captures.passed)
+        with ir.InsertionPoint(_function_of(loops[0])):
+            chunk = _private_function(f"{name}_chunk", [ir.IndexType.get(), *types])
+            fork = _private_function(name, types)
+        _go_through_chunks(fork, f"{name}_chunk", grid[0] * grid[1], threads)
+    entry = chunk.regions[0].blocks[0]
+    _move(loops, captures, entry)
+    _restrict(nest, entry, grid)
+
+
+def _gather(loops: Sequence[ir.Operation]) -> None:
+    """Brings the loops together; what is between them has no effects and uses no loop."""
+    between = [
+        op.operation
+        for op in loops[0].block.operations
+        if loops[0].is_before_in_block(op.operation) and op.operation.is_before_in_block(loops[-1])
+    ]
+    for op in between:
+        if is_effect_free(op):
+            op.move_before(loops[0])
+
+
+def _capture(loops: Sequence[ir.Operation]) -> _Captures:
+    inside: set[ir.Value] = set()
+    seen: set[ir.Value] = set()
+    members: set[ir.Operation] = set()
+    captures = _Captures()
+    buffers: list[ir.Value] = []
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        members.add(op)
+        for value in op.operands:
+            if value in inside:
+                continue
+            captures.users.append((op, value))
+            if value in seen:
+                continue
+            seen.add(value)
+            maker = _maker(value)
+            if maker is not None and maker.name in _REMADE:
+                captures.remade.append(maker)
+            elif maker is not None and maker.name == "memref.alloca" and not list(maker.operands):
+                buffers.append(value)
+            else:
+                captures.passed.append(value)
+        inside.update(op.results)
+        for region in op.regions:
+            for block in region.blocks:
+                inside.update(block.arguments)
+        return ir.WalkResult.ADVANCE
+
+    for loop in loops:
+        loop.walk(visit, ir.WalkOrder.PRE_ORDER)
+    for buffer in buffers:
+        maker: Any = buffer.owner
+        if all(use.owner.operation in members for use in buffer.uses):
+            captures.remade.append(maker.operation)
+        else:
+            captures.passed.append(buffer)
+    return captures
+
+
+def _maker(value: ir.Value) -> ir.Operation | None:
+    owner = value.owner
+    return owner.operation if isinstance(owner, (ir.Operation, ir.OpView)) else None
+
+
+def _function_of(op: ir.Operation) -> ir.Operation:
+    while op.name != "func.func":
+        parent: Any = op.parent
+        op = parent.operation
+    return op
+
+
+def _private_function(name: str, types: Sequence[ir.Type]) -> ir.Operation:
+    function = func.FuncOp(name, (list(types), []), visibility="private")
+    with ir.InsertionPoint(function.add_entry_block()):
+        func.ReturnOp([])
+    return function.operation
+
+
+def _go_through_chunks(fork: ir.Operation, chunk: str, chunks: int, threads: int) -> None:
+    i64 = ir.IntegerType.get_signless(64)
+    callee = ir.FlatSymbolRefAttr.get(chunk)
+    fork.attributes[FORK] = callee
+    fork.attributes[CHUNKS] = ir.IntegerAttr.get(i64, chunks)
+    fork.attributes[THREADS] = ir.IntegerAttr.get(i64, threads)
+    body = fork.regions[0].blocks[0]
+    with ir.InsertionPoint.at_block_begin(body):
+        loop = scf.ForOp(_constant(0), _constant(chunks), _constant(1))
+        with ir.InsertionPoint(loop.body):
+            func.CallOp([], callee, [loop.induction_variable, *body.arguments])
+            scf.YieldOp([])
+
+
+def _move(loops: Sequence[ir.Operation], captures: _Captures, entry: ir.Block) -> None:
+    """Moves the loops into the function of a chunk, where they use its values."""
+    end = entry.operations[0].operation
+    values = dict(zip(captures.passed, list(entry.arguments)[1:], strict=True))
+    with ir.InsertionPoint(end):
+        for maker in captures.remade:
+            values[maker.results[0]] = maker.clone().results[0]
+    for loop in loops:
+        loop.move_before(end)
+    for op, value in captures.users:
+        op.replace_uses_of_with(value, values[value])
+    for maker in captures.remade:
+        if maker.name == "memref.alloca":
+            maker.erase()
+    for loop in loops:
+        for buffer in _buffers_in(loop):
+            buffer.move_before(entry.operations[0].operation)
+
+
+def _buffers_in(loop: ir.Operation) -> list[ir.Operation]:
+    """Buffers on the stack of a fixed size; made in a loop, they would take new memory in each iteration."""
+    found: list[ir.Operation] = []
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        if op.name == "memref.alloca" and not list(op.operands):
+            found.append(op)
+        return ir.WalkResult.ADVANCE
+
+    loop.walk(visit)
+    return found
+
+
+def _restrict(nest: Nest, entry: ir.Block, grid: tuple[int, int]) -> None:
+    """Gives each loop the iterations of its chunk: chunk = outer part * inner parts + inner part."""
+    outer_parts, inner_parts = grid
+    chunk = entry.arguments[0]
+    first = nest.loops[0].op
+    with first.location, ir.InsertionPoint(first):
+        outer = chunk if inner_parts == 1 else arith.divui(chunk, _constant(inner_parts))
+        inner = arith.remui(chunk, _constant(inner_parts)) if inner_parts > 1 else None
+        if outer_parts > 1:
+            _divide(nest.loops, outer, outer_parts)
+    for loop in nest.loops:
+        _unmark(loop)
+        if inner is None:
+            continue
+        if loop.inner:
+            with loop.op.location:
+                _divide(loop.inner, inner, inner_parts)
+        else:
+            with loop.op.location, ir.InsertionPoint(loop.op):
+                _leave_to_first(loop.op, inner)
+
+
+def _unmark(loop: Loop) -> None:
+    for mark in (PARALLEL_MARK, COST_MARK):
+        if mark in loop.op.operation.attributes:
+            del loop.op.operation.attributes[mark]
+    for inner in loop.inner:
+        _unmark(inner)
+
+
+def _leave_to_first(loop: Any, part: ir.Value) -> None:
+    """A loop that cannot be divided any more is run by the first part."""
+    start, stop = list(loop.operation.operands)[:2]
+    is_first = arith.cmpi(arith.CmpIPredicate.eq, part, _constant(0))
+    loop.operation.operands[1] = arith.select(is_first, stop, start)
+
+
+def _divide(loops: Sequence[Loop], part: ir.Value, parts: int) -> None:
+    line = line_of(loops)
+    for number, loop in enumerate(loops):
+        with ir.InsertionPoint(loop.op):
+            start, stop, step = list(loop.op.operation.operands)[:3]
+            following = arith.addi(part, _constant(1))
+            if line is not None:
+                first = _first(line, number, part, parts)
+                end = _first(line, number, following, parts)
+            else:
+                distance = arith.maxsi(arith.subi(stop, start), _constant(0))
+                trips = arith.divui(arith.addi(distance, arith.subi(step, _constant(1))), step)
+                first = _scaled(trips, part, parts)
+                end = _scaled(trips, following, parts)
+            loop.op.operation.operands[0] = arith.addi(start, arith.muli(first, step))
+            reached = arith.addi(start, arith.muli(end, step))
+            loop.op.operation.operands[1] = arith.minsi(stop, reached)
+
+
+def _first(line: Line, loop: int, part: ir.Value, parts: int) -> ir.Value:
+    """`Line.first`, of a part that is known at run time."""
+    weight, offset = line.weights[loop], line.offset(loop)
+    past = _scaled(_constant(line.length), part, parts)
+    if offset:
+        past = arith.maxsi(arith.subi(past, _constant(offset)), _constant(0))
+    if weight > 1:
+        doubled = arith.addi(arith.muli(past, _constant(2)), _constant(weight - 1))
+        past = arith.divui(doubled, _constant(2 * weight))
+    return arith.minui(past, _constant(line.trips[loop]))
+
+
+def _scaled(length: ir.Value, part: ir.Value, parts: int) -> ir.Value:
+    return arith.divui(arith.muli(length, part), _constant(parts))
+
+
+def _constant(value: int) -> ir.Value:
+    return arith.constant(ir.IndexType.get(), value)

@@ -1,0 +1,63 @@
+"""`wse-parallelize`: nests of independent loops become functions whose chunks threads may share."""
+
+from typing import Any
+
+from ...dialects.host import ir
+from ..infra.pass_base import Pass, PassRun, option
+from .parallel.nests import allocates, find_nests
+from .parallel.outline import outline
+
+
+class Parallelize(Pass, name="wse-parallelize", anchor="builtin.module"):
+    """Turns nests of loops that are marked as independent into functions of a chunk.
+
+    Marks are `wse.parallel`, the number of the nest, and `wse.cost`, its time as the floating-point operations that a
+    matrix product does in it. A nest is divided into as many chunks as there are threads, or fewer, so that each is
+    worth the fork; chunks depend on the number of threads alone, and so do results. Iterations are divided by their
+    cost, the edges of a nest along with its whole tiles. Where outer loops have too few iterations to go round,
+    marked loops directly in them are divided as well: seven panels on two threads become seven halves each.
+
+    Calls of the chunks stand in a loop, so that the IR means the same as before; `wse-fork-threads` lets the
+    threads of a pool make them. Buffers on the stack that only the nest uses belong to each chunk. A nest that takes
+    memory from the heap stays as it is.
+
+    Before, in @main, with threads=2:
+        scf.for %i = %c0 to %c8 step %c1 { A(%i, %x) } {wse.cost = 900000 : i64, wse.parallel = 0 : i64}
+    After:
+        func.call @main_nest_0(%x)
+      and
+        func.func private @main_nest_0(%x) attributes {wse.fork = @main_nest_0_chunk, wse.chunks = 2, wse.threads = 2} {
+          scf.for %chunk = %c0 to %c2 step %c1 { func.call @main_nest_0_chunk(%chunk, %x) }
+        }
+        func.func private @main_nest_0_chunk(%chunk, %x) {
+          scf.for %i = %chunk * 4 to %chunk * 4 + 4 step %c1 { A(%i, %x) }
+        }
+    """
+
+    threads: int = option(1, "how many threads there are; with one, nothing changes")
+    minimal_cost: int = option(
+        200_000, "of a chunk, in floating-point operations: about a microsecond's worth"
+    )
+
+    def run(self, op: ir.Operation, run: PassRun) -> None:
+        if self.threads < 2:
+            return
+        for function in [f.operation for f in op.regions[0].blocks[0].operations]:
+            if function.name == "func.func":
+                self._divide(function, run)
+
+    def _divide(self, function: Any, run: PassRun) -> None:
+        name = ir.StringAttr(function.attributes["sym_name"]).value
+        for position, nest in enumerate(find_nests(function)):
+            first = nest.loops[0].op
+            chunks = min(self.threads, nest.cost // max(self.minimal_cost, 1))
+            if chunks < 2:
+                run.count("nests too small for threads")
+            elif any(allocates(loop) for loop in nest.loops):
+                run.count("nests that allocate")
+                run.remark(first, "left to one thread: it allocates memory or calls functions")
+            else:
+                grid = nest.grid(chunks)
+                run.count("nests divided")
+                run.remark(first, f"divided into {grid[0]} x {grid[1]} chunks", cost=nest.cost)
+                outline(nest, f"{name}_nest_{position}", grid, self.threads)

@@ -1,0 +1,151 @@
+"""Loops that threads share compute what one thread computes, bit by bit, for every number of threads."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from wse_mlir.dialects.context import create_context
+from wse_mlir.dialects.host import ir
+from wse_mlir.passes.cpu.parallel.shares import Line
+from wse_mlir.passes.infra.pass_manager import run_pipeline
+from wse_mlir.pipelines.runtime.jit import JitFunction, compile_function
+
+LOWER = (
+    "expand-strided-metadata,lower-affine,canonicalize,func.func(llvm-request-c-wrappers),convert-scf-to-cf,"
+    "finalize-memref-to-llvm,convert-arith-to-llvm,convert-func-to-llvm,convert-cf-to-llvm,"
+    "reconcile-unrealized-casts,wse-fork-threads"
+)
+
+# y[i, j] = 2 x[i, j] + i, by whole tiles of rows and columns and by their edges
+TILES = """
+func.func @main(%x: memref<?x?xf32>, %y: memref<?x?xf32>) {{
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %two = arith.constant 2.0 : f32
+  %t = memref.alloca() : memref<2xf32>
+  %rows = {rows}
+  %columns = {columns}
+  %step = arith.constant {step} : index
+  %rest = arith.remui %rows, %step : index
+  %whole = arith.subi %rows, %rest : index
+  scf.for %i = %c0 to %whole step %step {{
+    scf.for %k = %c0 to %step step %c1 {{
+      %r = arith.addi %i, %k : index
+      %n = arith.index_cast %r : index to i32
+      %b = arith.sitofp %n : i32 to f32
+      memref.store %b, %t[%c1] : memref<2xf32>
+      scf.for %j = %c0 to %columns step %c1 {{
+        %v = memref.load %x[%r, %j] : memref<?x?xf32>
+        %s = arith.mulf %v, %two : f32
+        memref.store %s, %t[%c0] : memref<2xf32>
+        %w = memref.load %t[%c0] : memref<2xf32>
+        %a = arith.addf %w, %b : f32
+        memref.store %a, %y[%r, %j] : memref<?x?xf32>
+      }}
+    }}
+  }} {{wse.parallel = 0 : i64, wse.cost = {cost} : i64}}
+  scf.for %i = %whole to %rows step %c1 {{
+    %n = arith.index_cast %i : index to i32
+    %b = arith.sitofp %n : i32 to f32
+    scf.for %j = %c0 to %columns step %c1 {{
+      %v = memref.load %x[%i, %j] : memref<?x?xf32>
+      %s = arith.mulf %v, %two : f32
+      %a = arith.addf %s, %b : f32
+      memref.store %a, %y[%i, %j] : memref<?x?xf32>
+    }} {{wse.parallel = 0 : i64, wse.cost = {edge} : i64}}
+  }} {{wse.parallel = 0 : i64, wse.cost = {edge} : i64}}
+  return
+}}
+"""
+COST = 10**8
+
+
+def tiles(rows: int, columns: int, step: int, threads: int, *, is_open: bool) -> JitFunction:
+    """The loops, compiled for sizes that are known, or not."""
+    text = TILES.format(
+        rows="memref.dim %x, %c0 : memref<?x?xf32>" if is_open else f"arith.constant {rows} : index",
+        columns="memref.dim %x, %c1 : memref<?x?xf32>" if is_open else f"arith.constant {columns} : index",
+        step=step,
+        cost=COST,
+        edge=COST * (rows % step) // max(rows, 1) + 1,
+    )
+    with create_context(), ir.Location.unknown():
+        module = ir.Module.parse(text)
+        run_pipeline(module, f"builtin.module(canonicalize,wse-parallelize{{threads={threads}}},{LOWER})")
+        if threads > 1 and is_open:
+            assert "@wse_pool_run" in str(module)
+        return compile_function(module, "main", [2, 2])
+
+
+def results(function: JitFunction, rows: int, columns: int) -> np.ndarray:
+    x = np.random.default_rng(0).random((rows, columns), np.float32)
+    y = np.full((rows + 1, columns), -1.0, np.float32)
+    function([(0, x), (1, y[:rows])])
+    assert (y[rows] == -1).all()
+    assert np.array_equal(y[:rows], 2 * x + np.arange(rows, dtype=np.float32)[:, None])
+    return y
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 23), st.integers(0, 5), st.integers(1, 5), st.integers(1, 5), st.booleans())
+def test_tiles_and_edges(rows: int, columns: int, step: int, threads: int, is_open: bool) -> None:
+    results(tiles(rows, columns, step, threads, is_open=is_open), rows, columns)
+
+
+def test_runs_are_equal_bit_by_bit() -> None:
+    function = tiles(37, 50, 4, 3, is_open=True)
+    first = results(function, 37, 50)
+    assert all(np.array_equal(first, results(function, 37, 50)) for _ in range(20))
+
+
+# y[p, i] = x[i] + p: few panels, many rows in each
+PANELS = """
+func.func @main(%x: memref<{rows}xf32>, %y: memref<{panels}x{rows}xf32>) {{
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %panels = arith.constant {panels} : index
+  %rows = arith.constant {rows} : index
+  scf.for %p = %c0 to %panels step %c1 {{
+    %n = arith.index_cast %p : index to i32
+    %b = arith.sitofp %n : i32 to f32
+    scf.for %i = %c0 to %rows step %c1 {{
+      %v = memref.load %x[%i] : memref<{rows}xf32>
+      %a = arith.addf %v, %b : f32
+      memref.store %a, %y[%p, %i] : memref<{panels}x{rows}xf32>
+    }} {{wse.parallel = 0 : i64, wse.cost = 100000000 : i64}}
+  }} {{wse.parallel = 0 : i64, wse.cost = 100000000 : i64}}
+  return
+}}
+"""
+
+
+@pytest.mark.parametrize(("panels", "rows"), [(1, 17), (3, 1), (7, 64), (5, 33)])
+@pytest.mark.parametrize("threads", [2, 3, 4, 5])
+def test_panels_and_the_rows_in_them(panels: int, rows: int, threads: int) -> None:
+    with create_context(), ir.Location.unknown():
+        module = ir.Module.parse(PANELS.format(panels=panels, rows=rows))
+        run_pipeline(module, f"builtin.module(wse-parallelize{{threads={threads}}},{LOWER})")
+        function = compile_function(module, "main", [1, 2])
+    x = np.arange(rows, dtype=np.float32)
+    y = np.full((panels, rows), -1.0, np.float32)
+    function([(0, x), (1, y)])
+    assert np.array_equal(y, x[None] + np.arange(panels, dtype=np.float32)[:, None])
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.integers(1, 10**9)), min_size=1, max_size=4), st.integers(1, 9)
+)
+def test_shares_cover_every_iteration_once(loops: list[tuple[int, int]], shares: int) -> None:
+    """Borders ascend from the first iteration to the last, and the balance is a share of one."""
+    line = Line.of([trips for trips, _ in loops], [cost for _, cost in loops])
+    for number, (trips, _) in enumerate(loops):
+        borders = [line.first(number, share, shares) for share in range(shares + 1)]
+        assert borders == sorted(borders) and (borders[0], borders[-1]) == (0, trips)
+    assert 0 < line.balance(shares) <= 1
+
+
+def test_shares_are_even() -> None:
+    assert Line.of([8], [800]).balance(2) == 1
+    assert Line.of([7], [700]).balance(2) == 7 / 8
+    assert Line.of([7, 1], [700, 100]).balance(2) == 1
+    assert Line.of([7, 1], [700, 10]).balance(2) > 0.85

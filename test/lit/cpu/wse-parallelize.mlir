@@ -1,0 +1,139 @@
+// RUN: wse-opt %s --wse-parallelize='threads=2' --canonicalize | filecheck %s
+// RUN: wse-opt %s --wse-parallelize --canonicalize | filecheck %s --check-prefix=ONE
+// RUN: wse-opt %s --wse-parallelize='threads=2' --remarks 2>&1 >/dev/null | filecheck %s --check-prefix=REMARK
+// RUN: wse-opt %s --wse-parallelize='threads=6' | filecheck %s --check-prefix=SIX
+
+// With one thread nothing becomes a function.
+// ONE-NOT: wse.fork
+
+// An outer loop is divided in the middle; what the loop uses are arguments, constants are made anew.
+// CHECK-LABEL: func.func private @rows_nest_0_chunk
+// CHECK-SAME: (%[[CHUNK:.*]]: index, %[[X:.*]]: memref<8xf32>, %[[Y:.*]]: memref<8xf32>)
+// CHECK-DAG: %[[STEP:.*]] = arith.constant 1 : index
+// CHECK-DAG: %[[LAST:.*]] = arith.constant 8 : index
+// CHECK-DAG: %[[FACTOR:.*]] = arith.constant 2.000000e+00 : f32
+// CHECK: scf.for %[[I:.*]] = %{{.*}} to %{{.*}} step %[[STEP]] {
+// CHECK-NEXT: memref.load %[[X]][%[[I]]]
+// CHECK-NEXT: arith.mulf %{{.*}}, %[[FACTOR]]
+// CHECK-NEXT: memref.store %{{.*}}, %[[Y]][%[[I]]]
+// CHECK-NOT: wse.parallel
+// CHECK-LABEL: func.func private @rows_nest_0(
+// CHECK-SAME: wse.chunks = 2 : i64, wse.fork = @rows_nest_0_chunk, wse.threads = 2 : i64
+// CHECK: scf.for %[[K:.*]] = %c0 to %c2 step %c1 {
+// CHECK-NEXT: call @rows_nest_0_chunk(%[[K]], %{{.*}}, %{{.*}})
+// CHECK-LABEL: func.func @rows(
+// CHECK-NOT: scf.for
+// CHECK: call @rows_nest_0(%{{.*}}, %{{.*}})
+// REMARK: divided into 2 x 1 chunks
+// SIX-LABEL: func.func private @rows_nest_0(
+// SIX-SAME: wse.chunks = 5 : i64, wse.fork = @rows_nest_0_chunk, wse.threads = 6 : i64
+func.func @rows(%x: memref<8xf32>, %y: memref<8xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %two = arith.constant 2.0 : f32
+  scf.for %i = %c0 to %c8 step %c1 {
+    %v = memref.load %x[%i] : memref<8xf32>
+    %w = arith.mulf %v, %two : f32
+    memref.store %w, %y[%i] : memref<8xf32>
+  } {wse.parallel = 0 : i64, wse.cost = 1000000 : i64}
+  return
+}
+
+// Seven panels do not go in two: the loops in them do.
+// CHECK-LABEL: func.func private @panels_nest_0_chunk
+// CHECK: %[[PART:.*]] = arith.remui %{{.*}}, %c2
+// CHECK: scf.for %[[P:.*]] = %c0 to %c7 step %c1 {
+// CHECK-NEXT: %[[BIAS:.*]] = memref.load
+// CHECK: scf.for %{{.*}} = %{{.*}} to %{{.*}} step %c1 {
+// CHECK-NEXT: memref.store %[[BIAS]]
+// REMARK: divided into 1 x 2 chunks
+func.func @panels(%x: memref<7xf32>, %y: memref<7x64xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c7 = arith.constant 7 : index
+  %c64 = arith.constant 64 : index
+  scf.for %p = %c0 to %c7 step %c1 {
+    %bias = memref.load %x[%p] : memref<7xf32>
+    scf.for %i = %c0 to %c64 step %c1 {
+      memref.store %bias, %y[%p, %i] : memref<7x64xf32>
+    } {wse.parallel = 0 : i64, wse.cost = 1000000 : i64}
+  } {wse.parallel = 0 : i64, wse.cost = 1000000 : i64}
+  return
+}
+
+// Whole tiles and the edge are one nest: the code between them is moved away, and the first of two chunks has all of
+// the edge's cost but one tile less.
+// CHECK-LABEL: func.func private @edges_nest_0_chunk
+// CHECK: scf.for
+// CHECK: scf.for
+// CHECK-LABEL: func.func @edges(
+// CHECK: call @edges_nest_0
+// CHECK-NOT: call
+// CHECK: return
+func.func @edges(%y: memref<?xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c4 = arith.constant 4 : index
+  %c1 = arith.constant 1 : index
+  %zero = arith.constant 0.0 : f32
+  %rest = arith.remui %n, %c4 : index
+  %whole = arith.subi %n, %rest : index
+  scf.for %i = %c0 to %whole step %c4 {
+    memref.store %zero, %y[%i] : memref<?xf32>
+  } {wse.parallel = 0 : i64, wse.cost = 1000000 : i64}
+  %again = arith.addi %whole, %c0 : index
+  scf.for %i = %again to %n step %c1 {
+    memref.store %zero, %y[%i] : memref<?xf32>
+  } {wse.parallel = 0 : i64, wse.cost = 1000 : i64}
+  return
+}
+
+// A buffer on the stack that only the loop uses belongs to each chunk; one that is used later does not.
+// CHECK-LABEL: func.func private @buffers_nest_0_chunk
+// CHECK-SAME: memref<2xf32>
+// CHECK: memref.alloca() : memref<1xf32>
+// CHECK-LABEL: func.func @buffers(
+// CHECK: memref.alloca() : memref<2xf32>
+// CHECK-NOT: memref.alloca
+// CHECK: memref.load
+func.func @buffers(%x: memref<8xf32>) -> f32 {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %own = memref.alloca() : memref<1xf32>
+  %shared = memref.alloca() : memref<2xf32>
+  scf.for %i = %c0 to %c8 step %c1 {
+    %v = memref.load %shared[%c0] : memref<2xf32>
+    memref.store %v, %own[%c0] : memref<1xf32>
+    %w = memref.load %own[%c0] : memref<1xf32>
+    memref.store %w, %x[%i] : memref<8xf32>
+  } {wse.parallel = 0 : i64, wse.cost = 1000000 : i64}
+  %r = memref.load %shared[%c1] : memref<2xf32>
+  return %r : f32
+}
+
+// What is too cheap, takes memory from the heap, or is not marked, stays where it is.
+// CHECK-LABEL: func.func @left
+// CHECK-NOT: call
+// CHECK: return
+// REMARK: left to one thread: it allocates memory
+func.func @left(%x: memref<8xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %zero = arith.constant 0.0 : f32
+  scf.for %i = %c0 to %c8 step %c1 {
+    memref.store %zero, %x[%i] : memref<8xf32>
+  } {wse.parallel = 0 : i64, wse.cost = 1000 : i64}
+  scf.for %i = %c0 to %c8 step %c1 {
+    %t = memref.alloc(%n) : memref<?xf32>
+    memref.store %zero, %t[%c0] : memref<?xf32>
+    %v = memref.load %t[%c0] : memref<?xf32>
+    memref.store %v, %x[%i] : memref<8xf32>
+    memref.dealloc %t : memref<?xf32>
+  } {wse.parallel = 1 : i64, wse.cost = 1000000 : i64}
+  scf.for %i = %c0 to %c8 step %c1 {
+    memref.store %zero, %x[%i] : memref<8xf32>
+  }
+  return
+}
