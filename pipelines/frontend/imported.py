@@ -20,6 +20,7 @@ from .fx import LiftingImporter
 from .interface import annotate_main
 from .lowering import finish_import, lower_torch_to_linalg
 from .open_reshapes import split_open_reshapes
+from .plain_views import rewrite_plain_views
 from .signature import Argument, Result, Signature, read_signature
 
 __all__ = ["Argument", "ImportedModel", "Result", "import_model"]
@@ -104,6 +105,7 @@ def _import(
 def _import_program(program: ExportedProgram, context: ir.Context) -> ImportedModel:
     program, operators = decompose(program)
     # Before the signature is read: an output may be one of the rewritten nodes.
+    rewrite_plain_views(program.graph)
     rewrite_as_strided(program.graph)
     split_open_reshapes(program.graph)
     signature = read_signature(program)

@@ -26,6 +26,7 @@ from torch_mlir.extras.fx_as_strided import rewrite_as_strided
 
 from ...passes.infra.diagnostics import CompilerError
 from ..frontend.graphs import copy_graph, derive_sizes, linear_size, outputs, placeholders
+from ..frontend.plain_views import rewrite_plain_views
 from .layouts import Size, example, expression, inverse, memory_order, overlaps
 
 _PERMUTE = torch.ops.aten.permute.default
@@ -103,6 +104,7 @@ def draw_boundary(module: GraphModule) -> tuple[GraphModule, Boundary]:
     copy = copy_graph(module)
     graph = copy.graph
     try:
+        rewrite_plain_views(graph)
         rewrite_as_strided(graph)
     except ValueError as error:
         raise CompilerError(f"operator 'aten.as_strided' cannot be imported: {error}") from error

@@ -35,3 +35,12 @@ def test_agrees_with_pytorch(name: str) -> None:
     x = torch.linspace(-2, 2, 30).reshape(5, 6)
     model = Function(FUNCTIONS[name])
     torch.testing.assert_close(wse_mlir.compile(model, (x,))(x), model(x))
+
+
+def test_global_pooling_of_channels_last_images_is_no_gather() -> None:
+    def pooled(x: torch.Tensor) -> torch.Tensor:
+        return functional.adaptive_avg_pool2d(x.permute(0, 3, 1, 2), 1).flatten(1)
+
+    x = torch.randn(2, 3, 5, 100)
+    torch.testing.assert_close(wse_mlir.compile(Function(pooled), (x,))(x), pooled(x))
+    assert "tensor.extract" not in str(wse_mlir.import_model(Function(pooled), (x,)))
