@@ -1,0 +1,125 @@
+"""Which operations decide where channels lie: convolutions and pooling windows, as their indexing maps tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ....dialects.host import ir
+from ....dialects.structured import PARALLEL, Structured, dim_position, used_dims
+from .order import Order, order_by_loops
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A `linalg.generic` that slides a window over an image, with or without a filter.
+
+    Attributes:
+        view: the operation.
+        image: number of the operand that the window slides over.
+        filter: number of the operand with the weights; None for pooling.
+        loops: the parallel loops in the order that suits vectors: positions, groups, filters.
+    """
+
+    view: Structured
+    image: int
+    filter: int | None
+    loops: tuple[int, ...]
+
+    @property
+    def reduced(self) -> list[int]:
+        """The loops that are summed over."""
+        return [k for k, kind in enumerate(self.view.iterators) if kind != PARALLEL]
+
+    def is_channelwise(self) -> bool:
+        """Whether each channel comes from one channel of the image: pooling, depthwise convolution."""
+        if self.filter is None:
+            return True
+        sliding = _sliding_loops(self.view.maps[self.image])
+        shared = _loops(self.view.maps[self.image]) & _loops(self.view.maps[self.filter]) & set(self.loops)
+        return bool(shared) and all(loop in sliding for loop in self.reduced)
+
+    def result_order(self) -> Order:
+        """Channels last for the result."""
+        return order_by_loops(self.view.init_maps[0], self.loops)
+
+    def image_order(self) -> Order:
+        """Channels last for the image."""
+        return order_by_loops(self.view.maps[self.image], (*self.loops, *self.reduced))
+
+    def filter_order(self) -> Order | None:
+        """For weights that every channel has its own of: the window outside, channels inside."""
+        if self.filter is None:
+            return None
+        return order_by_loops(self.view.maps[self.filter], (*self.reduced, *self.loops))
+
+    def all_loops(self, image_order: Order) -> list[int]:
+        """`loops`, then the summed ones as the image lies in memory, so that reading it moves forward."""
+        exprs = self.view.maps[self.image].results
+        inner = [loop for d in image_order for loop in sorted(used_dims(exprs[d])) if loop in self.reduced]
+        return list(dict.fromkeys((*self.loops, *inner, *self.reduced)))
+
+
+def windowed(view: Structured) -> Convolution | None:
+    """The convolution or pooling that an operation is, told by a subscript like `2 * oh + kh`; else None."""
+    if len(view.inits) != 1 or view.is_parallel():
+        return None
+    images = [k for k, access in enumerate(view.input_maps) if _slides(view, access)]
+    if len(images) != 1:
+        return None
+    filters = [k for k in range(len(view.inputs)) if k != images[0] and view.reads(k)]
+    if len(filters) > 1:
+        return None
+    return _convolution(view, images[0], filters[0] if filters else None)
+
+
+def pointwise(view: Structured, is_weight: Callable[[ir.Value], bool]) -> Convolution | None:
+    """The convolution with a window of one that an operation is: a product of channels with weights; else None.
+
+    Args:
+        is_weight: whether a tensor is a weight. A product of two activations has no channels.
+    """
+    reads = [k for k in range(len(view.inputs)) if view.reads(k)]
+    if len(view.inits) != 1 or view.is_parallel() or len(reads) != 2:
+        return None
+    weights = [k for k in reads if is_weight(view.inputs[k])]
+    if len(weights) != 1:
+        return None
+    image = reads[0] if reads[1] == weights[0] else reads[1]
+    own = _loops(view.maps[weights[0]]) - _loops(view.maps[image])
+    if not any(view.iterators[loop] == PARALLEL for loop in own):
+        return None
+    return _convolution(view, image, weights[0])
+
+
+def _convolution(view: Structured, image: int, weights: int | None) -> Convolution | None:
+    result = [dim_position(e) for e in view.init_maps[0].results]
+    parallel = [loop for loop in result if loop is not None]
+    if len(set(parallel)) != view.iterators.count(PARALLEL) or len(parallel) < 2:
+        return None
+    if weights is None:
+        sliding = _sliding_loops(view.maps[image])
+        channels = [loop for loop in parallel if loop not in sliding][-1:]
+    else:
+        of_image, of_filter = _loops(view.maps[image]), _loops(view.maps[weights])
+        shared = [loop for loop in parallel if loop in of_image and loop in of_filter]
+        channels = shared + [loop for loop in parallel if loop not in of_image]
+    positions = [loop for loop in parallel if loop not in channels]
+    return Convolution(view, image, weights, (*positions, *channels))
+
+
+def _slides(view: Structured, access: ir.AffineMap) -> bool:
+    for expr in access.results:
+        kinds = {view.iterators[loop] for loop in used_dims(expr)}
+        if dim_position(expr) is None and len(kinds) == 2:
+            return True
+    return False
+
+
+def _sliding_loops(access: ir.AffineMap) -> set[int]:
+    """Loops of compound subscripts."""
+    return {loop for e in access.results if dim_position(e) is None for loop in used_dims(e)}
+
+
+def _loops(access: ir.AffineMap) -> set[int]:
+    return {loop for expr in access.results for loop in used_dims(expr)}
