@@ -319,7 +319,10 @@ entry:
   %owner = load atomic i32, ptr @owner acquire, align 4
   %pid = call i32 @getpid()
   %own = icmp eq i32 %owner, %pid
-  br i1 %own, label %take, label %done
+  %stopping = load atomic i32, ptr @stopping acquire, align 4
+  %runs = icmp eq i32 %stopping, 0
+  %go = and i1 %own, %runs
+  br i1 %go, label %take, label %done
 take: ; and keep: whoever calls later finds the pool taken
   %lock = cmpxchg ptr @busy, i32 0, i32 1 acquire monotonic
   %taken = extractvalue { i32, i1 } %lock, 1

@@ -22,12 +22,19 @@ MAX_THREADS = 256  # for which the pool has room
 _HERE = Path(__file__).parent
 
 
+# A library's workers end before its code goes away.
+_AT_UNLOADING = (
+    "@llvm.global_dtors = appending global [1 x { i32, ptr, ptr }]"
+    f" [{{ i32, ptr, ptr }} {{ i32 65535, ptr @{POOL_STOP}, ptr null }}]\n"
+)
+
+
 @cache
 def pool_object(prefix: str = "") -> bytes:
     """A position-independent object file with the two functions; it needs the C library and POSIX threads.
 
     Args:
-        prefix: of the functions' names, for a library that has a pool of its own.
+        prefix: of the functions' names, for a library that has a pool of its own; it stops when it is unloaded.
 
     Raises:
         CompilerError: nobody has told what the architecture's instructions are.
@@ -35,11 +42,13 @@ def pool_object(prefix: str = "") -> bytes:
     own = _HERE / f"pool_{architecture()}.ll"
     if not own.exists():
         raise CompilerError(f"there is no thread pool for {architecture()}", hint="use num_threads=1")
-    module = read_llvm_ir((_HERE / "pool.ll").read_text() + own.read_text(), "the thread pool")
+    text = (_HERE / "pool.ll").read_text() + own.read_text() + (_AT_UNLOADING if prefix else "")
+    module = read_llvm_ir(text, "the thread pool")
     machine = create_target_machine("", "")
     module.triple, module.data_layout = machine.triple, str(machine.target_data)
     for name in (POOL_RUN, POOL_STOP):
-        module.get_function(name).name = f"{prefix}{name}"
+        function = module.get_function(name)
+        function.name, function.visibility = f"{prefix}{name}", "hidden" if prefix else "default"
     options = llvm.create_pipeline_tuning_options(speed_level=2)
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)

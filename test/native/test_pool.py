@@ -164,6 +164,7 @@ def test_a_stopped_pool_has_no_threads_and_still_computes() -> None:
     pool.run(lambda k: started.wait(60), 3, 3)
     assert len(os.listdir("/proc/self/task")) == before + 2
     pool.stop()
+    pool.stop()
     assert len(os.listdir("/proc/self/task")) == before
     assert computed(pool, 6, 3) == list(range(6))
 
