@@ -1,0 +1,1 @@
+"""Operations on buffers that run row by row together: softmax, normalisation, attention."""
