@@ -120,6 +120,11 @@ CPU_STAGES = (
         "bufferized",
     ),
     Stage(
+        "kernels",
+        "wse-form-kernels",
+        "what belongs together is one function, and equal layers share theirs",
+    ),
+    Stage(
         "vectorise",
         "func.func(wse-expand-copies,wse-vectorize,convert-linalg-to-loops),canonicalize,cse,loop-invariant-code-motion",
         "innermost loops work on vectors, accumulators stay in registers",
@@ -178,7 +183,7 @@ LOOP_STAGES = (
         "func.func(wse-expand-copies,convert-linalg-to-loops)",
         "one scalar operation after the other",
     ),
-    *CPU_STAGES[2:],
+    *CPU_STAGES[-2:],
 )
 
 NAMED_PIPELINES: dict[str, NamedPipeline] = {}
