@@ -110,8 +110,8 @@ func.func @depthwise(%x: tensor<9x6x6xf32>, %f: tensor<9x3x3xf32>, %init: tensor
 // CHECK-LABEL: func.func @flatten
 // CHECK:         %[[IMAGE:.*]] = linalg.generic {{.*}} ins(%arg0 : tensor<1x8x7x7xf32>) outs(%{{.*}} : tensor<1x7x7x8xf32>)
 // CHECK:         %[[POOL:.*]] = linalg.generic {{.*}} ins(%[[IMAGE]], {{.*}} outs(%{{.*}} : tensor<1x3x3x8xf32>)
-// CHECK:         %[[SUM:.*]] = linalg.generic {{.*}} ins(%[[POOL]] : tensor<1x3x3x8xf32>) outs(%{{.*}} : tensor<1x1x1x8xf32>)
-// CHECK:         tensor.collapse_shape %[[SUM]] {{\[\[}}0], [1, 2, 3]] : tensor<1x1x1x8xf32> into tensor<1x8xf32>
+// CHECK:         %[[SUM:.*]] = linalg.generic {{.*}} ins(%[[POOL]] : tensor<1x3x3x8xf32>) outs(%{{.*}} : tensor<1x8x1x1xf32>)
+// CHECK:         tensor.collapse_shape %[[SUM]] {{\[\[}}0], [1, 2, 3]] : tensor<1x8x1x1xf32> into tensor<1x8xf32>
 // CHECK:         tensor.extract %[[POOL]][%c0, %c2, %c0, %c1] : tensor<1x3x3x8xf32>
 #d = affine_map<(n, c, y, x) -> (n, c, y, x)>
 func.func @flatten(%x: tensor<1x8x7x7xf32>, %i: tensor<1x8x3x3xf32>, %j: tensor<1x8x1x1xf32>) -> (tensor<1x8xf32>, f32) {
