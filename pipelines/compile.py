@@ -40,7 +40,8 @@ def compile(
         example_args / kwargs: arguments of one call; they fix structure, shapes and dtypes.
         target: "cpu", a machine's name ("tiny", "wse2", "wse3"), or the path of a machine's .toml file.
         dynamic_shapes: as `torch.export.export` takes it.
-        num_threads: threads of a call; the CPU runs on one.
+        num_threads: threads of a call on the CPU; the environment variable WSE_NUM_THREADS, or else one, when not
+            given. Results are the same whenever the number is.
         cache: whether compiled code is looked up and kept on disk: True, False, or the folder to use; when not
             given, the environment decides, and it is; see docs/saving-and-caching.md.
         options: the target's own options.

@@ -114,6 +114,11 @@ TENSOR_STAGES = (
 
 CPU_STAGES = (
     Stage(
+        "prepare",
+        "wse-split-parameters,canonicalize,cse",
+        "what parameters determine is computed once, when they are bound",
+    ),
+    Stage(
         "bufferize",
         "wse-bufferize,canonicalize,cse,func.func(wse-generalize)",
         "tensors become buffers, results become arguments that the caller allocates",
@@ -130,6 +135,11 @@ CPU_STAGES = (
         "innermost loops work on vectors, accumulators stay in registers",
     ),
     Stage(
+        "parallelise",
+        "wse-parallelize",
+        "independent loops are divided among the threads of a call, where there are several",
+    ),
+    Stage(
         "expand-math",
         "arith-emulate-unsupported-floats{source-types=bf16,f16 target-type=f32},"
         "math-extend-to-supported-types{target-type=f32},func.func(wse-expand-math,wse-expand-half),"
@@ -141,7 +151,7 @@ CPU_STAGES = (
         "expand-strided-metadata,lower-affine,canonicalize,convert-scf-to-cf,convert-math-to-llvm,"
         "convert-math-to-libm,convert-vector-to-llvm,convert-ub-to-llvm,finalize-memref-to-llvm,"
         "convert-arith-to-llvm,convert-index-to-llvm,convert-func-to-llvm,convert-cf-to-llvm,"
-        "reconcile-unrealized-casts,canonicalize,cse",
+        "reconcile-unrealized-casts,wse-fork-threads,canonicalize,cse",
         "LLVM makes the machine code; math functions come before vectors, whose operations they leave behind",
         "llvm",
     ),

@@ -10,11 +10,14 @@ from ...passes.infra.pass_manager import Instrumentation
 from ...passes.infra.timing import Timer
 from ..frontend.imported import ImportedModel
 from ..native.codegen import NativeCode, packed_entry
+from ..native.packed import POOL_RUN
 from ..runtime.cpu import CpuTarget
 from ..runtime.cpu_program import CpuFunction
+from .plan import prepare_symbol
 
-# Functions of the C library that compiled code calls, but that a library answers itself: see runtime/memory.c.
-_ANSWERED = ("malloc", "free")
+# Functions that compiled code calls and a library answers itself: of the C library, see runtime/memory.c, and of the
+# thread pool, of which each library has its own.
+_ANSWERED = ("malloc", "free", POOL_RUN)
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Kernel:
     """Compiled code of one function.
 
     Attributes:
-        symbol: its only symbol that others see.
+        symbol: its symbol that others see, besides `prepare_symbol` of it where tensors are prepared.
         function: how it is called.
         code: a position-independent object file.
         llvm_ir: optimised LLVM IR that it was made of.
@@ -56,8 +59,9 @@ def compile_kernel(
     function = CpuTarget().lower(imported, options, timer, instrumentation)
     with timer.scope("codegen"):
         entry = function.entry
-        code = NativeCode(imported.module, function.processor, f"'{entry}'", (entry,), debug=debug)
+        code = NativeCode(imported.module, function.processor, f"'{entry}'", function.entries, debug=debug)
         names = {name: f"{prefix}_{name}" for name in _ANSWERED}
+        names |= {packed_entry(name): prepare_symbol(symbol) for name in function.provisions.entries}
         code.rename({packed_entry(entry): symbol, **names})
         kernel = Kernel(symbol, function, code.object(), code.text())
         if keep is not None:

@@ -13,17 +13,19 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from ...dialects.host import ir
 from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.pass_manager import Instrumentation
 from ...passes.infra.timing import Timer
 from ..frontend.imported import ImportedModel
+from ..frontend.interface import find_main
 from ..tools.output import check_writable
 from .kernels import Kernel, compile_kernel
 from .link import Sources, link
 from .naming import check_identifier, library_name
 from .plan import plan_function
 from .toolchain import Toolchain
-from .weights import lay_out
+from .weights import Binding, lay_out
 
 Kind = Literal["shared", "object", "executable"]
 Weights = Literal["embedded", "beside"]
@@ -110,7 +112,10 @@ def build_library(
             f"the weights have {layout.size / 2**30:.1f} GiB, and at most {_EMBEDDED_LIMIT >> 30} GiB can be embedded",
             hint="keep them in a file beside the library (weights='beside')",
         )
-    kernels = [_kernel(f, name, options or {}, timer, debug) for f in functions]
+    kernels = [
+        _kernel(f, name, bound, options or {}, timer, debug)
+        for f, bound in zip(functions, bindings, strict=True)
+    ]
     plans = [
         plan_function(f.name, kernel.symbol, kernel.function, bound)
         for f, kernel, bound in zip(functions, kernels, bindings, strict=True)
@@ -128,8 +133,16 @@ def build_library(
 
 
 def _kernel(
-    function: LibraryFunction, library: str, options: Mapping[str, Any], timer: Timer, debug: bool
+    function: LibraryFunction,
+    library: str,
+    bindings: Sequence[Binding | None],
+    options: Mapping[str, Any],
+    timer: Timer,
+    debug: bool,
 ) -> Kernel:
+    for position, binding in enumerate(bindings):
+        if binding is not None and binding.kind == "state":
+            _change_at_runs(function.imported, position)
     with timer.scope(function.name):
         return compile_kernel(
             function.imported,
@@ -141,6 +154,17 @@ def _kernel(
             function.keep,
             debug=debug,
         )
+
+
+def _change_at_runs(imported: ImportedModel, position: int) -> None:
+    """Says that a parameter is none, because another function of the library changes it: nothing is prepared of it."""
+    main = find_main(imported.module)
+    with imported.context:
+        attributes = list(ir.ArrayAttr(main.attributes["arg_attrs"]))
+        items = {a.name: a.attr for a in ir.DictAttr(attributes[position])}
+        if ir.StringAttr(items["wse.kind"]).value == "parameter":
+            attributes[position] = ir.DictAttr.get({**items, "wse.kind": ir.StringAttr.get("input")})
+            main.attributes["arg_attrs"] = ir.ArrayAttr.get(attributes)
 
 
 def _check_words(kind: str, weights: str, main: Sequence[Path]) -> None:

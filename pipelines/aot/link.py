@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..native.packed import POOL_RUN
+from ..native.pool import pool_object
 from .c_header import ABI_HEADER, exported_symbols, header_text
 from .c_source import source_text
 from .kernels import Kernel
@@ -36,6 +38,11 @@ class Sources:
     weights: str
     main: tuple[Path, ...] = ()
 
+    @property
+    def has_threads(self) -> bool:
+        """Whether functions share their work among threads, so that the library needs a pool."""
+        return any(POOL_RUN.encode() in kernel.code for kernel in self.kernels)
+
     def write(self, folder: Path) -> list[str]:
         """Writes sources, objects and weights; returns the names of the objects."""
         weights_file = f"{self.name}.weights"
@@ -53,9 +60,12 @@ class Sources:
         exported = "".join(f" {symbol};" for symbol in exported_symbols(self.name, self.plans))
         (folder / "exports.map").write_text(f"{{ global:{exported} local: *; }};\n")
         self.layout.write(folder / weights_file)
-        for kernel in self.kernels:
-            (folder / f"{kernel.symbol}.o").write_bytes(kernel.code)
-        return [f"{kernel.symbol}.o" for kernel in self.kernels]
+        objects = {f"{kernel.symbol}.o": kernel.code for kernel in self.kernels}
+        if self.has_threads:
+            objects[f"{self.name}__pool.o"] = pool_object(f"{self.name}__")
+        for file, code in objects.items():
+            (folder / file).write_bytes(code)
+        return list(objects)
 
     def keep(self, folder: Path, keep: Path, commands: Sequence[str]) -> None:
         """Copies what the library was made of, but the weights, to `keep`, with the commands."""
@@ -92,7 +102,7 @@ def link(
         toolchain.run([*c99, *where], f"compiling '{program.name}'", folder)
         objects.append(made)
     toolchain.run(
-        [*_link_options(kind, target), "-o", target, *objects, *_libraries(kind)],
+        [*_link_options(kind, target), "-o", target, *objects, *_libraries(kind, sources.has_threads)],
         f"linking '{target}'",
         folder,
     )
@@ -111,5 +121,7 @@ def _link_options(kind: str, target: str) -> list[str]:
     return ["-shared", *named, "-Wl,-z,text", "-Wl,-z,relro", "-Wl,-Bsymbolic", "-Wl,--no-undefined"]
 
 
-def _libraries(kind: str) -> list[str]:
-    return [] if kind == "object" else ["-Wl,--as-needed", "-lm"]
+def _libraries(kind: str, has_threads: bool) -> list[str]:
+    if kind == "object":
+        return []
+    return ["-Wl,--as-needed", "-lm", *(["-pthread"] if has_threads else [])]

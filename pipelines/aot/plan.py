@@ -14,6 +14,7 @@ from ...passes.infra.diagnostics import CompilerError
 from ..frontend.call_interface import CallInterface
 from ..frontend.signature import Argument, Result
 from ..runtime.cpu_program import CpuFunction
+from ..runtime.provisions import Provisions
 from .weights import Binding
 
 MAX_RANK = 16  # WSE_MAX_RANK
@@ -53,8 +54,8 @@ class TensorPlan:
 
 @dataclass(frozen=True)
 class Place:
-    """Where an argument of the kernel comes from or a result goes to: "input", "output", "parameter" or "state", and
-    the position among those."""
+    """Where an argument of the kernel comes from or a result goes to: "input", "output", "parameter", "state",
+    "prepared" or "arena", and the position among those."""
 
     kind: str
     index: int
@@ -68,6 +69,7 @@ class FunctionPlan:
         kernel: symbol of the compiled code.
         arguments / results: of the kernel, in order.
         returns: the kernel allocates its results.
+        provisions: what the kernel takes besides tensors of the model.
     """
 
     name: str
@@ -79,11 +81,22 @@ class FunctionPlan:
     arguments: tuple[Place, ...]
     results: tuple[Place, ...]
     returns: bool
+    provisions: Provisions
+
+    @property
+    def prepare(self) -> str:
+        """Symbol of the function that prepares tensors; empty when there are none."""
+        return prepare_symbol(self.kernel) if self.provisions.prepare else ""
 
     @property
     def is_static(self) -> bool:
         """Whether all sizes are known, so that it can be called with plain pointers."""
         return not any(-1 in tensor.shape for tensor in (*self.inputs, *self.outputs))
+
+
+def prepare_symbol(kernel: str) -> str:
+    """The symbol of the function that prepares tensors for a kernel."""
+    return f"{kernel}__prepare"
 
 
 def plan_function(
@@ -102,6 +115,8 @@ def plan_function(
         kind = binding.kind if binding else "input"
         arguments.append(Place(kind, len(tensors[kind])))
         tensors[kind].append(_tensor(argument, binding, interface, len(tensors["input"]), written))
+    arguments += [Place("prepared", i) for i in range(len(function.provisions.prepared))]
+    arguments += [] if function.provisions.arena_bytes is None else [Place("arena", 0)]
     results = list(_results(function, tensors["output"]))
     for tensor in (t for group in tensors.values() for t in group):
         if len(tensor.shape) > MAX_RANK:
@@ -118,6 +133,7 @@ def plan_function(
         tuple(arguments),
         tuple(results),
         function.returns,
+        function.provisions,
     )
 
 

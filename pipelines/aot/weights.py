@@ -74,7 +74,7 @@ class WeightLayout:
         slots = self.parameters if kind == "parameter" else self.states
         place = self.state_bytes if kind == "state" else 0
         if kind == "state":
-            self.state_bytes += _aligned(array.nbytes)
+            self.state_bytes += aligned(array.nbytes)
         offset = None if kind == "state" and _is_zero(array) else self._store(array)
         slots.append(Slot(offset, array.nbytes, place))
         self._described.append(f"{kind} {argument.name} {argument.dtype} {list(argument.shape)} {offset}")
@@ -83,7 +83,7 @@ class WeightLayout:
     def _store(self, array: np.ndarray) -> int:
         offset = self.size
         self._stored.append(array)
-        self.size += _aligned(array.nbytes)
+        self.size += aligned(array.nbytes)
         return offset
 
     @property
@@ -201,7 +201,8 @@ def _is_zero(array: np.ndarray) -> bool:
     return not array.reshape(-1).view(np.uint8).any()
 
 
-def _aligned(size: int) -> int:
+def aligned(size: int) -> int:
+    """Bytes up to the next multiple of the alignment."""
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
@@ -211,7 +212,7 @@ def _checksum(arrays: Sequence[np.ndarray]) -> tuple[int, int]:
     for array in arrays:
         flat = array.reshape(-1).view(np.uint8)
         whole = len(flat) // ALIGNMENT * ALIGNMENT
-        rest = np.zeros(_aligned(len(flat)) - whole, np.uint8)
+        rest = np.zeros(aligned(len(flat)) - whole, np.uint8)
         rest[: len(flat) - whole] = flat[whole:]
         for part in (flat[:whole], rest):
             for words in _chunks(part.view("<u8")):

@@ -143,7 +143,7 @@ def _machine_code(
     function = _cpu_target(request).lower(imported, request.options, timer, watch.instrumentation)
     with timer.scope("codegen"):
         code = NativeCode(
-            imported.module, function.processor, f"'{entry}'", (function.entry,), debug=request.debug
+            imported.module, function.processor, f"'{entry}'", function.entries, debug=request.debug
         )
         text, assembly = code.text(), code.assembly()
     watch.keep("optimised.ll", text)

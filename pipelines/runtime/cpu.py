@@ -10,6 +10,7 @@ import numpy as np
 from ...passes.cpu.processor import Processor, processor
 from ...passes.infra.timing import Timer
 from .cpu_program import CpuExecutable, CpuFunction, CpuProgram, check_runs_here
+from .thread_count import thread_count
 
 if TYPE_CHECKING:
     from ...passes.infra.pass_manager import Instrumentation
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["CpuExecutable", "CpuFunction", "CpuProgram", "CpuTarget"]
 
 OPTIONS: Mapping[str, str] = {
-    "num_threads": "threads of a call; 1 is the only choice so far",
+    "num_threads": "threads of a call; WSE_NUM_THREADS, or else 1, when not given",
     "cpu": "LLVM's name of the processor that code is for, such as x86-64-v3; this machine's when not given",
     "features": "LLVM's processor features on top of that, such as '+avx2,-avx512f'",
     "debug": "whether debuggers and profilers find lines of the model in the code",
@@ -44,11 +45,13 @@ class CpuTarget:
         """See `Target.identity`.
 
         Raises:
-            CompilerError: the processor is not known, or this machine cannot run its code.
+            CompilerError: the processor is not known, this machine cannot run its code, or an option has a value
+                that makes no sense.
         """
         chosen = _processor(options)
         check_runs_here(chosen)
-        return f"{chosen} {self._pipeline} {self._states_in_place} {sorted(options.items())}"
+        settled = {**options, "num_threads": thread_count(options)}
+        return f"{chosen} {self._pipeline} {self._states_in_place} {sorted(settled.items())}"
 
     def load(self, program: CpuProgram, parameters: Sequence[np.ndarray]) -> CpuExecutable:
         """See `Target.load`."""
@@ -70,7 +73,7 @@ class CpuTarget:
                 imported.module,
                 lowered.processor,
                 f"'{lowered.entry}'",
-                (lowered.entry,),
+                lowered.entries,
                 debug=bool(options.get("debug")),
             )
             return CpuProgram(code.object(), lowered)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...dialects.host import ir
@@ -16,9 +16,15 @@ from ..frontend.imported import ImportedModel
 from ..frontend.interface import find_main, torch_dtype
 from ..named import NamedPipeline, named_pipeline
 from .arrays import numpy_dtype
-from .cpu_program import ArrayType, CpuFunction, is_dynamic
+from .cpu_program import CpuFunction, is_dynamic
+from .provisions import ArrayType, Provisions
+from .thread_count import thread_count
 
-_FOR_A_PROCESSOR = re.compile(r"\b(wse-vectorize|wse-expand-math|wse-expand-half)(\{)?")
+_FOR_A_PROCESSOR = re.compile(
+    r"(?<![\w-])(wse-pack-weights|wse-tile-kernels|wse-form-kernels|wse-vectorize|wse-expand-math|wse-expand-half)"
+    r"(?![\w-])(\{)?"
+)
+_FOR_THREADS = re.compile(r"(?<![\w-])(wse-parallelize)(?![\w-])(\{)?")
 
 
 def lower(
@@ -36,11 +42,6 @@ def lower(
         pipeline: that is run; the named pipeline `cpu` when empty.
         states_in_place: whether it writes states into their arguments.
     """
-    if options.get("num_threads") not in (None, 1):
-        raise CompilerError(
-            f"num_threads={options['num_threads']}: the CPU target runs on one thread",
-            hint="leave num_threads out, or set it to 1",
-        )
     _check_symbols(imported)
     module = imported.module
     main = find_main(module)
@@ -48,16 +49,38 @@ def lower(
     pipeline = pipeline or _pipeline_for(results, options)
     with module.context:
         main.attributes["llvm.emit_c_interface"] = ir.UnitAttr.get()
-    function = CpuFunction(
-        main.name.value,
+    entry = main.name.value
+    with timer.scope("passes"):
+        run_pipeline(module, pipeline, instrumentation=instrumentation or Instrumentation(verify_each=False))
+    return CpuFunction(
+        entry,
         imported.interface.without_data(),
         tuple(results),
         chosen,
         states_in_place,
+        read_provisions(module, entry),
     )
-    with timer.scope("passes"):
-        run_pipeline(module, pipeline, instrumentation=instrumentation or Instrumentation(verify_each=False))
-    return function
+
+
+def read_provisions(module: ir.Module, entry: str) -> Provisions:
+    """What the passes made a function take besides its arguments, from its attributes, at any stage; see
+    `wse-split-parameters` and `wse-plan-arena`."""
+    functions = {
+        ir.StringAttr(op.attributes["sym_name"]).value: op.operation
+        for op in module.body.operations
+        if "sym_name" in op.attributes
+    }
+    main = functions[entry].attributes
+    if "wse.prepare" not in main:
+        return Provisions(arena_bytes=_arena_bytes(main))
+    prepare = ir.FlatSymbolRefAttr(main["wse.prepare"]).value
+    kinds = [ir.TypeAttr(kind).value for kind in ir.ArrayAttr(main["wse.prepared"])]
+    prepared = tuple(_array_type(kind, f"prepared tensor {k}") for k, kind in enumerate(kinds))
+    return Provisions(prepare, prepared, _arena_bytes(main), _arena_bytes(functions[prepare].attributes))
+
+
+def _arena_bytes(attributes: Any) -> int | None:
+    return ir.IntegerAttr(attributes["wse.arena_bytes"]).value if "wse.arena_bytes" in attributes else None
 
 
 def _check_symbols(imported: ImportedModel) -> None:
@@ -70,25 +93,39 @@ def _check_symbols(imported: ImportedModel) -> None:
         )
 
 
-def for_processor(pipeline: NamedPipeline, cpu: str, features: str) -> NamedPipeline:
-    """A pipeline whose passes make code for a processor; `cpu` and `features` are those of the target's options."""
-    given = [
+def for_processor(pipeline: NamedPipeline, cpu: str, features: str, threads: int = 1) -> NamedPipeline:
+    """A pipeline whose passes make code for a processor and so many of its threads.
+
+    Args:
+        cpu / features: those of the target's options.
+    """
+    of_processor = [
         f"{name}={print_value(value)}" for name, value in (("cpu", cpu), ("features", features)) if value
     ]
-    if not given:
-        return pipeline
+    of_threads = [f"threads={threads}"] if threads > 1 else []
+    for passes, given in ((_FOR_A_PROCESSOR, of_processor), (_FOR_THREADS, of_threads)):
+        if given:
+            changed = {s.name: passes.sub(_with_options(given), s.passes) for s in pipeline.stages}
+            pipeline = pipeline.override(**changed)
+    return pipeline
 
-    def with_options(match: re.Match[str]) -> str:
+
+def _with_options(given: Sequence[str]) -> Callable[[re.Match[str]], str]:
+    def rewrite(match: re.Match[str]) -> str:
         end = " " if match[2] else "}"
         return f"{match[1]}{{{' '.join(given)}{end}"
 
-    changed = {s.name: _FOR_A_PROCESSOR.sub(with_options, s.passes) for s in pipeline.stages}
-    return pipeline.override(**changed)
+    return rewrite
 
 
 def _pipeline_for(results: Sequence[ArrayType], options: Mapping[str, Any]) -> str:
     """The pipeline `cpu`, in which outputs are returned when callers cannot know how much to allocate."""
-    cpu = for_processor(named_pipeline("cpu"), options.get("cpu") or "", options.get("features") or "")
+    cpu = for_processor(
+        named_pipeline("cpu"),
+        options.get("cpu") or "",
+        options.get("features") or "",
+        thread_count(options),
+    )
     if is_dynamic(results):
         stages = {stage.name: stage.passes for stage in cpu.stages}
         cpu = cpu.override(
@@ -99,13 +136,14 @@ def _pipeline_for(results: Sequence[ArrayType], options: Mapping[str, Any]) -> s
 
 def _result_types(main: Any) -> list[ArrayType]:
     """Shape, with -1 for sizes that are known only at run time, and element type of each result."""
-    types: list[ArrayType] = []
-    for position, result in enumerate(main.type.results):
-        tensor = ir.RankedTensorType(result)
-        dtype = torch_dtype(tensor.element_type)
-        array_type = numpy_dtype(dtype) if dtype is not None else None
-        if array_type is None:
-            raise CompilerError(f"result {position} has elements of type {tensor.element_type}")
-        shape = (-1 if tensor.is_dynamic_dim(d) else tensor.get_dim_size(d) for d in range(tensor.rank))
-        types.append((tuple(shape), array_type))
-    return types
+    return [_array_type(kind, f"result {position}") for position, kind in enumerate(main.type.results)]
+
+
+def _array_type(kind: ir.Type, what: str) -> ArrayType:
+    tensor = ir.RankedTensorType(kind)
+    dtype = torch_dtype(tensor.element_type)
+    array_type = numpy_dtype(dtype) if dtype is not None else None
+    if array_type is None:
+        raise CompilerError(f"{what} has elements of type {tensor.element_type}")
+    shape = (-1 if tensor.is_dynamic_dim(d) else tensor.get_dim_size(d) for d in range(tensor.rank))
+    return tuple(shape), array_type

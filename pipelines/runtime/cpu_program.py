@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,7 @@ from ...passes.cpu.processor import Processor
 from ...passes.infra.diagnostics import CompilerError
 from ..frontend.call_interface import CallInterface
 from .jit import JitFunction, NativeModule
-
-ArrayType = tuple[tuple[int, ...], np.dtype]
+from .provisions import NO_PROVISIONS, ArrayType, Preparation, Provisions, arena_array
 
 
 def is_dynamic(types: Sequence[ArrayType]) -> bool:
@@ -31,6 +31,7 @@ class CpuFunction:
         results: shape, with -1 for sizes that are known only at run time, and element type of each result.
         processor: that the code is for.
         states_in_place: states that are written in place are arguments, and not among the outputs.
+        provisions: what else it takes.
     """
 
     entry: str
@@ -38,11 +39,18 @@ class CpuFunction:
     results: tuple[ArrayType, ...]
     processor: Processor
     states_in_place: bool = True
+    provisions: Provisions = NO_PROVISIONS
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """The functions of the code that are called."""
+        return (self.entry, *self.provisions.entries)
 
     @property
     def returns(self) -> bool:
-        """Whether outputs are returned, since callers cannot know how much to allocate: `@main(arguments...) ->
-        (outputs...)`; else they are the last arguments: `@main(arguments..., outputs...)`."""
+        """Whether outputs are returned, since callers cannot know how much to allocate:
+        `@main(arguments..., provisions...) -> (outputs...)`; else they are the last arguments:
+        `@main(arguments..., provisions..., outputs...)`."""
         return is_dynamic(self.results)
 
     @property
@@ -60,7 +68,7 @@ class CpuProgram:
     """Native code of a function and how to call it: everything but the parameters, so that it can be stored.
 
     Attributes:
-        code: a position-independent object file, with the function's packed entry.
+        code: a position-independent object file, with the packed entries of the function and of what it comes with.
     """
 
     code: bytes
@@ -84,12 +92,15 @@ def check_runs_here(processor: Processor) -> None:
 class CpuExecutable:
     """A program linked into this process, whose parameters are bound without a copy.
 
+    What the function needs of the parameters in another form is prepared when they are bound. Temporary memory is
+    allocated once: calls take turns.
+
     Raises:
         CompilerError: this machine cannot run the code, or it cannot be linked.
     """
 
     def __init__(self, program: CpuProgram, parameters: Sequence[np.ndarray]) -> None:
-        function = program.function
+        function, provisions = program.function, program.function.provisions
         check_runs_here(function.processor)
         arguments, results = function.interface.arguments, function.interface.results
         states = {a.name: i for i, a in enumerate(arguments) if a.kind == "state"}
@@ -98,18 +109,33 @@ class CpuExecutable:
         self._given = [i for i, a in enumerate(arguments) if a.kind != "parameter"]
         self._state_of = [self._given.index(states[r.name]) if r.name in states else -1 for r in results]
         self._parameters = [i for i, a in enumerate(arguments) if a.kind == "parameter"]
-        self._first_output = len(arguments)
         outputs = [(len(shape), dtype) for shape, dtype in filter(None, self._types)]
         self._returns = function.returns
-        ranks = [len(a.shape) for a in arguments]
+        ranks = [len(a.shape) for a in arguments] + provisions.ranks
+        self._first_output = len(ranks)
         ranks += [] if self._returns else [rank for rank, _ in outputs]
-        native = NativeModule(program.code, (function.entry,), f"'{function.entry}'")
+        native = NativeModule(program.code, function.entries, f"'{function.entry}'")
         self._function = JitFunction(native, function.entry, ranks, outputs if self._returns else [])
-        self.report: dict[str, Any] = {}
+        self._preparation = None
+        if provisions.prepare:
+            self._preparation = Preparation(native, provisions, [ranks[k] for k in self._parameters])
+        self.report: dict[str, Any] = {"memory": _memory(provisions)}
+        self._provide(provisions, len(arguments))
         self.bind(parameters)
 
+    def _provide(self, provisions: Provisions, first: int) -> None:
+        """Binds what stays the same for all calls; its arguments begin at position `first`."""
+        arrays = self._preparation.arrays if self._preparation else []
+        if provisions.arena_bytes is not None:
+            arrays = [*arrays, arena_array(provisions.arena_bytes)]
+        for position, array in enumerate(arrays, start=first):
+            self._function.bind(position, array)
+
     def bind(self, parameters: Sequence[np.ndarray]) -> None:
-        """Reads the parameters from these arrays from now on; they are not copied."""
+        """Takes the parameters from these arrays from now on: what is computed from them alone is computed now, the
+        others are read where they are."""
+        if self._preparation:
+            self._preparation.run(parameters)
         for position, array in zip(self._parameters, parameters, strict=True):
             self._function.bind(position, array)
 
@@ -126,3 +152,9 @@ class CpuExecutable:
             inputs[state] if kind is None else next(remaining)
             for kind, state in zip(self._types, self._state_of, strict=True)
         ]
+
+
+def _memory(provisions: Provisions) -> dict[str, int]:
+    """Bytes that an executable keeps for its calls."""
+    prepared = sum(prod(shape) * dtype.itemsize for shape, dtype in provisions.prepared)
+    return {"prepared_bytes": prepared, "arena_bytes": provisions.arena_bytes or 0}

@@ -17,7 +17,7 @@ from ..frontend.call_interface import CallInterface
 from ..runtime.cpu_program import CpuExecutable, CpuFunction, CpuProgram
 from ..runtime.executable import Executable
 from .container import Container
-from .records import ArrayTypeRecord, CpuRecord, ProcessorRecord, WaferRecord
+from .records import ArrayTypeRecord, CpuRecord, ProcessorRecord, ProvisionsRecord, WaferRecord
 
 if TYPE_CHECKING:
     from ..runtime.wafer_program import WaferProgram
@@ -41,6 +41,7 @@ def store_program(program: Program) -> tuple[CpuRecord | WaferRecord, dict[str, 
         results=results,
         processor=ProcessorRecord.of(function.processor),
         states_in_place=function.states_in_place,
+        provisions=ProvisionsRecord.of(function.provisions),
     )
     return record, {_CODE: program.code}
 
@@ -66,7 +67,14 @@ def restore_program(
         raise ValueError("the number of results is not that of the interface")
     results = tuple(result.array_type() for result in record.results)
     processor = record.processor.processor()
-    function = CpuFunction(record.entry, interface.without_data(), results, processor, record.states_in_place)
+    function = CpuFunction(
+        record.entry,
+        interface.without_data(),
+        results,
+        processor,
+        record.states_in_place,
+        record.provisions.provisions(),
+    )
     return CpuProgram(container.bytes(_CODE), function)
 
 

@@ -14,6 +14,7 @@ from ...passes.infra.diagnostics import CompilerError
 from ..frontend.call_interface import CallInterface
 from ..frontend.signature import Argument, Result
 from ..runtime.arrays import TORCH_DTYPES, numpy_dtype
+from ..runtime.provisions import Provisions
 from .trees import read_tree, tree_text
 
 _DTYPES = {str(dtype).removeprefix("torch."): dtype for dtype in TORCH_DTYPES}
@@ -157,6 +158,10 @@ class ProcessorRecord(Record):
     vector_registers: int
     has_fma: bool
     converts_half: bool
+    l1_bytes: int
+    l1_ways: int
+    l2_bytes: int
+    l3_bytes: int
     requires: str
 
     @classmethod
@@ -182,6 +187,33 @@ class ArrayTypeRecord(Record):
         return self.shape, dtype
 
 
+class ProvisionsRecord(Record):
+    """See `Provisions`."""
+
+    prepare: str = Field(pattern=r"^[\w.$-]*$")
+    prepared: tuple[ArrayTypeRecord, ...]
+    arena_bytes: int | None = Field(ge=0, lt=2**62)
+    prepare_arena_bytes: int | None = Field(ge=0, lt=2**62)
+
+    @classmethod
+    def of(cls, provisions: Provisions) -> ProvisionsRecord:
+        """What a function takes besides its arguments."""
+        prepared = tuple(
+            ArrayTypeRecord(shape=shape, dtype=dtype.name) for shape, dtype in provisions.prepared
+        )
+        sizes = (provisions.arena_bytes, provisions.prepare_arena_bytes)
+        return cls(
+            prepare=provisions.prepare, prepared=prepared, arena_bytes=sizes[0], prepare_arena_bytes=sizes[1]
+        )
+
+    def provisions(self) -> Provisions:
+        """Raises ValueError when they contradict each other."""
+        prepared = tuple(kind.array_type() for kind in self.prepared)
+        if bool(prepared) != bool(self.prepare) or any(-1 in shape for shape, _ in prepared):
+            raise ValueError("prepared tensors are not what a function prepares")
+        return Provisions(self.prepare, prepared, self.arena_bytes, self.prepare_arena_bytes)
+
+
 class CpuRecord(Record):
     """A `CpuProgram`; its code is the block "code"."""
 
@@ -190,6 +222,7 @@ class CpuRecord(Record):
     results: tuple[ArrayTypeRecord, ...]
     processor: ProcessorRecord
     states_in_place: bool
+    provisions: ProvisionsRecord
 
 
 class WaferRecord(Record):

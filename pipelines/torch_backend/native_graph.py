@@ -13,10 +13,13 @@ from ..cache.lookup import cached_program
 from ..cache.settings import open_cache
 from ..frontend.graphs import import_graph
 from ..named import named_pipeline
+from ..runtime.arrays import as_array, as_tensor
 from ..runtime.cpu import CpuTarget
 from ..runtime.cpu_lowering import for_processor
 from ..runtime.cpu_program import CpuProgram
 from ..runtime.jit import NativeModule
+from ..runtime.provisions import Preparation
+from ..runtime.thread_count import thread_count
 from .boundary import draw_boundary
 from .wrapper import Call, write_call
 
@@ -43,14 +46,23 @@ def compile_graph(graph: GraphModule, options: Mapping[str, Any], timer: Timer) 
         imported = import_graph(inner)
     program, _ = cached_program(open_cache(), _target(options), imported, options, timer)
     assert isinstance(program, CpuProgram), "the target is the CPU"
-    with timer.scope("load"):
-        function = program.function
-        native = NativeModule(program.code, (function.entry,), f"'{function.entry}'")
     constants = [a.tensor.contiguous() for a in imported.arguments if a.tensor is not None]
-    return write_call(boundary, native, function.entry, constants)
+    with timer.scope("load"):
+        function, provisions = program.function, program.function.provisions
+        native = NativeModule(program.code, function.entries, f"'{function.entry}'")
+        if provisions.prepare:
+            preparation = Preparation(native, provisions, [c.ndim for c in constants])
+            preparation.run([as_array(c) for c in constants])
+            constants += [as_tensor(array) for array in preparation.arrays]
+    return write_call(boundary, native, function.entry, constants, provisions.arena_bytes)
 
 
 def _target(options: Mapping[str, Any]) -> CpuTarget:
     """The CPU target with results that the caller allocates even if their sizes are open: graphs promise them."""
-    cpu = for_processor(named_pipeline("cpu"), options.get("cpu") or "", options.get("features") or "")
+    cpu = for_processor(
+        named_pipeline("cpu"),
+        options.get("cpu") or "",
+        options.get("features") or "",
+        thread_count(options),
+    )
     return CpuTarget(cpu.text)

@@ -42,6 +42,7 @@ from torch.utils._sympy.printers import PythonPrinter
 
 from ...passes.infra.diagnostics import CompilerError
 from ..runtime.jit import NativeModule
+from ..runtime.provisions import arena_array
 from .boundary import Boundary, Buffer, Input, Output
 
 _HEADER = 3  # words of a memref descriptor before its sizes: allocated pointer, aligned pointer, offset
@@ -56,10 +57,12 @@ class ArgumentBlocks:
 
     Args:
         shapes: per argument, in memory order; -1 where each call gives size and strides.
+        arena: position of the argument that is temporary memory, a row of bytes; each block has its own.
     """
 
-    def __init__(self, shapes: Sequence[Sequence[int]]) -> None:
+    def __init__(self, shapes: Sequence[Sequence[int]], arena: int | None = None) -> None:
         self._shapes = shapes
+        self._arena = arena
         self.starts = [0, *accumulate(_HEADER + 2 * len(shape) for shape in shapes)]
         self._free: deque[_Block] = deque()
 
@@ -68,7 +71,7 @@ class ArgumentBlocks:
         try:
             return self._free.pop()
         except IndexError:
-            return _Block(self.starts, self._shapes)
+            return _Block(self.starts, self._shapes, self._arena)
 
     def give(self, block: _Block) -> None:
         """Returns a block."""
@@ -78,9 +81,9 @@ class ArgumentBlocks:
 class _Block:
     """Descriptors one after the other, and the pointers to them that a packed entry takes at `address`."""
 
-    __slots__ = ("_pointers", "address", "words")
+    __slots__ = ("_memory", "_pointers", "address", "words")
 
-    def __init__(self, starts: Sequence[int], shapes: Sequence[Sequence[int]]) -> None:
+    def __init__(self, starts: Sequence[int], shapes: Sequence[Sequence[int]], arena: int | None) -> None:
         self.words = (ctypes.c_int64 * max(starts[-1], 1))()
         first = ctypes.addressof(self.words)
         self._pointers = (ctypes.c_int64 * max(len(shapes), 1))(*(first + 8 * start for start in starts[:-1]))
@@ -88,6 +91,9 @@ class _Block:
         for start, shape in zip(starts, shapes, strict=False):
             if -1 not in shape:
                 self._write(start + _HEADER, shape)
+        if arena is not None:
+            self._memory = arena_array(shapes[arena][0])
+            self.words[starts[arena] + _POINTER] = self._memory.__array_interface__["data"][0]
 
     def _write(self, at: int, shape: Sequence[int]) -> None:
         for dim, size in enumerate(shape):
@@ -100,18 +106,22 @@ def write_call(
     native: NativeModule | None = None,
     entry: str = "",
     constants: Sequence[torch.Tensor] = (),
+    arena_bytes: int | None = None,
 ) -> Call:
     """A function from the graph's arguments (a list, which it empties) to its outputs.
 
     Args:
-        native / entry: the function that takes descriptors of inputs, constants and buffers; None where there
-            is no buffer to be written.
+        native / entry: the function that takes descriptors of inputs, constants, the arena and buffers; None where
+            there is no buffer to be written.
         constants: contiguous tensors that every call reads.
+        arena_bytes: temporary memory of a call; None when the function takes none.
     """
     shapes = [_memory_shape(x) for x in boundary.inputs]
     shapes += [tuple(x.shape) for x in constants]
+    arena = None if arena_bytes is None else len(shapes)
+    shapes += [] if arena_bytes is None else [(arena_bytes,)]
     shapes += [_memory_shape(x) for x in boundary.buffers]
-    blocks = ArgumentBlocks([[s if isinstance(s, int) else -1 for s in shape] for shape in shapes])
+    blocks = ArgumentBlocks([[s if isinstance(s, int) else -1 for s in shape] for shape in shapes], arena)
     names: dict[str, Any] = {
         "take": blocks.take,
         "give": blocks.give,
@@ -123,7 +133,7 @@ def write_call(
         "torch": torch,
     }
     writer = _Writer(boundary, names)
-    code = writer.write(blocks.starts, shapes, constants)
+    code = writer.write(blocks.starts, shapes, constants, arena)
     file = f"<wse_mlir call {next(_NUMBERS)}>"
     linecache.cache[file] = (len(code), None, code.splitlines(keepends=True), file)
     exec(compile(code, file, "exec"), names)
@@ -145,18 +155,24 @@ class _Writer:
         self._lines: list[str] = []
 
     def write(
-        self, starts: Sequence[int], shapes: Sequence[Sequence[Any]], constants: Sequence[torch.Tensor]
+        self,
+        starts: Sequence[int],
+        shapes: Sequence[Sequence[Any]],
+        constants: Sequence[torch.Tensor],
+        arena: int | None,
     ) -> str:
         boundary = self._boundary
-        tensors = [self._input(i, x) for i, x in enumerate(boundary.inputs)]
+        tensors: list[str] = [self._input(i, x) for i, x in enumerate(boundary.inputs)]
         for index, constant in enumerate(constants):
             self._names[f"c{index}"] = constant
             tensors.append(f"c{index}")
+        tensors += [] if arena is None else ["the block's own"]
         tensors += [self._allocate(i, x) for i, x in enumerate(boundary.buffers)]
         if boundary.buffers:
             self._lines += ["block = take()", "words = block.words"]
-            for tensor, start, shape in zip(tensors, starts, shapes, strict=False):
-                self._describe(tensor, start, shape)
+            for position, tensor in enumerate(tensors):
+                if position != arena:
+                    self._describe(tensor, starts[position], shapes[position])
             self._lines += ["run(block.address)", "give(block)"]
         self._lines += [line for i, x in enumerate(boundary.buffers) for line in self._into_strides(i, x)]
         returned = "".join(f"{self._output(x)}, " for x in boundary.outputs)

@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 
 from ...dialects.host import ir
+from ...passes.cpu.preparation.known_values import PARAMETER, arguments_of_kind
 from ...passes.cpu.processor import processor
 from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.pass_manager import Instrumentation, run_pipeline
 from ..frontend.interface import find_main, torch_dtype
 from ..native.codegen import NativeCode
 from ..runtime.arrays import numpy_dtype
+from ..runtime.cpu_lowering import read_provisions
 from ..runtime.jit import JitFunction, NativeModule
+from ..runtime.provisions import ArrayType, Provisions, arena_array
 from .isolation import memory_pattern
-
-ArrayType = tuple[tuple[int, ...], np.dtype]
 
 # Tensors: upstream's buffers. Arguments are never written (see `_protect_arguments`): calls do not disturb each other.
 _GENERALIZE = (
@@ -55,16 +56,20 @@ class Signature:
 
     Attributes:
         in_place: per result, the argument that holds it after the call; None for results of their own.
+        parameters: positions of the arguments that are the model's parameters.
+        all_returned: results are returned though their sizes are known.
     """
 
     arguments: tuple[ArrayType, ...]
     results: tuple[ArrayType, ...]
     in_place: tuple[int | None, ...] = ()
+    parameters: tuple[int, ...] = ()
+    all_returned: bool = False
 
     @property
     def returns(self) -> bool:
         """Whether results are returned, since callers cannot know how much to allocate."""
-        return any(-1 in shape for shape, _ in self.results)
+        return self.all_returned or any(-1 in shape for shape, _ in self.results)
 
 
 def signature_of(function: Any) -> Signature:
@@ -74,7 +79,11 @@ def signature_of(function: Any) -> Signature:
         CompilerError: an argument or result is no tensor of a type that arrays can hold.
     """
     kinds = function.type
-    return Signature(tuple(map(_array_type, kinds.inputs)), tuple(map(_array_type, kinds.results)))
+    return Signature(
+        tuple(map(_array_type, kinds.inputs)),
+        tuple(map(_array_type, kinds.results)),
+        parameters=tuple(arguments_of_kind(function, PARAMETER)),
+    )
 
 
 def _array_type(kind: ir.Type) -> ArrayType:
@@ -91,21 +100,26 @@ class Native:
     """A function as native code; called with arrays, gives arrays.
 
     Args:
-        module: holds the function, in the llvm dialect.
+        native: holds the function.
+        provided: what it takes between its arguments and results, see `Provided`.
     """
 
-    def __init__(self, native: NativeModule, name: str, signature: Signature) -> None:
+    def __init__(
+        self, native: NativeModule, name: str, signature: Signature, provided: Provided | None = None
+    ) -> None:
         own = [t for t, place in zip(signature.results, _places(signature), strict=True) if place is None]
         self._own = own
         self._signature = signature
+        self._provided = provided
         ranks = [len(shape) for shape, _ in signature.arguments]
+        ranks += provided.ranks if provided else []
         returned = [(len(shape), dtype) for shape, dtype in own] if signature.returns else []
         ranks += [] if signature.returns else [len(shape) for shape, _ in own]
         self._function = JitFunction(native, name, ranks, returned)
 
     def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The results; arguments that the function writes into are written."""
-        given = list(enumerate(arrays))
+        given = list(enumerate([*arrays, *(self._provided(arrays) if self._provided else [])]))
         if self._signature.returns:
             own = self._function(given)
         else:
@@ -113,6 +127,27 @@ class Native:
             self._function([*given, *enumerate(own, start=len(given))])
         rest = iter(own)
         return [next(rest) if place is None else arrays[place] for place in _places(self._signature)]
+
+
+class Provided:
+    """What a function is called with besides its arguments, computed anew for each call.
+
+    Args:
+        prepare: computes the prepared tensors.
+        parameters: positions of the arguments that it takes.
+        arena_bytes: temporary memory; None where the function takes none.
+    """
+
+    def __init__(self, prepare: Native | None, parameters: Sequence[int], provisions: Provisions) -> None:
+        self._prepare = prepare
+        self._parameters = parameters
+        self._arena_bytes = provisions.arena_bytes
+        self.ranks = provisions.ranks
+
+    def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The further arguments of a call with these."""
+        made = self._prepare([arrays[k] for k in self._parameters]) if self._prepare else []
+        return [*made, *([] if self._arena_bytes is None else [arena_array(self._arena_bytes)])]
 
 
 def _places(signature: Signature) -> tuple[int | None, ...]:
@@ -139,10 +174,38 @@ def native_functions(
     Raises:
         CompilerError: upstream's passes or LLVM do not take the module.
     """
-    complete(module, signatures, checked=checked)
-    code = NativeCode(module, processor(), "the reference", tuple(signatures)).object()
-    native = NativeModule(code, tuple(signatures), "the reference")
-    return {name: Native(native, name, signature) for name, signature in signatures.items()}
+    provisions = {name: read_provisions(module, name) for name in signatures}
+    preparing = _preparations(signatures, provisions, on_tensors=_has_tensors(module))
+    wanted = {**signatures, **preparing}
+    complete(module, wanted, checked=checked)
+    code = NativeCode(module, processor(), "the reference", tuple(wanted)).object()
+    native = NativeModule(code, tuple(wanted), "the reference")
+
+    def function(name: str) -> Native:
+        given, signature = provisions[name], signatures[name]
+        prepare = None
+        if given.prepare:
+            arena = Provided(None, (), Provisions(arena_bytes=given.prepare_arena_bytes))
+            prepare = Native(native, given.prepare, preparing[given.prepare], arena)
+        return Native(native, name, signature, Provided(prepare, signature.parameters, given))
+
+    return {name: function(name) for name in signatures}
+
+
+def _preparations(
+    signatures: Mapping[str, Signature], provisions: Mapping[str, Provisions], *, on_tensors: bool
+) -> dict[str, Signature]:
+    """The functions that prepare tensors for others, and their signatures.
+
+    Upstream's bufferization returns the results of all functions or of none; ours never returns prepared tensors.
+    """
+    found = {}
+    for name, given in provisions.items():
+        if given.prepare:
+            arguments = tuple(signatures[name].arguments[k] for k in signatures[name].parameters)
+            returned = on_tensors and signatures[name].returns
+            found[given.prepare] = Signature(arguments, given.prepared, all_returned=returned)
+    return found
 
 
 def complete(module: ir.Module, signatures: Mapping[str, Signature], *, checked: bool = False) -> None:

@@ -12,6 +12,7 @@ from .emitter import Emitter, bufferizes
 from .op_model import ALLOCATING, is_tensor
 
 STATE = "state"
+PREPARED = "prepared"
 
 
 def _attributes(function: ir.Operation, name: str, count: int) -> list[ir.DictAttr]:
@@ -86,14 +87,19 @@ class Signature:
 
     def out_parameters(self) -> list[int]:
         """Results that become extra arguments, in order."""
-        return [] if self.returns else self.outputs()
+        return [k for k in self.outputs() if not self.returns or self._is_prepared(k)]
+
+    def _is_prepared(self, result: int) -> bool:
+        """Whether the runtime keeps a result: it knows the size, whatever is known of others."""
+        return _text(self.result_attributes[result], "wse.kind") == PREPARED
 
     def returned(self) -> list[int]:
         """Results that are still returned."""
-        buffers = self.outputs() if self.returns else []
-        return [
-            k for k, t in enumerate(self.results) if not isinstance(t, ir.RankedTensorType) or k in buffers
-        ]
+        written = {
+            *self.out_parameters(),
+            *(k for k in range(len(self.results)) if self.state_of(k) is not None),
+        }
+        return [k for k in range(len(self.results)) if k not in written]
 
     def buffer_types(self) -> tuple[list[ir.Type], list[ir.Type]]:
         """Argument and result types on buffers."""

@@ -3,28 +3,43 @@
 WSE_EXPORT void WSE_SYMBOL(close)(wse_instance *instance) {
   if (!instance || instance->library != WSE_SYMBOL(library)()) return;
   if (instance->mapping) munmap(instance->mapping, WSE_WEIGHTS_SIZE);
+  release_arenas(instance);
+  release_memory(instance->prepared);
   free(instance->words);
   free(instance->blocks[0]);
   free(instance);
 }
 
-/* Descriptors of all parameters, and blocks that point to them. */
+/* The descriptor of an argument that is the same for all runs; NULL for the others. */
+static int64_t *describe_bound(int64_t *words, const wse_instance *instance, int32_t f, wse_place place) {
+  const wse_function *function = wse_functions[f];
+  if (place.kind == WSE_PREPARED) {
+    const wse_prepared *prepared = &function->prepared[place.index];
+    return describe(words, instance->prepared + prepared->place, prepared->rank, prepared->shape);
+  }
+  if (place.kind != WSE_PARAMETER) return NULL;
+  const wse_tensor_info *info = wse_infos[f]->parameters[place.index];
+  const wse_slot *slot = &wse_parameter_slots[function->parameter_slots[place.index]];
+  return describe(words, (void *)(uintptr_t)(instance->weights + slot->offset), info->rank, info->shape);
+}
+
+/* Descriptors of all parameters and prepared tensors, and blocks that point to them. */
 static wse_status bind_parameters(wse_instance *instance) {
   int64_t *words = instance->words = calloc(WSE_DESCRIPTOR_WORDS + 1, sizeof *words);
   void **pointers = instance->blocks[0] = calloc(WSE_BLOCK_POINTERS + 1, sizeof *pointers);
-  if (!words || !pointers) return WSE_OUT_OF_MEMORY;
+  instance->prepared = allocate(WSE_PREPARED_BYTES, NULL);
+  if (!words || !pointers || !instance->prepared) return WSE_OUT_OF_MEMORY;
   for (int32_t f = 0; f < WSE_FUNCTION_COUNT; ++f) {
     const wse_function *function = wse_functions[f];
     instance->blocks[f] = pointers;
     pointers += wse_infos[f]->allocates_outputs; /* where the results' descriptors are */
     for (int32_t a = 0; a < function->argument_count; ++a, ++pointers) {
-      if (function->arguments[a].kind != WSE_PARAMETER) continue;
-      int32_t index = function->arguments[a].index;
-      const wse_tensor_info *info = wse_infos[f]->parameters[index];
-      const wse_slot *slot = &wse_parameter_slots[function->parameter_slots[index]];
+      int64_t *rest = describe_bound(words, instance, f, function->arguments[a]);
+      if (!rest) continue;
       *pointers = words;
-      words = describe(words, (void *)(uintptr_t)(instance->weights + slot->offset), info->rank, info->shape);
+      words = rest;
     }
+    if (prepare_function(function, pointers - function->argument_count) != WSE_OK) return WSE_OUT_OF_MEMORY;
     pointers += wse_infos[f]->allocates_outputs ? 0 : function->result_count;
   }
   return WSE_OK;

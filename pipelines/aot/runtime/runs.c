@@ -26,13 +26,18 @@ static void write_back(const wse_tensor *input, const void *data) {
   if (bytes) memcpy(input->data, data, bytes);
 }
 
-/* Fills in inputs and states; returns the words that are left. */
-static int64_t *bind_arguments(int32_t f, const wse_state *state, const wse_tensor *inputs, void **pointers,
-                               int64_t *words) {
+/* Fills in inputs, states and the arena; returns the words that are left. */
+static int64_t *bind_arguments(int32_t f, const wse_state *state, const wse_tensor *inputs, void *arena,
+                               void **pointers, int64_t *words) {
   const wse_function *function = wse_functions[f];
   for (int32_t a = 0; a < function->argument_count; ++a) {
     wse_place place = function->arguments[a];
-    if (place.kind == WSE_PARAMETER) continue;
+    if (place.kind == WSE_PARAMETER || place.kind == WSE_PREPARED) continue;
+    if (place.kind == WSE_ARENA) {
+      pointers[a] = words;
+      words = describe_arena(words, arena, function->arena_bytes);
+      continue;
+    }
     const wse_tensor_info *info =
         place.kind == WSE_STATE ? wse_infos[f]->states[place.index] : wse_infos[f]->inputs[place.index];
     void *data = place.kind == WSE_STATE ? state_memory(state, function, place.index) : inputs[place.index].data;
@@ -101,6 +106,9 @@ WSE_EXPORT wse_status WSE_SYMBOL(run)(const wse_instance *instance, int32_t func
   wse_status status =
       check_run(instance, function, state, inputs, input_count, outputs, output_count, error);
   if (status != WSE_OK) return status;
+  void *arena = NULL;
+  if (wse_functions[function]->arena_bytes >= 0 && !(arena = take_arena(instance, function)))
+    return fail_plainly(error, WSE_OUT_OF_MEMORY);
   void *bound[WSE_MAX_BLOCK];
   int64_t words[WSE_MAX_WORDS];
   call guard;
@@ -108,8 +116,9 @@ WSE_EXPORT wse_status WSE_SYMBOL(run)(const wse_instance *instance, int32_t func
   void **pointers = bound + returns;
   memcpy(pointers, instance->blocks[function] + returns,
          (size_t)wse_functions[function]->argument_count * sizeof *pointers);
-  int64_t *rest = bind_arguments(function, state, inputs, pointers, words);
+  int64_t *rest = bind_arguments(function, state, inputs, arena, pointers, words);
   status = (returns ? run_returning : run_into)(function, inputs, outputs, pointers, rest, &guard);
+  give_arena(instance, function, arena);
   if (status != WSE_OK) return fail_plainly(error, status);
   release_ring(&guard.blocks); /* what the kernel did not free and hand out */
   return WSE_OK;

@@ -3,6 +3,8 @@
 #define WSE_HIDDEN __attribute__((visibility("hidden")))
 #define WSE_ALIGNMENT 64 /* of weights, states and everything that is allocated */
 
+#define WSE_KEPT_ARENAS 4 /* of a function */
+
 _Static_assert(sizeof(void *) == 8, "memref descriptors have words of 64 bits");
 
 /* Takes pointers to memref descriptors {allocated, aligned, offset, sizes..., strides...}, one for each argument,
@@ -11,19 +13,29 @@ _Static_assert(sizeof(void *) == 8, "memref descriptors have words of 64 bits");
 typedef void (*wse_kernel)(void **block);
 
 /* Where an argument of a kernel comes from, or a result goes to: the kind, and the position among those. */
-typedef enum { WSE_INPUT, WSE_OUTPUT, WSE_PARAMETER, WSE_STATE } wse_kind;
+typedef enum { WSE_INPUT, WSE_OUTPUT, WSE_PARAMETER, WSE_STATE, WSE_PREPARED, WSE_ARENA } wse_kind;
 typedef struct {
   wse_kind kind;
   int32_t index;
 } wse_place;
 
+/* A tensor that is computed of the parameters when an instance is opened. */
+typedef struct {
+  uint64_t place; /* in the memory of all of them */
+  int32_t rank;
+  const int64_t *shape;
+} wse_prepared;
+
 typedef struct {
   wse_kernel kernel;
+  wse_kernel prepare; /* takes the parameters, an arena and the prepared tensors; NULL when there are none */
   int32_t argument_count, result_count;
   const wse_place *arguments;
   const wse_place *results;       /* WSE_OUTPUT, or WSE_INPUT where the model changes an input */
   const int32_t *parameter_slots; /* of each parameter: position in wse_parameter_slots */
   const int32_t *state_slots;     /* of each state: position in wse_state_slots */
+  const wse_prepared *prepared;
+  int64_t arena_bytes, prepare_arena_bytes; /* of the kernel and of `prepare`; -1: it takes no arena */
 } wse_function;
 
 #define WSE_ZEROS UINT64_MAX
