@@ -1,5 +1,6 @@
 """How a `linalg.generic` on buffers touches its operands along one iterator."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from ...dialects.host import ir
@@ -61,3 +62,30 @@ def element_bits(kind: ir.Type) -> int:
     element = kind.element_type if isinstance(kind, ir.MemRefType) else kind
     width = getattr(element, "width", None)
     return 64 if width is None else int(width)
+
+
+def linear_offset(expr: ir.AffineExpr, point: Mapping[int, int]) -> int | None:
+    """How far a subscript moves when iterators advance by `point`; None when it is not linear in one of them."""
+    total = 0
+    for iterator, steps in point.items():
+        if steps:
+            factor = coefficient(expr, iterator)
+            if factor is None:
+                return None
+            total += factor * steps
+    return total
+
+
+def stride_along(value: ir.Value, amap: ir.AffineMap, iterator: int) -> int | None:
+    """Elements between neighbours along an iterator; 0 for a scalar, None when it is not one known number."""
+    if not isinstance(value.type, ir.MemRefType):
+        return 0
+    strides, _ = ir.MemRefType(value.type).get_strides_and_offset()
+    unknown = ir.ShapedType.get_dynamic_stride_or_offset()
+    total = 0
+    for expr, stride in zip(amap.results, strides, strict=True):
+        factor = coefficient(expr, iterator)
+        if factor is None or (factor and stride == unknown):
+            return None
+        total += factor * stride if factor else 0
+    return total

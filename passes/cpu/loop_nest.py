@@ -1,71 +1,102 @@
 """Emits the loops of a scheduled `linalg.generic` on buffers."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
+from math import prod
 from typing import Any
 
-from ...dialects.host import affine, arith, ir, memref, scf, vector
+from ...dialects.host import arith, ir, memref, scf, vector
 from ...dialects.structured import Structured, dim_position
-from .access import access_kind, depends_on, dims_of
 from .loop_schedule import Schedule, Segment
+from .nest_leaf import (
+    Leaf,
+    LoadKey,
+    constant_index,
+    loop_invariant_inputs,
+    mask_type,
+    operand_kinds,
+)
+from .nest_leaf import constant_mask as leading_lanes
+from .parallel_marks import mark_parallel
 from .processor import Processor
-from .vector_body import BodyEmitter, Combiner, broadcast, reduction_kinds, vector_of
+from .schedule_choice import trips
+from .vector_body import (
+    BodyEmitter,
+    Combiner,
+    body_cost,
+    broadcast,
+    reduction_kinds,
+    vector_of,
+)
 
 Values = list[ir.Value]
-
-
-@dataclass
-class _Leaf:
-    """One body of the nest: where it stands, and what was already computed for it.
-
-    Attributes:
-        bases: index of the tile's first point, per iterator.
-        width: lanes of the vectorised iterator here.
-        indices / loads: values already emitted in this body; it has no stores between its loads.
-    """
-
-    bases: dict[int, ir.Value]
-    width: int
-    indices: dict[tuple[int, int], ir.Value] = field(default_factory=dict)
-    loads: dict[tuple[int, tuple[tuple[int, int], ...]], ir.Value] = field(default_factory=dict)
-
-
+Bases = Mapping[int, ir.Value]  # iterator -> index of a tile's first point
+Tile = Mapping[int, Segment]  # iterator -> the part of its range in which a tile lies
+Loads = Mapping[LoadKey, ir.Value]
 Point = dict[int, int]  # iterator -> offset from the tile's base
 
 
 class LoopNest:
-    """Builds the nest of one operation at the current insertion point."""
+    """Builds the nest of one operation at the current insertion point.
+
+    Args:
+        nest: number by which its outermost loops are marked as parallel.
+    """
 
     def __init__(
-        self, view: Structured, schedule: Schedule, sizes: Sequence[int | None], cpu: Processor
+        self,
+        view: Structured,
+        schedule: Schedule,
+        sizes: Sequence[int | None],
+        cpu: Processor,
+        nest: int = 0,
     ) -> None:
         self.view = view
         self.schedule = schedule
         self.sizes = sizes
+        self._nest = nest
         self._body = BodyEmitter(view, schedule.vector, cpu.has_fma)
         self._dynamic = {i: _size_value(view, i) for i, size in enumerate(sizes) if size is None}
-        self._kinds = [
-            "uniform" if schedule.vector is None else access_kind(value, amap, schedule.vector)
-            for value, amap in zip(view.operands, view.maps, strict=True)
-        ]
+        self._kinds = operand_kinds(view, schedule)
+        self._combiners: list[Combiner] = []
+        if schedule.vector in schedule.reduction:
+            self._combiners = reduction_kinds(view) or []
 
     def emit(self) -> None:
         """Emits the whole nest."""
-        self._parallel(0, {}, {})
+        self._parallel(0, {}, {}, {}, False)
 
-    def _parallel(self, level: int, bases: dict[int, ir.Value], tile: dict[int, Segment]) -> None:
+    def _parallel(self, level: int, bases: Bases, tile: Tile, loads: Loads, marked: bool) -> None:
         if level == len(self.schedule.parallel):
-            self._tile(bases, tile)
+            self._tile(bases, tile, loads)
             return
         iterator = self.schedule.parallel[level]
+        if not self.schedule.reduction and level == len(self.schedule.parallel) - 1:
+            loads = self._invariant_loads(bases, tile, iterator)
         for segment in self.schedule.segments(iterator, self.sizes[iterator]):
+            part = {**tile, iterator: segment}
+            inside = marked or not segment.is_single_step
 
-            def body(index: ir.Value, carried: Values, segment: Segment = segment) -> Values:
-                self._parallel(level + 1, {**bases, iterator: index}, {**tile, iterator: segment})
+            def body(
+                index: ir.Value,
+                carried: Values,
+                part: Tile = part,
+                inside: bool = inside,
+            ) -> Values:
+                self._parallel(level + 1, {**bases, iterator: index}, part, loads, inside)
                 return carried
 
-            self._loop(iterator, segment, [], body)
+            loop = self._loop(iterator, segment, [], body)[1]
+            if loop is not None and not marked:
+                mark_parallel(loop, self._nest, self._cost(iterator, segment))
+
+    def _cost(self, iterator: int, segment: Segment) -> int:
+        points = prod(trips(size) for size in self.sizes)
+        if segment.start is not None and segment.stop is not None:
+            points = points * (segment.stop - segment.start) // trips(self.sizes[iterator])
+        elif segment.follows:
+            points = 0  # what is left of an unknown number
+        return points * body_cost(self.view)
 
     def _loop(
         self,
@@ -73,189 +104,220 @@ class LoopNest:
         segment: Segment,
         carried: Values,
         body: Callable[[ir.Value, Values], Values],
-    ) -> Values:
-        """Runs `body` over a segment, as an `scf.for` unless it is a single step; returns what it carries."""
+    ) -> tuple[Values, Any]:
+        """Runs `body` over a segment: what it carries, and the `scf.for`, unless it is a single step."""
         if segment.start is not None and segment.stop is not None:
-            if segment.stop - segment.start == segment.step:
-                return body(_constant(segment.start), carried)
-            start, stop = _constant(segment.start), _constant(segment.stop)
+            start = constant_index(segment.start)
+            if segment.is_single_step:
+                return body(start, carried), None
+            stop = constant_index(segment.stop)
         else:
             size = self._dynamic[iterator]
-            width = self.schedule.width if iterator == self.schedule.vector else 1
-            full = self.schedule.unroll.get(iterator, 1) * width
-            whole = arith.subi(size, arith.remui(size, _constant(full))) if full > 1 else size
-            start, stop = (_constant(0), whole) if segment.start == 0 else (whole, size)
-        loop = scf.ForOp(start, stop, _constant(segment.step), carried)
+            start = _whole_steps(size, segment.follows) if segment.follows else constant_index(0)
+            stop = size if segment.last else _whole_steps(size, segment.step)
+        loop = scf.ForOp(start, stop, constant_index(segment.step), carried)
         with ir.InsertionPoint(loop.body):
             scf.YieldOp(body(loop.induction_variable, list(loop.inner_iter_args)))
-        return list(loop.results)
+        return list(loop.results), loop
 
-    def _tile(self, bases: dict[int, ir.Value], tile: dict[int, Segment]) -> None:
+    def _leaf(self, bases: Bases, tile: Tile, loads: Loads) -> Leaf:
+        """A body at `bases`, in the vectors of that part of the vectorised iterator that the tile is in."""
+        vector_iterator = self.schedule.vector
+        across = tile.get(self.schedule.across) if self.schedule.across is not None else None
+        points = across.unroll if across else 0
+        segment = tile.get(vector_iterator) if vector_iterator is not None else None
+        if segment is None or vector_iterator is None:
+            return Leaf(
+                self.view,
+                self.schedule,
+                self._kinds,
+                bases,
+                1,
+                loads=loads,
+                across_points=points,
+            )
+        mask, valid = None, None
+        if segment.masked and segment.start is not None and segment.stop is not None:
+            valid = segment.stop - segment.start
+            mask = leading_lanes(segment.width, valid)
+        elif segment.masked:
+            left = arith.subi(self._dynamic[vector_iterator], bases[vector_iterator])
+            mask = vector.CreateMaskOp(mask_type(segment.width), [left]).result
+        return Leaf(
+            self.view,
+            self.schedule,
+            self._kinds,
+            bases,
+            segment.width,
+            mask,
+            valid,
+            loads,
+            points,
+        )
+
+    def _invariant_loads(self, bases: Bases, tile: Tile, innermost: int) -> Loads:
+        """Loads what does not change in the innermost loop before it: the loop stores, and LLVM cannot tell where."""
+        leaf = self._leaf(bases, tile, {})
+        outer = self.schedule.parallel[:-1]
+        for position in loop_invariant_inputs(self.view, (innermost,)):
+            for point in _points(outer, tile):
+                leaf.load(position, point)
+        return leaf.loads
+
+    def _tile(self, bases: Bases, tile: Tile, loads: Loads) -> None:
         """Loads the accumulators of one register tile, reduces into them, stores them."""
-        vector_segment = tile.get(self.schedule.vector) if self.schedule.vector is not None else None
-        width = vector_segment.width if vector_segment else 1
         points = _points(self.schedule.parallel, tile)
-        leaf = _Leaf(bases, width)
-        first = len(self.view.inputs)
+        leaf = self._leaf(bases, tile, loads)
         if not self.schedule.reduction:
-            for point in points:
-                self._store(leaf, point, self._evaluate(leaf, point, None))
+            computed = [self._evaluate(leaf, point, None) for point in points]
+            self._store(leaf, points, computed)
             return
+        first = len(self.view.inputs)
         positions = range(first, len(self.view.operands))
-        accumulators = [self._load(leaf, position, point) for point in points for position in positions]
-        accumulators = self._reduce(bases, tile, points, accumulators, width)
-        count = len(self.view.inits)
-        for number, point in enumerate(points):
-            self._store(leaf, point, accumulators[number * count : (number + 1) * count])
+        olds = [[leaf.load(position, point) for position in positions] for point in points]
+        for position in loop_invariant_inputs(self.view, self.schedule.reduction):
+            for point in points:
+                leaf.load(position, point)
+        if self._combiners:
+            results = self._reduce_lanes(bases, tile, points, olds, leaf.loads)
+        else:
+            flat = [old for row in olds for old in row]
+            flat = self._reduction(0, bases, tile, points, flat, leaf.loads)
+            results = _rows(flat, len(self.view.inits))
+        self._store(leaf, points, results)
 
-    def _reduce(
+    def _store(self, leaf: Leaf, points: list[Point], results: list[Values]) -> None:
+        for point, values in zip(points, results, strict=True):
+            for number, value in enumerate(values):
+                leaf.store(number, point, value)
+
+    def _reduce_lanes(
         self,
-        bases: dict[int, ir.Value],
-        tile: dict[int, Segment],
+        bases: Bases,
+        tile: Tile,
         points: list[Point],
-        accumulators: Values,
-        width: int,
-    ) -> Values:
-        vectorised = self.schedule.vector
-        if vectorised is None or vectorised not in self.schedule.reduction:
-            return self._reduction(0, bases, tile, points, accumulators, width)
-        combiners = reduction_kinds(self.view) or []
-        combiners = combiners * len(points)
-        for segment in self.schedule.segments(vectorised, self.sizes[vectorised]):
-            part = accumulators
-            if segment.width > 1:
-                part = [
-                    _neutral(combiner, acc.type, segment.width)
-                    for combiner, acc in zip(combiners, accumulators, strict=True)
+        olds: list[Values],
+        loads: Loads,
+    ) -> list[Values]:
+        """A reduction along the lanes: into vectors of partial results, which are combined at the end."""
+        width, parts = self.schedule.width, self._accumulators()
+        neutral = [
+            _neutral(combiner, old.type, width)
+            for combiner, old in zip(self._combiners, olds[0], strict=True)
+        ]
+        flat = neutral * (parts * len(points))
+        flat = self._reduction(0, bases, tile, points, flat, loads)
+        count, results = len(neutral), []
+        for number, old in enumerate(olds):
+            rows = _rows(flat, count)[number * parts : (number + 1) * parts]
+            results.append(
+                [
+                    _combine_lanes(
+                        combiner,
+                        old[r],
+                        _combine_all(combiner, [row[r] for row in rows]),
+                    )
+                    for r, combiner in enumerate(self._combiners)
                 ]
-            inner = {**tile, vectorised: segment}
-            part = self._reduction(0, bases, inner, points, part, segment.width)
-            if segment.width > 1:
-                part = [
-                    _combine_lanes(combiner, acc, lanes)
-                    for combiner, acc, lanes in zip(combiners, accumulators, part, strict=True)
-                ]
-            accumulators = part
-        return accumulators
+            )
+        return results
+
+    def _accumulators(self) -> int:
+        """Vectors of partial results for each result of a point."""
+        vector_iterator = self.schedule.vector
+        if vector_iterator is None or vector_iterator not in self.schedule.reduction:
+            return 1
+        return self.schedule.unroll.get(vector_iterator, 1)
 
     def _reduction(
         self,
         level: int,
-        bases: dict[int, ir.Value],
-        tile: dict[int, Segment],
+        bases: Bases,
+        tile: Tile,
         points: list[Point],
         carried: Values,
-        width: int,
+        loads: Loads,
     ) -> Values:
+        """The reduction loops from `level` on; `carried` has the accumulators by point, part and result."""
         if level == len(self.schedule.reduction):
-            leaf = _Leaf(bases, width)
-            count = len(self.view.inits)
-            results: Values = []
-            for number, point in enumerate(points):
-                results += self._evaluate(leaf, point, carried[number * count : (number + 1) * count])
-            return results
+            return self._accumulate(bases, tile, points, carried, loads)
         iterator = self.schedule.reduction[level]
-        if iterator == self.schedule.vector:
-            segments = [tile[iterator]]
-        else:
-            segments = self.schedule.segments(iterator, self.sizes[iterator])
-        for segment in segments:
+        for segment in self.schedule.segments(iterator, self.sizes[iterator]):
 
-            def body(index: ir.Value, inner: Values) -> Values:
-                return self._reduction(level + 1, {**bases, iterator: index}, tile, points, inner, width)
+            def body(index: ir.Value, inner: Values, segment: Segment = segment) -> Values:
+                where = {**bases, iterator: index}
+                return self._reduction(level + 1, where, {**tile, iterator: segment}, points, inner, loads)
 
-            carried = self._loop(iterator, segment, carried, body)
+            carried = self._loop(iterator, segment, carried, body)[0]
         return carried
 
-    def _evaluate(self, leaf: _Leaf, point: Point, accumulators: Values | None) -> Values:
+    def _accumulate(
+        self,
+        bases: Bases,
+        tile: Tile,
+        points: list[Point],
+        carried: Values,
+        loads: Loads,
+    ) -> Values:
+        leaf = self._leaf(bases, tile, loads)
+        parts, rows = self._accumulators(), _rows(carried, len(self.view.inits))
+        for offset in _points(self.schedule.reduction, tile):
+            lane = 0 if self.schedule.vector is None else offset.get(self.schedule.vector, 0)
+            for number, point in enumerate(points):
+                place = number * parts + lane // self.schedule.width
+                rows[place] = self._accumulate_point(leaf, {**point, **offset}, rows[place])
+        return [value for row in rows for value in row]
+
+    def _accumulate_point(self, leaf: Leaf, point: Point, old: Values) -> Values:
+        if not self._combiners:
+            return self._evaluate(leaf, point, old)
+        if leaf.width == self.schedule.width:
+            new = self._evaluate(leaf, point, old)
+            if leaf.mask is None:
+                return new
+            return [arith.select(leaf.mask, n, o) for n, o in zip(new, old, strict=True)]
+        firsts = [
+            vector.ExtractOp(value, [], [0]).result for value in old
+        ]  # a remainder joins the first lane
+        if leaf.width == 1:
+            firsts = self._evaluate(leaf, point, firsts)
+        else:
+            kinds = list(zip(self._combiners, firsts, strict=True))
+            neutral = [_neutral(combiner, first.type, leaf.width) for combiner, first in kinds]
+            lanes = self._evaluate(leaf, point, neutral)
+            firsts = [_combine_lanes(c, first, part) for (c, first), part in zip(kinds, lanes, strict=True)]
+        return [vector.InsertOp(new, o, [], [0]).result for new, o in zip(firsts, old, strict=True)]
+
+    def _evaluate(self, leaf: Leaf, point: Point, accumulators: Values | None) -> Values:
         """The body's results at one point; the inits are read from memory when there are no accumulators."""
         count = len(self.view.inputs)
         arguments: list[Any] = []
         for position, argument in enumerate(self.view.body.arguments):
             if accumulators is not None and position >= count:
                 arguments.append(accumulators[position - count])
-            elif any(True for _ in argument.uses):
-                arguments.append(self._load(leaf, position, point))
+            elif self.view.reads(position):
+                arguments.append(leaf.load(position, point))
             else:
                 arguments.append(argument)  # never looked at
-        results = self._body.emit(arguments, lambda i: self._index(leaf, i, point.get(i, 0)), leaf.width)
+        results = self._body.emit(arguments, lambda i: leaf.index(i, point.get(i, 0)), leaf.width, leaf.mask)
         lanes = leaf.width if self.schedule.vector is not None else 1
         return [broadcast(value, lanes) for value in results]
 
-    def _index(self, leaf: _Leaf, iterator: int, offset: int) -> ir.Value:
-        if offset == 0:
-            return leaf.bases[iterator]
-        key = (iterator, offset)
-        if key not in leaf.indices:
-            leaf.indices[key] = arith.addi(leaf.bases[iterator], _constant(offset))
-        return leaf.indices[key]
 
-    def _subscripts(self, leaf: _Leaf, amap: ir.AffineMap, point: Point) -> Values:
-        subscripts = []
-        for expr in amap.results:
-            position = dim_position(expr)
-            if position is not None:
-                subscripts.append(self._index(leaf, position, point.get(position, 0)))
-            elif isinstance(expr, ir.AffineConstantExpr):
-                subscripts.append(_constant(expr.value))
-            else:
-                used = sorted(dims_of(expr))
-                dims = [
-                    ir.AffineDimExpr.get(used.index(i)) if i in used else ir.AffineConstantExpr.get(0)
-                    for i in range(amap.n_dims)
-                ]
-                local = expr.compose(ir.AffineMap.get(len(used), 0, dims))
-                operands = [self._index(leaf, i, point.get(i, 0)) for i in used]
-                subscripts.append(affine.apply(ir.AffineMap.get(len(used), 0, [local]), operands))
-        return subscripts
-
-    def _load(self, leaf: _Leaf, position: int, point: Point) -> ir.Value:
-        value, amap = self.view.operands[position], self.view.maps[position]
-        if not isinstance(value.type, ir.MemRefType):
-            return value
-        key = (position, tuple((i, o) for i, o in point.items() if depends_on(amap, i)))
-        if key not in leaf.loads:
-            leaf.loads[key] = self._load_new(leaf, value, amap, point, self._kinds[position])
-        return leaf.loads[key]
-
-    def _load_new(
-        self, leaf: _Leaf, value: ir.Value, amap: ir.AffineMap, point: Point, kind: str
-    ) -> ir.Value:
-        element = ir.MemRefType(value.type).element_type
-        if leaf.width == 1 or kind == "uniform":
-            return memref.load(value, self._subscripts(leaf, amap, point))
-        if kind == "contiguous":
-            subscripts = self._subscripts(leaf, amap, point)
-            return vector.LoadOp(vector_of(element, leaf.width), value, subscripts).result
-        lanes = [memref.load(value, self._subscripts(leaf, amap, lane)) for lane in self._lanes(leaf, point)]
-        return vector.FromElementsOp(vector_of(element, leaf.width), lanes).result
-
-    def _lanes(self, leaf: _Leaf, point: Point) -> list[Point]:
-        vectorised = self.schedule.vector
-        assert vectorised is not None
-        return [{**point, vectorised: point.get(vectorised, 0) + lane} for lane in range(leaf.width)]
-
-    def _store(self, leaf: _Leaf, point: Point, results: Values) -> None:
-        first = len(self.view.inputs)
-        for number, (result, target) in enumerate(zip(results, self.view.inits, strict=True)):
-            amap, kind = self.view.maps[first + number], self._kinds[first + number]
-            if not isinstance(result.type, ir.VectorType):
-                memref.StoreOp(result, target, self._subscripts(leaf, amap, point))
-            elif kind == "contiguous":
-                vector.StoreOp(result, target, self._subscripts(leaf, amap, point))
-            else:
-                for lane, where in enumerate(self._lanes(leaf, point)):
-                    element = vector.ExtractOp(result, [], [lane]).result
-                    memref.StoreOp(element, target, self._subscripts(leaf, amap, where))
+def _rows(values: Values, count: int) -> list[Values]:
+    return [values[at : at + count] for at in range(0, len(values), count)]
 
 
-def _points(parallel: Sequence[int], tile: dict[int, Segment]) -> list[Point]:
-    offsets = [[k * tile[i].width for k in range(tile[i].unroll)] for i in parallel]
-    return [dict(zip(parallel, combination, strict=True)) for combination in product(*offsets)]
+def _points(iterators: Sequence[int], tile: Tile) -> list[Point]:
+    offsets = [[k * tile[i].width for k in range(tile[i].unroll)] for i in iterators]
+    return [dict(zip(iterators, combination, strict=True)) for combination in product(*offsets)]
 
 
-def _constant(value: int) -> ir.Value:
-    return arith.constant(ir.IndexType.get(), value)
+def _whole_steps(size: ir.Value, step: int) -> ir.Value:
+    """How far steps of that length reach without going beyond `size`."""
+    if step == 1:
+        return size
+    return arith.subi(size, arith.remui(size, constant_index(step)))
 
 
 def _size_value(view: Structured, iterator: int) -> ir.Value:
@@ -263,13 +325,26 @@ def _size_value(view: Structured, iterator: int) -> ir.Value:
     for value, amap in zip(view.operands, view.maps, strict=True):
         for dim, expr in enumerate(amap.results):
             if dim_position(expr) == iterator:
-                return memref.dim(value, _constant(dim))
+                return memref.dim(value, constant_index(dim))
     raise ValueError(f"no operand has iterator {iterator} as a plain dimension")
 
 
 def _neutral(combiner: Combiner, element: ir.Type, width: int) -> ir.Value:
     kind = vector_of(element, width)
     return arith.constant(kind, ir.DenseElementsAttr.get_splat(kind, combiner.neutral_attribute(element)))
+
+
+def _combine(combiner: Combiner, a: ir.Value, b: ir.Value) -> ir.Value:
+    return ir.Operation.create(combiner.operation, results=[a.type], operands=[a, b]).results[0]
+
+
+def _combine_all(combiner: Combiner, parts: Values) -> ir.Value:
+    """Pairs first, so that few operations wait for each other."""
+    while len(parts) > 1:
+        pairs = zip(parts[::2], parts[1::2], strict=False)
+        odd = parts[len(parts) & ~1 :]
+        parts = [_combine(combiner, a, b) for a, b in pairs] + odd
+    return parts[0]
 
 
 def _combine_lanes(combiner: Combiner, accumulator: ir.Value, lanes: ir.Value) -> ir.Value:
@@ -279,7 +354,4 @@ def _combine_lanes(combiner: Combiner, accumulator: ir.Value, lanes: ir.Value) -
     reduced = vector.ReductionOp(
         accumulator.type, kind, lanes, fastmath=reassociate if is_sum else None
     ).result
-    combined = ir.Operation.create(
-        combiner.operation, results=[accumulator.type], operands=[accumulator, reduced]
-    )
-    return combined.results[0]
+    return _combine(combiner, accumulator, reduced)

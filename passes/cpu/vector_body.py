@@ -146,16 +146,23 @@ class BodyEmitter:
     fuse_multiply_add: bool
 
     def emit(
-        self, arguments: Sequence[ir.Value], index_of: Callable[[int], ir.Value], width: int
+        self,
+        arguments: Sequence[ir.Value],
+        index_of: Callable[[int], ir.Value],
+        width: int,
+        mask: ir.Value | None = None,
     ) -> list[ir.Value]:
         """Evaluates the body; `index_of(iterator)` is the point's (first lane's) index.
+
+        Args:
+            mask: the lanes that count; in the others nothing is read from memory.
 
         Returns:
             What the body yields, scalars where a result is the same in all lanes.
         """
         mapping: dict[ir.Value, ir.Value] = dict(zip(self.view.body.arguments, arguments, strict=True))
         for op in list(self.view.body.operations)[:-1]:
-            self._emit_op(op, mapping, index_of, width)
+            self._emit_op(op, mapping, index_of, width, mask)
         return [mapping.get(v, v) for v in self.view.yielded]
 
     def _emit_op(
@@ -164,6 +171,7 @@ class BodyEmitter:
         mapping: dict[ir.Value, ir.Value],
         index_of: Callable[[int], ir.Value],
         width: int,
+        mask: ir.Value | None,
     ) -> None:
         if op.name == "linalg.index":
             mapping[op.results[0]] = self._index(_index_dim(op), index_of, width)
@@ -176,7 +184,7 @@ class BodyEmitter:
             clone_into([op], mapping)
             return
         if op.name == "memref.load":
-            self._row_load(op, mapping, index_of, width)
+            self._row_load(op, mapping, index_of, width, mask)
             return
         if self._fuses(op):
             mapping[op.results[0]] = self._multiply_add(op, mapping, width)
@@ -185,7 +193,11 @@ class BodyEmitter:
         results = [vector_of(r.type, width) for r in op.results]
         attributes = {a.name: a.attr for a in _named_attributes(op)}
         created = ir.Operation.create(
-            op.name, results=results, operands=operands, attributes=attributes, loc=op.location
+            op.name,
+            results=results,
+            operands=operands,
+            attributes=attributes,
+            loc=op.location,
         )
         for old, new in zip(op.results, created.results, strict=True):
             mapping[old] = new
@@ -198,7 +210,10 @@ class BodyEmitter:
         return arith.addi(broadcast(base, width), lanes)
 
     def _clone_with_regions(
-        self, op: Any, mapping: dict[ir.Value, ir.Value], index_of: Callable[[int], ir.Value]
+        self,
+        op: Any,
+        mapping: dict[ir.Value, ir.Value],
+        index_of: Callable[[int], ir.Value],
     ) -> None:
         """Clones an operation whose regions may ask for the point's indices; only in scalar code."""
         inner = dict(mapping)
@@ -213,11 +228,16 @@ class BodyEmitter:
         mapping: dict[ir.Value, ir.Value],
         index_of: Callable[[int], ir.Value],
         width: int,
+        mask: ir.Value | None,
     ) -> None:
         source, *indices = [mapping.get(v, v) for v in op.operands]
         assert self.vector is not None
         indices[-1] = index_of(self.vector)
-        mapping[op.results[0]] = vector.LoadOp(vector_of(op.results[0].type, width), source, indices).result
+        kind = vector_of(op.results[0].type, width)
+        if mask is None:
+            mapping[op.results[0]] = vector.LoadOp(kind, source, indices).result
+            return
+        mapping[op.results[0]] = vector.MaskedLoadOp(kind, source, indices, mask, zeros(kind)).result
 
     def _fuses(self, op: Any) -> bool:
         return self.fuse_multiply_add and multiply_of(op) is not None
@@ -261,3 +281,51 @@ def _replace_indices(op: Any, index_of: Callable[[int], ir.Value]) -> None:
                     inner.operation.erase()
                 else:
                     _replace_indices(inner, index_of)
+
+
+def zeros(kind: ir.Type) -> ir.Value:
+    """A constant 0 of a scalar or vector type."""
+    element = kind.element_type if isinstance(kind, ir.VectorType) else kind
+    zero = (
+        ir.FloatAttr.get(element, 0.0)
+        if isinstance(element, ir.FloatType)
+        else ir.IntegerAttr.get(element, 0)
+    )
+    attribute: Any = ir.DenseElementsAttr.get_splat(kind, zero) if isinstance(kind, ir.VectorType) else zero
+    return arith.ConstantOp(kind, attribute).result
+
+
+_COSTS = {
+    "math.exp": 20,
+    "math.tanh": 30,
+    "math.erf": 30,
+    "math.log": 30,
+    "arith.divf": 8,
+    "math.sqrt": 8,
+    "math.rsqrt": 8,
+}
+
+
+def body_cost(view: Structured) -> int:
+    """Operations at one point, roughly: an elementary function counts as the instructions that it becomes."""
+    operations = (
+        _COSTS.get(op.name, 20 if op.name.startswith("math.") else 1) for op in view.body_operations()
+    )
+    return max(len(view.operands), sum(operations))
+
+
+def body_divides_integers(view: Structured) -> bool:
+    """Whether the body holds a division that traps when its divisor is zero."""
+    names = {
+        f"arith.{n}"
+        for n in (
+            "divsi",
+            "divui",
+            "remsi",
+            "remui",
+            "ceildivsi",
+            "ceildivui",
+            "floordivsi",
+        )
+    }
+    return any(op.name in names for op in view.body.operations)

@@ -3,11 +3,11 @@
 // Matmul: columns fill the lanes, rows are unrolled, one load of B serves all rows, accumulators are carried.
 // CHECK-LABEL: func.func @matmul
 // CHECK-COUNT-4: vector.load %arg2
-// CHECK:         scf.for %[[K:[a-z0-9_]+]] = %c0 to %c64 step %c1 iter_args
-// CHECK:           memref.load %arg0[%c0, %[[K]]]
-// CHECK-COUNT-2:   vector.load %arg1[%[[K]], {{.*}}] : memref<64x32xf32>, vector<16xf32>
+// CHECK:         scf.for %[[K:[a-z0-9_]+]] = %c0 to %c64 step %c4 iter_args
+// CHECK-COUNT-2:   vector.load {{.*}} : memref<2048xf32>, vector<16xf32>
+// CHECK:           memref.load {{.*}}[%[[K]]] : memref<128xf32>
 // CHECK-NOT:       vector.load
-// CHECK:           math.fma {{.*}} : vector<16xf32>
+// CHECK-COUNT-4:   math.fma {{.*}} : vector<16xf32>
 // CHECK:           scf.yield
 // CHECK-COUNT-4: vector.store
 // CHECK-NOT:     scf.for
@@ -28,10 +28,11 @@ func.func @matmul(%a: memref<2x64xf32>, %b: memref<64x32xf32>, %c: memref<2x32xf
 
 // -----
 
-// B transposed: both operands lie side by side along k, so k fills the lanes and is summed up at the end.
+// B transposed: both operands lie side by side along k, so k fills the lanes and is summed up at the end; each of the two
+// results has two vectors of partial sums, so that fewer additions wait for each other.
 // CHECK-LABEL: func.func @matmul_transposed
-// CHECK:         scf.for {{.*}} step %c16 iter_args
-// CHECK-COUNT-3:   vector.load
+// CHECK:         scf.for {{.*}} step %c32 iter_args
+// CHECK-COUNT-6:   vector.load
 // CHECK-NOT:     vector.load
 // CHECK:         vector.reduction <add>, {{.*}} fastmath<reassoc> : vector<16xf32> into f32
 #a = affine_map<(m, n, k) -> (m, k)>
@@ -50,13 +51,13 @@ func.func @matmul_transposed(%a: memref<1x64xf32>, %b: memref<2x64xf32>, %c: mem
 
 // -----
 
-// A remainder of 7 runs on vectors of 4, 2 and 1; a scalar operand is broadcast, the old contents are not read.
+// A remainder of 7 is one masked vector; a scalar operand is broadcast, the old contents are not read.
 // CHECK-LABEL: func.func @remainder
 // CHECK:         vector.broadcast %arg1 : f32 to vector<16xf32>
 // CHECK:         arith.mulf {{.*}} : vector<16xf32>
-// CHECK:         vector.load %arg0[%c16] : memref<23xf32>, vector<4xf32>
-// CHECK:         vector.load %arg0[%c20] : memref<23xf32>, vector<2xf32>
-// CHECK:         memref.load %arg0[%c22]
+// CHECK:         %[[MASK:[a-z0-9_]+]] = vector.constant_mask [7] : vector<16xi1>
+// CHECK:         vector.maskedload %arg0[%c16], %[[MASK]]
+// CHECK:         vector.maskedstore %arg2[%c16], %[[MASK]]
 // CHECK-NOT:     load %arg2
 #i = affine_map<(d) -> (d)>
 #s = affine_map<(d) -> ()>
@@ -72,15 +73,17 @@ func.func @remainder(%x: memref<23xf32>, %f: f32, %y: memref<23xf32>) {
 
 // -----
 
-// A size that is known only at run time: whole vectors, then scalars.
+// A size that is known only at run time: whole vectors, then a masked one.
 // CHECK-LABEL: func.func @dynamic
 // CHECK:         %[[N:[a-z0-9_]+]] = memref.dim %arg0
 // CHECK:         %[[REST:[a-z0-9_]+]] = arith.remui %[[N]], %c16
 // CHECK:         %[[WHOLE:[a-z0-9_]+]] = arith.subi %[[N]], %[[REST]]
 // CHECK:         scf.for {{.*}} = %c0 to %[[WHOLE]] step %c16
 // CHECK:           vector.store
-// CHECK:         scf.for {{.*}} = %[[WHOLE]] to %[[N]] step %c1
-// CHECK:           memref.store
+// CHECK:         scf.for %[[I:[a-z0-9_]+]] = %[[WHOLE]] to %[[N]] step %c16
+// CHECK:           %[[LEFT:[a-z0-9_]+]] = arith.subi %[[N]], %[[I]]
+// CHECK:           %[[MASK:[a-z0-9_]+]] = vector.create_mask %[[LEFT]]
+// CHECK:           vector.maskedstore {{.*}}, %[[MASK]]
 #i = affine_map<(d) -> (d)>
 func.func @dynamic(%x: memref<?xf32>, %y: memref<?xf32>) {
   linalg.generic {indexing_maps = [#i, #i], iterator_types = ["parallel"]}

@@ -1,0 +1,209 @@
+"""The memory accesses of one straight piece of code inside of a loop nest."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from ...dialects.host import affine, arith, ir, memref, vector
+from ...dialects.structured import Structured, dim_position
+from .access import access_kind, depends_on, dims_of, linear_offset
+from .loop_schedule import Schedule
+from .register_transpose import transpose
+from .schedule_choice import is_transposed
+from .vector_body import vector_of, zeros
+
+Point = Mapping[int, int]  # iterator -> offset from the tile's base
+LoadKey = tuple[int, tuple[Any, ...]]
+OperandKind = Literal["uniform", "contiguous", "scattered", "transposed"]
+
+
+def operand_kinds(view: Structured, schedule: Schedule) -> list[OperandKind]:
+    """How each operand is accessed along the vectorised iterator."""
+    if schedule.vector is None:
+        return ["uniform"] * len(view.operands)
+    kinds: list[OperandKind] = []
+    for position, (value, amap) in enumerate(zip(view.operands, view.maps, strict=True)):
+        kind: OperandKind = access_kind(value, amap, schedule.vector)
+        if kind == "scattered" and position < len(view.inputs) and is_transposed(value, amap, schedule):
+            kind = "transposed"
+        kinds.append(kind)
+    return kinds
+
+
+class Leaf:
+    """One body of a nest: where it stands, how many lanes it has, and what it has loaded already.
+
+    There are no stores between its loads.
+
+    Args:
+        bases: index of the tile's first point, per iterator.
+        width: lanes of the vectorised iterator here.
+        mask: which lanes count; all of them when None.
+        valid: how many lanes count, when that is known.
+        loads: values that were loaded outside and do not change here.
+        across_points: points of `schedule.across` in this body.
+    """
+
+    def __init__(
+        self,
+        view: Structured,
+        schedule: Schedule,
+        kinds: list[OperandKind],
+        bases: Mapping[int, ir.Value],
+        width: int,
+        mask: ir.Value | None = None,
+        valid: int | None = None,
+        loads: Mapping[LoadKey, ir.Value] | None = None,
+        across_points: int = 0,
+    ) -> None:
+        self.view, self.schedule, self.kinds = view, schedule, kinds
+        self.bases, self.width, self.mask = bases, width, mask
+        self.lanes = width if valid is None else valid
+        self.loads: dict[LoadKey, ir.Value] = dict(loads or {})
+        self.across_points = across_points
+        self._indices: dict[tuple[int, int], ir.Value] = {}
+        self._bases: dict[str, ir.Value] = {}
+
+    def index(self, iterator: int, offset: int) -> ir.Value:
+        """The index of an iterator at a point."""
+        return self._plus(self.bases[iterator], (iterator, offset), offset)
+
+    def _plus(self, base: ir.Value, key: Any, offset: int) -> ir.Value:
+        if offset == 0:
+            return base
+        if key not in self._indices:
+            self._indices[key] = arith.addi(base, constant_index(offset))
+        return self._indices[key]
+
+    def _subscript(self, expr: ir.AffineExpr, point: Point) -> ir.Value:
+        position = dim_position(expr)
+        if position is not None:
+            return self.index(position, point.get(position, 0))
+        if isinstance(expr, ir.AffineConstantExpr):
+            return constant_index(expr.value)
+        offset = linear_offset(expr, point)
+        if offset is None:
+            return self._apply(expr, point)
+        text = str(expr)
+        if text not in self._bases:
+            self._bases[text] = self._apply(expr, {})
+        return self._plus(self._bases[text], (text, offset), offset)
+
+    def _apply(self, expr: ir.AffineExpr, point: Point) -> ir.Value:
+        used = sorted(dims_of(expr))
+        count = max(used, default=-1) + 1
+        dims = [
+            ir.AffineDimExpr.get(used.index(i)) if i in used else ir.AffineConstantExpr.get(0)
+            for i in range(count)
+        ]
+        local = expr.compose(ir.AffineMap.get(len(used), 0, dims))
+        operands = [self.index(i, point.get(i, 0)) for i in used]
+        return affine.apply(ir.AffineMap.get(len(used), 0, [local]), operands)
+
+    def subscripts(self, amap: ir.AffineMap, point: Point) -> list[ir.Value]:
+        return [self._subscript(expr, point) for expr in amap.results]
+
+    def load(self, position: int, point: Point) -> ir.Value:
+        """The element, or the vector of elements, of an operand at a point."""
+        value, amap = self.view.operands[position], self.view.maps[position]
+        if not isinstance(value.type, ir.MemRefType):
+            return value
+        key = (position, tuple(_movement(expr, point) for expr in amap.results))
+        if key not in self.loads:
+            self.loads[key] = self._load_new(position, value, amap, point)
+        return self.loads[key]
+
+    def _load_new(self, position: int, value: ir.Value, amap: ir.AffineMap, point: Point) -> ir.Value:
+        kind = self.kinds[position]
+        if self.width == 1 or kind == "uniform":
+            return memref.load(value, self.subscripts(amap, point))
+        if kind == "contiguous":
+            return self._load_vector(value, self.subscripts(amap, point), self.mask)
+        if kind == "transposed" and self._is_square():
+            return self._load_transposed(position, value, amap, point)
+        element = ir.MemRefType(value.type).element_type
+        lanes = [memref.load(value, self.subscripts(amap, self._lane(point, k))) for k in range(self.lanes)]
+        if self.lanes < self.width:
+            zero = zeros(element)
+            lanes += [zero] * (self.width - self.lanes)
+        return vector.FromElementsOp(vector_of(element, self.width), lanes).result
+
+    def _is_square(self) -> bool:
+        """Whether a transposition finds all that it loads: at the edges only what masks let through is loaded."""
+        return self.width == self.schedule.width and (
+            self.schedule.masks or self.across_points == self.schedule.width
+        )
+
+    def _load_vector(self, value: ir.Value, subscripts: list[ir.Value], mask: ir.Value | None) -> ir.Value:
+        kind = vector_of(ir.MemRefType(value.type).element_type, self.width)
+        if mask is None:
+            return vector.LoadOp(kind, value, subscripts).result
+        return vector.MaskedLoadOp(kind, value, subscripts, mask, zeros(kind)).result
+
+    def _load_transposed(self, position: int, value: ir.Value, amap: ir.AffineMap, point: Point) -> ir.Value:
+        """Loads the whole square of which the vector at `point` is a column."""
+        across = self.schedule.across
+        assert across is not None
+        first = {**point, across: 0}
+        whole = self.across_points == self.width
+        mask = None if whole else constant_mask(self.width, self.across_points)
+        rows = [
+            self._load_vector(value, self.subscripts(amap, self._lane(first, lane)), mask)
+            for lane in range(self.lanes)
+        ]
+        rows += [rows[-1]] * (self.width - self.lanes)
+        for k, column in enumerate(transpose(rows)[: self.across_points]):
+            there = {**point, across: k}
+            self.loads[position, tuple(_movement(expr, there) for expr in amap.results)] = column
+        return self.load(position, point)
+
+    def _lane(self, point: Point, lane: int) -> Point:
+        vectorised = self.schedule.vector
+        assert vectorised is not None
+        return {**point, vectorised: point.get(vectorised, 0) + lane}
+
+    def store(self, number: int, point: Point, value: ir.Value) -> None:
+        """Writes a result, a scalar or a vector, to its place."""
+        position = len(self.view.inputs) + number
+        target, amap = self.view.inits[number], self.view.maps[position]
+        if not isinstance(value.type, ir.VectorType):
+            memref.StoreOp(value, target, self.subscripts(amap, point))
+        elif self.kinds[position] != "contiguous":
+            for lane in range(self.lanes):
+                element = vector.ExtractOp(value, [], [lane]).result
+                memref.StoreOp(element, target, self.subscripts(amap, self._lane(point, lane)))
+        elif self.mask is None:
+            vector.StoreOp(value, target, self.subscripts(amap, point))
+        else:
+            vector.MaskedStoreOp(target, self.subscripts(amap, point), self.mask, value)
+
+
+def _movement(expr: ir.AffineExpr, point: Point) -> Any:
+    """Equal for points at which a subscript is equal, as far as that is known."""
+    offset = linear_offset(expr, point)
+    if offset is not None:
+        return offset
+    return tuple((i, point.get(i, 0)) for i in sorted(dims_of(expr)))
+
+
+def constant_index(value: int) -> ir.Value:
+    return arith.constant(ir.IndexType.get(), value)
+
+
+def mask_type(width: int) -> ir.VectorType:
+    return vector_of(ir.IntegerType.get_signless(1), width)
+
+
+def constant_mask(width: int, valid: int) -> ir.Value:
+    """The first `valid` lanes."""
+    return vector.ConstantMaskOp(mask_type(width), [valid]).result
+
+
+def loop_invariant_inputs(view: Structured, iterators: tuple[int, ...]) -> list[int]:
+    """Inputs from memory that the body reads and that stay the same along all of the iterators."""
+    return [
+        position
+        for position, value in enumerate(view.inputs)
+        if isinstance(value.type, ir.MemRefType)
+        and view.reads(position)
+        and not any(depends_on(view.maps[position], i) for i in iterators)
+    ]
