@@ -5,6 +5,7 @@
 * Batch normalisation in evaluation mode: scale and shift are computed once per channel, so that what is left for
   every element is one multiplication and one addition.
 * Softmax: narrow floats are widened as in PyTorch's kernels.
+* GELU by tanh: torch-mlir's constant has four digits.
 * Attention: PyTorch's decomposition guards against rows that are masked out completely with two passes over the
   scores; here the guard works on a row's maximum and sum, and only where there is a mask.
 * What backward graphs need is in files of their own: convolutions, pooling, indexing, gradients, foreach.
@@ -47,6 +48,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     table[aten.bitwise_xor.Scalar] = _with_number(aten.bitwise_xor.Tensor)
     table[aten.bitwise_or.Scalar] = _with_number(aten.bitwise_or.Tensor)
     table[aten.isfinite.default] = is_finite
+    table[aten.gelu.default] = gelu_by_tanh
     table[aten.fmod.Scalar] = table[aten.fmod.Tensor] = fmod
     table[aten.convolution.default] = transposed_convolution
     table[aten.convolution_backward.default] = convolution_backward
@@ -193,6 +195,15 @@ def fmod(x: torch.Tensor, divisor: Any) -> Any:
     elif x.dtype == divisor.dtype:
         return NotImplemented
     return aten.fmod.Tensor(x.to(result), divisor.to(result))
+
+
+def gelu_by_tanh(x: torch.Tensor, *, approximate: str = "none") -> Any:
+    """`aten.gelu` approximated by tanh; torch-mlir's own has 0.797724 for the square root of 2/pi, and a power."""
+    if approximate != "tanh":
+        return NotImplemented
+    wide = _widened(x)
+    inner = math.sqrt(2.0 / math.pi) * (wide + 0.044715 * (wide * wide * wide))
+    return (0.5 * wide * (1.0 + torch.tanh(inner))).to(x.dtype)
 
 
 def _negative_padding(otherwise: Callable[..., Any] | None) -> Callable[..., Any]:

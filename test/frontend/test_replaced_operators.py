@@ -17,6 +17,9 @@ FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "fmod of integers and floats": lambda x: torch.fmod((x * 9).int(), x.abs() + 1.5),
     "or with a number": lambda x: (x * 9).int() | 4,
     "finite": lambda x: torch.isfinite(torch.log(x)),
+    "gelu by tanh": lambda x: functional.gelu(3 * x, approximate="tanh"),
+    "gelu by tanh of f16": lambda x: functional.gelu(x.half(), approximate="tanh"),
+    "gelu": lambda x: functional.gelu(x),
     "strided view as an output": lambda x: x.as_strided((2, 2), (1, 2)),
 }
 
