@@ -15,37 +15,56 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from cpu_families import FAMILIES
 from cpu_measure.jobs import PEERS, Job, run_case
-from cpu_measure.report import print_report, print_row
+from cpu_measure.machine import measure
+from cpu_measure.report import print_report, print_row, print_shape
+from cpu_measure.rounds import CLOCKS, Budget
+from cpu_measure.shapes import SHAPES, run_shape
 
 SIZES = ("small", "large")
 _LIMIT = 3600  # seconds of one process
 
 
-def in_own_process(work: str, job: Job, folder: Path) -> dict[str, Any]:
-    """The result of a job; a crash is a result with its last words."""
+def in_own_process(work: str, options: Mapping[str, Any], folder: Path, threads: int = 1) -> dict[str, Any]:
+    """The result of WORKS[work](options); a crash is a result with its last words."""
     out = folder / "result.json"
     out.unlink(missing_ok=True)
-    environment = {**os.environ, "OMP_NUM_THREADS": str(job.threads)}
-    command = [sys.executable, __file__, "--job", work, json.dumps(asdict(job)), str(out)]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    command = [sys.executable, __file__, "--job", work, json.dumps(options), str(out)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=_LIMIT)
     except subprocess.TimeoutExpired:
-        return {**_name(job), "failure": f"more than {_LIMIT} s"}
+        return {"failure": f"more than {_LIMIT} s"}
     if not out.exists():
         words = done.stderr.strip().splitlines()[-8:] or ["no message"]
-        return {**_name(job), "failure": f"exit {done.returncode}: " + "\n".join(words)}
+        return {"failure": f"exit {done.returncode}: " + "\n".join(words)}
     return json.loads(out.read_text())
 
 
-def _name(job: Job) -> dict[str, Any]:
-    return {"family": job.family, "size": job.size, "threads": job.threads, "contenders": {}}
+def _machine(options: Mapping[str, Any]) -> dict[str, Any]:
+    return measure(CLOCKS[options["clock"]])
+
+
+def _case(options: Mapping[str, Any]) -> dict[str, Any]:
+    return run_case(Job(**options))
+
+
+def _shape(options: Mapping[str, Any]) -> dict[str, Any]:
+    budget = Budget(options["rounds"], options["seconds"])
+    return run_shape(options["name"], Path(options["folder"]), budget, options["clock"], options["ort"])
+
+
+WORKS: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    "machine": _machine,
+    "case": _case,
+    "shape": _shape,
+}
 
 
 def jobs(arguments: argparse.Namespace, folder: Path) -> Iterator[Job]:
@@ -79,7 +98,7 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--families", type=names(list(FAMILIES)), default=list(FAMILIES))
+    parser.add_argument("--families", type=names(list(FAMILIES)), help=",".join(FAMILIES))
     parser.add_argument("--sizes", type=names([*SIZES, "tiny"]), help="small,large")
     parser.add_argument("--threads", type=lambda text: [int(word) for word in text.split(",")], help="1,2")
     parser.add_argument("--peers", type=names(PEERS), default=list(PEERS), help=",".join(PEERS))
@@ -90,9 +109,15 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--quick", action="store_true", help="small sizes, one thread, times only")
     parser.add_argument("--json", type=Path, help="also write everything to this file")
+    parser.add_argument(
+        "--shapes", action=argparse.BooleanOptionalAction, help="single products and convolutions"
+    )
     parser.add_argument("--job", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args(words)
     quick = arguments.quick
+    if arguments.shapes is None:
+        arguments.shapes = not quick and arguments.families is None
+    arguments.families = list(FAMILIES) if arguments.families is None else arguments.families
     arguments.sizes = arguments.sizes or (["small"] if quick else list(SIZES))
     arguments.threads = arguments.threads or ([1] if quick else [1, 2])
     arguments.rounds = arguments.rounds or (5 if quick else 15)
@@ -100,24 +125,54 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     return arguments
 
 
+def run(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Everything that was asked for."""
+    clock = arguments.clock
+    machine = in_own_process("machine", {"clock": clock}, folder)
+    shapes: list[dict[str, Any]] = []
+    for name in SHAPES if arguments.shapes else ():
+        shared = folder / name.replace(" ", "-")
+        shared.mkdir()
+        options = {
+            "name": name,
+            "folder": str(shared),
+            "rounds": arguments.rounds,
+            "seconds": arguments.seconds,
+        }
+        options |= {"clock": clock, "ort": "ort" in arguments.peers}
+        shapes.append({"shape": name, **in_own_process("shape", options, folder)})
+        print_shape(shapes[-1])
+    rows: list[dict[str, Any]] = []
+    for job in jobs(arguments, folder):
+        found = in_own_process("case", asdict(job), folder, job.threads)
+        name = {"family": job.family, "size": job.size, "threads": job.threads, "contenders": {}}
+        rows.append({**name, **found})
+        print_row(rows[-1])
+    return {"machine": machine, "shapes": shapes, "rows": rows}
+
+
+def is_wrong(found: Mapping[str, Any]) -> bool:
+    """Whether something of ours failed or differs from PyTorch."""
+    ours = [row["contenders"].get("wse_mlir", {}) for row in found["rows"]]
+    failures = [*found["rows"], *found["shapes"]]
+    return any(row.get("failure") for row in failures) or any(
+        row.get("wrong") or row.get("absent") == "FAILED" for row in ours
+    )
+
+
 def main() -> None:
     """Command line."""
     arguments = parse()
     if arguments.job:
-        work, job, out = arguments.job
-        assert work == "case"
-        Path(out).write_text(json.dumps(run_case(Job(**json.loads(job)))))
+        work, options, out = arguments.job
+        Path(out).write_text(json.dumps(WORKS[work](json.loads(options))))
         return
-    rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for job in jobs(arguments, folder):
-            rows.append(in_own_process("case", job, folder))
-            print_row(rows[-1])
-    print_report(rows)
+        found = run(arguments, Path(name))
+    print_report(found)
     if arguments.json:
-        arguments.json.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
-    if any(row.get("failure") or row["contenders"].get("wse_mlir", {}).get("wrong") for row in rows):
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+    if is_wrong(found):
         raise SystemExit(1)
 
 

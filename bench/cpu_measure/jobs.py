@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from cpu_families import FAMILIES, Case
 from . import iree_runtime, onnx_runtime, ours, pytorch
 from .contender import Absent, Contender
 from .memory import peak_growth
+from .roofline import work_of
 from .rounds import Budget, Times, alternate
 
 PEERS = ("eager", "inductor", "ort", "iree")
@@ -64,7 +65,8 @@ def run_case(job: Job) -> dict[str, Any]:
         rows[contender.name] |= _as_row(times)
     if ours.NAME in rows and not rows[ours.NAME].get("error", 0.0) <= TOLERANCE:
         rows[ours.NAME]["wrong"] = True
-    return {"family": job.family, "size": job.size, "threads": job.threads, "contenders": rows}
+    work = asdict(work_of(case)) if job.details else {}
+    return {"contenders": rows, **work}
 
 
 def _builders(job: Job, case: Case) -> Mapping[str, Callable[[], Contender]]:

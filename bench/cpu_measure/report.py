@@ -10,79 +10,145 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from .roofline import Work
+
 OURS = "wse_mlir"
 _PEERS = ("eager", "inductor", "ort", "iree")
 # What the geometric mean and the minimum of the ratios should be.
-GOALS: Mapping[str, tuple[float | None, float | None]] = {
-    "eager": (2.0, None),
-    "ort": (1.2, 0.9),
-}
+GOALS: Mapping[str, tuple[float | None, float | None]] = {"eager": (2.0, None), "ort": (1.2, 0.9)}
+# Seconds to compile from imported IR, and with a filled cache.
+COMPILE_GOALS: Mapping[str, float] = {"resnet18": 6.0, "bert": 4.0, "vit": 4.0}
+WARM_GOAL = 0.5
+_LEFT = ("model", "size", "peer", "slowest model", "shape")
+
+Row = Mapping[str, Any]
 
 
-def ratio(row: Mapping[str, Any], peer: str) -> float | None:
+def ratio(row: Row, peer: str) -> float | None:
     """How many times faster than a peer ours is."""
     ours, other = (row["contenders"].get(name, {}).get("median_ms") for name in (OURS, peer))
     return other / ours if ours and other else None
 
 
-def print_row(row: Mapping[str, Any]) -> None:
+def print_row(row: Row) -> None:
     """One line as soon as a model is done."""
-    print(_plain(row), file=sys.stderr, flush=True)
-
-
-def _plain(row: Mapping[str, Any]) -> str:
     name = f"{row['family']}/{row['size']} x{row['threads']}"
-    if row.get("failure"):
-        return f"{name:28} {row['failure']}"
-    return f"{name:28} " + "  ".join(f"{who} {_cell(found)}" for who, found in row["contenders"].items())
+    cells = "  ".join(f"{who} {_cell(found)}" for who, found in row["contenders"].items())
+    print(f"{name:28} {row.get('failure') or cells}", file=sys.stderr, flush=True)
 
 
-def _cell(found: Mapping[str, Any]) -> str:
-    if "absent" in found:
-        return str(found["absent"])
-    wrong = " WRONG" if found.get("wrong") else ""
-    return f"{_milliseconds(found['median_ms'])}{wrong}"
+def print_shape(row: Row) -> None:
+    """One line as soon as a shape is done."""
+    cells = "  ".join(f"{who} {value:.0f}" for who, value in row.get("gflops", {}).items())
+    print(f"{row['shape']:28} {row.get('failure') or 'GFLOP/s: ' + cells}", file=sys.stderr, flush=True)
 
 
-def _milliseconds(value: float) -> str:
-    return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 100 else f"{value:.0f}"
-
-
-def print_report(rows: Sequence[Mapping[str, Any]]) -> None:
-    """The table of times and ratios, and what they come to."""
-    console = Console(width=150 if not sys.stdout.isatty() else None)
+def print_report(found: Mapping[str, Any]) -> None:
+    """All tables."""
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    rows, machine = found["rows"], found["machine"]
+    if "cpu" in machine:
+        read = ", ".join(f"{level} {value:.0f}" for level, value in machine["read_gb_s"].items())
+        console.print(
+            f"{machine['cpu']} ({machine['llvm_cpu']}): one core {machine['peak_gflops']:.0f} GFLOP/s of f32 "
+            f"multiply-adds in registers; reading, GB/s: {read}"
+        )
+    if found["shapes"]:
+        console.print(_shapes(found["shapes"]))
+    if not rows:
+        return
     peers = [p for p in _PEERS if any(p in row["contenders"] for row in rows)]
-    table = Table(title="milliseconds of a call, and how many times faster than each peer")
-    for heading in ("model", "size", "threads", OURS):
-        table.add_column(heading, justify="left" if heading in ("model", "size") else "right")
-    for peer in peers:
-        table.add_column(peer, justify="right")
-        table.add_column("ratio", justify="right")
-    for row in rows:
-        table.add_row(*_cells(row, peers))
-    console.print(table)
+    console.print(_times(rows, peers))
+    if any("flops" in row for row in rows):
+        console.print(_details(rows, machine, peers))
     for threads in sorted({row["threads"] for row in rows}):
         chosen = [row for row in rows if row["threads"] == threads]
         if any(ratio(row, peer) for row in chosen for peer in peers):
             console.print(_summary(chosen, peers, threads))
 
 
-def _cells(row: Mapping[str, Any], peers: Sequence[str]) -> list[str]:
-    cells = [row["family"], row["size"], str(row["threads"])]
-    if row.get("failure"):
-        return [*cells, "CRASHED"]
-    cells.append(_cell(row["contenders"].get(OURS, {"absent": "none"})))
-    for peer in peers:
-        found = ratio(row, peer)
-        shown = "" if found is None else f"{found:.2f}"
-        cells += [_cell(row["contenders"].get(peer, {"absent": ""})), shown]
-    return cells
+def _table(title: str, headings: Sequence[str]) -> Table:
+    table = Table(title=title)
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in _LEFT else "right")
+    return table
 
 
-def _summary(rows: Sequence[Mapping[str, Any]], peers: Sequence[str], threads: int) -> Table:
-    table = Table(title=f"{threads} thread{'s' if threads > 1 else ''}: ratios")
-    for heading in ("peer", "geometric mean", "goal", "minimum", "goal", "slowest model", "models"):
-        table.add_column(heading, justify="left" if heading in ("peer", "slowest model") else "right")
+def _shapes(shapes: Sequence[Row]) -> Table:
+    headings = ("shape", "GFLOP/s", "of the peak", "goal", "ort GFLOP/s", "of the peak")
+    table = _table("one core, constant weights", headings)
+    for row in shapes:
+        gflops = row.get("gflops")
+        if not gflops:
+            table.add_row(row["shape"], "CRASHED")
+            continue
+        peak, ort = gflops["peak"], gflops.get("ort")
+        cells = [f"{gflops[OURS]:.0f}", f"{gflops[OURS] / peak:.0%}", f"{row['goal']:.0%}"]
+        cells += [f"{ort:.0f}", f"{ort / peak:.0%}"] if ort else []
+        table.add_row(row["shape"], *cells)
+    return table
+
+
+def _times(rows: Sequence[Row], peers: Sequence[str]) -> Table:
+    pairs = [heading for peer in peers for heading in (peer, "ratio")]
+    title = "milliseconds of a call, and how many times faster than each peer"
+    table = _table(title, ("model", "size", "threads", OURS, *pairs))
+    for row in rows:
+        cells = [row["family"], row["size"], str(row["threads"])]
+        if row.get("failure"):
+            table.add_row(*cells, "CRASHED")
+            continue
+        cells.append(_cell(row["contenders"].get(OURS, {"absent": "none"})))
+        for peer in peers:
+            faster = ratio(row, peer)
+            cells += [_cell(row["contenders"].get(peer, {"absent": ""})), _number(faster, ".2f")]
+        table.add_row(*cells)
+    return table
+
+
+def _details(rows: Sequence[Row], machine: Mapping[str, Any], peers: Sequence[str]) -> Table:
+    """Compilation, memory and the roofline. The latter is one core's."""
+    headings = [
+        "model",
+        "size",
+        "threads",
+        "GFLOP/s",
+        "roofline ms",
+        "reached",
+        "compile s",
+        "goal",
+        "warm s",
+        "goal",
+    ]
+    headings += ["arena MB", "call MB", *(["ort call MB"] if "ort" in peers else [])]
+    table = _table("operations, compilation from imported IR, and memory of a call", headings)
+    for row in rows:
+        ours = row["contenders"].get(OURS, {})
+        if "flops" not in row or "median_ms" not in ours:
+            continue
+        work = Work(row["flops"], row["bytes"])
+        least = work.seconds(machine) * 1e3 if row["threads"] == 1 and "cpu" in machine else None
+        cells = [row["family"], row["size"], str(row["threads"])]
+        cells += [_number(work.flops / ours["median_ms"] * 1e-6, ".1f"), _number(least, ".3f")]
+        cells += [
+            _number(least and least / ours["median_ms"], ".0%"),
+            _number(ours.get("compile_seconds"), ".1f"),
+        ]
+        cells += [
+            str(COMPILE_GOALS.get(row["family"], "")),
+            _number(ours.get("warm_seconds"), ".2f"),
+            str(WARM_GOAL),
+        ]
+        cells += [_megabytes(ours.get("arena_bytes")), _megabytes(ours.get("peak_growth_bytes"))]
+        if "ort" in peers:
+            cells.append(_megabytes(row["contenders"].get("ort", {}).get("peak_growth_bytes")))
+        table.add_row(*cells)
+    return table
+
+
+def _summary(rows: Sequence[Row], peers: Sequence[str], threads: int) -> Table:
+    headings = ("peer", "geometric mean", "goal", "minimum", "goal", "slowest model", "models")
+    table = _table(f"{threads} thread{'s' if threads > 1 else ''}: how many times faster", headings)
     for peer in peers:
         found = {f"{r['family']}/{r['size']}": value for r in rows if (value := ratio(r, peer))}
         if not found:
@@ -90,7 +156,24 @@ def _summary(rows: Sequence[Mapping[str, Any]], peers: Sequence[str], threads: i
         mean = math.exp(sum(map(math.log, found.values())) / len(found))
         worst = min(found, key=lambda name: found[name])
         wanted, least = GOALS.get(peer, (None, None))
-        table.add_row(
-            peer, f"{mean:.2f}", f"{wanted or ''}", f"{found[worst]:.2f}", f"{least or ''}", worst, str(len(found))
-        )  # fmt: skip
+        cells = [f"{mean:.2f}", f"{wanted or ''}", f"{found[worst]:.2f}", f"{least or ''}"]
+        table.add_row(peer, *cells, worst, str(len(found)))
     return table
+
+
+def _cell(found: Row) -> str:
+    if "absent" in found:
+        return str(found["absent"])
+    if "median_ms" not in found:
+        return "none"
+    value = found["median_ms"]
+    shown = f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 100 else f"{value:.0f}"
+    return shown + (" WRONG" if found.get("wrong") else "")
+
+
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)
+
+
+def _megabytes(value: int | None) -> str:
+    return _number(None if value is None else value * 1e-6, ".2f")
