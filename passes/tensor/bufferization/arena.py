@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
@@ -45,9 +46,31 @@ def buffer_bytes(kind: ir.MemRefType) -> int:
 def plan_offsets(intervals: list[Interval]) -> list[int]:
     """Offsets such that no two intervals that overlap in time overlap in space.
 
-    Largest first; each goes into the smallest gap that fits between its neighbours in time, or behind them.
+    Several orders are tried, and the first that needs no more than the lower bound is taken, or else the best. In each
+    a buffer goes into the smallest gap that fits between its neighbours in time, or behind them.
     """
-    order = sorted(range(len(intervals)), key=lambda k: (-intervals[k].size, k))
+    bound = liveness_bound(intervals)
+    best: list[int] | None = None
+    for key in _ORDERS:
+        order = sorted(range(len(intervals)), key=lambda k: (key(intervals[k]), k))
+        offsets = _place_in_order(intervals, order)
+        if best is None or arena_bytes(intervals, offsets) < arena_bytes(intervals, best):
+            best = offsets
+        if arena_bytes(intervals, best) <= bound:
+            break
+    return best or []
+
+
+_ORDERS: tuple[Callable[[Interval], tuple[int, ...]], ...] = (
+    lambda i: (-i.size, i.first),
+    lambda i: (-(i.last - i.first), -i.size),
+    lambda i: (-i.size * (i.last - i.first + 1),),
+    lambda i: (i.first, -i.size),
+    lambda i: (-i.last, -i.size),
+)
+
+
+def _place_in_order(intervals: list[Interval], order: list[int]) -> list[int]:
     offsets = [0] * len(intervals)
     placed: list[int] = []
     for k in order:
@@ -66,6 +89,20 @@ def plan_offsets(intervals: list[Interval]) -> list[int]:
         offsets[k] = best[1] if best is not None else end
         placed.append(k)
     return offsets
+
+
+def liveness_bound(intervals: list[Interval]) -> int:
+    """Bytes that are needed at the busiest time; no plan can do with less."""
+    changes = sorted(
+        change
+        for i in intervals
+        for change in ((i.first, 0, _aligned(i.size)), (i.last + 1, -1, -_aligned(i.size)))
+    )
+    live = peak = 0
+    for _, _, change in changes:
+        live += change
+        peak = max(peak, live)
+    return peak
 
 
 def arena_bytes(intervals: list[Interval], offsets: list[int]) -> int:
