@@ -11,10 +11,11 @@ from .loop_schedule import Schedule, Segment
 from .nest_leaf import (
     Leaf,
     LoadKey,
+    Operand,
     constant_index,
     loop_invariant_inputs,
     mask_type,
-    operand_kinds,
+    operands_of,
 )
 from .nest_leaf import constant_mask as leading_lanes
 from .parallel_marks import mark_parallel
@@ -57,7 +58,7 @@ class LoopNest:
         self._nest = nest
         self._body = BodyEmitter(view, schedule.vector, cpu.has_fma)
         self._dynamic = {i: _size_value(view, i) for i, size in enumerate(sizes) if size is None}
-        self._kinds = operand_kinds(view, schedule)
+        self._operands: list[Operand] = operands_of(view, schedule)
         self._combiners: list[Combiner] = []
         if schedule.vector in schedule.reduction:
             self._combiners = reduction_kinds(view) or []
@@ -128,9 +129,8 @@ class LoopNest:
         segment = tile.get(vector_iterator) if vector_iterator is not None else None
         if segment is None or vector_iterator is None:
             return Leaf(
-                self.view,
+                self._operands,
                 self.schedule,
-                self._kinds,
                 bases,
                 1,
                 loads=loads,
@@ -144,9 +144,8 @@ class LoopNest:
             left = arith.subi(self._dynamic[vector_iterator], bases[vector_iterator])
             mask = vector.CreateMaskOp(mask_type(segment.width), [left]).result
         return Leaf(
-            self.view,
+            self._operands,
             self.schedule,
-            self._kinds,
             bases,
             segment.width,
             mask,
@@ -172,9 +171,7 @@ class LoopNest:
             computed = [self._evaluate(leaf, point, None) for point in points]
             self._store(leaf, points, computed)
             return
-        first = len(self.view.inputs)
-        positions = range(first, len(self.view.operands))
-        olds = [[leaf.load(position, point) for position in positions] for point in points]
+        olds = self._begin(leaf, points)
         for position in loop_invariant_inputs(self.view, self.schedule.reduction):
             for point in points:
                 leaf.load(position, point)
@@ -186,10 +183,17 @@ class LoopNest:
             results = _rows(flat, len(self.view.inits))
         self._store(leaf, points, results)
 
+    def _begin(self, leaf: Leaf, points: list[Point]) -> list[Values]:
+        """What the accumulators of each point start as."""
+        positions = range(len(self.view.inputs), len(self.view.operands))
+        return [[leaf.load(position, point) for position in positions] for point in points]
+
     def _store(self, leaf: Leaf, points: list[Point], results: list[Values]) -> None:
+        """Writes the results of each point."""
+        first = len(self.view.inputs)
         for point, values in zip(points, results, strict=True):
             for number, value in enumerate(values):
-                leaf.store(number, point, value)
+                leaf.store(first + number, point, value)
 
     def _reduce_lanes(
         self,

@@ -1,6 +1,7 @@
 """The memory accesses of one straight piece of code inside of a loop nest."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from ...dialects.host import affine, arith, ir, memref, vector
@@ -16,17 +17,29 @@ LoadKey = tuple[int, tuple[Any, ...]]
 OperandKind = Literal["uniform", "contiguous", "scattered", "transposed"]
 
 
-def operand_kinds(view: Structured, schedule: Schedule) -> list[OperandKind]:
-    """How each operand is accessed along the vectorised iterator."""
+@dataclass(frozen=True)
+class Operand:
+    """A buffer or scalar, the map to its subscripts, and how it is accessed along the vectorised iterator."""
+
+    value: ir.Value
+    map: ir.AffineMap
+    kind: OperandKind
+
+
+def operands_of(view: Structured, schedule: Schedule) -> list[Operand]:
+    """The operands of an operation, inputs before inits."""
+    count = len(view.inputs)
+    pairs = list(zip(view.operands, view.maps, strict=True))
+    return [operand_of(value, amap, schedule, k < count) for k, (value, amap) in enumerate(pairs)]
+
+
+def operand_of(value: ir.Value, amap: ir.AffineMap, schedule: Schedule, is_input: bool = False) -> Operand:
     if schedule.vector is None:
-        return ["uniform"] * len(view.operands)
-    kinds: list[OperandKind] = []
-    for position, (value, amap) in enumerate(zip(view.operands, view.maps, strict=True)):
-        kind: OperandKind = access_kind(value, amap, schedule.vector)
-        if kind == "scattered" and position < len(view.inputs) and is_transposed(value, amap, schedule):
-            kind = "transposed"
-        kinds.append(kind)
-    return kinds
+        return Operand(value, amap, "uniform")
+    kind: OperandKind = access_kind(value, amap, schedule.vector)
+    if kind == "scattered" and is_input and is_transposed(value, amap, schedule):
+        kind = "transposed"
+    return Operand(value, amap, kind)
 
 
 class Leaf:
@@ -45,9 +58,8 @@ class Leaf:
 
     def __init__(
         self,
-        view: Structured,
+        operands: Sequence[Operand],
         schedule: Schedule,
-        kinds: list[OperandKind],
         bases: Mapping[int, ir.Value],
         width: int,
         mask: ir.Value | None = None,
@@ -55,7 +67,7 @@ class Leaf:
         loads: Mapping[LoadKey, ir.Value] | None = None,
         across_points: int = 0,
     ) -> None:
-        self.view, self.schedule, self.kinds = view, schedule, kinds
+        self.operands, self.schedule = operands, schedule
         self.bases, self.width, self.mask = bases, width, mask
         self.lanes = width if valid is None else valid
         self.loads: dict[LoadKey, ir.Value] = dict(loads or {})
@@ -74,7 +86,8 @@ class Leaf:
             self._indices[key] = arith.addi(base, constant_index(offset))
         return self._indices[key]
 
-    def _subscript(self, expr: ir.AffineExpr, point: Point) -> ir.Value:
+    def subscript(self, expr: ir.AffineExpr, point: Point) -> ir.Value:
+        """The value of an expression of iterators at a point."""
         position = dim_position(expr)
         if position is not None:
             return self.index(position, point.get(position, 0))
@@ -100,26 +113,26 @@ class Leaf:
         return affine.apply(ir.AffineMap.get(len(used), 0, [local]), operands)
 
     def subscripts(self, amap: ir.AffineMap, point: Point) -> list[ir.Value]:
-        return [self._subscript(expr, point) for expr in amap.results]
+        return [self.subscript(expr, point) for expr in amap.results]
 
     def load(self, position: int, point: Point) -> ir.Value:
         """The element, or the vector of elements, of an operand at a point."""
-        value, amap = self.view.operands[position], self.view.maps[position]
-        if not isinstance(value.type, ir.MemRefType):
-            return value
-        key = (position, tuple(_movement(expr, point) for expr in amap.results))
+        operand = self.operands[position]
+        if not isinstance(operand.value.type, ir.MemRefType):
+            return operand.value
+        key = (position, tuple(_movement(expr, point) for expr in operand.map.results))
         if key not in self.loads:
-            self.loads[key] = self._load_new(position, value, amap, point)
+            self.loads[key] = self._load_new(position, operand, point)
         return self.loads[key]
 
-    def _load_new(self, position: int, value: ir.Value, amap: ir.AffineMap, point: Point) -> ir.Value:
-        kind = self.kinds[position]
+    def _load_new(self, position: int, operand: Operand, point: Point) -> ir.Value:
+        value, amap, kind = operand.value, operand.map, operand.kind
         if self.width == 1 or kind == "uniform":
             return memref.load(value, self.subscripts(amap, point))
         if kind == "contiguous":
             return self._load_vector(value, self.subscripts(amap, point), self.mask)
         if kind == "transposed" and self._is_square():
-            return self._load_transposed(position, value, amap, point)
+            return self._load_transposed(position, operand, point)
         element = ir.MemRefType(value.type).element_type
         lanes = [memref.load(value, self.subscripts(amap, self._lane(point, k))) for k in range(self.lanes)]
         if self.lanes < self.width:
@@ -139,7 +152,7 @@ class Leaf:
             return vector.LoadOp(kind, value, subscripts).result
         return vector.MaskedLoadOp(kind, value, subscripts, mask, zeros(kind)).result
 
-    def _load_transposed(self, position: int, value: ir.Value, amap: ir.AffineMap, point: Point) -> ir.Value:
+    def _load_transposed(self, position: int, operand: Operand, point: Point) -> ir.Value:
         """Loads the whole square of which the vector at `point` is a column."""
         across = self.schedule.across
         assert across is not None
@@ -147,13 +160,13 @@ class Leaf:
         whole = self.across_points == self.width
         mask = None if whole else constant_mask(self.width, self.across_points)
         rows = [
-            self._load_vector(value, self.subscripts(amap, self._lane(first, lane)), mask)
+            self._load_vector(operand.value, self.subscripts(operand.map, self._lane(first, lane)), mask)
             for lane in range(self.lanes)
         ]
         rows += [rows[-1]] * (self.width - self.lanes)
         for k, column in enumerate(transpose(rows)[: self.across_points]):
             there = {**point, across: k}
-            self.loads[position, tuple(_movement(expr, there) for expr in amap.results)] = column
+            self.loads[position, tuple(_movement(expr, there) for expr in operand.map.results)] = column
         return self.load(position, point)
 
     def _lane(self, point: Point, lane: int) -> Point:
@@ -161,13 +174,13 @@ class Leaf:
         assert vectorised is not None
         return {**point, vectorised: point.get(vectorised, 0) + lane}
 
-    def store(self, number: int, point: Point, value: ir.Value) -> None:
-        """Writes a result, a scalar or a vector, to its place."""
-        position = len(self.view.inputs) + number
-        target, amap = self.view.inits[number], self.view.maps[position]
+    def store(self, position: int, point: Point, value: ir.Value) -> None:
+        """Writes a scalar or a vector to its place in an operand."""
+        operand = self.operands[position]
+        target, amap = operand.value, operand.map
         if not isinstance(value.type, ir.VectorType):
             memref.StoreOp(value, target, self.subscripts(amap, point))
-        elif self.kinds[position] != "contiguous":
+        elif operand.kind != "contiguous":
             for lane in range(self.lanes):
                 element = vector.ExtractOp(value, [], [lane]).result
                 memref.StoreOp(element, target, self.subscripts(amap, self._lane(point, lane)))

@@ -75,6 +75,8 @@ def _vectorised(
         reduction=_last(scalar.reduction, iterator),
     )
     if schedule.reduction:
+        if iterator in scalar.parallel and _stays_in_cache(view, schedule, sizes, cpu):
+            schedule = replace(schedule, parallel=(iterator, *schedule.parallel[:-1]))
         schedule = replace(schedule, unroll=_register_tile(view, schedule, sizes, cpu))
     else:
         schedule = _transposing(view, schedule, sizes)
@@ -210,6 +212,22 @@ def _window(view: Structured, schedule: Schedule) -> int | None:
                 if iterator in dims and dims & set(schedule.reduction):
                     return iterator
     return None
+
+
+def _stays_in_cache(view: Structured, schedule: Schedule, sizes: Sizes, cpu: Processor) -> bool:
+    """Whether windows slide over so little that a vector of channels may pass over all of it before the next does.
+
+    The rows of one such vector fit the first level of the cache, where windows above each other find them again. Images
+    that are larger than the second level are walked in the order in which they lie in memory.
+    """
+    if _window(view, schedule) is None:
+        return False
+    for value, amap in zip(view.inputs, view.input_maps, strict=True):
+        if any(dims_of(e) & set(schedule.reduction) and len(dims_of(e)) > 1 for e in amap.results):
+            dims = {i for e in amap.results for i in dims_of(e)} - set(schedule.reduction)
+            if prod(trips(sizes[i]) for i in dims) * element_bits(value.type) // 8 > cpu.l2_bytes:
+                return False
+    return True
 
 
 def _reused(view: Structured, schedule: Schedule, sizes: Sizes) -> list[int]:
