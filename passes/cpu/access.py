@@ -58,8 +58,8 @@ def access_kind(value: ir.Value, amap: ir.AffineMap, iterator: int) -> AccessKin
 
 
 def element_bits(kind: ir.Type) -> int:
-    """Bits of one element of a memref, or of a scalar, in a register; 64 for `index`."""
-    element = kind.element_type if isinstance(kind, ir.MemRefType) else kind
+    """Bits of one element of a buffer or tensor, or of a scalar, in a register; 64 for `index`."""
+    element = kind.element_type if isinstance(kind, ir.MemRefType | ir.RankedTensorType) else kind
     width = getattr(element, "width", None)
     return 64 if width is None else int(width)
 

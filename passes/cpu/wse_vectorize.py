@@ -1,15 +1,18 @@
 """Turns linalg on buffers into loops whose bodies work on vectors in registers."""
 
-from dataclasses import replace
 from typing import Any
 
 from ...dialects.host import ir
 from ...dialects.structured import PARALLEL, Structured, dim_position, structured
 from ..infra.pass_base import Pass, PassRun, option
 from .access import depends_on
+from .collapsed_loops import collapse_loops
+from .contraction.lowering import lower_contraction
 from .loop_nest import LoopNest
-from .loop_schedule import choose_schedule
+from .parallel_marks import next_nest
 from .processor import Processor, processor
+from .schedule_choice import choose_schedule
+from .staged_nest import lower_with_stages
 
 
 class Vectorize(Pass, name="wse-vectorize", anchor="func.func"):
@@ -31,19 +34,47 @@ class Vectorize(Pass, name="wse-vectorize", anchor="func.func"):
     vector_bits: int = option(0, "width of a vector register in bits; the processor's when 0")
     cpu: str = option("", "LLVM's name of the processor that code is for; this machine's when empty")
     features: str = option("", "LLVM's processor features on top of that, '+avx2,-avx512f'")
+    threads: int = option(1, "how many threads will share the outermost loops")
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
         cpu = processor(self.cpu, self.features)
         if self.vector_bits:
             registers = 32 if self.vector_bits >= 512 else 16
-            cpu = replace(cpu, vector_bits=self.vector_bits, vector_registers=registers, has_fma=True)
-        for generic in _collect(op, "linalg.generic"):
-            self._lower(generic, cpu, run)
+            cpu = Processor(cpu.cpu, cpu.features, self.vector_bits, registers, True, cpu.converts_half)
+        self._lower_contractions(op, cpu, run)
+        self._lower_reductions(op, cpu, run)
+        for nest, generic in enumerate(_collect(op, "linalg.generic"), next_nest(op)):
+            self._lower(generic, cpu, nest, run)
 
-    def _lower(self, generic: Any, cpu: Processor, run: PassRun) -> None:
+    def _lower_contractions(self, op: ir.Operation, cpu: Processor, run: PassRun) -> None:
+        """Lowers contractions first: they take the elementwise operations around them along."""
+        number = next_nest(op)
+        views = [structured(generic) for generic in _collect(op, "linalg.generic")]
+        for view in [v for v in views if v is not None and not v.is_parallel()]:
+            replaced = lower_contraction(view, cpu, self.threads, number)
+            if replaced:
+                number += 1
+                run.count("contractions in register tiles")
+                run.count("ops evaluated with contractions", replaced - 1)
+
+    def _lower_reductions(self, op: ir.Operation, cpu: Processor, run: PassRun) -> None:
+        """Lowers other reductions that have elementwise operations around them."""
+        number = next_nest(op)
+        views = [structured(generic) for generic in _collect(op, "linalg.generic")]
+        for view in [v for v in views if v is not None and not v.is_parallel() and not _refusal(v)]:
+            replaced = lower_with_stages(view, cpu, number)
+            if replaced:
+                number += 1
+                run.count("ops vectorised")
+                run.count("ops evaluated with reductions", replaced - 1)
+
+    def _lower(self, generic: Any, cpu: Processor, nest: int, run: PassRun) -> None:
         view = structured(generic)
         if view is None:
             return
+        if not any(isinstance(v.type, ir.RankedTensorType) for v in view.operands):
+            view = collapse_loops(view)
+            generic = view.op
         reason = _refusal(view)
         if reason:
             run.count("ops left to scalar loops")
@@ -52,7 +83,7 @@ class Vectorize(Pass, name="wse-vectorize", anchor="func.func"):
         sizes = view.loop_sizes()
         schedule = choose_schedule(view, sizes, cpu)
         with generic.location, ir.InsertionPoint(generic):
-            LoopNest(view, schedule, sizes, cpu).emit()
+            LoopNest(view, schedule, sizes, cpu, nest).emit()
         if schedule.vector is None:
             run.count("ops lowered to scalar loops")
             run.remark(generic, "no iterator can be vectorised at a profit")

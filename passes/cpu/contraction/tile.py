@@ -70,9 +70,9 @@ def choose_tile(
     else:
         lanes = min(lanes, width & -width)
         candidates = range(width // lanes, width // lanes + 1)
-    model = _Model(
-        form, trips, lanes, cpu, _row_limits(view, form, cpu), element_bits(view.operands[form.rhs].type) // 8
-    )
+    rhs_bytes = max(1, element_bits(view.operands[form.rhs].type) // 8)
+    unknown = frozenset(i for i, size in enumerate(sizes) if size is None)
+    model = _Model(form, trips, unknown, lanes, cpu, _row_limits(view, form, cpu), rhs_bytes)
     best, best_cost = Tile({}, 1, lanes), float("inf")
     for vectors in candidates:
         for rows in model.row_tiles(vectors):
@@ -87,13 +87,14 @@ class _Model:
     """What tiles cost.
 
     Attributes:
-        trips: points of each iterator.
+        trips: points of each iterator; open: those whose size is known only at run time.
         limits: how many points of a row iterator may be in a tile before the first-level cache suffers.
         element_bytes: of the rhs.
     """
 
     form: ContractionForm
     trips: list[int]
+    open: frozenset[int]
     lanes: int
     cpu: Processor
     limits: dict[int, int]
@@ -118,7 +119,7 @@ class _Model:
     def cost(self, rows: dict[int, int], vectors: int) -> float:
         """Cycles of the whole operation, but for batches and columns that are not the innermost."""
         width = vectors * self.lanes
-        panels, rest = divmod(self.trips[self.form.column], width)
+        panels, rest = self._parts(self.form.column, width)
         total = panels * self._rows_cost(rows, vectors)
         if rest:
             total = (total + self._rows_cost(rows, -(-rest // self.lanes))) * (_REST_PRICE if panels else 1.0)
@@ -134,13 +135,19 @@ class _Model:
         if not rows:
             return others * self._tile_cost(1, vectors)
         outer = min(rows)
-        count, rest = divmod(self.trips[outer], rows[outer])
+        count, rest = self._parts(outer, rows[outer])
         inner = whole // rows[outer]
         others *= prod(self.trips[i] // rows[i] for i in rows if i != outer)
         total = count * self._tile_cost(whole, vectors)
         if rest:
             total = (total + self._tile_cost(rest * inner, vectors)) * _REST_PRICE
         return others * total
+
+    def _parts(self, iterator: int, step: int) -> tuple[float, int]:
+        """Whole steps and what is left of an iterator; an open size is taken as one without a rest."""
+        if iterator in self.open:
+            return self.trips[iterator] / step, 0
+        return divmod(self.trips[iterator], step)
 
     def _tile_cost(self, rows: int, vectors: int) -> float:
         loads = rows + vectors

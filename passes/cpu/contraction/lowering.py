@@ -1,0 +1,52 @@
+"""Lowers contractions on buffers, each with the elementwise operations around it, to loops over register tiles."""
+
+from dataclasses import replace
+
+from ....dialects.host import ir
+from ....dialects.structured import Structured, plain_dims
+from ..access import access_kind
+from ..processor import Processor
+from .chain import delay_frees, erase_chain, find_chain
+from .flat_operand import is_linear
+from .form import ContractionForm, contraction_form
+from .nest import ContractionNest
+from .packing import is_readable, packed_width
+from .tile import choose_tile
+
+
+def lower_contraction(view: Structured, cpu: Processor, threads: int, number: int) -> int:
+    """Replaces a contraction by loops at the place of the last operation that is evaluated with it.
+
+    Args:
+        threads: that will share the outermost loop; number: of the nest, see `mark_parallel`.
+
+    Returns:
+        How many operations were replaced; 0 when the contraction is not one for register tiles.
+    """
+    form = contraction_form(view)
+    if form is None or not _is_lowerable(view, form):
+        return 0
+    sizes = view.loop_sizes()
+    tile = choose_tile(view, form, sizes, cpu, packed_width(view, form))
+    if tile.lanes < 2:
+        return 0
+    if not all(is_linear(view.maps[form.lhs], i) for i in tile.rows):
+        tile = replace(tile, rows={})
+    chain = find_chain(view, form, sizes)
+    delay_frees(chain)
+    with view.op.location, ir.InsertionPoint(chain.last):
+        ContractionNest(chain, tile, cpu, threads, number).emit()
+    replaced = len(chain.members)
+    erase_chain(chain)
+    return replaced
+
+
+def _is_lowerable(view: Structured, form: ContractionForm) -> bool:
+    """Whether sums and columns are read in vectors, and addresses of the reduction are linear."""
+    if not all(isinstance(v.type, ir.MemRefType) for v in view.operands):
+        return False
+    if plain_dims(view.maps) != set(range(len(view.iterators))) or not is_readable(view, form):
+        return False
+    if access_kind(view.inits[0], view.init_maps[0], form.column) != "contiguous":
+        return False
+    return all(is_linear(amap, i) for amap in view.input_maps for i in form.reduction)
