@@ -29,6 +29,7 @@ _LN2_HIGH, _LN2_LOW = (
     -2.12194440e-4,
 )  # ln(2) in two parts; products of the first with exponents are exact
 _SQRT_HALF = 0x3F3504F3  # bits
+_ROUND = 12582912.0  # 1.5 * 2^23: adding it rounds to an integer and leaves it in the low bits
 
 
 class Arithmetic:
@@ -40,9 +41,9 @@ class Arithmetic:
 
     def __init__(self, like: ir.Type, fma: bool) -> None:
         self.type = like
-        self._fma = fma
+        self.fma = fma
 
-    def _shaped(self, element: ir.Type) -> ir.Type:
+    def shaped(self, element: ir.Type) -> ir.Type:
         if isinstance(self.type, ir.VectorType):
             return ir.VectorType.get(list(self.type.shape), element)
         return element
@@ -52,10 +53,10 @@ class Arithmetic:
 
     def integer(self, value: int) -> ir.Value:
         i32 = ir.IntegerType.get_signless(32)
-        return splat(self._shaped(i32), ir.IntegerAttr.get(i32, value))
+        return splat(self.shaped(i32), ir.IntegerAttr.get(i32, value))
 
     def multiply_add(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
-        if self._fma:
+        if self.fma:
             return math.fma(a, b, c)
         return arith.addf(arith.mulf(a, b), c)
 
@@ -72,7 +73,10 @@ class Arithmetic:
         return arith.bitcast(self.type, arith.shli(biased, self.integer(23)))
 
     def as_integer(self, value: ir.Value) -> ir.Value:
-        return arith.bitcast(self._shaped(ir.IntegerType.get_signless(32)), value)
+        return arith.bitcast(self.shaped(ir.IntegerType.get_signless(32)), value)
+
+    def xor_bits(self, value: ir.Value, bits: ir.Value) -> ir.Value:
+        return arith.bitcast(self.type, arith.xori(self.as_integer(value), bits))
 
     def exp(self, x: ir.Value) -> ir.Value:
         """2^n (1 + p(r)), the scale in two halves, so that it reaches infinity above and the denormals below."""
@@ -93,7 +97,7 @@ class Arithmetic:
 
         Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.
         """
-        magic = self.real(12582912.0)
+        magic = self.real(_ROUND)
         x = arith.maximumf(arith.minimumf(x, self.real(89.0)), self.real(-104.0))
         shifted = self.multiply_add(x, self.real(1.44269504088896341), magic)
         n = arith.subf(shifted, magic)
@@ -104,8 +108,53 @@ class Arithmetic:
         half = arith.shrsi(exponent, self.integer(1))
         return p, half, arith.subi(exponent, half)
 
+    def exp2(self, x: ir.Value) -> ir.Value:
+        """2^n (1 + p(f ln 2)) with x = n + f: both are exact."""
+        magic = self.real(_ROUND)
+        x = arith.maximumf(arith.minimumf(x, self.real(130.0)), self.real(-152.0))
+        shifted = arith.addf(x, magic)
+        n = arith.subf(shifted, magic)
+        r = arith.mulf(arith.subf(x, n), self.real(0.693147180559945309))
+        exponent = arith.subi(self.as_integer(shifted), self.as_integer(magic))
+        return self.scaled_exp(r, exponent)
+
+    def scaled_exp(self, r: ir.Value, exponent: ir.Value) -> ir.Value:
+        """2^exponent exp(r) for |r| <= ln(2) / 2 and i32 exponents from -252 to 254."""
+        p = self.multiply_add(self.polynomial(r, _EXP), arith.mulf(r, r), r)
+        half = arith.shrsi(exponent, self.integer(1))
+        scaled = arith.mulf(arith.addf(p, self.real(1.0)), self.power_of_two(half))
+        return arith.mulf(scaled, self.power_of_two(arith.subi(exponent, half)))
+
     def log(self, x: ir.Value) -> ir.Value:
-        """e ln 2 + log(m) with x = 2^e m and m within a factor sqrt(2) of 1; denormals are scaled up before."""
+        """e ln 2 + log(m), see `_split`."""
+        return self._logarithm(x, 1.0, _LN2_HIGH, _LN2_LOW)
+
+    def log2(self, x: ir.Value) -> ir.Value:
+        """e + log(m) / ln 2: exact for powers of two."""
+        return self._logarithm(x, 1.44269504088896341, 1.0, 0.0)
+
+    def log10(self, x: ir.Value) -> ir.Value:
+        """e log10(2) + log(m) / ln 10."""
+        return self._logarithm(x, 0.434294481903251828, 0.30078125, 2.487456639811952e-4)
+
+    def _logarithm(self, x: ir.Value, unit: float, high: float, low: float) -> ir.Value:
+        """e (high + low) + unit log(m); high has few digits, so that its products with exponents are exact."""
+        e, z = self._split(x)
+        square = arith.mulf(z, z)
+        rest = arith.mulf(arith.mulf(self.polynomial(z, _LOG), z), square)
+        if unit == 1.0:
+            rest = self.multiply_add(e, self.real(low), rest)
+            rest = self.multiply_add(square, self.real(-0.5), rest)
+            value = self.multiply_add(e, self.real(high), arith.addf(z, rest))
+        else:
+            value = arith.addf(z, self.multiply_add(square, self.real(-0.5), rest))
+            value = arith.mulf(value, self.real(unit))
+            value = self.multiply_add(e, self.real(low), value) if low else value
+            value = self.multiply_add(e, self.real(high), value)
+        return self._log_of_special(x, value)
+
+    def _split(self, x: ir.Value) -> tuple[ir.Value, ir.Value]:
+        """(e, m - 1) with x = 2^e m and m within a factor sqrt(2) of 1; denormals are scaled up before."""
         tiny = arith.cmpf(arith.CmpFPredicate.OLT, x, self.real(1.1754943508222875e-38))
         bits = self.as_integer(arith.select(tiny, arith.mulf(x, self.real(2.0**23)), x))
         shifted = arith.addi(bits, self.integer(0x3F800000 - _SQRT_HALF))
@@ -113,13 +162,7 @@ class Arithmetic:
         exponent = arith.subi(exponent, arith.select(tiny, self.integer(23), self.integer(0)))
         mantissa = arith.addi(arith.andi(shifted, self.integer(0x007FFFFF)), self.integer(_SQRT_HALF))
         z = arith.subf(arith.bitcast(self.type, mantissa), self.real(1.0))
-        e, square = arith.sitofp(self.type, exponent), arith.mulf(z, z)
-        low = self.multiply_add(
-            e, self.real(_LN2_LOW), arith.mulf(arith.mulf(self.polynomial(z, _LOG), z), square)
-        )
-        low = self.multiply_add(square, self.real(-0.5), low)
-        value = self.multiply_add(e, self.real(_LN2_HIGH), arith.addf(z, low))
-        return self._log_of_special(x, value)
+        return arith.sitofp(self.type, exponent), z
 
     def _log_of_special(self, x: ir.Value, value: ir.Value) -> ir.Value:
         """log is -infinity at 0, NaN below and of NaN, infinity at infinity."""

@@ -1,10 +1,13 @@
 // RUN: wse-opt %s --pass-pipeline='builtin.module(func.func(wse-expand-math))' --split-input-file | filecheck %s
 
-// exp of a vector: no function is called, and NaN and infinity pass through the clamps.
+// exp of a vector: no function is called, and NaN and infinity pass through the clamps: x comes second in each, and is
+// what `select` gives when the comparison fails.
 // CHECK-LABEL: func.func @exp
 // CHECK-NOT:     math.exp
-// CHECK:         arith.minimumf
-// CHECK:         arith.maximumf
+// CHECK:         %[[MOST:[a-z0-9_]+]] = arith.cmpf olt, %[[C:[a-z0-9_]+]], %arg0
+// CHECK:         %[[X:[a-z0-9_]+]] = arith.select %[[MOST]], %[[C]], %arg0
+// CHECK:         %[[LEAST:[a-z0-9_]+]] = arith.cmpf ogt, %[[D:[a-z0-9_]+]], %[[X]]
+// CHECK:         arith.select %[[LEAST]], %[[D]], %[[X]]
 // CHECK:         arith.shli {{.*}} : vector<16xi32>
 // CHECK:         arith.bitcast {{.*}} : vector<16xi32> to vector<16xf32>
 // CHECK:         return
@@ -60,11 +63,16 @@ func.func @doubles(%x: f64) -> (f64, f64) {
 
 // -----
 
-// A clamp is a minimum of a maximum.
+// A clamp is a minimum of a maximum, and these are comparisons: NaN is put back, since `a > b ? a : b` loses that of a.
 // CHECK-LABEL: func.func @clamp
-// CHECK:         %[[LEAST:[a-z0-9_]+]] = arith.maximumf %arg0, %arg1 : f32
-// CHECK:         %[[MOST:[a-z0-9_]+]] = arith.minimumf %[[LEAST]], %arg2 : f32
-// CHECK:         return %[[MOST]]
+// CHECK-NOT:     arith.m
+// CHECK:         %[[GREATER:[a-z0-9_]+]] = arith.cmpf ogt
+// CHECK:         %[[MAXIMUM:[a-z0-9_]+]] = arith.select %[[GREATER]]
+// CHECK:         %[[NAN:[a-z0-9_]+]] = arith.cmpf uno
+// CHECK:         arith.select %[[NAN]], {{.*}}, %[[MAXIMUM]]
+// CHECK:         arith.cmpf olt
+// CHECK-NOT:     arith.m
+// CHECK:         return
 func.func @clamp(%x: f32, %least: f32, %most: f32) -> f32 {
   %y = math.clampf %x to [%least, %most] : f32
   return %y : f32
@@ -101,10 +109,61 @@ func.func @powers(%x: f64) -> (f64, f64) {
 
 // -----
 
-// An exponent that is known only at run time, and is 64 bits wide, is left to powf.
+// What the loop carries comes second: only one instruction of each iteration waits for the one before.
+// CHECK-LABEL: func.func @running_maximum
+// CHECK:         scf.for {{.*}} iter_args(%[[OLD:[a-z0-9_]+]] =
+// CHECK:           %[[NEW:[a-z0-9_]+]] = vector.load
+// CHECK:           arith.cmpf ogt, %[[NEW]], %[[OLD]]
+// CHECK:           arith.cmpf uno, %[[NEW]], %[[NEW]]
+func.func @running_maximum(%x: memref<64xf32>, %n: index, %start: vector<8xf32>) -> vector<8xf32> {
+  %c0 = arith.constant 0 : index
+  %c8 = arith.constant 8 : index
+  %r = scf.for %i = %c0 to %n step %c8 iter_args(%old = %start) -> vector<8xf32> {
+    %v = vector.load %x[%i] : memref<64xf32>, vector<8xf32>
+    %m = arith.maximumf %old, %v : vector<8xf32>
+    scf.yield %m : vector<8xf32>
+  }
+  return %r : vector<8xf32>
+}
+
+// -----
+
+// Bits have no order of floats to keep: maxima of integers stay.
+// CHECK-LABEL: func.func @integers
+// CHECK:         arith.maxsi
+func.func @integers(%x: i32, %y: i32) -> i32 {
+  %m = arith.maxsi %x, %y : i32
+  return %m : i32
+}
+
+// -----
+
+// x^2 is a product and x^-0.5 the inverse of a root, of any float; x^0.3 is computed by way of a logarithm in f64.
+// CHECK-LABEL: func.func @constant_powers
+// CHECK-NOT:     math.powf
+// CHECK:         %[[SQUARE:[a-z0-9_]+]] = arith.mulf %arg0, %arg0 : f64
+// CHECK:         %[[ROOT:[a-z0-9_]+]] = math.sqrt %arg1 : f32
+// CHECK:         %[[INVERSE:[a-z0-9_]+]] = arith.divf %{{.*}}, %[[ROOT]]
+// CHECK:         arith.extf {{.*}} : f32 to f64
+// CHECK-NOT:     math.powf
+// CHECK:         return %[[SQUARE]], %[[INVERSE]]
+func.func @constant_powers(%x: f64, %y: f32) -> (f64, f32, f32) {
+  %two = arith.constant 2.0 : f64
+  %minus_half = arith.constant -0.5 : f32
+  %other = arith.constant 0.3 : f32
+  %a = math.powf %x, %two : f64
+  %b = math.powf %y, %minus_half : f32
+  %c = math.powf %y, %other : f32
+  return %a, %b, %c : f64, f32, f32
+}
+
+// -----
+
+// An exponent that is known only at run time, and is 64 bits wide, is one of powf's.
 // CHECK-LABEL: func.func @run_time_power
-// CHECK:         %[[F:[a-z0-9_]+]] = arith.sitofp %arg1 : i64 to f32
-// CHECK:         math.powf %arg0, %[[F]] : f32
+// CHECK:         arith.sitofp %arg1 : i64 to f32
+// CHECK-NOT:     math.powf
+// CHECK:         return
 func.func @run_time_power(%x: f32, %n: i64) -> f32 {
   %y = math.fpowi %x, %n : f32, i64
   return %y : f32
@@ -112,12 +171,28 @@ func.func @run_time_power(%x: f32, %n: i64) -> f32 {
 
 // -----
 
-// Double precision would lose half of its digits: left to the C library. Other functions are left alone too.
+// A sine reduces its argument in f32, and in f64 only when a lane needs more digits of pi.
+// CHECK-LABEL: func.func @sine
+// CHECK-NOT:     math.sin
+// CHECK:         %[[LARGE:[a-z0-9_]+]] = arith.cmpf ugt
+// CHECK:         %[[ANY:[a-z0-9_]+]] = vector.reduction <or>, %[[LARGE]]
+// CHECK:         scf.if %[[ANY]]
+// CHECK:           arith.extf {{.*}} : vector<16xf32> to vector<16xf64>
+// CHECK:         } else {
+// CHECK:         arith.xori {{.*}} : vector<16xi32>
+func.func @sine(%x: vector<16xf32>) -> vector<16xf32> {
+  %y = math.sin %x : vector<16xf32>
+  return %y : vector<16xf32>
+}
+
+// -----
+
+// Double precision would lose half of its digits: left to the C library. Functions without a form here are left too.
 // CHECK-LABEL: func.func @left_alone
 // CHECK:         math.exp %arg0 : f64
-// CHECK:         math.sin %arg1 : f32
+// CHECK:         math.acos %arg1 : f32
 func.func @left_alone(%x: f64, %y: f32) -> (f64, f32) {
   %a = math.exp %x : f64
-  %b = math.sin %y : f32
+  %b = math.acos %y : f32
   return %a, %b : f64, f32
 }
