@@ -114,6 +114,11 @@ TENSOR_STAGES = (
 
 CPU_STAGES = (
     Stage(
+        "lay-out",
+        "func.func(wse-drop-unit-dims),canonicalize,cse,func.func(wse-absorb-reshapes),canonicalize,cse",
+        "copies and dimensions of size one between operations become how they read and write",
+    ),
+    Stage(
         "prepare",
         "wse-split-parameters,canonicalize,cse",
         "what parameters determine is computed once, when they are bound",
@@ -126,8 +131,8 @@ CPU_STAGES = (
     ),
     Stage(
         "kernels",
-        "wse-form-kernels",
-        "what belongs together is one function, and equal layers share theirs",
+        "wse-form-kernels,func.func(wse-tile-kernels),canonicalize,cse",
+        "what belongs together is one function, equal layers share theirs, and rows are worked on in a cache",
     ),
     Stage(
         "vectorise",
