@@ -8,6 +8,7 @@ from ..infra.pass_base import Pass, PassRun, option
 from .bufferization import control_flow, tensor_ops  # noqa: F401  (they register their operations)
 from .bufferization.analysis import InPlaceAnalysis
 from .bufferization.arena import buffer_bytes, use_arena
+from .bufferization.destinations import is_fill, place_in_destinations, sink_fills
 from .bufferization.emitter import Emitter
 from .bufferization.functions import Signature, declare, emit_function
 from .bufferization.layouts import buffer_type
@@ -18,7 +19,8 @@ from .bufferization.lifetimes import (
     operations_below,
     remove_unused,
 )
-from .bufferization.op_model import is_empty, writes_of
+from .bufferization.op_model import writes_of
+from .traversal import tensor_blocks
 
 
 class Bufferize(Pass, name="wse-bufferize", anchor="builtin.module"):
@@ -96,7 +98,11 @@ def _bufferize_function(
         _separate_fills(old)
         _separate_empties(old)
         arguments = old.regions[0].blocks[0].arguments
-        analysis = InPlaceAnalysis(old, [arguments[k] for k in signature.writable()])
+        writable = [arguments[k] for k in signature.writable()]
+        for block in tensor_blocks(old):
+            sink_fills(block)
+            place_in_destinations(block, writable)
+        analysis = InPlaceAnalysis(old, writable)
 
         def signature_of(call: ir.Operation) -> Signature:
             callee = ir.FlatSymbolRefAttr(call.attributes["callee"]).value
@@ -129,7 +135,7 @@ def _separate_fills(function: ir.Operation) -> None:
     """Gives every operation that overwrites a filled tensor a filling of its own: cheaper than a copy of it."""
     position = {op: k for k, op in enumerate(operations_below(function))}
     for op in position:
-        if op.name != "linalg.fill" or not len(op.results) or not is_empty(op.operands[1]):
+        if not is_fill(op):
             continue
         uses = [(use.owner.operation, use.operand_number) for use in op.results[0].uses]
         uses.sort(key=lambda use: (position[use[0]], use[1]))

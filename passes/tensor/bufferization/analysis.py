@@ -23,6 +23,7 @@ from .op_model import (
     VIEWS,
     Write,
     access_maps,
+    disjoint_slices,
     is_empty,
     is_linalg,
     is_tensor,
@@ -216,6 +217,8 @@ class InPlaceAnalysis:
 
     def _conflict(self, op: ir.Operation, write: Write, value: ir.Value) -> str | None:
         """Why operand `value` of `op` cannot be written in place; None when it can."""
+        if op.name == "tensor.insert_slice" and self._is_in_its_place(op):
+            return None
         if any(self.aliases.find(v) == self.aliases.find(value) for v in self._reused_by(op)):
             return "another result of the operation is written there"
         for alias in self.aliases.members(value):
@@ -255,7 +258,7 @@ class InPlaceAnalysis:
                 return f"other threads may read the value in '{user.name}'"
             if not self.order.may_follow(user, op, alias):
                 continue
-            if self._same_slice_insertion(user, number, op, value, alias):
+            if self._same_slice_insertion(user, number, op, value, alias) or self._apart(value, alias):
                 continue
             return f"the old value is read later by '{user.name}' at {user.location}"
         return None
@@ -274,6 +277,8 @@ class InPlaceAnalysis:
         others = {w.index: w for w in writes_of(op)}
         if number in others:  # another destination: harmless if it has a buffer of its own, or none as yet
             return (op, number) not in self._in_place
+        if is_linalg(op) and self._apart(value, alias):
+            return True
         maps = access_maps(op) if is_linalg(op) else None
         if maps is None or not maps[write.index].is_permutation or maps[number] != maps[write.index]:
             return False
@@ -297,6 +302,32 @@ class InPlaceAnalysis:
                 return True
         return False
 
+    def _is_in_its_place(self, insertion: ir.Operation) -> bool:
+        """Whether the inserted tensor was computed in the very slice that it goes to: nothing is written then."""
+        value = self.same_buffer_root(insertion.operands[0])
+        while not isinstance(value.owner, ir.Block):
+            view = value.owner.operation
+            if view.name == "tensor.extract_slice":
+                same = self.same_buffer_root(view.operands[0]) == self.same_buffer_root(insertion.operands[1])
+                return same and slice_key(view) == slice_key(insertion)
+            if view.name != "tensor.collapse_shape":
+                return False
+            inner = self.same_buffer_root(view.operands[0])
+            before = None if isinstance(inner.owner, ir.Block) else inner.owner.operation
+            if before is None or before.name != "tensor.expand_shape" or not _undoes(view, before):
+                return False
+            value = self.same_buffer_root(before.operands[0])
+        return False
+
+    def _apart(self, value: ir.Value, alias: ir.Value) -> bool:
+        """Whether two tensors are known to lie in separate slices of one buffer."""
+        others = [(self.same_buffer_root(whole), key) for whole, key in self._slices_around(alias)]
+        return any(
+            self.same_buffer_root(whole) == other and disjoint_slices(key, place)
+            for whole, key in self._slices_around(value)
+            for other, place in others
+        )
+
     def _slices_around(self, value: ir.Value) -> Iterator[tuple[ir.Value, tuple]]:
         """(source, offsets/sizes/strides) of each slice that `value`'s buffer is contained in."""
         while True:
@@ -318,3 +349,8 @@ class InPlaceAnalysis:
 
 def _terminator(block: ir.Block) -> ir.Operation:
     return list(block.operations)[-1].operation
+
+
+def _undoes(collapse: ir.Operation, expand: ir.Operation) -> bool:
+    same = collapse.attributes["reassociation"] == expand.attributes["reassociation"]
+    return same and collapse.results[0].type == expand.operands[0].type

@@ -144,3 +144,15 @@ def slice_key(op: ir.Operation) -> tuple:
         for number in static:
             mixed.append(next(values) if number == ir.ShapedType.get_dynamic_size() else int(number))
     return tuple(mixed)
+
+
+def disjoint_slices(left: tuple, right: tuple) -> bool:
+    """Whether two slices (offsets, sizes, strides) of one tensor have no element in common; False if not known."""
+    rank = len(left) // 3
+    for d in range(rank):
+        a, b = (key[d::rank] for key in (left, right))
+        if all(isinstance(n, int) for n in (*a, *b)):
+            (first, size, step), (other, count, stride) = a, b
+            if first + (size - 1) * step < other or other + (count - 1) * stride < first:
+                return True
+    return False
