@@ -30,6 +30,7 @@ _LN2_HIGH, _LN2_LOW = (
 )  # ln(2) in two parts; products of the first with exponents are exact
 _SQRT_HALF = 0x3F3504F3  # bits
 _ROUND = 12582912.0  # 1.5 * 2^23: adding it rounds to an integer and leaves it in the low bits
+ROUND_DOUBLE = 6755399441055744.0  # the same of f64, 1.5 * 2^52
 
 
 class Arithmetic:

@@ -1,7 +1,7 @@
 """x^y of f32 in the arithmetic that vector units have."""
 
 from ...dialects.host import arith, ir, math
-from .elementary_functions import Arithmetic, splat
+from .elementary_functions import ROUND_DOUBLE, Arithmetic, splat
 
 _MOST_FACTORS = 8  # of a constant power: more would add up too many roundings
 _SQRT_HALF_BITS, _ONE_BITS = 0x3FE6A09E667F3BCD, 0x3FF0000000000000
@@ -97,7 +97,7 @@ def _split_product(a: Arithmetic, logarithm: ir.Value, y: ir.Value) -> tuple[ir.
 
     product = arith.mulf(arith.extf(wide, y), logarithm)
     product = arith.maximumf(arith.minimumf(product, number(250.0)), number(-250.0))
-    n = math.roundeven(product)
+    n = arith.subf(arith.addf(product, number(ROUND_DOUBLE)), number(ROUND_DOUBLE))
     r = arith.truncf(a.type, arith.mulf(arith.subf(product, n), number(0.693147180559945309)))
     shifted = arith.addf(arith.truncf(a.type, n), a.real(12582912.0))
     return arith.subi(a.as_integer(shifted), a.as_integer(a.real(12582912.0))), r

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...dialects.host import arith, ir, math, scf, vector
-from .elementary_functions import Arithmetic, splat
+from .elementary_functions import ROUND_DOUBLE, Arithmetic, splat
 
 # sin(r) = r (1 + z p(z)), cos(r) = 1 - z / 2 + z^2 p(z), z = r^2, on |r| <= pi / 4 (S. Moshier, Cephes, sinf)
 _SINE = (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
@@ -122,16 +122,22 @@ def _reduced_with_all_digits(a: Arithmetic, x: ir.Value) -> Sequence[ir.Value]:
     def number(value: float) -> ir.Value:
         return splat(wide, ir.FloatAttr.get(ir.F64Type.get(), value))
 
+    def whole(value: ir.Value) -> ir.Value:
+        """A whole number near a number, itself from 2^52 on, where none has a fraction; not every processor rounds."""
+        rounded = arith.subf(arith.addf(value, number(ROUND_DOUBLE)), number(ROUND_DOUBLE))
+        small = arith.cmpf(arith.CmpFPredicate.OLT, math.absf(value), number(2.0**52))
+        return arith.select(small, rounded, value)
+
     big = arith.extf(wide, x)
     rests = []
     for part in _two_over_pi():
         product = arith.mulf(big, number(part))
-        turns = math.floor(arith.mulf(product, number(0.25)))
+        turns = whole(arith.mulf(product, number(0.25)))
         rests.append(arith.subf(product, arith.mulf(turns, number(4.0))))
     total = rests[0]
     for rest in rests[1:]:
         total = arith.addf(total, rest)
-    n = math.roundeven(total)
+    n = arith.subf(arith.addf(total, number(ROUND_DOUBLE)), number(ROUND_DOUBLE))
     left = arith.subf(rests[0], n)
     for rest in rests[1:]:
         left = arith.addf(left, rest)
