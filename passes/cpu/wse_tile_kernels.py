@@ -108,7 +108,10 @@ def _rows(group: Group, loops: list[SharedLoop], machine: Processor) -> int:
     if products:
         most = max(most, 8)  # fewer rows would read keys and values too often
     size = loops[-1].size
-    return most if size is None else ceil(size / ceil(size / most))
+    if size is None:
+        return most
+    even = [rows for rows in range(min(most, size), most // 2, -1) if size % rows == 0]
+    return even[0] if even else ceil(size / ceil(size / most))
 
 
 def _row_bytes(view: Structured, member: int, loops: list[SharedLoop], group: Group) -> int:

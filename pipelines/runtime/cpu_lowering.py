@@ -24,7 +24,7 @@ _FOR_A_PROCESSOR = re.compile(
     r"(?<![\w-])(wse-pack-weights|wse-tile-kernels|wse-form-kernels|wse-vectorize|wse-expand-math|wse-expand-half)"
     r"(?![\w-])(\{)?"
 )
-_FOR_THREADS = re.compile(r"(?<![\w-])(wse-parallelize)(?![\w-])(\{)?")
+_FOR_THREADS = re.compile(r"(?<![\w-])(wse-parallelize|wse-tile-kernels)(?![\w-])(\{)?")
 
 
 def lower(
@@ -43,6 +43,7 @@ def lower(
         states_in_place: whether it writes states into their arguments.
     """
     _check_symbols(imported)
+    thread_count(options)  # nonsense is refused whether or not the pipeline has a use for it
     module = imported.module
     main = find_main(module)
     results = _result_types(main)

@@ -108,7 +108,7 @@ class GroupNest:
         with ir.InsertionPoint(loop.body):
             body(loop.induction_variable)
             scf.YieldOp([])
-        if level == 0 or self._private:
+        if self._private or (level == 0 and self.shared_memory):
             mark_parallel(loop, self.nest, self.cost)
 
     # -- buffers ----------------------------------------------------------------------------------------------
