@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -18,6 +17,9 @@ from .frontend.call_interface import CallInterface
 from .frontend.signature import Argument
 from .runtime.arrays import as_array, as_tensor, parameters_of
 from .runtime.executable import Executable
+
+if TYPE_CHECKING:
+    from .runtime.direct_call import DirectCall
 
 
 class Compiled:
@@ -61,7 +63,8 @@ class Compiled:
         self._outputs = sum(r.kind == "output" for r in interface.results)
         # MLIR's i8 has no sign: the same bytes are int8 until somebody says otherwise.
         self._unsigned = [i for i, r in enumerate(interface.results) if r.dtype == torch.uint8]
-        self._plain = _plain_call(interface)
+        self._direct = _direct_call(interface, executable, list(self._state_arrays.values()))
+        self._out_form = _out_form(interface)
         self._input_positions = {a.name: i for i, a in enumerate(interface.inputs)}
 
     @property
@@ -146,11 +149,11 @@ class Compiled:
         Raises:
             CompilerError: structure, shape or dtype of the arguments is not that of the example.
         """
-        if self._plain is not None and not kwargs and self._plain.accepts(args):
-            tensors = args  # the usual case, without the cost of taking trees apart
-            numpy_out = False
-        else:
-            tensors, numpy_out = self._flatten(args, kwargs)
+        if self._direct is not None and not kwargs:
+            outputs = self._direct(args)
+            if outputs is not None:
+                return self._unflatten(outputs)
+        tensors, numpy_out = self._flatten(args, kwargs)
         results = self._executable.run([*map(as_array, tensors), *self._state_arrays.values()])
         for position in self._unsigned:
             results[position] = results[position].view(np.uint8)
@@ -158,6 +161,14 @@ class Compiled:
             self._keep_state(results[self._outputs :], tensors)
         outputs = results[: self._outputs]
         return self._interface.unflatten_outputs(outputs if numpy_out else list(map(as_tensor, outputs)))
+
+    def _unflatten(self, outputs: list[Any]) -> Any:
+        """The model's value of its outputs; the usual forms without the cost of building trees."""
+        if self._out_form == "tensor":
+            return outputs[0]
+        if self._out_form == "tuple":
+            return tuple(outputs)
+        return self._interface.unflatten_outputs(outputs)
 
     def _flatten(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Sequence[torch.Tensor], bool]:
         """The tensors of a call, and whether it is one on NumPy arrays."""
@@ -188,27 +199,25 @@ class Compiled:
                 inputs[self._input_positions[result.name]].detach().copy_(as_tensor(value))
 
 
-@dataclass(frozen=True)
-class _PlainCall:
-    """The check of a call that is nothing but tensors by position."""
-
-    types: tuple[tuple[torch.Size, torch.dtype], ...]
-
-    def accepts(self, args: tuple[Any, ...]) -> bool:
-        """Whether the arguments are exactly what the model was compiled for."""
-        return len(args) == len(self.types) and all(
-            isinstance(a, torch.Tensor) and a.shape == shape and a.dtype == dtype
-            for a, (shape, dtype) in zip(args, self.types, strict=True)
-        )
-
-
-def _plain_call(interface: CallInterface) -> _PlainCall | None:
-    """The quick check for a model that takes its tensors by position; None where a call has more structure."""
+def _direct_call(
+    interface: CallInterface, executable: Executable, states: Sequence[np.ndarray]
+) -> DirectCall | None:
+    """The quick way for a model that takes its tensors by position; None where a call has more structure."""
     inputs = interface.inputs
     spec = pytree.tree_structure((tuple(range(len(inputs))), {}))
     if interface.input_constants or interface.in_spec != spec or any(-1 in a.shape for a in inputs):
         return None
-    return _PlainCall(tuple((torch.Size(a.shape), a.dtype) for a in inputs))
+    return executable.direct_call(states)
+
+
+def _out_form(interface: CallInterface) -> Literal["tensor", "tuple", "tree"]:
+    """How the model returns its tensors."""
+    count = sum(r.kind == "output" for r in interface.results)
+    if interface.output_constants or interface.out_spec is None:
+        return "tree"
+    if interface.out_spec == pytree.tree_structure(0):
+        return "tensor"
+    return "tuple" if interface.out_spec == pytree.tree_structure(tuple(range(count))) else "tree"
 
 
 def _tensor_if_array(leaf: Any) -> Any:

@@ -9,10 +9,10 @@ import torch
 
 
 @contextmanager
-def one_torch_thread() -> Iterator[None]:
-    """Gives PyTorch one thread, as compiled code has."""
+def torch_threads(count: int = 1) -> Iterator[None]:
+    """Gives PyTorch as many threads as compiled code has."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(count)
     try:
         yield
     finally:

@@ -15,7 +15,7 @@ from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.pass_manager import Instrumentation
 from ..agreement import relative_error, tolerance
 from ..compile import Compiled, compile_for
-from ..threads import one_torch_thread
+from ..threads import torch_threads
 from ..workload import OpenedModel, fresh_copy
 from .census import EffectsObserver, PassEffect
 from .live_bytes import peak_temporaries
@@ -208,7 +208,7 @@ def _time(runners: Sequence[_Runner], opened: OpenedModel) -> None:
     """Calls in turn on the first batch, so that a drift of the machine meets all; medians go to the rows."""
     seconds: list[list[float]] = [[] for _ in runners]
     batch, kwargs = opened.batches[0], opened.kwargs
-    with torch.no_grad(), one_torch_thread():
+    with torch.no_grad(), torch_threads():
         for runner in runners:
             runner.call(*batch, **kwargs)
         start = time.perf_counter()

@@ -32,7 +32,7 @@ def numpy_dtype(dtype: torch.dtype) -> np.dtype | None:
 
 def as_array(tensor: torch.Tensor) -> np.ndarray:
     """The tensor's elements as a C-contiguous array; shares memory unless the tensor is not contiguous."""
-    tensor = tensor.detach().contiguous()
+    tensor = tensor.detach().resolve_neg().contiguous()
     if tensor.dtype == torch.bfloat16:
         return tensor.view(torch.int16).numpy().view(_BF16)
     return tensor.numpy()

@@ -24,7 +24,7 @@ _FOR_A_PROCESSOR = re.compile(
     r"(?<![\w-])(wse-pack-weights|wse-tile-kernels|wse-form-kernels|wse-vectorize|wse-expand-math|wse-expand-half)"
     r"(?![\w-])(\{)?"
 )
-_FOR_THREADS = re.compile(r"(?<![\w-])(wse-parallelize|wse-tile-kernels)(?![\w-])(\{)?")
+_FOR_THREADS = re.compile(r"(?<![\w-])(wse-vectorize|wse-parallelize|wse-tile-kernels)(?![\w-])(\{)?")
 
 
 def lower(

@@ -8,10 +8,13 @@ from math import prod
 from typing import Any
 
 import numpy as np
+import torch
 
 from ...passes.cpu.processor import Processor
 from ...passes.infra.diagnostics import CompilerError
 from ..frontend.call_interface import CallInterface
+from .arrays import numpy_dtype
+from .direct_call import DirectCall, TensorType
 from .jit import JitFunction, NativeModule
 from .provisions import NO_PROVISIONS, ArrayType, Preparation, Provisions, arena_array
 
@@ -138,6 +141,36 @@ class CpuExecutable:
             self._preparation.run(parameters)
         for position, array in zip(self._parameters, parameters, strict=True):
             self._function.bind(position, array)
+
+    def direct_call(self, states: Sequence[np.ndarray]) -> DirectCall | None:
+        """See `Executable.direct_call`; there is one if all sizes are known and the model changes no input."""
+        interface = self.program.function.interface
+        inputs = [i for i in self._given if interface.arguments[i].kind == "input"]
+        changes_input = any(
+            kind is not None and r.kind == "state"
+            for kind, r in zip(self._types, interface.results, strict=True)
+        )
+        kinds = [
+            TensorType(tuple(interface.arguments[i].shape), interface.arguments[i].dtype) for i in inputs
+        ]
+        own_types = all(
+            kind is None or kind[1] == numpy_dtype(torch.int8 if r.dtype == torch.uint8 else r.dtype)
+            for kind, r in zip(self._types, interface.results, strict=True)
+        )
+        if self._returns or changes_input or not own_types or any(-1 in kind.shape for kind in kinds):
+            return None
+        for position, array in zip([i for i in self._given if i not in inputs], states, strict=True):
+            self._function.bind(position, array)
+        made = [
+            TensorType(kind[0], r.dtype)
+            for kind, r in zip(self._types, interface.results, strict=True)
+            if kind is not None
+        ]
+        return DirectCall(
+            self._function,
+            list(zip(inputs, kinds, strict=True)),
+            list(enumerate(made, start=self._first_output)),
+        )
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Runs once; see `Executable.run`."""

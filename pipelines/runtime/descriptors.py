@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _HEADER = 3  # allocated pointer, aligned pointer, offset
+_POINTER = 1
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,12 @@ class ReturnedBuffer:
 
 
 class Descriptors:
-    """Descriptors of arguments of the given ranks, and of returned buffers."""
+    """Descriptors of arguments of the given ranks, and of returned buffers.
+
+    Attributes:
+        words: all of them.
+        address: of the pointers to them, for the packed entry.
+    """
 
     def __init__(self, ranks: Sequence[int], returned: Sequence[int] = ()) -> None:
         sizes = [_HEADER + 2 * rank for rank in (*ranks, *returned)]
@@ -38,8 +44,11 @@ class Descriptors:
         )
         self._shapes: list[tuple[int, ...] | None] = [None] * len(ranks)
         self._held: list[np.ndarray | None] = [None] * len(ranks)
-        self._words = (ctypes.c_int64 * sum(sizes))()
-        first = ctypes.addressof(self._words)
+        memory = (ctypes.c_int64 * max(sum(sizes), 1))()
+        self.words = (
+            memoryview(memory).cast("B").cast("q")
+        )  # quicker to write than the array, which it keeps alive
+        first = ctypes.addressof(memory)
         blocks = [start for start, _ in self._returned[:1]] + self._starts
         self._pointers = (ctypes.c_int64 * len(blocks))(*(first + 8 * start for start in blocks))
         self.address = ctypes.addressof(self._pointers)
@@ -50,16 +59,24 @@ class Descriptors:
         Args:
             keep: hold on to the array until the argument is set again, for arguments that are bound once.
         """
-        start, words = self._starts[index], self._words
-        words[start] = words[start + 1] = array.__array_interface__["data"][0]
+        start, words = self._starts[index], self.words
+        words[start] = words[start + _POINTER] = array.__array_interface__["data"][0]
         if array.shape != self._shapes[index]:
             self._set_shape(index, array.shape)
         if keep:
             self._held[index] = array
 
+    def fix_shape(self, index: int, shape: tuple[int, ...]) -> int:
+        """Describes argument `index` but for where it is; returns the position in `words` of the pointer to it.
+
+        The other pointer, to the beginning of the memory that `free` would take, is read by nobody.
+        """
+        self._set_shape(index, shape)
+        return self._starts[index] + _POINTER
+
     def returned(self) -> list[ReturnedBuffer]:
         """The buffers that the last call returned."""
-        words = self._words
+        words = self.words
         return [
             ReturnedBuffer(words[at], words[at + 1], tuple(words[at + _HEADER : at + _HEADER + rank]))
             for at, rank in self._returned
@@ -70,6 +87,6 @@ class Descriptors:
         sizes = self._starts[index] + _HEADER
         stride = 1
         for dim in range(len(shape) - 1, -1, -1):
-            self._words[sizes + dim] = shape[dim]
-            self._words[sizes + len(shape) + dim] = stride
+            self.words[sizes + dim] = shape[dim]
+            self.words[sizes + len(shape) + dim] = stride
             stride *= shape[dim]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from .direct_call import DirectCall
 
 
 class Executable(Protocol):
@@ -31,6 +34,14 @@ class Executable(Protocol):
         Returns:
             Arrays in the order of `@main`'s results: the outputs, which are new, then the next value of each
             state, either a new array or the very array that was passed and is now updated.
+        """
+        ...
+
+    def direct_call(self, states: Sequence[np.ndarray]) -> DirectCall | None:
+        """A quicker way to run the program on tensors that are just what it takes; None where there is none.
+
+        Args:
+            states: that each call reads and updates in place, as `run` takes them.
         """
         ...
 

@@ -6,7 +6,7 @@ import ctypes
 import itertools
 import threading
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -97,6 +97,11 @@ class JitFunction:
     """One function of a linked module; takes arrays and writes its results into some of them.
 
     Calls release the interpreter's lock and are serialised, because the argument block is reused.
+
+    Attributes:
+        lock: to be held from writing descriptors to the end of the call.
+        words: the arguments' descriptors.
+        run: runs the function on what the descriptors describe.
     """
 
     def __init__(
@@ -114,21 +119,26 @@ class JitFunction:
         """
         self._descriptors = Descriptors(ranks, [rank for rank, _ in returned])
         self._returned = [dtype for _, dtype in returned]
-        self._lock = threading.Lock()
-        self._native = native
-        self._call = native.entry(name)
+        self.lock = threading.Lock()
+        self.words = self._descriptors.words
+        self.run = partial(native.entry(name), self._descriptors.address)
 
     def bind(self, index: int, array: np.ndarray) -> None:
         """Binds an argument for all calls from now on; the array is kept alive."""
-        with self._lock:
+        with self.lock:
             self._descriptors.set(index, array, keep=True)
+
+    def fix_shape(self, index: int, shape: tuple[int, ...]) -> int:
+        """Describes an argument whose shape no call changes; returns the position in `words` of the pointer to it."""
+        with self.lock:
+            return self._descriptors.fix_shape(index, shape)
 
     def __call__(self, arguments: Sequence[tuple[int, np.ndarray]]) -> list[np.ndarray]:
         """Runs once with these arguments, by position, and the bound ones; returns the buffers it returns."""
-        with self._lock:
+        with self.lock:
             for index, array in arguments:
                 self._descriptors.set(index, array)
-            self._call(self._descriptors.address)
+            self.run()
             if not self._returned:
                 return []
             buffers = self._descriptors.returned()

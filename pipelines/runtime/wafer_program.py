@@ -105,6 +105,9 @@ class WaferExecutable:
         self._load({len(arguments) + i: array for i, array in enumerate(program.constants)})
         self.bind(parameters)
 
+    def direct_call(self, states: Sequence[np.ndarray]) -> None:
+        """See `Executable.direct_call`: a simulation has no hurry."""
+
     def bind(self, parameters: Sequence[np.ndarray]) -> None:
         """Loads the parameters onto the device; later changes of the arrays are not seen."""
         self._load(dict(zip(self._parameters, parameters, strict=True)))

@@ -18,7 +18,8 @@ from torch.utils import _pytree as pytree
 from ...passes.infra.diagnostics import CompilerError
 from ..agreement import relative_error
 from ..compile import Compiled, compile
-from ..threads import one_torch_thread
+from ..runtime.thread_count import thread_count
+from ..threads import torch_threads
 from ..workload import OpenedModel, open_model
 from .layer_table import layer_rows, layer_summary, layer_table
 from .output import check_writable, write_atomically
@@ -45,12 +46,17 @@ class Measured:
 
 @dataclass
 class Comparison:
-    """The three backends on one workload, and the wafer's report of its last call."""
+    """The three backends on one workload, and the wafer's report of its last call.
+
+    Attributes:
+        threads: of PyTorch and of the CPU's code.
+    """
 
     eager: Measured
     cpu: Measured
     wafer: Measured
     labels: torch.Tensor | None
+    threads: int = 1
     wafer_report: dict[str, Any] = field(default_factory=dict)
     compile_seconds: dict[str, float] = field(default_factory=dict)
 
@@ -84,7 +90,7 @@ def accuracy(predictions: torch.Tensor, labels: torch.Tensor) -> float:
     return float((predictions == labels).double().mean())
 
 
-def run_workload(path: str, target: str, json_path: Path | None) -> None:
+def run_workload(path: str, target: str, json_path: Path | None, num_threads: int | None = None) -> None:
     """Runs the workload file and prints the comparison; see `Comparison.as_json` for the JSON."""
     if json_path is not None:
         check_writable(json_path)
@@ -93,16 +99,23 @@ def run_workload(path: str, target: str, json_path: Path | None) -> None:
         console.width = max(console.width, FILE_WIDTH)
     with Progress(console=console, transient=True) as progress:
         workload = _step(progress, f"loading {path}", lambda: open_model(path).with_inputs())
-        comparison = compare(workload, target, progress)
+        comparison = compare(workload, target, progress, num_threads)
     _print(comparison, target, console)
     if json_path is not None:
         write_atomically(json_path, json.dumps(comparison.as_json(), indent=2) + "\n")
 
 
-def compare(workload: OpenedModel, target: str, progress: Progress) -> Comparison:
-    """Compiles for the CPU and for `target`, and runs every batch on all three."""
+def compare(
+    workload: OpenedModel, target: str, progress: Progress, num_threads: int | None = None
+) -> Comparison:
+    """Compiles for the CPU and for `target`, and runs every batch on all three.
 
-    def compiled_for(name: str) -> Compiled:
+    Args:
+        num_threads: of PyTorch and of the CPU's code; as `compile` chooses when None.
+    """
+    threads = thread_count({"num_threads": num_threads})
+
+    def compiled_for(name: str, threads: int | None = None) -> Compiled:
         return _step(
             progress,
             f"compiling for {name}",
@@ -112,6 +125,7 @@ def compare(workload: OpenedModel, target: str, progress: Progress) -> Compariso
                 workload.kwargs,
                 target=name,
                 dynamic_shapes=workload.dynamic_shapes,
+                num_threads=threads,
             ),
         )
 
@@ -121,12 +135,13 @@ def compare(workload: OpenedModel, target: str, progress: Progress) -> Compariso
             f"'{workload.source}' is not a PyTorch model, so there is nothing to compare it with",
             hint="wse simulate runs it on a wafer and on the CPU",
         )
-    cpu, wafer = compiled_for("cpu"), compiled_for(target)
+    cpu, wafer = compiled_for("cpu", threads), compiled_for(target)
     with torch.no_grad():
-        eager_result, cpu_result = _measure_both(workload, eager, cpu, progress)
+        eager_result, cpu_result = _measure_both(workload, eager, cpu, threads, progress)
         wafer_result = _run_wafer(workload, wafer, progress)
     seconds = {"cpu": cpu.report["compile_seconds"], "wafer": wafer.report["compile_seconds"]}
-    return Comparison(eager_result, cpu_result, wafer_result, workload.labels, wafer.report, seconds)
+    results = (eager_result, cpu_result, wafer_result)
+    return Comparison(*results, workload.labels, threads, wafer.report, seconds)
 
 
 def _step(progress: Progress, text: str, work: Callable[[], Any]) -> Any:
@@ -143,16 +158,16 @@ def _first(output: Any) -> torch.Tensor:
 
 
 def _measure_both(
-    workload: OpenedModel, eager: Callable[..., Any], cpu: Compiled, progress: Progress
+    workload: OpenedModel, eager: Callable[..., Any], cpu: Compiled, threads: int, progress: Progress
 ) -> tuple[Measured, Measured]:
     """PyTorch and compiled code in turn on the same batches, so that a drift of the machine meets both.
 
-    PyTorch gets one thread, as the compiled code has.
+    PyTorch gets as many threads as the compiled code has.
     """
     calls: Sequence[Callable[..., Any]] = (eager, cpu)
     outputs: tuple[Outputs, Outputs] = ([], [])
     seconds: tuple[list[float], list[float]] = ([], [])
-    with one_torch_thread():
+    with torch_threads(threads):
         for batch in progress.track(workload.batches, description="PyTorch and CPU"):
             for call, collected in zip(calls, outputs, strict=True):
                 collected.append(_first(call(*batch, **workload.kwargs)))
@@ -193,8 +208,9 @@ def _print(comparison: Comparison, target: str, console: Console) -> None:
     errors = data["max_relative_error"]
     console.print(f"largest difference from PyTorch: CPU {errors['cpu']:.1e}, wafer {errors['wafer']:.1e}")
     eager, cpu = comparison.eager.seconds, comparison.cpu.seconds
+    threads = "one thread" if comparison.threads == 1 else f"{comparison.threads} threads"
     console.print(
-        f"time of a call on one thread, median: PyTorch {eager * 1e6:.0f} us, CPU {cpu * 1e6:.0f} us "
+        f"time of a call on {threads}, median: PyTorch {eager * 1e6:.0f} us, CPU {cpu * 1e6:.0f} us "
         f"({eager / cpu:.2f} times as fast)"
     )
     cycles = f"{comparison.wafer.cycles:,.0f}"

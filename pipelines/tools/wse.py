@@ -22,6 +22,9 @@ app = typer.Typer(
 Target = Annotated[
     str, typer.Option(help="A wafer: tiny, wse2, wse3, or the path of a machine's .toml file.")
 ]
+Threads = Annotated[
+    int | None, typer.Option(help="Threads of a call on the CPU; WSE_NUM_THREADS or 1 when not given.")
+]
 Json = Annotated[Path | None, typer.Option("--json", help="Also write the result to this JSON file.")]
 Model = Annotated[
     str, typer.Argument(metavar="FILE.py[:FUNCTION]", help="A Python file that defines load().")
@@ -46,12 +49,18 @@ TraceFlag = Annotated[bool, typer.Option("--trace", help="Print the full trace o
 
 
 @app.command()
-def run(model: Model, target: Target = "tiny", json: Json = None, trace: TraceFlag = False) -> None:
+def run(
+    model: Model,
+    target: Target = "tiny",
+    num_threads: Threads = None,
+    json: Json = None,
+    trace: TraceFlag = False,
+) -> None:
     """Runs a workload on PyTorch, on the CPU and on a simulated wafer, and compares them."""
     with one_message(Trace(trace)):
         from .run import run_workload
 
-        run_workload(model, target, json)
+        run_workload(model, target, json, num_threads)
 
 
 @app.command()
@@ -201,7 +210,7 @@ def compile(
         str, typer.Option(metavar="NAME", help="Processor by LLVM's name; this machine's when not given.")
     ] = "",
     features: Annotated[str, typer.Option(help="Its features, as '+avx2,-avx512f'.")] = "",
-    num_threads: Annotated[int | None, typer.Option(help="Threads of a call.")] = None,
+    num_threads: Threads = None,
     weights: Annotated[
         Weights | None, typer.Option(help="In the file, in a file beside it, or left out.")
     ] = None,

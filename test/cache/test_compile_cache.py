@@ -155,13 +155,28 @@ def test_options_and_targets_have_entries_of_their_own(cache: Path) -> None:
         {},
         {"cpu": "x86-64-v2"},
         {"features": "-avx512f"},
+        {"num_threads": 2},
         {"target": "tiny"},
         {"target": "wse2"},
     ):
         compiled = wse_mlir.compile(model, args, cache=cache, **options)
         assert compiled.report["cache"]["outcome"] == "miss"
-    with pytest.raises(wse_mlir.CompilerError, match="num_threads"):
-        wse_mlir.compile(model, args, cache=cache, num_threads=2)
+
+
+def test_the_number_of_threads_counts_wherever_it_comes_from(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, args = nn.Linear(4, 4), (torch.randn(2, 4),)
+
+    def outcome(num_threads: int | None = None) -> str:
+        return wse_mlir.compile(model, args, cache=cache, num_threads=num_threads).report["cache"]["outcome"]
+
+    assert outcome() == "miss" and outcome(1) == "hit"
+    monkeypatch.setenv("WSE_NUM_THREADS", "2")
+    assert outcome() == "miss" and outcome(2) == "hit" and outcome(1) == "hit"
+    monkeypatch.setenv("WSE_NUM_THREADS", "many")
+    with pytest.raises(wse_mlir.CompilerError, match="WSE_NUM_THREADS=many is no number of threads"):
+        outcome()
 
 
 @pytest.mark.parametrize("kind", ["model", "program"])

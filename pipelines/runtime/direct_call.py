@@ -1,0 +1,114 @@
+"""Calls of compiled functions without detours: pointers are written into descriptors, and native code runs.
+
+A model whose sizes are all known and that takes and returns plain tensors needs nothing else. What is checked is what
+would make native code read memory that is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import torch
+
+from .arrays import numpy_dtype
+from .jit import JitFunction
+
+_TENSORS = (torch.Tensor, torch.nn.Parameter)  # types, not their subclasses: those may do anything
+_BF16 = np.dtype(ml_dtypes.bfloat16)
+
+
+@dataclass(frozen=True)
+class TensorType:
+    """Shape and element type of a tensor that is C-contiguous."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        strides = [1]
+        for size in reversed(self.shape[1:]):
+            strides.append(strides[-1] * max(size, 1))
+        return tuple(reversed(strides)) if self.shape else ()
+
+
+class DirectCall:
+    """Calls a function with tensors, or with arrays, by position.
+
+    Args:
+        inputs / outputs: position among the function's arguments and type of each; all other arguments are bound.
+    """
+
+    def __init__(
+        self,
+        function: JitFunction,
+        inputs: Sequence[tuple[int, TensorType]],
+        outputs: Sequence[tuple[int, TensorType]],
+    ) -> None:
+        places = [function.fix_shape(position, kind.shape) for position, kind in (*inputs, *outputs)]
+        self._places = places
+        self._count = len(inputs)
+        self._function = function
+        self._inputs = [
+            (torch.Size(kind.shape), kind.dtype, torch.Size(kind.shape).numel() == 1) for _, kind in inputs
+        ]
+        self._outputs = [(kind.shape, kind.strides, kind.dtype) for _, kind in outputs]
+        self._input_arrays = [(kind.shape, numpy_dtype(kind.dtype)) for _, kind in inputs]
+        self._output_arrays = [(kind.shape, numpy_dtype(kind.dtype)) for _, kind in outputs]
+        kinds = {dtype for _, dtype in (*self._input_arrays, *self._output_arrays)}
+        self._takes_arrays = bool(inputs) and not kinds & {None, _BF16}
+
+    def __call__(self, args: tuple[Any, ...]) -> list[Any] | None:
+        """The outputs, new ones: tensors for tensors, arrays for arrays; None if the arguments are not just what the
+        function takes, so that somebody has to look at them."""
+        if len(args) != self._count:
+            return None
+        try:
+            if self._takes_arrays and type(args[0]) is np.ndarray:
+                return self._on_arrays(args)
+            return self._on_tensors(args)
+        except RuntimeError:  # tensors without memory of their own: sparse, fake, batched
+            return None
+
+    def _on_tensors(self, args: tuple[Any, ...]) -> list[torch.Tensor] | None:
+        given = []
+        for tensor, (shape, dtype, is_single) in zip(args, self._inputs, strict=True):
+            if (
+                type(tensor) not in _TENSORS
+                or tensor.shape != shape
+                or tensor.dtype is not dtype
+                or not tensor.is_cpu
+                or (is_single and tensor.is_neg())
+            ):
+                return None
+            given.append(tensor if tensor.is_contiguous() else tensor.detach().resolve_neg().contiguous())
+        outputs = [
+            torch.empty_strided(shape, strides, dtype=dtype) for shape, strides, dtype in self._outputs
+        ]
+        self._run([*given, *outputs])
+        return outputs
+
+    def _on_arrays(self, args: tuple[Any, ...]) -> list[np.ndarray] | None:
+        given = []
+        for array, (shape, dtype) in zip(args, self._input_arrays, strict=True):
+            if type(array) is not np.ndarray or array.shape != shape or array.dtype != dtype:
+                return None
+            flags = array.flags
+            if not (flags.c_contiguous and flags.writeable):
+                return None
+            given.append(torch.from_numpy(array))  # the quickest way to its address
+        outputs = [np.empty(shape, dtype) for shape, dtype in self._output_arrays]
+        self._run([*given, *map(torch.from_numpy, outputs)])
+        return outputs
+
+    def _run(self, tensors: Sequence[torch.Tensor]) -> None:
+        function = self._function
+        with function.lock:
+            words = function.words
+            for place, tensor in zip(self._places, tensors, strict=True):
+                words[place] = tensor.data_ptr()
+            function.run()
