@@ -135,6 +135,8 @@ def _before_collapse(op: ir.OpView, exprs: Exprs) -> Exprs | None:
     shape = ir.MemRefType(op.operands[0].type)
     zero: ir.AffineExpr = ir.AffineConstantExpr.get(0)
     result: list[ir.AffineExpr] = []
+    if not exprs:
+        return typed([zero] * shape.rank)  # a single element, which no group of dimensions stands for
     for expr, group in zip(exprs, _groups(op), strict=True):
         wide = [d for d in group if shape.is_dynamic_dim(d) or shape.get_dim_size(d) != 1]
         if any(shape.is_dynamic_dim(d) for d in wide[1:]):
