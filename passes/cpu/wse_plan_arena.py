@@ -167,7 +167,9 @@ def _add_argument(function: ir.Operation, kind: ir.Type) -> ir.Value:
     """A new argument of a function, before those that are outputs."""
     block = function.regions[0].blocks[0]
     marks = _argument_marks(function)
-    position = next((k for k, mark in enumerate(marks) if _is_output(mark)), len(marks))
+    # what `wse.prepare` names writes the tensors that the function of the attribute takes
+    outputs = (_OUTPUT,) if "wse.prepared" in function.attributes else (_OUTPUT, "prepared")
+    position = next((k for k, mark in enumerate(marks) if _kind_of(mark) in outputs), len(marks))
     block.add_argument(kind, function.location)
     arguments = list(block.arguments)
     for k in range(len(arguments) - 1, position, -1):  # the bindings can only append
@@ -188,9 +190,9 @@ def _argument_marks(function: ir.Operation) -> list[ir.Attribute]:
     return [ir.DictAttr.get({})] * len(function.regions[0].blocks[0].arguments)
 
 
-def _is_output(mark: ir.Attribute) -> bool:
+def _kind_of(mark: ir.Attribute) -> str:
     marks = ir.DictAttr(mark)
-    return _KIND in marks and ir.StringAttr(marks[_KIND]).value == _OUTPUT
+    return ir.StringAttr(marks[_KIND]).value if _KIND in marks else ""
 
 
 def _with_memory(call: ir.Operation, total: int) -> ir.Operation:
