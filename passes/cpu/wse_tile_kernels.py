@@ -8,6 +8,7 @@ from ...dialects.host import ir
 from ...dialects.structured import REDUCTION, Structured
 from ..infra.pass_base import Pass, PassRun, option
 from ..tensor.bufferization.arena import element_bytes
+from .access import dims_of
 from .contraction.form import contraction_form
 from .kernels.facts import facts_of
 from .kernels.outline import KERNEL_MARK
@@ -68,10 +69,23 @@ class TileKernels(Pass, name="wse-tile-kernels", anchor="func.func"):
 
 
 def _has_rows(group: Group) -> bool:
-    """Whether a group reduces rows that others of it read, or multiplies twice: more than a product's epilogue."""
+    """Whether a group reduces rows that others of it read, or multiplies twice: more than a product's epilogue.
+
+    A window that slides (pooling, depthwise convolution) with pointwise operations around it is one nest already, whose
+    neighbouring points share what they read.
+    """
+    reducing = [view for view in group.members if REDUCTION in view.iterators]
+    if len(reducing) == 1 and _slides(reducing[0]):
+        return False
     products = sum(contraction_form(view) is not None for view in group.members)
     reductions = sum(REDUCTION in view.iterators for view in group.members)
     return products > 1 or (products == 0 and reductions > 0)
+
+
+def _slides(view: Structured) -> bool:
+    """Whether an operand is read at sums of parallel and reduction iterators: x[h + i]."""
+    kinds = view.iterators
+    return any(len({kinds[d] for d in dims_of(e)}) > 1 for amap in view.input_maps for e in amap.results)
 
 
 def _tiles(group: Group, machine: Processor) -> list[tuple[SharedLoop, int]]:

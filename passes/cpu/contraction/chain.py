@@ -94,7 +94,7 @@ def find_chain(view: Structured, form: ContractionForm, sizes: tuple[int | None,
     """The longest chain that the contraction begins or is in the middle of."""
     operations = [op.operation for op in view.op.operation.block.operations]
     here = operations.index(view.op.operation)
-    chain = Chain(view, form, sizes, access_of(view.inits[0], own_subscripts(view, 2, sizes)))
+    chain = Chain(view, form, sizes, access_of(view.inits[0], own_subscripts(view, len(view.inputs), sizes)))
     _find_beginning(chain, operations[:here])
     _find_stages(chain, operations[here + 1 : here + 1 + _FARTHEST])
     chain.stored = _stored(chain)
