@@ -115,7 +115,7 @@ TENSOR_STAGES = (
 CPU_STAGES = (
     Stage(
         "lay-out",
-        "func.func(wse-drop-unit-dims),canonicalize,cse,func.func(wse-absorb-reshapes),canonicalize,cse",
+        "func.func(wse-drop-unit-dims),canonicalize,cse,func.func(wse-inline-masks,wse-absorb-reshapes),canonicalize,cse",
         "copies and dimensions of size one between operations become how they read and write",
     ),
     Stage(

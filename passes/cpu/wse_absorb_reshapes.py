@@ -9,6 +9,7 @@ from ...dialects.structured import Structured, structured
 from ..infra.pass_base import Pass, PassRun
 from ..tensor.effects import is_dead
 from ..tensor.traversal import tensor_blocks
+from .reshapes.quotients import defer_quotient
 from .reshapes.reads import absorb_copied_copies, absorb_reads, absorb_split_reads
 from .reshapes.writes import absorb_write, delay_broadcast, drop_plain_copy
 
@@ -18,6 +19,7 @@ _REWRITES = (
     drop_plain_copy,
     absorb_write,
     absorb_reads,
+    defer_quotient,
     absorb_write,
     absorb_split_reads,
     absorb_copied_copies,
@@ -34,6 +36,7 @@ class AbsorbReshapes(Pass, name="wse-absorb-reshapes", anchor="func.func"):
     * A contraction's batch is split into the dimensions that its operands were made of.
     * An operation whose result is only permuted writes it permuted.
     * A constant factor of a contraction's operand becomes one of its result; a widening cast moves into its body.
+    * Rows of an operand that are divided by a number each are divided after the product.
     * An elementwise operation that computes the same values several times computes them once; a copy repeats them.
 
         %t = linalg.generic {maps = [(h, l, d) -> (l, h, d), (h, l, d) -> (h, l, d)]} ins(%x) outs(%e) { yield }

@@ -8,7 +8,6 @@ from ...dialects.host import ir
 from ...dialects.structured import REDUCTION, Structured
 from ..infra.pass_base import Pass, PassRun, option
 from ..tensor.bufferization.arena import element_bytes
-from .access import dims_of
 from .contraction.form import contraction_form
 from .kernels.facts import facts_of
 from .kernels.outline import KERNEL_MARK
@@ -69,23 +68,24 @@ class TileKernels(Pass, name="wse-tile-kernels", anchor="func.func"):
 
 
 def _has_rows(group: Group) -> bool:
-    """Whether a group reduces rows that others of it read, or multiplies twice: more than a product's epilogue.
+    """Whether a group does more than what follows one product or one window point by point.
 
-    A window that slides (pooling, depthwise convolution) with pointwise operations around it is one nest already, whose
-    neighbouring points share what they read.
+    It multiplies twice, or spreads sums of rows over the rows again; products of all rows with weights are not in it.
     """
-    reducing = [view for view in group.members if REDUCTION in view.iterators]
-    if len(reducing) == 1 and _slides(reducing[0]):
+    forms = [form for form in map(contraction_form, group.members) if form is not None]
+    if any(not form.batch for form in forms):
         return False
-    products = sum(contraction_form(view) is not None for view in group.members)
-    reductions = sum(REDUCTION in view.iterators for view in group.members)
-    return products > 1 or (products == 0 and reductions > 0)
+    return len(forms) > 1 or any(_spreads(group, m) for m in range(len(group.members)))
 
 
-def _slides(view: Structured) -> bool:
-    """Whether an operand is read at sums of parallel and reduction iterators: x[h + i]."""
-    kinds = view.iterators
-    return any(len({kinds[d] for d in dims_of(e)}) > 1 for amap in view.input_maps for e in amap.results)
+def _spreads(group: Group, member: int) -> bool:
+    """Whether a member reads results of a reduction once for several points."""
+    view = group.members[member]
+    reduced = [v for m in group.members[:member] if REDUCTION in m.iterators for v in m.inits]
+    return any(
+        value in reduced and len(access.results) < len(view.iterators)
+        for value, access in zip(view.inputs, view.input_maps, strict=True)
+    )
 
 
 def _tiles(group: Group, machine: Processor) -> list[tuple[SharedLoop, int]]:

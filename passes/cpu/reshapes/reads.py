@@ -81,7 +81,7 @@ def _choose(
     The batch of a contraction is split where an operand has it as several dimensions: they are loops of their own
     in the operations around it.
     """
-    takes_scale = form is not None and _scales(view)
+    takes_scale = form is not None and starts_from_zero(view)
     chosen: dict[int, Read] = {}
     for k, start in starts.items():
         chain = read_chain(start, scaled=takes_scale)
@@ -104,7 +104,7 @@ def _splits_only(read: Read, iterators: Sequence[int], sizes: Sequence[int | Non
     )
 
 
-def _scales(view: Structured) -> bool:
+def starts_from_zero(view: Structured) -> bool:
     """Whether a contraction starts from zeros of a wide float, so that a factor of an operand is one of the result."""
     wide = isinstance(element_type(view.inits[0].type), (ir.F32Type, ir.F64Type))
     scalar = uniform_scalar(view.inits[0])
