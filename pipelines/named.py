@@ -115,17 +115,18 @@ TENSOR_STAGES = (
 CPU_STAGES = (
     Stage(
         "lay-out",
-        "func.func(wse-drop-unit-dims),canonicalize,cse,func.func(wse-inline-masks,wse-absorb-reshapes),canonicalize,cse",
-        "copies and dimensions of size one between operations become how they read and write",
+        "func.func(wse-drop-unit-dims),canonicalize,cse,func.func(wse-inline-masks,wse-absorb-reshapes,"
+        "wse-channels-last),canonicalize,cse",
+        "copies and dimensions of size one between operations become how they read and write; channels lie innermost",
     ),
     Stage(
         "prepare",
-        "wse-split-parameters,canonicalize,cse",
-        "what parameters determine is computed once, when they are bound",
+        "func.func(wse-pack-weights),wse-split-parameters,canonicalize,cse",
+        "weights lie as register tiles read them; what parameters determine is computed once, when they are bound",
     ),
     Stage(
         "bufferize",
-        "wse-bufferize,canonicalize,cse,func.func(wse-generalize)",
+        "func.func(wse-pad-in-place),wse-bufferize,canonicalize,cse,func.func(wse-generalize)",
         "tensors become buffers, results become arguments that the caller allocates",
         "bufferized",
     ),
@@ -143,6 +144,11 @@ CPU_STAGES = (
         "parallelise",
         "wse-parallelize",
         "independent loops are divided among the threads of a call, where there are several",
+    ),
+    Stage(
+        "arena",
+        "wse-plan-arena,canonicalize,cse",
+        "temporaries share memory that is allocated once, not at every call",
     ),
     Stage(
         "expand-math",

@@ -60,6 +60,13 @@ class Processor:
         """Elements of that width in one register, at least 1 and at most 64."""
         return max(1, min(64, self.vector_bits // max(element_bits, 8)))
 
+    def with_vectors(self, bits: int) -> Processor:
+        """One with fused multiply-add and registers of that width, as many as x86 has, to look at code for; itself
+        when `bits` is 0."""
+        if not bits:
+            return self
+        return Processor(self.cpu, self.features, bits, 32 if bits >= 512 else 16, True, self.converts_half)
+
     @property
     def requires(self) -> str:
         """Architecture and instruction sets beyond its baseline that code needs: "x86_64: avx avx2 fma".

@@ -1,0 +1,220 @@
+"""Packs the rhs of a contraction: panels of as many columns as a register tile has, each in the order it is read in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from ....dialects.host import arith, ir, tensor
+from ....dialects.structured import (
+    PARALLEL,
+    Structured,
+    build_generic,
+    clone_into,
+    dim_position,
+    project_attributes,
+    structured,
+)
+from ..access import dims_of
+from ..contraction.form import ContractionForm
+
+_WIDENINGS = ("arith.extf", "arith.extsi", "arith.extui")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a packed operand is made of.
+
+    Attributes:
+        value: a tensor; amap: from the contraction's iterators to its dimensions.
+        widening: the cast between its elements and what the contraction multiplies, if there is one.
+    """
+
+    value: ir.Value
+    amap: ir.AffineMap
+    widening: Any = None
+
+
+def source_of(view: Structured, operand: int) -> Source:
+    """Where an operand comes from; a copy that only makes its elements wider is looked through."""
+    value, amap = view.inputs[operand], view.maps[operand]
+    made = None if isinstance(value.owner, ir.Block) else structured(value.owner)
+    if made is None or len(made.inputs) != 1 or len(made.inits) != 1 or not made.is_elementwise():
+        return Source(value, amap)
+    operations = made.body_operations()
+    if len(operations) != 1 or operations[0].operation.name not in _WIDENINGS:
+        return Source(value, amap)
+    is_cast = operations[0].operation.operands[0] == made.body.arguments[0]
+    if not is_cast or made.yielded[0] != operations[0].results[0]:
+        return Source(value, amap)
+    written = {dim_position(e): k for k, e in enumerate(made.init_maps[0].results)}
+    iterators = [amap.results[written[i]] for i in range(len(made.iterators))]
+    through = [e.compose(_map(amap.n_dims, iterators)) for e in made.input_maps[0].results]
+    return Source(made.inputs[0], _map(amap.n_dims, through), operations[0].operation)
+
+
+@dataclass(frozen=True)
+class PackedLayout:
+    """How an operand lies in panels: `[batch..., further columns..., panels, reduction..., columns of a panel]`.
+
+    Attributes:
+        outer / inner: iterators of the dimensions before the panels and of those inside, in order.
+        column: the iterator that is divided into panels.
+        width: columns of a panel.
+        sizes: of all iterators.
+    """
+
+    outer: tuple[int, ...]
+    column: int
+    inner: tuple[int, ...]
+    width: int
+    sizes: tuple[int | None, ...]
+
+    @staticmethod
+    def of(
+        view: Structured, form: ContractionForm, amap: ir.AffineMap, width: int, sizes: tuple[int | None, ...]
+    ) -> PackedLayout:
+        """That in which the reduction runs through the lhs as that lies in memory."""
+        used = {i for e in amap.results for i in dims_of(e)}
+        lhs = [dims_of(e) for e in view.maps[form.lhs].results]
+        place = {i: next((k for k, dims in enumerate(lhs) if i in dims), len(lhs)) for i in form.reduction}
+        outer = (*form.batch, *(i for i in form.columns if i != form.column))
+        inner = sorted((i for i in form.reduction), key=lambda i: (place[i], i))
+        return PackedLayout(
+            tuple(i for i in outer if i in used),
+            form.column,
+            tuple(i for i in inner if i in used),
+            width,
+            sizes,
+        )
+
+    @property
+    def panels(self) -> int:
+        """How many panels there are; the last one may be padded."""
+        return -(-self._size(self.column) // self.width)
+
+    def _size(self, iterator: int) -> int:
+        size = self.sizes[iterator]
+        assert size is not None, "checked by is_static"
+        return size
+
+    @property
+    def is_static(self) -> bool:
+        """Whether all sizes but those of outer dimensions are known."""
+        return all(self.sizes[i] is not None for i in (self.column, *self.inner))
+
+    @property
+    def points(self) -> int:
+        """Elements of the operand that are packed, padding included; an open outer size counts as one."""
+        inner = prod(self._size(i) for i in self.inner)
+        return prod(self.sizes[i] or 1 for i in self.outer) * self.panels * inner * self.width
+
+    def dims(self) -> dict[int, ir.AffineExpr]:
+        """Each iterator in terms of the packed operand's dimensions."""
+        d = ir.AffineDimExpr.get
+        panel, count = len(self.outer), len(self.outer) + len(self.inner) + 2
+        exprs: dict[int, ir.AffineExpr] = {i: d(k) for k, i in enumerate(self.outer)}
+        exprs |= {i: d(panel + 1 + k) for k, i in enumerate(self.inner)}
+        exprs[self.column] = ir.AffineExpr.get_add(ir.AffineExpr.get_mul(d(panel), self.width), d(count - 1))
+        return exprs
+
+    def map(self, loops: int) -> ir.AffineMap:
+        """From the contraction's iterators to the packed operand: `(n floordiv 32, k, n mod 32)`."""
+        d = ir.AffineDimExpr.get
+        column = d(self.column)
+        panel, lane = (
+            ir.AffineExpr.get_floor_div(column, self.width),
+            ir.AffineExpr.get_mod(column, self.width),
+        )
+        return _map(loops, [*map(d, self.outer), panel, *map(d, self.inner), lane])
+
+
+def pack(source: Source, layout: PackedLayout) -> ir.Value:
+    """The packed operand, computed at the insertion point; columns that are not there are zeros."""
+    value = _padded(source, layout)
+    dims = layout.dims()
+    rank = len(dims) + 1
+    iterators = [dims.get(i, ir.AffineConstantExpr.get(0)) for i in range(source.amap.n_dims)]
+    reads = _map(rank, [e.compose(_map(rank, iterators)) for e in source.amap.results])
+    open_sizes = _open_sizes(source, layout)
+    sizes: list[int | ir.Value] = [open_sizes.get(i) or layout.sizes[i] or 0 for i in layout.outer]
+    sizes += [layout.panels, *(layout.sizes[i] or 0 for i in layout.inner), layout.width]
+    init = tensor.empty(sizes, ir.RankedTensorType(value.type).element_type)
+    maps = [reads, ir.AffineMap.get_identity(rank)]
+    return build_generic([value], [init], maps, [PARALLEL] * rank, lambda x, _: [x]).results[0]
+
+
+def _open_sizes(source: Source, layout: PackedLayout) -> dict[int, ir.Value]:
+    """The sizes of outer iterators that are known only at run time; they are dimensions of the source."""
+    found: dict[int, ir.Value] = {}
+    for position, expr in enumerate(source.amap.results):
+        iterator = dim_position(expr)
+        if iterator in layout.outer and layout.sizes[iterator] is None:
+            found[iterator] = tensor.dim(source.value, arith.constant(ir.IndexType.get(), position))
+    return found
+
+
+def _padded(source: Source, layout: PackedLayout) -> ir.Value:
+    """The source with zeros behind its last column, so that its columns fill all panels."""
+    kind = ir.RankedTensorType(source.value.type)
+    missing = layout.panels * layout.width - (layout.sizes[layout.column] or 0)
+    if not missing:
+        return source.value
+    at = [dim_position(e) for e in source.amap.results].index(layout.column)
+    high = [missing if d == at else 0 for d in range(kind.rank)]
+    shape = [
+        ir.ShapedType.get_dynamic_size() if kind.is_dynamic_dim(d) else kind.get_dim_size(d) + high[d]
+        for d in range(kind.rank)
+    ]
+    made = tensor.PadOp(
+        ir.RankedTensorType.get(shape, kind.element_type), source.value, [], [], [0] * kind.rank, high
+    )
+    block = made.regions[0].blocks.append(
+        *[ir.IndexType.get()] * kind.rank, arg_locs=[made.location] * kind.rank
+    )
+    with ir.InsertionPoint(block):
+        zero = 0.0 if isinstance(kind.element_type, ir.FloatType) else 0
+        tensor.YieldOp(arith.constant(kind.element_type, zero))
+    return made.results[0]
+
+
+def can_pack(source: Source, layout: PackedLayout) -> bool:
+    """Whether the operand can be brought to this layout: sizes are known, and columns that lack can be padded."""
+    column = [e for e in source.amap.results if layout.column in dims_of(e)]
+    known = layout.is_static and all(
+        layout.sizes[i] != 0 for i in (*layout.outer, layout.column, *layout.inner)
+    )
+    plain = {dim_position(e) for e in source.amap.results}
+    opened = all(i in plain for i in layout.outer if layout.sizes[i] is None)
+    divides = known and (layout.sizes[layout.column] or 0) % layout.width == 0
+    return known and opened and (divides or [dim_position(e) for e in column] == [layout.column])
+
+
+def read_packed(view: Structured, operand: int, source: Source, packed: ir.Value, amap: ir.AffineMap) -> Any:
+    """The contraction with a packed operand, in front of the one it replaces, which is erased."""
+    op = view.op
+    inputs = [packed if k == operand else v for k, v in enumerate(view.inputs)]
+    maps = [amap if k == operand else m for k, m in enumerate(view.maps)]
+    old = list(view.body.arguments)
+
+    def body(*arguments: ir.Value) -> list[ir.Value]:
+        mapping: dict[ir.Value, ir.Value] = dict(zip(old, arguments, strict=True))
+        if source.widening is not None:
+            narrow: Mapping[ir.Value, ir.Value] = {source.widening.operands[0]: arguments[operand]}
+            mapping[old[operand]] = clone_into([source.widening], dict(narrow))[source.widening.results[0]]
+        clone_into(view.body_operations(), mapping)
+        return [mapping.get(v, v) for v in view.yielded]
+
+    with op.location, ir.InsertionPoint(op):
+        made = build_generic(inputs, view.inits, maps, view.iterators, body, location=op.location)
+    for name, attribute in project_attributes(op).items():
+        made.operation.attributes[name] = attribute
+    op.results[0].replace_all_uses_with(made.results[0])
+    op.operation.erase()
+    return made
+
+
+def _map(dims: int, results: list[ir.AffineExpr]) -> ir.AffineMap:
+    return ir.AffineMap.get(dims, 0, results)

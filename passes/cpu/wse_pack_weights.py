@@ -1,0 +1,118 @@
+"""`wse-pack-weights`: the rhs of contractions lies in memory as register tiles read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import prod
+
+from ...dialects.host import func, ir, linalg
+from ...dialects.structured import Structured, dim_position, structured
+from ..infra.pass_base import Pass, PassRun, option
+from ..tensor.traversal import collect
+from .access import dims_of
+from .contraction.form import ContractionForm, contraction_form
+from .contraction.tile import choose_tile
+from .preparation.known_values import KnownValues
+from .preparation.packing import PackedLayout, Source, can_pack, pack, read_packed, source_of
+from .processor import Processor, processor
+
+# An operand that is packed at every call pays that with so many rows that read it, at least.
+_AMORTISING_ROWS = 8
+# Packing may repeat elements of an operand that is read several times, such as a window, but not often.
+_MOST_REPEATED = 2
+
+
+class PackWeights(Pass, name="wse-pack-weights", anchor="func.func"):
+    """Brings the right-hand sides of contractions into panels, as wide as the register tile that will read them.
+
+    Before:
+
+        %y = linalg.generic {maps = [(m, n, k) -> (m, k), (m, n, k) -> (n, k), (m, n, k) -> (m, n)]}
+               ins(%x, %w : tensor<49x512xf32>, tensor<100x512xf32>) ...
+
+    After, with tiles of 32 columns: `%p` is [panels, k, columns of a panel], with zeros where columns lack.
+
+        %z = tensor.pad %w high[28, 0]
+        %p = linalg.generic {maps = [(p, k, c) -> (p * 32 + c, k), (p, k, c) -> (p, k, c)]}
+               ins(%z : tensor<128x512xf32>) outs(%e : tensor<4x512x32xf32>)
+        %y = linalg.generic {maps = [(m, n, k) -> (m, k), (m, n, k) -> (n floordiv 32, k, n mod 32), ...]}
+               ins(%x, %p : tensor<49x512xf32>, tensor<4x512x32xf32>) ...
+
+    The iteration space stays as it is: only the operand and its map change. What parameters determine is always packed,
+    for `wse-split-parameters` moves that out of the call; another operand only when its columns do not lie side by
+    side and enough rows read it. A cast to wider elements moves into the contraction, so that panels are narrow.
+    """
+
+    vector_bits: int = option(0, "width of a vector register in bits; the processor's when 0")
+    cpu: str = option("", "LLVM's name of the processor that code is for; this machine's when empty")
+    features: str = option("", "LLVM's processor features on top of that, '+avx2,-avx512f'")
+
+    def run(self, op: ir.Operation, run: PassRun) -> None:
+        function = op.opview
+        if not isinstance(function, func.FuncOp) or len(function.regions[0].blocks) != 1:
+            return
+        cpu = processor(self.cpu, self.features).with_vectors(self.vector_bits)
+        packing = _Packing(KnownValues.of(function).values, cpu, run)
+        for generic in collect(op, lambda o: isinstance(o.opview, linalg.GenericOp)):
+            view = structured(generic)
+            form = contraction_form(view) if view is not None else None
+            if view is not None and form is not None:
+                packing.apply(view, form)
+
+
+@dataclass
+class _Packing:
+    """What was packed in one function so far."""
+
+    known: set[ir.Value]
+    cpu: Processor
+    run: PassRun
+    done: dict[tuple[ir.Value, ir.AffineMap, PackedLayout], ir.Value] = field(default_factory=dict)
+
+    def apply(self, view: Structured, form: ContractionForm) -> None:
+        """Packs the rhs of one contraction where that pays."""
+        sizes = view.loop_sizes()
+        if not isinstance(view.inputs[form.rhs].type, ir.RankedTensorType) or sizes[form.column] in (None, 0):
+            return
+        width = choose_tile(view, form, sizes, self.cpu).width
+        source = source_of(view, form.rhs)
+        layout = PackedLayout.of(view, form, source.amap, width, sizes)
+        if _is_packed(source) or not can_pack(source, layout) or not self._pays(form, source, layout):
+            return
+        key = (source.value, source.amap, layout)
+        if key not in self.done:
+            with view.op.location, _behind(source.value):
+                self.done[key] = pack(source, layout)
+            self.run.count("operands packed")
+        read_packed(view, form.rhs, source, self.done[key], layout.map(len(view.iterators)))
+        self.run.count("contractions that read packed operands")
+
+    def _pays(self, form: ContractionForm, source: Source, layout: PackedLayout) -> bool:
+        if source.value in self.known:
+            return layout.points <= _MOST_REPEATED * _elements(source.value, layout)
+        rows = prod(layout.sizes[i] or _AMORTISING_ROWS for i in form.rows)
+        plain = [dim_position(e) for e in source.amap.results]
+        is_projection = None not in plain and len(set(plain)) == len(plain)
+        return is_projection and plain[-1] != layout.column and rows >= _AMORTISING_ROWS
+
+
+def _elements(value: ir.Value, layout: PackedLayout) -> int:
+    """Elements of a tensor of static shape, padded as much as the columns are."""
+    columns = layout.sizes[layout.column] or 1
+    return (
+        prod(ir.RankedTensorType(value.type).shape) * layout.panels * layout.width // columns + layout.width
+    )
+
+
+def _is_packed(source: Source) -> bool:
+    """Whether an operand is read in panels already."""
+    return any(
+        isinstance(e, (ir.AffineFloorDivExpr, ir.AffineModExpr)) and dims_of(e) for e in source.amap.results
+    )
+
+
+def _behind(value: ir.Value) -> ir.InsertionPoint:
+    """Right behind what makes a value, where all its readers can reuse what is computed there."""
+    if isinstance(value.owner, ir.Block):
+        return ir.InsertionPoint.at_block_begin(value.owner)
+    return ir.InsertionPoint.after(value.owner)
