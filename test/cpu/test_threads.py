@@ -98,22 +98,29 @@ def test_runs_are_equal_bit_by_bit() -> None:
     assert all(np.array_equal(first, results(function, 37, 50)) for _ in range(20))
 
 
-# y[p, i] = x[i] + p: few panels, many rows in each
+# y[p, i] = x[i] + p: few panels, many rows in each; the last panel is a loop over rows alone
 PANELS = """
 func.func @main(%x: memref<{rows}xf32>, %y: memref<{panels}x{rows}xf32>) {{
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
-  %panels = arith.constant {panels} : index
+  %last = arith.constant {last} : index
   %rows = arith.constant {rows} : index
-  scf.for %p = %c0 to %panels step %c1 {{
+  scf.for %p = %c0 to %last step %c1 {{
     %n = arith.index_cast %p : index to i32
     %b = arith.sitofp %n : i32 to f32
     scf.for %i = %c0 to %rows step %c1 {{
       %v = memref.load %x[%i] : memref<{rows}xf32>
       %a = arith.addf %v, %b : f32
       memref.store %a, %y[%p, %i] : memref<{panels}x{rows}xf32>
-    }} {{wse.parallel = 0 : i64, wse.cost = 100000000 : i64}}
-  }} {{wse.parallel = 0 : i64, wse.cost = 100000000 : i64}}
+    }} {{wse.parallel = 0 : i64, wse.cost = {cost} : i64}}
+  }} {{wse.parallel = 0 : i64, wse.cost = {cost} : i64}}
+  %n = arith.index_cast %last : index to i32
+  %b = arith.sitofp %n : i32 to f32
+  scf.for %i = %c0 to %rows step %c1 {{
+    %v = memref.load %x[%i] : memref<{rows}xf32>
+    %a = arith.addf %v, %b : f32
+    memref.store %a, %y[%last, %i] : memref<{panels}x{rows}xf32>
+  }} {{wse.parallel = 0 : i64, wse.cost = 1000000 : i64}}
   return
 }}
 """
@@ -123,7 +130,9 @@ func.func @main(%x: memref<{rows}xf32>, %y: memref<{panels}x{rows}xf32>) {{
 @pytest.mark.parametrize("threads", [2, 3, 4, 5])
 def test_panels_and_the_rows_in_them(panels: int, rows: int, threads: int) -> None:
     with create_context(), ir.Location.unknown():
-        module = ir.Module.parse(PANELS.format(panels=panels, rows=rows))
+        module = ir.Module.parse(
+            PANELS.format(panels=panels, last=panels - 1, rows=rows, cost=panels * 10**6)
+        )
         run_pipeline(module, f"builtin.module(wse-parallelize{{threads={threads}}},{LOWER})")
         function = compile_function(module, "main", [1, 2])
     x = np.arange(rows, dtype=np.float32)

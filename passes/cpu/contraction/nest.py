@@ -7,7 +7,8 @@ cache for all rows. Splitting the reduction as well gains nothing: a tile reads 
 that cache at some 15 bytes a cycle, which the third level delivers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from math import prod
@@ -51,6 +52,7 @@ class ContractionNest:
         self._number = number
         self._sizes = {i: _size_value(chain.view, i) for i, size in enumerate(chain.sizes) if size is None}
         self._cost = 2 * prod(_trips(size) for size in chain.sizes)
+        self._share = 1.0  # of the cost, in what is being emitted
         self._levels = loop_order(chain, tile, cpu, threads)
         self._emitter = RegisterTile(chain, cpu, self._sizes)
 
@@ -81,10 +83,11 @@ class ContractionNest:
         step, size = self._tile.rows.get(iterator, 1), self._chain.sizes[iterator]
         if size is not None:
             whole = size - size % step
-            self._loop(depth, 0, whole, step, partial(_of_rows, body, step))
+            self._loop(depth, 0, whole, step, partial(_of_rows, body, step), size)
             rest = size - whole
             if rest:
-                body(index(whole), rest, None, False)
+                with self._part(whole, size, size):
+                    body(index(whole), rest, None, False)
             return
         total = self._sizes[iterator]
         start: ir.Value | int = 0
@@ -103,11 +106,12 @@ class ContractionNest:
 
         if size is not None:
             whole = size - size % tile.width
-            self._loop(depth, 0, whole, tile.width, panel)
+            self._loop(depth, 0, whole, tile.width, panel, size)
             rest = size - whole
             if rest:
                 columns = Columns(-(-rest // tile.lanes), tile.lanes, rest % tile.lanes or None)
-                body(index(whole), 1, columns, False)
+                with self._part(whole, size, size):
+                    body(index(whole), 1, columns, False)
             return
         total = self._sizes[iterator]
         stop = arith.subi(total, arith.remui(total, index(tile.width)))
@@ -125,18 +129,36 @@ class ContractionNest:
         stop: int | ir.Value,
         step: int,
         body: Callable[[ir.Value, bool], None],
+        size: int | None = None,
     ) -> None:
-        """Runs `body` over a range, without a loop where there is one step of it, or none."""
+        """Runs `body` over a range, without a loop where there is one step of it, or none.
+
+        Args:
+            size: of the iterator, if it is known.
+        """
         if isinstance(start, int) and isinstance(stop, int) and stop - start <= step:
             if stop > start:
-                body(index(start), False)
+                with self._part(start, stop, size):
+                    body(index(start), False)
             return
         loop = scf.ForOp(index(start), index(stop), index(step))
-        if depth < _MARKED_LEVELS:
-            mark_parallel(loop, self._number, self._cost)
-        with ir.InsertionPoint(loop.body):
-            body(loop.induction_variable, True)
-            scf.YieldOp([])
+        with self._part(start, stop, size):
+            if depth < _MARKED_LEVELS:
+                mark_parallel(loop, self._number, round(self._cost * self._share))
+            with ir.InsertionPoint(loop.body):
+                body(loop.induction_variable, True)
+                scf.YieldOp([])
+
+    @contextmanager
+    def _part(self, start: int | ir.Value, stop: int | ir.Value, size: int | None) -> Iterator[None]:
+        """What is emitted inside covers a range of an iterator; of an open size, what begins at 0 has all the cost."""
+        before = self._share
+        if isinstance(start, int) and isinstance(stop, int) and size:
+            self._share *= (stop - start) / size
+        elif not (isinstance(start, int) and start == 0):
+            self._share = 0.0
+        yield
+        self._share = before
 
 
 def loop_order(chain: Chain, tile: Tile, cpu: Processor, threads: int) -> list[int]:

@@ -35,8 +35,6 @@ _EFFECT_FREE_VECTOR = frozenset(
 )
 _EFFECT_FREE_DIALECTS = ("arith.", "affine.apply", "affine.max", "affine.min", "math.")
 _ALLOCATING = ("memref.alloc", "memref.realloc", "bufferization.alloc_tensor")
-# The share of a nest's cost that may stay with one of the threads where all others are divided.
-_NEGLIGIBLE = 0.05
 
 
 @dataclass(frozen=True)
@@ -78,15 +76,23 @@ class Nest:
         return best
 
     def _balance(self, outer: int, inner: int) -> float:
-        balance = _balance(self.loops, outer)
         if inner == 1:
-            return balance
-        whole = sum(loop.cost for loop in self.loops if not loop.inner)
-        if whole > _NEGLIGIBLE * self.cost:
+            return _balance(self.loops, outer)
+        if not self.divisible:
             return 0.0
-        divided = [loop for loop in self.loops if loop.inner]
-        total = sum(loop.cost for loop in divided)
-        return balance * sum(loop.cost * _balance(loop.inner, inner) for loop in divided) / total
+        inside = sum(loop.cost / _balance(loop.inner, inner) for loop in self.divisible)
+        alone = sum(loop.cost for loop in self.rest) / _balance(self.rest, outer * inner)
+        return self.cost / max(1.0, inside / _balance(self.divisible, outer) + alone)
+
+    @property
+    def divisible(self) -> tuple[Loop, ...]:
+        """The loops with marked loops in them."""
+        return tuple(loop for loop in self.loops if loop.inner)
+
+    @property
+    def rest(self) -> tuple[Loop, ...]:
+        """The loops without; where the former are divided twice, these are divided by themselves."""
+        return tuple(loop for loop in self.loops if not loop.inner)
 
 
 def line_of(loops: Sequence[Loop]) -> Line | None:

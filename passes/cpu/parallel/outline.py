@@ -174,25 +174,23 @@ def _buffers_in(loop: ir.Operation) -> list[ir.Operation]:
 
 
 def _restrict(nest: Nest, entry: ir.Block, grid: tuple[int, int]) -> None:
-    """Gives each loop the iterations of its chunk: chunk = outer part * inner parts + inner part."""
+    """Gives each loop the iterations of its chunk, which is outer part * inner parts + inner part."""
     outer_parts, inner_parts = grid
     chunk = entry.arguments[0]
-    first = nest.loops[0].op
-    with first.location, ir.InsertionPoint(first):
-        outer = chunk if inner_parts == 1 else arith.divui(chunk, _constant(inner_parts))
-        inner = arith.remui(chunk, _constant(inner_parts)) if inner_parts > 1 else None
-        if outer_parts > 1:
-            _divide(nest.loops, outer, outer_parts)
     for loop in nest.loops:
         _unmark(loop)
-        if inner is None:
-            continue
-        if loop.inner:
-            with loop.op.location:
-                _divide(loop.inner, inner, inner_parts)
-        else:
-            with loop.op.location, ir.InsertionPoint(loop.op):
-                _leave_to_first(loop.op, inner)
+    if inner_parts == 1:
+        _divide(nest.loops, chunk, outer_parts)
+        return
+    first = nest.loops[0].op
+    with first.location, ir.InsertionPoint(first):
+        outer = arith.divui(chunk, _constant(inner_parts))
+        inner = arith.remui(chunk, _constant(inner_parts))
+    _divide(nest.rest, chunk, outer_parts * inner_parts)
+    if outer_parts > 1:
+        _divide(nest.divisible, outer, outer_parts)
+    for loop in nest.divisible:
+        _divide(loop.inner, inner, inner_parts)
 
 
 def _unmark(loop: Loop) -> None:
@@ -203,17 +201,10 @@ def _unmark(loop: Loop) -> None:
         _unmark(inner)
 
 
-def _leave_to_first(loop: Any, part: ir.Value) -> None:
-    """A loop that cannot be divided any more is run by the first part."""
-    start, stop = list(loop.operation.operands)[:2]
-    is_first = arith.cmpi(arith.CmpIPredicate.eq, part, _constant(0))
-    loop.operation.operands[1] = arith.select(is_first, stop, start)
-
-
 def _divide(loops: Sequence[Loop], part: ir.Value, parts: int) -> None:
     line = line_of(loops)
     for number, loop in enumerate(loops):
-        with ir.InsertionPoint(loop.op):
+        with loop.op.location, ir.InsertionPoint(loop.op):
             start, stop, step = list(loop.op.operation.operands)[:3]
             following = arith.addi(part, _constant(1))
             if line is not None:

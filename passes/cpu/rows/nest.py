@@ -68,28 +68,30 @@ class GroupNest:
         loop, step = self.tiles[level]
         before, inside, after = split_members(self.group, members, loop)
         self._emit(before, len(self.tiles), parts)
-        for start, stop, tile in self._segments(loop, step):
+        for start, stop, tile, covered in self._segments(loop, step):
 
             def body(index: ir.Value, tile: int = tile) -> None:
                 here = {m: {**parts.get(m, {}), loop.iterators[m]: Part(index, tile)} for m in inside}
                 self._emit(inside, level + 1, here)
 
-            self._loop(start, stop, tile, body, level)
+            share = 1.0 if loop.size is None else covered / loop.size
+            self._loop(start, stop, tile, body, level, round(self.cost * share))
         self._emit(after, len(self.tiles), parts)
 
-    def _segments(self, loop: SharedLoop, step: int) -> list[tuple[ir.Value, ir.Value, int]]:
-        """(start, stop, step) of whole tiles and of the rest, which is one tile where its size is known."""
+    def _segments(self, loop: SharedLoop, step: int) -> list[tuple[ir.Value, ir.Value, int, int]]:
+        """(start, stop, step, points) of whole tiles and of the rest, which is one tile where its size is known; else
+        points are not."""
         if loop.size is not None:
             whole = loop.size // step * step
             parts = [(0, whole, step)] if whole else []
             if whole < loop.size:
                 parts.append((whole, loop.size, loop.size - whole))
-            return [(_constant(a), _constant(b), tile) for a, b, tile in parts]
+            return [(_constant(a), _constant(b), tile, b - a) for a, b, tile in parts]
         size = self._open_size(loop)
         if step == 1:
-            return [(_constant(0), size, 1)]
+            return [(_constant(0), size, 1, 0)]
         whole = arith.subi(size, arith.remui(size, _constant(step)))
-        return [(_constant(0), whole, step), (whole, size, 1)]
+        return [(_constant(0), whole, step, 0), (whole, size, 1, 0)]
 
     def _open_size(self, loop: SharedLoop) -> ir.Value:
         for m, iterator in sorted(loop.iterators.items()):
@@ -102,14 +104,20 @@ class GroupNest:
         raise ValueError("no operand has the loop as a plain dimension")
 
     def _loop(
-        self, start: ir.Value, stop: ir.Value, step: int, body: Callable[[ir.Value], None], level: int
+        self,
+        start: ir.Value,
+        stop: ir.Value,
+        step: int,
+        body: Callable[[ir.Value], None],
+        level: int,
+        cost: int,
     ) -> None:
         loop = scf.ForOp(start, stop, _constant(step), [])
         with ir.InsertionPoint(loop.body):
             body(loop.induction_variable)
             scf.YieldOp([])
         if self._private or (level == 0 and self.shared_memory):
-            mark_parallel(loop, self.nest, self.cost)
+            mark_parallel(loop, self.nest, cost)
 
     # -- buffers ----------------------------------------------------------------------------------------------
 
