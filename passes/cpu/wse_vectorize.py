@@ -37,10 +37,7 @@ class Vectorize(Pass, name="wse-vectorize", anchor="func.func"):
     threads: int = option(1, "how many threads will share the outermost loops")
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
-        cpu = processor(self.cpu, self.features)
-        if self.vector_bits:
-            registers = 32 if self.vector_bits >= 512 else 16
-            cpu = Processor(cpu.cpu, cpu.features, self.vector_bits, registers, True, cpu.converts_half)
+        cpu = processor(self.cpu, self.features).with_vectors(self.vector_bits)
         self._lower_contractions(op, cpu, run)
         self._lower_reductions(op, cpu, run)
         for nest, generic in enumerate(_collect(op, "linalg.generic"), next_nest(op)):
