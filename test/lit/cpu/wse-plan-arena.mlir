@@ -132,3 +132,23 @@ func.func @handed_on(%x: memref<16xf32>) {
   "test.use"(%p) : (index) -> ()
   return
 }
+
+// -----
+
+// The arena comes after what is prepared for a function, and before what a function prepares for another.
+// CHECK-LABEL: func.func private @prepare
+// CHECK-SAME:    (%arg0: memref<16xf32> {wse.kind = "parameter"}, %arg1: memref<64xi8> {wse.kind = "arena"}, %arg2: memref<16xf32> {wse.kind = "prepared"})
+// CHECK-LABEL: func.func @main
+// CHECK-SAME:    (%arg0: memref<16xf32> {wse.kind = "prepared"}, %arg1: memref<64xi8> {wse.kind = "arena"}, %arg2: memref<16xf32> {wse.kind = "output"})
+func.func private @prepare(%p: memref<16xf32> {wse.kind = "parameter"}, %r: memref<16xf32> {wse.kind = "prepared"}) {
+  %a = memref.alloc() : memref<16xf32>
+  "test.use"(%p, %r, %a) : (memref<16xf32>, memref<16xf32>, memref<16xf32>) -> ()
+  memref.dealloc %a : memref<16xf32>
+  return
+}
+func.func @main(%p: memref<16xf32> {wse.kind = "prepared"}, %r: memref<16xf32> {wse.kind = "output"}) attributes {wse.prepare = @prepare, wse.prepared = [tensor<16xf32>]} {
+  %a = memref.alloc() : memref<16xf32>
+  "test.use"(%p, %r, %a) : (memref<16xf32>, memref<16xf32>, memref<16xf32>) -> ()
+  memref.dealloc %a : memref<16xf32>
+  return
+}
