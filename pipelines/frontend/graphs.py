@@ -18,6 +18,7 @@ from ...dialects.host import ir
 from ...passes.infra.diagnostics import CompilerError
 from ..runtime.arrays import numpy_dtype
 from .call_interface import CallInterface
+from .empty_values import drop_empty_values
 from .fx import LiftingImporter
 from .imported import ImportedModel
 from .interface import annotate_main
@@ -43,6 +44,7 @@ def import_graph(graph: GraphModule, *, context: ir.Context | None = None) -> Im
     context = context or create_context()
     graph = copy_graph(graph)
     split_open_reshapes(graph.graph)
+    drop_empty_values(graph.graph)
     _check_tensors(graph.graph)
     _use_python_operators(graph.graph)
     signature = _read_signature(graph)

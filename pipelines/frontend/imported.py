@@ -15,6 +15,7 @@ from ...dialects.context import COMPILING, create_context
 from ...dialects.host import ir
 from ...passes.infra.diagnostics import CompilerError
 from .call_interface import CallInterface
+from .empty_values import drop_empty_values
 from .exporting import decompose, export_program
 from .fx import LiftingImporter
 from .interface import annotate_main
@@ -108,6 +109,7 @@ def _import_program(program: ExportedProgram, context: ir.Context) -> ImportedMo
     rewrite_plain_views(program.graph)
     rewrite_as_strided(program.graph)
     split_open_reshapes(program.graph)
+    drop_empty_values(program.graph)
     signature = read_signature(program)
     module = LiftingImporter(context, operators).import_lifted(program, signature)
     lower_torch_to_linalg(module)
