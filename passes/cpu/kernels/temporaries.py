@@ -89,13 +89,14 @@ def remove_deallocations(buffer: ir.Operation) -> None:
 def put_on_stack(function: ir.Operation, buffers: Sequence[ir.Operation]) -> None:
     """Allocates buffers once, on the stack, when the function is entered."""
     start = ir.InsertionPoint.at_block_begin(function.regions[0].blocks[0])
+    places = []
     for op in buffers:
-        remove_deallocations(op)
-        kind = ir.MemRefType(op.results[0].type)
-        alignment = op.attributes.get("alignment", None)
+        kind, alignment = ir.MemRefType(op.results[0].type), op.attributes.get("alignment", None)
         with op.location, start:
-            place = memref.AllocaOp(kind, [], [], alignment=alignment)
-        op.results[0].replace_all_uses_with(place.result)
+            places.append(memref.AllocaOp(kind, [], [], alignment=alignment).result)
+    for op, place in zip(buffers, places, strict=True):  # the insertion point may be one of them
+        remove_deallocations(op)
+        op.results[0].replace_all_uses_with(place)
         op.erase()
 
 
