@@ -96,7 +96,8 @@ WINDOW = """
 #p = affine_map<(h, w, c) -> (h, w, c)>
 #c = affine_map<(h, w, c) -> (c)>
 func.func @main(%x: memref<{image}xf32>, %f: memref<{weights}xf32>, %b: memref<{channels}xf32>,
-                %r: memref<{result}xf32>, %y: memref<{result}xf32>, %z: memref<{result}xf32>) attributes {{llvm.emit_c_interface}} {{
+                %r: memref<{result}xf32>, %y: memref<{result}xf32>, %z: memref<{result}xf32>)
+    attributes {{llvm.emit_c_interface}} {{
   %zero = arith.constant 0.0 : f32
   %six = arith.constant 6.0 : f32
   %t = memref.alloc() : memref<{result}xf32>
