@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup-done
 
-.PHONY: help setup run test test-full lint types lit unit wheel bench bench-simulator bench-torch-compile format clean
+.PHONY: help setup run test test-full lint types lit unit wheel bench bench-compile-time bench-simulator bench-torch-compile format clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -44,7 +44,11 @@ test: lint types lit unit wheel ## everything that must hold, in 20 minutes at m
 test-full: lint types lit wheel ## everything, slow tests too
 	$(BIN)/pytest -n 2 -m "not wheel"
 
-bench: setup ## how long models take to import and compile
+bench: setup ## how fast compiled models are on this CPU, beside PyTorch, torch.compile, ONNX Runtime and IREE
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c .ci/constraints.txt -e '.[bench]'
+	$(BIN)/python bench/cpu.py
+
+bench-compile-time: setup ## how long models take to import and compile
 	$(BIN)/python bench/compile_time.py
 
 bench-simulator: setup ## how fast the simulator is on large grids, and its peak memory
