@@ -352,6 +352,8 @@ def _combine_all(combiner: Combiner, parts: Values) -> ir.Value:
 
 
 def _combine_lanes(combiner: Combiner, accumulator: ir.Value, lanes: ir.Value) -> ir.Value:
+    if combiner.kind in ("maximumf", "minimumf"):  # LLVM's own form of these is long
+        return _combine(combiner, accumulator, _combine_halves(combiner, lanes))
     kind = ir.Attribute.parse(f"#vector.kind<{combiner.kind}>")
     reassociate = ir.Attribute.parse("#arith.fastmath<reassoc>")
     is_sum = combiner.operation in ("arith.addf", "arith.mulf")
@@ -359,3 +361,13 @@ def _combine_lanes(combiner: Combiner, accumulator: ir.Value, lanes: ir.Value) -
         accumulator.type, kind, lanes, fastmath=reassociate if is_sum else None
     ).result
     return _combine(combiner, accumulator, reduced)
+
+
+def _combine_halves(combiner: Combiner, lanes: ir.Value) -> ir.Value:
+    """The lower half of the lanes with the upper one, until one is left."""
+    width = ir.VectorType(lanes.type).shape[0]
+    while width > 1:
+        width //= 2
+        low, high = (vector.ShuffleOp(lanes, lanes, list(range(at, at + width))).result for at in (0, width))
+        lanes = _combine(combiner, low, high)
+    return vector.ExtractOp(lanes, [], [0]).result
