@@ -25,7 +25,7 @@ _REST_PRICE = 1.01  # rows or columns that do not divide need code of their own
 _TILE_PRICE = 20.0  # cycles to begin and to end a tile
 _LINE = 64  # bytes of a cache line
 _OTHER_STREAMS = 3  # lines of a set that something else than the lhs's rows needs
-_PANEL_SHARE = 0.75  # of the second-level cache, that a panel of the rhs may fill
+_PANEL_SHARE = 0.875  # of the second-level cache, that a panel of the rhs may fill
 _PANEL_PENALTY = 1.15
 
 
