@@ -8,14 +8,19 @@ from ...dialects.host import func, ir
 from ...dialects.structured import clone_into
 from ..infra.pass_base import Pass, PassRun
 from ..tensor.bufferization.lifetimes import ancestor_in
-from .preparation.known_values import PREPARED, KnownValues, arguments_of_kind, outer_operands, static_bytes
+from .preparation.known_values import (
+    PREPARED,
+    KnownValues,
+    arguments_of_kind,
+    is_kept_small,
+    outer_operands,
+    static_bytes,
+)
 
 # Operations whose result is a view of their operand: nothing is gained by computing them before.
 _VIEWS = frozenset(
     {"tensor.expand_shape", "tensor.collapse_shape", "tensor.cast", "tensor.extract_slice", "tensor.reshape"}
 )
-# A prepared tensor has at most so many times the bytes of what it is made of: broadcasts are made where they are used.
-_GROWTH = 2
 _FROM_NOTHING = 1 << 18  # bytes that may be prepared of constants and indices alone
 
 
@@ -93,7 +98,7 @@ def _is_storable(result: ir.Value, op: ir.Operation) -> bool:
     if size is None or op.name in _VIEWS:
         return False
     sources = [static_bytes(v.type) or 0 for v in outer_operands(op) if not _is_destination(v)]
-    return size <= max(_GROWTH * max(sources), 1) if any(sources) else size <= _FROM_NOTHING
+    return is_kept_small(size, sources) if any(sources) else size <= _FROM_NOTHING
 
 
 def _is_destination(value: ir.Value) -> bool:

@@ -26,6 +26,7 @@ BUILTIN: dict[str, str] = {
     "wse-dce": "tensor.wse_dce:DeadCode",
     "wse-tile": "tensor.wse_tile:Tile",
     "wse-bufferize": "tensor.wse_bufferize:Bufferize",
+    "wse-unfuse-parameters": "cpu.wse_unfuse_parameters:UnfuseParameters",
     "wse-pack-weights": "cpu.wse_pack_weights:PackWeights",
     "wse-split-parameters": "cpu.wse_split_parameters:SplitParameters",
     "wse-drop-unit-dims": "cpu.wse_drop_unit_dims:DropUnitDims",

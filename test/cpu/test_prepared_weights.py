@@ -57,7 +57,7 @@ def test_convolutions(layer: nn.Module, shape: tuple[int, ...]) -> None:
 def test_other_element_types(dtype: torch.dtype) -> None:
     tolerance = 1e-2 if dtype.itemsize == 2 else 1e-4
     compiled = check(nn.Linear(40, 24).to(dtype), torch.randn(9, 40, dtype=dtype), tolerance=tolerance)
-    assert prepared(compiled) <= 40 * 32 * dtype.itemsize, "narrow weights stay narrow"
+    assert prepared(compiled) <= 40 * 32 * dtype.itemsize + 24 * 4, "narrow weights stay narrow"
 
 
 class Tied(nn.Module):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from math import prod
 
@@ -13,6 +13,9 @@ from ...tensor.uniform import uniform_scalar
 
 PARAMETER = "parameter"
 PREPARED = "prepared"
+
+# A prepared tensor has at most so many times the size of what it is made of: broadcasts are made where they are used.
+_GROWTH = 2
 
 # They take no time worth saving, and every function can have its own.
 _FREE = frozenset({"arith.constant", "tensor.empty"})
@@ -75,6 +78,11 @@ def outer_operands(op: ir.Operation) -> Iterator[ir.Value]:
                     inner.update(below.operation.results)
 
     return visit(op)
+
+
+def is_kept_small(size: int, sources: Iterable[int]) -> bool:
+    """Whether a tensor is not much larger than the largest of those that it is made of."""
+    return size <= _GROWTH * max(sources, default=0)
 
 
 def static_bytes(kind: ir.Type) -> int | None:
