@@ -18,11 +18,16 @@ from .staged_nest import lower_with_stages
 class Vectorize(Pass, name="wse-vectorize", anchor="func.func"):
     """Lowers `linalg.generic` on buffers to scf loops over vectors.
 
-    One iterator is chosen to fill the lanes, so that most operands are read side by side; contractions get a
-    register tile (several rows times several vectors) whose accumulators stay in registers over the whole
-    reduction. A remainder runs on narrower vectors (static sizes) or on scalars (dynamic sizes). A body that
-    has no vector form becomes scalar loops. Operations whose results do not depend on every parallel
-    iterator, or whose iteration space no operand spells out, are left for `convert-linalg-to-loops`.
+    One iterator is chosen to fill the lanes, so that most operands are read side by side; products get a register tile
+    (several rows times several vectors) whose accumulators stay in registers over the whole reduction, and are begun
+    and finished there by the pointwise operations around them. Of the other operations, neighbouring dimensions that
+    are walked alike become one; what lies across the lanes is transposed in registers; windows are unrolled, so that
+    neighbouring points share what they read; sums along the lanes have several vectors of partial sums. A remainder is
+    a masked vector, or vectors of powers of two where processors mask badly. A body that has no vector form becomes
+    scalar loops. The outermost loops of each nest are marked for threads.
+
+    Operations whose results do not depend on every parallel iterator, or whose iteration space no operand spells out,
+    are left for `convert-linalg-to-loops`.
 
         linalg.generic {matmul} ins(%a, %b : memref<8x64xf32>, memref<64x32xf32>) outs(%c : memref<8x32xf32>)
     becomes
