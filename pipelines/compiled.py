@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 class Compiled:
     """A compiled model; call it as the model itself.
 
-    Tensors in give tensors out, NumPy arrays in give NumPy arrays out. On the CPU the parameters are not
-    copied: an optimizer's step on the model is seen by the next call. After a parameter's tensor was replaced
-    (`load_state_dict(assign=True)`, `.data = ...`), or on a target that packs its parameters, call
-    `update_parameters`.
+    Tensors in give tensors out, NumPy arrays in give NumPy arrays out. Parameters are taken as they are when the
+    model is compiled: weights are packed, and what depends on them alone is computed. After an optimizer's step
+    on the model, or when a parameter's tensor was replaced, call `update_parameters`; calls before that may see
+    the new values of some parameters and the old ones of others.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Compiled:
             np.copyto(array, as_array(self._initial[name]))
 
     def update_parameters(self, model: Any = None) -> None:
-        """Takes the parameters from a model as it is now.
+        """Takes the parameters from a model as it is now, and prepares them again; no call may run meanwhile.
 
         Args:
             model: with parameters of the same names; the model that was compiled when not given. One that was
