@@ -134,11 +134,13 @@ def _mentions_tensors(function: ir.Operation) -> bool:
 def _separate_fills(function: ir.Operation) -> None:
     """Gives every operation that overwrites a filled tensor a filling of its own: cheaper than a copy of it."""
     position = {op: k for k, op in enumerate(operations_below(function))}
+    shared = []
     for op in position:
-        if not is_fill(op):
-            continue
-        uses = [(use.owner.operation, use.operand_number) for use in op.results[0].uses]
-        uses.sort(key=lambda use: (position[use[0]], use[1]))
+        if is_fill(op):
+            uses = [(use.owner.operation, use.operand_number) for use in op.results[0].uses]
+            shared.append((op, sorted(uses, key=lambda use: (position[use[0]], use[1]))))
+    # An operation's hash changes with its operands, so nothing is looked up any more from here on.
+    for op, uses in shared:
         for user, number in uses[1:]:  # the first keeps the original
             if any(w.index == number for w in writes_of(user)):
                 user.operands[number] = op.clone(ir.InsertionPoint(user)).results[0]
