@@ -94,12 +94,13 @@ class GroupNest:
         return [(_constant(0), whole, step, 0), (whole, size, 1, 0)]
 
     def _open_size(self, loop: SharedLoop) -> ir.Value:
+        """The trip count of a loop of open size, from an operand that stays or from what makes one that goes."""
         for m, iterator in sorted(loop.iterators.items()):
             view = self.group.members[m]
             for operand, access in zip(view.operands, view.maps, strict=True):
                 for d, expr in enumerate(access.results):
                     if dim_position(expr) == iterator:
-                        size = dim_size(operand, d)
+                        size = _allocated(operand, d) if operand in self._small else dim_size(operand, d)
                         return _constant(size) if isinstance(size, int) else size
         raise ValueError("no operand has the loop as a plain dimension")
 
@@ -165,6 +166,13 @@ class GroupNest:
                     return []
                 found += [d for d, e in enumerate(access.results) if dim_position(e) == loop.iterators[m]]
         return sorted(set(found))
+
+
+def _allocated(buffer: ir.Value, dim: int) -> ir.Value:
+    """The open size that a dimension was allocated with."""
+    kind = ir.MemRefType(buffer.type)
+    number = sum(kind.is_dynamic_dim(d) for d in range(dim))
+    return ir.OpResult(buffer).owner.operation.operands[number]
 
 
 def _small_shape(buffer: ir.Value, tiles: Mapping[int, int]) -> list[int] | None:
