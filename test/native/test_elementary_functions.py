@@ -1,5 +1,6 @@
 """exp, log and their relatives on all kinds of arguments, against NumPy in double precision."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -24,6 +25,7 @@ FUNCTIONS: dict[str, Function] = {
     "cos": np.cos,
     "tan": np.tan,
     "atan": np.arctan,
+    "erf": np.vectorize(math.erf, otypes=[np.float64]),
 }
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, -1.0, -2.0, 1e-45, 1e-38, -1e-38, 3e38, -3e38, 1.0, 0.5, 2.0]
 
