@@ -4,11 +4,12 @@ from itertools import product
 from math import prod
 
 import torch
-import wse_mlir
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from wse_mlir.passes.cpu.reshapes.digits import Form, flattened, iterator_form, unflattened
+
+import wse_mlir
 
 SIZES = st.lists(st.sampled_from([1, 2, 3, 4, 6]), min_size=1, max_size=4)
 

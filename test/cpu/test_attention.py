@@ -2,9 +2,10 @@
 
 import pytest
 import torch
-import wse_mlir
 from torch import nn
 from torch.nn import functional as F
+
+import wse_mlir
 
 Tensors = tuple[torch.Tensor, ...]
 
