@@ -23,6 +23,7 @@ from typing import Any
 from cpu_families import FAMILIES
 from cpu_measure.jobs import PEERS, Job, run_case
 from cpu_measure.machine import measure
+from cpu_measure.memory import measure_memory
 from cpu_measure.report import print_report, print_row, print_shape
 from cpu_measure.rounds import CLOCKS, Budget
 from cpu_measure.shapes import SHAPES, run_shape
@@ -60,9 +61,14 @@ def _shape(options: Mapping[str, Any]) -> dict[str, Any]:
     return run_shape(options["name"], Path(options["folder"]), budget, options["clock"], options["ort"])
 
 
+def _memory(options: Mapping[str, Any]) -> dict[str, Any]:
+    return measure_memory(FAMILIES[options["family"]].case(options["size"]), Path(options["folder"]))
+
+
 WORKS: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "machine": _machine,
     "case": _case,
+    "memory": _memory,
     "shape": _shape,
 }
 
@@ -146,6 +152,8 @@ def run(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     for job in jobs(arguments, folder):
         found = in_own_process("case", asdict(job), folder, job.threads)
         name = {"family": job.family, "size": job.size, "threads": job.threads, "contenders": {}}
+        if job.details and job.threads == min(arguments.threads):
+            found["memory"] = in_own_process("memory", asdict(job), folder)
         rows.append({**name, **found})
         print_row(rows[-1])
     return {"machine": machine, "shapes": shapes, "rows": rows}

@@ -13,7 +13,6 @@ from cpu_families import FAMILIES, Case
 
 from . import iree_runtime, onnx_runtime, ours, pytorch
 from .contender import Absent, Contender
-from .memory import peak_growth
 from .roofline import work_of
 from .rounds import Budget, Times, alternate
 
@@ -27,7 +26,7 @@ class Job:
 
     Attributes:
         peers: of PEERS, to compare with; folder: for files that jobs of the same model share.
-        details: whether memory, a warm cache and the roofline are looked at too.
+        details: whether a warm cache and the roofline are looked at too.
     """
 
     family: str
@@ -54,8 +53,6 @@ def run_case(job: Job) -> dict[str, Any]:
         if contender is None:
             continue
         rows[name] = {"error": _error(contender.outputs(), expected), **contender.facts}
-        if job.details:
-            rows[name]["peak_growth_bytes"] = peak_growth(contender.run)
         ready.append(contender)
     torch.set_num_threads(job.threads)
     budget = Budget(job.rounds, job.seconds)

@@ -38,18 +38,7 @@ def build(case: Case, threads: int, *, warm: bool = True) -> Contender:
         if warm:
             again = wse_mlir.compile(case.model, case.args, cache=folder, **options)
             facts["warm_seconds"] = again.report["compile_seconds"]
-    facts |= memory_facts(compiled)
+    facts |= report.get("memory", {})
     args = case.args
+    facts["output_bytes"] = sum(output.nbytes for output in as_tuple(compiled(*args)))
     return Contender(NAME, lambda: compiled(*args), lambda: as_tuple(compiled(*args)), facts)
-
-
-def memory_facts(compiled: Any) -> dict[str, int]:
-    """Bytes of the arena that a call works in, where the program says so."""
-    program = getattr(compiled, "_executable", None)
-    function = getattr(getattr(program, "program", None), "function", None)
-    found = {}
-    for key in ("arena_bytes", "prepared_bytes"):
-        value = getattr(function, key, None)
-        if isinstance(value, int):
-            found[key] = value
-    return found

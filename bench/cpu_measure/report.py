@@ -19,6 +19,7 @@ GOALS: Mapping[str, tuple[float | None, float | None]] = {"eager": (2.0, None), 
 # Seconds to compile from imported IR, and with a filled cache.
 COMPILE_GOALS: Mapping[str, float] = {"resnet18": 6.0, "bert": 4.0, "vit": 4.0}
 WARM_GOAL = 0.5
+MEMORY_GOAL = 1.2  # of the least that lifetimes allow
 _LEFT = ("model", "size", "peer", "slowest model", "shape")
 
 Row = Mapping[str, Any]
@@ -107,7 +108,7 @@ def _times(rows: Sequence[Row], peers: Sequence[str]) -> Table:
 
 
 def _details(rows: Sequence[Row], machine: Mapping[str, Any], peers: Sequence[str]) -> Table:
-    """Compilation, memory and the roofline. The latter is one core's."""
+    """Compilation, memory and the roofline. The latter is one core's; memory is the arena's and the outputs'."""
     headings = [
         "model",
         "size",
@@ -120,7 +121,7 @@ def _details(rows: Sequence[Row], machine: Mapping[str, Any], peers: Sequence[st
         "warm s",
         "goal",
     ]
-    headings += ["arena MB", "call MB", *(["ort call MB"] if "ort" in peers else [])]
+    headings += ["call MB", *(["ort call MB"] if "ort" in peers else []), "of least", "goal"]
     table = _table("operations, compilation from imported IR, and memory of a call", headings)
     for row in rows:
         ours = row["contenders"].get(OURS, {})
@@ -139,9 +140,12 @@ def _details(rows: Sequence[Row], machine: Mapping[str, Any], peers: Sequence[st
             _number(ours.get("warm_seconds"), ".2f"),
             str(WARM_GOAL),
         ]
-        cells += [_megabytes(ours.get("arena_bytes")), _megabytes(ours.get("peak_growth_bytes"))]
+        memory = row.get("memory", {})
+        cells.append(_megabytes(ours.get("arena_bytes", 0) + ours.get("output_bytes", 0)))
         if "ort" in peers:
-            cells.append(_megabytes(row["contenders"].get("ort", {}).get("peak_growth_bytes")))
+            cells.append(_megabytes(memory.get("ort_call_bytes")))
+        least = memory.get("least_bytes")
+        cells += [_number(memory["planned_bytes"] / least if least else None, ".2f"), str(MEMORY_GOAL)]
         table.add_row(*cells)
     return table
 
