@@ -228,7 +228,8 @@ class BlockFusion:
         exports: list[tuple[Member, int]] = []
         if not survives:
             dying.add(position)
-        elif self._may_recompute(view, body, survives):
+        elif self._may_recompute(cluster, view, body, survives):
+            cluster.evaluated_again += arithmetic_ops(body) or 0
             self.report.count("producers evaluated again")
         else:
             exports = self._exports(cluster, view, members, survives, position)
@@ -282,13 +283,20 @@ class BlockFusion:
             op = op.parent.operation
         return self.order[op.results[0]] if len(op.results) and op.results[0] in self.order else len(self.ops)
 
-    def _may_recompute(self, view: Structured, body: list[Any], users: list[tuple[int, Any]]) -> bool:
-        """Whether evaluating a surviving producer once more costs no memory traffic and little arithmetic."""
+    def _may_recompute(
+        self, cluster: Cluster, view: Structured, body: list[Any], users: list[tuple[int, Any]]
+    ) -> bool:
+        """Whether evaluating a surviving producer once more costs no memory traffic and little arithmetic.
+
+        Little is meant of a whole cluster: in a chain of values that each have another user, as the states of a
+        recurrent cell are, the last would compute all of them again.
+        """
         if not body:
             return True
         if self._is_epilogue(view):
             return False
-        if not is_cheap(body, self.policy.recompute_ops) or len(users) >= self.policy.max_uses:
+        limit = self.policy.recompute_ops - cluster.evaluated_again
+        if not is_cheap(body, limit) or len(users) >= self.policy.max_uses:
             return False
         return tensor_inputs(view) <= 1 or all(self._would_absorb(view, *user) for user in users)
 

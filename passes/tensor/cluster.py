@@ -72,6 +72,7 @@ class Cluster:
         aliases: reads of a reshape's result that became reads of its source.
         size: number of scalar operations.
         exports: absorbed results that others use as well, and so are results of the fused operation.
+        evaluated_again: number of scalar operations that others evaluate as well.
     """
 
     def __init__(self, root: Structured, order: int) -> None:
@@ -81,6 +82,7 @@ class Cluster:
         self.aliases: dict[Read, Read] = {}
         self.size = len(root.body_operations())
         self.exports: list[tuple[Member, int]] = []
+        self.evaluated_again = 0
         self.leaves = dict.fromkeys(self._root_reads(range(len(root.inputs))))
         if not self._inferable(self.leaves):
             # Operands that are there for their shape (the window of a pooling) stay.

@@ -428,3 +428,72 @@ func.func @epilogue(%x: tensor<4x8xf32>, %i: tensor<4xf32>, %b: tensor<4xf32>) -
   } -> tensor<4x8xf32>
   return %1, %2 : tensor<4xf32>, tensor<4x8xf32>
 }
+
+// -----
+
+// Each state has two users, the next state and an output. A state is evaluated again for the output, but not all states
+// before it: the whole chain would be evaluated for each output.
+// CHECK-LABEL: func.func @states
+// CHECK-COUNT-7: arith.mulf
+// CHECK-NOT:     arith.mulf
+// CHECK:         return
+#id = affine_map<(d0) -> (d0)>
+func.func @states(%a: tensor<8xf32>, %b: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>) {
+  %es1 = tensor.empty() : tensor<8xf32>
+  %s1 = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel"]} ins(%a, %b : tensor<8xf32>, tensor<8xf32>) outs(%es1 : tensor<8xf32>) {
+  ^bb0(%x0: f32, %x1: f32, %o: f32):
+    %p = arith.addf %x0, %x1 : f32
+    %q = arith.mulf %p, %x1 : f32
+    %r = arith.subf %q, %x0 : f32
+    linalg.yield %r : f32
+  } -> tensor<8xf32>
+  %eh1 = tensor.empty() : tensor<8xf32>
+  %h1 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%s1 : tensor<8xf32>) outs(%eh1 : tensor<8xf32>) {
+  ^bb0(%x0: f32, %o: f32):
+    %r = math.exp %x0 : f32
+    linalg.yield %r : f32
+  } -> tensor<8xf32>
+  %es2 = tensor.empty() : tensor<8xf32>
+  %s2 = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel"]} ins(%s1, %b : tensor<8xf32>, tensor<8xf32>) outs(%es2 : tensor<8xf32>) {
+  ^bb0(%x0: f32, %x1: f32, %o: f32):
+    %p = arith.addf %x0, %x1 : f32
+    %q = arith.mulf %p, %x1 : f32
+    %r = arith.subf %q, %x0 : f32
+    linalg.yield %r : f32
+  } -> tensor<8xf32>
+  %eh2 = tensor.empty() : tensor<8xf32>
+  %h2 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%s2 : tensor<8xf32>) outs(%eh2 : tensor<8xf32>) {
+  ^bb0(%x0: f32, %o: f32):
+    %r = math.exp %x0 : f32
+    linalg.yield %r : f32
+  } -> tensor<8xf32>
+  %es3 = tensor.empty() : tensor<8xf32>
+  %s3 = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel"]} ins(%s2, %b : tensor<8xf32>, tensor<8xf32>) outs(%es3 : tensor<8xf32>) {
+  ^bb0(%x0: f32, %x1: f32, %o: f32):
+    %p = arith.addf %x0, %x1 : f32
+    %q = arith.mulf %p, %x1 : f32
+    %r = arith.subf %q, %x0 : f32
+    linalg.yield %r : f32
+  } -> tensor<8xf32>
+  %eh3 = tensor.empty() : tensor<8xf32>
+  %h3 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%s3 : tensor<8xf32>) outs(%eh3 : tensor<8xf32>) {
+  ^bb0(%x0: f32, %o: f32):
+    %r = math.exp %x0 : f32
+    linalg.yield %r : f32
+  } -> tensor<8xf32>
+  %es4 = tensor.empty() : tensor<8xf32>
+  %s4 = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel"]} ins(%s3, %b : tensor<8xf32>, tensor<8xf32>) outs(%es4 : tensor<8xf32>) {
+  ^bb0(%x0: f32, %x1: f32, %o: f32):
+    %p = arith.addf %x0, %x1 : f32
+    %q = arith.mulf %p, %x1 : f32
+    %r = arith.subf %q, %x0 : f32
+    linalg.yield %r : f32
+  } -> tensor<8xf32>
+  %eh4 = tensor.empty() : tensor<8xf32>
+  %h4 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%s4 : tensor<8xf32>) outs(%eh4 : tensor<8xf32>) {
+  ^bb0(%x0: f32, %o: f32):
+    %r = math.exp %x0 : f32
+    linalg.yield %r : f32
+  } -> tensor<8xf32>
+  return %h1, %h2, %h3, %h4 : tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>
+}
