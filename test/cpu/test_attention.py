@@ -124,3 +124,10 @@ def test_narrower_vectors(features: str) -> None:
 
 def test_a_row_that_is_large() -> None:
     check(nn.Softmax(-1), (torch.randn(3, 50_000),))
+
+
+def test_threads_have_scores_of_their_own() -> None:
+    arguments = heads(1, 4, 512, 512, 16)
+    alone = wse_mlir.compile(Attention(), arguments)(*arguments)
+    together = wse_mlir.compile(Attention(), arguments, num_threads=2)
+    assert all(torch.equal(together(*arguments), alone) for _ in range(10))

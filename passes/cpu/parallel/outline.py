@@ -10,6 +10,7 @@ from ....dialects.host import arith, func, ir, scf
 from ..parallel_marks import COST_MARK, PARALLEL_MARK
 from .nests import Loop, Nest, is_effect_free, line_of
 from .shares import Line
+from .views import sink_views
 
 FORK = "wse.fork"  # the function of one chunk: calls of it may run at the same time, in any order
 CHUNKS = "wse.chunks"  # how many there are
@@ -42,6 +43,7 @@ def outline(nest: Nest, name: str, grid: tuple[int, int], threads: int) -> None:
     """
     loops = [loop.op.operation for loop in nest.loops]
     _gather(loops)
+    sink_views(loops)
     captures = _capture(loops)
     types = [value.type for value in captures.passed]
     with loops[0].location:
