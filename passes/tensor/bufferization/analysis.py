@@ -310,11 +310,11 @@ class InPlaceAnalysis:
             if view.name == "tensor.extract_slice":
                 same = self.same_buffer_root(view.operands[0]) == self.same_buffer_root(insertion.operands[1])
                 return same and slice_key(view) == slice_key(insertion)
-            if view.name != "tensor.collapse_shape":
+            if view.name not in VIEWS:
                 return False
             inner = self.same_buffer_root(view.operands[0])
             before = None if isinstance(inner.owner, ir.Block) else inner.owner.operation
-            if before is None or before.name != "tensor.expand_shape" or not _undoes(view, before):
+            if before is None or not _undoes(view, before):
                 return False
             value = self.same_buffer_root(before.operands[0])
         return False
@@ -351,6 +351,9 @@ def _terminator(block: ir.Block) -> ir.Operation:
     return list(block.operations)[-1].operation
 
 
-def _undoes(collapse: ir.Operation, expand: ir.Operation) -> bool:
-    same = collapse.attributes["reassociation"] == expand.attributes["reassociation"]
-    return same and collapse.results[0].type == expand.operands[0].type
+def _undoes(later: ir.Operation, earlier: ir.Operation) -> bool:
+    """Whether a reshape gives back what another one started from."""
+    if {later.name, earlier.name} != {"tensor.expand_shape", "tensor.collapse_shape"}:
+        return False
+    same = later.attributes["reassociation"] == earlier.attributes["reassociation"]
+    return same and later.results[0].type == earlier.operands[0].type

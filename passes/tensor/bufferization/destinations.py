@@ -22,6 +22,7 @@ from ..unit_reshape import reassociation
 from . import layouts
 from .op_model import disjoint_slices, is_empty, is_linalg, is_tensor, slice_key, writes_of
 
+_RESHAPES = frozenset({"tensor.expand_shape", "tensor.collapse_shape"})
 # What may be moved up: it computes next to nothing.
 _LIGHT = frozenset(
     {
@@ -85,7 +86,7 @@ def place_in_destinations(block: ir.Block, writable: Sequence[ir.Value]) -> None
 def _place(insertion: ir.Operation, writable: Sequence[ir.Value]) -> None:
     source, target = insertion.operands[0], insertion.operands[1]
     traced = _trace(source, insertion.block)
-    if traced is None or not _may_have_gaps(traced[1], insertion):
+    if traced is None or not (_may_have_gaps(traced[1], insertion) and _can_undo(traced[1], insertion)):
         return
     root, makers = traced
     if isinstance(target.owner, ir.Block) and target not in writable:
@@ -98,7 +99,7 @@ def _place(insertion: ir.Operation, writable: Sequence[ir.Value]) -> None:
     with ir.InsertionPoint(root), root.location:
         place = _slice_of(insertion)
         for op in makers:
-            place = _undo(op, place) if op.name == "tensor.collapse_shape" else place
+            place = _undo(op, place) if op.name in _RESHAPES else place
         root.results[0].replace_all_uses_with(place)
     root.erase()
 
@@ -113,9 +114,7 @@ def _trace(value: ir.Value, block: ir.Block) -> tuple[ir.Operation, list[ir.Oper
         tied = [w for w in writes_of(op) if w.result == value]
         if (is_linalg(op) or op.name == "tensor.insert_slice") and tied:
             value = op.operands[tied[0].index]
-        elif (
-            op.name == "tensor.collapse_shape" and value.type.has_static_shape and _is_static(op.operands[0])
-        ):
+        elif op.name in _RESHAPES and _is_static(value) and _is_static(op.operands[0]):
             value = op.operands[0]
         else:
             return None
@@ -140,16 +139,34 @@ def _may_have_gaps(makers: list[ir.Operation], insertion: ir.Operation) -> bool:
 
 def _collapses(reshape: ir.Operation, insertion: ir.Operation) -> bool:
     """Whether the slice that a tensor is inserted as can be reshaped without a copy."""
-    kind, source = reshape.results[0].type, insertion.operands[0].type
-    whole = ir.RankedTensorType(insertion.operands[1].type)
-    if not (kind.has_static_shape and source.has_static_shape and whole.has_static_shape):
+    window, kind = _window(insertion), reshape.results[0].type
+    if window is None or not kind.has_static_shape:
         return False
-    key, rank = slice_key(insertion), whole.rank
-    if not all(isinstance(n, int) for n in key):
-        return False
-    offsets, sizes, steps = (list(key[k : k + rank]) for k in (0, rank, 2 * rank))
-    window = layouts.subview_type(layouts.buffer_type(whole), offsets, sizes, steps, list(source.shape))
     return layouts.collapsed_type(window, reassociation(reshape), list(kind.shape)) is not None
+
+
+def _can_undo(makers: list[ir.Operation], insertion: ir.Operation) -> bool:
+    """Whether the slice can be viewed in the shapes that an inserted tensor had before it was reshaped."""
+    reshapes = [op for op in makers if op.name in _RESHAPES]
+    window = _window(insertion) if reshapes else None
+    for op in reshapes:
+        if window is None:
+            return False
+        shape, view = list(op.operands[0].type.shape), layouts.expanded_type
+        if op.name == "tensor.expand_shape":
+            view = layouts.collapsed_type
+        window = view(window, reassociation(op), shape)
+    return not reshapes or window is not None
+
+
+def _window(insertion: ir.Operation) -> ir.MemRefType | None:
+    """The buffer type of the slice that an insertion writes, if all is static."""
+    source, whole = insertion.operands[0].type, ir.RankedTensorType(insertion.operands[1].type)
+    key, rank = slice_key(insertion), whole.rank
+    if not (source.has_static_shape and whole.has_static_shape and all(isinstance(n, int) for n in key)):
+        return None
+    offsets, sizes, steps = (list(key[k : k + rank]) for k in (0, rank, 2 * rank))
+    return layouts.subview_type(layouts.buffer_type(whole), offsets, sizes, steps, list(source.shape))
 
 
 def _below(
@@ -196,10 +213,12 @@ def _slice_of(insertion: ir.Operation) -> ir.Value:
     ).result
 
 
-def _undo(collapse: ir.Operation, place: ir.Value) -> ir.Value:
-    """The place of a collapsed tensor in the shape that it had before."""
-    kind = collapse.operands[0].type
-    groups = collapse.attributes["reassociation"]
+def _undo(reshape: ir.Operation, place: ir.Value) -> ir.Value:
+    """The place of a reshaped tensor in the shape that it had before."""
+    kind = reshape.operands[0].type
+    groups = reshape.attributes["reassociation"]
+    if reshape.name == "tensor.expand_shape":
+        return tensor.CollapseShapeOp(kind, place, groups).result
     return tensor.ExpandShapeOp(kind, place, groups, [], list(kind.shape)).result
 
 
