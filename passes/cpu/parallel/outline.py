@@ -15,7 +15,18 @@ from .views import sink_views
 FORK = "wse.fork"  # the function of one chunk: calls of it may run at the same time, in any order
 CHUNKS = "wse.chunks"  # how many there are
 THREADS = "wse.threads"  # that may work on them
-_REMADE = ("arith.constant", "memref.get_global")  # values that a function makes itself
+_CONSTANTS = ("arith.constant", "memref.get_global")
+_VIEWS = frozenset(
+    f"memref.{name}"
+    for name in (
+        "cast",
+        "collapse_shape",
+        "expand_shape",
+        "extract_strided_metadata",
+        "reinterpret_cast",
+        "subview",
+    )
+)
 
 
 @dataclass
@@ -24,7 +35,8 @@ class _Captures:
 
     Attributes:
         passed: become arguments, in the order of their first use.
-        remade: constants, and buffers that nothing outside of the nest uses: each chunk has its own.
+        remade: constants, views of buffers, and buffers that nothing outside of the nest uses, in the order in
+            which they depend on each other: each chunk has its own.
         users: operations of the nest that use one of them.
     """
 
@@ -73,26 +85,28 @@ def _gather(loops: Sequence[ir.Operation]) -> None:
 def _capture(loops: Sequence[ir.Operation]) -> _Captures:
     inside: set[ir.Value] = set()
     seen: set[ir.Value] = set()
-    members: set[ir.Operation] = set()
+    members: list[ir.Operation] = []
     captures = _Captures()
-    buffers: list[ir.Value] = []
+
+    def take(value: ir.Value) -> None:
+        if value in seen:
+            return
+        seen.add(value)
+        maker = _maker(value)
+        if maker is not None and maker.name in _VIEWS:
+            for operand in maker.operands:
+                take(operand)
+        if maker is None or not (maker.name in (*_CONSTANTS, *_VIEWS) or _is_small_buffer(maker)):
+            captures.passed.append(value)
+        elif not any(maker == known for known in captures.remade):
+            captures.remade.append(maker)
 
     def visit(op: ir.Operation) -> ir.WalkResult:
-        members.add(op)
+        members.append(op)
         for value in op.operands:
-            if value in inside:
-                continue
-            captures.users.append((op, value))
-            if value in seen:
-                continue
-            seen.add(value)
-            maker = _maker(value)
-            if maker is not None and maker.name in _REMADE:
-                captures.remade.append(maker)
-            elif maker is not None and maker.name == "memref.alloca" and not list(maker.operands):
-                buffers.append(value)
-            else:
-                captures.passed.append(value)
+            if value not in inside:
+                captures.users.append((op, value))
+                take(value)
         inside.update(op.results)
         for region in op.regions:
             for block in region.blocks:
@@ -101,13 +115,31 @@ def _capture(loops: Sequence[ir.Operation]) -> _Captures:
 
     for loop in loops:
         loop.walk(visit, ir.WalkOrder.PRE_ORDER)
-    for buffer in buffers:
-        maker: Any = buffer.owner
-        if all(use.owner.operation in members for use in buffer.uses):
-            captures.remade.append(maker.operation)
-        else:
-            captures.passed.append(buffer)
+    _share_used_elsewhere(captures, members)
     return captures
+
+
+def _share_used_elsewhere(captures: _Captures, members: Sequence[ir.Operation]) -> None:
+    """Passes buffers on that operations outside of the nest use, perhaps through a view."""
+    own = {*members, *(maker for maker in captures.remade if maker.name in _VIEWS)}
+
+    def is_private(value: ir.Value) -> bool:
+        owners: list[Any] = [use.owner for use in value.uses]
+        return all(
+            owner.operation in own
+            and (owner.operation.name not in _VIEWS or all(map(is_private, owner.operation.results)))
+            for owner in owners
+        )
+
+    for maker in [m for m in captures.remade if _is_small_buffer(m)]:
+        if not is_private(maker.results[0]):
+            captures.remade.remove(maker)
+            captures.passed.append(maker.results[0])
+
+
+def _is_small_buffer(op: ir.Operation) -> bool:
+    """On the stack, of a fixed size."""
+    return op.name == "memref.alloca" and not list(op.operands)
 
 
 def _maker(value: ir.Value) -> ir.Operation | None:
@@ -149,13 +181,17 @@ def _move(loops: Sequence[ir.Operation], captures: _Captures, entry: ir.Block) -
     values = dict(zip(captures.passed, list(entry.arguments)[1:], strict=True))
     with ir.InsertionPoint(end):
         for maker in captures.remade:
-            values[maker.results[0]] = maker.clone().results[0]
+            copy = maker.clone()
+            for operand in maker.operands:
+                copy.operation.replace_uses_of_with(operand, values[operand])
+            for result, copied in zip(maker.results, copy.operation.results, strict=True):
+                values[result] = copied
     for loop in loops:
         loop.move_before(end)
     for op, value in captures.users:
         op.replace_uses_of_with(value, values[value])
-    for maker in captures.remade:
-        if maker.name == "memref.alloca":
+    for maker in reversed(captures.remade):
+        if not any(True for result in maker.results for _ in result.uses):
             maker.erase()
     for loop in loops:
         for buffer in _buffers_in(loop):
@@ -167,7 +203,7 @@ def _buffers_in(loop: ir.Operation) -> list[ir.Operation]:
     found: list[ir.Operation] = []
 
     def visit(op: ir.Operation) -> ir.WalkResult:
-        if op.name == "memref.alloca" and not list(op.operands):
+        if _is_small_buffer(op):
             found.append(op)
         return ir.WalkResult.ADVANCE
 

@@ -112,6 +112,28 @@ func.func @buffers(%x: memref<8xf32>) -> f32 {
   return %r : f32
 }
 
+// A view that stands outside of the loop belongs to it with its buffer: the chunk makes both.
+// CHECK-LABEL: func.func private @views_nest_0_chunk
+// CHECK: %[[OWN:.*]] = memref.alloca() : memref<2x2xf32>
+// CHECK: memref.collapse_shape %[[OWN]]
+// CHECK-LABEL: func.func @views(
+// CHECK-NOT: memref.alloca
+// CHECK: return
+func.func @views(%x: memref<8xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %own = memref.alloca() : memref<2x2xf32>
+  %flat = memref.collapse_shape %own [[0, 1]] : memref<2x2xf32> into memref<4xf32>
+  scf.for %i = %c0 to %c8 step %c1 {
+    %v = memref.load %x[%i] : memref<8xf32>
+    memref.store %v, %flat[%c1] : memref<4xf32>
+    %w = memref.load %own[%c0, %c1] : memref<2x2xf32>
+    memref.store %w, %x[%i] : memref<8xf32>
+  } {wse.parallel = 0 : i64, wse.cost = 1000000 : i64}
+  return
+}
+
 // What is too cheap, takes memory from the heap, or is not marked, stays where it is.
 // CHECK-LABEL: func.func @left
 // CHECK-NOT: call
