@@ -178,7 +178,7 @@ def _go_through_chunks(fork: ir.Operation, chunk: str, chunks: int, threads: int
 def _move(loops: Sequence[ir.Operation], captures: _Captures, entry: ir.Block) -> None:
     """Moves the loops into the function of a chunk, where they use its values."""
     end = entry.operations[0].operation
-    values = dict(zip(captures.passed, list(entry.arguments)[1:], strict=True))
+    values: dict[ir.Value, ir.Value] = dict(zip(captures.passed, list(entry.arguments)[1:], strict=True))
     with ir.InsertionPoint(end):
         for maker in captures.remade:
             copy = maker.clone()
