@@ -47,6 +47,8 @@ class Bufferize(Pass, name="wse-bufferize", anchor="builtin.module"):
     `wse.kind = "state"` or `bufferization.writable`; a result of kind "state" is written into the argument
     of the same `wse.name` and is no result any more. Buffers at function boundaries are contiguous. Copies
     are `linalg.generic`s; a remark tells why each was needed.
+    A tensor that is inserted into another one is computed in its place there (`destinations.py`); a fill that several
+    operations overwrite is done for each.
     """
 
     results: Literal["out-params", "return"] = option(
