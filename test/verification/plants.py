@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from wse_mlir.dialects.host import ir
-from wse_mlir.passes.cpu import elementary_functions, loop_schedule, wse_expand_half
+from wse_mlir.dialects.host import arith, ir
+from wse_mlir.passes.cpu import elementary_functions, vector_body, wse_expand_half
 from wse_mlir.passes.tensor import (
     wse_dce,
     wse_fold_constants,
@@ -131,11 +131,14 @@ def _bufferize(monkey: Monkey) -> None:
 
 
 def _vectorize(monkey: Monkey) -> None:
-    """What is left of a loop behind its vectors is not computed."""
-    segments = loop_schedule.Schedule.segments
-    monkey.setattr(
-        loop_schedule.Schedule, "segments", lambda self, iterator, size: segments(self, iterator, size)[:1]
-    )
+    """What is computed in vectors is twice as large."""
+    emit = vector_body.BodyEmitter.emit
+
+    def twice(self: Any, *args: Any) -> list[ir.Value]:
+        values = emit(self, *args)
+        return [arith.addf(v, v) if isinstance(v.type, ir.VectorType) else v for v in values]
+
+    monkey.setattr(vector_body.BodyEmitter, "emit", twice)
 
 
 def _expand_math(monkey: Monkey) -> None:
