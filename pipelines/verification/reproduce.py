@@ -26,7 +26,7 @@ from .calls import Calls
 from .extract import Extract, extracts
 from .inputs import attach, calls_like, detach
 from .suspicion import Evidence, Suspicion
-from .trace import PassText
+from .trace import PassText, passes_between
 from .verify import Fault
 
 MOST_TESTS = 150  # of one reduction
@@ -85,12 +85,12 @@ class _Search:
         self.kind = fault.kind
         self.start = found.last_good if tensor is None else min(found.last_good, tensor)
         message = ""
-        passes = [s.after for s in trace.snapshots[self.start + 1 : found.first_bad + 1]]
+        passes = passes_between(trace.snapshots, self.start, found.first_bad)
         suspects = len(fault.passes)
         if fault.kind == "failure" and trace.broken is not None:
             if trace.broken.is_contract:
                 self.start = max(0, min(self.start, found.last_good - 1))
-                passes = [s.after for s in trace.snapshots[self.start + 1 :]]
+                passes = passes_between(trace.snapshots, self.start, len(trace.snapshots) - 1)
                 suspects += 1
             passes.append(trace.broken.at)
             message = trace.broken.message

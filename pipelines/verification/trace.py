@@ -60,11 +60,13 @@ class Snapshot:
         after: the pass; one without a name for the IR before the first one.
         data: the IR's text, compressed; source locations included.
         stage: the stage whose contract was found to hold here, mostly "".
+        step: the pass's number in the pipeline; one that runs on several functions has the same for all of them.
     """
 
     after: PassText
     data: bytes = field(repr=False)
     stage: str = ""
+    step: int = 0
 
     @property
     def text(self) -> str:
@@ -149,6 +151,7 @@ def record(
 @dataclass(frozen=True)
 class _Started:
     root: int
+    number: int
     step: PassText
 
 
@@ -163,11 +166,16 @@ class _Recorder:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._roots: list[ir.Operation] = []
+        self._steps: list[PythonStep | UpstreamStep] = []  # in the order in which they first ran
 
     def before_pass(self, step: PythonStep | UpstreamStep, root: ir.Operation) -> None:
         if not self._roots or root != self._roots[-1]:
             self._roots.append(root)  # the target begins anew, with another plan
-        self._send(_Started(len(self._roots), PassText.of(step, root.context)))
+            self._steps.clear()
+        if not any(known is step for known in self._steps):
+            self._steps.append(step)
+        number = next(n for n, known in enumerate(self._steps) if known is step)
+        self._send(_Started(len(self._roots), number, PassText.of(step, root.context)))
 
     def after_pass(self, step: PythonStep | UpstreamStep, root: ir.Operation) -> None:
         self._send(_Ended(b"" if step.name == _CHECK else _compressed(root)))
@@ -176,18 +184,18 @@ class _Recorder:
 def _assembled(first: Snapshot, outcome: Outcome) -> Trace:
     """The last attempt of the run; the IR before its first pass is that before the first attempt."""
     snapshots, running = [first], None
-    attempt = 0
+    attempt = number = 0
     for event in outcome.sent:
         if isinstance(event, _Started):
             if event.root != attempt:
                 attempt, snapshots = event.root, [replace(first, stage="")]
-            running = event.step
+            running, number = event.step, event.number
         elif running is not None:
             if running.name == _CHECK:
                 stage = running.text.partition("stage=")[2].removesuffix("}")
                 snapshots[-1] = replace(snapshots[-1], stage=stage or "tensor")
             else:
-                snapshots.append(Snapshot(running, event.data))
+                snapshots.append(Snapshot(running, event.data, step=number))
             running = None
     return Trace(tuple(snapshots), _broken(running, outcome))
 
@@ -202,5 +210,10 @@ def _broken(running: PassText | None, outcome: Outcome) -> Break | None:
 
 
 def passes_between(snapshots: Sequence[Snapshot], first: int, last: int) -> list[PassText]:
-    """The passes that made snapshot `last` of snapshot `first`."""
-    return [s.after for s in snapshots[first + 1 : last + 1]]
+    """The passes that made snapshot `last` of snapshot `first`, as a pipeline for modules.
+
+    On functions, a pass runs on one after the other, the passes behind it in the pipeline in between: it is here once, and
+    these are not if they come after the last pass.
+    """
+    ran = snapshots[first + 1 : last + 1]
+    return list({s.step: s.after for s in ran if s.step <= ran[-1].step}.values())
