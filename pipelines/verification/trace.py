@@ -212,8 +212,8 @@ def _broken(running: PassText | None, outcome: Outcome) -> Break | None:
 def passes_between(snapshots: Sequence[Snapshot], first: int, last: int) -> list[PassText]:
     """The passes that made snapshot `last` of snapshot `first`, as a pipeline for modules.
 
-    On functions, a pass runs on one after the other, the passes behind it in the pipeline in between: it is here once, and
-    these are not if they come after the last pass.
+    On functions, a pass runs on one after the other, with the passes behind it in the pipeline in between: it is here
+    once, and these are not if they come after the last pass.
     """
     ran = snapshots[first + 1 : last + 1]
     return list({s.step: s.after for s in ran if s.step <= ran[-1].step}.values())
