@@ -87,6 +87,8 @@ def _through_expand(read: Read, op: Any) -> Read | None:
 
 def _through_collapse(read: Read, op: Any) -> Read | None:
     shape = shape_of(op.src)
+    if not read.index:  # to a scalar: there are no groups, and every dimension has one place
+        return replace(read, value=op.src, index=tuple(Form() for _ in shape))
     index: list[Form] = []
     for form, group in zip(read.index, reassociation(op), strict=True):
         sizes = inner_sizes(shape, group)

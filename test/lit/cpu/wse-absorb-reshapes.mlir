@@ -201,3 +201,27 @@ func.func @columns_stay(%x: tensor<5x8xf32>, %w: tensor<8x3x4xf32>, %z: tensor<5
   } -> tensor<5x12xf32>
   return %r : tensor<5x12xf32>
 }
+
+// -----
+
+// One element of a copy, collapsed to a scalar, is read from what was copied.
+// CHECK-LABEL: func.func @one_element
+// CHECK-SAME: %[[X:.*]]: tensor<2x3xf32>
+// CHECK-NOT: linalg.generic {{.*}} outs({{.*}} : tensor<3x2xf32>)
+// CHECK: tensor.extract_slice %[[X]]
+func.func @one_element(%x: tensor<2x3xf32>, %y: tensor<5xf32>) -> tensor<5xf32> {
+  %t0 = tensor.empty() : tensor<3x2xf32>
+  %t = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<2x3xf32>) outs(%t0 : tensor<3x2xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    linalg.yield %a : f32
+  } -> tensor<3x2xf32>
+  %s = tensor.extract_slice %t[2, 1] [1, 1] [1, 1] : tensor<3x2xf32> to tensor<1x1xf32>
+  %c = tensor.collapse_shape %s [] : tensor<1x1xf32> into tensor<f32>
+  %e = tensor.empty() : tensor<5xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> ()>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%y, %c : tensor<5xf32>, tensor<f32>) outs(%e : tensor<5xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %m = arith.mulf %a, %b : f32
+    linalg.yield %m : f32
+  } -> tensor<5xf32>
+  return %r : tensor<5xf32>
+}
