@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from typer.testing import CliRunner
 from wse_mlir.passes.infra.diagnostics import CompilerError
-from wse_mlir.pipelines.comparison import compare as comparison
 from wse_mlir.pipelines.comparison.live_bytes import peak_temporaries
 from wse_mlir.pipelines.comparison.targets import choose_targets
+from wse_mlir.pipelines.compiled import Compiled
 from wse_mlir.pipelines.tools.wse import app
 
 MLP = """
@@ -69,15 +69,8 @@ def test_a_target_that_cannot_run_the_model_is_part_of_the_answer(workload: str)
 
 
 def test_numbers_that_differ_are_told(workload: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = comparison.compile_for
-
-    def wrong(*args: Any, **kwargs: Any) -> Any:
-        compiled = original(*args, **kwargs)
-        run = compiled._executable.run
-        compiled._executable.run = lambda inputs: [array + 0.01 for array in run(inputs)]
-        return compiled
-
-    monkeypatch.setattr(comparison, "compile_for", wrong)
+    original = Compiled.__call__
+    monkeypatch.setattr(Compiled, "__call__", lambda self, *args: original(self, *args) + 0.01)
     result = wse(workload, "--targets", "eager,cpu")
     assert result.exit_code == 1
     assert "DIFFERS" in result.output

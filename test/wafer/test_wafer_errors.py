@@ -1,5 +1,6 @@
 """What cannot run on the wafer gets one message with the layer, the line and a remedy."""
 
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
@@ -38,9 +39,17 @@ def test_an_operation_that_pes_lack() -> None:
     assert "atan" in text and "cpu" in text
 
 
-def test_a_tensor_without_elements() -> None:
-    text = message(Function(lambda x: x + 1), torch.zeros(0, 5))
-    assert "aten.add" in text and "a tensor without elements cannot be spread" in text and "cpu" in text
+@pytest.mark.parametrize("operation", [torch.sum, torch.prod, lambda x: x.T @ x])
+def test_what_is_computed_from_no_elements(operation: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    text = message(Function(operation), torch.zeros(0, 5))
+    assert "aten." in text and "a tensor without elements cannot be spread" in text and "cpu" in text
+
+
+def test_an_empty_result_needs_no_pe() -> None:
+    inputs = (torch.zeros(0, 5), torch.ones(3, 5))
+    compiled = compile_model(Function(lambda a, b: (a + 1, b + 1, b @ a.T)), inputs, target="tiny")
+    assert [tuple(y.shape) for y in compiled(*inputs)] == [(0, 5), (3, 5), (3, 0)]
+    assert torch.equal(compiled(*inputs)[1], inputs[1] + 1)
 
 
 def test_an_empty_piece_of_a_concatenation_is_fine() -> None:
