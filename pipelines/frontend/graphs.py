@@ -43,11 +43,14 @@ def import_graph(graph: GraphModule, *, context: ir.Context | None = None) -> Im
     """
     context = context or create_context()
     graph = copy_graph(graph)
+    inputs = [
+        node for node in placeholders(graph.graph) if node.users
+    ]  # of the caller's graph, not of what is left
     split_open_reshapes(graph.graph)
     drop_empty_values(graph.graph)
     _check_tensors(graph.graph)
     _use_python_operators(graph.graph)
-    signature = _read_signature(graph)
+    signature = _read_signature(graph, inputs)
     module = LiftingImporter(context, {}).import_lifted(graph, signature)
     lower_torch_to_linalg(module)
     finish_import(module)
@@ -157,12 +160,11 @@ def _compute(graph: Graph, expression: Any, sizes: Mapping[Any, Node]) -> Node:
     return result
 
 
-def _read_signature(graph: GraphModule) -> Signature:
+def _read_signature(graph: GraphModule, inputs: Sequence[Node]) -> Signature:
     signature = Signature()
-    for node in placeholders(graph.graph):
-        if node.users:
-            name = str(len(signature.arguments))
-            signature.arguments.append((_argument("input", name, node, None), node))
+    for node in inputs:
+        name = str(len(signature.arguments))
+        signature.arguments.append((_argument("input", name, node, None), node))
     for target, (node, value) in _lift_attributes(graph).items():
         if value.numel() < LITERAL_LIMIT:
             signature.literals.append((node, value))
