@@ -22,6 +22,8 @@ _VIEWS = frozenset(
     {"tensor.expand_shape", "tensor.collapse_shape", "tensor.cast", "tensor.extract_slice", "tensor.reshape"}
 )
 _FROM_NOTHING = 1 << 18  # bytes that may be prepared of constants and indices alone
+# Elements of arrays that callers have; a tensor of indices, for one, cannot be kept between calls.
+_STORABLE = frozenset({"f64", "f32", "f16", "bf16", "i1", "i8", "i16", "i32", "i64", "ui8"})
 
 
 class SplitParameters(Pass, name="wse-split-parameters", anchor="builtin.module"):
@@ -47,7 +49,8 @@ class SplitParameters(Pass, name="wse-split-parameters", anchor="builtin.module"
 
     @prepare takes all parameters of the function, in order; prepared arguments come after all others. Its attributes
     tell the runtime what to call and to allocate when tensors have become pointers. Left where they are: views of
-    parameters, and what is more than twice as large as what it is made of, such as a bias spread over an image.
+    parameters, tensors of indices, and what is more than twice as large as what it is made of, such as a bias spread
+    over an image.
     """
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
@@ -95,7 +98,7 @@ def _worth_preparing(known: KnownValues) -> tuple[list[ir.Operation], list[ir.Va
 def _is_storable(result: ir.Value, op: ir.Operation) -> bool:
     """Whether a value is worth computing before and keeping."""
     size = static_bytes(result.type)
-    if size is None or op.name in _VIEWS:
+    if size is None or op.name in _VIEWS or str(result.type.element_type) not in _STORABLE:
         return False
     sources = [static_bytes(v.type) or 0 for v in outer_operands(op) if not _is_destination(v)]
     return is_kept_small(size, sources) if any(sources) else size <= _FROM_NOTHING

@@ -104,3 +104,24 @@ func.func @main(%w: tensor<4xf32> {wse.kind = "parameter"}) -> tensor<4xf32> {
   } -> tensor<4xf32>
   return %sum : tensor<4xf32>
 }
+
+// -----
+
+// Tensors of indices stay: no array that is kept between calls has such elements. What is read of them may move.
+// CHECK-LABEL: func.func private @prepare
+// CHECK-SAME:      -> (tensor<6xi64> {wse.kind = "prepared"
+// CHECK-LABEL: func.func @main
+// CHECK:         tensor.generate
+// CHECK:         return %{{.*}}, %{{.*}} : tensor<6xindex>, tensor<6xi64>
+func.func @main() -> (tensor<6xindex>, tensor<6xi64>) {
+  %indices = tensor.generate {
+  ^bb0(%i: index):
+    tensor.yield %i : index
+  } : tensor<6xindex>
+  %numbers = tensor.generate {
+  ^bb0(%i: index):
+    %0 = arith.index_cast %i : index to i64
+    tensor.yield %0 : i64
+  } : tensor<6xi64>
+  return %indices, %numbers : tensor<6xindex>, tensor<6xi64>
+}
