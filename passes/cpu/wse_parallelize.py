@@ -6,6 +6,7 @@ from ...dialects.host import ir
 from ..infra.pass_base import Pass, PassRun, option
 from .parallel.nests import allocates, find_nests
 from .parallel.outline import outline
+from .parallel.scratch import is_on_the_stack, scratch_buffers
 
 
 class Parallelize(Pass, name="wse-parallelize", anchor="builtin.module"):
@@ -18,8 +19,8 @@ class Parallelize(Pass, name="wse-parallelize", anchor="builtin.module"):
     marked loops directly in them are divided as well: seven panels on two threads become seven halves each.
 
     Calls of the chunks stand in a loop, so that the IR means the same as before; `wse-fork-threads` lets the
-    threads of a pool make them. Buffers on the stack that only the nest uses belong to each chunk. A nest that takes
-    memory from the heap stays as it is.
+    threads of a pool make them. Buffers on the stack that only the nest uses, or that are its iterations' scratch,
+    belong to each chunk. A nest that takes memory from the heap, or has its scratch there, stays as it is.
 
     Before, in @main, with threads=2:
         scf.for %i = %c0 to %c8 step %c1 { A(%i, %x) } {wse.cost = 900000 : i64, wse.parallel = 0 : i64}
@@ -56,6 +57,9 @@ class Parallelize(Pass, name="wse-parallelize", anchor="builtin.module"):
             elif any(allocates(loop) for loop in nest.loops):
                 run.count("nests that allocate")
                 run.remark(first, "left to one thread: it allocates memory or calls functions")
+            elif not all(map(is_on_the_stack, scratch_buffers(nest))):
+                run.count("nests with scratch on the heap")
+                run.remark(first, "left to one thread: its iterations share scratch memory")
             else:
                 grid = nest.grid(chunks)
                 run.count("nests divided")

@@ -9,13 +9,14 @@ from typing import Any
 from ....dialects.host import arith, func, ir, scf
 from ..parallel_marks import COST_MARK, PARALLEL_MARK
 from .nests import Loop, Nest, is_effect_free, line_of
+from .scratch import is_on_the_stack, scratch_buffers
 from .shares import Line
 from .views import sink_views
 
 FORK = "wse.fork"  # the function of one chunk: calls of it may run at the same time, in any order
 CHUNKS = "wse.chunks"  # how many there are
 THREADS = "wse.threads"  # that may work on them
-_CONSTANTS = ("arith.constant", "memref.get_global")
+_CONSTANTS = ("arith.constant", "memref.get_global", "ub.poison", "vector.constant_mask", "vector.step")
 _VIEWS = frozenset(
     f"memref.{name}"
     for name in (
@@ -35,8 +36,8 @@ class _Captures:
 
     Attributes:
         passed: become arguments, in the order of their first use.
-        remade: constants, views of buffers, and buffers that nothing outside of the nest uses, in the order in
-            which they depend on each other: each chunk has its own.
+        remade: constants, views of buffers, and buffers that are scratch or that nothing outside of the nest uses,
+            in the order in which they depend on each other: each chunk has its own.
         users: operations of the nest that use one of them.
     """
 
@@ -56,7 +57,7 @@ def outline(nest: Nest, name: str, grid: tuple[int, int], threads: int) -> None:
     loops = [loop.op.operation for loop in nest.loops]
     _gather(loops)
     sink_views(loops)
-    captures = _capture(loops)
+    captures = _capture(loops, scratch_buffers(nest))
     types = [value.type for value in captures.passed]
     with loops[0].location:
         with ir.InsertionPoint(loops[0]):
@@ -82,7 +83,7 @@ def _gather(loops: Sequence[ir.Operation]) -> None:
             op.move_before(loops[0])
 
 
-def _capture(loops: Sequence[ir.Operation]) -> _Captures:
+def _capture(loops: Sequence[ir.Operation], scratch: Sequence[ir.Operation]) -> _Captures:
     inside: set[ir.Value] = set()
     seen: set[ir.Value] = set()
     members: list[ir.Operation] = []
@@ -96,7 +97,7 @@ def _capture(loops: Sequence[ir.Operation]) -> _Captures:
         if maker is not None and maker.name in _VIEWS:
             for operand in maker.operands:
                 take(operand)
-        if maker is None or not (maker.name in (*_CONSTANTS, *_VIEWS) or _is_small_buffer(maker)):
+        if maker is None or not (maker.name in (*_CONSTANTS, *_VIEWS) or is_on_the_stack(maker)):
             captures.passed.append(value)
         elif not any(maker == known for known in captures.remade):
             captures.remade.append(maker)
@@ -115,12 +116,14 @@ def _capture(loops: Sequence[ir.Operation]) -> _Captures:
 
     for loop in loops:
         loop.walk(visit, ir.WalkOrder.PRE_ORDER)
-    _share_used_elsewhere(captures, members)
+    _share_used_elsewhere(captures, members, scratch)
     return captures
 
 
-def _share_used_elsewhere(captures: _Captures, members: Sequence[ir.Operation]) -> None:
-    """Passes buffers on that operations outside of the nest use, perhaps through a view."""
+def _share_used_elsewhere(
+    captures: _Captures, members: Sequence[ir.Operation], scratch: Sequence[ir.Operation]
+) -> None:
+    """Passes buffers on that operations outside of the nest use, perhaps through a view, unless they are scratch."""
     own = {*members, *(maker for maker in captures.remade if maker.name in _VIEWS)}
 
     def is_private(value: ir.Value) -> bool:
@@ -131,15 +134,10 @@ def _share_used_elsewhere(captures: _Captures, members: Sequence[ir.Operation]) 
             for owner in owners
         )
 
-    for maker in [m for m in captures.remade if _is_small_buffer(m)]:
+    for maker in [m for m in captures.remade if is_on_the_stack(m) and m not in scratch]:
         if not is_private(maker.results[0]):
             captures.remade.remove(maker)
             captures.passed.append(maker.results[0])
-
-
-def _is_small_buffer(op: ir.Operation) -> bool:
-    """On the stack, of a fixed size."""
-    return op.name == "memref.alloca" and not list(op.operands)
 
 
 def _maker(value: ir.Value) -> ir.Operation | None:
@@ -203,7 +201,7 @@ def _buffers_in(loop: ir.Operation) -> list[ir.Operation]:
     found: list[ir.Operation] = []
 
     def visit(op: ir.Operation) -> ir.WalkResult:
-        if _is_small_buffer(op):
+        if is_on_the_stack(op):
             found.append(op)
         return ir.WalkResult.ADVANCE
 

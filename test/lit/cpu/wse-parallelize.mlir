@@ -134,6 +134,58 @@ func.func @views(%x: memref<8xf32>) {
   return
 }
 
+// A buffer whose same places every iteration writes is scratch: each chunk has its own, though the last rows, after the
+// nest, use it as theirs. What iterations write in places of their own is shared.
+// CHECK-LABEL: func.func private @scratch_nest_0_chunk
+// CHECK-SAME: (%{{.*}}: index, %{{.*}}: memref<9xf32>, %[[SUMS:.*]]: memref<9xf32>)
+// CHECK: %[[OWN:.*]] = memref.alloca() : memref<2xf32>
+// CHECK: scf.for %[[I:[a-z0-9]+]]
+// CHECK: memref.store %{{.*}}, %[[OWN]][%c1]
+// CHECK: memref.store %{{.*}}, %[[SUMS]][%[[I]]]
+// CHECK-LABEL: func.func @scratch(
+// CHECK: %[[LAST:.*]] = memref.alloca() : memref<2xf32>
+// CHECK: call @scratch_nest_0(
+// CHECK: memref.store %{{.*}}, %[[LAST]][%c1]
+func.func @scratch(%x: memref<9xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %t = memref.alloca() : memref<2xf32>
+  %sums = memref.alloca() : memref<9xf32>
+  scf.for %i = %c0 to %c8 step %c1 {
+    %v = memref.load %x[%i] : memref<9xf32>
+    memref.store %v, %t[%c1] : memref<2xf32>
+    %w = memref.load %t[%c1] : memref<2xf32>
+    memref.store %w, %sums[%i] : memref<9xf32>
+  } {wse.parallel = 0 : i64, wse.cost = 1000000 : i64}
+  %v = memref.load %x[%c8] : memref<9xf32>
+  memref.store %v, %t[%c1] : memref<2xf32>
+  %w = memref.load %t[%c1] : memref<2xf32>
+  memref.store %w, %sums[%c8] : memref<9xf32>
+  memref.copy %sums, %x : memref<9xf32> to memref<9xf32>
+  return
+}
+
+// Scratch on the heap belongs to one thread.
+// CHECK-LABEL: func.func @heap
+// CHECK-NOT: call
+// CHECK: return
+// REMARK: left to one thread: its iterations share scratch memory
+func.func @heap(%x: memref<8xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %t = memref.alloc() : memref<2xf32>
+  scf.for %i = %c0 to %c8 step %c1 {
+    %v = memref.load %x[%i] : memref<8xf32>
+    memref.store %v, %t[%c1] : memref<2xf32>
+    %w = memref.load %t[%c1] : memref<2xf32>
+    memref.store %w, %x[%i] : memref<8xf32>
+  } {wse.parallel = 0 : i64, wse.cost = 1000000 : i64}
+  memref.dealloc %t : memref<2xf32>
+  return
+}
+
 // What is too cheap, takes memory from the heap, or is not marked, stays where it is.
 // CHECK-LABEL: func.func @left
 // CHECK-NOT: call
