@@ -1,6 +1,7 @@
 """bf16 numbers that are only moved become integers; where something computes with them, all stays."""
 
 from wse_mlir.pipelines.native.bfloat_moves import move_bfloat_as_integers
+from wse_mlir.pipelines.native.llvm_text import read_llvm_ir
 
 MOVES = """
 source_filename = "bfloat.py"
@@ -28,6 +29,37 @@ def test_arithmetic_keeps_the_type() -> None:
         "  %5 = fadd bfloat %4, %4",
         "  %5 = fpext bfloat %4 to float",
         "  %5 = call bfloat @llvm.fabs.bf16(bfloat %4)",
-        "define bfloat @g(bfloat %0) {",
+        "  %5 = call bfloat @other(bfloat %4)",
+        "declare bfloat @other(bfloat)",
+        "  %5 = call bfloat %4(bfloat 0xR0000)",
     ):
         assert move_bfloat_as_integers(f"{MOVES}\n{line}") == f"{MOVES}\n{line}"
+
+
+MASKED = """
+define bfloat @kernel(bfloat %x, ptr %p, <8 x i1> %mask) {
+  %a = call <8 x bfloat> @llvm.masked.load.v8bf16.p0(ptr align 2 %p, <8 x i1> %mask, <8 x bfloat> zeroinitializer)
+  call void @llvm.masked.store.v8bf16.p0(<8 x bfloat> %a, ptr align 2 %p, <8 x i1> %mask)
+  %b = call <8 x i16> @llvm.masked.load.v8i16.p0(ptr align 2 %p, <8 x i1> %mask, <8 x i16> zeroinitializer)
+  call void @llvm.masked.store.v8i16.p0(<8 x i16> %b, ptr align 2 %p, <8 x i1> %mask)
+  ret bfloat %x
+}
+define void @main(ptr %p, <8 x i1> %mask) {
+  %x = load bfloat, ptr %p
+  %y = call bfloat @kernel(bfloat %x, ptr %p, <8 x i1> %mask)
+  ret void
+}
+declare <8 x bfloat> @llvm.masked.load.v8bf16.p0(ptr captures(none), <8 x i1>, <8 x bfloat>)
+declare void @llvm.masked.store.v8bf16.p0(<8 x bfloat>, ptr captures(none), <8 x i1>)
+declare <8 x i16> @llvm.masked.load.v8i16.p0(ptr captures(none), <8 x i1>, <8 x i16>)
+"""
+
+
+def test_masked_moves_and_calls_of_own_functions_are_of_integers() -> None:
+    moved = move_bfloat_as_integers(MASKED)
+    assert (
+        "bf" not in moved and "define i16 @kernel(i16 %x, " in moved and "call i16 @kernel(i16 %x, " in moved
+    )
+    assert moved.count("declare <8 x i16> @llvm.masked.load.v8i16.p0(") == 1
+    assert moved.count("declare void @llvm.masked.store.v8i16.p0(") == 1
+    read_llvm_ir(moved, "the text")
