@@ -16,6 +16,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._python_dispatch import TorchDispatchMode
 from wse_mlir.passes.infra.timing import Timer
+from wse_mlir.pipelines.frontend.graphs import import_graph
 from wse_mlir.pipelines.torch_backend.compiler import GraphCompiler
 from wse_mlir.pipelines.torch_backend.native_graph import compile_graph
 
@@ -170,3 +171,10 @@ def test_a_call_empties_its_list_of_arguments() -> None:
     args = [x]
     (result,) = compile_graph(graph, {}, Timer())(args)
     assert args == [] and torch.allclose(result, x.exp())
+
+
+def test_inputs_of_values_without_elements_stay_inputs() -> None:
+    with FakeTensorMode() as mode:
+        x, w = mode.from_tensor(torch.empty(0, 2)), mode.from_tensor(torch.empty(2, 3))
+    graph = make_fx(lambda x, w: x @ w, tracing_mode="fake")(x, w)
+    assert [argument.shape for argument in import_graph(graph).arguments] == [(0, 2), (2, 3)]
