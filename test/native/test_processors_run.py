@@ -72,6 +72,24 @@ def test_narrow_floats_compute_the_same_on_every_processor(dtype: torch.dtype, o
     assert error(wse_mlir.compile(model, (x,), cpu=cpu, features=features)(x), model(x)) <= 1e-2
 
 
+@pytest.mark.parametrize("on", PROCESSORS)
+def test_bfloat_convolutions_and_kernels_compute_the_same_on_every_processor(on: str) -> None:
+    """Partial vectors of every width, masked where the processor can, and kernels that take scalars."""
+    cpu, features = needs_of(on)
+    layers = (
+        nn.Conv2d(3, 20, 3, stride=2),
+        nn.BatchNorm2d(20),
+        nn.ReLU(),
+        nn.Conv2d(20, 7, 1),
+        nn.MaxPool2d(2),
+    )
+    head = (nn.Flatten(), nn.Linear(112, 67), nn.GELU(), nn.Linear(67, 19), nn.Softmax(-1))
+    model = nn.Sequential(*layers, *head).bfloat16().eval().requires_grad_(False)
+    x = torch.randn(9, 3, 19, 17).bfloat16()
+    compiled = wse_mlir.compile(model, (x,), cpu=cpu, features=features, num_threads=2)
+    assert error(compiled(x), model(x)) <= 2e-2
+
+
 class Conversions(nn.Module):
     """Between types for which there are no instructions, or none with the result that PyTorch has."""
 
