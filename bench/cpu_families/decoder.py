@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import torch
 from torch import nn
@@ -10,10 +11,53 @@ from torch import nn
 from .case import Case, Family, randomize_norms
 
 Rotate = Callable[[torch.Tensor], torch.Tensor]
+KeysValues = tuple[torch.Tensor, torch.Tensor]
+
+
+class Cache(Protocol):
+    """Where a layer's keys and values of earlier tokens are: tensors of [batch, groups, length, head]."""
+
+    def extend(self, keys: torch.Tensor, values: torch.Tensor) -> tuple[KeysValues, torch.Tensor | None]:
+        """Keeps those of new tokens; returns what these attend to, and which places of it they see (None: all)."""
+        ...
+
+
+class Written:
+    """Buffers of a fixed length, which are written; `position`: [1], of a single token; several start at 0."""
+
+    def __init__(self, keys: torch.Tensor, values: torch.Tensor, position: torch.Tensor) -> None:
+        self.keys, self.values, self.position = keys, values, position
+
+    def extend(self, keys: torch.Tensor, values: torch.Tensor) -> tuple[KeysValues, torch.Tensor | None]:
+        tokens = keys.shape[2]
+        if tokens > 1:
+            self.keys[:, :, :tokens] = keys
+            self.values[:, :, :tokens] = values
+            return (keys, values), None
+        everything = (
+            self.keys.index_copy_(2, self.position, keys),
+            self.values.index_copy_(2, self.position, values),
+        )
+        visible = torch.arange(self.keys.shape[2]) <= self.position
+        return everything, visible.view(1, 1, 1, -1)
+
+
+class Appended:
+    """Tensors that get longer, as runtimes without state take and return them; `past` is empty at the start."""
+
+    def __init__(self, past: Sequence[torch.Tensor]) -> None:
+        self.past = past
+        self.present: tuple[torch.Tensor, ...] = ()
+
+    def extend(self, keys: torch.Tensor, values: torch.Tensor) -> tuple[KeysValues, torch.Tensor | None]:
+        if self.past:
+            keys, values = (torch.cat(pair, 2) for pair in zip(self.past, (keys, values), strict=True))
+        self.present = keys, values
+        return (keys, values), None
 
 
 class Attention(nn.Module):
-    """Causal attention over a cache, which it writes; key and value heads may be fewer than query heads."""
+    """Causal attention over a cache, which it extends; key and value heads may be fewer than query heads."""
 
     def __init__(self, width: int, heads: int, groups: int, bias: bool) -> None:
         super().__init__()
@@ -21,33 +65,15 @@ class Attention(nn.Module):
         self.query, self.out = nn.Linear(width, width, bias=bias), nn.Linear(width, width, bias=bias)
         self.key, self.value = (nn.Linear(width, groups * self.head, bias=bias) for _ in range(2))
 
-    def forward(
-        self,
-        x: torch.Tensor,
-        position: torch.Tensor,
-        rotate: Rotate,
-        keys: torch.Tensor,
-        values: torch.Tensor,
-    ) -> torch.Tensor:
-        """
-        Args:
-            x: [batch, tokens, width]; position: [1], of the single token; several tokens start at 0.
-            keys / values: [batch, groups, length, head].
-        """
+    def forward(self, x: torch.Tensor, rotate: Rotate, cache: Cache) -> torch.Tensor:
+        """`x`: [batch, tokens, width]."""
         q, k, v = (
             f(x).unflatten(-1, (-1, self.head)).transpose(1, 2) for f in (self.query, self.key, self.value)
         )
-        q, k = rotate(q), rotate(k)
-        tokens = x.shape[1]
-        if tokens > 1:
-            keys[:, :, :tokens] = k
-            values[:, :, :tokens] = v
-            visible = None
-        else:
-            k, v = keys.index_copy_(2, position, k), values.index_copy_(2, position, v)
-            visible = (torch.arange(keys.shape[2]) <= position).view(1, 1, 1, -1)
-        k, v = self.for_every_query(k), self.for_every_query(v)
-        attended = nn.functional.scaled_dot_product_attention(q, k, v, visible, is_causal=tokens > 1)
+        (k, v), visible = cache.extend(rotate(k), v)
+        attended = nn.functional.scaled_dot_product_attention(
+            rotate(q), self.for_every_query(k), self.for_every_query(v), visible, is_causal=x.shape[1] > 1
+        )
         return self.out(attended.transpose(1, 2).flatten(2))
 
     def for_every_query(self, x: torch.Tensor) -> torch.Tensor:
@@ -115,17 +141,15 @@ class Decoder(nn.Module):
         self.register_buffer("sine", turns.sin().repeat(1, 2))
         self.rotates = llama
 
-    def compute(
-        self, tokens: torch.Tensor, position: torch.Tensor, caches: list[torch.Tensor]
-    ) -> torch.Tensor:
-        """Logits; the caches (keys and values of each layer) are written."""
+    def compute(self, tokens: torch.Tensor, position: torch.Tensor, caches: Sequence[Cache]) -> torch.Tensor:
+        """Logits; the caches, one a layer, are extended."""
         places = torch.arange(tokens.shape[1]) if tokens.shape[1] > 1 else position
         x = self.token(tokens)
         if self.place is not None:
             x = x + self.place(places)
         rotate = self.rotation(places)
-        for layer, keys, values in zip(self.layers, caches[::2], caches[1::2], strict=True):
-            x = layer(x, position, rotate, keys, values)
+        for layer, cache in zip(self.layers, caches, strict=True):
+            x = layer(x, rotate, cache)
         return self.head(self.norm(x[:, -1]))
 
     def rotation(self, places: torch.Tensor) -> Rotate:
@@ -152,23 +176,24 @@ class Stateful(nn.Module):
         self.count = len(caches)
 
     def forward(self, tokens: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
-        return self.decoder.compute(
-            tokens, position, [getattr(self, f"cache{index}") for index in range(self.count)]
-        )
+        buffers = [getattr(self, f"cache{index}") for index in range(self.count)]
+        caches = [Written(k, v, position) for k, v in zip(buffers[::2], buffers[1::2], strict=True)]
+        return self.decoder.compute(tokens, position, caches)
 
 
 class Stateless(nn.Module):
-    """A decoder whose caches come and go with every call."""
+    """A decoder to which what was computed of earlier tokens is given, and which returns it with the new one's."""
 
     def __init__(self, decoder: Decoder) -> None:
         super().__init__()
         self.decoder = decoder
 
     def forward(
-        self, tokens: torch.Tensor, position: torch.Tensor, *caches: torch.Tensor
+        self, tokens: torch.Tensor, position: torch.Tensor, *past: torch.Tensor
     ) -> tuple[torch.Tensor, ...]:
-        updated = [cache.clone() for cache in caches]
-        return self.decoder.compute(tokens, position, updated), *updated
+        caches = [Appended(past[2 * k : 2 * k + 2]) for k in range(len(self.decoder.layers))]
+        logits = self.decoder.compute(tokens, position, caches)
+        return logits, *(tensor for cache in caches for tensor in cache.present)
 
 
 def decoder(
@@ -192,10 +217,9 @@ def decoder(
         torch.randint(0, vocabulary, (batch, tokens)),
         torch.tensor([length - 2 if tokens == 1 else 0]),
     )
-    stateless = Stateless(model)
-    return Case(
-        Stateful(model, [cache.clone() for cache in caches]), arguments, stateless, (*arguments, *caches)
-    )
+    past = [cache[:, :, : length - 2].clone() for cache in caches] if tokens == 1 else []
+    stateful = Stateful(model, [cache.clone() for cache in caches])
+    return Case(stateful, arguments, Stateless(model), (*arguments, *past))
 
 
 _TINY = {"batch": 1, "width": 24, "inner": 40, "layers": 1, "length": 9, "vocabulary": 17}
