@@ -37,7 +37,7 @@ class Parallelize(Pass, name="wse-parallelize", anchor="builtin.module"):
 
     threads: int = option(1, "how many threads there are; with one, nothing changes")
     minimal_cost: int = option(
-        200_000, "of a chunk, in floating-point operations: about a microsecond's worth"
+        400_000, "of a chunk, in floating-point operations: two microseconds' worth, as a fork may cost one"
     )
 
     def run(self, op: ir.Operation, run: PassRun) -> None:

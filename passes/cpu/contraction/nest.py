@@ -26,6 +26,7 @@ from .tile_memory import Columns
 
 _TYPICAL_TRIP = 128  # of a size that is known only at run time
 _SHARE = 0.5  # of the second-level cache, for a rhs that stays there
+_READING = 10  # operations of a product in the time that an element of the rhs takes to come from the third-level cache
 _MARKED_LEVELS = 2  # loops, from the outermost, whose iterations threads may share
 
 
@@ -51,7 +52,7 @@ class ContractionNest:
         self._tile = tile
         self._number = number
         self._sizes = {i: _size_value(chain.view, i) for i, size in enumerate(chain.sizes) if size is None}
-        self._cost = 2 * prod(_trips(size) for size in chain.sizes)
+        self._cost = _cost(chain)
         self._share = 1.0  # of the cost, in what is being emitted
         self._levels = loop_order(chain, tile, cpu, threads)
         self._emitter = RegisterTile(chain, cpu, self._sizes)
@@ -159,6 +160,13 @@ class ContractionNest:
             self._share = 0.0
         yield
         self._share = before
+
+
+def _cost(chain: Chain) -> int:
+    """Of all operations; with few rows, reading the rhs takes longer than they do."""
+    rows = prod(_trips(chain.sizes[i]) for i in chain.form.rows)
+    operations = 2 * prod(_trips(size) for size in chain.sizes)
+    return operations if 2 * rows >= _READING else operations * _READING // (2 * max(rows, 1))
 
 
 def loop_order(chain: Chain, tile: Tile, cpu: Processor, threads: int) -> list[int]:

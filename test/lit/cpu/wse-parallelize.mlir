@@ -1,7 +1,7 @@
 // RUN: wse-opt %s --wse-parallelize='threads=2' --canonicalize | filecheck %s
 // RUN: wse-opt %s --wse-parallelize --canonicalize | filecheck %s --check-prefix=ONE
 // RUN: wse-opt %s --wse-parallelize='threads=2' --remarks 2>&1 >/dev/null | filecheck %s --check-prefix=REMARK
-// RUN: wse-opt %s --wse-parallelize='threads=6' | filecheck %s --check-prefix=SIX
+// RUN: wse-opt %s --wse-parallelize='threads=6 minimal-cost=200000' | filecheck %s --check-prefix=SIX
 
 // With one thread nothing becomes a function.
 // ONE-NOT: wse.fork
