@@ -10,7 +10,8 @@ Older LLVM knows none but decimal numbers that are exact, and bits: those of a d
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
@@ -20,6 +21,7 @@ import llvmlite.binding as llvmlite
 from ...dialects.host import ir, llvm
 from ...passes.infra.diagnostics import CompilerError
 
+_ARGUMENTS = "arg_attrs"
 _VALUE = r"(?:f0x[0-9A-F]+|-?\d+\.\d+(?:e[+-]?\d+)?|[+-](?:inf|qnan|s?nan\(0x[0-9A-Fa-f]+\)))"
 _HAS_VALUE = re.compile(rf"[\s([{{<]{_VALUE}")
 _TOKEN = re.compile(
@@ -96,7 +98,33 @@ def llvm_ir_text(module: ir.Module) -> str:
     Raises:
         CompilerError: it holds a floating-point constant of a type that has no place here.
     """
-    return respell_constants(cast(Any, llvm).translate_module_to_llvmir(module.operation))
+    with _without_argument_attributes(module):
+        return respell_constants(cast(Any, llvm).translate_module_to_llvmir(module.operation))
+
+
+@contextmanager
+def _without_argument_attributes(module: ir.Module) -> Iterator[None]:
+    """Hides what we say about arguments: it means nothing to LLVM, and MLIR's translation takes time quadratic in the
+    number of arguments that have attributes (10 s for a MobileNet, whose buffers have 2,600 sizes and strides)."""
+    hidden = [
+        (op, op.attributes[_ARGUMENTS])
+        for op in module.body.operations
+        if _ARGUMENTS in op.attributes and not _means_something(op.attributes[_ARGUMENTS])
+    ]
+    for op, _ in hidden:
+        del op.attributes[_ARGUMENTS]
+    try:
+        yield
+    finally:
+        for op, attributes in hidden:
+            op.attributes[_ARGUMENTS] = attributes
+
+
+def _means_something(attributes: ir.Attribute) -> bool:
+    """Whether LLVM is told anything about an argument."""
+    return any(
+        named.name.startswith("llvm.") for each in ir.ArrayAttr(attributes) for named in ir.DictAttr(each)
+    )
 
 
 def respell_constants(text: str) -> str:
