@@ -177,7 +177,7 @@ def test_models_on_threads_called_from_threads(threads: int) -> None:
     """Calls at the same time share one pool; results are those of one thread, bit by bit."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(65, 127), nn.GELU(), nn.Linear(127, 33), nn.Softmax(-1)).eval()
-    x = torch.randn(301, 65)
+    x = torch.randn(3001, 65)
     alone = wse_mlir.compile(model, (x,), num_threads=1)(x)
     compiled = [wse_mlir.compile(model, (x,), num_threads=threads) for _ in range(2)]
     with torch.no_grad(), ThreadPoolExecutor(4) as pool:
