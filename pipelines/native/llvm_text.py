@@ -108,7 +108,7 @@ def _without_argument_attributes(module: ir.Module) -> Iterator[None]:
     number of arguments that have attributes (10 s for a MobileNet, whose buffers have 2,600 sizes and strides)."""
     hidden = [
         (op, op.attributes[_ARGUMENTS])
-        for op in module.body.operations
+        for op in module.operation.regions[0].blocks[0].operations
         if _ARGUMENTS in op.attributes and not _means_something(op.attributes[_ARGUMENTS])
     ]
     for op, _ in hidden:
