@@ -64,7 +64,7 @@ class StageWatch:
         if self._keep is not None:
             self.keep(f"{stage}.mlir", ir_text(root, locations=True))
             if stage == "llvm":
-                self.keep("unoptimised.ll", llvm_ir_text(cast(ir.Module, root)))
+                self.keep("unoptimised.ll", llvm_ir_text(root))
         if stage == self._stop:
             raise StageReached(ir_text(root, locations=self._locations))
 

@@ -92,7 +92,7 @@ _FORMATS = {
 }
 
 
-def llvm_ir_text(module: ir.Module) -> str:
+def llvm_ir_text(module: ir.Module | ir.Operation) -> str:
     """The LLVM IR of a module in the llvm dialect, as llvmlite's LLVM reads it.
 
     Raises:
@@ -103,7 +103,7 @@ def llvm_ir_text(module: ir.Module) -> str:
 
 
 @contextmanager
-def _without_argument_attributes(module: ir.Module) -> Iterator[None]:
+def _without_argument_attributes(module: ir.Module | ir.Operation) -> Iterator[None]:
     """Hides what we say about arguments: it means nothing to LLVM, and MLIR's translation takes time quadratic in the
     number of arguments that have attributes (10 s for a MobileNet, whose buffers have 2,600 sizes and strides)."""
     hidden = [

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from ....dialects.host import ir, scf
 from ...tensor.bufferization.lifetimes import VIEW_OPS, operations_below
 from .nests import Loop, Nest
+from .views import is_below
 
 _STORES = frozenset(("memref.store", "vector.store", "vector.maskedstore", "vector.transfer_write"))
 _BUFFERS = frozenset(("memref.alloc", "memref.alloca"))
@@ -26,7 +27,7 @@ def scratch_buffers(nest: Nest) -> list[ir.Operation]:
         for op in operations_below(loop.op.operation):
             for buffer in _written(op):
                 maker = _allocation(buffer)
-                if maker is None or maker in found or _is_below(maker, loop.op.operation):
+                if maker is None or maker in found or is_below(maker, loop.op.operation):
                     continue
                 if not any(_depends(value, variables) for value in _place(op, buffer)):
                     found.append(maker)
@@ -102,12 +103,3 @@ def _depends(value: ir.Value, variables: Sequence[ir.Value]) -> bool:
 def _numbers(op: ir.Operation) -> Iterator[ir.Value]:
     """Operands that are no buffers: of a buffer, only the sizes can be an index."""
     yield from (value for value in op.operands if not isinstance(value.type, ir.MemRefType))
-
-
-def _is_below(op: ir.Operation, ancestor: ir.Operation) -> bool:
-    parent = op.parent
-    while parent is not None:
-        if parent.operation == ancestor:
-            return True
-        parent = parent.operation.parent
-    return False

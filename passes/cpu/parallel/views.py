@@ -28,7 +28,7 @@ def _is_on_the_stack(op: ir.Operation) -> bool:
 
 def _sink(op: ir.Operation, loops: Sequence[ir.Operation]) -> None:
     users = [use.owner.operation for use in op.results[0].uses]
-    homes = [next((k for k, loop in enumerate(loops) if _is_below(user, loop)), None) for user in users]
+    homes = [next((k for k, loop in enumerate(loops) if is_below(user, loop)), None) for user in users]
     if not users or None in homes:
         return
     for k in sorted({home for home in homes if home is not None}):
@@ -39,7 +39,8 @@ def _sink(op: ir.Operation, loops: Sequence[ir.Operation]) -> None:
     op.erase()
 
 
-def _is_below(op: ir.Operation, ancestor: ir.Operation) -> bool:
+def is_below(op: ir.Operation, ancestor: ir.Operation) -> bool:
+    """Whether an operation stands inside of another one."""
     current = op.parent
     while current is not None:
         if current.operation == ancestor:
