@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from ...dialects.host import ir
-from ...dialects.structured import dim_position
+from ...dialects.host import arith, ir, memref
+from ...dialects.structured import Structured, dim_position
 
 AccessKind = Literal["uniform", "contiguous", "scattered"]
 
@@ -89,3 +89,12 @@ def stride_along(value: ir.Value, amap: ir.AffineMap, iterator: int) -> int | No
             return None
         total += factor * stride if factor else 0
     return total
+
+
+def size_value(view: Structured, iterator: int) -> ir.Value:
+    """The run-time trip count of an iterator, from an operand that has it as a plain dimension."""
+    for value, amap in zip(view.operands, view.maps, strict=True):
+        for dim, expr in enumerate(amap.results):
+            if dim_position(expr) == iterator:
+                return memref.dim(value, arith.constant(ir.IndexType.get(), dim))
+    raise ValueError(f"no operand has iterator {iterator} as a plain dimension")

@@ -5,8 +5,9 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from ...dialects.host import arith, ir, memref, scf, vector
-from ...dialects.structured import Structured, dim_position
+from ...dialects.host import arith, ir, scf, vector
+from ...dialects.structured import Structured
+from .access import size_value
 from .loop_schedule import Schedule, Segment
 from .nest_leaf import (
     Leaf,
@@ -57,7 +58,7 @@ class LoopNest:
         self.sizes = sizes
         self._nest = nest
         self._body = BodyEmitter(view, schedule.vector, cpu.has_fma)
-        self._dynamic = {i: _size_value(view, i) for i, size in enumerate(sizes) if size is None}
+        self._dynamic = {i: size_value(view, i) for i, size in enumerate(sizes) if size is None}
         self._operands: list[Operand] = operands_of(view, schedule)
         self._combiners: list[Combiner] = []
         if schedule.vector in schedule.reduction:
@@ -322,15 +323,6 @@ def _whole_steps(size: ir.Value, step: int) -> ir.Value:
     if step == 1:
         return size
     return arith.subi(size, arith.remui(size, constant_index(step)))
-
-
-def _size_value(view: Structured, iterator: int) -> ir.Value:
-    """The run-time trip count of an iterator, from an operand that has it as a plain dimension."""
-    for value, amap in zip(view.operands, view.maps, strict=True):
-        for dim, expr in enumerate(amap.results):
-            if dim_position(expr) == iterator:
-                return memref.dim(value, constant_index(dim))
-    raise ValueError(f"no operand has iterator {iterator} as a plain dimension")
 
 
 def _neutral(combiner: Combiner, element: ir.Type, width: int) -> ir.Value:

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from math import prod
 
-from ....dialects.host import arith, ir, memref, scf
-from ....dialects.structured import Structured, dim_position
-from ..access import element_bits
+from ....dialects.host import arith, ir, scf
+from ..access import element_bits, size_value
 from ..parallel_marks import mark_parallel
 from ..processor import Processor
 from .chain import Chain
@@ -51,7 +50,7 @@ class ContractionNest:
         self._chain = chain
         self._tile = tile
         self._number = number
-        self._sizes = {i: _size_value(chain.view, i) for i, size in enumerate(chain.sizes) if size is None}
+        self._sizes = {i: size_value(chain.view, i) for i, size in enumerate(chain.sizes) if size is None}
         self._cost = _cost(chain)
         self._share = 1.0  # of the cost, in what is being emitted
         self._levels = loop_order(chain, tile, cpu, threads)
@@ -195,15 +194,6 @@ def _half(step: int) -> int:
 
 def _trips(size: int | None) -> int:
     return _TYPICAL_TRIP if size is None else size
-
-
-def _size_value(view: Structured, iterator: int) -> ir.Value:
-    """The trip count of an iterator at run time."""
-    for value, amap in zip(view.operands, view.maps, strict=True):
-        for dim, expr in enumerate(amap.results):
-            if dim_position(expr) == iterator:
-                return memref.dim(value, index(dim))
-    raise ValueError(f"no operand has iterator {iterator} as a plain dimension")
 
 
 def _of_rows(body: Callable[..., None], rows: int, at: ir.Value, looped: bool) -> None:
