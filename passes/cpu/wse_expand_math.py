@@ -7,10 +7,10 @@ from typing import Any
 from ...dialects.host import arith, ir, math
 from ..infra.pass_base import Pass, PassRun, option
 from ..infra.patterns import Pattern, PatternSet, Rewriter
-from .elementary_functions import Arithmetic, expm1, log1p, splat
-from .power_function import constant_power, power, product_of
+from .functions.elementary import Arithmetic, expm1, log1p, splat
+from .functions.power import constant_power, power, product_of
 from .processor import processor
-from .trigonometric_functions import arc_tangent, cosine, sine, tangent
+from .functions.trigonometric import arc_tangent, cosine, sine, tangent
 
 
 class ExpandMath(Pass, name="wse-expand-math", anchor="func.func"):

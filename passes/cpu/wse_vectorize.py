@@ -6,13 +6,13 @@ from ...dialects.host import ir
 from ...dialects.structured import PARALLEL, Structured, dim_position, structured
 from ..infra.pass_base import Pass, PassRun, option
 from .access import depends_on
-from .collapsed_loops import collapse_loops
+from .nests.collapsed_loops import collapse_loops
 from .contraction.lowering import lower_contraction
-from .loop_nest import LoopNest
+from .nests.loop_nest import LoopNest
 from .parallel_marks import next_nest
 from .processor import Processor, processor
-from .schedule_choice import choose_schedule
-from .staged_nest import lower_with_stages
+from .nests.schedule_choice import choose_schedule
+from .nests.staged_nest import lower_with_stages
 
 
 class Vectorize(Pass, name="wse-vectorize", anchor="func.func"):

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 from wse_mlir.dialects.host import arith, ir
-from wse_mlir.passes.cpu import elementary_functions, vector_body, wse_expand_half
+from wse_mlir.passes.cpu import vector_body, wse_expand_half
+from wse_mlir.passes.cpu.functions import elementary
 from wse_mlir.passes.tensor import (
     wse_dce,
     wse_fold_constants,
@@ -143,7 +144,7 @@ def _vectorize(monkey: Monkey) -> None:
 
 def _expand_math(monkey: Monkey) -> None:
     """A coefficient of exp has lost a digit."""
-    monkey.setattr(elementary_functions, "_EXP", (*elementary_functions._EXP[:-1], 5.1e-1))
+    monkey.setattr(elementary, "_EXP", (*elementary._EXP[:-1], 5.1e-1))
 
 
 def _expand_half(monkey: Monkey) -> None:

@@ -5,9 +5,9 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from ...dialects.host import arith, ir, scf, vector
-from ...dialects.structured import Structured
-from .access import size_value
+from ....dialects.host import arith, ir, scf, vector
+from ....dialects.structured import Structured
+from ..access import size_value
 from .loop_schedule import Schedule, Segment
 from .nest_leaf import (
     Leaf,
@@ -19,10 +19,10 @@ from .nest_leaf import (
     operands_of,
 )
 from .nest_leaf import constant_mask as leading_lanes
-from .parallel_marks import mark_parallel
-from .processor import Processor
+from ..parallel_marks import mark_parallel
+from ..processor import Processor
 from .schedule_choice import trips
-from .vector_body import (
+from ..vector_body import (
     BodyEmitter,
     Combiner,
     body_cost,

@@ -7,15 +7,15 @@ points leave half of a vector empty where rows of 49 fill three.
 from collections.abc import Sequence
 from typing import Any
 
-from ...dialects.host import arith, ir, linalg, memref
-from ...dialects.structured import (
+from ....dialects.host import arith, ir, linalg, memref
+from ....dialects.structured import (
     Structured,
     build_generic,
     clone_into,
     dim_position,
     structured,
 )
-from .access import dims_of
+from ..access import dims_of
 
 Chain = tuple[int, ...]  # iterators that become one, outermost first
 

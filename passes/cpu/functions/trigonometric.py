@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ...dialects.host import arith, ir, math, scf, vector
-from .elementary_functions import ROUND_DOUBLE, Arithmetic, splat
+from ....dialects.host import arith, ir, math, scf, vector
+from .elementary import ROUND_DOUBLE, Arithmetic, splat
 
 # sin(r) = r (1 + z p(z)), cos(r) = 1 - z / 2 + z^2 p(z), z = r^2, on |r| <= pi / 4 (S. Moshier, Cephes, sinf)
 _SINE = (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ...dialects.host import arith, ir, math
+from ....dialects.host import arith, ir, math
 
 # exp(r) = 1 + r + r^2 p(r) on |r| <= ln(2) / 2, highest power first (S. Moshier, Cephes, expf)
 _EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)

@@ -6,8 +6,8 @@ pieces are several instructions on most processors.
 
 from collections.abc import Sequence
 
-from ...dialects.host import ir, vector
-from .access import element_bits
+from ....dialects.host import ir, vector
+from ..access import element_bits
 
 _BLOCK_BITS = 128
 

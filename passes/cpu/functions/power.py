@@ -1,7 +1,7 @@
 """x^y of f32 in the arithmetic that vector units have."""
 
-from ...dialects.host import arith, ir, math
-from .elementary_functions import ROUND_DOUBLE, Arithmetic, splat
+from ....dialects.host import arith, ir, math
+from .elementary import ROUND_DOUBLE, Arithmetic, splat
 
 _MOST_FACTORS = 8  # of a constant power: more would add up too many roundings
 _SQRT_HALF_BITS, _ONE_BITS = 0x3FE6A09E667F3BCD, 0x3FF0000000000000

@@ -1,0 +1,1 @@
+"""Elementary functions as arithmetic on vectors, with stated bounds of their errors."""
