@@ -9,8 +9,8 @@ from ..infra.pass_base import Pass, PassRun, option
 from ..infra.patterns import Pattern, PatternSet, Rewriter
 from .functions.elementary import Arithmetic, expm1, log1p, splat
 from .functions.power import constant_power, power, product_of
-from .processor import processor
 from .functions.trigonometric import arc_tangent, cosine, sine, tangent
+from .processor import processor
 
 
 class ExpandMath(Pass, name="wse-expand-math", anchor="func.func"):

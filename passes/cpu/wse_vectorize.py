@@ -6,13 +6,13 @@ from ...dialects.host import ir
 from ...dialects.structured import PARALLEL, Structured, dim_position, structured
 from ..infra.pass_base import Pass, PassRun, option
 from .access import depends_on
-from .nests.collapsed_loops import collapse_loops
 from .contraction.lowering import lower_contraction
+from .nests.collapsed_loops import collapse_loops
 from .nests.loop_nest import LoopNest
-from .parallel_marks import next_nest
-from .processor import Processor, processor
 from .nests.schedule_choice import choose_schedule
 from .nests.staged_nest import lower_with_stages
+from .parallel_marks import next_nest
+from .processor import Processor, processor
 
 
 class Vectorize(Pass, name="wse-vectorize", anchor="func.func"):

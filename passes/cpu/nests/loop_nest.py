@@ -8,6 +8,16 @@ from typing import Any
 from ....dialects.host import arith, ir, scf, vector
 from ....dialects.structured import Structured
 from ..access import size_value
+from ..parallel_marks import mark_parallel
+from ..processor import Processor
+from ..vector_body import (
+    BodyEmitter,
+    Combiner,
+    body_cost,
+    broadcast,
+    reduction_kinds,
+    vector_of,
+)
 from .loop_schedule import Schedule, Segment
 from .nest_leaf import (
     Leaf,
@@ -19,17 +29,7 @@ from .nest_leaf import (
     operands_of,
 )
 from .nest_leaf import constant_mask as leading_lanes
-from ..parallel_marks import mark_parallel
-from ..processor import Processor
 from .schedule_choice import trips
-from ..vector_body import (
-    BodyEmitter,
-    Combiner,
-    body_cost,
-    broadcast,
-    reduction_kinds,
-    vector_of,
-)
 
 Values = list[ir.Value]
 Bases = Mapping[int, ir.Value]  # iterator -> index of a tile's first point

@@ -7,10 +7,10 @@ from typing import Any, Literal
 from ....dialects.host import affine, arith, ir, memref, vector
 from ....dialects.structured import Structured, dim_position
 from ..access import access_kind, depends_on, dims_of, linear_offset
+from ..vector_body import vector_of, zeros
 from .loop_schedule import Schedule
 from .register_transpose import transpose
 from .schedule_choice import is_transposed
-from ..vector_body import vector_of, zeros
 
 Point = Mapping[int, int]  # iterator -> offset from the tile's base
 LoadKey = tuple[int, tuple[Any, ...]]

@@ -13,9 +13,9 @@ from math import prod
 from ....dialects.host import ir
 from ....dialects.structured import PARALLEL, REDUCTION, Structured
 from ..access import access_kind, depends_on, dims_of, element_bits, stride_along
-from .loop_schedule import Schedule
 from ..processor import Processor
 from ..vector_body import body_divides_integers, body_vectorizes, reduction_kinds
+from .loop_schedule import Schedule
 
 Sizes = Sequence[int | None]
 

@@ -14,12 +14,12 @@ from ....dialects.structured import PARALLEL, Structured
 from ..contraction.accesses import Access
 from ..contraction.chain import Chain, Stage, delay_frees, erase_chain, find_chain
 from ..contraction.form import ContractionForm
+from ..processor import Processor
+from ..vector_body import BodyEmitter, broadcast
 from .loop_nest import LoopNest, Point, Values
 from .loop_schedule import Schedule
 from .nest_leaf import Leaf, operand_of
-from ..processor import Processor
 from .schedule_choice import choose_schedule
-from ..vector_body import BodyEmitter, broadcast
 
 
 class StagedNest(LoopNest):
