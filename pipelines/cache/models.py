@@ -70,10 +70,23 @@ def add_module(fingerprint: Fingerprint, module: nn.Module) -> None:
             _add_tensors(fingerprint, value, with_values=fingerprint.is_constant(module))
         elif name == "_modules":
             fingerprint.add(dict(value))
+        elif isinstance(module, nn.RNNBase) and _repeats_parameters(module, name, value):
+            fingerprint.token("parameters")
         elif callable(value) and hasattr(cls, name):
             raise Unknown(f"{cls.__name__}.{name}, which was replaced in an object")
         else:
             fingerprint.add(value)
+
+
+def _repeats_parameters(layer: nn.RNNBase, name: str, value: Any) -> bool:
+    """Whether an attribute of a recurrent layer holds its own parameters once more, in their order.
+
+    Weak references to them only tell whether they are to be moved together, which is done on GPUs alone.
+    """
+    if name == "_flat_weights":
+        own = [getattr(layer, parameter, None) for parameter in layer._flat_weights_names]
+        return len(own) == len(value) and all(a is b for a, b in zip(own, value, strict=True))
+    return name == "_flat_weight_refs"
 
 
 def _add_tensors(

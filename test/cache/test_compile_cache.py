@@ -118,6 +118,26 @@ def test_weights_and_constants_are_the_present_models_own(cache: Path) -> None:
         assert error(own(x), model(x)) < 1e-5, "parameters are the model's, as without a cache"
 
 
+@pytest.mark.parametrize("layer", [nn.LSTM, nn.GRU, nn.RNN])
+def test_recurrent_layers_have_an_early_key_whatever_their_weights(cache: Path, layer: type) -> None:
+    class Last(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.recurrent = layer(3, 5, batch_first=True).requires_grad_(False)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.recurrent(x)[0][:, -1]
+
+    models, x = [Last(), Last()], torch.randn(1, 2, 3)
+    compiled = [wse_mlir.compile(model, (x,), cache=cache) for model in models]
+    assert outcomes(compiled) == HIT_BEFORE_EXPORT
+    for model, own in zip(models, compiled, strict=True):
+        assert error(own(x), model(x)) < 1e-5
+    other = Last()
+    other.recurrent._flat_weights.reverse()  # not its parameters in their order any more
+    assert wse_mlir.compile(other, (x,), cache=cache).report["cache"].get("key") != "model"
+
+
 def test_what_has_no_early_key_is_found_by_its_ir(cache: Path, tmp_path: Path) -> None:
     def hooked() -> nn.Module:
         model = nn.Linear(4, 4).requires_grad_(False)
