@@ -184,3 +184,16 @@ def test_models_on_threads_called_from_threads(threads: int) -> None:
         results = list(pool.map(lambda k: compiled[k % 2](x), range(24)))
         assert torch.allclose(alone, model(x), atol=1e-6)
     assert all(torch.equal(result, alone) for result in results)
+
+
+def test_views_that_are_negative_of_what_lies_in_memory() -> None:
+    compiled = wse_mlir.compile(nn.Tanh(), (torch.ones(1),))
+    one = torch.conj(torch.tensor([1j])).imag
+    assert one.is_neg() and one.is_contiguous() and one.shape == (1,)
+    assert torch.allclose(compiled(one), torch.tensor([-1.0]).tanh())
+
+
+def test_outputs_of_inference_mode_are_tensors_of_it(pair: Any) -> None:
+    with torch.inference_mode():
+        assert all(result.is_inference() for result in pair(X.detach(), N))
+    assert not any(result.is_inference() for result in pair(X.detach(), N))
