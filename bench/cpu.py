@@ -24,7 +24,7 @@ from cpu_families import FAMILIES
 from cpu_measure.jobs import PEERS, Job, run_case
 from cpu_measure.machine import measure
 from cpu_measure.memory import measure_memory
-from cpu_measure.report import print_report, print_row, print_shape
+from cpu_measure.report import print_report, print_row, print_shape, write_markdown
 from cpu_measure.rounds import CLOCKS, Budget
 from cpu_measure.shapes import SHAPES, run_shape
 
@@ -114,7 +114,8 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
         "--clock", choices=("wall", "cpu"), default="wall", help="cpu: on a machine that is busy"
     )
     parser.add_argument("--quick", action="store_true", help="small sizes, one thread, times only")
-    parser.add_argument("--json", type=Path, help="also write everything to this file")
+    parser.add_argument("--json", type=Path, help="also write everything to this file, after each model")
+    parser.add_argument("--markdown", type=Path, help="also write the tables to this file")
     parser.add_argument(
         "--shapes", action=argparse.BooleanOptionalAction, help="single products and convolutions"
     )
@@ -148,15 +149,23 @@ def run(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
         options |= {"clock": clock, "ort": "ort" in arguments.peers}
         shapes.append({"shape": name, **in_own_process("shape", options, folder)})
         print_shape(shapes[-1])
+        _save({"machine": machine, "shapes": shapes, "rows": []}, arguments.json)
     rows: list[dict[str, Any]] = []
+    found = {"machine": machine, "shapes": shapes, "rows": rows}
     for job in jobs(arguments, folder):
-        found = in_own_process("case", asdict(job), folder, job.threads)
+        result = in_own_process("case", asdict(job), folder, job.threads)
         name = {"family": job.family, "size": job.size, "threads": job.threads, "contenders": {}}
         if job.details and job.threads == min(arguments.threads):
-            found["memory"] = in_own_process("memory", asdict(job), folder)
-        rows.append({**name, **found})
+            result["memory"] = in_own_process("memory", asdict(job), folder)
+        rows.append({**name, **result})
         print_row(rows[-1])
-    return {"machine": machine, "shapes": shapes, "rows": rows}
+        _save(found, arguments.json)
+    return found
+
+
+def _save(found: Mapping[str, Any], path: Path | None) -> None:
+    if path:
+        path.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def is_wrong(found: Mapping[str, Any]) -> bool:
@@ -178,8 +187,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         found = run(arguments, Path(name))
     print_report(found)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+    if arguments.markdown:
+        write_markdown(found, arguments.markdown)
     if is_wrong(found):
         raise SystemExit(1)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -20,6 +22,7 @@ GOALS: Mapping[str, tuple[float | None, float | None]] = {"eager": (2.0, None), 
 COMPILE_GOALS: Mapping[str, float] = {"resnet18": 6.0, "bert": 4.0, "vit": 4.0}
 WARM_GOAL = 0.5
 MEMORY_GOAL = 1.2  # of the least that lifetimes allow
+_WIDE = 400  # characters: more than any row, or it would be broken
 _LEFT = ("model", "size", "peer", "slowest model", "shape")
 
 Row = Mapping[str, Any]
@@ -47,25 +50,44 @@ def print_shape(row: Row) -> None:
 def print_report(found: Mapping[str, Any]) -> None:
     """All tables."""
     console = Console(width=None if sys.stdout.isatty() else 160)
+    for part in _parts(found):
+        console.print(part)
+
+
+def write_markdown(found: Mapping[str, Any], path: Path) -> None:
+    """All tables, for documentation."""
+    with path.open("w") as out:
+        console = Console(file=out, width=_WIDE, color_system=None)
+        for part in _parts(found):
+            if isinstance(part, Table):
+                print(f"**{part.title}**\n", file=out)
+                part.title, part.box = None, box.MARKDOWN
+            with console.capture() as printed:
+                console.print(part, soft_wrap=isinstance(part, str))
+            print(printed.get().strip(), end="\n\n", file=out)
+
+
+def _parts(found: Mapping[str, Any]) -> Iterator[str | Table]:
+    """The machine, then tables."""
     rows, machine = found["rows"], found["machine"]
     if "cpu" in machine:
         read = ", ".join(f"{level} {value:.0f}" for level, value in machine["read_gb_s"].items())
-        console.print(
+        yield (
             f"{machine['cpu']} ({machine['llvm_cpu']}): one core {machine['peak_gflops']:.0f} GFLOP/s of f32 "
             f"multiply-adds in registers; reading, GB/s: {read}"
         )
     if found["shapes"]:
-        console.print(_shapes(found["shapes"]))
+        yield _shapes(found["shapes"])
     if not rows:
         return
     peers = [p for p in _PEERS if any(p in row["contenders"] for row in rows)]
-    console.print(_times(rows, peers))
+    yield _times(rows, peers)
     if any("flops" in row for row in rows):
-        console.print(_details(rows, machine, peers))
+        yield _details(rows, machine, peers)
     for threads in sorted({row["threads"] for row in rows}):
         chosen = [row for row in rows if row["threads"] == threads]
         if any(ratio(row, peer) for row in chosen for peer in peers):
-            console.print(_summary(chosen, peers, threads))
+            yield _summary(chosen, peers, threads)
 
 
 def _table(title: str, headings: Sequence[str]) -> Table:

@@ -11,7 +11,7 @@ import torch
 from cpu_families import FAMILIES
 from cpu_measure.jobs import Job, run_case
 from cpu_measure.machine import multiply_add_loop, reading_loop
-from cpu_measure.report import print_report, ratio
+from cpu_measure.report import print_report, ratio, write_markdown
 from cpu_measure.roofline import work_of
 
 BENCH = Path(__file__).parents[2] / "bench" / "cpu.py"
@@ -33,6 +33,9 @@ def test_a_case_is_timed_and_compared(tmp_path: Path, capsys: pytest.CaptureFixt
     assert ratio(row, "eager")
     print_report({"rows": [row], "machine": {}, "shapes": []})
     assert "mlp" in capsys.readouterr().out
+    write_markdown({"rows": [row], "machine": {}, "shapes": []}, tmp_path / "out.md")
+    text = (tmp_path / "out.md").read_text()
+    assert "| mlp   | tiny |" in text and "**1 thread: how many times faster**" in text
 
 
 def test_operations_and_bytes_are_counted() -> None:
