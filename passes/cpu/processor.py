@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,7 +23,24 @@ define void @fma(ptr %p) { %a = load <4 x float>, ptr %p
   store <4 x float> %b, ptr %p  ret void }
 define void @half(ptr %p) { %a = load <4 x half>, ptr %p
   %b = fpext <4 x half> %a to <4 x float>  store <4 x float> %b, ptr %p  ret void }
+define void @bf16(ptr %p) { %a = load <16 x float>, ptr %p
+  %b = fptrunc <16 x float> %a to <16 x bfloat>  store <16 x bfloat> %b, ptr %p  ret void }
+define i32 @short(ptr %p) { %a = load <16 x i8>, ptr %p
+  %u = zext <16 x i8> %a to <16 x i32>  %s = sext <16 x i8> %a to <16 x i32>  %m = mul <16 x i32> %u, %s
+  %r = call i32 @llvm.vector.reduce.add.v16i32(<16 x i32> %m)  ret i32 %r }
+define i32 @long(ptr %p) { %a = load <64 x i8>, ptr %p
+  %u = zext <64 x i8> %a to <64 x i32>  %s = sext <64 x i8> %a to <64 x i32>  %m = mul <64 x i32> %u, %s
+  %r = call i32 @llvm.vector.reduce.add.v64i32(<64 x i32> %m)  ret i32 %r }
+define void @rotate(ptr %p) { %a = load <4 x i32>, ptr %p
+  %b = call <4 x i32> @llvm.fshl.v4i32(<4 x i32> %a, <4 x i32> %a, <4 x i32> splat (i32 7))
+  store <4 x i32> %b, ptr %p  ret void }
+define void @round(ptr %p) { %a = load <4 x float>, ptr %p
+  %b = call <4 x float> @llvm.floor.v4f32(<4 x float> %a)  store <4 x float> %b, ptr %p  ret void }
+declare <4 x float> @llvm.floor.v4f32(<4 x float>)
 declare <4 x float> @llvm.fma.v4f32(<4 x float>, <4 x float>, <4 x float>)
+declare <4 x i32> @llvm.fshl.v4i32(<4 x i32>, <4 x i32>, <4 x i32>)
+declare i32 @llvm.vector.reduce.add.v16i32(<16 x i32>)
+declare i32 @llvm.vector.reduce.add.v64i32(<64 x i32>)
 """
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 # What the calling conventions of 64-bit code are made of: LLVM ends the process when it has to do without.
@@ -41,6 +58,9 @@ class Processor:
         vector_registers: how many of them there are.
         has_fma: fused multiply-add in one instruction; without it an `fma` would be a library call.
         converts_half: f16 <-> f32 in hardware.
+        rounds: floor and its like in one instruction; without it they would be library calls.
+        has_bf16_dot, has_int8_dot: instructions that add the products of two bf16 to each f32 of a vector, of four
+            unsigned and signed bytes to each i32; for vectors of 128 bits up to `vector_bits`.
         l1_bytes, l2_bytes, l3_bytes: data caches that a core can use; l1_ways: lines in a set of the first.
             Read from the operating system for this machine, the defaults here for any other processor.
     """
@@ -55,6 +75,9 @@ class Processor:
     l1_ways: int = 8
     l2_bytes: int = 512 << 10
     l3_bytes: int = 8 << 20
+    rounds: bool = True
+    has_bf16_dot: bool = False
+    has_int8_dot: bool = False
 
     def lanes(self, element_bits: int) -> int:
         """Elements of that width in one register, at least 1 and at most 64."""
@@ -113,13 +136,33 @@ def processor(cpu: str = "", features: str = "") -> Processor:
     else:
         chosen = (host()[0], ",".join(filter(None, (host()[1], given))))
     assembly = create_target_machine(*chosen).emit_assembly(llvm.parse_assembly(_PROBES))
-    body = {m[1]: m[2] for m in re.finditer(r"^(add|fma|half):(.*?)\.size", assembly, re.M | re.S)}
+    body = {m[1]: m[2] for m in re.finditer(r"^(\w+):(.*?)\.size", assembly, re.M | re.S)}
     bits = 512 if "%zmm" in body["add"] else 256 if "%ymm" in body["add"] else 128
     many = bits == 512 or "%" not in body["add"]  # AVX-512 and Arm (no % in its registers' names) have 32
     fma = re.search(r"\bvfn?m\w*|\bfmla", body["fma"]) is not None
     half = re.search(r"\bvcvtph2ps|\bfcvtl", body["half"]) is not None
     caches = {} if cpu else caches_here()
-    return Processor(*chosen, bits, 32 if many else 16, fma, half, **caches)
+    return Processor(
+        *chosen,
+        *(bits, 32 if many else 16, fma, half),
+        **caches,
+        rounds=re.search(r"\bv?roundps|\bvrndscaleps|\bfrintm", body["round"]) is not None,
+        has_bf16_dot=_has_bf16_dot(body),
+        has_int8_dot=_has_int8_dot(body, bits),
+    )
+
+
+def _has_bf16_dot(body: Mapping[str, str]) -> bool:
+    """AVX512-BF16 brings a conversion along, one without the prefix that AVX-NE-CONVERT's has; vectors of less than 512
+    bits need AVX512-VL, with which short vectors are rotated in one instruction."""
+    converts = re.search(r"^\s*vcvtneps2bf16", body["bf16"], re.M) is not None
+    return converts and re.search(r"vprold.*%xmm", body["rotate"]) is not None
+
+
+def _has_int8_dot(body: Mapping[str, str], bits: int) -> bool:
+    """AVX512-VNNI, or AVX-VNNI where vectors have at most 256 bits; LLVM knows a dot product when it sees one."""
+    short, long = (re.search(rf"vpdpbusd.*%{r}", body[n]) for n, r in (("short", "xmm"), ("long", "zmm")))
+    return short is not None and (bits < 512 or long is not None)
 
 
 @cache

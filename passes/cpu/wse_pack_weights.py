@@ -10,7 +10,9 @@ from ...dialects.structured import Structured, dim_position, structured
 from ..infra.pass_base import Pass, PassRun, option
 from ..tensor.traversal import collect
 from .access import dims_of
+from .contraction.dot_product import dot_product
 from .contraction.form import ContractionForm, contraction_form
+from .contraction.packing import Group
 from .contraction.tile import choose_tile
 from .preparation.known_values import KnownValues
 from .preparation.packing import PackedLayout, Source, can_pack, pack, read_packed, source_of
@@ -41,6 +43,10 @@ class PackWeights(Pass, name="wse-pack-weights", anchor="func.func"):
     The iteration space stays as it is: only the operand and its map change. What parameters determine is always packed,
     for `wse-split-parameters` moves that out of the call; another operand only when its columns do not lie side by
     side and enough rows read it. A cast to wider elements moves into the contraction, so that panels are narrow.
+
+    Where the processor adds up the products of two bf16 or four bytes in one instruction, these lie together in
+    parameters, and zeros behind the last ones: `%p` is [panels, groups of k, columns of a panel, group], its map
+    `(m, n, k) -> (n floordiv 32, k floordiv 2, n mod 32, k mod 2)`.
     """
 
     vector_bits: int = option(0, "width of a vector register in bits; the processor's when 0")
@@ -74,9 +80,10 @@ class _Packing:
         sizes = view.loop_sizes()
         if not isinstance(view.inputs[form.rhs].type, ir.RankedTensorType) or sizes[form.column] in (None, 0):
             return
-        width = choose_tile(view, form, sizes, self.cpu).width
         source = source_of(view, form.rhs)
-        layout = PackedLayout.of(view, form, source.amap, width, sizes)
+        group = self._group(view, form, source)
+        width = choose_tile(view, form, sizes, self.cpu, group=group).width
+        layout = PackedLayout.of(view, form, source.amap, width, sizes, group)
         if _is_packed(source) or not can_pack(source, layout) or not self._pays(form, source, layout):
             return
         key = (source.value, source.amap, layout)
@@ -86,6 +93,11 @@ class _Packing:
             self.run.count("operands packed")
         read_packed(view, form.rhs, source, self.done[key], layout.map(len(view.iterators)))
         self.run.count("contractions that read packed operands")
+
+    def _group(self, view: Structured, form: ContractionForm, source: Source) -> Group | None:
+        """What lies together in a column, for the processor's dot products; nothing is worth that at every call."""
+        dot = dot_product(view, form, self.cpu) if source.value in self.known else None
+        return dot.group_of(view, form) if dot is not None else None
 
     def _pays(self, form: ContractionForm, source: Source, layout: PackedLayout) -> bool:
         if source.value in self.known:

@@ -162,6 +162,9 @@ class ProcessorRecord(Record):
     l1_ways: int
     l2_bytes: int
     l3_bytes: int
+    rounds: bool
+    has_bf16_dot: bool
+    has_int8_dot: bool
     requires: str
 
     @classmethod

@@ -77,8 +77,12 @@ class FlatOperand:
 
     def step(self, iterator: int) -> Offset:
         """Elements between neighbours along an iterator in which the map is linear."""
+        return self.distance(self._map, iterator)
+
+    def distance(self, amap: ir.AffineMap, iterator: int) -> Offset:
+        """The same for another map to the operand's dimensions."""
         total: Offset = 0
-        for expr, stride in zip(self._map.results, self._strides, strict=True):
+        for expr, stride in zip(amap.results, self._strides, strict=True):
             factor = coefficient(expr, iterator)
             assert factor is not None, "linear by the choice of schedules"
             total = add(total, multiply(factor, stride))

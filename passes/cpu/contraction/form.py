@@ -6,17 +6,15 @@ tensors and buffers alike, and on packed operands, whose maps are quasi-affine: 
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from ....dialects.host import ir
 from ....dialects.structured import PARALLEL, Structured, dim_position, element_type
 from ..access import dims_of
+from .factors import product_factors
 
 _FEWEST_COLUMNS = (
     4  # below, dot products along the reduction use more of a vector than columns side by side do
 )
-_WIDENINGS = ("arith.extf", "arith.extsi", "arith.extui")
-_MULTIPLY_ADDS = (("arith.mulf", "arith.addf"), ("arith.muli", "arith.addi"))
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ def contraction_form(view: Structured) -> ContractionForm | None:
     alone depends on it. Where both do, as in depthwise convolutions, or where there are fewer than four columns, there
     is nothing to gain from the form and the answer is None.
     """
-    if len(view.inputs) != 2 or len(view.inits) != 1 or not _is_multiply_add(view):
+    if not is_multiply_add(view):
         return None
     column = _innermost(view)
     if column is None:
@@ -87,21 +85,11 @@ def _innermost(view: Structured) -> int | None:
     return None
 
 
-def _is_multiply_add(view: Structured) -> bool:
-    """Whether the body is `init + widen(a) * widen(b)`, each term in either place."""
+def is_multiply_add(view: Structured) -> bool:
+    """Whether the body is that of a sum of products and all operands are in memory."""
     if any(not isinstance(v.type, (ir.MemRefType, ir.RankedTensorType)) for v in view.operands):
         return False
-    first, second, init = view.body.arguments
-    total = _producer(view.yielded[0])
-    for multiply, add in _MULTIPLY_ADDS:
-        if total is None or total.name != add or init not in tuple(total.operands):
-            continue
-        product = _producer(total.operands[1 if total.operands[0] == init else 0])
-        if product is None or product.name != multiply or not _used_once(init):
-            return False
-        factors = [_narrow(v) for v in product.operands]
-        return factors in ([first, second], [second, first]) and _is_number(view)
-    return False
+    return product_factors(view) is not None and _is_number(view)
 
 
 def _is_number(view: Structured) -> bool:
@@ -110,17 +98,3 @@ def _is_number(view: Structured) -> bool:
     if isinstance(kind, ir.IntegerType):
         return kind.width in (8, 16, 32, 64)
     return isinstance(kind, (ir.F16Type, ir.BF16Type, ir.F32Type, ir.F64Type))
-
-
-def _narrow(value: ir.Value) -> ir.Value:
-    """What a value was widened from."""
-    producer = _producer(value)
-    return _narrow(producer.operands[0]) if producer is not None and producer.name in _WIDENINGS else value
-
-
-def _producer(value: ir.Value) -> Any:
-    return None if isinstance(value.owner, ir.Block) else value.owner
-
-
-def _used_once(value: ir.Value) -> bool:
-    return sum(1 for _ in value.uses) == 1

@@ -18,6 +18,7 @@ from ..access import element_bits, size_value
 from ..parallel_marks import mark_parallel
 from ..processor import Processor
 from .chain import Chain
+from .dot_product import DotProduct
 from .flat_operand import index
 from .register_tile import RegisterTile
 from .tile import Tile
@@ -44,9 +45,18 @@ class ContractionNest:
     Args:
         threads: that will share the outermost loop.
         number: of the nest among those of its function, see `mark_parallel`.
+        dot: for a rhs that lies in groups, the instruction for them.
     """
 
-    def __init__(self, chain: Chain, tile: Tile, cpu: Processor, threads: int, number: int) -> None:
+    def __init__(
+        self,
+        chain: Chain,
+        tile: Tile,
+        cpu: Processor,
+        threads: int,
+        number: int,
+        dot: DotProduct | None,
+    ) -> None:
         self._chain = chain
         self._tile = tile
         self._number = number
@@ -54,7 +64,7 @@ class ContractionNest:
         self._cost = _cost(chain)
         self._share = 1.0  # of the cost, in what is being emitted
         self._levels = loop_order(chain, tile, cpu, threads)
-        self._emitter = RegisterTile(chain, cpu, self._sizes)
+        self._emitter = RegisterTile(chain, cpu, self._sizes, dot)
 
     def emit(self) -> None:
         """Emits all loops."""

@@ -15,6 +15,7 @@ from ....dialects.structured import Structured
 from ..access import coefficient, element_bits
 from ..processor import Processor
 from .form import ContractionForm
+from .packing import Group
 
 _TYPICAL_TRIP = 128  # stands for a size that is known only at run time
 _MOST_VECTORS = 8
@@ -55,22 +56,24 @@ def choose_tile(
     sizes: tuple[int | None, ...],
     cpu: Processor,
     width: int | None = None,
+    group: Group | None = None,
 ) -> Tile:
     """The tile with the fewest cycles according to the model.
 
     Args:
         sizes: of all iterators, see `Structured.loop_sizes`.
         width: that the rhs was packed with; rows are then chosen for it.
+        group: points of the reduction that are one step.
     """
     lanes = cpu.lanes(element_bits(view.inits[0].type))
-    trips = [_trips(size) for size in sizes]
+    trips = [_trips(size) for size in (group.steps(sizes) if group is not None else sizes)]
     if width is None:
         lanes = min(lanes, 1 << (trips[form.column] - 1).bit_length())
         candidates = range(1, min(_MOST_VECTORS, -(-trips[form.column] // lanes)) + 1)
     else:
         lanes = min(lanes, width & -width)
         candidates = range(width // lanes, width // lanes + 1)
-    rhs_bytes = max(1, element_bits(view.operands[form.rhs].type) // 8)
+    rhs_bytes = max(1, element_bits(view.operands[form.rhs].type) // 8) * (group.size if group else 1)
     unknown = frozenset(i for i, size in enumerate(sizes) if size is None)
     model = _Model(form, trips, unknown, lanes, cpu, _row_limits(view, form, cpu), rhs_bytes)
     best, best_cost = Tile({}, 1, lanes), float("inf")
@@ -89,7 +92,7 @@ class _Model:
     Attributes:
         trips: points of each iterator; open: those whose size is known only at run time.
         limits: how many points of a row iterator may be in a tile before the first-level cache suffers.
-        element_bytes: of the rhs.
+        element_bytes: of the rhs, for a step of the reduction.
     """
 
     form: ContractionForm

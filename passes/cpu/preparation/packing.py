@@ -18,9 +18,9 @@ from ....dialects.structured import (
     structured,
 )
 from ..access import dims_of
+from ..contraction.factors import WIDENINGS
 from ..contraction.form import ContractionForm
-
-_WIDENINGS = ("arith.extf", "arith.extsi", "arith.extui")
+from ..contraction.packing import Group
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def source_of(view: Structured, operand: int) -> Source:
     if made is None or len(made.inputs) != 1 or len(made.inits) != 1 or not made.is_elementwise():
         return Source(value, amap)
     operations = made.body_operations()
-    if len(operations) != 1 or operations[0].operation.name not in _WIDENINGS:
+    if len(operations) != 1 or operations[0].operation.name not in WIDENINGS:
         return Source(value, amap)
     is_cast = operations[0].operation.operands[0] == made.body.arguments[0]
     if not is_cast or made.yielded[0] != operations[0].results[0]:
@@ -59,11 +59,14 @@ def source_of(view: Structured, operand: int) -> Source:
 class PackedLayout:
     """How an operand lies in panels: `[batch..., further columns..., panels, reduction..., columns of a panel]`.
 
+    With a group there is one more dimension, `[..., columns of a panel, group]`, and a reduction is counted in groups.
+
     Attributes:
         outer / inner: iterators of the dimensions before the panels and of those inside, in order.
         column: the iterator that is divided into panels.
         width: columns of a panel.
         sizes: of all iterators.
+        group: of the reduction that lies together in a column.
     """
 
     outer: tuple[int, ...]
@@ -71,10 +74,16 @@ class PackedLayout:
     inner: tuple[int, ...]
     width: int
     sizes: tuple[int | None, ...]
+    group: Group | None = None
 
     @staticmethod
     def of(
-        view: Structured, form: ContractionForm, amap: ir.AffineMap, width: int, sizes: tuple[int | None, ...]
+        view: Structured,
+        form: ContractionForm,
+        amap: ir.AffineMap,
+        width: int,
+        sizes: tuple[int | None, ...],
+        group: Group | None = None,
     ) -> PackedLayout:
         """That in which the reduction runs through the lhs as that lies in memory."""
         used = {i for e in amap.results for i in dims_of(e)}
@@ -88,12 +97,27 @@ class PackedLayout:
             tuple(i for i in inner if i in used),
             width,
             sizes,
+            group,
         )
 
     @property
     def panels(self) -> int:
         """How many panels there are; the last one may be padded."""
         return -(-self._size(self.column) // self.width)
+
+    @property
+    def shape(self) -> list[int]:
+        """Dimensions behind the outer ones."""
+        steps = self.group.steps(self.sizes) if self.group is not None else self.sizes
+        group = [self.group.size] if self.group is not None else []
+        return [self.panels, *(steps[i] or 0 for i in self.inner), self.width, *group]
+
+    def missing(self) -> dict[int, int]:
+        """Iterator -> points that are added to it, so that columns fill all panels and reductions all groups."""
+        found = {self.column: self.panels * self.width - self._size(self.column)}
+        if self.group is not None:
+            found[self.group.iterator] = -self._size(self.group.iterator) % self.group.size
+        return {i: points for i, points in found.items() if points}
 
     def _size(self, iterator: int) -> int:
         size = self.sizes[iterator]
@@ -108,39 +132,44 @@ class PackedLayout:
     @property
     def points(self) -> int:
         """Elements of the operand that are packed, padding included; an open outer size counts as one."""
-        inner = prod(self._size(i) for i in self.inner)
-        return prod(self.sizes[i] or 1 for i in self.outer) * self.panels * inner * self.width
+        return prod(self.sizes[i] or 1 for i in self.outer) * prod(self.shape)
 
     def dims(self) -> dict[int, ir.AffineExpr]:
         """Each iterator in terms of the packed operand's dimensions."""
         d = ir.AffineDimExpr.get
-        panel, count = len(self.outer), len(self.outer) + len(self.inner) + 2
+        panel = len(self.outer)
+        lane = panel + 1 + len(self.inner)
         exprs: dict[int, ir.AffineExpr] = {i: d(k) for k, i in enumerate(self.outer)}
         exprs |= {i: d(panel + 1 + k) for k, i in enumerate(self.inner)}
-        exprs[self.column] = ir.AffineExpr.get_add(ir.AffineExpr.get_mul(d(panel), self.width), d(count - 1))
+        exprs[self.column] = _number(d(panel), self.width, d(lane))
+        if self.group is not None:
+            exprs[self.group.iterator] = _number(exprs[self.group.iterator], self.group.size, d(lane + 1))
         return exprs
 
     def map(self, loops: int) -> ir.AffineMap:
         """From the contraction's iterators to the packed operand: `(n floordiv 32, k, n mod 32)`."""
-        d = ir.AffineDimExpr.get
-        column = d(self.column)
-        panel, lane = (
-            ir.AffineExpr.get_floor_div(column, self.width),
-            ir.AffineExpr.get_mod(column, self.width),
-        )
-        return _map(loops, [*map(d, self.outer), panel, *map(d, self.inner), lane])
+        quotient, remainder = ir.AffineExpr.get_floor_div, ir.AffineExpr.get_mod
+        exprs: dict[int, ir.AffineExpr] = {i: ir.AffineDimExpr.get(i) for i in range(loops)}
+        column = exprs[self.column]
+        last = [remainder(column, self.width)]
+        if self.group is not None:
+            iterator, size = self.group.iterator, self.group.size
+            last.append(remainder(exprs[iterator], size))
+            exprs[iterator] = quotient(exprs[iterator], size)
+        outer, inner = ([exprs[i] for i in part] for part in (self.outer, self.inner))
+        return _map(loops, [*outer, quotient(column, self.width), *inner, *last])
 
 
 def pack(source: Source, layout: PackedLayout) -> ir.Value:
-    """The packed operand, computed at the insertion point; columns that are not there are zeros."""
+    """The packed operand, computed at the insertion point; what is not there is zero."""
     value = _padded(source, layout)
     dims = layout.dims()
-    rank = len(dims) + 1
+    rank = len(layout.outer) + len(layout.shape)
     iterators = [dims.get(i, ir.AffineConstantExpr.get(0)) for i in range(source.amap.n_dims)]
     reads = _map(rank, [e.compose(_map(rank, iterators)) for e in source.amap.results])
     open_sizes = _open_sizes(source, layout)
     sizes: list[int | ir.Value] = [open_sizes.get(i) or layout.sizes[i] or 0 for i in layout.outer]
-    sizes += [layout.panels, *(layout.sizes[i] or 0 for i in layout.inner), layout.width]
+    sizes += layout.shape
     init = tensor.empty(sizes, ir.RankedTensorType(value.type).element_type)
     maps = [reads, ir.AffineMap.get_identity(rank)]
     return build_generic([value], [init], maps, [PARALLEL] * rank, lambda x, _: [x]).results[0]
@@ -157,13 +186,12 @@ def _open_sizes(source: Source, layout: PackedLayout) -> dict[int, ir.Value]:
 
 
 def _padded(source: Source, layout: PackedLayout) -> ir.Value:
-    """The source with zeros behind its last column, so that its columns fill all panels."""
+    """The source with zeros behind its last columns and points of the reduction, as many as the layout needs."""
     kind = ir.RankedTensorType(source.value.type)
-    missing = layout.panels * layout.width - (layout.sizes[layout.column] or 0)
+    missing = layout.missing()
     if not missing:
         return source.value
-    at = [dim_position(e) for e in source.amap.results].index(layout.column)
-    high = [missing if d == at else 0 for d in range(kind.rank)]
+    high = [missing.get(-1 if (i := dim_position(e)) is None else i, 0) for e in source.amap.results]
     shape = [
         ir.ShapedType.get_dynamic_size() if kind.is_dynamic_dim(d) else kind.get_dim_size(d) + high[d]
         for d in range(kind.rank)
@@ -181,15 +209,18 @@ def _padded(source: Source, layout: PackedLayout) -> ir.Value:
 
 
 def can_pack(source: Source, layout: PackedLayout) -> bool:
-    """Whether the operand can be brought to this layout: sizes are known, and columns that lack can be padded."""
-    column = [e for e in source.amap.results if layout.column in dims_of(e)]
+    """Whether the operand can be brought to this layout: sizes are known, and what lacks can be padded."""
     known = layout.is_static and all(
         layout.sizes[i] != 0 for i in (*layout.outer, layout.column, *layout.inner)
     )
     plain = {dim_position(e) for e in source.amap.results}
     opened = all(i in plain for i in layout.outer if layout.sizes[i] is None)
-    divides = known and (layout.sizes[layout.column] or 0) % layout.width == 0
-    return known and opened and (divides or [dim_position(e) for e in column] == [layout.column])
+    return known and opened and all(_is_plain(source.amap, i) for i in layout.missing())
+
+
+def _is_plain(amap: ir.AffineMap, iterator: int) -> bool:
+    """Whether an iterator is one dimension as it stands and appears nowhere else."""
+    return [dim_position(e) for e in amap.results if iterator in dims_of(e)] == [iterator]
 
 
 def read_packed(view: Structured, operand: int, source: Source, packed: ir.Value, amap: ir.AffineMap) -> Any:
@@ -214,6 +245,10 @@ def read_packed(view: Structured, operand: int, source: Source, packed: ir.Value
     op.results[0].replace_all_uses_with(made.results[0])
     op.operation.erase()
     return made
+
+
+def _number(quotient: ir.AffineExpr, divisor: int, remainder: ir.AffineExpr) -> ir.AffineExpr:
+    return ir.AffineExpr.get_add(ir.AffineExpr.get_mul(quotient, divisor), remainder)
 
 
 def _map(dims: int, results: list[ir.AffineExpr]) -> ir.AffineMap:

@@ -1,0 +1,252 @@
+"""Emits the loops of one register tile's reduction, and the multiply-adds in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from ....dialects.host import arith, ir, math, scf
+from ..processor import Processor
+from ..vector_body import broadcast
+from .chain import Chain
+from .dot_product import DotProduct, read_group
+from .factors import product_factors
+from .flat_operand import FlatOperand, Offset, add, index, multiply
+from .packing import Group, panels_of
+from .tile_memory import Columns, TileMemory
+
+Values = list[ir.Value]
+
+_SHORT_TRIP = 4  # reductions of so few steps are written out
+_SMALL_TILE = 8  # sums, up to which several steps of the reduction are written out
+
+
+def reduce_tile(
+    chain: Chain,
+    cpu: Processor,
+    sizes: Mapping[int, ir.Value],
+    dot: DotProduct | None,
+    memory: TileMemory,
+    points: Sequence[Mapping[int, int]],
+    sums: Values,
+) -> Values:
+    """The sums of a tile with all products added.
+
+    Args:
+        sizes: trip counts of the reduction iterators that are known only at run time.
+        dot: for a rhs that lies in groups, the instruction for them.
+        points: the rows of the tile; sums: a vector for each and each vector of columns, row by row.
+    """
+    view, form = chain.view, chain.form
+    panels = panels_of(view, form)
+    group = panels.group if panels is not None else None
+    lhs_map, rhs_map = view.maps[form.lhs], view.maps[form.rhs]
+    if group is not None:
+        lhs_map, rhs_map = group.map(lhs_map), group.map(rhs_map)
+    lhs = FlatOperand(view.inputs[form.lhs], lhs_map, memory.bases)
+    rhs = FlatOperand(view.inputs[form.rhs], rhs_map, memory.bases)
+    rows = _Rows(lhs, tuple(_offset(lhs, point) for point in points))
+    columns = _Vectors(rhs, memory.columns, panels is not None)
+    step: _Step = _Multiply(chain, cpu.has_fma, rows, columns)
+    if dot is not None and group is not None:
+        stride = lhs.distance(view.maps[form.lhs], group.iterator)
+        step = _Dot(dot, rows, columns, stride, dot.group)
+    loops = [
+        _loop_of(chain.sizes[i], sizes.get(i), lhs.step(i), rhs.step(i), _group_size(group, i))
+        for i in form.reduction
+        if chain.sizes[i] != 1 or _group_size(group, i) > 1
+    ]
+    return _emit(_merged(_ordered(loops)), lhs.offset, rhs.offset, sums, step)
+
+
+@dataclass(frozen=True)
+class _Loop:
+    """A loop of the reduction.
+
+    Attributes:
+        size: trips; lhs, rhs: how far each operand moves in a step.
+        rest: points that are left behind the last step, fewer than a step has.
+    """
+
+    size: Offset
+    lhs: Offset
+    rhs: Offset
+    rest: int = 0
+
+
+class _Step(Protocol):
+    """One step of the reduction for a whole tile."""
+
+    def emit(self, lhs: Offset, rhs: Offset, sums: Values) -> Values:
+        """Emits the step at these offsets; returns the new sums, row by row."""
+        ...
+
+    def first(self, points: int) -> _Step:
+        """The same for the first points of a group only."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of a tile in the lhs."""
+
+    operand: FlatOperand
+    offsets: tuple[Offset, ...]
+
+
+@dataclass(frozen=True)
+class _Vectors:
+    """The vectors of a tile in the rhs."""
+
+    operand: FlatOperand
+    columns: Columns
+    is_padded: bool
+
+    def load(self, offset: Offset, group: int = 1) -> Values:
+        """All vectors of one step, with `group` elements for each lane."""
+        return [self._vector(offset, number, group) for number in range(self.columns.vectors)]
+
+    def _vector(self, offset: Offset, number: int, group: int) -> ir.Value:
+        lanes = self.columns.lanes * group
+        at = add(offset, number * lanes)
+        mask = None if self.is_padded else self.columns.mask(number)
+        if mask is None:
+            return self.operand.vector(at, lanes)
+        return self.operand.masked_vector(at, mask, lanes)
+
+
+@dataclass(frozen=True)
+class _Multiply:
+    """A multiply-add for every sum, of elements as wide as the sums."""
+
+    chain: Chain
+    has_fma: bool
+    rows: _Rows
+    columns: _Vectors
+
+    def emit(self, lhs: Offset, rhs: Offset, sums: Values) -> Values:
+        form, factors = self.chain.form, product_factors(self.chain.view)
+        assert factors is not None, "the view is a contraction"
+        vectors = [factors[form.rhs].emit(v) for v in self.columns.load(rhs)]
+        results: Values = []
+        for number, row in enumerate(self.rows.offsets):
+            scalar = factors[form.lhs].emit(self.rows.operand.scalar(add(lhs, row)))
+            left = broadcast(scalar, self.columns.columns.lanes)
+            for k, right in enumerate(vectors):
+                results.append(self._multiply_add(left, right, sums[number * len(vectors) + k]))
+        return results
+
+    def first(self, points: int) -> _Step:
+        return self
+
+    def _multiply_add(self, left: ir.Value, right: ir.Value, total: ir.Value) -> ir.Value:
+        element = ir.VectorType(total.type).element_type
+        if not isinstance(element, ir.FloatType):
+            return arith.addi(total, arith.muli(left, right))
+        if self.has_fma and isinstance(element, (ir.F32Type, ir.F64Type)):
+            return math.fma(left, right, total)
+        return arith.addf(total, arith.mulf(left, right))
+
+
+@dataclass(frozen=True)
+class _Dot:
+    """A dot product of narrow elements for every sum.
+
+    Attributes:
+        stride: between the elements of a group in the lhs; filled: how many of them there are.
+    """
+
+    dot: DotProduct
+    rows: _Rows
+    columns: _Vectors
+    stride: Offset
+    filled: int
+
+    def emit(self, lhs: Offset, rhs: Offset, sums: Values) -> Values:
+        vectors = self.columns.load(rhs, self.dot.group)
+        results: Values = []
+        for number, row in enumerate(self.rows.offsets):
+            group = read_group(self.rows.operand, add(lhs, row), self.stride, self.dot.group, self.filled)
+            left = self.dot.broadcast(group, self.columns.columns.lanes)
+            for k, right in enumerate(vectors):
+                results.append(self.dot.emit(sums[number * len(vectors) + k], left, right))
+        return results
+
+    def first(self, points: int) -> _Step:
+        return replace(self, filled=points)
+
+
+def _offset(lhs: FlatOperand, point: Mapping[int, int]) -> Offset:
+    offset: Offset = 0
+    for iterator, distance in point.items():
+        offset = add(offset, multiply(lhs.step(iterator), distance))
+    return offset
+
+
+def _group_size(group: Group | None, iterator: int) -> int:
+    return group.size if group is not None and group.iterator == iterator else 1
+
+
+def _loop_of(size: int | None, value: ir.Value | None, lhs: Offset, rhs: Offset, group: int) -> _Loop:
+    if size is not None:
+        return _Loop(size // group, lhs, rhs, size % group)
+    assert value is not None and group == 1, "open sizes have a value, and no groups"
+    return _Loop(value, lhs, rhs)
+
+
+def _emit(loops: list[_Loop], lhs: Offset, rhs: Offset, sums: Values, step: _Step) -> Values:
+    """All loops, the first one outermost, and what is left behind their last steps."""
+    if not loops:
+        return step.emit(lhs, rhs, sums)
+    first, *inner = loops
+    if isinstance(first.size, int) and first.size <= _SHORT_TRIP and not inner:
+        for trip in range(first.size):
+            sums = step.emit(add(lhs, multiply(first.lhs, trip)), add(rhs, multiply(first.rhs, trip)), sums)
+    else:
+        sums = _emit_loop(first, inner, lhs, rhs, sums, step)
+    if first.rest:
+        behind = add(lhs, multiply(first.lhs, first.size)), add(rhs, multiply(first.rhs, first.size))
+        sums = _emit(inner, *behind, sums, step.first(first.rest))
+    return sums
+
+
+def _emit_loop(
+    first: _Loop, inner: list[_Loop], lhs: Offset, rhs: Offset, sums: Values, step: _Step
+) -> Values:
+    unroll = 1
+    if not inner and isinstance(first.size, int) and len(sums) <= _SMALL_TILE:
+        unroll = next(n for n in (4, 2, 1) if first.size % n == 0)
+    loop = scf.ForOp(index(0), index(first.size), index(unroll), sums)
+    with ir.InsertionPoint(loop.body):
+        at_lhs = add(lhs, multiply(loop.induction_variable, first.lhs))
+        at_rhs = add(rhs, multiply(loop.induction_variable, first.rhs))
+        carried = list(loop.inner_iter_args)
+        for trip in range(unroll):
+            there = add(at_lhs, multiply(first.lhs, trip)), add(at_rhs, multiply(first.rhs, trip))
+            carried = _emit(inner, *there, carried, step)
+        scf.YieldOp(carried)
+    return list(loop.results)
+
+
+def _ordered(loops: list[_Loop]) -> list[_Loop]:
+    """Outermost first, so that the rhs is read in the order in which it lies in memory."""
+    if not all(isinstance(loop.rhs, int) for loop in loops):
+        return loops
+    return sorted(loops, key=lambda loop: -abs(loop.rhs) if isinstance(loop.rhs, int) else 0)
+
+
+def _merged(loops: list[_Loop]) -> list[_Loop]:
+    """Neighbouring loops through elements that lie side by side in both operands become one."""
+    result: list[_Loop] = []
+    for loop in loops:
+        if result and isinstance(loop.size, int) and not loop.rest:
+            outer = result[-1]
+            if all(
+                isinstance(step, int) and isinstance(whole, int) and whole == loop.size * step
+                for step, whole in ((loop.lhs, outer.lhs), (loop.rhs, outer.rhs))
+            ):
+                result[-1] = _Loop(multiply(outer.size, loop.size), loop.lhs, loop.rhs, outer.rest)
+                continue
+        result.append(loop)
+    return result
