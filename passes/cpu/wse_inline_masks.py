@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -21,6 +22,7 @@ from ..tensor.cluster import Cluster, Member, producer_loops
 from ..tensor.effects import is_dead
 from ..tensor.fusion_cost import is_cheap, is_movable
 from ..tensor.traversal import tensor_blocks
+from .masks.lanes import compare_in_32_bits, read_bytes
 
 
 class InlineMasks(Pass, name="wse-inline-masks", anchor="func.func"):
@@ -34,20 +36,24 @@ class InlineMasks(Pass, name="wse-inline-masks", anchor="func.func"):
     becomes
         %r = linalg.generic {maps = [(i, j) -> (i), ...]} ins(%positions, %x) { index, cmpi, select }
 
-    Masks that are expensive, or whose elements are results of sums, stay.
+    Distances between places and masks of numbers, 0 or -infinity, are evaluated where they are read, too, if what they
+    are made of is smaller than they are. Bits that come from outside and are read several times become bytes, of which
+    there are vectors. Places are compared in 32 bits where they fit. Masks that are expensive, or whose elements are
+    results of sums, stay.
     """
 
     most_ops: int = option(8, "most scalar operations that are evaluated again for each reader of a mask")
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
         for block in tensor_blocks(op):
-            for inner in list(block.operations):
-                view = structured(inner)
-                if view is not None and len(view.op.results):
-                    self._inline(view, run)
+            for view in _generics(block):
+                self._inline(view, run)
             for inner in reversed(list(block.operations)):
                 if is_dead(inner.operation):
                     inner.operation.erase()
+            widened: dict[ir.Value, ir.Value] = {}
+            for view in _generics(block):
+                compare_in_32_bits(read_bytes(view, widened))
 
     def _inline(self, view: Structured, run: PassRun) -> None:
         """Inlines the masks that an operation reads, and what counts in it."""
@@ -73,13 +79,40 @@ class InlineMasks(Pass, name="wse-inline-masks", anchor="func.func"):
 
     def _mask(self, value: ir.Value) -> Structured | None:
         """The operation that computes a mask, if it may be evaluated elsewhere."""
-        if not isinstance(value.type, ir.RankedTensorType) or str(value.type.element_type) != "i1":
+        if not isinstance(value.type, ir.RankedTensorType) or isinstance(value.owner, ir.Block):
             return None
-        view = None if isinstance(value.owner, ir.Block) else structured(value.owner)
+        view = structured(value.owner)
         if view is None or len(view.inits) != 1 or not view.is_elementwise() or view.reads(len(view.inputs)):
             return None
         body = view.body_operations()
-        return view if body and is_movable(body) and is_cheap(body, self.most_ops) else None
+        if not body or not is_movable(body) or not is_cheap(body, self.most_ops):
+            return None
+        return view if _is_bits(value) or _is_mask_of_numbers(view) else None
+
+
+def _generics(block: ir.Block) -> Iterator[Structured]:
+    """The operations on tensors of a block, each as it is when its turn comes; it may be replaced meanwhile."""
+    for op in list(block.operations):
+        view = structured(op)
+        if view is not None and len(view.op.results):
+            yield view
+
+
+def _is_bits(value: ir.Value) -> bool:
+    return str(element_type(value.type)) == "i1"
+
+
+def _is_mask_of_numbers(view: Structured) -> bool:
+    """Whether an operation makes integers, or floats by comparing integers, of less than it makes."""
+    rank = len(view.iterators)
+    if not all(len(used) < rank for used in map(_plain, view.input_maps)):
+        return False
+    compares = any(op.operation.name == "arith.cmpi" for op in view.body_operations())
+    return compares or isinstance(element_type(view.inits[0].type), ir.IntegerType)
+
+
+def _plain(access: ir.AffineMap) -> set[int | None]:
+    return {dim_position(e) for e in access.results} - {None}
 
 
 def _index_counts(view: Structured, run: PassRun) -> None:

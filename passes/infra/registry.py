@@ -31,6 +31,7 @@ BUILTIN: dict[str, str] = {
     "wse-split-parameters": "cpu.wse_split_parameters:SplitParameters",
     "wse-drop-unit-dims": "cpu.wse_drop_unit_dims:DropUnitDims",
     "wse-inline-masks": "cpu.wse_inline_masks:InlineMasks",
+    "wse-finish-products": "cpu.wse_finish_products:FinishProducts",
     "wse-absorb-reshapes": "cpu.wse_absorb_reshapes:AbsorbReshapes",
     "wse-form-kernels": "cpu.wse_form_kernels:FormKernels",
     "wse-plan-arena": "cpu.wse_plan_arena:PlanArena",

@@ -34,12 +34,12 @@ func.func @causal(%x: tensor<4x6xf32>, %low: f32) -> tensor<4x6xf32> {
 #mat = affine_map<(d0, d1) -> (d0, d1)>
 #row = affine_map<(d0, d1) -> (d0)>
 
-// Bits that come from outside stay where they are, and so do those that are the result of a reduction.
+// Bits that come from outside stay where they are, and so do those that are the result of a reduction, here read as bytes.
 // CHECK-LABEL: func.func @given
 // CHECK: ins(%arg0, %arg1 : tensor<4x6xi1>, tensor<4x6xf32>)
 // CHECK-LABEL: func.func @any
 // CHECK: arith.ori
-// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %arg1 : tensor<4xi1>, tensor<4x6xf32>)
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %arg1 : tensor<4xi8>, tensor<4x6xf32>)
 func.func @given(%m: tensor<4x6xi1>, %x: tensor<4x6xf32>, %low: f32) -> tensor<4x6xf32> {
   %e = tensor.empty() : tensor<4x6xf32>
   %r = linalg.generic {indexing_maps = [#mat, #mat, #mat], iterator_types = ["parallel", "parallel"]} ins(%m, %x : tensor<4x6xi1>, tensor<4x6xf32>) outs(%e : tensor<4x6xf32>) {
@@ -57,6 +57,66 @@ func.func @any(%m: tensor<4x6xi1>, %x: tensor<4x6xf32>, %low: f32, %none: tensor
   } -> tensor<4xi1>
   %e = tensor.empty() : tensor<4x6xf32>
   %r = linalg.generic {indexing_maps = [#row, #mat, #mat], iterator_types = ["parallel", "parallel"]} ins(%any, %x : tensor<4xi1>, tensor<4x6xf32>) outs(%e : tensor<4x6xf32>) {
+  ^bb0(%a: i1, %b: f32, %c: f32):
+    %s = arith.select %a, %b, %low : f32
+    linalg.yield %s : f32
+  } -> tensor<4x6xf32>
+  return %r : tensor<4x6xf32>
+}
+
+// -----
+
+#mat = affine_map<(d0, d1) -> (d0, d1)>
+#row = affine_map<(d0, d1) -> (d0)>
+#column = affine_map<(d0, d1) -> (d1)>
+
+// Distances between places are computed where they are compared, in 32 bits; so is a mask of numbers that they make.
+// CHECK-LABEL: func.func @distances
+// CHECK: linalg.generic {{.*}} ins(%arg0 : tensor<4x6xf32>)
+// CHECK: arith.index_cast {{.*}} : index to i32
+// CHECK: arith.subi {{.*}} : i32
+// CHECK: arith.cmpi sge, {{.*}} : i32
+// CHECK: arith.addf
+func.func @distances(%x: tensor<4x6xf32>) -> tensor<4x6xf32> {
+  %columns = arith.constant dense<[0, 1, 2, 3, 4, 5]> : tensor<6xi64>
+  %rows = arith.constant dense<[2, 3, 4, 5]> : tensor<4xi64>
+  %one = arith.constant 1 : i64
+  %low = arith.constant 0xFF800000 : f32
+  %zero = arith.constant 0.0 : f32
+  %d0 = tensor.empty() : tensor<4x6xi64>
+  %d = linalg.generic {indexing_maps = [#column, #row, #mat], iterator_types = ["parallel", "parallel"]} ins(%columns, %rows : tensor<6xi64>, tensor<4xi64>) outs(%d0 : tensor<4x6xi64>) {
+  ^bb0(%a: i64, %b: i64, %c: i64):
+    %p = arith.subi %a, %b : i64
+    linalg.yield %p : i64
+  } -> tensor<4x6xi64>
+  %e = tensor.empty() : tensor<4x6xf32>
+  %m = linalg.generic {indexing_maps = [#mat, #mat], iterator_types = ["parallel", "parallel"]} ins(%d : tensor<4x6xi64>) outs(%e : tensor<4x6xf32>) {
+  ^bb0(%a: i64, %c: f32):
+    %far = arith.cmpi sge, %a, %one : i64
+    %v = arith.select %far, %low, %zero : f32
+    linalg.yield %v : f32
+  } -> tensor<4x6xf32>
+  %r = linalg.generic {indexing_maps = [#mat, #mat, #mat], iterator_types = ["parallel", "parallel"]} ins(%m, %x : tensor<4x6xf32>, tensor<4x6xf32>) outs(%e : tensor<4x6xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %s = arith.addf %b, %a : f32
+    linalg.yield %s : f32
+  } -> tensor<4x6xf32>
+  return %r : tensor<4x6xf32>
+}
+
+// -----
+
+#mat = affine_map<(d0, d1) -> (d0, d1)>
+#column = affine_map<(d0, d1) -> (d1)>
+
+// Bits that are read for each of many rows are bytes there: of those there are vectors.
+// CHECK-LABEL: func.func @padding
+// CHECK: %[[B:.*]] = linalg.generic {{.*}} ins(%arg0 : tensor<6xi1>) outs(%{{.*}} : tensor<6xi8>)
+// CHECK: linalg.generic {{.*}} ins(%[[B]], %arg1 : tensor<6xi8>, tensor<4x6xf32>)
+// CHECK: arith.cmpi ne
+func.func @padding(%keep: tensor<6xi1>, %x: tensor<4x6xf32>, %low: f32) -> tensor<4x6xf32> {
+  %e = tensor.empty() : tensor<4x6xf32>
+  %r = linalg.generic {indexing_maps = [#column, #mat, #mat], iterator_types = ["parallel", "parallel"]} ins(%keep, %x : tensor<6xi1>, tensor<4x6xf32>) outs(%e : tensor<4x6xf32>) {
   ^bb0(%a: i1, %b: f32, %c: f32):
     %s = arith.select %a, %b, %low : f32
     linalg.yield %s : f32

@@ -1,0 +1,1 @@
+"""Masks of attention: how they are evaluated in lanes, and what they leave to compute."""
