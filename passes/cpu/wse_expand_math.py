@@ -7,20 +7,30 @@ from typing import Any
 from ...dialects.host import arith, ir, math
 from ..infra.pass_base import Pass, PassRun, option
 from ..infra.patterns import Pattern, PatternSet, Rewriter
-from .functions.elementary import Arithmetic, expm1, log1p, splat
-from .functions.power import constant_power, power, product_of
-from .functions.trigonometric import arc_tangent, cosine, sine, tangent
-from .processor import processor
+from .functions import (
+    error_function,
+    exponential,
+    hyperbolic,
+    inverse_trigonometric,
+    logarithm,
+    power,
+    rounding,
+    trigonometric,
+)
+from .functions.lanes import Machine, Real, element_of, splat
+from .functions.pairs import fused_multiply_add
+from .processor import Processor, processor
 
 
 class ExpandMath(Pass, name="wse-expand-math", anchor="func.func"):
-    """Expands elementary functions of f32 scalars and vectors into arithmetic: no library is called in a loop.
+    """Expands functions of f32 and f64 that are no instructions into arithmetic: no library is called in a loop.
 
-    exp, exp2, expm1, log, log2, log10, log1p, sin, cos, tan, atan, tanh, erf, pow. Relative errors stay below 4e-7;
-    infinities, NaN and denormal results are those of the C library. Sines of any size are reduced with all digits of
-    2 / pi that it takes, in a branch that vectors of moderate numbers do not enter. x^y becomes products, a square root
-    or a quotient where y is a constant up to 8 in size or 1/2. log1p and expm1 of f64 become forms of log and exp that
-    keep all digits near 0, which LLVM would lose; its other functions of f64 are those of the C library.
+    exp, exp2, expm1, log, log2, log10, log1p, erf, erfc, pow, cbrt, the trigonometric and hyperbolic functions and
+    their inverses, remainders (`arith.remf`), `round`, and where the processor has none floor, ceil, trunc, roundeven
+    and fma, of scalars and vectors. Errors stay below 4 units in the last place; infinities, NaN, signs of zero and
+    denormal results are those of the C library, and remainders are exact. Angles of any size are reduced with all
+    digits of 2 / pi that it takes, in a branch that vectors of moderate numbers do not enter. x^y becomes products, a
+    square root or a quotient where y is a constant up to 8 in size or 1/2.
 
     Integer powers (of any float type) become products when the exponent is a constant, else `math.powf`: LLVM has none
     with 64-bit exponents. A clamp becomes a minimum and a maximum, and these become comparisons that keep NaN, of one
@@ -37,69 +47,79 @@ class ExpandMath(Pass, name="wse-expand-math", anchor="func.func"):
     features: str = option("", "LLVM's processor features on top of that, '+avx2,-avx512f'")
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
-        fma = processor(self.cpu, self.features).has_fma
         patterns = PatternSet(
-            *(Pattern(f"math.{name}", _pattern(expand, fma)) for name, expand in _EXPANSIONS.items()),
-            Pattern("math.log1p", expand_log1p_of_double),
-            Pattern("math.expm1", expand_expm1_of_double),
+            *_function_patterns(processor(self.cpu, self.features)),
             Pattern("math.clampf", expand_clamp),
             *(Pattern(f"arith.{name}", convert_through_i32) for name in ("fptosi", "fptoui")),
             Pattern("math.fpowi", expand_integer_power),
-            Pattern("math.powf", _power_pattern(fma)),
+            Pattern("math.powf", expand_constant_power, benefit=2),
             Pattern("arith.maximumf", expand_maximum),
             Pattern("arith.minimumf", expand_minimum),
         )
         run.count("functions expanded", sum(patterns.apply(op).values()))
 
 
-_EXPANSIONS: dict[str, Callable[[Arithmetic, ir.Value], ir.Value]] = {
-    "exp": Arithmetic.exp,
-    "expm1": Arithmetic.expm1,
-    "log": Arithmetic.log,
-    "log1p": Arithmetic.log1p,
-    "tanh": Arithmetic.tanh,
-    "erf": Arithmetic.erf,
-    "exp2": Arithmetic.exp2,
-    "log2": Arithmetic.log2,
-    "log10": Arithmetic.log10,
-    "sin": sine,
-    "cos": cosine,
-    "tan": tangent,
-    "atan": arc_tangent,
+_EXPANSIONS: dict[str, Callable[..., Real | tuple[Real, ...]]] = {
+    "arith.remf": rounding.remainder,
+    "math.acos": inverse_trigonometric.acos,
+    "math.acosh": hyperbolic.acosh,
+    "math.asin": inverse_trigonometric.asin,
+    "math.asinh": hyperbolic.asinh,
+    "math.atan": inverse_trigonometric.atan,
+    "math.atan2": inverse_trigonometric.atan2,
+    "math.atanh": hyperbolic.atanh,
+    "math.cbrt": power.cube_root,
+    "math.cos": trigonometric.cosine,
+    "math.cosh": hyperbolic.cosh,
+    "math.erf": error_function.erf,
+    "math.erfc": error_function.erfc,
+    "math.exp": exponential.exp,
+    "math.exp2": exponential.exp2,
+    "math.expm1": exponential.expm1,
+    "math.log": logarithm.log,
+    "math.log10": logarithm.log10,
+    "math.log1p": logarithm.log1p,
+    "math.log2": logarithm.log2,
+    "math.powf": power.power,
+    "math.round": rounding.round_away,
+    "math.sin": trigonometric.sine,
+    "math.sincos": trigonometric.sine_and_cosine,
+    "math.sinh": hyperbolic.sinh,
+    "math.tan": trigonometric.tangent,
+    "math.tanh": hyperbolic.tanh,
+}
+_ROUNDING = {
+    "math.ceil": rounding.ceil,
+    "math.floor": rounding.floor,
+    "math.roundeven": rounding.round_even,
+    "math.trunc": rounding.trunc,
 }
 
 
+def _function_patterns(target: Processor) -> list[Pattern]:
+    """One for each function that the processor has no instruction for."""
+    machine = Machine(target.has_fma, target.rounds, scales=target.vector_bits == 512)
+    expansions = dict(_EXPANSIONS)
+    if not machine.rounds:
+        expansions |= _ROUNDING
+    if not machine.fma:
+        expansions["math.fma"] = fused_multiply_add
+    return [Pattern(name, _pattern(expand, machine)) for name, expand in expansions.items()]
+
+
 def _pattern(
-    expand: Callable[[Arithmetic, ir.Value], ir.Value], fma: bool
+    expand: Callable[..., Real | tuple[Real, ...]], machine: Machine
 ) -> Callable[[Any, Rewriter], bool]:
     def rewrite(op: Any, rewriter: Rewriter) -> bool:
-        kind = op.operation.results[0].type
-        element = kind.element_type if isinstance(kind, ir.VectorType) else kind
-        if not isinstance(element, ir.F32Type):
+        if not _is_float(op.operation.results[0].type, ir.F32Type, ir.F64Type):
             return False
-        rewriter.replace_op(op, [expand(Arithmetic(kind, fma), op.operation.operands[0])])
+        values = expand(*(Real(operand, machine) for operand in op.operation.operands))
+        values = values if isinstance(values, tuple) else (values,)
+        rewriter.replace_op(op, [value.value for value in values])
         return True
 
-    rewrite.__name__ = f"expand_{getattr(expand, '__name__', 'function')}"
+    rewrite.__name__ = f"expand_{expand.__name__}"
     return rewrite
-
-
-def expand_log1p_of_double(op: Any, rewriter: Rewriter) -> bool:
-    """A form of `math.log`."""
-    return _replace_double(op, rewriter, lambda x: log1p(x, math.log))
-
-
-def expand_expm1_of_double(op: Any, rewriter: Rewriter) -> bool:
-    """A form of `math.exp`."""
-    return _replace_double(op, rewriter, expm1)
-
-
-def _replace_double(op: Any, rewriter: Rewriter, expand: Callable[[ir.Value], ir.Value]) -> bool:
-    kind = op.operation.results[0].type
-    if not isinstance(kind.element_type if isinstance(kind, ir.VectorType) else kind, ir.F64Type):
-        return False
-    rewriter.replace_op(op, [expand(op.operation.operands[0])])
-    return True
 
 
 def expand_clamp(op: Any, rewriter: Rewriter) -> bool:
@@ -112,8 +132,7 @@ def expand_clamp(op: Any, rewriter: Rewriter) -> bool:
 def convert_through_i32(op: Any, rewriter: Rewriter) -> bool:
     """To a narrower integer: to i32 first, whose low bits are kept."""
     source, kind = op.operation.operands[0], op.operation.results[0].type
-    element = kind.element_type if isinstance(kind, ir.VectorType) else kind
-    if not 1 < ir.IntegerType(element).width < 32:
+    if not 1 < ir.IntegerType(element_of(kind)).width < 32:
         return False
     i32 = ir.IntegerType.get_signless(32)
     wide = ir.VectorType.get(list(kind.shape), i32) if isinstance(kind, ir.VectorType) else i32
@@ -128,29 +147,24 @@ def expand_integer_power(op: Any, rewriter: Rewriter) -> bool:
     if count is None or abs(count) > 64:
         rewriter.replace_op(op, [math.powf(base, arith.sitofp(base.type, exponent))])
         return True
-    value = product_of(base, abs(count))
-    element = base.type.element_type if isinstance(base.type, ir.VectorType) else base.type
-    one = splat(base.type, ir.FloatAttr.get(element, 1.0))
+    value = power.product_of(base, abs(count))
+    one = splat(base.type, ir.FloatAttr.get(element_of(base.type), 1.0))
     value = one if value is None else value
     rewriter.replace_op(op, [arith.divf(one, value) if count < 0 else value])
     return True
 
 
-def _power_pattern(fma: bool) -> Callable[[Any, Rewriter], bool]:
-    def expand_power(op: Any, rewriter: Rewriter) -> bool:
-        base, exponent = op.operation.operands
-        constant = _constant(exponent)
-        value = None
-        if isinstance(constant, ir.FloatAttr) and _is_float(base.type, ir.F32Type, ir.F64Type):
-            value = constant_power(base, constant.value) if isfinite(constant.value) else None
-        if value is None and _is_float(base.type, ir.F32Type):
-            value = power(Arithmetic(base.type, fma), base, exponent)
-        if value is None:
-            return False
-        rewriter.replace_op(op, [value])
-        return True
-
-    return expand_power
+def expand_constant_power(op: Any, rewriter: Rewriter) -> bool:
+    """Products, a root or a quotient."""
+    base, exponent = op.operation.operands
+    constant = _constant(exponent)
+    if not isinstance(constant, ir.FloatAttr) or not isfinite(constant.value):
+        return False
+    value = power.constant_power(base, constant.value)
+    if value is None:
+        return False
+    rewriter.replace_op(op, [value])
+    return True
 
 
 def expand_maximum(op: Any, rewriter: Rewriter) -> bool:
@@ -180,7 +194,7 @@ def _expand_extremum(op: Any, rewriter: Rewriter, wins: arith.CmpFPredicate) -> 
 
 
 def _is_float(kind: ir.Type, *elements: type) -> bool:
-    return isinstance(kind.element_type if isinstance(kind, ir.VectorType) else kind, elements)
+    return isinstance(element_of(kind), elements)
 
 
 def _constant(value: ir.Value) -> ir.Attribute | None:

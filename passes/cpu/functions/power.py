@@ -1,41 +1,63 @@
-"""x^y of f32 in the arithmetic that vector units have."""
+"""x^y and cube roots."""
+
+from __future__ import annotations
 
 from ....dialects.host import arith, ir, math
-from .elementary import ROUND_DOUBLE, Arithmetic, splat
+from .exponential import LN2, LN2_PARTS, Split, power_of_two
+from .exponential import split as split_exponent
+from .lanes import Real, element_of, splat
+from .logarithm import split
+from .pairs import Pair, exact_product, exact_sum, ordered_sum
+from .rounding import floor
 
 _MOST_FACTORS = 8  # of a constant power: more would add up too many roundings
-_SQRT_HALF_BITS, _ONE_BITS = 0x3FE6A09E667F3BCD, 0x3FF0000000000000
-_TWO_52 = 4503599627370496.0
-# log(m) = 2 (t + t^3 / 3 + t^5 / 5 ...), t = (m - 1) / (m + 1), |t| < 0.172: 8 terms leave 1e-14
+# log(m) = 2 (s + s^3 / 3 + s^5 / 5 ...), s = (m - 1) / (m + 1), |s| < 0.172: 8 terms leave 1e-14
 _SERIES = tuple(2.88539008177792681 / k for k in range(15, 0, -2))  # in units of log 2
+# log(m) = 2 s + s w (2 / 3 + w p(w)), w = s^2, by the Remez exchange: 7e-23
+_TAIL = (
+    0.11988837788319993, 0.11674839612846925, 0.13336316376418753, 0.1538455689819205, 0.18181818869914276,
+    0.22222222217539747, 0.28571428571445096, 0.3999999999999998,
+)  # fmt: skip
+_TWO_THIRDS, _TWO_THIRDS_REST = 0.6666666666666666, 3.700743415417188e-17
+# a polynomial for cube roots of sqrt(1/2) / 2 to 2 sqrt(2), by the Remez exchange: 7e-4
+_CUBE_ROOT = (
+    1.128265909224848e-2, -0.104485211862085, 0.3870261259198329, -0.7611615296125472, 1.0524001672684902,
+    0.41513537418279156,
+)  # fmt: skip
 
 
-def power(a: Arithmetic, x: ir.Value, y: ir.Value) -> ir.Value:
-    """sign exp2(y log2 |x|), the product in f64: y may be large, and what it multiplies has to have digits enough."""
-    compare = arith.CmpFPredicate
-    zero, one = a.real(0.0), a.real(1.0)
-    exponent, r = _split_product(a, _logarithm(a, math.absf(x)), y)
-    value = a.scaled_exp(r, exponent)
-    whole = arith.cmpf(compare.OEQ, math.floor(y), y)
-    half = arith.mulf(y, a.real(0.5))
-    odd = arith.andi(whole, arith.cmpf(compare.ONE, math.floor(half), half))
-    value = arith.select(odd, math.copysign(value, x), value)
-    negative = arith.andi(arith.cmpf(compare.OLT, x, zero), arith.cmpf(compare.OGT, x, a.real(-float("inf"))))
-    value = arith.select(
-        arith.andi(negative, arith.cmpf(compare.ONE, math.floor(y), y)), a.real(float("nan")), value
-    )
+def power(x: Real, y: Real) -> Real:
+    """+-exp(y log |x|), with more digits than x and y have: y may be large. Special cases are those of C's `pow`."""
+    value = _of_double(abs(x), y) if x.double else _of_single(abs(x), y)
+    whole, half = floor(y), y * 0.5
+    odd = whole.equals(y) & half.differs(floor(half))
+    value = odd.choose(value.with_sign_of(x), value)
+    negative = (x < 0.0) & (x > -float("inf"))
+    value = (negative & y.differs(whole)).choose(float("nan"), value)
     # 1^y and x^0 are 1 whatever the other is, and so is (-1)^infinity
-    trivial = arith.ori(arith.cmpf(compare.OEQ, x, one), arith.cmpf(compare.OEQ, y, zero))
-    endless = arith.cmpf(compare.OEQ, math.absf(y), a.real(float("inf")))
-    trivial = arith.ori(trivial, arith.andi(endless, arith.cmpf(compare.OEQ, x, a.real(-1.0))))
-    return arith.select(trivial, one, value)
+    trivial = x.equals(1.0) | y.equals(0.0) | (abs(y).equals(float("inf")) & x.equals(-1.0))
+    return trivial.choose(1.0, value)
+
+
+def cube_root(x: Real) -> Real:
+    """2^k r with x = 2^(3 k) m: r is a polynomial of m, improved by steps that triple its digits (E. Halley)."""
+    size = abs(x)
+    exponent, z = split(size)
+    k = (exponent * (1 / 3) + x.round_number) - x.round_number
+    left = k.times_plus(-3.0, exponent)
+    m = (z + 1.0) * (left > 0.0).choose(x.number(2.0), (left < 0.0).choose(x.number(0.5), x.number(1.0)))
+    r = m.polynomial(_CUBE_ROOT)
+    for _ in range(2 if x.double else 1):
+        cube = r * r * r
+        r = r.times_plus((m - cube) / (cube * 2.0 + m), r)
+    value = r * power_of_two(k + (x.round_number + x.bias))
+    usable = (size > 0.0) & (size < float("inf"))
+    return usable.choose(value.with_sign_of(x), x)
 
 
 def constant_power(x: ir.Value, y: float) -> ir.Value | None:
     """x^y by products, square roots and quotients, for a float of any width; None for other exponents."""
-    kind = x.type
-    element = kind.element_type if isinstance(kind, ir.VectorType) else kind
-    one = splat(kind, ir.FloatAttr.get(element, 1.0))
+    one = splat(x.type, ir.FloatAttr.get(element_of(x.type), 1.0))
     if abs(y) == 0.5:
         root = math.sqrt(x)
         return root if y > 0 else arith.divf(one, root)
@@ -57,47 +79,57 @@ def product_of(x: ir.Value, count: int) -> ir.Value | None:
     return value
 
 
-def _logarithm(a: Arithmetic, size: ir.Value) -> ir.Value:
-    """log2 of numbers from 0 to infinity, in f64."""
-    wide, whole = a.shaped(ir.F64Type.get()), a.shaped(ir.IntegerType.get_signless(64))
-    i64 = ir.IntegerType.get_signless(64)
-
-    def number(value: float) -> ir.Value:
-        return splat(wide, ir.FloatAttr.get(ir.F64Type.get(), value))
-
-    def bits(value: int) -> ir.Value:
-        return splat(whole, ir.IntegerAttr.get(i64, value))
-
-    big = arith.extf(wide, size)
-    shifted = arith.addi(arith.bitcast(whole, big), bits(_ONE_BITS - _SQRT_HALF_BITS))
-    # exponents become the low digits of 2^52: vector units convert no i64
-    raised = arith.ori(arith.shrui(shifted, bits(52)), bits(0x4330000000000000))
-    e = arith.subf(arith.bitcast(wide, raised), number(_TWO_52 + 1023.0))
-    mantissa = arith.addi(arith.andi(shifted, bits((1 << 52) - 1)), bits(_SQRT_HALF_BITS))
-    m = arith.bitcast(wide, mantissa)
-    t = arith.divf(arith.subf(m, number(1.0)), arith.addf(m, number(1.0)))
-    z = arith.mulf(t, t)
-    series = number(_SERIES[0])
-    for coefficient in _SERIES[1:]:
-        series = arith.addf(arith.mulf(series, z), number(coefficient))
-    value = arith.addf(e, arith.mulf(t, series))
-    infinity = number(float("inf"))
-    ordered = arith.cmpf(arith.CmpFPredicate.OLT, big, infinity)
-    value = arith.select(ordered, value, big)  # infinity and NaN
-    nothing = arith.cmpf(arith.CmpFPredicate.OEQ, big, number(0.0))
-    return arith.select(nothing, number(-float("inf")), value)
+def _of_single(size: Real, y: Real) -> Real:
+    """2^(2 a) e^r with y log2(size) = 2 a + r / ln 2, the product in f64."""
+    wide = size.widened()
+    e, z = split(wide)
+    s = z / (z + 2.0)
+    logarithm = _of_special(wide, e + s * (s * s).polynomial(_SERIES))
+    product = (y.widened() * logarithm).at_most(250.0).at_least(-250.0)
+    offset = wide.round_number + wide.bias
+    shifted = product.times_plus(0.5, offset)
+    r = ((shifted - offset).times_plus(-2.0, product) * LN2).narrowed()
+    return Split(r, power_of_two(shifted).narrowed()).exp()
 
 
-def _split_product(a: Arithmetic, logarithm: ir.Value, y: ir.Value) -> tuple[ir.Value, ir.Value]:
-    """(n, r) with y logarithm = n + r / log(2)."""
-    wide = logarithm.type
+def _of_double(size: Real, y: Real) -> Real:
+    logarithm = _logarithm(size)
+    product = exact_product(logarithm.high, y)
+    rest = logarithm.low.times_plus(y, product.low)
+    rest = (abs(product.high) < 1024.0).choose(rest, size.number(0.0))  # infinite products have none
+    parts = split_exponent(product.high)
+    return Split(parts.r + rest, parts.scale).exp()
 
-    def number(value: float) -> ir.Value:
-        return splat(wide, ir.FloatAttr.get(ir.F64Type.get(), value))
 
-    product = arith.mulf(arith.extf(wide, y), logarithm)
-    product = arith.maximumf(arith.minimumf(product, number(250.0)), number(-250.0))
-    n = arith.subf(arith.addf(product, number(ROUND_DOUBLE)), number(ROUND_DOUBLE))
-    r = arith.truncf(a.type, arith.mulf(arith.subf(product, n), number(0.693147180559945309)))
-    shifted = arith.addf(arith.truncf(a.type, n), a.real(12582912.0))
-    return arith.subi(a.as_integer(shifted), a.as_integer(a.real(12582912.0))), r
+def _logarithm(x: Real) -> Pair:
+    """log(x) in twice the digits, for x from 0 to infinity."""
+    e, z = split(x)
+    two = x.number(2.0)
+    s = _quotient(z, ordered_sum(two, z))
+    w = s * s
+    tail = Pair(x.number(_TWO_THIRDS), x.number(_TWO_THIRDS_REST))
+    tail += _exact(w.high * w.high.polynomial(_TAIL))
+    cubic = s * w * tail
+    high, low = LN2_PARTS[True]
+    doubled = Pair(s.high * 2.0, s.low * 2.0)
+    value = exact_sum(e * high, doubled.high)
+    value = ordered_sum(value.high, value.low + (doubled.low + e * low))
+    value += cubic
+    usable = (x > 0.0) & (x < float("inf"))
+    return Pair(_of_special(x, value.high), usable.choose(value.low, x.number(0.0)))
+
+
+def _quotient(a: Real, b: Pair) -> Pair:
+    q = a / b.high
+    product = exact_product(q, b.high)
+    rest = ((a - product.high) - product.low) - q * b.low
+    return ordered_sum(q, rest / b.high)
+
+
+def _exact(x: Real) -> Pair:
+    return Pair(x, x.number(0.0))
+
+
+def _of_special(x: Real, value: Real) -> Real:
+    """The logarithm is -infinity at 0; infinity and NaN stay."""
+    return x.equals(0.0).choose(-float("inf"), (x < float("inf")).choose(value, x))

@@ -1,16 +1,30 @@
-// RUN: wse-opt %s --pass-pipeline='builtin.module(func.func(wse-expand-math))' --split-input-file | filecheck %s
+// RUN: wse-opt %s --pass-pipeline='builtin.module(func.func(wse-expand-math{cpu=x86-64-v3}))' --split-input-file | filecheck %s
+// RUN: wse-opt %s --pass-pipeline='builtin.module(func.func(wse-expand-math{cpu=znver5}))' --split-input-file | filecheck %s --check-prefix=AVX512
+// RUN: wse-opt %s --pass-pipeline='builtin.module(func.func(wse-expand-math{cpu=x86-64}))' --split-input-file | filecheck %s --check-prefix=SSE2
 
 // exp of a vector: no function is called, and NaN and infinity pass through the clamps: x comes second in each, and is
-// what `select` gives when the comparison fails.
+// what `select` gives when the comparison fails. The low bits of a sum are the exponent of a power of two, whose square
+// scales the result; where an instruction scales, that is all there is.
 // CHECK-LABEL: func.func @exp
 // CHECK-NOT:     math.exp
 // CHECK:         %[[MOST:[a-z0-9_]+]] = arith.cmpf olt, %[[C:[a-z0-9_]+]], %arg0
 // CHECK:         %[[X:[a-z0-9_]+]] = arith.select %[[MOST]], %[[C]], %arg0
 // CHECK:         %[[LEAST:[a-z0-9_]+]] = arith.cmpf ogt, %[[D:[a-z0-9_]+]], %[[X]]
 // CHECK:         arith.select %[[LEAST]], %[[D]], %[[X]]
-// CHECK:         arith.shli {{.*}} : vector<16xi32>
-// CHECK:         arith.bitcast {{.*}} : vector<16xi32> to vector<16xf32>
-// CHECK:         return
+// CHECK:         %[[SHIFTED:[a-z0-9_]+]] = math.fma
+// CHECK:         %[[BITS:[a-z0-9_]+]] = arith.bitcast %[[SHIFTED]] : vector<16xf32> to vector<16xi32>
+// CHECK:         %[[RAISED:[a-z0-9_]+]] = arith.shli %[[BITS]], {{.*}} : vector<16xi32>
+// CHECK:         %[[SCALE:[a-z0-9_]+]] = arith.bitcast %[[RAISED]] : vector<16xi32> to vector<16xf32>
+// CHECK:         %[[ONCE:[a-z0-9_]+]] = arith.mulf %{{.*}}, %[[SCALE]]
+// CHECK:         arith.mulf %[[ONCE]], %[[SCALE]]
+// CHECK-NEXT:    return
+// AVX512-LABEL: func.func @exp
+// AVX512-NOT:     arith.shli
+// AVX512:         llvm.call_intrinsic "llvm.x86.avx512.mask.scalef.ps.512"
+// AVX512-NEXT:    return
+// SSE2-LABEL: func.func @exp
+// SSE2-NOT:       math.fma
+// SSE2:           return
 func.func @exp(%x: vector<16xf32>) -> vector<16xf32> {
   %y = math.exp %x : vector<16xf32>
   return %y : vector<16xf32>
@@ -49,12 +63,10 @@ func.func @log1p_and_expm1(%x: vector<8xf32>) -> (vector<8xf32>, vector<8xf32>) 
 
 // -----
 
-// In f64 there are no polynomials, but log1p and expm1 are still not those of LLVM; exp and log stay.
+// f64 has polynomials of its own.
 // CHECK-LABEL: func.func @doubles
-// CHECK-NOT:     math.{{log1p|expm1}}
-// CHECK:         math.log %{{.*}} : f64
-// CHECK:         math.exp %arg0 : f64
-// CHECK:         math.log %{{.*}} : f64
+// CHECK-NOT:     math.{{exp|log}}
+// CHECK:         arith.shli {{.*}} : i64
 // CHECK:         return
 func.func @doubles(%x: f64) -> (f64, f64) {
   %l = math.log1p %x : f64
@@ -188,12 +200,73 @@ func.func @sine(%x: vector<16xf32>) -> vector<16xf32> {
 
 // -----
 
-// Double precision would lose half of its digits: left to the C library. Functions without a form here are left too.
+// The sine of a large f64 takes more digits of pi than code should hold one after the other: they are a table.
+// CHECK-LABEL: func.func @sine_of_double
+// CHECK:         scf.if
+// CHECK:           scf.for
+// CHECK:             vector.extract %{{.*}}[%{{.*}}] : f64 from vector<48xf64>
+// CHECK:             vector.broadcast %{{.*}} : f64 to vector<8xf64>
+// CHECK:         return
+func.func @sine_of_double(%x: vector<8xf64>) -> vector<8xf64> {
+  %y = math.sin %x : vector<8xf64>
+  return %y : vector<8xf64>
+}
+
+// -----
+
+// A remainder is long division, in f64 for f32, until all lanes are less than their divisor.
+// CHECK-LABEL: func.func @remainder
+// CHECK-NOT:     arith.remf
+// CHECK:         arith.extf {{.*}} : vector<8xf32> to vector<8xf64>
+// CHECK:         scf.while
+// CHECK:           vector.reduction <or>
+// CHECK:           arith.divf {{.*}} : vector<8xf64>
+// CHECK:         arith.truncf
+// CHECK:         return
+func.func @remainder(%x: vector<8xf32>, %y: vector<8xf32>) -> vector<8xf32> {
+  %r = arith.remf %x, %y : vector<8xf32>
+  return %r : vector<8xf32>
+}
+
+// -----
+
+// What processors round by themselves is left to them; halves that go away from zero no x86 rounds.
+// CHECK-LABEL: func.func @rounding
+// CHECK:         math.floor %arg0
+// CHECK:         math.roundeven %arg0
+// CHECK-NOT:     math.round %
+// CHECK:         return
+// SSE2-LABEL: func.func @rounding
+// SSE2-NOT:       math.{{floor|round}}
+// SSE2:           return
+func.func @rounding(%x: vector<4xf32>) -> (vector<4xf32>, vector<4xf32>, vector<4xf32>) {
+  %a = math.floor %x : vector<4xf32>
+  %b = math.roundeven %x : vector<4xf32>
+  %c = math.round %x : vector<4xf32>
+  return %a, %b, %c : vector<4xf32>, vector<4xf32>, vector<4xf32>
+}
+
+// -----
+
+// Without the instruction, a fused multiply-add takes twice the digits.
+// CHECK-LABEL: func.func @fused
+// CHECK:         math.fma
+// SSE2-LABEL: func.func @fused
+// SSE2-NOT:       math.fma
+// SSE2:           arith.mulf {{.*}} : f64
+func.func @fused(%x: f32, %y: f32, %z: f32) -> f32 {
+  %r = math.fma %x, %y, %z : f32
+  return %r : f32
+}
+
+// -----
+
+// f16 is widened before this pass; roots are instructions.
 // CHECK-LABEL: func.func @left_alone
-// CHECK:         math.exp %arg0 : f64
-// CHECK:         math.acos %arg1 : f32
-func.func @left_alone(%x: f64, %y: f32) -> (f64, f32) {
-  %a = math.exp %x : f64
-  %b = math.acos %y : f32
-  return %a, %b : f64, f32
+// CHECK:         math.exp %arg0 : f16
+// CHECK:         math.sqrt %arg1 : f32
+func.func @left_alone(%x: f16, %y: f32) -> (f16, f32) {
+  %a = math.exp %x : f16
+  %b = math.sqrt %y : f32
+  return %a, %b : f16, f32
 }
