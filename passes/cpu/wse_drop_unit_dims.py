@@ -21,6 +21,7 @@ from ...dialects.structured import (
 from ..infra.pass_base import Pass, PassRun
 from ..tensor.traversal import tensor_blocks
 from ..tensor.uniform import uniform_scalar
+from ..tensor.unit_reshape import unit_groups
 from .reshapes.read_chain import shape_of
 from .reshapes.reads import fresh_init
 from .reshapes.views import expand, open_part
@@ -126,7 +127,7 @@ def _rebuild(view: Structured, operands: Sequence[_Operand], kept: Sequence[int]
         for name, attribute in project_attributes(view.op).items():
             op.operation.attributes[name] = attribute
         for old, new, operand in zip(view.op.results, op.results, operands[count:], strict=True):
-            groups = _groups(operand.kept, ir.ShapedType(old.type).rank)
+            groups = unit_groups(operand.kept, ir.ShapedType(old.type).rank)
             old.replace_all_uses_with(_widen(new, groups, old))
     view.op.operation.erase()
 
@@ -140,7 +141,7 @@ def _narrow(value: ir.Value, operand: _Operand) -> ir.Value:
         open_size = ir.ShapedType.get_dynamic_size()
         sizes = [open_size if (s := shape[d]) is None else s for d in operand.kept]
         kind = ir.RankedTensorType.get(sizes, element_type(value.type))
-        groups = _groups(operand.kept, len(shape))
+        groups = unit_groups(operand.kept, len(shape))
         value = tensor.CollapseShapeOp(kind, value, groups).result
     return _cut(value, {operand.kept.index(d): size for d, size in operand.cut.items()})
 
@@ -165,20 +166,6 @@ def _narrow_init(init: ir.Value, operand: _Operand, read: bool) -> ir.Value:
         return _narrow(init, operand)
     sizes = [open_part(init, d, 1) if (s := shape[d]) is None else s for d in operand.kept]
     return fresh_init(init, sizes, read)
-
-
-def _groups(kept: Sequence[int], rank: int) -> list[list[int]]:
-    """Each dimension that stays with those before it that go; the last one with those after it as well."""
-    groups: list[list[int]] = []
-    for d in range(rank):
-        before = (
-            groups[-1] if groups and (groups[-1][-1] not in kept or not any(k >= d for k in kept)) else None
-        )
-        if before is None:
-            groups.append([d])
-        else:
-            before.append(d)
-    return groups if kept else []
 
 
 def _widen(value: ir.Value, groups: list[list[int]], old: ir.Value) -> ir.Value:

@@ -30,6 +30,7 @@ BUILTIN: dict[str, str] = {
     "wse-pack-weights": "cpu.wse_pack_weights:PackWeights",
     "wse-split-parameters": "cpu.wse_split_parameters:SplitParameters",
     "wse-drop-unit-dims": "cpu.wse_drop_unit_dims:DropUnitDims",
+    "wse-permute-insertions": "cpu.wse_permute_insertions:PermuteInsertions",
     "wse-inline-masks": "cpu.wse_inline_masks:InlineMasks",
     "wse-finish-products": "cpu.wse_finish_products:FinishProducts",
     "wse-absorb-reshapes": "cpu.wse_absorb_reshapes:AbsorbReshapes",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...dialects.host import ir, tensor
@@ -37,6 +38,20 @@ def read_through(op: Any, access: ir.AffineMap) -> tuple[ir.Value, ir.AffineMap]
             exprs[(real or group)[0]] = expr
         return op.src, ir.AffineMap.get(access.n_dims, 0, exprs)
     return None
+
+
+def unit_groups(kept: Sequence[int], rank: int) -> list[list[int]]:
+    """Groups of a collapse to `kept` dimensions: each with those before it that go, the last with those after."""
+    groups: list[list[int]] = []
+    for d in range(rank):
+        before = (
+            groups[-1] if groups and (groups[-1][-1] not in kept or not any(k >= d for k in kept)) else None
+        )
+        if before is None:
+            groups.append([d])
+        else:
+            before.append(d)
+    return groups if kept else []
 
 
 def _sizes(value: ir.Value) -> list[int]:

@@ -106,7 +106,7 @@ def _through_slice(read: Read, op: Any) -> Read | None:
     open_size = ir.ShapedType.get_dynamic_size()
     if any(x == open_size for x in (*offsets, *strides)):
         return None
-    kept = _kept_dims([None if s == open_size else s for s in sizes], shape_of(op.result))
+    kept = kept_dims([None if s == open_size else s for s in sizes], shape_of(op.result))
     if kept is None:
         return None
     index: list[Form] = []
@@ -117,7 +117,7 @@ def _through_slice(read: Read, op: Any) -> Read | None:
     return replace(read, value=op.source, index=tuple(index))
 
 
-def _kept_dims(sizes: list[int | None], result: list[int | None]) -> set[int] | None:
+def kept_dims(sizes: list[int | None], result: list[int | None]) -> set[int] | None:
     """Dimensions of a slice that its result has, when it drops some of size one."""
     kept: set[int] = set()
     wanted = list(result)

@@ -94,6 +94,14 @@ def _is_permutation(view: Structured) -> bool:
     )
 
 
+def transposition(op: Any) -> list[int] | None:
+    """For each dimension of a permuting copy's result the dimension of its source; None when it is no such copy."""
+    view = structured(op)
+    return (
+        None if view is None or not len(view.op.results) or not _is_permutation(view) else _source_dims(view)
+    )
+
+
 def _source_dims(copy: Structured) -> list[int]:
     """For each dimension of a copy's result the dimension of its source."""
     source = [dim_position(e) for e in copy.input_maps[0].results]
