@@ -17,7 +17,8 @@ from .functions import (
     rounding,
     trigonometric,
 )
-from .functions.lanes import Machine, Real, element_of, splat
+from .functions.integer_power import integer_power
+from .functions.lanes import Machine, Real, element_of, shaped, splat
 from .functions.pairs import fused_multiply_add
 from .processor import Processor, processor
 
@@ -26,17 +27,17 @@ class ExpandMath(Pass, name="wse-expand-math", anchor="func.func"):
     """Expands functions of f32 and f64 that are no instructions into arithmetic: no library is called in a loop.
 
     exp, exp2, expm1, log, log2, log10, log1p, erf, erfc, pow, cbrt, the trigonometric and hyperbolic functions and
-    their inverses, remainders (`arith.remf`), `round`, and where the processor has none floor, ceil, trunc, roundeven
-    and fma, of scalars and vectors. Errors stay below 4 units in the last place; infinities, NaN, signs of zero and
-    denormal results are those of the C library, and remainders are exact. Angles of any size are reduced with all
-    digits of 2 / pi that it takes, in a branch that vectors of moderate numbers do not enter. x^y becomes products, a
-    square root or a quotient where y is a constant up to 8 in size or 1/2.
+    their inverses, remainders (`arith.remf`), `round`, C's fmin and fmax, and where the processor has none floor, ceil,
+    trunc, roundeven and fma, of scalars and vectors. Errors stay below 5 units in the last place (most below 2.5);
+    infinities, NaN, signs of zero and denormal results are those of the C library, and remainders are exact. Angles of
+    any size are reduced with all digits of 2 / pi that it takes, in a branch that vectors of moderate numbers do not
+    enter. x^y becomes products, a square root or a quotient where y is a constant up to 8 in size or 1/2.
 
-    Integer powers (of any float type) become products when the exponent is a constant, else `math.powf`: LLVM has none
-    with 64-bit exponents. A clamp becomes a minimum and a maximum, and these become comparisons that keep NaN, of one
-    to three instructions. Conversions to integers of 8 and 16 bits go through i32, so that numbers out of range wrap as
-    they do in PyTorch and C, and those of unsigned types, which have no type of their own here, are in range.
-    Everything else is left alone.
+    Integer powers become products when the exponent is a constant, else `math.powf` (of any float type; LLVM has none
+    with 64-bit exponents) or, of integers, a loop of squares. A clamp becomes a minimum and a maximum, and these become
+    comparisons that keep NaN, of one to three instructions. Conversions to integers of 8 and 16 bits go through i32, so
+    that numbers out of range wrap as they do in PyTorch and C, and those of unsigned types, which have no type of their
+    own here, are in range. Functions of f16 and bf16 were widened before. Everything else is left alone.
 
         %y = math.exp %x : vector<16xf32>
     becomes
@@ -49,9 +50,11 @@ class ExpandMath(Pass, name="wse-expand-math", anchor="func.func"):
     def run(self, op: ir.Operation, run: PassRun) -> None:
         patterns = PatternSet(
             *_function_patterns(processor(self.cpu, self.features)),
+            *(Pattern(name, widen) for name in _LEFT_NARROW),
             Pattern("math.clampf", expand_clamp),
             *(Pattern(f"arith.{name}", convert_through_i32) for name in ("fptosi", "fptoui")),
             Pattern("math.fpowi", expand_integer_power),
+            Pattern("math.ipowi", expand_power_of_integer),
             Pattern("math.powf", expand_constant_power, benefit=2),
             Pattern("arith.maximumf", expand_maximum),
             Pattern("arith.minimumf", expand_minimum),
@@ -60,6 +63,8 @@ class ExpandMath(Pass, name="wse-expand-math", anchor="func.func"):
 
 
 _EXPANSIONS: dict[str, Callable[..., Real | tuple[Real, ...]]] = {
+    "arith.maxnumf": rounding.greater,
+    "arith.minnumf": rounding.lesser,
     "arith.remf": rounding.remainder,
     "math.acos": inverse_trigonometric.acos,
     "math.acosh": hyperbolic.acosh,
@@ -96,6 +101,10 @@ _ROUNDING = {
 }
 
 
+# What upstream's widening of f16 and bf16 leaves, and LLVM would make calls of
+_LEFT_NARROW = ("arith.maxnumf", "arith.minnumf", "math.fma")
+
+
 def _function_patterns(target: Processor) -> list[Pattern]:
     """One for each function that the processor has no instruction for."""
     machine = Machine(target.has_fma, target.rounds, scales=target.vector_bits == 512)
@@ -120,6 +129,18 @@ def _pattern(
 
     rewrite.__name__ = f"expand_{expand.__name__}"
     return rewrite
+
+
+def widen(op: Any, rewriter: Rewriter) -> bool:
+    """Computes with f16 and bf16 in f32."""
+    kind = op.operation.results[0].type
+    if not _is_float(kind, ir.F16Type, ir.BF16Type):
+        return False
+    wide = shaped(kind, ir.F32Type.get())
+    operands = [arith.extf(wide, operand) for operand in op.operation.operands]
+    value = ir.Operation.create(op.operation.name, results=[wide], operands=operands).results[0]
+    rewriter.replace_op(op, [arith.truncf(kind, value)])
+    return True
 
 
 def expand_clamp(op: Any, rewriter: Rewriter) -> bool:
@@ -151,6 +172,15 @@ def expand_integer_power(op: Any, rewriter: Rewriter) -> bool:
     one = splat(base.type, ir.FloatAttr.get(element_of(base.type), 1.0))
     value = one if value is None else value
     rewriter.replace_op(op, [arith.divf(one, value) if count < 0 else value])
+    return True
+
+
+def expand_power_of_integer(op: Any, rewriter: Rewriter) -> bool:
+    """Products for a constant exponent of at most 64, else a loop."""
+    base, exponent = op.operation.operands
+    count = _constant_integer(exponent)
+    value = power.product_of(base, count) if count is not None and 0 < count <= 64 else None
+    rewriter.replace_op(op, [integer_power(base, exponent) if value is None else value])
     return True
 
 

@@ -70,12 +70,13 @@ def constant_power(x: ir.Value, y: float) -> ir.Value | None:
 
 def product_of(x: ir.Value, count: int) -> ir.Value | None:
     """x multiplied `count` times with itself, by repeated squaring; None for no factors."""
+    multiply = arith.mulf if isinstance(element_of(x.type), ir.FloatType) else arith.muli
     value, square = None, x
     while count:
         if count & 1:
-            value = square if value is None else arith.mulf(value, square)
+            value = square if value is None else multiply(value, square)
         count >>= 1
-        square = arith.mulf(square, square) if count else square
+        square = multiply(square, square) if count else square
     return value
 
 

@@ -1,4 +1,4 @@
-"""Whole numbers near a number, and what division by another leaves."""
+"""Whole numbers near a number, the greater and the lesser of two, and what division leaves."""
 
 from __future__ import annotations
 
@@ -42,6 +42,16 @@ def round_away(x: Real) -> Real:
     size = abs(x)
     whole = floor(size)
     return (size - whole >= 0.5).choose(whole + 1.0, whole).with_sign_of(x)
+
+
+def greater(x: Real, y: Real) -> Real:
+    """The number where one of them is NaN (C's `fmax`)."""
+    return y.equals(y).choose((x > y).choose(x, y), x)
+
+
+def lesser(x: Real, y: Real) -> Real:
+    """The number where one of them is NaN (C's `fmin`)."""
+    return y.equals(y).choose((x < y).choose(x, y), x)
 
 
 def remainder(x: Real, y: Real) -> Real:
