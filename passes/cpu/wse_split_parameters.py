@@ -60,12 +60,12 @@ class SplitParameters(Pass, name="wse-split-parameters", anchor="builtin.module"
             if "sym_visibility" in function.attributes or len(function.regions[0].blocks) != 1:
                 continue
             known = KnownValues.of(function)
-            moved, results = _worth_preparing(known)
+            moved, copied, results = _worth_preparing(known)
             if not results or arguments_of_kind(function, PREPARED):
                 continue
             name = _free_name(names)
             names.add(name)
-            _write_preparation(function, name, known, moved, results)
+            _write_preparation(function, name, known, [*moved, *copied], results)
             _take_prepared(function, name, results)
             for computed in reversed(moved):
                 computed.erase()
@@ -73,12 +73,16 @@ class SplitParameters(Pass, name="wse-split-parameters", anchor="builtin.module"
             run.count("operations moved", len(moved))
 
 
-def _worth_preparing(known: KnownValues) -> tuple[list[ir.Operation], list[ir.Value]]:
-    """Operations to move and the results of theirs that the rest of the function needs, in order.
+def _worth_preparing(
+    known: KnownValues,
+) -> tuple[list[ir.Operation], list[ir.Operation], list[ir.Value]]:
+    """Operations to move, those to repeat, and the results of the former that the rest of the function needs, in order.
 
-    What is not worth storing stays, and what it needs is then stored if that is.
+    What is not worth storing stays, and what it needs is then stored if that is. Where something that is moved needs it
+    as well, it is computed in both places.
     """
     moved: list[ir.Operation] = []
+    copied: list[ir.Operation] = []
     taken: set[ir.Operation] = set()
     results: list[ir.Value] = []
     for op in reversed(known.computed):
@@ -87,12 +91,15 @@ def _worth_preparing(known: KnownValues) -> tuple[list[ir.Operation], list[ir.Va
             for r in op.results
             if any(ancestor_in(op.block, u.owner.operation) not in taken for u in r.uses)
         ]
-        if any(not _is_storable(r, op) for r in needed) or not any(len(list(r.uses)) for r in op.results):
+        users = [ancestor_in(op.block, u.owner.operation) for r in op.results for u in r.uses]
+        if any(not _is_storable(r, op) for r in needed) or not users:
+            if any(user in taken or user in copied for user in users):
+                copied.append(op)
             continue
         moved.append(op)
         taken.add(op)
         results += reversed(needed)
-    return moved[::-1], results[::-1]
+    return moved[::-1], copied[::-1], results[::-1]
 
 
 def _is_storable(result: ir.Value, op: ir.Operation) -> bool:

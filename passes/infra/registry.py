@@ -31,6 +31,7 @@ BUILTIN: dict[str, str] = {
     "wse-split-parameters": "cpu.wse_split_parameters:SplitParameters",
     "wse-drop-unit-dims": "cpu.wse_drop_unit_dims:DropUnitDims",
     "wse-permute-insertions": "cpu.wse_permute_insertions:PermuteInsertions",
+    "wse-subpixel-convolutions": "cpu.wse_subpixel_convolutions:SubpixelConvolutions",
     "wse-inline-masks": "cpu.wse_inline_masks:InlineMasks",
     "wse-finish-products": "cpu.wse_finish_products:FinishProducts",
     "wse-absorb-reshapes": "cpu.wse_absorb_reshapes:AbsorbReshapes",

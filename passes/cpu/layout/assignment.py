@@ -65,7 +65,7 @@ class LayoutAssignment:
                 self.wanted[(result, seed.filter)] = weights
 
     def _set(self, value: ir.Value, order: Order) -> None:
-        if value in self.orders or not _is_movable(value) or len(order) < 2:
+        if value in self.orders or not _is_movable(value) or len(order) < 2 or not _can_expand(value, order):
             return
         self.orders[value] = order
         self._queue.append(value)
@@ -136,6 +136,12 @@ def _is_movable(value: ir.Value) -> bool:
     if isinstance(op, tensor.CastOp):
         return isinstance(op.source.type, ir.RankedTensorType)
     return isinstance(op, SAME_DIMENSIONS + RESHAPES) or op.operation.name == "linalg.generic"
+
+
+def _can_expand(value: ir.Value, order: Order) -> bool:
+    """Whether a tensor can be made in an order: dimensions that were one lie together, if it was expanded."""
+    op: Any = value.owner.opview if isinstance(value.owner, ir.Operation) else value.owner
+    return not isinstance(op, tensor.ExpandShapeOp) or collapsed_order(order, reassociation(op)) is not None
 
 
 def _covers_all_loops(view: Structured, access: ir.AffineMap) -> bool:

@@ -36,7 +36,9 @@ class Convolution:
         if self.filter is None:
             return True
         sliding = _sliding_loops(self.view.maps[self.image])
-        shared = _loops(self.view.maps[self.image]) & _loops(self.view.maps[self.filter]) & set(self.loops)
+        shared = (
+            _plain_loops(self.view.maps[self.image]) & _loops(self.view.maps[self.filter]) & set(self.loops)
+        )
         return bool(shared) and all(loop in sliding for loop in self.reduced)
 
     def result_order(self) -> Order:
@@ -102,16 +104,18 @@ def _convolution(view: Structured, image: int, weights: int | None) -> Convoluti
         channels = [loop for loop in parallel if loop not in sliding][-1:]
     else:
         of_image, of_filter = _loops(view.maps[image]), _loops(view.maps[weights])
-        shared = [loop for loop in parallel if loop in of_image and loop in of_filter]
+        plain = _plain_loops(view.maps[image])
+        shared = [loop for loop in parallel if loop in plain and loop in of_filter]
         channels = shared + [loop for loop in parallel if loop not in of_image]
     positions = [loop for loop in parallel if loop not in channels]
     return Convolution(view, image, weights, (*positions, *channels))
 
 
 def _slides(view: Structured, access: ir.AffineMap) -> bool:
+    """Whether a window does, or one of its taps for each phase of the result, as in `y - (1 - phase) floordiv 2`."""
     for expr in access.results:
         kinds = {view.iterators[loop] for loop in used_dims(expr)}
-        if dim_position(expr) is None and len(kinds) == 2:
+        if dim_position(expr) is None and (len(kinds) == 2 or "floordiv" in str(expr)):
             return True
     return False
 
@@ -119,6 +123,11 @@ def _slides(view: Structured, access: ir.AffineMap) -> bool:
 def _sliding_loops(access: ir.AffineMap) -> set[int]:
     """Loops of compound subscripts."""
     return {loop for e in access.results if dim_position(e) is None for loop in used_dims(e)}
+
+
+def _plain_loops(access: ir.AffineMap) -> set[int]:
+    """Loops that are subscripts by themselves: batches and groups, not phases of a transposed convolution."""
+    return {loop for e in access.results if (loop := dim_position(e)) is not None}
 
 
 def _loops(access: ir.AffineMap) -> set[int]:
