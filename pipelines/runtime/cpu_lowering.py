@@ -21,7 +21,7 @@ from .provisions import ArrayType, Provisions
 from .thread_count import thread_count
 
 _FOR_A_PROCESSOR = re.compile(
-    r"(?<![\w-])(wse-pack-weights|wse-tile-kernels|wse-vectorize|wse-expand-math|wse-expand-half)"
+    r"(?<![\w-])(wse-fold-zero-points|wse-pack-weights|wse-tile-kernels|wse-vectorize|wse-expand-math|wse-expand-half)"
     r"(?![\w-])(\{)?"
 )
 _FOR_THREADS = re.compile(r"(?<![\w-])(wse-vectorize|wse-parallelize|wse-tile-kernels)(?![\w-])(\{)?")

@@ -8,7 +8,8 @@ from ....dialects.host import arith, ir, llvm, vector
 from ....dialects.structured import Structured, dim_position, element_type
 from ..access import dims_of
 from ..processor import Processor
-from .factors import flip_of, product_factors
+from .byte_factors import Byte, byte_of, flip
+from .factors import product_factors
 from .flat_operand import FlatOperand, Offset, add, multiply
 from .form import ContractionForm
 from .packing import Group
@@ -50,7 +51,7 @@ class DotProduct:
         scalar = vector.ExtractOp(bits, [], [0]).result
         words = vector.BroadcastOp(ir.VectorType.get([lanes], word), scalar).result
         wide = vector.bitcast(ir.VectorType.get([lanes * self.group], element), words)
-        return arith.xori(wide, flip_of(wide.type)) if self.is_flipped else wide
+        return flip(wide) if self.is_flipped else wide
 
     def group_of(self, view: Structured, form: ContractionForm) -> Group | None:
         """The points of the reduction that lie side by side in the lhs; None if none do, or fewer than half a group.
@@ -77,11 +78,12 @@ def dot_product(view: Structured, form: ContractionForm, cpu: Processor) -> DotP
     if kinds == [ir.BF16Type.get(), ir.BF16Type.get(), ir.F32Type.get()]:
         return DotProduct(2, "llvm.x86.avx512bf16.dpbf16ps") if cpu.has_bf16_dot else None
     byte, word = ir.IntegerType.get_signless(8), ir.IntegerType.get_signless(_WORD)
-    if kinds != [byte, byte, word] or not cpu.has_int8_dot or rhs.is_flipped:
+    if kinds != [byte, byte, word] or not cpu.has_int8_dot:
         return None
-    if (lhs.casts, rhs.casts) != ((("arith.extui", word),), (("arith.extsi", word),)):
+    left, right = byte_of(lhs.steps), byte_of(rhs.steps)
+    if left is None or left.is_signed or left.offset or right != Byte(is_signed=True):
         return None
-    return DotProduct(4, "llvm.x86.avx512.vpdpbusd", lhs.is_flipped)
+    return DotProduct(4, "llvm.x86.avx512.vpdpbusd", left.is_flipped)
 
 
 def read_group(lhs: FlatOperand, offset: Offset, stride: Offset, size: int, filled: int) -> ir.Value:

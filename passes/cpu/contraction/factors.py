@@ -1,55 +1,65 @@
 """What happens to an element between memory and the product that it is a factor of.
 
-It is widened, and before that a signed byte may have become an unsigned one, 128 larger, by a flip of its first bit.
+It is widened; a zero point may be subtracted then, and a signed byte may first become an unsigned one, 128 larger, by
+a flip of its first bit.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ....dialects.host import arith, ir
 from ....dialects.structured import Structured
 
 WIDENINGS = ("arith.extf", "arith.extsi", "arith.extui")
+_SHIFTS = ("arith.addi", "arith.subi", "arith.xori")  # by a constant
 _MULTIPLY_ADDS = (("arith.mulf", "arith.addf"), ("arith.muli", "arith.addi"))
-_FLIP = -128
+
+
+@dataclass(frozen=True)
+class Step:
+    """An operation on one element: a cast to a wider type, or one with an integer constant at its right."""
+
+    name: str
+    element: ir.Type
+    constant: int | None = None
+
+    def emit(self, value: ir.Value) -> ir.Value:
+        """The operation on an element or a vector of them."""
+        kind: ir.Type = self.element
+        if isinstance(value.type, ir.VectorType):
+            kind = ir.VectorType.get(value.type.shape, self.element)
+        operands = [value]
+        if self.constant is not None:
+            operands.append(integer(kind, self.constant))
+        return ir.Operation.create(self.name, results=[kind], operands=operands).results[0]
 
 
 @dataclass(frozen=True)
 class Factor:
-    """One side of a product.
-
-    Attributes:
-        argument: of the body.
-        is_flipped: whether the first bit of a byte is inverted.
-        casts: names and result types of the casts to wider elements that follow.
-    """
+    """One side of a product: an argument of the body, and what happens to it before it is multiplied."""
 
     argument: ir.Value
-    is_flipped: bool
-    casts: tuple[tuple[str, ir.Type], ...]
+    steps: tuple[Step, ...]
 
     def emit(self, value: ir.Value) -> ir.Value:
         """What is multiplied, for an element or a vector of them."""
-        if self.is_flipped:
-            value = arith.xori(value, flip_of(value.type))
-        for name, element in self.casts:
-            kind = value.type
-            result = ir.VectorType.get(kind.shape, element) if isinstance(kind, ir.VectorType) else element
-            value = ir.Operation.create(name, results=[result], operands=[value]).results[0]
+        for step in self.steps:
+            value = step.emit(value)
         return value
 
 
-def flip_of(kind: ir.Type) -> ir.Value:
-    """The number that inverts the first bit of a byte, or of each byte of a vector."""
+def integer(kind: ir.Type, value: int) -> ir.Value:
+    """An integer constant, in every lane of a vector."""
     if not isinstance(kind, ir.VectorType):
-        return arith.constant(kind, _FLIP)
-    element = ir.IntegerAttr.get(kind.element_type, _FLIP)
+        return arith.constant(kind, value)
+    element = ir.IntegerAttr.get(kind.element_type, value)
     return arith.constant(kind, ir.DenseElementsAttr.get_splat(kind, element))
 
 
 def product_factors(view: Structured) -> tuple[Factor, Factor] | None:
-    """Both inputs of `init + widen(a) * widen(b)`, each term in either place; None when the body is something else."""
+    """Both inputs of `init + factor(a) * factor(b)`, each term in either place; None when the body is another one."""
     if len(view.inputs) != 2 or len(view.inits) != 1:
         return None
     first, second, init = view.body.arguments
@@ -60,36 +70,36 @@ def product_factors(view: Structured) -> tuple[Factor, Factor] | None:
         product = _producer(total.operands[1 if total.operands[0] == init else 0])
         if product is None or product.name != multiply or not _used_once(init):
             return None
-        one, other = (_factor(v) for v in product.operands)
+        one, other = (factor_of(v) for v in product.operands)
         if (one.argument, other.argument) == (first, second):
             return one, other
         return (other, one) if (other.argument, one.argument) == (first, second) else None
     return None
 
 
-def _factor(value: ir.Value) -> Factor:
-    """What a value is made of, from its last operation back to the first."""
-    casts: list[tuple[str, ir.Type]] = []
+def factor_of(value: ir.Value) -> Factor:
+    """The longest chain of steps that leads to a value."""
+    steps: list[Step] = []
+    while (step := step_of(value)) is not None:
+        steps.insert(0, step)
+        owner: Any = value.owner
+        value = owner.operands[0]
+    return Factor(value, tuple(steps))
+
+
+def step_of(value: ir.Value) -> Step | None:
+    """The step that a value is the result of."""
     producer = _producer(value)
-    while producer is not None and producer.name in WIDENINGS:
-        casts.insert(0, (producer.name, value.type))
-        value = producer.operands[0]
-        producer = _producer(value)
-    if producer is not None and is_flip(producer):
-        return Factor(producer.operands[0], True, tuple(casts))
-    return Factor(value, False, tuple(casts))
-
-
-def is_flip(op: ir.OpView | ir.Operation) -> bool:
-    """Whether an operation inverts the first bit of a byte; adding 128 does the same."""
-    if op.name not in ("arith.xori", "arith.addi") or op.results[0].type != ir.IntegerType.get_signless(8):
-        return False
-    constant = _producer(op.operands[1])
-    return (
-        constant is not None
-        and constant.name == "arith.constant"
-        and ir.IntegerAttr(constant.attributes["value"]).value == _FLIP
-    )
+    if producer is None:
+        return None
+    if producer.name in WIDENINGS:
+        return Step(producer.name, value.type)
+    if producer.name not in _SHIFTS or not isinstance(value.type, ir.IntegerType):
+        return None
+    constant = _producer(producer.operands[1])
+    if constant is None or constant.name != "arith.constant":
+        return None
+    return Step(producer.name, value.type, ir.IntegerAttr(constant.attributes["value"]).value)
 
 
 def _producer(value: ir.Value) -> ir.OpView | None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -18,7 +17,7 @@ from ....dialects.structured import (
     structured,
 )
 from ..access import dims_of
-from ..contraction.factors import WIDENINGS
+from ..contraction.factors import WIDENINGS, Factor, Step, factor_of
 from ..contraction.form import ContractionForm
 from ..contraction.packing import Group
 
@@ -29,30 +28,71 @@ class Source:
 
     Attributes:
         value: a tensor; amap: from the contraction's iterators to its dimensions.
-        widening: the cast between its elements and what the contraction multiplies, if there is one.
+        steps: between its elements and those of the operand.
     """
 
     value: ir.Value
     amap: ir.AffineMap
-    widening: Any = None
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True)
+class SharedBatches:
+    """A source that several batches have in common, as heads of queries have heads of keys, with one batch for each.
+
+    Attributes:
+        source: with a plain iterator in place of `h floordiv 4`.
+        sizes: of all iterators; of such a one as many as there are in the source.
+        exprs: iterator -> what it stands for.
+    """
+
+    source: Source
+    sizes: tuple[int | None, ...]
+    exprs: dict[int, ir.AffineExpr]
+
+    @staticmethod
+    def of(source: Source, form: ContractionForm, sizes: tuple[int | None, ...]) -> SharedBatches:
+        """Looks for quotients of batch iterators that are used nowhere else."""
+        shape = ir.ShapedType(source.value.type)
+        results, counted, found = list(source.amap.results), list(sizes), {}
+        for d, expr in enumerate(source.amap.results):
+            used = dims_of(expr)
+            elsewhere = any(used & dims_of(e) for k, e in enumerate(source.amap.results) if k != d)
+            if not isinstance(expr, ir.AffineFloorDivExpr) or len(used) != 1 or elsewhere:
+                continue
+            (iterator,) = used
+            if iterator in form.batch and not shape.is_dynamic_dim(d):
+                results[d] = ir.AffineDimExpr.get(iterator)
+                counted[iterator], found[iterator] = shape.get_dim_size(d), expr
+        amap = _map(source.amap.n_dims, results)
+        return SharedBatches(replace(source, amap=amap), tuple(counted), found)
+
+    def restored(self, amap: ir.AffineMap) -> ir.AffineMap:
+        """A map of the packed operand in which iterators stand for what they do again."""
+        results = [self.exprs.get(i, e) if (i := dim_position(e)) is not None else e for e in amap.results]
+        return _map(amap.n_dims, results)
 
 
 def source_of(view: Structured, operand: int) -> Source:
     """Where an operand comes from; a copy that only makes its elements wider is looked through."""
-    value, amap = view.inputs[operand], view.maps[operand]
+    source = Source(view.inputs[operand], view.maps[operand])
+    before = look_through(source)
+    return before if before is not None and all(s.name in WIDENINGS for s in before.steps) else source
+
+
+def look_through(source: Source) -> Source | None:
+    """What a tensor is computed from, element by element, in steps that contractions can take over."""
+    value, amap = source.value, source.amap
     made = None if isinstance(value.owner, ir.Block) else structured(value.owner)
     if made is None or len(made.inputs) != 1 or len(made.inits) != 1 or not made.is_elementwise():
-        return Source(value, amap)
-    operations = made.body_operations()
-    if len(operations) != 1 or operations[0].operation.name not in WIDENINGS:
-        return Source(value, amap)
-    is_cast = operations[0].operation.operands[0] == made.body.arguments[0]
-    if not is_cast or made.yielded[0] != operations[0].results[0]:
-        return Source(value, amap)
+        return None
+    factor = factor_of(made.yielded[0])
+    if factor.argument != made.body.arguments[0] or not factor.steps:
+        return None
     written = {dim_position(e): k for k, e in enumerate(made.init_maps[0].results)}
     iterators = [amap.results[written[i]] for i in range(len(made.iterators))]
     through = [e.compose(_map(amap.n_dims, iterators)) for e in made.input_maps[0].results]
-    return Source(made.inputs[0], _map(amap.n_dims, through), operations[0].operation)
+    return Source(made.inputs[0], _map(amap.n_dims, through), (*factor.steps, *source.steps))
 
 
 @dataclass(frozen=True)
@@ -232,9 +272,7 @@ def read_packed(view: Structured, operand: int, source: Source, packed: ir.Value
 
     def body(*arguments: ir.Value) -> list[ir.Value]:
         mapping: dict[ir.Value, ir.Value] = dict(zip(old, arguments, strict=True))
-        if source.widening is not None:
-            narrow: Mapping[ir.Value, ir.Value] = {source.widening.operands[0]: arguments[operand]}
-            mapping[old[operand]] = clone_into([source.widening], dict(narrow))[source.widening.results[0]]
+        mapping[old[operand]] = Factor(arguments[operand], source.steps).emit(arguments[operand])
         clone_into(view.body_operations(), mapping)
         return [mapping.get(v, v) for v in view.yielded]
 

@@ -127,3 +127,39 @@ func.func @keys(%q: tensor<?x40x24xf32>, %k: tensor<?x48x24xf32>, %i: tensor<?x4
   } -> tensor<?x40x48xf32>
   return %y : tensor<?x40x48xf32>
 }
+
+// -----
+
+// For dot products of bf16, two neighbours of the reduction lie together in a column; an odd one gets a zero. Where the
+// reduction is not the left-hand side's last dimension, they do not.
+// RUN: wse-opt %s --pass-pipeline='builtin.module(func.func(wse-pack-weights{cpu=znver4}),canonicalize,cse)' --split-input-file | filecheck %s --check-prefix=DOT
+// DOT:           #[[PAIRS:.*]] = affine_map<(d0, d1, d2) -> (d1 floordiv 32, d2 floordiv 2, d1 mod 32, d2 mod 2)>
+// DOT-LABEL:   func.func @pairs
+// DOT:           tensor.pad %arg1 low[0, 0] high[0, 1]
+// DOT:           linalg.generic {indexing_maps = [#{{.*}}, #[[PAIRS]], #{{.*}}]{{.*}} ins(%arg0, %{{.*}} : tensor<49x63xbf16>, tensor<1x32x32x2xbf16>)
+// DOT:           linalg.generic {{.*}} ins(%arg2, %{{.*}} : tensor<63x49xbf16>, tensor<1x63x32xbf16>)
+#a = affine_map<(m, n, k) -> (m, k)>
+#t = affine_map<(m, n, k) -> (k, m)>
+#w = affine_map<(m, n, k) -> (n, k)>
+#c = affine_map<(m, n, k) -> (m, n)>
+func.func @pairs(%x: tensor<49x63xbf16>, %w: tensor<32x63xbf16> {wse.kind = "parameter"}, %u: tensor<63x49xbf16>, %i: tensor<49x32xf32>) -> (tensor<49x32xf32>, tensor<49x32xf32>) {
+  %y = linalg.generic {indexing_maps = [#a, #w, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<49x63xbf16>, tensor<32x63xbf16>) outs(%i : tensor<49x32xf32>) {
+  ^bb0(%p: bf16, %q: bf16, %r: f32):
+    %0 = arith.extf %p : bf16 to f32
+    %1 = arith.extf %q : bf16 to f32
+    %2 = arith.mulf %0, %1 : f32
+    %3 = arith.addf %2, %r : f32
+    linalg.yield %3 : f32
+  } -> tensor<49x32xf32>
+  %z = linalg.generic {indexing_maps = [#t, #w, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%u, %w : tensor<63x49xbf16>, tensor<32x63xbf16>) outs(%i : tensor<49x32xf32>) {
+  ^bb0(%p: bf16, %q: bf16, %r: f32):
+    %0 = arith.extf %p : bf16 to f32
+    %1 = arith.extf %q : bf16 to f32
+    %2 = arith.mulf %0, %1 : f32
+    %3 = arith.addf %2, %r : f32
+    linalg.yield %3 : f32
+  } -> tensor<49x32xf32>
+  return %y, %z : tensor<49x32xf32>, tensor<49x32xf32>
+}
