@@ -115,7 +115,8 @@ TENSOR_STAGES = (
 CPU_STAGES = (
     Stage(
         "lay-out",
-        "func.func(wse-subpixel-convolutions,wse-permute-insertions,wse-drop-unit-dims),canonicalize,cse,"
+        "func.func(wse-trim-windows,wse-subpixel-convolutions,wse-permute-insertions,wse-drop-unit-dims),"
+        "canonicalize,cse,"
         "func.func(wse-inline-masks,wse-absorb-reshapes,wse-channels-last),canonicalize,cse",
         "copies and dimensions of size one between operations become how they read and write; channels lie innermost",
     ),

@@ -33,6 +33,7 @@ BUILTIN: dict[str, str] = {
     "wse-drop-unit-dims": "cpu.wse_drop_unit_dims:DropUnitDims",
     "wse-permute-insertions": "cpu.wse_permute_insertions:PermuteInsertions",
     "wse-subpixel-convolutions": "cpu.wse_subpixel_convolutions:SubpixelConvolutions",
+    "wse-trim-windows": "cpu.wse_trim_windows:TrimWindows",
     "wse-inline-masks": "cpu.wse_inline_masks:InlineMasks",
     "wse-finish-products": "cpu.wse_finish_products:FinishProducts",
     "wse-absorb-reshapes": "cpu.wse_absorb_reshapes:AbsorbReshapes",
