@@ -14,7 +14,7 @@ from math import prod
 from typing import Any
 
 from ....dialects.host import ir
-from ....dialects.structured import Structured, structured
+from ....dialects.structured import Structured, element_type, structured
 from ...tensor.bufferization.lifetimes import VIEW_OPS
 from ..access import access_kind, depends_on
 from ..kernels.buffers import Effects, Root, effects_of, root_of
@@ -83,6 +83,13 @@ class Chain:
         """The operations of the chain, in program order."""
         first = [self.beginning.view] if self.beginning else []
         return [*first, self.view, *(s.view for s in self.stages)]
+
+    def waiting_place(self) -> Access | None:
+        """Where sums may lie in memory before the stages run; None when there is no such place."""
+        kind = element_type(self.sums.buffer.type)
+        read = {a.buffer for s in self.stages for a in s.read() if a != self.sums}
+        free = [a for a in self.stored if element_type(a.buffer.type) == kind and a.buffer not in read]
+        return free[0] if free else None
 
     @property
     def last(self) -> Any:

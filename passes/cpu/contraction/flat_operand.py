@@ -99,6 +99,10 @@ class FlatOperand:
         kind = ir.VectorType.get([lanes], self.element)
         return vector.maskedload(kind, self._flat, [index(offset)], mask, zeros(kind))
 
+    def prefetch(self, offset: Offset) -> None:
+        """Brings an element's line into the first-level cache; it may lie outside of the operand."""
+        memref.PrefetchOp(self._flat, [index(offset)], False, 3, True)
+
 
 def zeros(kind: ir.VectorType) -> ir.Value:
     """A vector of zeros."""

@@ -1,42 +1,45 @@
-"""The loops around the register tiles of a contraction.
-
-Each tile runs over the whole reduction. What it reads of the rhs is a panel: all of the reduction times a tile's
-columns. Where the whole rhs stays in the second-level cache, rows are outside, and a tile's rows of the lhs are in the
-first-level cache for all panels. Where it is larger, panels are outside, so that one panel stays in the second-level
-cache for all rows. Splitting the reduction as well gains nothing: a tile reads a panel that is too large for
-that cache at some 15 bytes a cycle, which the third level delivers.
-"""
+"""The loops around the register tiles of a contraction, in the order and the blocks that `blocking` chooses."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
 
 from ....dialects.host import arith, ir, scf
-from ..access import element_bits, size_value
+from ..access import size_value
 from ..parallel_marks import mark_parallel
 from ..processor import Processor
+from .blocking import Ahead, Part, choose_blocking
 from .chain import Chain
 from .dot_product import DotProduct
-from .flat_operand import index
+from .flat_operand import Offset, add, index, multiply
 from .register_tile import RegisterTile
 from .tile import Tile
 from .tile_memory import Columns
 
 _TYPICAL_TRIP = 128  # of a size that is known only at run time
-_SHARE = 0.5  # of the second-level cache, for a rhs that stays there
 _READING = 10  # operations of a product in the time that an element of the rhs takes to come from the third-level cache
 _MARKED_LEVELS = 2  # loops, from the outermost, whose iterations threads may share
+_BLOCKS, _PARTS = -1, -2  # levels that are no iterators: blocks of rows, parts of the reduction
+_WHOLE = Part()
 
 
 @dataclass(frozen=True)
 class _Tiles:
-    """What the tile at the current place has; filled from the outermost loop inwards."""
+    """What the tile at the current place has; filled from the outermost loop inwards.
+
+    Attributes:
+        block: the points of a row iterator that the loop over it has, where it is divided into blocks.
+        has_next: whether there is another panel behind this one.
+    """
 
     bases: dict[int, ir.Value]
     rows: dict[int, int]
     columns: Columns | None
+    block: tuple[ir.Value | int, ir.Value | int] = (0, 0)
+    part: Part = _WHOLE
+    has_next: Offset = 1
 
 
 class ContractionNest:
@@ -63,72 +66,160 @@ class ContractionNest:
         self._sizes = {i: size_value(chain.view, i) for i, size in enumerate(chain.sizes) if size is None}
         self._cost = _cost(chain)
         self._share = 1.0  # of the cost, in what is being emitted
-        self._levels = loop_order(chain, tile, cpu, threads)
+        self._blocking = choose_blocking(chain, tile, cpu, threads)
+        rows = [i for i in chain.form.rows if chain.sizes[i] != 1]
+        self._blocked = (
+            rows[0] if self._blocking.block else _BLOCKS
+        )  # the iterator that is divided into blocks
         self._emitter = RegisterTile(chain, cpu, self._sizes, dot)
 
     def emit(self) -> None:
         """Emits all loops."""
-        zero = {i: index(0) for i in self._levels if self._chain.sizes[i] == 1}
-        levels = [i for i in self._levels if i not in zero]
+        form, order = self._chain.form, self._blocking.order
+        zero = {i: index(0) for i in order if self._chain.sizes[i] == 1}
+        levels = [i for i in order if i not in zero]
+        if self._blocking.part:
+            levels.insert(levels.index(form.column) + 1, _PARTS)
+        if self._blocking.block:
+            levels.insert(sum(i in form.batch for i in levels), _BLOCKS)
         self._level(levels, 0, _Tiles(zero, {}, None))
 
     def _level(self, levels: list[int], depth: int, tiles: _Tiles) -> None:
         if not levels:
             assert tiles.columns is not None, "a column has at least four points"
-            self._emitter.emit(tiles.bases, tiles.rows, tiles.columns)
+            self._emitter.emit(tiles.bases, tiles.rows, tiles.columns, tiles.part, self._ahead(tiles))
             return
         iterator, *inner = levels
-
-        def body(at: ir.Value, rows: int, columns: Columns | None, looped: bool) -> None:
-            bases = {**tiles.bases, iterator: at}
-            unrolled = {**tiles.rows, iterator: rows} if rows > 1 else tiles.rows
-            self._level(inner, depth + looped, _Tiles(bases, unrolled, columns or tiles.columns))
-
-        if iterator == self._chain.form.column:
-            self._columns(iterator, depth, body)
+        if iterator == _BLOCKS:
+            self._blocks(inner, depth, tiles)
+        elif iterator == _PARTS:
+            self._parts(inner, depth, tiles)
+        elif iterator == self._chain.form.column:
+            self._columns(inner, depth, tiles)
         else:
-            self._rows(iterator, depth, body)
+            self._rows(levels, depth, tiles)
 
-    def _rows(self, iterator: int, depth: int, body: Callable[..., None]) -> None:
+    def _blocks(self, levels: list[int], depth: int, tiles: _Tiles) -> None:
+        """Blocks of the outermost row iterator; what is left of a tile goes through all panels by itself."""
+        iterator, block = self._blocked, self._blocking.block
         step, size = self._tile.rows.get(iterator, 1), self._chain.sizes[iterator]
+        assert size is not None, "blocks have known sizes"
+        whole = size - size % step
+
+        def body(at: ir.Value, looped: bool) -> None:
+            end = arith.addi(at, index(block))
+            stop = end if whole % block == 0 else arith.minui(end, index(whole))
+            self._level(levels, depth + looped, replace(tiles, block=(at, stop)))
+
+        self._loop(depth, 0, whole, block, body, size)
+        if size > whole:
+            with self._part(whole, size, size):
+                others = [i for i in levels if i != iterator]
+                self._level(others, depth, _with_row(tiles, iterator, index(whole), size - whole))
+
+    def _parts(self, levels: list[int], depth: int, tiles: _Tiles) -> None:
+        """All rows for the first steps of the reduction, then for the next ones; threads cannot share these."""
+        steps, total = self._blocking.part, self._blocking.steps
+        if tiles.columns is not None and tiles.columns.width < self._tile.width:
+            self._level(levels, depth, tiles)
+            return
+        last = (total - 1) // steps
+
+        def emit(start: Offset, number: int) -> None:
+            length = steps if number < last else total - last * steps
+            part = Part(start, length, number == 0, number == last)
+            self._level(levels, _MARKED_LEVELS, replace(tiles, part=part))
+
+        emit(0, 0)
+        if last == 2:
+            emit(steps, 1)
+        elif last > 2:
+            loop = scf.ForOp(index(steps), index(last * steps), index(steps))
+            with ir.InsertionPoint(loop.body):
+                emit(loop.induction_variable, 1)
+                scf.YieldOp([])
+        emit(last * steps, last)
+
+    def _ahead(self, tiles: _Tiles) -> Ahead | None:
+        """What the tile at the current place fetches; those at the edges are few."""
+        vectors, columns = self._blocking.vectors_ahead, tiles.columns
+        if (
+            not vectors
+            or columns is None
+            or columns.width < self._tile.width
+            or tiles.rows != self._tile.rows
+        ):
+            return None
+        if not self._blocking.next_panel:
+            return Ahead(vectors, None)
+        number: Offset = 0
+        for i in (i for i in self._chain.form.rows if self._chain.sizes[i] != 1):
+            step, size = self._tile.rows.get(i, 1), self._chain.sizes[i]
+            base: Offset = tiles.bases[i]
+            if i == self._blocked:
+                base = arith.subi(tiles.bases[i], index(tiles.block[0]))
+            place = arith.divui(base, index(step)) if step > 1 else base
+            number = add(multiply(number, -(-(size or 1) // step)), place)
+        return Ahead(vectors, number, tiles.has_next)
+
+    def _rows(self, levels: list[int], depth: int, tiles: _Tiles) -> None:
+        iterator, *inner = levels
+        step, size = self._tile.rows.get(iterator, 1), self._chain.sizes[iterator]
+
+        def body(rows: int, at: ir.Value, looped: bool) -> None:
+            self._level(inner, depth + looped, _with_row(tiles, iterator, at, rows))
+
+        if iterator == self._blocked:
+            self._loop(depth, *tiles.block, step, partial(body, step))
+            return
         if size is not None:
             whole = size - size % step
-            self._loop(depth, 0, whole, step, partial(_of_rows, body, step), size)
+            self._loop(depth, 0, whole, step, partial(body, step), size)
             rest = size - whole
             if rest:
                 with self._part(whole, size, size):
-                    body(index(whole), rest, None, False)
+                    body(rest, index(whole), False)
             return
         total = self._sizes[iterator]
         start: ir.Value | int = 0
         while step:
             left = total if isinstance(start, int) else arith.subi(total, start)
             stop = arith.subi(total, arith.remui(left, index(step))) if step > 1 else total
-            self._loop(depth, start, stop, step, partial(_of_rows, body, step))
+            self._loop(depth, start, stop, step, partial(body, step))
             start, step = stop, _half(step)
 
-    def _columns(self, iterator: int, depth: int, body: Callable[..., None]) -> None:
-        tile, size = self._tile, self._chain.sizes[iterator]
-        full = Columns(tile.vectors, tile.lanes)
+    def _columns(self, levels: list[int], depth: int, tiles: _Tiles) -> None:
+        tile, iterator = self._tile, self._chain.form.column
+        size = self._chain.sizes[iterator]
 
-        def panel(at: ir.Value, looped: bool) -> None:
-            body(at, 1, full, looped)
+        def body(at: ir.Value, columns: Columns, looped: bool, has_next: Offset) -> None:
+            bases = {**tiles.bases, iterator: at}
+            self._level(
+                levels, depth + looped, replace(tiles, bases=bases, columns=columns, has_next=has_next)
+            )
+
+        def panel(end: ir.Value | int, at: ir.Value, looped: bool) -> None:
+            has_next: Offset = 1
+            if self._blocking.vectors_ahead and self._blocking.next_panel:
+                behind = arith.addi(at, index(tile.width))
+                has_next = arith.cmpi(arith.CmpIPredicate.ult, behind, index(end))
+            body(at, Columns(tile.vectors, tile.lanes), looped, has_next)
 
         if size is not None:
             whole = size - size % tile.width
-            self._loop(depth, 0, whole, tile.width, panel, size)
+            self._loop(depth, 0, whole, tile.width, partial(panel, size), size)
             rest = size - whole
             if rest:
                 columns = Columns(-(-rest // tile.lanes), tile.lanes, rest % tile.lanes or None)
                 with self._part(whole, size, size):
-                    body(index(whole), 1, columns, False)
+                    body(index(whole), columns, False, 1)
             return
         total = self._sizes[iterator]
         stop = arith.subi(total, arith.remui(total, index(tile.width)))
-        self._loop(depth, 0, stop, tile.width, panel)
+        self._loop(depth, 0, stop, tile.width, partial(panel, total))
 
         def edge(at: ir.Value, looped: bool) -> None:
-            body(at, 1, Columns(1, tile.lanes, arith.subi(total, at)), looped)
+            body(at, Columns(1, tile.lanes, arith.subi(total, at)), looped, 1)
 
         self._loop(depth, stop, total, tile.lanes, edge)
 
@@ -178,25 +269,6 @@ def _cost(chain: Chain) -> int:
     return operations if 2 * rows >= _READING else operations * _READING // (2 * max(rows, 1))
 
 
-def loop_order(chain: Chain, tile: Tile, cpu: Processor, threads: int) -> list[int]:
-    """The parallel iterators, outermost loop first."""
-    form, trips = chain.form, [_trips(size) for size in chain.sizes]
-    columns = [*(i for i in form.columns if i != form.column), form.column]
-    panels = prod(trips[i] for i in columns[:-1]) * -(-trips[form.column] // tile.width)
-    row_tiles = prod(-(-trips[i] // tile.rows.get(i, 1)) for i in form.rows)
-    bytes_each = max(1, element_bits(chain.view.inputs[form.rhs].type) // 8)
-    rhs_bytes = panels * tile.width * prod(trips[i] for i in form.reduction) * bytes_each
-    rows_outside = rhs_bytes <= _SHARE * cpu.l2_bytes
-    batches = prod(trips[i] for i in form.batch)
-    if threads > 1 and batches < threads:  # the outermost loop has to be long enough for all of them
-        few = row_tiles if rows_outside else panels
-        many = panels if rows_outside else row_tiles
-        if few < 2 * threads < many:
-            rows_outside = not rows_outside
-    inner = [*form.rows, *columns] if rows_outside else [*columns, *form.rows]
-    return [*form.batch, *inner]
-
-
 def _half(step: int) -> int:
     """The largest power of two below a number; 0 below one."""
     return 1 << ((step - 1).bit_length() - 1) if step > 1 else 0
@@ -206,5 +278,7 @@ def _trips(size: int | None) -> int:
     return _TYPICAL_TRIP if size is None else size
 
 
-def _of_rows(body: Callable[..., None], rows: int, at: ir.Value, looped: bool) -> None:
-    body(at, rows, None, looped)
+def _with_row(tiles: _Tiles, iterator: int, at: ir.Value, rows: int) -> _Tiles:
+    """The tiles whose first point is `at`, with so many points, along a row iterator."""
+    several = {**tiles.rows, iterator: rows} if rows > 1 else tiles.rows
+    return replace(tiles, bases={**tiles.bases, iterator: at}, rows=several)

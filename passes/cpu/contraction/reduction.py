@@ -9,6 +9,7 @@ from typing import Protocol
 from ....dialects.host import arith, ir, math, scf
 from ..processor import Processor
 from ..vector_body import broadcast
+from .blocking import Ahead, Part
 from .chain import Chain
 from .dot_product import DotProduct, read_group
 from .factors import product_factors
@@ -22,42 +23,79 @@ _SHORT_TRIP = 4  # reductions of so few steps are written out
 _SMALL_TILE = 8  # sums, up to which several steps of the reduction are written out
 
 
-def reduce_tile(
-    chain: Chain,
-    cpu: Processor,
-    sizes: Mapping[int, ir.Value],
-    dot: DotProduct | None,
-    memory: TileMemory,
-    points: Sequence[Mapping[int, int]],
-    sums: Values,
-) -> Values:
-    """The sums of a tile with all products added.
+@dataclass(frozen=True)
+class Reduction:
+    """The reduction of a tile, or a part of it.
 
-    Args:
+    Attributes:
         sizes: trip counts of the reduction iterators that are known only at run time.
         dot: for a rhs that lies in groups, the instruction for them.
-        points: the rows of the tile; sums: a vector for each and each vector of columns, row by row.
+        ahead: what is fetched into the cache meanwhile.
     """
-    view, form = chain.view, chain.form
-    panels = panels_of(view, form)
-    group = panels.group if panels is not None else None
-    lhs_map, rhs_map = view.maps[form.lhs], view.maps[form.rhs]
-    if group is not None:
-        lhs_map, rhs_map = group.map(lhs_map), group.map(rhs_map)
-    lhs = FlatOperand(view.inputs[form.lhs], lhs_map, memory.bases)
-    rhs = FlatOperand(view.inputs[form.rhs], rhs_map, memory.bases)
-    rows = _Rows(lhs, tuple(_offset(lhs, point) for point in points))
-    columns = _Vectors(rhs, memory.columns, panels is not None)
-    step: _Step = _Multiply(chain, cpu.has_fma, rows, columns)
-    if dot is not None and group is not None:
-        stride = lhs.distance(view.maps[form.lhs], group.iterator)
-        step = _Dot(dot, rows, columns, stride, dot.group)
-    loops = [
-        _loop_of(chain.sizes[i], sizes.get(i), lhs.step(i), rhs.step(i), _group_size(group, i))
-        for i in form.reduction
-        if chain.sizes[i] != 1 or _group_size(group, i) > 1
-    ]
-    return _emit(_merged(_ordered(loops)), lhs.offset, rhs.offset, sums, step)
+
+    chain: Chain
+    cpu: Processor
+    sizes: Mapping[int, ir.Value]
+    dot: DotProduct | None
+    part: Part
+    ahead: Ahead | None
+
+    def emit(self, memory: TileMemory, points: Sequence[Mapping[int, int]], sums: Values) -> Values:
+        """The sums of a tile with the products added.
+
+        Args:
+            points: the rows of the tile; sums: a vector for each and each vector of columns, row by row.
+        """
+        view, form = self.chain.view, self.chain.form
+        panels = panels_of(view, form)
+        group = panels.group if panels is not None else None
+        lhs_map, rhs_map = view.maps[form.lhs], view.maps[form.rhs]
+        if group is not None:
+            lhs_map, rhs_map = group.map(lhs_map), group.map(rhs_map)
+        lhs = FlatOperand(view.inputs[form.lhs], lhs_map, memory.bases)
+        rhs = FlatOperand(view.inputs[form.rhs], rhs_map, memory.bases)
+        loops = [
+            _loop_of(self.chain.sizes[i], self.sizes.get(i), lhs.step(i), rhs.step(i), _group_size(group, i))
+            for i in form.reduction
+            if self.chain.sizes[i] != 1 or _group_size(group, i) > 1
+        ]
+        loops = _merged(_ordered(loops))
+        rows = _Rows(lhs, tuple(_offset(lhs, point) for point in points))
+        fetched = self._fetched(rhs, memory.columns, loops, group.size if group is not None else 1)
+        columns = _Vectors(rhs, memory.columns, panels is not None, fetched)
+        step: _Step = _Multiply(self.chain, self.cpu.has_fma, rows, columns)
+        if self.dot is not None and group is not None:
+            stride = lhs.distance(view.maps[form.lhs], group.iterator)
+            step = _Dot(self.dot, rows, columns, stride, self.dot.group)
+        return self._emit_part(loops, lhs.offset, rhs.offset, sums, step)
+
+    def _emit_part(self, loops: list[_Loop], lhs: Offset, rhs: Offset, sums: Values, step: _Step) -> Values:
+        part = self.part
+        if part.steps is not None:
+            (loop,) = loops
+            lhs, rhs = add(lhs, multiply(part.start, loop.lhs)), add(rhs, multiply(part.start, loop.rhs))
+            loops = [replace(loop, size=part.steps, rest=loop.rest if part.is_last else 0)]
+        return _emit(loops, lhs, rhs, sums, step)
+
+    def _fetched(self, rhs: FlatOperand, columns: Columns, loops: list[_Loop], group: int) -> _Fetched | None:
+        """The vectors that each step fetches."""
+        ahead = self.ahead
+        if ahead is None or not loops:
+            return None
+        if ahead.number is None:
+            return _Fetched(multiply(loops[-1].rhs, ahead.steps), ahead.vectors)
+        form, loop = self.chain.form, loops[0]
+        width, lanes = columns.vectors * columns.lanes, columns.lanes * group
+        distance = rhs.distance(_of_panels(self.chain.view.maps[form.rhs], form.column, width), form.column)
+        if self.part.steps is not None:
+            behind = multiply(self.part.steps, loop.rhs)
+            last = add(distance, multiply(multiply(self.part.start, loop.rhs), -1))
+            distance = last if self.part.is_last else behind
+        if self.part.is_last and not isinstance(ahead.has_next, int):
+            distance = arith.select(ahead.has_next, index(distance), index(0))
+        last = index(columns.vectors - ahead.vectors)
+        vector = arith.minui(index(multiply(ahead.number, ahead.vectors)), last)
+        return _Fetched(add(distance, multiply(vector, lanes)), ahead.vectors)
 
 
 @dataclass(frozen=True)
@@ -96,16 +134,30 @@ class _Rows:
 
 
 @dataclass(frozen=True)
+class _Fetched:
+    """Vectors that a step fetches into the cache: the first one's distance from those it loads, and how many."""
+
+    distance: Offset
+    vectors: int
+
+
+@dataclass(frozen=True)
 class _Vectors:
-    """The vectors of a tile in the rhs."""
+    """The vectors of a tile in the rhs, and what of it is fetched for others meanwhile."""
 
     operand: FlatOperand
     columns: Columns
     is_padded: bool
+    fetched: _Fetched | None
 
     def load(self, offset: Offset, group: int = 1) -> Values:
         """All vectors of one step, with `group` elements for each lane."""
-        return [self._vector(offset, number, group) for number in range(self.columns.vectors)]
+        loaded = [self._vector(offset, number, group) for number in range(self.columns.vectors)]
+        if self.fetched is not None:
+            for number in range(self.fetched.vectors):
+                distance = add(self.fetched.distance, number * self.columns.lanes * group)
+                self.operand.prefetch(add(offset, distance))
+        return loaded
 
     def _vector(self, offset: Offset, number: int, group: int) -> ir.Value:
         lanes = self.columns.lanes * group
@@ -182,6 +234,14 @@ def _offset(lhs: FlatOperand, point: Mapping[int, int]) -> Offset:
     for iterator, distance in point.items():
         offset = add(offset, multiply(lhs.step(iterator), distance))
     return offset
+
+
+def _of_panels(amap: ir.AffineMap, column: int, width: int) -> ir.AffineMap:
+    """The map with panels of `width` columns in place of columns."""
+    dims: list[ir.AffineExpr] = [ir.AffineDimExpr.get(i) for i in range(amap.n_dims)]
+    dims[column] = ir.AffineExpr.get_mul(dims[column], width)
+    inner = ir.AffineMap.get(amap.n_dims, 0, dims)
+    return ir.AffineMap.get(amap.n_dims, 0, [e.compose(inner) for e in amap.results])
 
 
 def _group_size(group: Group | None, iterator: int) -> int:

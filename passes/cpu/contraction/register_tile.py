@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 
 from ....dialects.host import arith, ir, scf
-from ....dialects.structured import element_type
 from ..processor import Processor
 from ..vector_body import BodyEmitter, broadcast
 from .accesses import Access
+from .blocking import Ahead, Part
 from .chain import Chain, Stage
 from .dot_product import DotProduct
 from .flat_operand import index
-from .reduction import reduce_tile
+from .reduction import Reduction
 from .tile_memory import Columns, Point, TileMemory, points_of
 
 Values = list[ir.Value]
@@ -35,7 +35,14 @@ class RegisterTile:
         self._sizes = sizes
         self._dot = dot
 
-    def emit(self, bases: Mapping[int, ir.Value], rows: Mapping[int, int], columns: Columns) -> None:
+    def emit(
+        self,
+        bases: Mapping[int, ir.Value],
+        rows: Mapping[int, int],
+        columns: Columns,
+        part: Part,
+        ahead: Ahead | None,
+    ) -> None:
         """Emits a tile at the current insertion point.
 
         Args:
@@ -44,22 +51,27 @@ class RegisterTile:
         """
         memory = self._memory(bases, columns)
         points = points_of(rows)
-        sums = [self._begin(memory, point, n) for point in points for n in range(columns.vectors)]
-        sums = reduce_tile(self._chain, self._cpu, self._sizes, self._dot, memory, points, sums)
-        staging = self._staging(len(sums), len(points))
         where = [(point, n) for point in points for n in range(columns.vectors)]
-        if staging is None:
-            for (point, number), value in zip(where, sums, strict=True):
-                self._finish(memory, point, number, value)
-            return
+        sums = [self._begin(memory, point, n, part) for point, n in where]
+        reduction = Reduction(self._chain, self._cpu, self._sizes, self._dot, part, ahead)
+        sums = reduction.emit(memory, points, sums)
+        staging = self._staging(len(sums), len(points)) if part.is_last else self._chain.waiting_place()
         for (point, number), value in zip(where, sums, strict=True):
-            memory.store(value, staging, point, number)
-        self._finish_rows(bases, list(rows.items()), columns, staging)
+            if staging is None:
+                self._finish(memory, point, number, value)
+            else:
+                memory.store(value, staging, point, number)
+        if staging is not None and part.is_last:
+            self._finish_rows(bases, list(rows.items()), columns, staging)
 
     def _memory(self, bases: Mapping[int, ir.Value], columns: Columns) -> TileMemory:
         return TileMemory(bases, self._chain.form.column, columns, len(self._chain.sizes))
 
-    def _begin(self, memory: TileMemory, point: Point, number: int) -> ir.Value:
+    def _begin(self, memory: TileMemory, point: Point, number: int, part: Part) -> ir.Value:
+        if not part.is_first:
+            waiting = self._chain.waiting_place()
+            assert waiting is not None, "there are parts only where sums may wait"
+            return memory.load(waiting, point, number)
         if self._chain.beginning is None:
             return memory.load(self._chain.sums, point, number)
         return self._evaluate(self._chain.beginning, memory, point, number, {})[0]
@@ -102,10 +114,7 @@ class RegisterTile:
         work = sum(_COSTLY.get(op.name, 1) for s in chain.stages for op in s.view.body_operations())
         if rows == 1 or work * vectors <= _MOST_INLINE:
             return None
-        kind = element_type(chain.sums.buffer.type)
-        read = {a.buffer for s in chain.stages for a in s.read() if a != chain.sums}
-        free = [a for a in chain.stored if element_type(a.buffer.type) == kind and a.buffer not in read]
-        return free[0] if free else None
+        return chain.waiting_place()
 
     def _finish_rows(
         self,

@@ -26,6 +26,11 @@ class Columns:
     lanes: int
     filled: int | ir.Value | None = None
 
+    @property
+    def width(self) -> int:
+        """Columns of its vectors, those beyond the last one included."""
+        return self.vectors * self.lanes
+
     def mask(self, number: int) -> ir.Value | None:
         """Emits the mask of a vector; None when it is full."""
         if self.filled is None or number != self.vectors - 1:

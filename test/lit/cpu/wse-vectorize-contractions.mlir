@@ -23,34 +23,198 @@
 #s = affine_map<(m, n) -> ()>
 #v = affine_map<(m, n) -> (n)>
 #i = affine_map<(m, n) -> (m, n)>
-func.func @linear(%a: memref<128x2048xf32>, %b: memref<2x2048x32xf32>, %v: memref<64xf32>, %y: memref<128x64xf32>) {
+func.func @linear(%a: memref<128x1024xf32>, %b: memref<4x1024x32xf32>, %v: memref<128xf32>, %y: memref<128x128xf32>) {
   %zero = arith.constant 0.0 : f32
-  %t = memref.alloc() : memref<128x64xf32>
+  %t = memref.alloc() : memref<128x128xf32>
   linalg.generic {indexing_maps = [#s, #i], iterator_types = ["parallel", "parallel"]}
-      ins(%zero : f32) outs(%t : memref<128x64xf32>) {
+      ins(%zero : f32) outs(%t : memref<128x128xf32>) {
   ^bb0(%x: f32, %old: f32):
     linalg.yield %x : f32
   }
   linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
-      ins(%a, %b : memref<128x2048xf32>, memref<2x2048x32xf32>) outs(%t : memref<128x64xf32>) {
+      ins(%a, %b : memref<128x1024xf32>, memref<4x1024x32xf32>) outs(%t : memref<128x128xf32>) {
   ^bb0(%x: f32, %w: f32, %z: f32):
     %p = arith.mulf %x, %w : f32
     %q = arith.addf %z, %p : f32
     linalg.yield %q : f32
   }
   linalg.generic {indexing_maps = [#i, #v, #i], iterator_types = ["parallel", "parallel"]}
-      ins(%t, %v : memref<128x64xf32>, memref<64xf32>) outs(%t : memref<128x64xf32>) {
+      ins(%t, %v : memref<128x128xf32>, memref<128xf32>) outs(%t : memref<128x128xf32>) {
   ^bb0(%x: f32, %w: f32, %old: f32):
     %p = arith.addf %x, %w : f32
     linalg.yield %p : f32
   }
   linalg.generic {indexing_maps = [#i, #i], iterator_types = ["parallel", "parallel"]}
-      ins(%t : memref<128x64xf32>) outs(%y : memref<128x64xf32>) {
+      ins(%t : memref<128x128xf32>) outs(%y : memref<128x128xf32>) {
   ^bb0(%x: f32, %old: f32):
     %p = arith.maximumf %x, %zero : f32
     linalg.yield %p : f32
   }
-  memref.dealloc %t : memref<128x64xf32>
+  memref.dealloc %t : memref<128x128xf32>
+  return
+}
+
+// -----
+
+// A tile fetches what the next panel has in place of what it loads itself, the first tile of rows the first vectors.
+// CHECK-LABEL: func.func @next_panel
+// CHECK:         scf.for %[[N:[^ ]+]] = %c0 to %c128 step %c32
+// CHECK:           %[[BEHIND:.+]] = arith.addi %[[N]], %c32
+// CHECK:           arith.cmpi ult, %[[BEHIND]], %c128
+// CHECK:           scf.for %[[M:[^ ]+]] = %c0
+// CHECK-DAG:         arith.select {{.*}}, %c32768, %c0
+// CHECK-DAG:         %[[TILE:.+]] = arith.divui %[[M]], %c5
+// CHECK-DAG:         arith.minui %[[TILE]], %c1
+// CHECK:             scf.for
+// CHECK-COUNT-2:       vector.load {{.*}} vector<16xf32>
+// CHECK:               memref.prefetch {{.*}} read, locality<3>, data : memref<131072xf32>
+// CHECK-NOT:           memref.prefetch
+// CHECK:               scf.yield
+#a = affine_map<(m, n, k) -> (m, k)>
+#b = affine_map<(m, n, k) -> (n floordiv 32, k, n mod 32)>
+#c = affine_map<(m, n, k) -> (m, n)>
+func.func @next_panel(%a: memref<120x1024xf32>, %b: memref<4x1024x32xf32>, %y: memref<120x128xf32>) {
+  linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %b : memref<120x1024xf32>, memref<4x1024x32xf32>) outs(%y : memref<120x128xf32>) {
+  ^bb0(%x: f32, %w: f32, %z: f32):
+    %p = arith.mulf %x, %w : f32
+    %q = arith.addf %z, %p : f32
+    linalg.yield %q : f32
+  }
+  return
+}
+
+// -----
+
+// Nothing is fetched for others where there are few rows, and weights may well be in a cache.
+// CHECK-LABEL: func.func @few_rows
+// CHECK-NOT:     memref.prefetch
+// CHECK:         return
+#a = affine_map<(m, n, k) -> (m, k)>
+#b = affine_map<(m, n, k) -> (n floordiv 64, k, n mod 64)>
+#c = affine_map<(m, n, k) -> (m, n)>
+func.func @few_rows(%a: memref<4x1024xf32>, %b: memref<4x1024x64xf32>, %y: memref<4x256xf32>) {
+  linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %b : memref<4x1024xf32>, memref<4x1024x64xf32>) outs(%y : memref<4x256xf32>) {
+  ^bb0(%x: f32, %w: f32, %z: f32):
+    %p = arith.mulf %x, %w : f32
+    %q = arith.addf %z, %p : f32
+    linalg.yield %q : f32
+  }
+  return
+}
+
+// -----
+
+// A long reduction goes part by part for all rows; sums wait in the result, and what follows the product is computed
+// with the last part. Threads share panels alone then.
+// CHECK-LABEL: func.func @parts
+// CHECK:         scf.for {{.*}} to %c128 step %c32
+// CHECK:           scf.for
+// CHECK:             scf.for {{.*}} to %c1024 {{.*}} iter_args({{.*}} = %cst
+// CHECK:             vector.store {{.*}} %arg3
+// CHECK-NOT:       wse.cost
+// CHECK:           scf.for
+// CHECK:             vector.load %arg3
+// CHECK:             scf.for {{.*}} to %c1024
+// CHECK:             vector.load %arg2
+// CHECK:             vector.store {{.*}} %arg3
+// CHECK-NOT:       wse.parallel
+// CHECK:         wse.cost = 62914560
+#a = affine_map<(m, n, k) -> (m, k)>
+#b = affine_map<(m, n, k) -> (n floordiv 32, k, n mod 32)>
+#c = affine_map<(m, n, k) -> (m, n)>
+#s = affine_map<(m, n) -> ()>
+#v = affine_map<(m, n) -> (n)>
+#i = affine_map<(m, n) -> (m, n)>
+func.func @parts(%a: memref<120x2048xf32>, %b: memref<4x2048x32xf32>, %v: memref<128xf32>, %y: memref<120x128xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %t = memref.alloc() : memref<120x128xf32>
+  linalg.generic {indexing_maps = [#s, #i], iterator_types = ["parallel", "parallel"]}
+      ins(%zero : f32) outs(%t : memref<120x128xf32>) {
+  ^bb0(%x: f32, %old: f32):
+    linalg.yield %x : f32
+  }
+  linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %b : memref<120x2048xf32>, memref<4x2048x32xf32>) outs(%t : memref<120x128xf32>) {
+  ^bb0(%x: f32, %w: f32, %z: f32):
+    %p = arith.mulf %x, %w : f32
+    %q = arith.addf %z, %p : f32
+    linalg.yield %q : f32
+  }
+  linalg.generic {indexing_maps = [#i, #v, #i], iterator_types = ["parallel", "parallel"]}
+      ins(%t, %v : memref<120x128xf32>, memref<128xf32>) outs(%y : memref<120x128xf32>) {
+  ^bb0(%x: f32, %w: f32, %old: f32):
+    %p = arith.addf %x, %w : f32
+    linalg.yield %p : f32
+  }
+  memref.dealloc %t : memref<120x128xf32>
+  return
+}
+
+// -----
+
+// What is added is read from the result's own buffer: there is no place for sums to wait, and no part.
+// CHECK-LABEL: func.func @nowhere_to_wait
+// CHECK:         scf.for {{.*}} to %c2048 {{.*}} iter_args
+// CHECK-NOT:     scf.for
+// CHECK:         return
+#a = affine_map<(m, n, k) -> (m, k)>
+#b = affine_map<(m, n, k) -> (n floordiv 32, k, n mod 32)>
+#c = affine_map<(m, n, k) -> (m, n)>
+#s = affine_map<(m, n) -> ()>
+#i = affine_map<(m, n) -> (m, n)>
+func.func @nowhere_to_wait(%a: memref<120x2048xf32>, %b: memref<4x2048x32xf32>, %y: memref<120x128xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %t = memref.alloc() : memref<120x128xf32>
+  linalg.generic {indexing_maps = [#s, #i], iterator_types = ["parallel", "parallel"]}
+      ins(%zero : f32) outs(%t : memref<120x128xf32>) {
+  ^bb0(%x: f32, %old: f32):
+    linalg.yield %x : f32
+  }
+  linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %b : memref<120x2048xf32>, memref<4x2048x32xf32>) outs(%t : memref<120x128xf32>) {
+  ^bb0(%x: f32, %w: f32, %z: f32):
+    %p = arith.mulf %x, %w : f32
+    %q = arith.addf %z, %p : f32
+    linalg.yield %q : f32
+  }
+  linalg.generic {indexing_maps = [#i, #i], iterator_types = ["parallel", "parallel"]}
+      ins(%t : memref<120x128xf32>) outs(%y : memref<120x128xf32>) {
+  ^bb0(%x: f32, %old: f32):
+    %p = arith.addf %x, %old : f32
+    linalg.yield %p : f32
+  }
+  memref.dealloc %t : memref<120x128xf32>
+  return
+}
+
+// -----
+
+// A lhs that the third-level cache would not keep goes through all panels in blocks of rows, which threads may share as
+// they may share panels; the last row has no block, but all panels.
+// CHECK-LABEL: func.func @blocks
+// CHECK:         scf.for %[[BLOCK:[^ ]+]] = %c0 to %c1205
+// CHECK:           %[[END:.+]] = arith.addi %[[BLOCK]], %[[ROWS:.+]] :
+// CHECK:           %[[STOP:.+]] = arith.minui %[[END]], %c1205
+// CHECK:           scf.for {{.*}} to %c128 step %c32
+// CHECK:             scf.for %{{.*}} = %[[BLOCK]] to %[[STOP]]
+// CHECK:           } {wse.cost = {{.*}}, wse.parallel = 0
+// CHECK:         } {wse.cost = {{.*}}, wse.parallel = 0
+// CHECK:         scf.for {{.*}} to %c128 step %c32
+// CHECK:         } {wse.cost = {{.*}}, wse.parallel = 0
+// CHECK:         return
+#a = affine_map<(m, n, k) -> (m, k)>
+#b = affine_map<(m, n, k) -> (n floordiv 32, k, n mod 32)>
+#c = affine_map<(m, n, k) -> (m, n)>
+func.func @blocks(%a: memref<1206x1024xf32>, %b: memref<4x1024x32xf32>, %y: memref<1206x128xf32>) {
+  linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %b : memref<1206x1024xf32>, memref<4x1024x32xf32>) outs(%y : memref<1206x128xf32>) {
+  ^bb0(%x: f32, %w: f32, %z: f32):
+    %p = arith.mulf %x, %w : f32
+    %q = arith.addf %z, %p : f32
+    linalg.yield %q : f32
+  }
   return
 }
 
