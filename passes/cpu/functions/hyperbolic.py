@@ -63,9 +63,8 @@ def atanh(x: Real) -> Real:
 
 
 def odd_quotient(x: Real, limit: float, above: Sequence[float], below: Sequence[float]) -> Real:
-    """x p(x^2) / q(x^2), with x within its limits and the result within 1."""
-    x = x.at_most(limit).at_least(-limit)
-    z = x * x
+    """x p(x^2) / q(x^2) within 1, which it exceeds where x does its limit: the square stays there."""
+    z = (x * x).at_most(limit * limit)
     value = x * z.polynomial(above) / z.polynomial(below)
     return value.at_most(1.0).at_least(-1.0)
 
