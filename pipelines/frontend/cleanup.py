@@ -3,6 +3,8 @@
 * `tensor.concat` -> `tensor.insert_slice` into an empty tensor (it has no destination to be bufferized into).
 * `cf.assert` in the body of a `linalg.generic` (bounds of a gather) -> the index is clamped to its range. The body
   stays free of side effects, so that it can be fused, tiled and vectorised, and memory stays safe.
+* `cf.assert` about nothing but sizes of tensors (those of two batches are equal) -> removed, where the exporter has
+  proven it for all sizes that a call may have.
 * `arith.truncf` of an f64 constant -> the rounded constant.
 * Results of a `linalg.generic` that nobody reads (the position of a maximum) -> removed with what computes them.
 * `ml_program` globals that nobody reads (a random seed) -> removed.
@@ -17,12 +19,19 @@ from ...dialects.host import arith, ir, linalg, tensor
 from ...dialects.structured import build_generic, clone_into, structured
 
 
-def clean_up(module: ir.Module) -> None:
-    """Applies the rewrites above to a module in place."""
+def clean_up(module: ir.Module, *, sizes_agree: bool = False) -> None:
+    """Applies the rewrites above to a module in place.
+
+    Args:
+        sizes_agree: the model was exported: what it asserts about sizes was proven then, or is checked at each call.
+    """
     for op in _find(module.operation, "tensor.concat"):
         _expand_concat(op)
     for op in _find(module.operation, "cf.assert"):
-        _clamp_instead_of_assert(op)
+        if sizes_agree and _depends_on_sizes_only(op.operands[0]):
+            op.erase()
+        else:
+            _clamp_instead_of_assert(op)
     for op in _find(module.operation, "arith.truncf"):
         _round_constant(op)
     for op in reversed(_find(module.operation, "linalg.generic")):
@@ -100,6 +109,17 @@ def _sum(left: ir.Value | int, right: ir.Value | int) -> ir.Value | int:
         return left + right
     left, right = (_index(v) if isinstance(v, int) else v for v in (left, right))
     return arith.addi(left, right)
+
+
+def _depends_on_sizes_only(value: ir.Value) -> bool:
+    """Whether a value is computed of sizes of tensors and constants."""
+    op = _producer(value)
+    if op is None:
+        return False
+    if op.name == "tensor.dim":
+        return True
+    is_arithmetic = op.name.startswith("arith.") or op.name == "affine.apply"
+    return is_arithmetic and all(_depends_on_sizes_only(operand) for operand in op.operands)
 
 
 def _clamp_instead_of_assert(op: ir.Operation) -> None:

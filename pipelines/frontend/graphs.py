@@ -53,7 +53,7 @@ def import_graph(graph: GraphModule, *, context: ir.Context | None = None) -> Im
     signature = _read_signature(graph, inputs)
     module = LiftingImporter(context, {}).import_lifted(graph, signature)
     lower_torch_to_linalg(module)
-    finish_import(module)
+    finish_import(module, exported=True)
     arguments = tuple(argument for argument, _ in signature.arguments)
     results = tuple(result for result, _ in signature.results)
     annotate_main(module, arguments, results)

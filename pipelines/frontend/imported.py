@@ -113,7 +113,7 @@ def _import_program(program: ExportedProgram, context: ir.Context) -> ImportedMo
     signature = read_signature(program)
     module = LiftingImporter(context, operators).import_lifted(program, signature)
     lower_torch_to_linalg(module)
-    finish_import(module)
+    finish_import(module, exported=True)
     annotate_main(module, [a for a, _ in signature.arguments], [r for r, _ in signature.results])
     return _describe_program(program, signature, module, context)
 

@@ -49,14 +49,18 @@ def imports_shown_to(see: Callable[[ir.Module], None]) -> Iterator[None]:
         _watcher.reset(token)
 
 
-def finish_import(module: ir.Module) -> None:
-    """Lowers `tm_tensor`, cleans up torch-mlir's leftovers and checks the contract of stage `imported`."""
+def finish_import(module: ir.Module, *, exported: bool = False) -> None:
+    """Lowers `tm_tensor`, cleans up torch-mlir's leftovers and checks the contract of stage `imported`.
+
+    Args:
+        exported: PyTorch's exporter has checked how sizes that are left open depend on each other.
+    """
     see = _watcher.get()
     if see is not None:
         see(module)
     with module.context:
         LowerTmTensor().run(module.operation, PassRun(LowerTmTensor.name))
-        clean_up(module)
+        clean_up(module, sizes_agree=exported)
         run_upstream(module, "canonicalize,cse")
     check_imported(module)
 
