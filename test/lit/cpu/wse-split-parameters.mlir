@@ -125,3 +125,35 @@ func.func @main() -> (tensor<6xindex>, tensor<6xi64>) {
   } : tensor<6xi64>
   return %indices, %numbers : tensor<6xindex>, tensor<6xi64>
 }
+
+// -----
+
+// A view is not stored. Where what moves needs it as well as what stays, both functions have it.
+// CHECK-LABEL: func.func private @prepare(
+// CHECK-SAME:      %[[B:.*]]: tensor<1xf32> {{.*}}) -> (tensor<f32> {wse.kind = "prepared"
+// CHECK:         tensor.collapse_shape %[[B]]
+// CHECK:         math.exp
+// CHECK-LABEL: func.func @main(
+// CHECK:         tensor.collapse_shape %arg1
+// CHECK-NOT:     math.exp
+#e = affine_map<() -> ()>
+#s = affine_map<(i) -> ()>
+#d = affine_map<(i) -> (i)>
+func.func @main(%x: tensor<64xf32> {wse.kind = "input"}, %b: tensor<1xf32> {wse.kind = "parameter"}) -> tensor<64xf32> {
+  %v = tensor.collapse_shape %b [] : tensor<1xf32> into tensor<f32>
+  %f = tensor.empty() : tensor<f32>
+  %y = linalg.generic {indexing_maps = [#e, #e], iterator_types = []} ins(%v : tensor<f32>) outs(%f : tensor<f32>) {
+  ^bb0(%p: f32, %q: f32):
+    %0 = math.exp %p : f32
+    linalg.yield %0 : f32
+  } -> tensor<f32>
+  %g = tensor.empty() : tensor<64xf32>
+  %r = linalg.generic {indexing_maps = [#d, #s, #s, #d], iterator_types = ["parallel"]}
+      ins(%x, %v, %y : tensor<64xf32>, tensor<f32>, tensor<f32>) outs(%g : tensor<64xf32>) {
+  ^bb0(%p: f32, %q: f32, %z: f32, %o: f32):
+    %0 = arith.mulf %p, %q : f32
+    %1 = arith.addf %0, %z : f32
+    linalg.yield %1 : f32
+  } -> tensor<64xf32>
+  return %r : tensor<64xf32>
+}
