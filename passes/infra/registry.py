@@ -43,6 +43,7 @@ BUILTIN: dict[str, str] = {
     "wse-expand-copies": "cpu.wse_expand_copies:ExpandCopies",
     "wse-vectorize": "cpu.wse_vectorize:Vectorize",
     "wse-parallelize": "cpu.wse_parallelize:Parallelize",
+    "wse-bare-pointers": "cpu.wse_bare_pointers:BarePointers",
     "wse-fork-threads": "cpu.wse_fork_threads:ForkThreads",
     "wse-expand-half": "cpu.wse_expand_half:ExpandHalf",
     "wse-expand-math": "cpu.wse_expand_math:ExpandMath",

@@ -7,12 +7,14 @@ what is shipped. LLVM is llvmlite's; the MLIR bindings only translate to LLVM IR
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from itertools import islice
 
 import llvmlite.binding as llvm
 
 from ...dialects.host import ir
 from ...passes.cpu.instruction_sets import create_target_machine
 from ...passes.cpu.processor import Processor
+from ...passes.cpu.wse_bare_pointers import BARE
 from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.pass_manager import Instrumentation, run_pipeline
 from .bfloat_moves import move_bfloat_as_integers
@@ -55,7 +57,7 @@ class NativeCode:
         if debug:
             run_pipeline(module, _LINE_TABLES, instrumentation=Instrumentation(verify_each=False))
         self.source = move_bfloat_as_integers(llvm_ir_text(module)) + "".join(
-            _packed_entry(name, _parameter_count(module, name)) for name in entries
+            _packed_entry(module, name) for name in entries
         )
         self._machine = create_target_machine(processor.cpu, processor.features)
         self._module = read_llvm_ir(self.source, what)
@@ -66,10 +68,15 @@ class NativeCode:
         self._optimise()
 
     def _hide_all_but(self, visible: Collection[str]) -> None:
-        """What nobody calls by name can be inlined and removed, and does not clash with the names of others."""
+        """What nobody calls by name can be removed, and does not clash with the names of others.
+
+        What has a loop is not inlined: LLVM took a third longer for one function of all kernels than for the kernels.
+        """
         for function in self._module.functions:
             if function.name not in visible and not function.is_declaration:
                 function.linkage = "internal"
+                if len(list(islice(function.blocks, 2))) > 1:
+                    function.add_function_attribute("noinline")
 
     def _optimise(self) -> None:
         """Level 2, and no vectorisation of straight-line code: `wse-vectorize` leaves none.
@@ -109,24 +116,31 @@ class NativeCode:
         return undefined_symbols(self.object())
 
 
-def _packed_entry(name: str, count: int) -> str:
+def _packed_entry(module: ir.Module, name: str) -> str:
     """A function that takes all its arguments in one block; a call with a hundred arguments costs as one with one.
 
-    It has no debug information, and would lose that of a function that is inlined into it.
+    A function of bare pointers (see `wse-bare-pointers`) gets those that the descriptors hold. The entry has no debug
+    information, and would lose that of a function that is inlined into it.
     """
+    functions = {
+        ir.StringAttr(op.attributes["sym_name"]).value: op
+        for op in module.body.operations
+        if "sym_name" in op.attributes
+    }
+    called = f"_mlir_ciface_{name}"
+    is_bare = called not in functions and name in functions and BARE in functions[name].attributes
+    if is_bare:
+        called = name
+    if called not in functions:
+        raise CompilerError(f"function '{name}' has no C interface", hint="give it llvm.emit_c_interface")
+    count = len(functions[called].regions[0].blocks[0].arguments)
     lines = [f"\ndefine void @{packed_entry(name)}(ptr %block) {{"]
     for index in range(count):
         lines.append(f"  %a{index} = getelementptr ptr, ptr %block, i64 {index}")
         lines.append(f"  %p{index} = load ptr, ptr %a{index}")
-    passed = ", ".join(f"ptr %p{index}" for index in range(count))
-    lines += [f"  call void @_mlir_ciface_{name}({passed}) noinline", "  ret void", "}", ""]
+        if is_bare:
+            lines.append(f"  %d{index} = getelementptr ptr, ptr %p{index}, i64 1")
+            lines.append(f"  %q{index} = load ptr, ptr %d{index}")
+    passed = ", ".join(f"ptr %{'q' if is_bare else 'p'}{index}" for index in range(count))
+    lines += [f"  call void @{called}({passed}) noinline", "  ret void", "}", ""]
     return "\n".join(lines)
-
-
-def _parameter_count(module: ir.Module, name: str) -> int:
-    """Parameters of the C interface of a function, all of them pointers."""
-    wanted = f"_mlir_ciface_{name}"
-    for op in module.body.operations:
-        if "sym_name" in op.attributes and ir.StringAttr(op.attributes["sym_name"]).value == wanted:
-            return len(op.regions[0].blocks[0].arguments)
-    raise CompilerError(f"function '{name}' has no C interface", hint="give it llvm.emit_c_interface")
