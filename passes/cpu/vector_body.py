@@ -10,6 +10,7 @@ from typing import Any
 
 from ...dialects.host import arith, ir, math, vector
 from ...dialects.structured import Structured, clone_into
+from ..tensor.fusion_cost import INTEGER_DIVISIONS
 from .access import depends_on, element_bits
 
 # combining operation of a reduction -> (kind of vector.reduction, neutral element)
@@ -316,16 +317,4 @@ def body_cost(view: Structured) -> int:
 
 def body_divides_integers(view: Structured) -> bool:
     """Whether the body holds a division that traps when its divisor is zero."""
-    names = {
-        f"arith.{n}"
-        for n in (
-            "divsi",
-            "divui",
-            "remsi",
-            "remui",
-            "ceildivsi",
-            "ceildivui",
-            "floordivsi",
-        )
-    }
-    return any(op.name in names for op in view.body.operations)
+    return any(op.name in INTEGER_DIVISIONS for op in view.body.operations)

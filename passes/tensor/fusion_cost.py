@@ -17,21 +17,11 @@ _PURE_PREFIXES = (
     "tensor.extract",
     "cf.assert",
 )
-_EXPENSIVE = frozenset(
-    {
-        "arith.divf",
-        "arith.remf",
-        "arith.divsi",
-        "arith.divui",
-        "arith.remsi",
-        "arith.remui",
-        "arith.floordivsi",
-        "arith.ceildivsi",
-        "arith.ceildivui",
-        "tensor.extract",
-        "cf.assert",
-    }
+# They trap when the divisor is zero: never to be evaluated where the program does not
+INTEGER_DIVISIONS = frozenset(
+    f"arith.{name}" for name in ("divsi", "divui", "remsi", "remui", "floordivsi", "ceildivsi", "ceildivui")
 )
+_EXPENSIVE = INTEGER_DIVISIONS | {"arith.divf", "arith.remf", "tensor.extract", "cf.assert"}
 _CHEAP_MATH = frozenset({"math.absf", "math.absi", "math.fma", "math.copysign"})
 # They cost nothing: constants are hoisted, indices are loop counters.
 _FREE = frozenset({"arith.constant", "linalg.index", "affine.apply"})

@@ -16,6 +16,7 @@ from typing import Any
 from ....dialects.host import ir
 from ....dialects.structured import Structured, element_type, structured
 from ...tensor.bufferization.lifetimes import VIEW_OPS
+from ...tensor.fusion_cost import INTEGER_DIVISIONS
 from ..access import access_kind, depends_on
 from ..kernels.buffers import Effects, Root, effects_of, root_of
 from ..vector_body import body_vectorizes
@@ -24,14 +25,6 @@ from .form import ContractionForm
 
 _FARTHEST = 64  # operations between a contraction and a stage
 _ENOUGH_PRODUCTS = 256  # for a result; elements of a stage that are not side by side cost a few each
-_DIVISIONS = (
-    "arith.divsi",
-    "arith.divui",
-    "arith.remsi",
-    "arith.remui",
-    "arith.floordivsi",
-    "arith.ceildivsi",
-)
 _MOVABLE = frozenset({"memref.alloc", "memref.dim", "memref.get_global", "arith.constant", *VIEW_OPS})
 
 
@@ -211,7 +204,7 @@ def _has_simple_body(view: Structured) -> bool:
     """No loads, no regions, and nothing that traps on the lanes beyond the last column."""
     return all(
         op.name == "linalg.index"
-        or (op.name.startswith(("arith.", "math.")) and op.name not in _DIVISIONS and not len(op.regions))
+        or (op.name.startswith(("arith.", "math.")) and op.name not in INTEGER_DIVISIONS and not len(op.regions))
         for op in view.body_operations()
     )
 
