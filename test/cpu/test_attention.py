@@ -95,6 +95,29 @@ def test_shared_heads(heads_: int, shared: int) -> None:
     check(SharedHeads(heads_, shared, 20), (torch.randn(2, 65, 24),))
 
 
+class OneQuery(nn.Module):
+    """One row for each query head, whose keys some heads share, as in a step of a decoder; some keys are hidden."""
+
+    def __init__(self, repeat: int, hidden: int) -> None:
+        super().__init__()
+        self.repeat, self.hidden = repeat, hidden
+
+    def forward(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        k, v = (x.unsqueeze(2).expand(-1, -1, self.repeat, -1, -1).flatten(1, 2) for x in (k, v))
+        seen = (torch.arange(k.shape[2]) < k.shape[2] - self.hidden)[None]
+        return nn.functional.scaled_dot_product_attention(q, k, v, seen)
+
+
+@pytest.mark.parametrize(
+    ("shared", "repeat", "keys"), [(8, 2, 512), (5, 4, 700), (4, 3, 1030), (7, 5, 300), (1, 16, 600)]
+)
+def test_one_query_of_heads_that_share_keys(shared: int, repeat: int, keys: int) -> None:
+    """The loop over heads is the one that is tiled: tiles must not divide heads that share keys wrongly."""
+    torch.manual_seed(shared)
+    q = torch.randn(1, shared * repeat, 1, 16)
+    check(OneQuery(repeat, 3), (q, *(torch.randn(1, shared, keys, 16) for _ in range(2))))
+
+
 def test_open_number_of_rows() -> None:
     model = nn.Sequential(nn.Linear(70, 90), nn.LayerNorm(90), nn.Softmax(-1)).eval()
     compiled = wse_mlir.compile(

@@ -89,3 +89,12 @@ def test_prompts_fill_the_cache(family: str) -> None:
     assert compiled.state
     for name, cache in compiled.state.items():
         assert error(cache, eager.get_buffer(name)) <= TOLERANCE
+
+
+@pytest.mark.parametrize(("heads", "groups", "length"), [(16, 8, 512), (20, 5, 700), (12, 4, 1030)])
+def test_long_caches_of_keys_that_heads_share(heads: int, groups: int, length: int) -> None:
+    """The loop over heads is the one that is tiled then; a tile must not read the keys of its first head for all."""
+    sizes = {"heads": heads, "groups": groups, "width": 16 * heads, "length": length}
+    case = FAMILIES["llama-token"].case("tiny", **sizes)
+    expected = copy.deepcopy(case.model)(*case.args)
+    assert error(wse_mlir.compile(case.model, case.args)(*case.args), expected) <= TOLERANCE
