@@ -22,7 +22,7 @@ from ..tensor.cluster import Cluster, Member, producer_loops
 from ..tensor.effects import is_dead
 from ..tensor.fusion_cost import is_cheap, is_movable
 from ..tensor.traversal import tensor_blocks
-from .masks.lanes import compare_in_32_bits, read_bytes
+from .masks.lanes import compare_in_32_bits
 
 
 class InlineMasks(Pass, name="wse-inline-masks", anchor="func.func"):
@@ -37,9 +37,8 @@ class InlineMasks(Pass, name="wse-inline-masks", anchor="func.func"):
         %r = linalg.generic {maps = [(i, j) -> (i), ...]} ins(%positions, %x) { index, cmpi, select }
 
     Distances between places and masks of numbers, 0 or -infinity, are evaluated where they are read, too, if what they
-    are made of is smaller than they are. Bits that come from outside and are read several times become bytes, of which
-    there are vectors. Places are compared in 32 bits where they fit. Masks that are expensive, or whose elements are
-    results of sums, stay.
+    are made of is smaller than they are. Places are compared in 32 bits where they fit. Masks that are expensive, or
+    whose elements are results of sums, stay.
     """
 
     most_ops: int = option(8, "most scalar operations that are evaluated again for each reader of a mask")
@@ -51,9 +50,8 @@ class InlineMasks(Pass, name="wse-inline-masks", anchor="func.func"):
             for inner in reversed(list(block.operations)):
                 if is_dead(inner.operation):
                     inner.operation.erase()
-            widened: dict[ir.Value, ir.Value] = {}
             for view in _generics(block):
-                compare_in_32_bits(read_bytes(view, widened))
+                compare_in_32_bits(view)
 
     def _inline(self, view: Structured, run: PassRun) -> None:
         """Inlines the masks that an operation reads, and what counts in it."""

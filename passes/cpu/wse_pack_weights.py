@@ -15,7 +15,7 @@ from .contraction.form import ContractionForm, contraction_form
 from .contraction.packing import Group
 from .contraction.tile import choose_tile
 from .preparation.known_values import KnownValues
-from .preparation.packing import PackedLayout, Source, can_pack, pack, read_packed, source_of
+from .preparation.packing import PackedLayout, SharedBatches, Source, can_pack, pack, read_packed, source_of
 from .processor import Processor, processor
 
 # An operand that is packed at every call pays that with so many rows that read it, at least.
@@ -42,7 +42,8 @@ class PackWeights(Pass, name="wse-pack-weights", anchor="func.func"):
 
     The iteration space stays as it is: only the operand and its map change. What parameters determine is always packed,
     for `wse-split-parameters` moves that out of the call; another operand only when its columns do not lie side by
-    side and enough rows read it. A cast to wider elements moves into the contraction, so that panels are narrow.
+    side and enough rows read it. What several batches share, as heads of queries do with heads of keys, is packed once
+    for all of them. A cast to wider elements moves into the contraction, so that panels are narrow.
 
     Where the processor adds up the products of two bf16 or four bytes in one instruction, these lie together in
     parameters, and zeros behind the last ones: `%p` is [panels, groups of k, columns of a panel, group], its map
@@ -83,7 +84,9 @@ class _Packing:
         source = source_of(view, form.rhs)
         group = self._group(view, form, source)
         width = choose_tile(view, form, sizes, self.cpu, group=group).width
-        layout = PackedLayout.of(view, form, source.amap, width, sizes, group)
+        shared = SharedBatches.of(source, form, sizes)
+        source = shared.source
+        layout = PackedLayout.of(view, form, source.amap, width, shared.sizes, group)
         if _is_packed(source) or not can_pack(source, layout) or not self._pays(form, source, layout):
             return
         key = (source.value, source.amap, layout)
@@ -91,7 +94,8 @@ class _Packing:
             with view.op.location, _behind(source.value):
                 self.done[key] = pack(source, layout)
             self.run.count("operands packed")
-        read_packed(view, form.rhs, source, self.done[key], layout.map(len(view.iterators)))
+        amap = shared.restored(layout.map(len(view.iterators)))
+        read_packed(view, form.rhs, source, self.done[key], amap)
         self.run.count("contractions that read packed operands")
 
     def _group(self, view: Structured, form: ContractionForm, source: Source) -> Group | None:

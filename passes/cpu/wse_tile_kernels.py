@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from math import ceil, prod
+from math import ceil, lcm, prod
 
 from ...dialects.host import ir
-from ...dialects.structured import REDUCTION, Structured
+from ...dialects.structured import REDUCTION, Structured, used_dims
 from ..infra.pass_base import Pass, PassRun, option
 from ..tensor.bufferization.arena import element_bytes
+from ..tensor.tiling.index_math import linear
 from .contraction.form import contraction_form
 from .kernels.facts import facts_of
 from .kernels.outline import KERNEL_MARK
 from .parallel_marks import next_nest
 from .processor import Processor, processor
 from .rows.group import Group, SharedLoop, group_of
+from .rows.key_blocks import find_key_blocks
 from .rows.nest import GroupNest, is_possible
+from .rows.tiles import block_divisor
 
 _MOST_ROWS = 64  # of attention: larger tiles gain nothing
 _MOST_PLAIN_ROWS = 16
@@ -63,8 +66,10 @@ class TileKernels(Pass, name="wse-tile-kernels", anchor="func.func"):
         tiles = _tiles(group, machine)
         if tiles:
             cost = sum(_cost(view) for view in group.members)
-            GroupNest(group, tiles, next_nest(op), cost, self.threads > 1).build()
+            keys = find_key_blocks(group, tiles)
+            GroupNest(group, tiles, next_nest(op), cost, self.threads > 1, keys).build()
             run.count("groups tiled")
+            run.count("groups that pass over hidden keys", keys is not None)
 
 
 def _has_rows(group: Group) -> bool:
@@ -121,11 +126,27 @@ def _rows(group: Group, loops: list[SharedLoop], machine: Processor) -> int:
     most = max(1, min(_MOST_ROWS if products else _MOST_PLAIN_ROWS, budget // max(1, row)))
     if products:
         most = max(most, 8)  # fewer rows would read keys and values too often
-    size = loops[-1].size
+    size, grain = loops[-1].size, _grain(group, loops[-1])
+    if grain is None:
+        return 1
     if size is None:
-        return most
-    even = [rows for rows in range(min(most, size), most // 2, -1) if size % rows == 0]
-    return even[0] if even else ceil(size / ceil(size / most))
+        return most // grain * grain or 1
+    even = [rows for rows in range(min(most, size), most // 2, -1) if size % rows == rows % grain == 0]
+    return even[0] if even else ceil(size / ceil(size / most)) // grain * grain or 1
+
+
+def _grain(group: Group, loop: SharedLoop) -> int | None:
+    """What tiles of a loop must be multiples of: query heads share keys, `h floordiv 4`; None for more than that."""
+    found = 1
+    for m, iterator in sorted(loop.iterators.items()):
+        for access in group.members[m].maps:
+            for expr in access.results:
+                if iterator in used_dims(expr) and linear(expr, access.n_dims) is None:
+                    divisor = block_divisor(expr)
+                    if divisor is None:
+                        return None
+                    found = lcm(found, divisor)
+    return found
 
 
 def _row_bytes(view: Structured, member: int, loops: list[SharedLoop], group: Group) -> int:

@@ -36,6 +36,7 @@ BUILTIN: dict[str, str] = {
     "wse-trim-windows": "cpu.wse_trim_windows:TrimWindows",
     "wse-inline-masks": "cpu.wse_inline_masks:InlineMasks",
     "wse-finish-products": "cpu.wse_finish_products:FinishProducts",
+    "wse-read-bytes": "cpu.wse_read_bytes:ReadBytes",
     "wse-absorb-reshapes": "cpu.wse_absorb_reshapes:AbsorbReshapes",
     "wse-form-kernels": "cpu.wse_form_kernels:FormKernels",
     "wse-plan-arena": "cpu.wse_plan_arena:PlanArena",

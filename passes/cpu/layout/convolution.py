@@ -114,8 +114,9 @@ def _convolution(view: Structured, image: int, weights: int | None) -> Convoluti
 def _slides(view: Structured, access: ir.AffineMap) -> bool:
     """Whether a window does, or one of its taps for each phase of the result, as in `y - (1 - phase) floordiv 2`."""
     for expr in access.results:
-        kinds = {view.iterators[loop] for loop in used_dims(expr)}
-        if dim_position(expr) is None and (len(kinds) == 2 or "floordiv" in str(expr)):
+        used = used_dims(expr)
+        kinds = {view.iterators[loop] for loop in used}
+        if len(kinds) == 2 or (len(used) > 1 and "floordiv" in str(expr)):
             return True
     return False
 

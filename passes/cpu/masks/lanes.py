@@ -13,7 +13,6 @@ from ....dialects.structured import (
     element_type,
     identity_maps,
     project_attributes,
-    structured,
 )
 
 _LARGEST = 1 << 30  # of numbers that are added and compared in 32 bits
@@ -73,8 +72,8 @@ def _narrow_index(value: ir.Value, sizes: tuple[int | None, ...]) -> Range | Non
     return arith.index_cast(ir.IntegerType.get_signless(32), value), 0, max(size - 1, 0)
 
 
-def read_bytes(view: Structured, widened: dict[ir.Value, ir.Value]) -> Structured:
-    """Makes bytes of the bits that an operation reads again and again; the operation as it is then.
+def read_bytes(view: Structured, widened: dict[ir.Value, ir.Value]) -> None:
+    """Makes bytes of the bits that an operation reads again and again; another one takes its place.
 
     Args:
         widened: what has been made bytes already.
@@ -82,7 +81,7 @@ def read_bytes(view: Structured, widened: dict[ir.Value, ir.Value]) -> Structure
     sizes = view.loop_sizes()
     chosen = [k for k, value in enumerate(view.inputs) if view.reads(k) and _is_read_often(value, sizes)]
     if not chosen:
-        return view
+        return
     inputs = list(view.inputs)
     for k in chosen:
         if inputs[k] not in widened:
@@ -104,7 +103,6 @@ def read_bytes(view: Structured, widened: dict[ir.Value, ir.Value]) -> Structure
     for old, new in zip(view.op.results, op.results, strict=True):
         old.replace_all_uses_with(new)
     view.op.operation.erase()
-    return structured(op) or view
 
 
 def _is_read_often(value: ir.Value, sizes: tuple[int | None, ...]) -> bool:

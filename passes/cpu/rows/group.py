@@ -111,7 +111,7 @@ def _touches_memory(op: Any) -> bool:
 Node = tuple[str, int, int]  # ("member", number, iterator) or ("buffer", number, dimension)
 
 
-class _Classes:
+class Classes:
     """Iterators of members and dimensions of buffers that run alongside each other."""
 
     def __init__(self) -> None:
@@ -133,7 +133,7 @@ class _Classes:
 
 
 def _shared_loops(members: Sequence[Structured], buffers: Sequence[ir.Value]) -> list[SharedLoop]:
-    classes = _Classes()
+    classes = Classes()
     broken: list[Node] = []
     for m, view in enumerate(members):
         for iterator in range(len(view.iterators)):

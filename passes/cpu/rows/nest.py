@@ -14,6 +14,7 @@ from ...tensor.tiling.index_math import dim_size
 from ..kernels.buffers import Root, root_of
 from ..parallel_marks import mark_parallel
 from .group import Group, SharedLoop
+from .key_blocks import KeyBlocks, emit_key_blocks
 from .tiles import Part, SmallBuffer, emit_member
 
 _STACK_BYTES = 64 << 10  # larger buffers do not go on the stack
@@ -28,6 +29,7 @@ class GroupNest:
         nest: the number that marks parallel loops; cost: an estimate for all of the group.
         shared_memory: whether several threads run parts of the outermost loop, so that what does not fit a
             stack must have its own place for each iteration.
+        keys: blocks that members run on inside of the tiles.
     """
 
     group: Group
@@ -35,6 +37,7 @@ class GroupNest:
     nest: int
     cost: int
     shared_memory: bool
+    keys: KeyBlocks | None = None
     _small: dict[ir.Value, SmallBuffer] = field(default_factory=dict)
     _private: bool = True
 
@@ -62,8 +65,11 @@ class GroupNest:
     def _emit(self, members: Sequence[int], level: int, parts: Mapping[int, dict[int, Part]]) -> None:
         """Emits members inside the loops made so far; `parts` are those of each member's iterators."""
         if level == len(self.tiles):
+            if self.keys is not None and any(m in self.keys.iterators for m in members):
+                emit_key_blocks(self.group, self.keys, members, parts, self._member)
+                return
             for m in members:
-                emit_member(self.group.members[m], parts.get(m, {}), self._small)
+                self._member(m, parts.get(m, {}))
             return
         loop, step = self.tiles[level]
         before, inside, after = split_members(self.group, members, loop)
@@ -77,6 +83,9 @@ class GroupNest:
             share = 1.0 if loop.size is None else covered / loop.size
             self._loop(start, stop, tile, body, level, round(self.cost * share))
         self._emit(after, len(self.tiles), parts)
+
+    def _member(self, m: int, parts: Mapping[int, Part]) -> None:
+        emit_member(self.group.members[m], parts, self._small)
 
     def _segments(self, loop: SharedLoop, step: int) -> list[tuple[ir.Value, ir.Value, int, int]]:
         """(start, stop, step, points) of whole tiles and of the rest, which is one tile where its size is known; else

@@ -11,6 +11,7 @@ from ....dialects.structured import (
     Structured,
     build_generic,
     clone_into,
+    dim_position,
     project_attributes,
     used_dims,
 )
@@ -101,6 +102,8 @@ def _slice_dim(
     if not cut:
         return _Dim(0, _whole(operand, dim), _renamed(expr, view, kept))
     form = linear(expr, len(view.iterators))
+    if form is None and rest:
+        return _slice_blocks(operand, dim, expr, parts[cut[0]], _renamed(expr, view, kept))
     if form is None:  # of an iterator that is down to one iteration
         return _Dim(_value_of(expr, view, parts), 1, None)
     offset = weighted_sum([(form.coefficients[i], parts[i].start) for i in cut], 0 if rest else form.constant)
@@ -114,6 +117,27 @@ def _slice_dim(
     else:
         size = 1 + form.constant + sum(c * (s - 1) for c, s in known)
     return _Dim(offset, size, _renamed(expr, view, kept))
+
+
+def block_divisor(expr: ir.AffineExpr) -> int | None:
+    """The divisor of `d floordiv c` or `d mod c`, by which packed operands are accessed; None for all else."""
+    if not isinstance(expr, (ir.AffineFloorDivExpr, ir.AffineModExpr)) or dim_position(expr.lhs) is None:
+        return None
+    return expr.rhs.value if isinstance(expr.rhs, ir.AffineConstantExpr) else None
+
+
+def _slice_blocks(
+    operand: ir.Value, dim: int, expr: ir.AffineExpr, part: Part, renamed: ir.AffineExpr
+) -> _Dim:
+    """What a part that starts at a multiple of the divisor touches of a dimension of a packed operand."""
+    divisor = block_divisor(expr)
+    assert divisor is not None, "such expressions are not cut"
+    if isinstance(expr, ir.AffineModExpr):
+        return _Dim(0, _whole(operand, dim), renamed)
+    first = ir.AffineMap.get(
+        1, 0, [ir.AffineFloorDivExpr.get(ir.AffineDimExpr.get(0), ir.AffineConstantExpr.get(divisor))]
+    )
+    return _Dim(affine.apply(first, [part.start]), -(-part.size // divisor), renamed)
 
 
 def _renamed(expr: ir.AffineExpr, view: Structured, kept: Sequence[int]) -> ir.AffineExpr:

@@ -34,12 +34,12 @@ func.func @causal(%x: tensor<4x6xf32>, %low: f32) -> tensor<4x6xf32> {
 #mat = affine_map<(d0, d1) -> (d0, d1)>
 #row = affine_map<(d0, d1) -> (d0)>
 
-// Bits that come from outside stay where they are, and so do those that are the result of a reduction, here read as bytes.
+// Bits that come from outside stay where they are, and so do those that are the result of a reduction.
 // CHECK-LABEL: func.func @given
 // CHECK: ins(%arg0, %arg1 : tensor<4x6xi1>, tensor<4x6xf32>)
 // CHECK-LABEL: func.func @any
 // CHECK: arith.ori
-// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %arg1 : tensor<4xi8>, tensor<4x6xf32>)
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %arg1 : tensor<4xi1>, tensor<4x6xf32>)
 func.func @given(%m: tensor<4x6xi1>, %x: tensor<4x6xf32>, %low: f32) -> tensor<4x6xf32> {
   %e = tensor.empty() : tensor<4x6xf32>
   %r = linalg.generic {indexing_maps = [#mat, #mat, #mat], iterator_types = ["parallel", "parallel"]} ins(%m, %x : tensor<4x6xi1>, tensor<4x6xf32>) outs(%e : tensor<4x6xf32>) {
@@ -99,26 +99,6 @@ func.func @distances(%x: tensor<4x6xf32>) -> tensor<4x6xf32> {
   %r = linalg.generic {indexing_maps = [#mat, #mat, #mat], iterator_types = ["parallel", "parallel"]} ins(%m, %x : tensor<4x6xf32>, tensor<4x6xf32>) outs(%e : tensor<4x6xf32>) {
   ^bb0(%a: f32, %b: f32, %c: f32):
     %s = arith.addf %b, %a : f32
-    linalg.yield %s : f32
-  } -> tensor<4x6xf32>
-  return %r : tensor<4x6xf32>
-}
-
-// -----
-
-#mat = affine_map<(d0, d1) -> (d0, d1)>
-#column = affine_map<(d0, d1) -> (d1)>
-
-// Bits that are read for each of many rows are bytes there: of those there are vectors.
-// CHECK-LABEL: func.func @padding
-// CHECK: %[[B:.*]] = linalg.generic {{.*}} ins(%arg0 : tensor<6xi1>) outs(%{{.*}} : tensor<6xi8>)
-// CHECK: linalg.generic {{.*}} ins(%[[B]], %arg1 : tensor<6xi8>, tensor<4x6xf32>)
-// CHECK: arith.cmpi ne
-func.func @padding(%keep: tensor<6xi1>, %x: tensor<4x6xf32>, %low: f32) -> tensor<4x6xf32> {
-  %e = tensor.empty() : tensor<4x6xf32>
-  %r = linalg.generic {indexing_maps = [#column, #mat, #mat], iterator_types = ["parallel", "parallel"]} ins(%keep, %x : tensor<6xi1>, tensor<4x6xf32>) outs(%e : tensor<4x6xf32>) {
-  ^bb0(%a: i1, %b: f32, %c: f32):
-    %s = arith.select %a, %b, %low : f32
     linalg.yield %s : f32
   } -> tensor<4x6xf32>
   return %r : tensor<4x6xf32>

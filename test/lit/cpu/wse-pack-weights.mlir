@@ -163,3 +163,19 @@ func.func @pairs(%x: tensor<49x63xbf16>, %w: tensor<32x63xbf16> {wse.kind = "par
   } -> tensor<49x32xf32>
   return %y, %z : tensor<49x32xf32>, tensor<49x32xf32>
 }
+
+// -----
+
+// Heads of queries that share keys: these are packed once for each head of their own.
+// CHECK-LABEL: func.func @shared
+// CHECK: %[[P:.*]] = linalg.generic {{.*}} ins(%{{.*}} : tensor<2x64x16xf32>) outs(%{{.*}} : tensor<2x[[N:[0-9]+]]x16x[[W:[0-9]+]]xf32>)
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %[[P]] : tensor<8x32x16xf32>, tensor<2x[[N]]x16x[[W]]xf32>)
+func.func @shared(%q: tensor<8x32x16xf32>, %k: tensor<2x64x16xf32>, %z: tensor<8x32x64xf32>) -> tensor<8x32x64xf32> {
+  %s = linalg.generic {indexing_maps = [affine_map<(h, i, j, d) -> (h, i, d)>, affine_map<(h, i, j, d) -> (h floordiv 4, j, d)>, affine_map<(h, i, j, d) -> (h, i, j)>], iterator_types = ["parallel", "parallel", "parallel", "reduction"]} ins(%q, %k : tensor<8x32x16xf32>, tensor<2x64x16xf32>) outs(%z : tensor<8x32x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %m = arith.mulf %a, %b : f32
+    %n = arith.addf %c, %m : f32
+    linalg.yield %n : f32
+  } -> tensor<8x32x64xf32>
+  return %s : tensor<8x32x64xf32>
+}

@@ -141,3 +141,99 @@ func.func @main(%x: memref<96x2048xf32>, %sum: memref<96xf32>, %out: memref<96x2
   }
   return
 }
+
+// -----
+
+#q = affine_map<(h, q, k, d) -> (h, q, d)>
+#kp = affine_map<(h, q, k, d) -> (h, k floordiv 64, d, k mod 64)>
+#s = affine_map<(h, q, k, d) -> (h, q, k)>
+#p = affine_map<(h, q, d, k) -> (h, q, k)>
+#v = affine_map<(h, q, d, k) -> (h, k, d)>
+#o = affine_map<(h, q, d, k) -> (h, q, d)>
+#all = affine_map<(h, q, k) -> (h, q, k)>
+#row = affine_map<(h, q, k) -> (h, q)>
+
+// Keys behind a query are hidden: a tile of queries stops behind the last key that one of them sees. The maximum is known
+// before the exponentials begin, so there are two loops over blocks of keys, each with what is left of 200 keys.
+// CHECK-LABEL: func.func private @causal
+// CHECK: scf.for %[[H:.*]] =
+// CHECK: scf.for %[[R:.*]] = %{{.*}} to %{{.*}} step %{{.*}} {
+// CHECK: %[[END:.*]] = affine.apply #{{.*}}(%[[R]])
+// CHECK: %[[SEEN:.*]] = arith.minsi %[[END]], %c200
+// CHECK: scf.for %[[K:.*]] = %c0 to %{{.*}} step %c64
+// CHECK: %[[PANEL:.*]] = affine.apply #{{.*}}(%[[K]])
+// CHECK: memref.subview %{{.*}}[%[[H]], %[[PANEL]], 0, 0] [1, 1, 16, 64]
+// CHECK: arith.select
+// CHECK: arith.maximumf
+// CHECK: scf.for %{{.*}} = %c192 to %{{.*}} step %c8
+// CHECK: arith.maximumf
+// CHECK: scf.for %{{.*}} = %c0 to %{{.*}} step %c64
+// CHECK: math.exp
+// CHECK: memref.subview %{{.*}}[%[[H]], %{{.*}}, 0] [1, 64, 16]
+// CHECK: scf.for %{{.*}} = %c192
+// CHECK: math.exp
+// Weights that others see are all computed.
+// CHECK-LABEL: func.func private @weights
+// CHECK-NOT: step %c8
+// CHECK: return
+func.func private @causal(%q: memref<4x200x16xf32>, %k: memref<4x4x16x64xf32>, %v: memref<4x200x16xf32>, %max: memref<4x200xf32>, %out: memref<4x200x16xf32>) attributes {wse.kernel} {
+  %low = arith.constant 0xFF800000 : f32
+  %s = memref.alloc() : memref<4x200x200xf32>
+  linalg.generic {indexing_maps = [#q, #kp, #s], iterator_types = ["parallel", "parallel", "parallel", "reduction"]} ins(%q, %k : memref<4x200x16xf32>, memref<4x4x16x64xf32>) outs(%s : memref<4x200x200xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %m = arith.mulf %a, %b : f32
+    %n = arith.addf %c, %m : f32
+    linalg.yield %n : f32
+  }
+  linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel", "parallel"]} ins(%s : memref<4x200x200xf32>) outs(%s : memref<4x200x200xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %i = linalg.index 1 : index
+    %j = linalg.index 2 : index
+    %seen = arith.cmpi sle, %j, %i : index
+    %m = arith.select %seen, %a, %low : f32
+    linalg.yield %m : f32
+  }
+  linalg.generic {indexing_maps = [#all, #row], iterator_types = ["parallel", "parallel", "reduction"]} ins(%s : memref<4x200x200xf32>) outs(%max : memref<4x200xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %m = arith.maximumf %a, %b : f32
+    linalg.yield %m : f32
+  }
+  linalg.generic {indexing_maps = [#all, #row, #all], iterator_types = ["parallel", "parallel", "parallel"]} ins(%s, %max : memref<4x200x200xf32>, memref<4x200xf32>) outs(%s : memref<4x200x200xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %d = arith.subf %a, %b : f32
+    %m = math.exp %d : f32
+    linalg.yield %m : f32
+  }
+  linalg.generic {indexing_maps = [#p, #v, #o], iterator_types = ["parallel", "parallel", "parallel", "reduction"]} ins(%s, %v : memref<4x200x200xf32>, memref<4x200x16xf32>) outs(%out : memref<4x200x16xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %m = arith.mulf %a, %b : f32
+    %n = arith.addf %c, %m : f32
+    linalg.yield %n : f32
+  }
+  return
+}
+func.func private @weights(%q: memref<4x200x16xf32>, %k: memref<4x4x16x64xf32>, %v: memref<4x200x16xf32>, %s: memref<4x200x200xf32>, %out: memref<4x200x16xf32>) attributes {wse.kernel} {
+  %low = arith.constant 0xFF800000 : f32
+  linalg.generic {indexing_maps = [#q, #kp, #s], iterator_types = ["parallel", "parallel", "parallel", "reduction"]} ins(%q, %k : memref<4x200x16xf32>, memref<4x4x16x64xf32>) outs(%s : memref<4x200x200xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %m = arith.mulf %a, %b : f32
+    %n = arith.addf %c, %m : f32
+    linalg.yield %n : f32
+  }
+  linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel", "parallel"]} ins(%s : memref<4x200x200xf32>) outs(%s : memref<4x200x200xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %i = linalg.index 1 : index
+    %j = linalg.index 2 : index
+    %seen = arith.cmpi sle, %j, %i : index
+    %m = arith.select %seen, %a, %low : f32
+    %e = math.exp %m : f32
+    linalg.yield %e : f32
+  }
+  linalg.generic {indexing_maps = [#p, #v, #o], iterator_types = ["parallel", "parallel", "parallel", "reduction"]} ins(%s, %v : memref<4x200x200xf32>, memref<4x200x16xf32>) outs(%out : memref<4x200x16xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %m = arith.mulf %a, %b : f32
+    %n = arith.addf %c, %m : f32
+    linalg.yield %n : f32
+  }
+  return
+}
