@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...dialects.element_types import TORCH_NAMES
 from ...dialects.host import func, ir
 from ...dialects.structured import clone_into
 from ..infra.pass_base import Pass, PassRun
@@ -22,8 +23,6 @@ _VIEWS = frozenset(
     {"tensor.expand_shape", "tensor.collapse_shape", "tensor.cast", "tensor.extract_slice", "tensor.reshape"}
 )
 _FROM_NOTHING = 1 << 18  # bytes that may be prepared of constants and indices alone
-# Elements of arrays that callers have; a tensor of indices, for one, cannot be kept between calls.
-_STORABLE = frozenset({"f64", "f32", "f16", "bf16", "i1", "i8", "i16", "i32", "i64", "ui8"})
 
 
 class SplitParameters(Pass, name="wse-split-parameters", anchor="builtin.module"):
@@ -105,7 +104,8 @@ def _worth_preparing(
 def _is_storable(result: ir.Value, op: ir.Operation) -> bool:
     """Whether a value is worth computing before and keeping."""
     size = static_bytes(result.type)
-    if size is None or op.name in _VIEWS or str(result.type.element_type) not in _STORABLE:
+    # A tensor of indices, for one, cannot be kept between calls.
+    if size is None or op.name in _VIEWS or str(result.type.element_type) not in TORCH_NAMES:
         return False
     sources = [static_bytes(v.type) or 0 for v in outer_operands(op) if not _is_destination(v)]
     return is_kept_small(size, sources) if any(sources) else size <= _FROM_NOTHING

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import torch
 
+from ...dialects.element_types import TORCH_NAMES
 from ...dialects.host import func, ir
 from ...passes.infra.diagnostics import CompilerError
 from .signature import Argument, Result
@@ -70,18 +71,7 @@ def torch_dtype(element: ir.Type) -> torch.dtype | None:
     return _DTYPES.get(str(element))
 
 
-_DTYPES = {
-    "f16": torch.float16,
-    "bf16": torch.bfloat16,
-    "f32": torch.float32,
-    "f64": torch.float64,
-    "i1": torch.bool,
-    "i8": torch.int8,
-    "ui8": torch.uint8,
-    "i16": torch.int16,
-    "i32": torch.int32,
-    "i64": torch.int64,
-}
+_DTYPES = {element: getattr(torch, name) for element, name in TORCH_NAMES.items()}
 
 
 def _attributes(kind: str, name: str) -> ir.Attribute:

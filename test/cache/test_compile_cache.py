@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from wse_mlir.passes.infra.timing import Timer
 from wse_mlir.pipelines.cache import lookup, versions
 from wse_mlir.pipelines.cache.settings import open_cache
 from wse_mlir.pipelines.frontend import imported
+from wse_mlir.pipelines.runtime import cpu
 from wse_mlir.pipelines.targets import find_target
 from zoo import error, family
 
@@ -136,6 +138,17 @@ def test_recurrent_layers_have_an_early_key_whatever_their_weights(cache: Path, 
     other = Last()
     other.recurrent._flat_weights.reverse()  # not its parameters in their order any more
     assert wse_mlir.compile(other, (x,), cache=cache).report["cache"].get("key") != "model"
+
+
+def test_code_is_kept_for_the_caches_of_its_processor(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, x = nn.Linear(4, 4).requires_grad_(False), torch.randn(2, 4)
+    here = cpu.processor()
+    said = []
+    for size in (here.l2_bytes, here.l2_bytes, 2 * here.l2_bytes):
+        other = replace(here, l2_bytes=size)
+        monkeypatch.setattr(cpu, "processor", lambda *names, other=other: other)
+        said.append(wse_mlir.compile(model, (x,), cache=cache))
+    assert outcomes(said) == [*HIT_BEFORE_EXPORT, ("miss", None)], "schedules depend on them"
 
 
 def test_what_has_no_early_key_is_found_by_its_ir(cache: Path, tmp_path: Path) -> None:
