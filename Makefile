@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup-done
 
-.PHONY: help setup run test test-full lint types lit unit wheel bench bench-compile-time bench-simulator bench-torch-compile format clean
+.PHONY: help setup run test test-full lint types lit unit wheel bench bench-ablation bench-compile-time bench-simulator bench-torch-compile format clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -47,6 +47,9 @@ test-full: lint types lit wheel ## everything, slow tests too
 bench: setup ## how fast compiled models are on this CPU, beside PyTorch, torch.compile, ONNX Runtime and IREE
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c .ci/constraints.txt -e '.[bench]'
 	$(BIN)/python bench/cpu.py
+
+bench-ablation: setup ## what each step of the CPU pipeline is worth: models compiled without it
+	$(BIN)/python bench/cpu_ablation.py
 
 bench-compile-time: setup ## how long models take to import and compile
 	$(BIN)/python bench/compile_time.py

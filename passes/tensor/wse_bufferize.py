@@ -7,7 +7,7 @@ from ..infra.diagnostics import PassFailure
 from ..infra.pass_base import Pass, PassRun, option
 from .bufferization import control_flow, tensor_ops  # noqa: F401  (they register their operations)
 from .bufferization.analysis import InPlaceAnalysis
-from .bufferization.arena import buffer_bytes, use_arena
+from .bufferization.arena import buffer_bytes
 from .bufferization.destinations import is_fill, place_in_destinations, sink_fills
 from .bufferization.emitter import Emitter
 from .bufferization.functions import Signature, declare, emit_function
@@ -54,9 +54,6 @@ class Bufferize(Pass, name="wse-bufferize", anchor="builtin.module"):
     results: Literal["out-params", "return"] = option(
         "out-params", "results become extra arguments that the function writes, or stay results"
     )
-    allocation: Literal["dealloc", "arena"] = option(
-        "dealloc", "free each temporary after its last use, or place all of static size in one arena"
-    )
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
         functions = [
@@ -70,19 +67,18 @@ class Bufferize(Pass, name="wse-bufferize", anchor="builtin.module"):
                 _bufferize_function(function, signatures, constants, run)
         for function in [o.operation for o in op.regions[0].blocks[0].operations]:
             if function.name == "func.func" and len(function.regions[0].blocks):
-                self._finish(function, run)
+                _finish(function, run)
 
-    def _finish(self, function: ir.Operation, run: PassRun) -> None:
-        """Settles where temporaries live and for how long."""
-        run.count("buffers allocated", -remove_unused(function))
-        hoist_allocations(function)
-        for allocation in allocations(function):
-            kind = ir.MemRefType(allocation.results[0].type)
-            if kind.has_static_shape:
-                run.count("bytes allocated", buffer_bytes(kind))
-        if self.allocation == "arena":
-            run.count("arena bytes", use_arena(function))
-        deallocate(function)
+
+def _finish(function: ir.Operation, run: PassRun) -> None:
+    """Frees every temporary after its last use, once in a loop's life where that is possible."""
+    run.count("buffers allocated", -remove_unused(function))
+    hoist_allocations(function)
+    for allocation in allocations(function):
+        kind = ir.MemRefType(allocation.results[0].type)
+        if kind.has_static_shape:
+            run.count("bytes allocated", buffer_bytes(kind))
+    deallocate(function)
 
 
 def _name(function: ir.Operation) -> str:

@@ -22,9 +22,9 @@ def check(seed: int, length: int, flag: bool, passes: str) -> None:
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
-@given(st.integers(0, 10**9), st.integers(1, 12), st.booleans(), st.booleans())
-def test_random_programs_mean_the_same(seed: int, length: int, flag: bool, arena: bool) -> None:
-    check(seed, length, flag, "wse-bufferize{allocation=arena}" if arena else "wse-bufferize")
+@given(st.integers(0, 10**9), st.integers(1, 12), st.booleans())
+def test_random_programs_mean_the_same(seed: int, length: int, flag: bool) -> None:
+    check(seed, length, flag, "wse-bufferize")
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
@@ -43,6 +43,6 @@ def test_tiled_random_programs_mean_the_same(
 
 @pytest.mark.slow
 @settings(max_examples=600, deadline=None, derandomize=True)
-@given(st.integers(0, 10**9), st.integers(1, 25), st.booleans(), st.booleans())
-def test_many_random_programs_mean_the_same(seed: int, length: int, flag: bool, arena: bool) -> None:
-    check(seed, length, flag, "wse-bufferize{allocation=arena}" if arena else "wse-bufferize")
+@given(st.integers(0, 10**9), st.integers(1, 25), st.booleans())
+def test_many_random_programs_mean_the_same(seed: int, length: int, flag: bool) -> None:
+    check(seed, length, flag, "wse-bufferize")

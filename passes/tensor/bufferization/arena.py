@@ -1,4 +1,4 @@
-"""Places all allocations of static size of a function in one arena, by their lifetimes."""
+"""Places buffers of static size in one arena, by their lifetimes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
-from ....dialects.host import arith, ir, memref
-from .lifetimes import allocations, ancestor_in, escapes, operations_below, parent_of, uses_of_buffer
+from ....dialects.host import ir
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
@@ -112,53 +111,3 @@ def arena_bytes(intervals: list[Interval], offsets: list[int]) -> int:
 
 def _aligned(size: int) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
-
-
-def use_arena(function: ir.Operation) -> int:
-    """Replaces the allocations of static size by views into one arena; returns the arena's bytes.
-
-    Allocations in parallel loops stay: each thread needs its own.
-    """
-    buffers = [op for op in allocations(function) if _plannable(op)]
-    if not buffers:
-        return 0
-    intervals = _intervals(function, buffers)
-    offsets = plan_offsets(intervals)
-    total = arena_bytes(intervals, offsets)
-    entry = function.regions[0].blocks[0]
-    with ir.InsertionPoint.at_block_begin(entry), function.location:
-        byte = ir.IntegerType.get_signless(8)
-        arena = memref.AllocOp(ir.MemRefType.get([total], byte), [], [], alignment=ALIGNMENT).memref
-    for op, offset in zip(buffers, offsets, strict=True):
-        with ir.InsertionPoint(op), op.location:
-            shift = arith.constant(ir.IndexType.get(), offset)
-            view = memref.ViewOp(op.results[0].type, arena, shift, []).result
-        op.results[0].replace_all_uses_with(view)
-        op.erase()
-    return total
-
-
-def _plannable(op: ir.Operation) -> bool:
-    kind = ir.MemRefType(op.results[0].type)
-    if not kind.has_static_shape or escapes(op.results[0]) or buffer_bytes(kind) == 0:
-        return False
-    parent = parent_of(op)
-    while parent.name != "func.func":
-        if parent.name not in ("scf.for", "scf.while", "scf.if"):
-            return False
-        parent = parent_of(parent)
-    return True
-
-
-def _intervals(function: ir.Operation, buffers: list[ir.Operation]) -> list[Interval]:
-    position = {op: k for k, op in enumerate(operations_below(function))}
-    intervals = []
-    for op in buffers:
-        last = position[op]
-        for user in uses_of_buffer(op.results[0]):
-            here = ancestor_in(op.block, user)
-            inner = [position[below] for below in operations_below(here)]
-            last = max([last, position[here], *inner])
-        size = buffer_bytes(ir.MemRefType(op.results[0].type))
-        intervals.append(Interval(size, position[op], last))
-    return intervals

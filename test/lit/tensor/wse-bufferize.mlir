@@ -1,5 +1,5 @@
 // RUN: wse-opt %s --split-input-file --pass-pipeline='builtin.module(wse-bufferize)' | filecheck %s
-// RUN: wse-opt %s --split-input-file --pass-pipeline='builtin.module(wse-bufferize{results=return allocation=arena})' | filecheck %s --check-prefix=ARENA
+// RUN: wse-opt %s --split-input-file --pass-pipeline='builtin.module(wse-bufferize{results=return})' | filecheck %s --check-prefix=RETURN
 
 // The result becomes an argument that the operations write directly.
 // CHECK-LABEL: @direct
@@ -8,10 +8,10 @@
 // CHECK: linalg.fill {{.*}} outs(%[[R]] :
 // CHECK: linalg.matmul ins(%[[A]], %[[B]] : {{.*}}) outs(%[[R]] :
 // CHECK-NEXT: return
-// ARENA-LABEL: @direct
-// ARENA: %[[R:[a-z0-9_]+]] = memref.alloc
-// ARENA: linalg.matmul {{.*}} outs(%[[R]] :
-// ARENA: return %[[R]] : memref<4x4xf32>
+// RETURN-LABEL: @direct
+// RETURN: %[[R:[a-z0-9_]+]] = memref.alloc
+// RETURN: linalg.matmul {{.*}} outs(%[[R]] :
+// RETURN: return %[[R]] : memref<4x4xf32>
 func.func @direct(%a: tensor<4x8xf32>, %b: tensor<8x4xf32>) -> (tensor<4x4xf32> {wse.name = "y"}) {
   %zero = arith.constant 0.0 : f32
   %0 = tensor.empty() : tensor<4x4xf32>
@@ -175,12 +175,6 @@ func.func @unread(%a: tensor<4xf32>) -> (tensor<4xf32>, tensor<f32>) {
 // CHECK-NEXT: memref.dealloc %[[T]]
 // CHECK: linalg.transpose ins(%[[U]] :
 // CHECK: memref.dealloc
-// ARENA-LABEL: @lifetimes
-// ARENA: %[[ARENA:[a-z0-9_]+]] = memref.alloc() {{.*}} : memref<128xi8>
-// ARENA: memref.view %[[ARENA]][%c0{{[_0-9]*}}][] : memref<128xi8> to memref<4x4xf32>
-// ARENA: memref.view %[[ARENA]][%c64{{[_0-9]*}}][] : memref<128xi8> to memref<4x4xf32>
-// ARENA: memref.view %[[ARENA]][%c0{{[_0-9]*}}][] : memref<128xi8> to memref<4x4xf32>
-// ARENA: memref.dealloc %[[ARENA]]
 func.func @lifetimes(%a: tensor<4x4xf32>) -> tensor<4x4xf32> {
   %e = tensor.empty() : tensor<4x4xf32>
   %0 = linalg.transpose ins(%a : tensor<4x4xf32>) outs(%e : tensor<4x4xf32>) permutation = [1, 0]
