@@ -141,22 +141,23 @@ def choose_blocking(chain: Chain, tile: Tile, cpu: Processor, threads: int) -> B
     if rows_outside:
         return Blocking((*form.batch, *form.rows, *columns))
     order = (*form.batch, *columns, *form.rows)
-    block = _block(chain, tile, cpu, extent)
-    part, steps = _part(chain, cpu, extent, threads if batches < threads and not block else 1)
+    sharing = threads if batches < threads else 1
+    block = _block(chain, tile, cpu, extent, sharing)
+    part, steps = _part(chain, cpu, extent, 1 if block else sharing)
     kept = extent.panel_bytes * part // steps if part else extent.panel_bytes
     ahead, is_next = _ahead(chain, tile, cpu, extent, kept)
     return Blocking(order, block, part, steps, ahead, is_next)
 
 
-def _block(chain: Chain, tile: Tile, cpu: Processor, extent: _Extent) -> int:
-    """Rows of a block: all blocks but the last one are equally long."""
+def _block(chain: Chain, tile: Tile, cpu: Processor, extent: _Extent, threads: int) -> int:
+    """Rows of a block: all blocks but the last one are equally long, and each thread gets as many."""
     rows = [i for i in chain.form.rows if chain.sizes[i] != 1]
     size = chain.sizes[rows[0]] if rows else None
     count = -(-extent.lhs_bytes // int(_BLOCK_SHARE * cpu.l3_bytes))
     if size is None or count < 2 or extent.panels < _FEWEST_PANELS:
         return 0
     tiles = size // tile.rows.get(rows[0], 1)
-    count = min(count, tiles)
+    count = min(-(-count // threads) * threads, tiles)
     return -(-tiles // count) * tile.rows.get(rows[0], 1) if count > 1 else 0
 
 
