@@ -29,6 +29,7 @@ BUILTIN: dict[str, str] = {
     "wse-unfuse-parameters": "cpu.wse_unfuse_parameters:UnfuseParameters",
     "wse-pack-weights": "cpu.wse_pack_weights:PackWeights",
     "wse-fold-zero-points": "cpu.wse_fold_zero_points:FoldZeroPoints",
+    "wse-widen-rows": "cpu.wse_widen_rows:WidenRows",
     "wse-split-parameters": "cpu.wse_split_parameters:SplitParameters",
     "wse-drop-unit-dims": "cpu.wse_drop_unit_dims:DropUnitDims",
     "wse-permute-insertions": "cpu.wse_permute_insertions:PermuteInsertions",

@@ -45,6 +45,13 @@ def test_narrow_floats_are_summed_in_f32(features: str, dtype: torch.dtype) -> N
     close(layers.to(dtype), x.to(dtype), bits, features=features)
 
 
+@pytest.mark.parametrize("features", ["", "-avx"])
+def test_half_rows_are_widened_for_many_columns(features: str) -> None:
+    close(nn.Linear(33, 150).half(), torch.randn(11, 33).half(), 11, features=features)
+    layers = nn.Sequential(nn.Conv2d(16, 130, 3, padding=1), nn.ReLU(), nn.Conv2d(130, 130, 1))
+    close(layers.half(), torch.randn(1, 16, 5, 6).half(), 9, features=features)
+
+
 @settings(max_examples=5, deadline=None)
 @given(rows=SIZES, depth=SIZES, columns=SIZES)
 def test_pairs_of_any_shape(rows: int, depth: int, columns: int) -> None:
