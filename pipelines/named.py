@@ -122,7 +122,7 @@ CPU_STAGES = (
     ),
     Stage(
         "prepare",
-        "func.func(wse-finish-products,wse-unfuse-parameters,wse-fold-zero-points,wse-dce,wse-pack-weights,wse-widen-rows),wse-split-parameters,canonicalize,cse",
+        "func.func(wse-finish-products,wse-unfuse-parameters,wse-read-bytes,wse-fold-zero-points,wse-dce,wse-pack-weights,wse-widen-rows),wse-split-parameters,canonicalize,cse",
         "weights lie as register tiles read them; what parameters determine is computed once, when they are bound",
     ),
     Stage(
