@@ -20,22 +20,26 @@ from .rounds import Budget, alternate
 _CHAIN = 4  # convolutions in a row, so that bringing the image into another layout hardly counts
 
 
-def _product(size: int) -> Case:
-    return Case(nn.Linear(size, size, bias=False), (torch.randn(size, size),))
+def _product(size: int, dtype: torch.dtype = torch.float32) -> Case:
+    return Case(nn.Linear(size, size, bias=False).to(dtype), (torch.randn(size, size).to(dtype),))
 
 
-def _convolutions(channels: int, side: int, kernel: int) -> Case:
+def _convolutions(channels: int, side: int, kernel: int, dtype: torch.dtype = torch.float32) -> Case:
     layers = [nn.Conv2d(channels, channels, kernel, padding=kernel // 2) for _ in range(_CHAIN)]
-    return Case(nn.Sequential(*layers), (torch.randn(1, channels, side, side),))
+    return Case(nn.Sequential(*layers).to(dtype), (torch.randn(1, channels, side, side).to(dtype),))
 
 
-SHAPES: Mapping[str, tuple[Any, tuple[int, ...], float]] = {
+SHAPES: Mapping[str, tuple[Any, tuple[Any, ...], float]] = {
     **{f"matmul {n}": (_product, (n,), 0.85 if n == 256 else 0.95) for n in (256, 512, 768, 1024, 2048)},
     "conv 3x3, 64 x 56 x 56": (_convolutions, (64, 56, 3), 0.85),
     "conv 3x3, 128 x 28 x 28": (_convolutions, (128, 28, 3), 0.85),
     "conv 3x3, 256 x 14 x 14": (_convolutions, (256, 14, 3), 0.85),
     "conv 3x3, 512 x 7 x 7": (_convolutions, (512, 7, 3), 0.85),
     "conv 1x1, 256 x 28 x 28": (_convolutions, (256, 28, 1), 0.85),
+    # twice the peak of f32 with a dot product of bf16; f16 is computed in f32
+    "matmul 512, bf16": (_product, (512, torch.bfloat16), 1.7),
+    "matmul 512, f16": (_product, (512, torch.float16), 0.85),
+    "conv 3x3, 128 x 28 x 28, bf16": (_convolutions, (128, 28, 3, torch.bfloat16), 1.5),
 }  # name -> what makes it, its sizes, and the share of the peak that it should reach
 
 
