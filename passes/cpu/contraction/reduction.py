@@ -277,16 +277,45 @@ def _emit_loop(
     unroll = 1
     if not inner and isinstance(first.size, int) and len(sums) <= _SMALL_TILE:
         unroll = next(n for n in (4, 2, 1) if first.size % n == 0)
-    loop = scf.ForOp(index(0), index(first.size), index(unroll), sums)
+    # A multiply-add waits for the one before it: steps of a tile of one or two sums add to sums of their own.
+    ways = max(n for n in (4, 2, 1) if n == 1 or (unroll % n == 0 and n * len(sums) <= _SMALL_TILE))
+    count = len(sums)
+    starts = [*sums, *(_zero(s.type) for _ in range(1, ways) for s in sums)]
+    loop = scf.ForOp(index(0), index(first.size), index(unroll), starts)
     with ir.InsertionPoint(loop.body):
         at_lhs = add(lhs, multiply(loop.induction_variable, first.lhs))
         at_rhs = add(rhs, multiply(loop.induction_variable, first.rhs))
         carried = list(loop.inner_iter_args)
         for trip in range(unroll):
             there = add(at_lhs, multiply(first.lhs, trip)), add(at_rhs, multiply(first.rhs, trip))
-            carried = _emit(inner, *there, carried, step)
+            mine = slice(trip % ways * count, (trip % ways + 1) * count)
+            carried[mine] = _emit(inner, *there, carried[mine], step)
         scf.YieldOp(carried)
-    return list(loop.results)
+    return _total(list(loop.results), ways)
+
+
+def _total(sums: Values, ways: int) -> Values:
+    """Sums that were added up in several ways, a power of two, as one."""
+    while ways > 1:
+        half = len(sums) // 2
+        sums = [_plus(a, b) for a, b in zip(sums[:half], sums[half:], strict=True)]
+        ways //= 2
+    return sums
+
+
+def _plus(a: ir.Value, b: ir.Value) -> ir.Value:
+    is_float = isinstance(ir.VectorType(a.type).element_type, ir.FloatType)
+    return arith.addf(a, b) if is_float else arith.addi(a, b)
+
+
+def _zero(kind: ir.Type) -> ir.Value:
+    element = ir.VectorType(kind).element_type
+    value = (
+        ir.FloatAttr.get(element, 0.0)
+        if isinstance(element, ir.FloatType)
+        else ir.IntegerAttr.get(element, 0)
+    )
+    return arith.constant(kind, ir.DenseElementsAttr.get_splat(kind, value))
 
 
 def _ordered(loops: list[_Loop]) -> list[_Loop]:
