@@ -20,6 +20,7 @@ from .tile_memory import Columns, TileMemory
 Values = list[ir.Value]
 
 _SHORT_TRIP = 4  # reductions of so few steps are written out
+_NOT_UNROLLED = "#llvm.loop_annotation<unroll = <disable = true>>"  # LLVM would write it out
 _SMALL_TILE = 8  # sums, up to which several steps of the reduction are written out
 
 
@@ -61,6 +62,7 @@ class Reduction:
         ]
         loops = _merged(_ordered(loops))
         rows = _Rows(lhs, tuple(_offset(lhs, point) for point in points))
+        loops = self._written_out(loops, rows, sums)
         fetched = self._fetched(rhs, memory.columns, loops, group.size if group is not None else 1)
         columns = _Vectors(rhs, memory.columns, panels is not None, fetched)
         step: _Step = _Multiply(self.chain, self.cpu.has_fma, rows, columns)
@@ -68,6 +70,26 @@ class Reduction:
             stride = lhs.distance(view.maps[form.lhs], group.iterator)
             step = _Dot(self.dot, rows, columns, stride, self.dot.group)
         return self._emit_part(loops, lhs.offset, rhs.offset, sums, step)
+
+    def _written_out(self, loops: list[_Loop], rows: _Rows, sums: Values) -> list[_Loop]:
+        """The loops in an order in which the last one, which is written out if it is short, may be.
+
+        Windows that overlap read the same elements in several steps. Written out, these would be loaded once and stay
+        in registers that the sums need. Of a square window that moves along one direction the steps along the other one
+        do not share anything; where there is no such loop, the last one remains a loop.
+        """
+        last = loops[-1] if loops else None
+        registers = len(sums) + len(sums) // max(1, len(rows.offsets)) + len(rows.offsets)
+        if (
+            last is None
+            or not last.is_short
+            or registers < self.cpu.vector_registers
+            or not rows.overlap(last)
+        ):
+            return loops
+        if len(loops) > 1 and loops[-2].is_short and not rows.overlap(loops[-2]):
+            return [*loops[:-2], replace(last, is_kept=True), loops[-2]]
+        return [*loops[:-1], replace(last, is_kept=True)]
 
     def _emit_part(self, loops: list[_Loop], lhs: Offset, rhs: Offset, sums: Values, step: _Step) -> Values:
         part = self.part
@@ -105,12 +127,19 @@ class _Loop:
     Attributes:
         size: trips; lhs, rhs: how far each operand moves in a step.
         rest: points that are left behind the last step, fewer than a step has.
+        is_kept: whether it remains a loop, however few steps it has.
     """
 
     size: Offset
     lhs: Offset
     rhs: Offset
     rest: int = 0
+    is_kept: bool = False
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it has so few steps that they can be written out."""
+        return isinstance(self.size, int) and self.size <= _SHORT_TRIP
 
 
 class _Step(Protocol):
@@ -131,6 +160,14 @@ class _Rows:
 
     operand: FlatOperand
     offsets: tuple[Offset, ...]
+
+    def overlap(self, loop: _Loop) -> bool:
+        """Whether a row reads, in some step of a loop, what another one reads in another step."""
+        known = [offset for offset in self.offsets if isinstance(offset, int)]
+        if not isinstance(loop.size, int) or not isinstance(loop.lhs, int):
+            return False
+        later = {loop.lhs * trip for trip in range(1, loop.size)}
+        return any(abs(a - b) in later for a in known for b in known)
 
 
 @dataclass(frozen=True)
@@ -260,7 +297,7 @@ def _emit(loops: list[_Loop], lhs: Offset, rhs: Offset, sums: Values, step: _Ste
     if not loops:
         return step.emit(lhs, rhs, sums)
     first, *inner = loops
-    if isinstance(first.size, int) and first.size <= _SHORT_TRIP and not inner:
+    if isinstance(first.size, int) and first.is_short and not inner and not first.is_kept:
         for trip in range(first.size):
             sums = step.emit(add(lhs, multiply(first.lhs, trip)), add(rhs, multiply(first.rhs, trip)), sums)
     else:
@@ -282,6 +319,8 @@ def _emit_loop(
     count = len(sums)
     starts = [*sums, *(_zero(s.type) for _ in range(1, ways) for s in sums)]
     loop = scf.ForOp(index(0), index(first.size), index(unroll), starts)
+    if first.is_kept:
+        loop.operation.attributes["llvm.loop_annotation"] = ir.Attribute.parse(_NOT_UNROLLED)
     with ir.InsertionPoint(loop.body):
         at_lhs = add(lhs, multiply(loop.induction_variable, first.lhs))
         at_rhs = add(rhs, multiply(loop.induction_variable, first.rhs))
