@@ -9,6 +9,7 @@ from ...dialects.structured import REDUCTION, Structured, used_dims
 from ..infra.pass_base import Pass, PassRun, option
 from ..tensor.bufferization.arena import element_bytes
 from ..tensor.tiling.index_math import linear
+from .access import access_kind
 from .contraction.form import contraction_form
 from .kernels.facts import facts_of
 from .kernels.outline import KERNEL_MARK
@@ -26,6 +27,8 @@ _POINT_COST = (
     10  # of one operand of an elementwise operation, in the operations that a product does meanwhile
 )
 _TRANSCENDENTAL_COST = 50
+_LINE = 64  # bytes of a cache line
+_MOST_LINES = 4  # of neighbouring rows, that are worth a tile
 
 
 class TileKernels(Pass, name="wse-tile-kernels", anchor="func.func"):
@@ -124,8 +127,8 @@ def _rows(group: Group, loops: list[SharedLoop], machine: Processor) -> int:
     products = any(contraction_form(view) is not None for view in group.members)
     budget = machine.l2_bytes // 8 if products else machine.l1_bytes // 2
     most = max(1, min(_MOST_ROWS if products else _MOST_PLAIN_ROWS, budget // max(1, row)))
-    if products:
-        most = max(most, 8)  # fewer rows would read keys and values too often
+    # fewer rows than 8 would read keys and values too often
+    most = max(most, 8 if products else _side_by_side(group, loops[-1], machine))
     size, grain = loops[-1].size, _grain(group, loops[-1])
     if grain is None:
         return 1
@@ -133,6 +136,35 @@ def _rows(group: Group, loops: list[SharedLoop], machine: Processor) -> int:
         return most // grain * grain or 1
     even = [rows for rows in range(min(most, size), most // 2, -1) if size % rows == rows % grain == 0]
     return even[0] if even else ceil(size / ceil(size / most)) // grain * grain or 1
+
+
+def _side_by_side(group: Group, loop: SharedLoop, machine: Processor) -> int:
+    """How many rows whose elements lie side by side are worth a tile: what fills cache lines, and vectors.
+
+    So lie the channels of an image that is normalised channel by channel; the tile stays in the second cache. 1 where
+    rows lie one after the other.
+    """
+    most = 1
+    for m, iterator in sorted(loop.iterators.items()):
+        view = group.members[m]
+        reduced = prod(_OPEN_SIZE if n is None else n for n, kind in _loops(view) if kind == REDUCTION)
+        for value, access in zip(view.inputs, view.input_maps, strict=True):
+            kind = ir.MemRefType(value.type) if isinstance(value.type, ir.MemRefType) else None
+            if (
+                kind is None
+                or REDUCTION not in view.iterators
+                or access_kind(value, access, iterator) != "contiguous"
+            ):
+                continue
+            size = max(1, element_bytes(kind.element_type))
+            lines = max(1, min(_MOST_LINES, machine.l2_bytes // 2 // (_LINE * max(1, reduced))))
+            most = max(most, lines * _LINE // size)
+    return most
+
+
+def _loops(view: Structured) -> list[tuple[int | None, str]]:
+    """The size and the kind of each loop."""
+    return list(zip(view.loop_sizes(), view.iterators, strict=True))
 
 
 def _grain(group: Group, loop: SharedLoop) -> int | None:

@@ -237,3 +237,36 @@ func.func private @weights(%q: memref<4x200x16xf32>, %k: memref<4x4x16x64xf32>, 
   }
   return
 }
+
+// -----
+
+#image = affine_map<(c, y, x) -> (y, x, c)>
+#channel = affine_map<(c, y, x) -> (c)>
+
+// Channels that lie side by side are normalised several cache lines at a time, in vectors over channels: here four lines.
+// CHECK-LABEL: func.func private @channels
+// CHECK:         scf.for %[[C:.*]] = %c0 to %c96 step %c48
+// CHECK:           memref.subview %{{.*}}[0, 0, %[[C]]] [30, 30, 48] [1, 1, 1]
+func.func private @channels(%x: memref<30x30x96xf32>, %y: memref<30x30x96xf32>) attributes {wse.kernel} {
+  %zero = arith.constant 0.0 : f32
+  %m = memref.alloc() : memref<96xf32>
+  linalg.generic {indexing_maps = [affine_map<(c) -> ()>, affine_map<(c) -> (c)>], iterator_types = ["parallel"]}
+    ins(%zero : f32) outs(%m : memref<96xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    linalg.yield %a : f32
+  }
+  linalg.generic {indexing_maps = [#image, #channel], iterator_types = ["parallel", "reduction", "reduction"]}
+    ins(%x : memref<30x30x96xf32>) outs(%m : memref<96xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %s = arith.addf %a, %o : f32
+    linalg.yield %s : f32
+  }
+  linalg.generic {indexing_maps = [#image, #channel, #image], iterator_types = ["parallel", "parallel", "parallel"]}
+    ins(%x, %m : memref<30x30x96xf32>, memref<96xf32>) outs(%y : memref<30x30x96xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %s = arith.subf %a, %b : f32
+    linalg.yield %s : f32
+  }
+  memref.dealloc %m : memref<96xf32>
+  return
+}
