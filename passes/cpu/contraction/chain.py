@@ -204,7 +204,11 @@ def _has_simple_body(view: Structured) -> bool:
     """No loads, no regions, and nothing that traps on the lanes beyond the last column."""
     return all(
         op.name == "linalg.index"
-        or (op.name.startswith(("arith.", "math.")) and op.name not in INTEGER_DIVISIONS and not len(op.regions))
+        or (
+            op.name.startswith(("arith.", "math."))
+            and op.name not in INTEGER_DIVISIONS
+            and not len(op.regions)
+        )
         for op in view.body_operations()
     )
 
