@@ -27,6 +27,9 @@ from .open_reshapes import split_open_reshapes
 from .provenance import node_provenance, operator_name
 from .signature import LITERAL_LIMIT, Argument, Result, Signature
 
+# In the meta data of a placeholder: it is a parameter, whose value seldom changes between calls.
+PARAMETER = "wse_parameter"
+
 _SYM_SIZE = torch.ops.aten.sym_size.int
 
 
@@ -35,7 +38,8 @@ def import_graph(graph: GraphModule, *, context: ir.Context | None = None) -> Im
 
     Args:
         graph: of ATen operators on fake tensors (`node.meta["val"]`). Its placeholders that are read, all tensors,
-            are the inputs in order; constant tensors are attributes; its outputs, all tensors, are the results.
+            are the inputs in order, then those that `PARAMETER` marks; constant tensors are attributes, and the last
+            parameters; its outputs, all tensors, are the results.
         context: to create the module in; a fresh one by default.
 
     Raises:
@@ -75,6 +79,11 @@ def copy_graph(module: GraphModule) -> GraphModule:
 def placeholders(graph: Graph) -> list[Node]:
     """The inputs of a graph, in order."""
     return [node for node in graph.nodes if node.op == "placeholder"]
+
+
+def is_parameter(node: Node) -> bool:
+    """Whether a placeholder is marked as a parameter."""
+    return PARAMETER in node.meta
 
 
 def outputs(graph: Graph) -> list[Any]:
@@ -162,9 +171,10 @@ def _compute(graph: Graph, expression: Any, sizes: Mapping[Any, Node]) -> Node:
 
 def _read_signature(graph: GraphModule, inputs: Sequence[Node]) -> Signature:
     signature = Signature()
-    for node in inputs:
+    for node in sorted(inputs, key=is_parameter):
         name = str(len(signature.arguments))
-        signature.arguments.append((_argument("input", name, node, None), node))
+        kind = "parameter" if is_parameter(node) else "input"
+        signature.arguments.append((_argument(kind, name, node, None), node))
     for target, (node, value) in _lift_attributes(graph).items():
         if value.numel() < LITERAL_LIMIT:
             signature.literals.append((node, value))

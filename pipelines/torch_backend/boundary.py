@@ -25,7 +25,14 @@ from torch.fx.passes.shape_prop import _extract_tensor_metadata
 from torch_mlir.extras.fx_as_strided import rewrite_as_strided
 
 from ...passes.infra.diagnostics import CompilerError
-from ..frontend.graphs import copy_graph, derive_sizes, linear_size, outputs, placeholders
+from ..frontend.graphs import (
+    copy_graph,
+    derive_sizes,
+    is_parameter,
+    linear_size,
+    outputs,
+    placeholders,
+)
 from ..frontend.plain_views import rewrite_plain_views
 from .layouts import Size, example, expression, inverse, memory_order, overlaps
 
@@ -43,6 +50,7 @@ class Input:
         order: of its dimensions in memory; None where the tensor must be made contiguous first.
         negated: memory holds the negative of its values (the imaginary part of a conjugate).
         number: it is given as a Python number, and native code takes it as a tensor of rank 0 and this type.
+        is_parameter: what is computed from it alone is prepared before the call.
     """
 
     position: int
@@ -51,6 +59,7 @@ class Input:
     order: tuple[int, ...] | None
     negated: bool = False
     number: torch.dtype | None = None
+    is_parameter: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,6 +93,7 @@ class Boundary:
 
     Attributes:
         arity: how many placeholders the graph has.
+        inputs: parameters come last.
         sizes: per symbol that sizes are written in, how a call reads it from its `args`.
         open: symbols that native code reads from its inputs' sizes.
         lacks_sizes: sizes are computed from a number that is no dimension of an input, so that it has to become a
@@ -231,7 +241,10 @@ def _pass_as_tensors(graph: Graph, numbers: Sequence[Node]) -> None:
 
 
 def _take_inputs(graph: Graph, numbers: Sequence[Node]) -> tuple[Input, ...]:
-    """Lets the graph read its inputs in memory order; placeholders that nothing reads are no inputs."""
+    """Lets the graph read its inputs in memory order; placeholders that nothing reads are no inputs.
+
+    They come in the order of `import_graph`.
+    """
     inputs: list[Input] = []
     nodes = placeholders(graph)
     for position, node in enumerate(nodes):
@@ -241,14 +254,14 @@ def _take_inputs(graph: Graph, numbers: Sequence[Node]) -> tuple[Input, ...]:
         order = memory_order(value)
         shape, strides = tuple(value.shape), tuple(value.stride())
         number = value.dtype if node in numbers else None
-        inputs.append(Input(position, shape, strides, order, value.is_neg(), number))
+        inputs.append(Input(position, shape, strides, order, value.is_neg(), number, is_parameter(node)))
         if order is None or list(order) == sorted(order):
             continue
         node.meta = _meta(node, value.permute(order))
         with graph.inserting_after(nodes[-1]):
             logical = _permuted(graph, node, inverse(order))
         node.replace_all_uses_with(logical, delete_user_cb=lambda user, own=logical: user is not own)
-    return tuple(inputs)
+    return tuple(sorted(inputs, key=lambda given: given.is_parameter))
 
 
 def _sizes(nodes: Sequence[Node]) -> dict[Any, str]:

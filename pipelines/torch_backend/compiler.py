@@ -18,6 +18,7 @@ from .layouts import is_open
 from .native_graph import compile_graph
 from .operators import first_line, list_operators
 from .options import FALLBACK, BackendOptions
+from .parameters import mark_parameters
 from .partition import compile_parts
 from .report import LOG, GraphReport, Kind, add_seconds
 from .specialise import Specialising
@@ -41,7 +42,8 @@ class GraphCompiler:
         return self._compile(graph, "backward")
 
     def inference(self, graph: GraphModule, example_inputs: Sequence[Any]) -> Callable[..., Any]:
-        """Compiles a graph that needs no gradients."""
+        """Compiles a graph that needs no gradients, so that its parameters seldom change."""
+        mark_parameters(graph)
         return self._compile(graph, "inference")
 
     def _compile(self, graph: GraphModule, kind: Kind) -> Callable[..., Any]:

@@ -13,14 +13,13 @@ from ..cache.lookup import cached_program
 from ..cache.settings import open_cache
 from ..frontend.graphs import import_graph
 from ..named import named_pipeline
-from ..runtime.arrays import as_array, as_tensor
 from ..runtime.cpu import CpuTarget
 from ..runtime.cpu_lowering import for_processor
 from ..runtime.cpu_program import CpuProgram
 from ..runtime.jit import NativeModule
-from ..runtime.provisions import Preparation
 from ..runtime.thread_count import thread_count
 from .boundary import draw_boundary
+from .parameters import PreparedParameters
 from .wrapper import Call, write_call
 
 
@@ -50,11 +49,11 @@ def compile_graph(graph: GraphModule, options: Mapping[str, Any], timer: Timer) 
     with timer.scope("load"):
         function, provisions = program.function, program.function.provisions
         native = NativeModule(program.code, function.entries, f"'{function.entry}'")
+        prepared = None
         if provisions.prepare:
-            preparation = Preparation(native, provisions, [c.ndim for c in constants])
-            preparation.run([as_array(c) for c in constants])
-            constants += [as_tensor(array) for array in preparation.arrays]
-    return write_call(boundary, native, function.entry, constants, provisions.arena_bytes)
+            parameters = [x for x in boundary.inputs if x.is_parameter]
+            prepared = PreparedParameters(native, provisions, [x.order for x in parameters], constants)
+    return write_call(boundary, native, function.entry, constants, prepared, provisions.arena_bytes)
 
 
 def _target(options: Mapping[str, Any]) -> CpuTarget:

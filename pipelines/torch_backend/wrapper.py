@@ -44,6 +44,7 @@ from ...passes.infra.diagnostics import CompilerError
 from ..runtime.jit import NativeModule
 from ..runtime.provisions import arena_array
 from .boundary import Boundary, Buffer, Input, Output
+from .parameters import PreparedParameters
 
 _HEADER = 3  # words of a memref descriptor before its sizes: allocated pointer, aligned pointer, offset
 _POINTER = 1  # the aligned pointer; code that does not free its arguments reads no other
@@ -107,18 +108,21 @@ def write_call(
     native: NativeModule | None = None,
     entry: str = "",
     constants: Sequence[torch.Tensor] = (),
+    prepared: PreparedParameters | None = None,
     arena_bytes: int | None = None,
 ) -> Call:
     """A function from the graph's arguments (a list, which it empties) to its outputs.
 
     Args:
-        native / entry: the function that takes descriptors of inputs, constants, the arena and buffers; None where
-            there is no buffer to be written.
+        native / entry: the function that takes descriptors of inputs, constants, prepared tensors, the arena and
+            buffers; None where there is no buffer to be written.
         constants: contiguous tensors that every call reads.
+        prepared: what is prepared of the parameters; None when there is nothing.
         arena_bytes: temporary memory of a call; None when the function takes none.
     """
     shapes = [_memory_shape(x) for x in boundary.inputs]
     shapes += [tuple(x.shape) for x in constants]
+    shapes += [] if prepared is None else prepared.shapes
     arena = None if arena_bytes is None else len(shapes)
     shapes += [] if arena_bytes is None else [(arena_bytes,)]
     shapes += [_memory_shape(x) for x in boundary.buffers]
@@ -133,8 +137,12 @@ def write_call(
         "math": math,
         "torch": torch,
     }
+    if prepared is not None:
+        names["find"] = prepared.find
     writer = _Writer(boundary, names)
-    code = writer.write(blocks.starts, shapes, constants, arena)
+    code = writer.write(
+        blocks.starts, shapes, constants, len(prepared.shapes) if prepared is not None else 0, arena
+    )
     file = f"<wse_mlir call {next(_NUMBERS)}>"
     linecache.cache[file] = (len(code), None, code.splitlines(keepends=True), file)
     exec(compile(code, file, "exec"), names)
@@ -160,6 +168,7 @@ class _Writer:
         starts: Sequence[int],
         shapes: Sequence[Sequence[Any]],
         constants: Sequence[torch.Tensor],
+        prepared: int,
         arena: int | None,
     ) -> str:
         boundary = self._boundary
@@ -167,13 +176,18 @@ class _Writer:
         for index, constant in enumerate(constants):
             self._names[f"c{index}"] = constant
             tensors.append(f"c{index}")
-        tensors += [] if arena is None else ["the block's own"]
-        tensors += [self._allocate(i, x) for i, x in enumerate(boundary.buffers)]
+        pointers = [f"{tensor}.data_ptr()" for tensor in tensors]
+        if prepared:
+            given = ", ".join(f"args[{x.position}]" for x in boundary.inputs if x.is_parameter)
+            self._lines += [f"found = find({given})", "addresses = found.addresses"]
+        pointers += [f"addresses[{index}]" for index in range(prepared)]
+        pointers += [] if arena is None else ["the block's own"]
+        pointers += [f"{self._allocate(i, x)}.data_ptr()" for i, x in enumerate(boundary.buffers)]
         if boundary.buffers:
             self._lines += ["block = take()", "words = block.words"]
-            for position, tensor in enumerate(tensors):
+            for position, pointer in enumerate(pointers):
                 if position != arena:
-                    self._describe(tensor, starts[position], shapes[position])
+                    self._describe(pointer, starts[position], shapes[position])
             self._lines += ["run(block.address)", "give(block)"]
         self._lines += [line for i, x in enumerate(boundary.buffers) for line in self._into_strides(i, x)]
         returned = "".join(f"{self._output(x)}, " for x in boundary.outputs)
@@ -219,8 +233,8 @@ class _Writer:
         shape, strides = self._tuple(buffer.shape), self._tuple(buffer.strides)
         return [f"r{index} = empty_strided({shape}, {strides}, dtype=d{index}).copy_(r{index})"]
 
-    def _describe(self, tensor: str, start: int, shape: Sequence[Any]) -> None:
-        self._lines.append(f"words[{start + _POINTER}] = {tensor}.data_ptr()")
+    def _describe(self, pointer: str, start: int, shape: Sequence[Any]) -> None:
+        self._lines.append(f"words[{start + _POINTER}] = {pointer}")
         if all(isinstance(size, int) for size in shape):
             return
         sizes = start + _HEADER
