@@ -23,6 +23,7 @@ _TYPICAL_TRIP = 256  # stands for a dynamic trip count when costs are compared
 _ACCUMULATORS = 4  # vectors added up side by side, to hide that an addition takes four cycles
 _WINDOW = 64  # multiply-adds in a body whose loops over a window are unrolled
 _LONGEST_WINDOW = 8
+_SHORT_WINDOW = 3
 _LARGEST_SQUARE = 16  # vectors that are transposed in registers
 
 
@@ -189,6 +190,8 @@ def _register_tile(view: Structured, schedule: Schedule, sizes: Sizes, cpu: Proc
         unroll[vector] = min(max(1, _ACCUMULATORS // points), whole_vectors)
     for iterator in reused:
         unroll[iterator] = unroll_factor(sizes[iterator], most)
+    if window is not None and vector in schedule.parallel and large:
+        unroll |= dict.fromkeys(_rows_of_long_windows(view, schedule, sizes, window), 2)
     body = prod(unroll.values())
     for iterator in reversed(schedule.reduction):
         size = sizes[iterator]
@@ -212,6 +215,23 @@ def _window(view: Structured, schedule: Schedule) -> int | None:
                 if iterator in dims and dims & set(schedule.reduction):
                     return iterator
     return None
+
+
+def _rows_of_long_windows(view: Structured, schedule: Schedule, sizes: Sizes, window: int) -> list[int]:
+    """The loop outside of `window` along which windows slide as well, where two rows of results share what they read.
+
+    That halves what comes from beyond the first cache, and twice as many sums hide how long a multiply-add takes.
+    Windows of three elements gain nothing.
+    """
+    summed = set(schedule.reduction)
+    for amap in view.input_maps:
+        sliding = [dims for e in amap.results if len(dims := dims_of(e)) > 1 and dims & summed]
+        others = [i for i in schedule.parallel if i not in (window, schedule.vector)]
+        rows = [i for i in others if any(i in dims for dims in sliding)]
+        taps = [trips(sizes[i]) for dims in sliding for i in sorted(dims & summed)]
+        if rows and min(taps) > _SHORT_WINDOW:
+            return [i for i in rows[-1:] if trips(sizes[i]) > 1]
+    return []
 
 
 def _stays_in_cache(view: Structured, schedule: Schedule, sizes: Sizes, cpu: Processor) -> bool:

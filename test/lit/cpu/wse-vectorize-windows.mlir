@@ -71,3 +71,45 @@ func.func @side_by_side(%x: memref<16x168xf32>, %w: memref<1x16x3x32xf32>, %y: m
   }
   return
 }
+
+// -----
+
+#image = affine_map<(y, x, c, i, j) -> (y + i, x + j, c)>
+#filter = affine_map<(y, x, c, i, j) -> (i, j, c)>
+#result = affine_map<(y, x, c, i, j) -> (y, x, c)>
+
+// Two rows of results share what a large window reads of an image, and all of them the weights.
+// CHECK-LABEL: func.func @two_rows
+// CHECK:         scf.for %[[Y:[^ ]+]] = %c0 to %c14 step %c2
+// CHECK:           scf.for %[[X:[^ ]+]] = %c0 to %c14 step %c7
+// CHECK:             %{{.*}}:14 = scf.for
+// CHECK-COUNT-14:    vector.store
+func.func @two_rows(%x: memref<20x20x32xf32>, %w: memref<7x7x32xf32>, %y: memref<14x14x32xf32>) {
+  linalg.generic {indexing_maps = [#image, #filter, #result], iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction"]} ins(%x, %w : memref<20x20x32xf32>, memref<7x7x32xf32>) outs(%y : memref<14x14x32xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %m = arith.mulf %a, %b : f32
+    %s = arith.addf %c, %m : f32
+    linalg.yield %s : f32
+  }
+  return
+}
+
+// -----
+
+#image = affine_map<(y, x, c, i, j) -> (y + i, x + j, c)>
+#filter = affine_map<(y, x, c, i, j) -> (i, j, c)>
+#result = affine_map<(y, x, c, i, j) -> (y, x, c)>
+
+// A window of three has nothing to gain from that.
+// CHECK-LABEL: func.func @one_row
+// CHECK:         scf.for %[[Y:[^ ]+]] = %c0 to %c14 step %c1
+// CHECK:           scf.for %[[X:[^ ]+]] = %c0 to %c14 step %c7
+func.func @one_row(%x: memref<16x16x32xf32>, %w: memref<3x3x32xf32>, %y: memref<14x14x32xf32>) {
+  linalg.generic {indexing_maps = [#image, #filter, #result], iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction"]} ins(%x, %w : memref<16x16x32xf32>, memref<3x3x32xf32>) outs(%y : memref<14x14x32xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %m = arith.mulf %a, %b : f32
+    %s = arith.addf %c, %m : f32
+    linalg.yield %s : f32
+  }
+  return
+}
