@@ -7,7 +7,7 @@ from typing import Any
 
 from ....dialects.host import arith, ir, scf, vector
 from ....dialects.structured import Structured
-from ..access import size_value
+from ..access import access_kind, size_value
 from ..parallel_marks import mark_parallel
 from ..processor import Processor
 from ..vector_body import (
@@ -18,6 +18,7 @@ from ..vector_body import (
     reduction_kinds,
     vector_of,
 )
+from .lane_results import combine, combine_all, combine_lanes, combine_rows, neutral, powers_of_two
 from .loop_schedule import Schedule, Segment
 from .nest_leaf import (
     Leaf,
@@ -172,17 +173,17 @@ class LoopNest:
             computed = [self._evaluate(leaf, point, None) for point in points]
             self._store(leaf, points, computed)
             return
-        olds = self._begin(leaf, points)
+        olds = [] if self._combiners else self._begin(leaf, points)
         for position in loop_invariant_inputs(self.view, self.schedule.reduction):
             for point in points:
                 leaf.load(position, point)
         if self._combiners:
-            results = self._reduce_lanes(bases, tile, points, olds, leaf.loads)
-        else:
-            flat = [old for row in olds for old in row]
-            flat = self._reduction(0, bases, tile, points, flat, leaf.loads)
-            results = _rows(flat, len(self.view.inits))
-        self._store(leaf, points, results)
+            rows = self._reduce_lanes(bases, tile, points, leaf.loads)
+            self._finish_lanes(leaf, tile, points, rows)
+            return
+        flat = [old for row in olds for old in row]
+        flat = self._reduction(0, bases, tile, points, flat, leaf.loads)
+        self._store(leaf, points, _rows(flat, len(self.view.inits)))
 
     def _begin(self, leaf: Leaf, points: list[Point]) -> list[Values]:
         """What the accumulators of each point start as."""
@@ -196,36 +197,47 @@ class LoopNest:
             for number, value in enumerate(values):
                 leaf.store(first + number, point, value)
 
-    def _reduce_lanes(
-        self,
-        bases: Bases,
-        tile: Tile,
-        points: list[Point],
-        olds: list[Values],
-        loads: Loads,
-    ) -> list[Values]:
-        """A reduction along the lanes: into vectors of partial results, which are combined at the end."""
+    def _reduce_lanes(self, bases: Bases, tile: Tile, points: list[Point], loads: Loads) -> list[Values]:
+        """A reduction along the lanes: for each point and result, a vector of partial results."""
         width, parts = self.schedule.width, self._accumulators()
-        neutral = [
-            _neutral(combiner, old.type, width)
-            for combiner, old in zip(self._combiners, olds[0], strict=True)
+        elements = [ir.MemRefType(init.type).element_type for init in self.view.inits]
+        starts = [neutral(c, element, width) for c, element in zip(self._combiners, elements, strict=True)]
+        flat = self._reduction(0, bases, tile, points, starts * (parts * len(points)), loads)
+        rows = _rows(flat, len(starts))
+        return [
+            [combine_all(c, [row[r] for row in rows[at : at + parts]]) for r, c in enumerate(self._combiners)]
+            for at in range(0, len(rows), parts)
         ]
-        flat = neutral * (parts * len(points))
-        flat = self._reduction(0, bases, tile, points, flat, loads)
-        count, results = len(neutral), []
-        for number, old in enumerate(olds):
-            rows = _rows(flat, count)[number * parts : (number + 1) * parts]
-            results.append(
-                [
-                    _combine_lanes(
+
+    def _finish_lanes(self, leaf: Leaf, tile: Tile, points: list[Point], rows: list[Values]) -> None:
+        """Combines the lanes of each point's vectors with what the results were; neighbours at once."""
+        first = len(self.view.inputs)
+        side_by_side = self.schedule.parallel[-1] if self.schedule.parallel else None
+        count = 1 if side_by_side is None else tile[side_by_side].unroll
+        for r, combiner in enumerate(self._combiners):
+            value, amap = self.view.inits[r], self.view.init_maps[r]
+            together = side_by_side is not None and access_kind(value, amap, side_by_side) == "contiguous"
+            most = min(self.schedule.width, count) if together else 1
+            for start in range(0, len(points), count):
+                for at, length in powers_of_two(count, most):
+                    self._finish_rows(
+                        leaf,
+                        first + r,
                         combiner,
-                        old[r],
-                        _combine_all(combiner, [row[r] for row in rows]),
+                        points[start + at],
+                        [row[r] for row in rows[start + at :][:length]],
                     )
-                    for r, combiner in enumerate(self._combiners)
-                ]
-            )
-        return results
+
+    def _finish_rows(self, leaf: Leaf, position: int, combiner: Combiner, point: Point, rows: Values) -> None:
+        """Stores a result of points that lie side by side from `point` on."""
+        if len(rows) == 1:
+            leaf.store(position, point, combine_lanes(combiner, leaf.load(position, point), rows[0]))
+            return
+        value, amap = leaf.operands[position].value, leaf.operands[position].map
+        kind = vector_of(ir.MemRefType(value.type).element_type, len(rows))
+        subscripts = leaf.subscripts(amap, point)
+        old = vector.LoadOp(kind, value, subscripts).result
+        vector.StoreOp(combine(combiner, old, combine_rows(combiner, rows)), value, subscripts)
 
     def _accumulators(self) -> int:
         """Vectors of partial results for each result of a point."""
@@ -288,9 +300,9 @@ class LoopNest:
             firsts = self._evaluate(leaf, point, firsts)
         else:
             kinds = list(zip(self._combiners, firsts, strict=True))
-            neutral = [_neutral(combiner, first.type, leaf.width) for combiner, first in kinds]
-            lanes = self._evaluate(leaf, point, neutral)
-            firsts = [_combine_lanes(c, first, part) for (c, first), part in zip(kinds, lanes, strict=True)]
+            starts = [neutral(combiner, first.type, leaf.width) for combiner, first in kinds]
+            lanes = self._evaluate(leaf, point, starts)
+            firsts = [combine_lanes(c, first, part) for (c, first), part in zip(kinds, lanes, strict=True)]
         return [vector.InsertOp(new, o, [], [0]).result for new, o in zip(firsts, old, strict=True)]
 
     def _evaluate(self, leaf: Leaf, point: Point, accumulators: Values | None) -> Values:
@@ -323,43 +335,3 @@ def _whole_steps(size: ir.Value, step: int) -> ir.Value:
     if step == 1:
         return size
     return arith.subi(size, arith.remui(size, constant_index(step)))
-
-
-def _neutral(combiner: Combiner, element: ir.Type, width: int) -> ir.Value:
-    kind = vector_of(element, width)
-    return arith.constant(kind, ir.DenseElementsAttr.get_splat(kind, combiner.neutral_attribute(element)))
-
-
-def _combine(combiner: Combiner, a: ir.Value, b: ir.Value) -> ir.Value:
-    return ir.Operation.create(combiner.operation, results=[a.type], operands=[a, b]).results[0]
-
-
-def _combine_all(combiner: Combiner, parts: Values) -> ir.Value:
-    """Pairs first, so that few operations wait for each other."""
-    while len(parts) > 1:
-        pairs = zip(parts[::2], parts[1::2], strict=False)
-        odd = parts[len(parts) & ~1 :]
-        parts = [_combine(combiner, a, b) for a, b in pairs] + odd
-    return parts[0]
-
-
-def _combine_lanes(combiner: Combiner, accumulator: ir.Value, lanes: ir.Value) -> ir.Value:
-    if combiner.kind in ("maximumf", "minimumf"):  # LLVM's own form of these is long
-        return _combine(combiner, accumulator, _combine_halves(combiner, lanes))
-    kind = ir.Attribute.parse(f"#vector.kind<{combiner.kind}>")
-    reassociate = ir.Attribute.parse("#arith.fastmath<reassoc>")
-    is_sum = combiner.operation in ("arith.addf", "arith.mulf")
-    reduced = vector.ReductionOp(
-        accumulator.type, kind, lanes, fastmath=reassociate if is_sum else None
-    ).result
-    return _combine(combiner, accumulator, reduced)
-
-
-def _combine_halves(combiner: Combiner, lanes: ir.Value) -> ir.Value:
-    """The lower half of the lanes with the upper one, until one is left."""
-    width = ir.VectorType(lanes.type).shape[0]
-    while width > 1:
-        width //= 2
-        low, high = (vector.ShuffleOp(lanes, lanes, list(range(at, at + width))).result for at in (0, width))
-        lanes = _combine(combiner, low, high)
-    return vector.ExtractOp(lanes, [], [0]).result

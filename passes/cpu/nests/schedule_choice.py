@@ -14,7 +14,7 @@ from ....dialects.host import ir
 from ....dialects.structured import PARALLEL, REDUCTION, Structured
 from ..access import access_kind, depends_on, dims_of, element_bits, stride_along
 from ..processor import Processor
-from ..vector_body import body_divides_integers, body_vectorizes, reduction_kinds
+from ..vector_body import body_cost, body_divides_integers, body_vectorizes, reduction_kinds
 from .loop_schedule import Schedule
 
 Sizes = Sequence[int | None]
@@ -24,6 +24,8 @@ _ACCUMULATORS = 4  # vectors added up side by side, to hide that an addition tak
 _WINDOW = 64  # multiply-adds in a body whose loops over a window are unrolled
 _LONGEST_WINDOW = 8
 _SHORT_WINDOW = 3
+_LONGEST_SHORT_ROW = 2048  # points of a row whose lanes are combined with those of other rows
+_MOST_ROWS = 8
 _LARGEST_SQUARE = 16  # vectors that are transposed in registers
 
 
@@ -186,6 +188,9 @@ def _register_tile(view: Structured, schedule: Schedule, sizes: Sizes, cpu: Proc
         unroll[vector] = min(vectors, whole_vectors)
     else:
         reused, most = _reused(view, schedule, sizes)[:2], 4 if large else 2
+        if not reused:
+            most = _side_by_side(view, schedule, sizes, cpu)
+            reused = [i for i in schedule.parallel if sizes[i] != 1][-1:]
         points = prod(unroll_factor(sizes[i], most) for i in reused)
         unroll[vector] = min(max(1, _ACCUMULATORS // points), whole_vectors)
     for iterator in reused:
@@ -202,6 +207,23 @@ def _register_tile(view: Structured, schedule: Schedule, sizes: Sizes, cpu: Proc
         unroll[iterator] = size
         body *= size
     return {k: n for k, n in unroll.items() if n > 1}
+
+
+def _side_by_side(view: Structured, schedule: Schedule, sizes: Sizes, cpu: Processor) -> int:
+    """How many rows whose lanes are combined run at once, so that the lanes of all of them are combined together.
+
+    That pays for the greatest and the least: their steps take three instructions that wait for each other. Sums of
+    lanes are cheap, and rows that are read one after the other come from a cache faster.
+    """
+    assert schedule.vector is not None
+    kinds = reduction_kinds(view) or []
+    long = trips(sizes[schedule.vector]) > _LONGEST_SHORT_ROW
+    if long or not any(combiner.kind in ("maximumf", "minimumf") for combiner in kinds):
+        return 1
+    rows = min(_MOST_ROWS, cpu.vector_registers // 2 // len(kinds))
+    while rows > 1 and rows * body_cost(view) > _WINDOW:
+        rows //= 2
+    return max(1, rows)
 
 
 def _window(view: Structured, schedule: Schedule) -> int | None:

@@ -29,12 +29,13 @@ func.func @matmul(%a: memref<2x64xf32>, %b: memref<64x32xf32>, %c: memref<2x32xf
 // -----
 
 // B transposed: both operands lie side by side along k, so k fills the lanes and is summed up at the end; each of the two
-// results has two vectors of partial sums, so that fewer additions wait for each other.
+// results has two vectors of partial sums, so that fewer additions wait for each other, and both are summed up together.
 // CHECK-LABEL: func.func @matmul_transposed
 // CHECK:         scf.for {{.*}} step %c32 iter_args
 // CHECK-COUNT-6:   vector.load
-// CHECK-NOT:     vector.load
-// CHECK:         vector.reduction <add>, {{.*}} fastmath<reassoc> : vector<16xf32> into f32
+// CHECK-NOT:     vector.load {{.*}} vector<16xf32>
+// CHECK:         vector.shuffle {{.*}} [0, 16, 1, 17, 4, 20,
+// CHECK:         vector.store {{.*}} vector<2xf32>
 #a = affine_map<(m, n, k) -> (m, k)>
 #b = affine_map<(m, n, k) -> (n, k)>
 #c = affine_map<(m, n, k) -> (m, n)>
