@@ -60,12 +60,16 @@ class Grouping:
         clusters = self.clusters
         self._rows[k] = SharedRows.of(k, facts)
         self._absorb_initial_values(k, facts)
+        shared: dict[int, SharedRows] = {}  # an operation may read a buffer in many ways
         for producer, access in self._links(k, facts):
             host = clusters.of(producer)
             if host == clusters.of(k):
                 continue
-            rows = self._joins(host, producer, access, k, facts)
-            if rows is not None and clusters.merge(host, clusters.of(k)):
+            if host not in shared:
+                members, own = clusters.members(host), clusters.of(k)
+                shared[host] = self._rows[host].joined(self._facts, members, own, k, facts)
+            rows = shared[host]
+            if self._joins(host, producer, access, facts, rows) and clusters.merge(host, clusters.of(k)):
                 self._rows[host] = rows
                 break
         self._absorb_small_producers(k, facts)
@@ -80,24 +84,20 @@ class Grouping:
                 if made is not None and any(w.root == access.root for w in made.writes):
                     yield producer, access
 
-    def _joins(self, host: int, producer: int, access: Access, k: int, facts: Facts) -> SharedRows | None:
-        """The rows that a group shares once an operation has joined it; None if it should not."""
-        made = self._facts[producer]
-        if made is None:
-            return None
+    def _joins(self, host: int, producer: int, access: Access, facts: Facts, rows: SharedRows) -> bool:
+        """Whether an operation should join a group, whose rows are those given then."""
+        if self._facts[producer] is None:
+            return False
         members = [f for f in (self._facts[m] for m in self.clusters.members(host)) if f is not None]
         if facts.initialises and all(f.initialises for f in members):
-            return None  # zeros that several operations start from belong to none of them
-        rows = self._rows[host].joined(
-            self._facts, self.clusters.members(host), self.clusters.of(k), k, facts
-        )
+            return False  # zeros that several operations start from belong to none of them
         cost = sum(f.cost for f in members)
         if facts.form is None and (_is_pointwise(facts, access) or _stays_near(facts, access, cost)):
-            return rows
+            return True
         is_small = facts.cost <= _SMALL and (facts.form is None or facts.points <= _TINY)
         if is_small and cost <= _CHEAP:
-            return rows
-        return rows if rows.points >= 4 and _tiles_by_rows(members, facts) else None
+            return True
+        return rows.points >= 4 and _tiles_by_rows(members, facts)
 
     def _absorb_initial_values(self, k: int, facts: Facts) -> None:
         """Takes in what gives the operation's accumulators their first values, if it does nothing else."""

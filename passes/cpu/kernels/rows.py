@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -41,6 +41,8 @@ class SharedRows:
             if made is None or member not in self.loops:
                 continue
             for through in _between(made, new):
+                if found is not None and not any(loop is not None for loop in found):
+                    break  # nothing is left that could get less
                 here = [through.get(loop) for loop in self.loops[member]]
                 found = (
                     here
@@ -53,14 +55,12 @@ class SharedRows:
         return replace(self, loops={**rest, k: own}, sizes=tuple(self.sizes[i] for i in kept))
 
 
-def _between(made: Facts, new: Facts) -> list[dict[int, int]]:
+def _between(made: Facts, new: Facts) -> Iterator[dict[int, int]]:
     """For each buffer that one operation writes and another accesses: loop of the first -> loop of the second."""
-    found = []
     for write in made.writes:
         for access in (*new.reads, *new.writes):
             if access.root == write.root:
-                found.append(_through(made, write, new, access))
-    return found
+                yield _through(made, write, new, access)
 
 
 def _through(made: Facts, write: Access, new: Facts, access: Access) -> dict[int, int]:

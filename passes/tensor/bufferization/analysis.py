@@ -81,6 +81,7 @@ class InPlaceAnalysis:
     snapshots: set[WriteKey] = field(default_factory=set)
     reused: dict[WriteKey, int] = field(default_factory=dict)
     _in_place: set[WriteKey] = field(default_factory=set)
+    _writes: dict[ir.Operation, list[Write]] = field(default_factory=dict)
     _tied: dict[ir.Value, tuple[WriteKey, ir.Value]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -117,7 +118,7 @@ class InPlaceAnalysis:
     def _visit(self, op: ir.Operation) -> None:
         if op.name in VIEWS:
             self.aliases.union(op.operands[0], op.results[0])
-        for write in writes_of(op):
+        for write in self._writes_of(op):
             self._decide(op, write)
         for region in op.regions:
             if not is_linalg(op):
@@ -172,8 +173,16 @@ class InPlaceAnalysis:
         if result is not None:
             self.aliases.union(value, result)
 
+    def _writes_of(self, op: ir.Operation) -> list[Write]:
+        """What an operation writes; asked for each pair of its operands."""
+        if op not in self._writes:
+            self._writes[op] = writes_of(op)
+        return self._writes[op]
+
     def _reused_by(self, op: ir.Operation) -> list[ir.Value]:
-        return [op.operands[k] for w in writes_of(op) if (k := self.reused.get((op, w.index))) is not None]
+        return [
+            op.operands[k] for w in self._writes_of(op) if (k := self.reused.get((op, w.index))) is not None
+        ]
 
     def _dead_input(self, op: ir.Operation, write: Write) -> int | None:
         """An input whose buffer can take the result of an elementwise operation instead of an empty one."""
@@ -219,7 +228,8 @@ class InPlaceAnalysis:
         """Why operand `value` of `op` cannot be written in place; None when it can."""
         if op.name == "tensor.insert_slice" and self._is_in_its_place(op):
             return None
-        if any(self.aliases.find(v) == self.aliases.find(value) for v in self._reused_by(op)):
+        own = self.aliases.find(value)
+        if any(self.aliases.find(v) == own and not self._apart(value, v) for v in self._reused_by(op)):
             return "another result of the operation is written there"
         for alias in self.aliases.members(value):
             reason = self._not_writable(alias) or self._conflict_with(op, write, value, alias)
@@ -258,7 +268,7 @@ class InPlaceAnalysis:
                 return f"other threads may read the value in '{user.name}'"
             if not self.order.may_follow(user, op, alias):
                 continue
-            if self._same_slice_insertion(user, number, op, value, alias) or self._apart(value, alias):
+            if self._overwritten(user, number, op, value, alias) or self._apart(value, alias):
                 continue
             return f"the old value is read later by '{user.name}' at {user.location}"
         return None
@@ -266,7 +276,7 @@ class InPlaceAnalysis:
     def _use_reads(self, user: ir.Operation, number: int) -> bool:
         if user.name in ("tensor.dim", "tensor.rank"):
             return False
-        return all(w.index != number or w.reads for w in writes_of(user))
+        return all(w.index != number or w.reads for w in self._writes_of(user))
 
     def _harmless_operand(
         self, op: ir.Operation, write: Write, value: ir.Value, alias: ir.Value, number: int
@@ -274,15 +284,31 @@ class InPlaceAnalysis:
         """An alias that is also read by `op`, but only at the element being written or as the same slice."""
         if op.name in INSERTIONS and number == 0:
             return self._within(alias, value, slice_key(op)) if op.name == "tensor.insert_slice" else False
-        others = {w.index: w for w in writes_of(op)}
-        if number in others:  # another destination: harmless if it has a buffer of its own, or none as yet
-            return (op, number) not in self._in_place
+        others = {w.index: w for w in self._writes_of(op)}
+        if (
+            number in others
+        ):  # another destination: harmless if it has a buffer or a part of its own, or none as yet
+            return (op, number) not in self._in_place or self._apart(value, alias)
         if is_linalg(op) and self._apart(value, alias):
             return True
         maps = access_maps(op) if is_linalg(op) else None
         if maps is None or not maps[write.index].is_permutation or maps[number] != maps[write.index]:
             return False
         return self.same_buffer_root(alias) == self.same_buffer_root(value)
+
+    def _overwritten(
+        self, user: ir.Operation, number: int, op: ir.Operation, value: ir.Value, alias: ir.Value
+    ) -> bool:
+        """`user`, or an insertion that alone follows it, overwrites the whole region of `value` before it is read."""
+        block = user.block
+        while user.name == "tensor.insert_slice" and number == 1 and user.block == block:
+            if self._same_slice_insertion(user, number, op, value, alias):
+                return True
+            uses = list(user.results[0].uses)
+            if len(uses) != 1:
+                return False
+            user, number = uses[0].owner.operation, uses[0].operand_number
+        return user.block == block and self._same_slice_insertion(user, number, op, value, alias)
 
     def _same_slice_insertion(
         self, user: ir.Operation, number: int, op: ir.Operation, value: ir.Value, alias: ir.Value

@@ -8,7 +8,8 @@ becomes
     %x = linalg.generic ... outs(%s)
     %r = tensor.insert_slice %x into %d[...]
 
-which the in-place analysis makes one buffer. What `%d` is made of moves up if it depends on nothing computed since.
+which the in-place analysis makes one buffer. What `%d` is made of moves up if it depends on nothing computed since;
+results of one operation that are inserted at separate places are all slices of what the first is inserted into.
 """
 
 from __future__ import annotations
@@ -84,20 +85,20 @@ def place_in_destinations(block: ir.Block, writable: Sequence[ir.Value]) -> None
 
 
 def _place(insertion: ir.Operation, writable: Sequence[ir.Value]) -> None:
-    source, target = insertion.operands[0], insertion.operands[1]
+    source, target = insertion.operands[0], _before_siblings(insertion)
     traced = _trace(source, insertion.block)
     if traced is None or not (_may_have_gaps(traced[1], insertion) and _can_undo(traced[1], insertion)):
         return
     root, makers = traced
     if isinstance(target.owner, ir.Block) and target not in writable:
         return
-    needed = _below([insertion], root, insertion)
+    needed = _below([target, *list(insertion.operands)[2:]], root)
     if needed is None:
         return
     for op in needed:
         op.move_before(root)
     with ir.InsertionPoint(root), root.location:
-        place = _slice_of(insertion)
+        place = _slice_of(insertion, target)
         for op in makers:
             place = _undo(op, place) if op.name in _RESHAPES else place
         root.results[0].replace_all_uses_with(place)
@@ -169,12 +170,26 @@ def _window(insertion: ir.Operation) -> ir.MemRefType | None:
     return layouts.subview_type(layouts.buffer_type(whole), offsets, sizes, steps, list(source.shape))
 
 
-def _below(
-    users: Sequence[ir.Operation], root: ir.Operation, insertion: ir.Operation
-) -> list[ir.Operation] | None:
+def _before_siblings(insertion: ir.Operation) -> ir.Value:
+    """The destination before results of the same operation were inserted at other places of it."""
+    target, key, maker = insertion.operands[1], slice_key(insertion), _owner(insertion.operands[0])
+    while (before := _owner(target)) is not None and before.name == "tensor.insert_slice":
+        sibling = _owner(before.operands[0])
+        if (
+            maker is None
+            or sibling is None
+            or sibling != maker
+            or not disjoint_slices(slice_key(before), key)
+        ):
+            break
+        target = before.operands[1]
+    return target
+
+
+def _below(values: Sequence[ir.Value], root: ir.Operation) -> list[ir.Operation] | None:
     """What an insertion's destination and place need of what stands behind `root`, in order; None if too much."""
     found: dict[ir.Operation, None] = {}
-    pending = list(insertion.operands)[1:]
+    pending = list(values)
     while pending:
         value = pending.pop()
         if isinstance(value.owner, ir.Block):
@@ -198,12 +213,12 @@ def _fills_slice(op: ir.Operation) -> bool:
     return view is not None and view.is_copy() and not any(is_tensor(v) for v in view.inputs)
 
 
-def _slice_of(insertion: ir.Operation) -> ir.Value:
-    """The place that an insertion writes."""
+def _slice_of(insertion: ir.Operation, target: ir.Value) -> ir.Value:
+    """The place that an insertion writes, in what its destination was before."""
     op: Any = insertion.opview
     return tensor.ExtractSliceOp(
         op.source.type,
-        op.dest,
+        target,
         list(op.offsets),
         list(op.sizes),
         list(op.strides),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import gcd
 from typing import Any
 
 from ....dialects.host import ir, linalg
@@ -155,4 +156,6 @@ def disjoint_slices(left: tuple, right: tuple) -> bool:
             (first, size, step), (other, count, stride) = a, b
             if first + (size - 1) * step < other or other + (count - 1) * stride < first:
                 return True
+            if (first - other) % gcd(step, stride):
+                return True  # every second element from the first one on, and from the second one on
     return False
