@@ -112,6 +112,12 @@ TENSOR_STAGES = (
     ),
 )
 
+ROLL_STAGE = Stage(
+    "roll-loops",
+    "func.func(wse-roll-loops),canonicalize,cse",
+    "the steps of a recurrent model are one loop, however long the sequence is",
+)
+
 CPU_STAGES = (
     Stage(
         "lay-out",
@@ -122,7 +128,7 @@ CPU_STAGES = (
     ),
     Stage(
         "prepare",
-        "func.func(wse-finish-products,wse-unfuse-parameters,wse-read-bytes,wse-fold-zero-points,wse-dce,wse-pack-weights,wse-widen-rows),wse-split-parameters,canonicalize,cse",
+        "func.func(wse-finish-products,wse-unfuse-parameters,wse-read-bytes,wse-fold-zero-points,wse-dce,wse-winograd-convolutions,wse-pack-weights,wse-widen-rows),wse-split-parameters,canonicalize,cse",
         "weights lie as register tiles read them; what parameters determine is computed once, when they are bound",
     ),
     Stage(
@@ -224,7 +230,13 @@ def _define(name: str, description: str, *rows: Iterable[Stage]) -> NamedPipelin
 TENSOR = _define(
     "tensor", "imported IR -> fused linalg on tensors, what both targets start from", TENSOR_STAGES
 )
-CPU = _define("cpu", "imported IR -> native code of the machine this runs on", TENSOR_STAGES, CPU_STAGES)
+CPU = _define(
+    "cpu",
+    "imported IR -> native code of the machine this runs on",
+    TENSOR_STAGES[:-1],
+    (ROLL_STAGE, TENSOR_STAGES[-1]),
+    CPU_STAGES,
+)
 WAFER = _define(
     "wafer",
     "imported IR -> programs of processing elements, ready for the simulator",

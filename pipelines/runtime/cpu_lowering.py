@@ -21,8 +21,8 @@ from .provisions import ArrayType, Provisions
 from .thread_count import thread_count
 
 _FOR_A_PROCESSOR = re.compile(
-    r"(?<![\w-])(wse-fold-zero-points|wse-pack-weights|wse-tile-kernels|wse-vectorize|wse-expand-math|wse-expand-half)"
-    r"(?![\w-])(\{)?"
+    r"(?<![\w-])(wse-fold-zero-points|wse-winograd-convolutions|wse-pack-weights|wse-tile-kernels|wse-vectorize"
+    r"|wse-expand-math|wse-expand-half)(?![\w-])(\{)?"
 )
 _FOR_THREADS = re.compile(r"(?<![\w-])(wse-vectorize|wse-parallelize|wse-tile-kernels)(?![\w-])(\{)?")
 
