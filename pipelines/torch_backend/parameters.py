@@ -94,9 +94,10 @@ class PreparedParameters:
         with self._lock:
             found = self._known.get(key)  # another thread may have been here
             if found is None or not found.is_made_of(versions):
-                self._known.pop(key, None)
+                found = None
+                preparation = self._take_unused(key)
                 self._drop_moved()
-                found = self._prepare(given, versions)
+                found = self._prepare(given, versions, preparation)
                 if (
                     found.addresses_of_parameters == key
                 ):  # else they were copied, and changes would not be seen
@@ -104,16 +105,29 @@ class PreparedParameters:
                     found.watch(given, self._known)
         return found
 
-    def _prepare(self, given: Sequence[torch.Tensor], versions: tuple[int, ...]) -> _Prepared:
+    def _prepare(
+        self, given: Sequence[torch.Tensor], versions: tuple[int, ...], preparation: Preparation | None = None
+    ) -> _Prepared:
         arrays = [
             as_array(tensor if order is None else tensor.permute(list(order)))
             for tensor, order in zip(given, self._orders, strict=True)
         ]
         every = [*arrays, *self._constants]
-        preparation = Preparation(self._native, self._provisions, [array.ndim for array in every])
+        preparation = preparation or Preparation(
+            self._native, self._provisions, [array.ndim for array in every]
+        )
         samples = [_sample(array) for array in arrays]  # before: a write from now on must be seen
         preparation.run(every)
-        return _Prepared(arrays, samples, versions, preparation.arrays)
+        return _Prepared(arrays, samples, versions, preparation)
+
+    def _take_unused(self, key: tuple[int, ...]) -> Preparation | None:
+        """Forgets what is out of date; its memory may be written again unless a call is reading it."""
+        old = self._known.pop(key, None)
+        if old is None:
+            return None
+        preparation, is_read = old.preparation, weakref.ref(old)
+        del old
+        return preparation if is_read() is None else None
 
     def _drop_moved(self) -> None:
         for key, prepared in self._known.copy().items():
@@ -127,6 +141,7 @@ class _Prepared:
     The parameters' memory is kept, so that no other tensor can lie at its address.
 
     Attributes:
+        preparation: made the prepared tensors.
         addresses: of the prepared tensors.
         addresses_of_parameters: where the parameters were read.
     """
@@ -136,13 +151,13 @@ class _Prepared:
         parameters: Sequence[np.ndarray],
         samples: Sequence[tuple[np.ndarray, bytes]],
         versions: tuple[int, ...],
-        arrays: Sequence[np.ndarray],
+        preparation: Preparation,
     ) -> None:
         self._samples = samples
         self._versions = versions
-        self._arrays = arrays
+        self.preparation = preparation
         self._tensors: list[weakref.ref[torch.Tensor]] = []
-        self.addresses = [_address(array) for array in arrays]
+        self.addresses = [_address(array) for array in preparation.arrays]
         self.addresses_of_parameters = tuple(_address(array) for array in parameters)
 
     def is_made_of(self, versions: tuple[int, ...]) -> bool:

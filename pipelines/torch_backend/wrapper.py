@@ -23,8 +23,9 @@ For `relu(x @ w.T)` with an open batch size it reads
         args.clear()
         return [r0, ]
 
-Sizes that are numbers stand in the blocks already. A block is taken for a call and given back after it, so that
-threads do not wait for each other.
+A graph without gradients whose weight is a parameter has `found = find(args[1])` and reads the packed weight's address
+from that. Sizes that are numbers stand in the blocks already. A block is taken for a call and given back after it, so
+that threads do not wait for each other.
 """
 
 from __future__ import annotations

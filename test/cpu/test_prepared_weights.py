@@ -136,11 +136,3 @@ def test_states_are_not_prepared() -> None:
     compiled = wse_mlir.compile(model, (x,))
     for _ in range(3):
         assert error(compiled(x), model(x)) <= 1e-4
-
-
-def test_constants_of_torch_compile_are_prepared() -> None:
-    model, x = nn.Linear(24, 40).requires_grad_(False), torch.randn(9, 24)
-    compiled = torch.compile(model, backend="wse_mlir")
-    assert error(compiled(x), model(x)) <= 1e-4
-    model.weight.mul_(3)
-    assert error(compiled(x), model(x)) <= 1e-4, "parameters are arguments there"
