@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from ....dialects.host import arith, ir, scf
 from ..processor import Processor
-from ..vector_body import BodyEmitter, broadcast
+from ..vector_body import FUNCTION_INSTRUCTIONS, BodyEmitter, broadcast
 from .accesses import Access
 from .blocking import Ahead, Part
 from .chain import Chain, Stage
@@ -16,7 +16,6 @@ from .tile_memory import Columns, Point, TileMemory, points_of
 Values = list[ir.Value]
 
 _MOST_INLINE = 160  # operations of stages that are written out for all vectors of a tile
-_COSTLY = {"math.exp": 15, "math.tanh": 20, "math.erf": 30, "math.log": 20, "math.powf": 40}
 
 
 class RegisterTile:
@@ -111,7 +110,9 @@ class RegisterTile:
     def _staging(self, vectors: int, rows: int) -> Access | None:
         """Where sums may wait, so that costly stages become a loop over rows; None when they are written out."""
         chain = self._chain
-        work = sum(_COSTLY.get(op.name, 1) for s in chain.stages for op in s.view.body_operations())
+        work = sum(
+            FUNCTION_INSTRUCTIONS.get(op.name, 1) for s in chain.stages for op in s.view.body_operations()
+        )
         if rows == 1 or work * vectors <= _MOST_INLINE:
             return None
         return chain.waiting_place()
