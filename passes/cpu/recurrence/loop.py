@@ -10,7 +10,7 @@ from ....dialects.host import arith, ir, scf, tensor
 from ....dialects.structured import clone_into
 from .results import Gathered, Kept, Results
 from .runs import CARRIED, OUTSIDE, Run, offsets_moved, place_of
-from .steps import RESHAPES, Offsets, Sequence, Source, is_constant_fill, maker
+from .steps import RESHAPES, Offsets, Sequence, Source, clone_with, is_constant_fill, maker
 
 _OPEN = ir.ShapedType.get_dynamic_stride_or_offset()
 
@@ -139,15 +139,15 @@ class Loop:
     def _clone(self, at: int, iv: ir.Value) -> list[ir.Value]:
         """Repeats one operation of the first step with what it reads in any step; returns its results."""
         step = self._steps[at]
-        mapping = {v: self._operand(at, slot, iv) for slot, v in enumerate(step.operands)}
+        values = [self._operand(at, slot, iv) for slot in range(len(step.operands))]
         moved = self._moved(at)
         if any(moved):
-            kind: Any = step.op.opview
-            source, target = (mapping[v] for v in step.operands)
-            results = [_insertion(kind, source, target, _advancing(step.offsets, moved, iv))]
+            source, target = values
+            results: list[ir.Value] = [
+                _insertion(step.op.opview, source, target, _advancing(step.offsets, moved, iv))
+            ]
         else:
-            clone_into([step.op], mapping)
-            results = [mapping[r] for r in step.op.results]
+            results = list(clone_with(step.op, values).results)
         self._values.update(zip(step.op.results, results, strict=True))
         return results
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....dialects.host import ir
+from ..preparation.known_values import outer_operands
 
 _VIEWS = frozenset({"tensor.extract_slice", "tensor.collapse_shape", "tensor.expand_shape"})
 RESHAPES = frozenset({"tensor.collapse_shape", "tensor.expand_shape"})
@@ -113,7 +114,7 @@ def is_constant_fill(op: ir.Operation) -> bool:
 
 
 def _step(op: ir.Operation) -> Step:
-    operands = (*op.operands, *_captures(op))
+    operands = _outer(op)
     if not op.name.startswith(_DIALECTS) or not all(_is_static(v.type) for v in (*operands, *op.results)):
         return Step(op, None, operands, ())
     if op.name == "tensor.insert_slice":
@@ -142,18 +143,36 @@ def _form(op: ir.Operation, inner: dict[ir.Value, int]) -> Hashable:
     return (op.name, attributes, types, tuple(bodies))
 
 
-def _captures(op: ir.Operation) -> list[ir.Value]:
-    """Values from outside that an operation's region uses."""
-    if op.name != "linalg.generic":
-        return []
+def _outer(op: ir.Operation) -> tuple[ir.Value, ...]:
+    """What an operation reads: its operands, then what its regions use from outside, each time that they do."""
+    if op.name.startswith("linalg.") and op.name != "linalg.generic":
+        return tuple(op.operands)
+    return tuple(outer_operands(op))
+
+
+def clone_with(op: ir.Operation, values: list[ir.Value]) -> ir.Operation:
+    """Repeats an operation at the current place with other values in the order of `Step.operands`."""
+    clone = op.clone(ir.InsertionPoint.current)
+    left = iter(values)
     inner: set[ir.Value] = set()
-    found: list[ir.Value] = []
-    for block in op.regions[0].blocks:
-        inner.update(block.arguments)
-        for below in block.operations:
-            found += [v for v in below.operation.operands if v not in inner]
-            inner.update(below.operation.results)
-    return found
+
+    def visit(at: ir.Operation) -> None:
+        for number, value in enumerate(at.operands):
+            if value not in inner:
+                at.operands[number] = next(left)
+        for region in at.regions:
+            for block in region.blocks:
+                inner.update(block.arguments)
+                for below in block.operations:
+                    visit(below.operation)
+                    inner.update(below.operation.results)
+
+    if len(values) > len(op.operands):
+        visit(clone)
+    else:
+        for number, value in enumerate(values):
+            clone.operands[number] = value
+    return clone
 
 
 def _is_static(kind: ir.Type) -> bool:
