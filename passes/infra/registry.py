@@ -36,7 +36,6 @@ BUILTIN: dict[str, str] = {
     "wse-winograd-convolutions": "cpu.wse_winograd_convolutions:WinogradConvolutions",
     "wse-subpixel-convolutions": "cpu.wse_subpixel_convolutions:SubpixelConvolutions",
     "wse-roll-loops": "cpu.wse_roll_loops:RollLoops",
-    "wse-roll-loops": "cpu.wse_roll_loops:RollLoops",
     "wse-trim-windows": "cpu.wse_trim_windows:TrimWindows",
     "wse-inline-masks": "cpu.wse_inline_masks:InlineMasks",
     "wse-finish-products": "cpu.wse_finish_products:FinishProducts",
