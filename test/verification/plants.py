@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from wse_mlir.dialects.host import arith, ir
 from wse_mlir.passes.cpu import vector_body, wse_expand_half
-from wse_mlir.passes.cpu.functions import elementary
+from wse_mlir.passes.cpu.functions import exponential
 from wse_mlir.passes.tensor import (
     wse_dce,
     wse_fold_constants,
@@ -144,7 +144,9 @@ def _vectorize(monkey: Monkey) -> None:
 
 def _expand_math(monkey: Monkey) -> None:
     """A coefficient of exp has lost a digit."""
-    monkey.setattr(elementary, "_EXP", (*elementary._EXP[:-1], 5.1e-1))
+    for name in ("_EXP_HALF", "_EXP_WHOLE"):
+        known = getattr(exponential, name)
+        monkey.setattr(exponential, name, {double: (*c[:-1], 5.1e-1) for double, c in known.items()})
 
 
 def _expand_half(monkey: Monkey) -> None:
