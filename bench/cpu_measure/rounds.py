@@ -14,7 +14,8 @@ CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time
 
 _SAMPLE = 200e-6  # seconds that a sample lasts at least: a clock's own cost does not count then
 _TURN = 20e-3  # seconds of a turn, and at least one sample
-_SETTLE = 5e-3  # pools of threads keep spinning for a moment after their last call
+_SETTLE = 10e-3  # seconds in which the process must have been idle before a turn of several threads
+_LONGEST_SETTLE = 1.0  # seconds after which a pool that never sleeps is no longer waited for
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,11 @@ def alternate(
         clock: "wall", or "cpu": time that this process ran, for machines that are busy with something else.
     """
     now = CLOCKS[clock]
-    plans = [_plan(contender.run) for contender in contenders]
+    plans = []
+    for contender in contenders:
+        if settle:
+            _settle()
+        plans.append(_plan(contender.run))
     samples: list[list[float]] = [[] for _ in contenders]
     started = time.perf_counter()
     done = 0
@@ -60,13 +65,24 @@ def alternate(
         while done < budget.rounds or time.perf_counter() - started < budget.seconds:
             for contender, (calls, repeats), times in zip(contenders, plans, samples, strict=True):
                 if settle:
-                    time.sleep(_SETTLE)
+                    _settle()
                 contender.run()
                 times += (_sample(contender.run, calls, now) for _ in range(repeats))
             done += 1
     finally:
         gc.enable()
     return [Times(statistics.median(times), min(times), len(times)) for times in samples]
+
+
+def _settle() -> None:
+    """Waits until no thread runs: pools spin after their last call, ONNX Runtime's for 50 ms and more, and would take
+    a core from whoever is next."""
+    started = time.perf_counter()
+    while time.perf_counter() - started < _LONGEST_SETTLE:
+        ran = time.process_time()
+        time.sleep(_SETTLE)
+        if time.process_time() - ran < 0.1 * _SETTLE:
+            return
 
 
 def _plan(run: Callable[[], object]) -> tuple[int, int]:
