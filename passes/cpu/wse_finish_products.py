@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ...dialects.host import arith, ir, tensor
+from ...dialects.host import ir, tensor
 from ...dialects.structured import (
     Structured,
     build_generic,
@@ -21,6 +21,7 @@ from ...dialects.structured import (
 )
 from ..infra.pass_base import Pass, PassRun
 from ..tensor.fusion_cost import is_cheap
+from ..tensor.sizes import sizes_of
 from ..tensor.traversal import tensor_blocks
 from .contraction.form import contraction_form
 
@@ -194,7 +195,7 @@ def _emit(value: ir.Value, reader: _Reader) -> ir.Value:
         return [mapping[reader.step.results[0]]]
 
     with ir.InsertionPoint(reader.view.op), reader.view.op.location:
-        empty = tensor.empty(_sizes(value), element_type(value.type))
+        empty = tensor.empty(sizes_of(value), element_type(value.type))
         identity, out = identity_maps(rank, 2)
         inputs = [value, *(reader.view.inputs[k] for k in reads)]
         op = build_generic(inputs, [empty], [identity, *accesses, out], ["parallel"] * rank, body)
@@ -210,14 +211,6 @@ def _needed(reader: _Reader) -> list[Any]:
             if made is not None and made.block == reader.view.body and made not in wanted:
                 wanted.append(made)
     return [op.operation for op in reader.view.body_operations() if op.operation in wanted[1:]]
-
-
-def _sizes(value: ir.Value) -> list[int | ir.Value]:
-    kind = ir.RankedTensorType(value.type)
-    return [
-        tensor.dim(value, arith.constant(ir.IndexType.get(), d)) if kind.is_dynamic_dim(d) else kind.shape[d]
-        for d in range(kind.rank)
-    ]
 
 
 def _use(reader: _Reader, made: ir.Value) -> None:

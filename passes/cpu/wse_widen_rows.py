@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...dialects.host import arith, func, ir
+from ...dialects.host import arith, func, ir, tensor
 from ...dialects.structured import (
     PARALLEL,
     Structured,
@@ -12,10 +12,10 @@ from ...dialects.structured import (
     structured,
 )
 from ..infra.pass_base import Pass, PassRun
+from ..tensor.sizes import sizes_of
 from ..tensor.traversal import collect
 from .contraction.factors import product_factors
 from .contraction.form import ContractionForm, contraction_form
-from .preparation.byte_products import empty_like
 
 _MANY_COLUMNS = 128  # two panels or more read each element
 
@@ -74,7 +74,7 @@ def _widen(view: Structured, form: ContractionForm) -> None:
         identity = ir.AffineMap.get_identity(rank)
         wide = build_generic(
             [value],
-            [empty_like(value, f32)],
+            [tensor.empty(sizes_of(value), f32)],
             [identity] * 2,
             [PARALLEL] * rank,
             lambda x, _: [arith.extf(f32, x)],

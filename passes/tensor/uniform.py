@@ -6,6 +6,7 @@ from typing import Any
 
 from ...dialects.host import arith, ir, linalg, tensor
 from ...dialects.structured import structured
+from .sizes import sizes_of
 
 
 def splat_attribute(value: ir.Value) -> ir.Attribute | None:
@@ -63,11 +64,4 @@ def empty_like(init: ir.Value) -> ir.Value:
     found = underlying_empty(init)
     if found is not None:
         return found
-    shaped = ir.ShapedType(init.type)
-    sizes: list[int | ir.Value] = [
-        tensor.dim(init, arith.constant(ir.IndexType.get(), d))
-        if shaped.is_dynamic_dim(d)
-        else shaped.get_dim_size(d)
-        for d in range(shaped.rank)
-    ]
-    return tensor.empty(sizes, shaped.element_type)
+    return tensor.empty(sizes_of(init), ir.ShapedType(init.type).element_type)

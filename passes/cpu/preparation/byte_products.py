@@ -18,6 +18,7 @@ from ....dialects.structured import (
     project_attributes,
     structured,
 )
+from ...tensor.sizes import sizes_of
 from ...tensor.uniform import uniform_scalar
 from ..access import dims_of
 from ..contraction.byte_factors import Byte, byte_of, flip
@@ -40,7 +41,7 @@ class Side:
             return replace(self, byte=byte)
         rank = ir.RankedTensorType(self.value.type).rank
         identity = ir.AffineMap.get_identity(rank)
-        init = empty_like(self.value, ir.IntegerType.get_signless(8))
+        init = tensor.empty(sizes_of(self.value), ir.IntegerType.get_signless(8))
         flipped = build_generic(
             [self.value], [init], [identity] * 2, [PARALLEL] * rank, lambda x, _: [flip(x)]
         )
@@ -105,7 +106,7 @@ def with_sums(view: Structured, init: ir.Value, sums: ir.Value, kept: Sequence[i
     places = [dim_position(e) for e in view.init_maps[0].results]
     along = ir.AffineMap.get(rank, 0, [ir.AffineDimExpr.get(places.index(i)) for i in kept])
     value, amap = _copied(init)
-    out = empty_like(init, ir.IntegerType.get_signless(32))
+    out = tensor.empty(sizes_of(init), ir.IntegerType.get_signless(32))
     made = build_generic(
         [value, sums], [out], [amap, along, identity], [PARALLEL] * rank, lambda x, s, _: [arith.addi(x, s)]
     )
@@ -144,22 +145,10 @@ def fill(scalar: ir.Value, out: ir.Value) -> ir.Value:
     return build_generic([scalar], [out], maps, [PARALLEL] * rank, lambda x, _: [x]).results[0]
 
 
-def empty_like(value: ir.Value, element: ir.Type) -> ir.Value:
-    """An empty tensor of the shape of another one."""
-    kind = ir.RankedTensorType(value.type)
-    sizes: list[int | ir.Value] = [
-        tensor.dim(value, arith.constant(ir.IndexType.get(), d))
-        if kind.is_dynamic_dim(d)
-        else kind.get_dim_size(d)
-        for d in range(kind.rank)
-    ]
-    return tensor.empty(sizes, element)
-
-
 def narrow_init(init: ir.Value) -> ir.Value:
     """A tensor of wider integers modulo 2^32."""
     word = ir.IntegerType.get_signless(32)
-    out = empty_like(init, word)
+    out = tensor.empty(sizes_of(init), word)
     scalar: Any = uniform_scalar(init)
     if scalar is not None:
         return fill(arith.trunci(word, scalar), out)
