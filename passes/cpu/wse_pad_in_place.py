@@ -8,6 +8,7 @@ from ...dialects.host import arith, ir, tensor
 from ...dialects.structured import PARALLEL, build_generic
 from ..infra.pass_base import Pass, PassRun
 from ..tensor.bufferization.op_model import is_linalg, writes_of
+from ..tensor.sizes import sizes_of
 from ..tensor.traversal import collect
 
 Mixed = list["int | ir.Value"]
@@ -119,10 +120,7 @@ def _sizes(value: ir.Value) -> Mixed:
     if not isinstance(owner, ir.Block) and owner.operation.name == "tensor.empty":
         given = iter(owner.operation.operands)
         return [next(given) if kind.is_dynamic_dim(d) else size for d, size in enumerate(kind.shape)]
-    return [
-        tensor.dim(value, arith.constant(ir.IndexType.get(), d)) if kind.is_dynamic_dim(d) else size
-        for d, size in enumerate(kind.shape)
-    ]
+    return sizes_of(value)
 
 
 Window = tuple[Mixed, Mixed, Mixed]

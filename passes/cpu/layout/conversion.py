@@ -9,6 +9,7 @@ from ....dialects.host import arith, ir, tensor
 from ....dialects.structured import build_generic, inline_body, structured
 from ...infra.pass_base import PassRun
 from ...tensor.bufferization.op_model import is_empty
+from ...tensor.sizes import sizes_of
 from .assignment import LayoutAssignment
 from .order import Order, permuted, permuted_map, permuted_type, same_memory
 
@@ -89,10 +90,7 @@ def _empty(value: ir.Value, order: Order) -> ir.Value:
         given = iter(owner.operands)
         sizes = [next(given) if shaped.is_dynamic_dim(d) else size for d, size in enumerate(shaped.shape)]
     else:
-        sizes = [
-            tensor.dim(value, arith.constant(ir.IndexType.get(), d)) if shaped.is_dynamic_dim(d) else size
-            for d, size in enumerate(shaped.shape)
-        ]
+        sizes = sizes_of(value)
     return tensor.empty(permuted(sizes, order), shaped.element_type)
 
 
