@@ -7,6 +7,7 @@ from ..infra.pass_base import Pass, PassRun, option
 from .parallel.nests import allocates, find_nests
 from .parallel.outline import outline
 from .parallel.scratch import is_on_the_stack, scratch_buffers
+from .parallel.shares import balance, cuts
 
 
 class Parallelize(Pass, name="wse-parallelize", anchor="builtin.module"):
@@ -16,7 +17,8 @@ class Parallelize(Pass, name="wse-parallelize", anchor="builtin.module"):
     matrix product does in it. A nest is divided into as many chunks as there are threads, or fewer, so that each is
     worth the fork; chunks depend on the number of threads alone, and so do results. Iterations are divided by their
     cost, the edges of a nest along with its whole tiles. Where outer loops have too few iterations to go round,
-    marked loops directly in them are divided as well: seven panels on two threads become seven halves each.
+    they are divided together with the marked loops directly in them: of seven panels on two threads each has three and
+    a half.
 
     Calls of the chunks stand in a loop, so that the IR means the same as before; `wse-fork-threads` lets the
     threads of a pool make them. Buffers on the stack that only the nest uses, or that are its iterations' scratch,
@@ -61,7 +63,8 @@ class Parallelize(Pass, name="wse-parallelize", anchor="builtin.module"):
                 run.count("nests with scratch on the heap")
                 run.remark(first, "left to one thread: its iterations share scratch memory")
             else:
-                grid = nest.grid(chunks)
+                chosen = cuts(nest.loops, chunks)
                 run.count("nests divided")
-                run.remark(first, f"divided into {grid[0]} x {grid[1]} chunks", cost=nest.cost)
-                outline(nest, f"{name}_nest_{position}", grid, self.threads)
+                even = round(100 * balance(chosen, chunks))
+                run.remark(first, f"divided into {chunks} chunks, balance {even}%", cost=nest.cost)
+                outline(nest, chosen, f"{name}_nest_{position}", chunks, self.threads)

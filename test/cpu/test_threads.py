@@ -1,12 +1,16 @@
 """Loops that threads share compute what one thread computes, bit by bit, for every number of threads."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
-from wse_mlir.passes.cpu.parallel.shares import Line
+from wse_mlir.passes.cpu.parallel.shares import Cut, Loop, balance, between, cuts, lay_out, length
 from wse_mlir.passes.infra.pass_manager import run_pipeline
 from wse_mlir.pipelines.runtime.jit import JitFunction, compile_function
 
@@ -141,20 +145,37 @@ def test_panels_and_the_rows_in_them(panels: int, rows: int, threads: int) -> No
     assert np.array_equal(y, x[None] + np.arange(panels, dtype=np.float32)[:, None])
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 40), st.integers(1, 10**9)), min_size=1, max_size=4), st.integers(1, 9)
+LOOPS = st.recursive(
+    st.tuples(st.integers(0, 12), st.integers(1, 10**6), st.just(())),
+    lambda inner: st.tuples(
+        st.integers(0, 12), st.integers(1, 10**6), st.lists(inner, min_size=1, max_size=3)
+    ),
+    max_leaves=4,
 )
-def test_shares_cover_every_iteration_once(loops: list[tuple[int, int]], shares: int) -> None:
-    """Borders ascend from the first iteration to the last, and the balance is a share of one."""
-    line = Line.of([trips for trips, _ in loops], [cost for _, cost in loops])
-    for number, (trips, _) in enumerate(loops):
-        borders = [line.first(number, share, shares) for share in range(shares + 1)]
-        assert borders == sorted(borders) and (borders[0], borders[-1]) == (0, trips)
-    assert 0 < line.balance(shares) <= 1
+
+
+def loop(trips: int, cost: int, inner: Sequence[Any] = ()) -> Loop:
+    return Loop(None, trips, cost, tuple(loop(*given) for given in inner))
+
+
+@given(st.lists(LOOPS, min_size=1, max_size=3), st.integers(1, 3), st.integers(1, 9))
+def test_shares_cover_every_iteration_once(given_loops: list[Any], depth: int, shares: int) -> None:
+    line = lay_out([loop(*given_loop) for given_loop in given_loops], depth)
+    whole = length(line)
+    borders = [whole * share // shares for share in range(shares + 1)]
+    assert sum(between(line, *part) for part in pairwise(borders)) == whole
+    assert 0 < balance((Cut(line),), shares) <= 1
 
 
 def test_shares_are_even() -> None:
-    assert Line.of([8], [800]).balance(2) == 1
-    assert Line.of([7], [700]).balance(2) == 7 / 8
-    assert Line.of([7, 1], [700, 100]).balance(2) == 1
-    assert Line.of([7, 1], [700, 10]).balance(2) > 0.85
+    def even(*loops: Loop) -> float:
+        return balance(cuts(loops, 2), 2)
+
+    assert even(loop(8, 800)) == 1
+    assert even(loop(7, 700)) == 7 / 8
+    assert even(loop(7, 700), loop(1, 100)) == 1
+    assert even(loop(7, 700), loop(1, 10)) > 0.85
+    assert even(loop(3, 9)) == 3 / 4
+    assert even(loop(3, 9, [(2, 9)])) == 1
+    assert even(loop(13, 60, [(3, 60)]), loop(1, 4, [(3, 4)])) > 0.97
+    assert even(loop(2, 64, [(2, 64)]), loop(2, 22)) == 1

@@ -1,14 +1,15 @@
-"""Nests of marked loops, and the grid of chunks that each is divided into."""
+"""Nests of marked loops, and how much of them is divided into chunks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ....dialects.host import ir
 from ..parallel_marks import COST_MARK, PARALLEL_MARK
-from .shares import Line
+from .division import is_available
+from .shares import Loop
 
 # Operations without effects, and those that only read: they may be repeated or moved.
 _READING = frozenset(
@@ -38,22 +39,6 @@ _ALLOCATING = ("memref.alloc", "memref.realloc", "bufferization.alloc_tensor")
 
 
 @dataclass(frozen=True)
-class Loop:
-    """A marked `scf.for`.
-
-    Attributes:
-        trips: how often it runs; None if that is known only at run time.
-        cost: of all its iterations.
-        inner: the marked loops directly in it, where nothing else in it has an effect.
-    """
-
-    op: Any
-    trips: int | None
-    cost: int
-    inner: tuple[Loop, ...]
-
-
-@dataclass(frozen=True)
 class Nest:
     """Loops that are independent of each other and have the same parent."""
 
@@ -62,50 +47,7 @@ class Nest:
 
     @property
     def cost(self) -> int:
-        return sum(loop.cost for loop in self.loops)
-
-    def grid(self, chunks: int) -> tuple[int, int]:
-        """Parts of the outer loops and of the loops in them: the division of `chunks` that is most even.
-
-        Outer parts are preferred, for what an outer iteration shares stays in one thread's cache.
-        """
-        best, best_balance = (chunks, 1), self._balance(chunks, 1)
-        for outer in range(chunks - 1, 0, -1):
-            if chunks % outer == 0 and self._balance(outer, chunks // outer) > best_balance + 0.02:
-                best, best_balance = (outer, chunks // outer), self._balance(outer, chunks // outer)
-        return best
-
-    def _balance(self, outer: int, inner: int) -> float:
-        if inner == 1:
-            return _balance(self.loops, outer)
-        if not self.divisible:
-            return 0.0
-        inside = sum(loop.cost / _balance(loop.inner, inner) for loop in self.divisible)
-        alone = sum(loop.cost for loop in self.rest) / _balance(self.rest, outer * inner)
-        return self.cost / max(1.0, inside / _balance(self.divisible, outer) + alone)
-
-    @property
-    def divisible(self) -> tuple[Loop, ...]:
-        """The loops with marked loops in them."""
-        return tuple(loop for loop in self.loops if loop.inner)
-
-    @property
-    def rest(self) -> tuple[Loop, ...]:
-        """The loops without; where the former are divided twice, these are divided by themselves."""
-        return tuple(loop for loop in self.loops if not loop.inner)
-
-
-def line_of(loops: Sequence[Loop]) -> Line | None:
-    """The loops on one line; None if a trip count is open: then each is divided by itself."""
-    trips = [loop.trips for loop in loops if loop.trips is not None]
-    return Line.of(trips, [loop.cost for loop in loops]) if len(trips) == len(loops) else None
-
-
-def _balance(loops: Sequence[Loop], shares: int) -> float:
-    line = line_of(loops)
-    if line is not None:
-        return line.balance(shares)
-    return 1.0 if shares == 1 else 0.8  # open sizes may be one or many
+        return round(sum(loop.cost for loop in self.loops))
 
 
 def find_nests(function: ir.Operation) -> list[Nest]:
@@ -169,11 +111,14 @@ def _loop(op: Any, number: int) -> Loop:
     inner = [o for o in op.body.operations if _mark(o.operation) == number]
     rest = [o for o in op.body.operations if _mark(o.operation) is None]
     divisible = inner and len(inner) + len(rest) == len(op.body.operations) and _repeatable(rest)
+    bounds = [bound for o in inner for bound in list(o.operation.operands)[:3]]
+    divisible = divisible and all(is_available(bound, op.operation) for bound in bounds)
     return Loop(
         op,
         _trips(op),
         ir.IntegerAttr(cost).value if cost is not None else 1,
         tuple(_loop(o, number) for o in inner) if divisible else (),
+        constant_of(list(op.operation.operands)[2]) or 0,
     )
 
 
@@ -185,10 +130,10 @@ def _repeatable(ops: Iterable[Any]) -> bool:
 
 
 def _trips(loop: Any) -> int | None:
-    bounds = [constant_of(value) for value in loop.operation.operands]
+    bounds = [constant_of(value) for value in list(loop.operation.operands)[:3]]
     if None in bounds:
         return None
-    start, stop, step = bounds[:3]
+    start, stop, step = bounds
     assert start is not None and stop is not None and step is not None
     return max(0, -(-(stop - start) // step))
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from ....dialects.host import arith, func, ir, scf
 from ..parallel_marks import COST_MARK, PARALLEL_MARK
-from .nests import Loop, Nest, is_effect_free, line_of
+from .division import divide
+from .nests import Nest, is_effect_free
 from .scratch import is_on_the_stack, scratch_buffers
-from .shares import Line
+from .shares import Cuts, Loop
 from .views import sink_views
 
 FORK = "wse.fork"  # the function of one chunk: calls of it may run at the same time, in any order
@@ -46,13 +47,13 @@ class _Captures:
     users: list[tuple[ir.Operation, ir.Value]] = field(default_factory=list)
 
 
-def outline(nest: Nest, name: str, grid: tuple[int, int], threads: int) -> None:
+def outline(nest: Nest, cuts: Cuts, name: str, chunks: int, threads: int) -> None:
     """Replaces a nest by the call of a function that goes through its chunks.
 
     The function `name` calls `{name}_chunk` for each of them; its attributes tell that any order will do.
 
     Args:
-        grid: parts of the outer loops and of the loops in them, as `Nest.grid` finds it.
+        cuts: where the nest's loops are cut into `chunks` parts.
     """
     loops = [loop.op.operation for loop in nest.loops]
     _gather(loops)
@@ -65,10 +66,12 @@ def outline(nest: Nest, name: str, grid: tuple[int, int], threads: int) -> None:
         with ir.InsertionPoint(_function_of(loops[0])):
             chunk = _private_function(f"{name}_chunk", [ir.IndexType.get(), *types])
             fork = _private_function(name, types)
-        _go_through_chunks(fork, f"{name}_chunk", grid[0] * grid[1], threads)
+        _go_through_chunks(fork, f"{name}_chunk", chunks, threads)
     entry = chunk.regions[0].blocks[0]
     _move(loops, captures, entry)
-    _restrict(nest, entry, grid)
+    for loop in nest.loops:
+        _unmark(loop)
+    divide(cuts, entry.arguments[0], chunks)
 
 
 def _gather(loops: Sequence[ir.Operation]) -> None:
@@ -209,67 +212,12 @@ def _buffers_in(loop: ir.Operation) -> list[ir.Operation]:
     return found
 
 
-def _restrict(nest: Nest, entry: ir.Block, grid: tuple[int, int]) -> None:
-    """Gives each loop the iterations of its chunk, which is outer part * inner parts + inner part."""
-    outer_parts, inner_parts = grid
-    chunk = entry.arguments[0]
-    for loop in nest.loops:
-        _unmark(loop)
-    if inner_parts == 1:
-        _divide(nest.loops, chunk, outer_parts)
-        return
-    first = nest.loops[0].op
-    with first.location, ir.InsertionPoint(first):
-        outer = arith.divui(chunk, _constant(inner_parts))
-        inner = arith.remui(chunk, _constant(inner_parts))
-    _divide(nest.rest, chunk, outer_parts * inner_parts)
-    if outer_parts > 1:
-        _divide(nest.divisible, outer, outer_parts)
-    for loop in nest.divisible:
-        _divide(loop.inner, inner, inner_parts)
-
-
 def _unmark(loop: Loop) -> None:
     for mark in (PARALLEL_MARK, COST_MARK):
         if mark in loop.op.operation.attributes:
             del loop.op.operation.attributes[mark]
     for inner in loop.inner:
         _unmark(inner)
-
-
-def _divide(loops: Sequence[Loop], part: ir.Value, parts: int) -> None:
-    line = line_of(loops)
-    for number, loop in enumerate(loops):
-        with loop.op.location, ir.InsertionPoint(loop.op):
-            start, stop, step = list(loop.op.operation.operands)[:3]
-            following = arith.addi(part, _constant(1))
-            if line is not None:
-                first = _first(line, number, part, parts)
-                end = _first(line, number, following, parts)
-            else:
-                distance = arith.maxsi(arith.subi(stop, start), _constant(0))
-                trips = arith.divui(arith.addi(distance, arith.subi(step, _constant(1))), step)
-                first = _scaled(trips, part, parts)
-                end = _scaled(trips, following, parts)
-            loop.op.operation.operands[0] = arith.addi(start, arith.muli(first, step))
-            reached = arith.addi(start, arith.muli(end, step))
-            loop.op.operation.operands[1] = arith.minsi(stop, reached)
-
-
-def _first(line: Line, loop: int, part: ir.Value, parts: int) -> ir.Value:
-    """`Line.first`, of a part that is known at run time."""
-    weight, offset = line.weights[loop], line.offset(loop)
-    past = _scaled(_constant(line.length), part, parts)
-    if offset:
-        past = arith.maxsi(arith.subi(past, _constant(offset)), _constant(0))
-    if weight > 1:
-        doubled = arith.addi(arith.muli(past, _constant(2)), _constant(weight - 1))
-        past = arith.divui(doubled, _constant(2 * weight))
-    return arith.minui(past, _constant(line.trips[loop]))
-
-
-def _scaled(length: ir.Value, part: ir.Value, parts: int) -> ir.Value:
-    return arith.divui(arith.muli(length, part), _constant(parts))
 
 
 def _constant(value: int) -> ir.Value:

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from ....dialects.host import ir, scf
 from ...tensor.bufferization.lifetimes import VIEW_OPS, operations_below
-from .nests import Loop, Nest
+from .nests import Nest
+from .shares import Loop
 from .views import is_below
 
 _STORES = frozenset(("memref.store", "vector.store", "vector.maskedstore", "vector.transfer_write"))

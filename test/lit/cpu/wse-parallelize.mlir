@@ -24,7 +24,7 @@
 // CHECK-LABEL: func.func @rows(
 // CHECK-NOT: scf.for
 // CHECK: call @rows_nest_0(%{{.*}}, %{{.*}})
-// REMARK: divided into 2 x 1 chunks
+// REMARK: divided into 2 chunks, balance 100%
 // SIX-LABEL: func.func private @rows_nest_0(
 // SIX-SAME: wse.chunks = 5 : i64, wse.fork = @rows_nest_0_chunk, wse.threads = 6 : i64
 func.func @rows(%x: memref<8xf32>, %y: memref<8xf32>) {
@@ -40,14 +40,18 @@ func.func @rows(%x: memref<8xf32>, %y: memref<8xf32>) {
   return
 }
 
-// Seven panels do not go in two: the loops in them do.
+// Seven panels of 64 rows do not go in two, but 448 rows do: the first chunk has panels 0 to 3, of the last one the
+// first half.
 // CHECK-LABEL: func.func private @panels_nest_0_chunk
-// CHECK: %[[PART:.*]] = arith.remui %{{.*}}, %c2
-// CHECK: scf.for %[[P:.*]] = %c0 to %c7 step %c1 {
-// CHECK-NEXT: %[[BIAS:.*]] = memref.load
+// CHECK: %[[LENGTH:.*]] = arith.muli %{{.*}}, %c448
+// CHECK: arith.divui %[[LENGTH]], %c2
+// CHECK: scf.for %[[P:.*]] = %{{.*}} to %{{.*}} step %c1 {
+// CHECK: %[[BEFORE:.*]] = arith.muli %[[P]], %c64
+// CHECK: arith.subi %{{.*}}, %[[BEFORE]]
+// CHECK: %[[BIAS:.*]] = memref.load
 // CHECK: scf.for %{{.*}} = %{{.*}} to %{{.*}} step %c1 {
 // CHECK-NEXT: memref.store %[[BIAS]]
-// REMARK: divided into 1 x 2 chunks
+// REMARK: divided into 2 chunks, balance 100%
 func.func @panels(%x: memref<7xf32>, %y: memref<7x64xf32>) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
@@ -58,6 +62,64 @@ func.func @panels(%x: memref<7xf32>, %y: memref<7x64xf32>) {
     scf.for %i = %c0 to %c64 step %c1 {
       memref.store %bias, %y[%p, %i] : memref<7x64xf32>
     } {wse.parallel = 0 : i64, wse.cost = 1000000 : i64}
+  } {wse.parallel = 0 : i64, wse.cost = 1000000 : i64}
+  return
+}
+
+// Where one line is uneven, each outer iteration is cut: two rows of two tiles, and a row of two small ones.
+// CHECK-LABEL: func.func private @rows_of_tiles_nest_0_chunk
+// CHECK: scf.for %{{.*}} = %c0 to %c2 step %c1 {
+// CHECK: %[[LENGTH:.*]] = arith.muli %{{.*}}, %c32
+// CHECK: arith.divui %[[LENGTH]], %c2
+// CHECK: scf.for
+// CHECK: %[[LENGTH_OF_SMALL:.*]] = arith.muli %{{.*}}, %c22
+// CHECK: arith.divui %[[LENGTH_OF_SMALL]], %c2
+// CHECK: scf.for
+// CHECK-LABEL: func.func @rows_of_tiles(
+// REMARK: divided into 2 chunks, balance 100%
+func.func @rows_of_tiles(%y: memref<3x2xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %zero = arith.constant 0.0 : f32
+  scf.for %i = %c0 to %c2 step %c1 {
+    scf.for %j = %c0 to %c2 step %c1 {
+      memref.store %zero, %y[%i, %j] : memref<3x2xf32>
+    } {wse.parallel = 0 : i64, wse.cost = 2000000 : i64}
+  } {wse.parallel = 0 : i64, wse.cost = 2000000 : i64}
+  scf.for %j = %c0 to %c2 step %c1 {
+    memref.store %zero, %y[%c2, %j] : memref<3x2xf32>
+  } {wse.parallel = 0 : i64, wse.cost = 700000 : i64}
+  return
+}
+
+// Bounds of inner loops that are computed in the outer one are known before it: open sizes are divided together, too.
+// CHECK-LABEL: func.func private @open_nest_0_chunk
+// CHECK-SAME: (%[[PART:.*]]: index, %[[N:.*]]: index, %[[M:.*]]: index, %{{.*}}: memref<?x?xf32>)
+// CHECK: arith.subi %[[M]], %{{.*}}
+// CHECK: arith.muli %{{.*}}, %c4
+// CHECK-NEXT: %[[STEP:.*]] = arith.addi %{{.*}}, %{{.*}} : index
+// CHECK-NEXT: %[[LENGTH:.*]] = arith.muli %{{.*}}, %[[STEP]]
+// CHECK: arith.muli %[[LENGTH]], %[[PART]]
+// CHECK: scf.for
+// CHECK: scf.for
+// CHECK: scf.for
+// CHECK: return
+// REMARK: divided into 2 chunks, balance 90%
+func.func @open(%y: memref<?x?xf32>, %n: index, %m: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  %zero = arith.constant 0.0 : f32
+  scf.for %i = %c0 to %n step %c1 {
+    %rest = arith.remui %m, %c4 : index
+    %whole = arith.subi %m, %rest : index
+    scf.for %j = %c0 to %whole step %c4 {
+      memref.store %zero, %y[%i, %j] : memref<?x?xf32>
+    } {wse.parallel = 0 : i64, wse.cost = 1000000 : i64}
+    scf.for %j = %whole to %m step %c1 {
+      memref.store %zero, %y[%i, %j] : memref<?x?xf32>
+    } {wse.parallel = 0 : i64, wse.cost = 1 : i64}
   } {wse.parallel = 0 : i64, wse.cost = 1000000 : i64}
   return
 }
