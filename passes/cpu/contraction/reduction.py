@@ -21,6 +21,7 @@ Values = list[ir.Value]
 
 _SHORT_TRIP = 4  # reductions of so few steps are written out
 _NOT_UNROLLED = "#llvm.loop_annotation<unroll = <disable = true>>"  # LLVM would write it out
+_LONG_TRIP = 12  # steps of a reduction that are worth code of their own for those that fill no iteration
 _SMALL_TILE = 8  # sums, up to which several steps of the reduction are written out
 
 
@@ -311,14 +312,12 @@ def _emit(loops: list[_Loop], lhs: Offset, rhs: Offset, sums: Values, step: _Ste
 def _emit_loop(
     first: _Loop, inner: list[_Loop], lhs: Offset, rhs: Offset, sums: Values, step: _Step
 ) -> Values:
-    unroll = 1
-    if not inner and isinstance(first.size, int) and len(sums) <= _SMALL_TILE:
-        unroll = next(n for n in (4, 2, 1) if first.size % n == 0)
+    unroll, whole = _unrolled(first, inner, len(sums))
     # A multiply-add waits for the one before it: steps of a tile of one or two sums add to sums of their own.
     ways = max(n for n in (4, 2, 1) if n == 1 or (unroll % n == 0 and n * len(sums) <= _SMALL_TILE))
     count = len(sums)
     starts = [*sums, *(_zero(s.type) for _ in range(1, ways) for s in sums)]
-    loop = scf.ForOp(index(0), index(first.size), index(unroll), starts)
+    loop = scf.ForOp(index(0), index(whole), index(unroll), starts)
     if first.is_kept:
         loop.operation.attributes["llvm.loop_annotation"] = ir.Attribute.parse(_NOT_UNROLLED)
     with ir.InsertionPoint(loop.body):
@@ -330,7 +329,19 @@ def _emit_loop(
             mine = slice(trip % ways * count, (trip % ways + 1) * count)
             carried[mine] = _emit(inner, *there, carried[mine], step)
         scf.YieldOp(carried)
-    return _total(list(loop.results), ways)
+    sums = _total(list(loop.results), ways)
+    if isinstance(first.size, int) and isinstance(whole, int):
+        for trip in range(whole, first.size):
+            sums = step.emit(add(lhs, multiply(first.lhs, trip)), add(rhs, multiply(first.rhs, trip)), sums)
+    return sums
+
+
+def _unrolled(loop: _Loop, inner: list[_Loop], sums: int) -> tuple[int, Offset]:
+    """How many steps one iteration of a loop does, and how many steps all iterations do; few are left behind them."""
+    if inner or not isinstance(loop.size, int) or sums > _SMALL_TILE:
+        return 1, loop.size
+    unroll = 4 if loop.size >= _LONG_TRIP else next(n for n in (4, 2, 1) if loop.size % n == 0)
+    return unroll, loop.size - loop.size % unroll
 
 
 def _total(sums: Values, ways: int) -> Values:

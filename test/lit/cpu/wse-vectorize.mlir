@@ -186,3 +186,29 @@ func.func @tensors(%x: tensor<8xf32>) -> tensor<8xf32> {
   } -> tensor<8xf32>
   return %0 : tensor<8xf32>
 }
+
+// -----
+
+// A long reduction of an odd length is added up in four sums like an even one; the three last steps stand behind the loop.
+// CHECK-LABEL: func.func @odd_reduction
+// CHECK:         scf.for {{.*}} to %c60 step %c4 iter_args
+// CHECK-COUNT-4:   math.fma {{.*}} : vector<16xf32>
+// CHECK-NOT:       math.fma
+// CHECK:         scf.yield
+// CHECK-COUNT-3: arith.addf {{.*}} : vector<16xf32>
+// CHECK-COUNT-3: math.fma {{.*}} : vector<16xf32>
+// CHECK-NOT:     math.fma
+// CHECK:         vector.store
+#a = affine_map<(m, n, k) -> (m, k)>
+#b = affine_map<(m, n, k) -> (k, n)>
+#c = affine_map<(m, n, k) -> (m, n)>
+func.func @odd_reduction(%a: memref<1x63xf32>, %b: memref<63x16xf32>, %c: memref<1x16xf32>) {
+  linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %b : memref<1x63xf32>, memref<63x16xf32>) outs(%c : memref<1x16xf32>) {
+  ^bb0(%x: f32, %y: f32, %z: f32):
+    %p = arith.mulf %x, %y : f32
+    %s = arith.addf %z, %p : f32
+    linalg.yield %s : f32
+  }
+  return
+}
