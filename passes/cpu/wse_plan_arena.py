@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ...dialects.host import func, ir, memref
 from ..infra.pass_base import Pass, PassRun, option
@@ -50,12 +50,15 @@ class PlanArena(Pass, name="wse-plan-arena", anchor="builtin.module"):
             if not buffers:
                 continue
             if not calls.is_called(name):
-                self._give_arena(calls.functions[name], buffers, run)
+                self._give_arena(calls, name, buffers, run)
             else:
                 self._give_memory(calls, name, buffers, run)
 
-    def _give_arena(self, function: ir.Operation, buffers: list[ir.Operation], run: PassRun) -> None:
-        run.count("arena bytes", (total := _place(function, buffers, run)))
+    def _give_arena(self, calls: _Calls, name: str, buffers: list[ir.Operation], run: PassRun) -> None:
+        function = calls.functions[name]
+        total, bound = _place(function, buffers, calls.least)
+        run.count("arena bytes", total)
+        run.count("liveness lower bound", bound)
         function.attributes[ARENA_BYTES] = ir.IntegerAttr.get(ir.IntegerType.get_signless(64), total)
 
     def _give_memory(self, calls: _Calls, name: str, buffers: list[ir.Operation], run: PassRun) -> None:
@@ -67,9 +70,11 @@ class PlanArena(Pass, name="wse-plan-arena", anchor="builtin.module"):
         run.count("buffers on the stack", len(small))
         if not large or not calls.all_known(name):
             return
-        total = _place(function, large, run)
+        total, bound = _place(function, large, calls.least)
         for call in calls.sites[name]:
-            calls.replace(call, _with_memory(call, total))
+            with_memory, memory = _with_memory(call, total)
+            calls.replace(call, with_memory)
+            calls.least[memory] = bound
         run.count("bytes from callers", total)
 
 
@@ -81,11 +86,13 @@ class _Calls:
         functions: those with a body, by name.
         sites: their calls, by name.
         shared: functions that are referred to in other ways, or that threads call at the same time.
+        least: of memory that is allocated for a call, the bytes that the callee's lifetimes need.
     """
 
     functions: dict[str, ir.Operation]
     sites: dict[str, list[ir.Operation]] = field(default_factory=dict)
     shared: set[str] = field(default_factory=set)
+    least: dict[ir.Operation, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, module: ir.Operation) -> _Calls:
@@ -150,17 +157,23 @@ def _function_around(op: ir.Operation) -> str:
     return ir.StringAttr(op.attributes["sym_name"]).value
 
 
-def _place(function: ir.Operation, buffers: list[ir.Operation], run: PassRun) -> int:
-    """Puts buffers into a new argument of bytes; returns how many it has."""
+def _place(
+    function: ir.Operation, buffers: list[ir.Operation], least: Mapping[ir.Operation, int]
+) -> tuple[int, int]:
+    """Puts buffers into a new argument of bytes; returns how many it has, and how few lifetimes allow.
+
+    Args:
+        least: bytes of which a buffer holds no more at a time, where that is less than its size.
+    """
     intervals = lifetimes(function, buffers)
     offsets = plan_offsets(intervals)
     total = arena_bytes(intervals, offsets)
-    run.count("liveness lower bound", liveness_bound(intervals))
+    needed = [replace(i, size=least.get(op, i.size)) for op, i in zip(buffers, intervals, strict=True)]
     with function.location:
         kind = ir.MemRefType.get([total], ir.IntegerType.get_signless(8))
         memory = _add_argument(function, kind)
     put_into(memory, buffers, offsets)
-    return total
+    return total, liveness_bound(needed)
 
 
 def _add_argument(function: ir.Operation, kind: ir.Type) -> ir.Value:
@@ -195,14 +208,14 @@ def _kind_of(mark: ir.Attribute) -> str:
     return ir.StringAttr(marks[_KIND]).value if _KIND in marks else ""
 
 
-def _with_memory(call: ir.Operation, total: int) -> ir.Operation:
-    """A call that also hands over memory, which its function allocates."""
+def _with_memory(call: ir.Operation, total: int) -> tuple[ir.Operation, ir.Operation]:
+    """A call that also hands over memory, which its function allocates, and the allocation."""
     with ir.InsertionPoint(call), call.location:
         kind = ir.MemRefType.get([total], ir.IntegerType.get_signless(8))
-        memory = memref.AllocOp(kind, [], [], alignment=ALIGNMENT).memref
-        operands: Sequence[ir.Value] = [*call.operands, memory]
+        memory = memref.AllocOp(kind, [], [], alignment=ALIGNMENT)
+        operands: Sequence[ir.Value] = [*call.operands, memory.memref]
         new = func.CallOp([r.type for r in call.results], call.attributes["callee"], operands)
         for old, result in zip(call.results, new.results, strict=True):
             old.replace_all_uses_with(result)
-        memref.DeallocOp(memory)
-    return new.operation
+        memref.DeallocOp(memory.memref)
+    return new.operation, memory.operation
