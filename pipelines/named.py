@@ -118,17 +118,23 @@ ROLL_STAGE = Stage(
     "the steps of a recurrent model are one loop, however long the sequence is",
 )
 
+UNROLL_STAGE = Stage(
+    "unroll-loops",
+    "func.func(wse-unroll-loops),canonicalize,cse",
+    "processing elements have no loops over steps: the layers of recurrent networks are written out",
+)
+
 CPU_STAGES = (
     Stage(
         "lay-out",
-        "func.func(wse-trim-windows,wse-subpixel-convolutions,wse-permute-insertions,wse-drop-unit-dims),"
+        "func.func(wse-separate-resampling,wse-trim-windows,wse-subpixel-convolutions,wse-permute-insertions,wse-drop-unit-dims),"
         "canonicalize,cse,"
         "func.func(wse-inline-masks,wse-absorb-reshapes,wse-channels-last),canonicalize,cse",
         "copies and dimensions of size one between operations become how they read and write; channels lie innermost",
     ),
     Stage(
         "prepare",
-        "func.func(wse-finish-products,wse-unfuse-parameters,wse-read-bytes,wse-fold-zero-points,wse-dce,wse-winograd-convolutions,wse-pack-weights,wse-widen-rows),wse-split-parameters,canonicalize,cse",
+        "func.func(wse-finish-products,wse-invert-sums,wse-unfuse-parameters,wse-read-bytes,wse-fold-zero-points,wse-dce,wse-winograd-convolutions,wse-pack-weights,wse-widen-rows),wse-split-parameters,canonicalize,cse",
         "weights lie as register tiles read them; what parameters determine is computed once, when they are bound",
     ),
     Stage(
@@ -144,13 +150,13 @@ CPU_STAGES = (
     ),
     Stage(
         "vectorise",
-        "func.func(wse-expand-copies,wse-vectorize,convert-linalg-to-loops),canonicalize,cse,loop-invariant-code-motion",
+        "func.func(wse-expand-copies,wse-vectorize,convert-linalg-to-loops)",
         "innermost loops work on vectors, accumulators stay in registers",
     ),
     Stage(
         "parallelise",
-        "wse-parallelize",
-        "independent loops are divided among the threads of a call, where there are several",
+        "wse-parallelize,canonicalize,cse,loop-invariant-code-motion",
+        "independent loops are divided among the threads of a call, where there are several; edges still are loops then",
     ),
     Stage(
         "arena",
@@ -240,7 +246,8 @@ CPU = _define(
 WAFER = _define(
     "wafer",
     "imported IR -> programs of processing elements, ready for the simulator",
-    TENSOR_STAGES,
+    TENSOR_STAGES[:-1],
+    (UNROLL_STAGE, TENSOR_STAGES[-1]),
     WAFER_STAGES,
 )
 REFERENCE = _define(

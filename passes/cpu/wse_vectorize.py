@@ -64,7 +64,7 @@ class Vectorize(Pass, name="wse-vectorize", anchor="func.func"):
         number = next_nest(op)
         views = [structured(generic) for generic in _collect(op, "linalg.generic")]
         for view in [v for v in views if v is not None and not v.is_parallel() and not _refusal(v)]:
-            replaced = lower_with_stages(view, cpu, number)
+            replaced = lower_with_stages(view, cpu, number, shared=self.threads > 1)
             if replaced:
                 number += 1
                 run.count("ops vectorised")
@@ -85,7 +85,7 @@ class Vectorize(Pass, name="wse-vectorize", anchor="func.func"):
         sizes = view.loop_sizes()
         schedule = choose_schedule(view, sizes, cpu)
         with generic.location, ir.InsertionPoint(generic):
-            LoopNest(view, schedule, sizes, cpu, nest).emit()
+            LoopNest(view, schedule, sizes, cpu, nest, shared=self.threads > 1).emit()
         if schedule.vector is None:
             run.count("ops lowered to scalar loops")
             run.remark(generic, "no iterator can be vectorised at a profit")

@@ -20,7 +20,7 @@ from .tile_memory import Columns
 
 _TYPICAL_TRIP = 128  # of a size that is known only at run time
 _READING = 10  # operations of a product in the time that an element of the rhs takes to come from the third-level cache
-_MARKED_LEVELS = 2  # loops, from the outermost, whose iterations threads may share
+_MARKED_LEVELS = 3  # loops, from the outermost, whose iterations threads may share
 _BLOCKS, _PARTS = -1, -2  # levels that are no iterators: blocks of rows, parts of the reduction
 _WHOLE = Part()
 
@@ -46,7 +46,7 @@ class ContractionNest:
     """Emits the nest of a chain at the current insertion point.
 
     Args:
-        threads: that will share the outermost loop.
+        threads: that will share the outermost loops.
         number: of the nest among those of its function, see `mark_parallel`.
         dot: for a rhs that lies in groups, the instruction for them.
     """
@@ -62,7 +62,7 @@ class ContractionNest:
     ) -> None:
         self._chain = chain
         self._tile = tile
-        self._number = number
+        self._number, self._shared = number, threads > 1
         self._sizes = {i: size_value(chain.view, i) for i, size in enumerate(chain.sizes) if size is None}
         self._cost = _cost(chain)
         self._share = 1.0  # of the cost, in what is being emitted
@@ -175,10 +175,7 @@ class ContractionNest:
         if size is not None:
             whole = size - size % step
             self._loop(depth, 0, whole, step, partial(body, step), size)
-            rest = size - whole
-            if rest:
-                with self._part(whole, size, size):
-                    body(rest, index(whole), False)
+            self._loop(depth, whole, size, size - whole, partial(body, size - whole), size)
             return
         total = self._sizes[iterator]
         start: ir.Value | int = 0
@@ -209,10 +206,8 @@ class ContractionNest:
             whole = size - size % tile.width
             self._loop(depth, 0, whole, tile.width, partial(panel, size), size)
             rest = size - whole
-            if rest:
-                columns = Columns(-(-rest // tile.lanes), tile.lanes, rest % tile.lanes or None)
-                with self._part(whole, size, size):
-                    body(index(whole), columns, False, 1)
+            last = Columns(-(-rest // tile.lanes), tile.lanes, rest % tile.lanes or None)
+            self._loop(depth, whole, size, rest, lambda at, looped: body(at, last, looped, 1), size)
             return
         total = self._sizes[iterator]
         stop = arith.subi(total, arith.remui(total, index(tile.width)))
@@ -234,14 +229,18 @@ class ContractionNest:
     ) -> None:
         """Runs `body` over a range, without a loop where there is one step of it, or none.
 
+        What is one of several parts has a loop for threads, who share it with them.
+
         Args:
             size: of the iterator, if it is known.
         """
         if isinstance(start, int) and isinstance(stop, int) and stop - start <= step:
-            if stop > start:
+            if stop <= start:
+                return
+            if not self._shared or depth >= _MARKED_LEVELS or stop - start == size:
                 with self._part(start, stop, size):
                     body(index(start), False)
-            return
+                return
         loop = scf.ForOp(index(start), index(stop), index(step))
         with self._part(start, stop, size):
             if depth < _MARKED_LEVELS:

@@ -32,6 +32,8 @@ from .nest_leaf import (
 from .nest_leaf import constant_mask as leading_lanes
 from .schedule_choice import trips
 
+_MARKED_LEVELS = 2  # loops, from the outermost, whose iterations threads may share
+
 Values = list[ir.Value]
 Bases = Mapping[int, ir.Value]  # iterator -> index of a tile's first point
 Tile = Mapping[int, Segment]  # iterator -> the part of its range in which a tile lies
@@ -44,6 +46,7 @@ class LoopNest:
 
     Args:
         nest: number by which its outermost loops are marked as parallel.
+        shared: whether threads will share them: then parts of one step are loops as well.
     """
 
     def __init__(
@@ -53,11 +56,13 @@ class LoopNest:
         sizes: Sequence[int | None],
         cpu: Processor,
         nest: int = 0,
+        *,
+        shared: bool = False,
     ) -> None:
         self.view = view
         self.schedule = schedule
         self.sizes = sizes
-        self._nest = nest
+        self._nest, self._shared = nest, shared
         self._body = BodyEmitter(view, schedule.vector, cpu.has_fma)
         self._dynamic = {i: size_value(view, i) for i, size in enumerate(sizes) if size is None}
         self._operands: list[Operand] = operands_of(view, schedule)
@@ -67,30 +72,33 @@ class LoopNest:
 
     def emit(self) -> None:
         """Emits the whole nest."""
-        self._parallel(0, {}, {}, {}, False)
+        self._parallel(0, {}, {}, {}, 0)
 
-    def _parallel(self, level: int, bases: Bases, tile: Tile, loads: Loads, marked: bool) -> None:
+    def _parallel(self, level: int, bases: Bases, tile: Tile, loads: Loads, marked: int) -> None:
+        """The loops from `level` on, in so many that are marked."""
         if level == len(self.schedule.parallel):
             self._tile(bases, tile, loads)
             return
         iterator = self.schedule.parallel[level]
         if not self.schedule.reduction and level == len(self.schedule.parallel) - 1:
             loads = self._invariant_loads(bases, tile, iterator)
-        for segment in self.schedule.segments(iterator, self.sizes[iterator]):
+        segments = self.schedule.segments(iterator, self.sizes[iterator])
+        mark = marked < _MARKED_LEVELS
+        for segment in segments:
             part = {**tile, iterator: segment}
-            inside = marked or not segment.is_single_step
+            looped = not segment.is_single_step or (self._shared and mark and len(segments) > 1)
 
             def body(
                 index: ir.Value,
                 carried: Values,
                 part: Tile = part,
-                inside: bool = inside,
+                inside: int = marked + looped,
             ) -> Values:
                 self._parallel(level + 1, {**bases, iterator: index}, part, loads, inside)
                 return carried
 
-            loop = self._loop(iterator, segment, [], body)[1]
-            if loop is not None and not marked:
+            loop = self._loop(iterator, segment, [], body, looped)[1]
+            if loop is not None and mark:
                 mark_parallel(loop, self._nest, self._cost(iterator, segment))
 
     def _cost(self, iterator: int, segment: Segment) -> int:
@@ -107,11 +115,12 @@ class LoopNest:
         segment: Segment,
         carried: Values,
         body: Callable[[ir.Value, Values], Values],
+        looped: bool = False,
     ) -> tuple[Values, Any]:
-        """Runs `body` over a segment: what it carries, and the `scf.for`, unless it is a single step."""
+        """Runs `body` over a segment: what it carries, and the `scf.for`, unless it is a single step or `looped`."""
         if segment.start is not None and segment.stop is not None:
             start = constant_index(segment.start)
-            if segment.is_single_step:
+            if segment.is_single_step and not looped:
                 return body(start, carried), None
             stop = constant_index(segment.stop)
         else:
@@ -170,8 +179,9 @@ class LoopNest:
         points = _points(self.schedule.parallel, tile)
         leaf = self._leaf(bases, tile, loads)
         if not self.schedule.reduction:
-            computed = [self._evaluate(leaf, point, None) for point in points]
-            self._store(leaf, points, computed)
+            together = [points] if self.schedule.across is not None else [[point] for point in points]
+            for part in together:
+                self._store(leaf, part, [self._evaluate(leaf, point, None) for point in part])
             return
         olds = [] if self._combiners else self._begin(leaf, points)
         for position in loop_invariant_inputs(self.view, self.schedule.reduction):

@@ -26,9 +26,16 @@ class StagedNest(LoopNest):
     """The nest of a chain, built where its last operation stands."""
 
     def __init__(
-        self, chain: Chain, schedule: Schedule, sizes: Sequence[int | None], cpu: Processor, nest: int
+        self,
+        chain: Chain,
+        schedule: Schedule,
+        sizes: Sequence[int | None],
+        cpu: Processor,
+        nest: int,
+        *,
+        shared: bool,
     ) -> None:
-        super().__init__(chain.view, schedule, sizes, cpu, nest)
+        super().__init__(chain.view, schedule, sizes, cpu, nest, shared=shared)
         self._chain = chain
         self._fuse = cpu.has_fma
         self._positions: dict[Access, int] = {}
@@ -73,8 +80,11 @@ class StagedNest(LoopNest):
         return [broadcast(value, leaf.width) for value in results]
 
 
-def lower_with_stages(view: Structured, cpu: Processor, nest: int) -> int:
+def lower_with_stages(view: Structured, cpu: Processor, nest: int, *, shared: bool = False) -> int:
     """Replaces a reduction and the operations around it by one nest.
+
+    Args:
+        nest / shared: see `LoopNest`.
 
     Returns:
         How many operations were replaced; 0 when the reduction stands alone, or when its lanes are summed up.
@@ -95,6 +105,6 @@ def lower_with_stages(view: Structured, cpu: Processor, nest: int) -> int:
         return 0
     delay_frees(chain)
     with view.op.location, ir.InsertionPoint(chain.last):
-        StagedNest(chain, schedule, sizes, cpu, nest).emit()
+        StagedNest(chain, schedule, sizes, cpu, nest, shared=shared).emit()
     erase_chain(chain)
     return replaced
