@@ -17,6 +17,7 @@ _PACKAGE = __package__.rsplit(".", 1)[0] if __package__ else ""
 
 # name -> "module:Class", relative to the `passes` package
 BUILTIN: dict[str, str] = {
+    "wse-invert-sums": "cpu.wse_invert_sums:InvertSums",
     "wse-lower-tm-tensor": "tensor.wse_lower_tm_tensor:LowerTmTensor",
     "wse-generalize": "tensor.wse_generalize:Generalize",
     "wse-accumulate": "tensor.wse_accumulate:Accumulate",
@@ -27,6 +28,7 @@ BUILTIN: dict[str, str] = {
     "wse-tile": "tensor.wse_tile:Tile",
     "wse-bufferize": "tensor.wse_bufferize:Bufferize",
     "wse-unfuse-parameters": "cpu.wse_unfuse_parameters:UnfuseParameters",
+    "wse-unroll-loops": "tensor.wse_unroll_loops:UnrollLoops",
     "wse-pack-weights": "cpu.wse_pack_weights:PackWeights",
     "wse-fold-zero-points": "cpu.wse_fold_zero_points:FoldZeroPoints",
     "wse-widen-rows": "cpu.wse_widen_rows:WidenRows",
@@ -34,6 +36,7 @@ BUILTIN: dict[str, str] = {
     "wse-drop-unit-dims": "cpu.wse_drop_unit_dims:DropUnitDims",
     "wse-permute-insertions": "cpu.wse_permute_insertions:PermuteInsertions",
     "wse-winograd-convolutions": "cpu.wse_winograd_convolutions:WinogradConvolutions",
+    "wse-separate-resampling": "cpu.wse_separate_resampling:SeparateResampling",
     "wse-subpixel-convolutions": "cpu.wse_subpixel_convolutions:SubpixelConvolutions",
     "wse-roll-loops": "cpu.wse_roll_loops:RollLoops",
     "wse-trim-windows": "cpu.wse_trim_windows:TrimWindows",
