@@ -145,7 +145,7 @@ CPU_STAGES = (
     ),
     Stage(
         "kernels",
-        "wse-form-kernels,func.func(wse-tile-kernels),canonicalize,cse",
+        "wse-form-kernels,canonicalize,cse,func.func(wse-tile-kernels),cse",
         "what belongs together is one function, equal layers share theirs, and rows are worked on in a cache",
     ),
     Stage(
