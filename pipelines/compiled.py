@@ -230,6 +230,11 @@ def _tensor_if_array(leaf: Any) -> Any:
             f"a NumPy array of dtype {leaf.dtype} is not an input that a model can have",
             hint="convert it with .astype",
         ) from None
+    except ValueError:
+        raise CompilerError(
+            f"a NumPy array of strides {leaf.strides} and dtype {leaf.dtype.str} cannot become a tensor",
+            hint=f"copy it first: np.array(x, '{leaf.dtype.name}', order='C')",
+        ) from None
 
 
 def _data(argument: Argument) -> torch.Tensor:

@@ -54,8 +54,11 @@ class CallInterface:
         leaves, spec = pytree.tree_flatten((tuple(args), self._ordered(kwargs or {})))
         tensors = [leaf for i, leaf in enumerate(leaves) if i not in self.input_constants]
         if len(tensors) != len(self.inputs) or (self.in_spec is not None and spec != self.in_spec):
+            given = _count(len(tensors), "tensor")
+            if len(tensors) == len(self.inputs):
+                given += " in another structure" + (f" (by name: {', '.join(kwargs)})" if kwargs else "")
             raise CompilerError(
-                f"the model takes {self._describe_inputs()}, but the call has {_count(len(tensors), 'tensor')}",
+                f"the model takes {self._describe_inputs()}, but the call has {given}",
                 hint="call it as in the example arguments that it was compiled with",
             )
         for position, expected in self.input_constants.items():
@@ -114,6 +117,11 @@ class CallInterface:
             leaf = torch.from_numpy(leaf)
         if not isinstance(leaf, torch.Tensor):
             raise CompilerError(f"{name} is a {type(leaf).__name__}, expected a tensor {_describe(expected)}")
+        if not _is_in_memory(leaf):
+            raise CompilerError(
+                f"{name} is {_kind(leaf)}, expected a dense tensor on the CPU",
+                hint="convert it with .cpu() or .to_dense()",
+            )
         fits = len(leaf.shape) == len(expected.shape) and all(
             want in (-1, got) for want, got in zip(expected.shape, leaf.shape, strict=True)
         )
@@ -128,6 +136,17 @@ class CallInterface:
                 hint=f"convert it with .to(torch.{_dtype(expected.dtype)})",
             )
         return leaf
+
+
+def _is_in_memory(tensor: torch.Tensor) -> bool:
+    return tensor.device.type == "cpu" and tensor.layout == torch.strided and not tensor.is_nested
+
+
+def _kind(tensor: torch.Tensor) -> str:
+    if tensor.device.type != "cpu":
+        return f"on device '{tensor.device}'"
+    layout = str(tensor.layout).removeprefix("torch.").removeprefix("_")
+    return "a nested tensor" if tensor.is_nested else f"a tensor of layout {layout}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 import zipfile
@@ -90,6 +91,8 @@ def _refuse_other_kinds(path: str) -> None:
 
 
 def _read_pt2(path: str) -> ExportedProgram:
+    log = logging.getLogger("torch.export")  # prints a trace of what is raised as well
+    disabled, log.disabled = log.disabled, True
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -101,6 +104,8 @@ def _read_pt2(path: str) -> ExportedProgram:
             where=path,
             hint=f"write it with torch.export.save of PyTorch {torch.__version__.split('+')[0]}",
         ) from error
+    finally:
+        log.disabled = disabled
 
 
 def _read_mlir(path: str, context: ir.Context) -> ImportedModel:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...passes.cpu.processor import Processor, processor
+from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.timing import Timer
 from .cpu_program import CpuExecutable, CpuFunction, CpuProgram, check_runs_here
 from .thread_count import thread_count
@@ -24,6 +25,7 @@ OPTIONS: Mapping[str, str] = {
     "features": "LLVM's processor features on top of that, such as '+avx2,-avx512f'",
     "debug": "whether debuggers and profilers find lines of the model in the code",
 }
+_EXAMPLES = {"cpu": "cpu='x86-64-v3'", "features": "features='+avx2,-avx512f'"}
 
 
 class CpuTarget:
@@ -93,4 +95,11 @@ class CpuTarget:
 
 
 def _processor(options: Mapping[str, Any]) -> Processor:
-    return processor(options.get("cpu") or "", options.get("features") or "")
+    names = {name: options.get(name) or "" for name in ("cpu", "features")}
+    for name, given in names.items():
+        if not isinstance(given, str):
+            raise CompilerError(
+                f"{name}={given!r} is no text of LLVM's names",
+                hint=f"as in {_EXAMPLES[name]}, or leave it out",
+            )
+    return processor(**names)

@@ -16,7 +16,7 @@ from ..frontend.call_interface import CallInterface
 from .arrays import numpy_dtype
 from .direct_call import DirectCall, TensorType
 from .jit import JitFunction, NativeModule
-from .provisions import NO_PROVISIONS, ArrayType, Preparation, Provisions, arena_array
+from .provisions import NO_PROVISIONS, ArrayType, Preparation, Provisions, arena_array, empty_array
 
 
 def is_dynamic(types: Sequence[ArrayType]) -> bool:
@@ -178,7 +178,7 @@ class CpuExecutable:
         if self._returns:
             outputs = self._function(given)
         else:
-            outputs = [np.empty(*kind) for kind in self._types if kind is not None]
+            outputs = [empty_array(*kind) for kind in self._types if kind is not None]
             self._function([*given, *enumerate(outputs, start=self._first_output)])
         remaining = iter(outputs)
         return [

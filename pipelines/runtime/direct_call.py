@@ -85,7 +85,11 @@ class DirectCall:
             if self._takes_arrays and type(args[0]) is np.ndarray:
                 return self._on_arrays(args)
             return self._on_tensors(args)
-        except RuntimeError:  # tensors without memory of their own: sparse, fake, batched
+        except (
+            RuntimeError,
+            ValueError,
+            MemoryError,
+        ):  # no memory of their own: sparse, fake, batched; or no more
             return None
 
     def _on_tensors(self, args: tuple[Any, ...]) -> list[torch.Tensor] | None:

@@ -11,6 +11,7 @@ from math import prod
 
 import numpy as np
 
+from ...passes.infra.diagnostics import CompilerError
 from .jit import JitFunction, NativeModule
 
 ArrayType = tuple[tuple[int, ...], np.dtype]
@@ -84,6 +85,21 @@ def aligned_array(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
 
 def arena_array(size: int) -> np.ndarray:
     """Bytes without values that begin on a cache line; at least one, so that they have an address."""
-    memory = np.empty(max(size, 1) + _ALIGNMENT, np.uint8)
+    memory = empty_array((max(size, 1) + _ALIGNMENT,), np.dtype(np.uint8))
     start = -memory.__array_interface__["data"][0] % _ALIGNMENT
     return memory[start : start + max(size, 1)]
+
+
+def empty_array(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
+    """`np.empty`.
+
+    Raises:
+        CompilerError: there is not so much memory.
+    """
+    try:
+        return np.empty(shape, dtype)
+    except (MemoryError, ValueError) as error:  # the latter beyond all addresses
+        raise CompilerError(
+            f"{prod(shape) * dtype.itemsize / 2**30:.0f} GiB for one array of the model cannot be allocated",
+            hint="give the model smaller inputs, or this process more memory",
+        ) from error

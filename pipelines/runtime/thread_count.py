@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Any
 
 from ...passes.infra.diagnostics import CompilerError
@@ -29,8 +30,8 @@ def thread_count(options: Mapping[str, Any]) -> int:
 
 
 def _checked(given: Any, name: str) -> int:
-    if isinstance(given, bool) or not isinstance(given, int) or not 1 <= given <= MOST:
+    if isinstance(given, bool) or not isinstance(given, Integral) or not 1 <= int(given) <= MOST:
         raise CompilerError(
             f"{name}={given} is no number of threads", hint=f"give a whole number from 1 to {MOST}"
         )
-    return given
+    return int(given)
