@@ -11,9 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -24,28 +21,13 @@ from cpu_families import FAMILIES
 from cpu_measure.jobs import PEERS, Job, run_case
 from cpu_measure.machine import measure
 from cpu_measure.memory import measure_memory
+from cpu_measure.own_process import in_own_process
 from cpu_measure.report import print_report, print_row, print_shape, write_markdown
 from cpu_measure.rounds import CLOCKS, Budget
 from cpu_measure.shapes import SHAPES, run_shape
 
 SIZES = ("small", "large")
-_LIMIT = 3600  # seconds of one process
-
-
-def in_own_process(work: str, options: Mapping[str, Any], folder: Path, threads: int = 1) -> dict[str, Any]:
-    """The result of WORKS[work](options); a crash is a result with its last words."""
-    out = folder / "result.json"
-    out.unlink(missing_ok=True)
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    command = [sys.executable, __file__, "--job", work, json.dumps(options), str(out)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=_LIMIT)
-    except subprocess.TimeoutExpired:
-        return {"failure": f"more than {_LIMIT} s"}
-    if not out.exists():
-        words = done.stderr.strip().splitlines()[-8:] or ["no message"]
-        return {"failure": f"exit {done.returncode}: " + "\n".join(words)}
-    return json.loads(out.read_text())
+SCRIPT = Path(__file__)
 
 
 def _machine(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,7 +117,7 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
 def run(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Everything that was asked for."""
     clock = arguments.clock
-    machine = in_own_process("machine", {"clock": clock}, folder)
+    machine = in_own_process(SCRIPT, "machine", {"clock": clock}, folder)
     shapes: list[dict[str, Any]] = []
     for name in SHAPES if arguments.shapes else ():
         shared = folder / name.replace(" ", "-")
@@ -147,16 +129,16 @@ def run(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
             "seconds": arguments.seconds,
         }
         options |= {"clock": clock, "ort": "ort" in arguments.peers}
-        shapes.append({"shape": name, **in_own_process("shape", options, folder)})
+        shapes.append({"shape": name, **in_own_process(SCRIPT, "shape", options, folder)})
         print_shape(shapes[-1])
         _save({"machine": machine, "shapes": shapes, "rows": []}, arguments.json)
     rows: list[dict[str, Any]] = []
     found = {"machine": machine, "shapes": shapes, "rows": rows}
     for job in jobs(arguments, folder):
-        result = in_own_process("case", asdict(job), folder, job.threads)
+        result = in_own_process(SCRIPT, "case", asdict(job), folder, job.threads)
         name = {"family": job.family, "size": job.size, "threads": job.threads, "contenders": {}}
         if job.details and job.threads == min(arguments.threads):
-            result["memory"] = in_own_process("memory", asdict(job), folder)
+            result["memory"] = in_own_process(SCRIPT, "memory", asdict(job), folder)
         rows.append({**name, **result})
         print_row(rows[-1])
         _save(found, arguments.json)

@@ -52,7 +52,7 @@ def run_case(job: Job) -> dict[str, Any]:
         contender = reference if name == "eager" else _built(build, rows, name)
         if contender is None:
             continue
-        rows[name] = {"error": _error(contender.outputs(), expected), **contender.facts}
+        rows[name] = {"error": largest_error(contender.outputs(), expected), **contender.facts}
         ready.append(contender)
     torch.set_num_threads(job.threads)
     budget = Budget(job.rounds, job.seconds)
@@ -89,7 +89,7 @@ def _built(build: Callable[[], Contender], rows: dict[str, dict[str, Any]], name
     return None
 
 
-def _error(actual: Sequence[torch.Tensor], expected: Sequence[torch.Tensor]) -> float:
+def largest_error(actual: Sequence[torch.Tensor], expected: Sequence[torch.Tensor]) -> float:
     """The largest relative error of the model's outputs; infinite where they cannot be compared."""
     worst = 0.0
     for got, wanted in zip(actual, expected, strict=False):  # state may follow the outputs

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from .roofline import Work
+from .tables import geometric_mean, milliseconds, new_table, number, print_parts, write_parts
 
 OURS = "wse_mlir"
 _PEERS = ("eager", "inductor", "ort", "iree")
@@ -22,7 +20,6 @@ GOALS: Mapping[str, tuple[float | None, float | None]] = {"eager": (2.0, None), 
 COMPILE_GOALS: Mapping[str, float] = {"resnet18": 6.0, "bert": 4.0, "vit": 4.0}
 WARM_GOAL = 0.5
 MEMORY_GOAL = 1.2  # of the least that lifetimes allow
-_WIDE = 400  # characters: more than any row, or it would be broken
 _LEFT = ("model", "size", "peer", "slowest model", "shape")
 
 Row = Mapping[str, Any]
@@ -49,22 +46,12 @@ def print_shape(row: Row) -> None:
 
 def print_report(found: Mapping[str, Any]) -> None:
     """All tables."""
-    console = Console(width=None if sys.stdout.isatty() else 160)
-    for part in _parts(found):
-        console.print(part)
+    print_parts(_parts(found))
 
 
 def write_markdown(found: Mapping[str, Any], path: Path) -> None:
     """All tables, for documentation."""
-    with path.open("w") as out:
-        console = Console(file=out, width=_WIDE, color_system=None)
-        for part in _parts(found):
-            if isinstance(part, Table):
-                print(f"**{part.title}**\n", file=out)
-                part.title, part.box = None, box.MARKDOWN
-            with console.capture() as printed:
-                console.print(part, soft_wrap=isinstance(part, str))
-            print(printed.get().strip(), end="\n\n", file=out)
+    write_parts(_parts(found), path)
 
 
 def _parts(found: Mapping[str, Any]) -> Iterator[str | Table]:
@@ -91,10 +78,7 @@ def _parts(found: Mapping[str, Any]) -> Iterator[str | Table]:
 
 
 def _table(title: str, headings: Sequence[str]) -> Table:
-    table = Table(title=title)
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading in _LEFT else "right")
-    return table
+    return new_table(title, headings, _LEFT)
 
 
 def _shapes(shapes: Sequence[Row]) -> Table:
@@ -124,7 +108,7 @@ def _times(rows: Sequence[Row], peers: Sequence[str]) -> Table:
         cells.append(_cell(row["contenders"].get(OURS, {"absent": "none"})))
         for peer in peers:
             faster = ratio(row, peer)
-            cells += [_cell(row["contenders"].get(peer, {"absent": ""})), _number(faster, ".2f")]
+            cells += [_cell(row["contenders"].get(peer, {"absent": ""})), number(faster, ".2f")]
         table.add_row(*cells)
     return table
 
@@ -152,14 +136,14 @@ def _details(rows: Sequence[Row], machine: Mapping[str, Any], peers: Sequence[st
         work = Work(row["flops"], row["bytes"])
         least = work.seconds(machine) * 1e3 if row["threads"] == 1 and "cpu" in machine else None
         cells = [row["family"], row["size"], str(row["threads"])]
-        cells += [_number(work.flops / ours["median_ms"] * 1e-6, ".1f"), _number(least, ".3f")]
+        cells += [number(work.flops / ours["median_ms"] * 1e-6, ".1f"), number(least, ".3f")]
         cells += [
-            _number(least and least / ours["median_ms"], ".0%"),
-            _number(ours.get("compile_seconds"), ".1f"),
+            number(least and least / ours["median_ms"], ".0%"),
+            number(ours.get("compile_seconds"), ".1f"),
         ]
         cells += [
             str(COMPILE_GOALS.get(row["family"], "")),
-            _number(ours.get("warm_seconds"), ".2f"),
+            number(ours.get("warm_seconds"), ".2f"),
             str(WARM_GOAL),
         ]
         memory = row.get("memory", {})
@@ -167,7 +151,7 @@ def _details(rows: Sequence[Row], machine: Mapping[str, Any], peers: Sequence[st
         if "ort" in peers:
             cells.append(_megabytes(memory.get("ort_call_bytes")))
         least = memory.get("least_bytes")
-        cells += [_number(memory["planned_bytes"] / least if least else None, ".2f"), str(MEMORY_GOAL)]
+        cells += [number(memory["planned_bytes"] / least if least else None, ".2f"), str(MEMORY_GOAL)]
         table.add_row(*cells)
     return table
 
@@ -179,7 +163,7 @@ def _summary(rows: Sequence[Row], peers: Sequence[str], threads: int) -> Table:
         found = {f"{r['family']}/{r['size']}": value for r in rows if (value := ratio(r, peer))}
         if not found:
             continue
-        mean = math.exp(sum(map(math.log, found.values())) / len(found))
+        mean = geometric_mean(list(found.values()))
         worst = min(found, key=lambda name: found[name])
         wanted, least = GOALS.get(peer, (None, None))
         cells = [f"{mean:.2f}", f"{wanted or ''}", f"{found[worst]:.2f}", f"{least or ''}"]
@@ -193,13 +177,8 @@ def _cell(found: Row) -> str:
     if "median_ms" not in found:
         return "none"
     value = found["median_ms"]
-    shown = f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 100 else f"{value:.0f}"
-    return shown + (" WRONG" if found.get("wrong") else "")
-
-
-def _number(value: float | None, form: str) -> str:
-    return "" if value is None else format(value, form)
+    return milliseconds(value) + (" WRONG" if found.get("wrong") else "")
 
 
 def _megabytes(value: int | None) -> str:
-    return _number(None if value is None else value * 1e-6, ".2f")
+    return number(None if value is None else value * 1e-6, ".2f")
