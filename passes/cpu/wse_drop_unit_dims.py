@@ -8,6 +8,7 @@ from typing import Any
 
 from ...dialects.host import arith, ir, linalg, tensor
 from ...dialects.structured import (
+    PARALLEL,
     Structured,
     build_generic,
     clone_into,
@@ -20,7 +21,7 @@ from ...dialects.structured import (
 )
 from ..infra.pass_base import Pass, PassRun
 from ..tensor.traversal import tensor_blocks
-from ..tensor.uniform import uniform_scalar
+from ..tensor.uniform import empty_like, uniform_scalar
 from ..tensor.unit_reshape import unit_groups
 from .reshapes.read_chain import shape_of
 from .reshapes.reads import fresh_init
@@ -41,8 +42,9 @@ class DropUnitDims(Pass, name="wse-drop-unit-dims", anchor="func.func"):
                ins(%y : tensor<5x7xf32>) outs(%w : tensor<5xf32>)
         %r = tensor.expand_shape %s [[0, 1, 2]] output_shape [1, 5, 1] : tensor<5xf32> into tensor<1x5x1xf32>
 
-    A window that only starts at one place reads the slice that it covers. Function arguments and results keep their
-    types.
+    A window that only starts at one place reads the slice that it covers. A sum of a single term adds its start, where
+    that is a known scalar, to the term: a column times a row needs no filled result. Function arguments and results
+    keep their types.
     """
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
@@ -110,10 +112,15 @@ def _is_zero(expr: ir.AffineExpr) -> bool:
 
 def _rebuild(view: Structured, operands: Sequence[_Operand], kept: Sequence[int]) -> None:
     count = len(view.inputs)
+    starts = _starts(view, kept)
+
+    def body(*scalars: ir.Value) -> list[ir.Value]:
+        return _body(view, [starts.get(k - count, s) for k, s in enumerate(scalars)], kept)
+
     with ir.InsertionPoint(view.op), view.op.location:
         inputs = [_narrow(v, o) for v, o in zip(view.inputs, operands, strict=False)]
         inits = [
-            _narrow_init(v, o, view.reads(count + k))
+            _narrow_init(empty_like(v) if k in starts else v, o, k not in starts and view.reads(count + k))
             for k, (v, o) in enumerate(zip(view.inits, operands[count:], strict=True))
         ]
         op = build_generic(
@@ -121,7 +128,7 @@ def _rebuild(view: Structured, operands: Sequence[_Operand], kept: Sequence[int]
             inits,
             [o.access for o in operands],
             [view.iterators[i] for i in kept],
-            lambda *scalars: _body(view, scalars, kept),
+            body,
             location=view.op.location,
         )
         for name, attribute in project_attributes(view.op).items():
@@ -130,6 +137,14 @@ def _rebuild(view: Structured, operands: Sequence[_Operand], kept: Sequence[int]
             groups = unit_groups(operand.kept, ir.ShapedType(old.type).rank)
             old.replace_all_uses_with(_widen(new, groups, old))
     view.op.operation.erase()
+
+
+def _starts(view: Structured, kept: Sequence[int]) -> dict[int, ir.Value]:
+    """The scalars that sums of a single term start from, by the number of the result."""
+    if view.is_parallel() or any(view.iterators[i] != PARALLEL for i in kept):
+        return {}
+    found = {k: uniform_scalar(init) for k, init in enumerate(view.inits)}
+    return {k: scalar for k, scalar in found.items() if scalar is not None}
 
 
 def _narrow(value: ir.Value, operand: _Operand) -> ir.Value:

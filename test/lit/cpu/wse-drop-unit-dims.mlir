@@ -70,3 +70,40 @@ func.func @nothing(%x: tensor<1x0xf32>) -> tensor<1x0xf32> {
   } -> tensor<1x0xf32>
   return %r : tensor<1x0xf32>
 }
+
+// -----
+
+// A sum of one term: the zero it starts from is added to the term, and nothing is filled; a start that is not known is read.
+// CHECK-LABEL: func.func @outer_product
+// CHECK:       %[[ZERO:.*]] = arith.constant 0.000000e+00 : f32
+// CHECK-NOT:   linalg.fill
+// CHECK:       linalg.generic {{.*}}iterator_types = ["parallel", "parallel"]} ins(%{{.*}}, %{{.*}} : tensor<5xf32>, tensor<7xf32>) outs(%{{.*}} : tensor<5x7xf32>)
+// CHECK:       arith.addf %{{.*}}, %[[ZERO]] : f32
+// CHECK-LABEL: func.func @added
+// CHECK:       linalg.generic {{.*}}iterator_types = ["parallel", "parallel"]} ins(%{{.*}}, %{{.*}} : tensor<5xf32>, tensor<7xf32>) outs(%arg2 : tensor<5x7xf32>)
+// CHECK:       ^bb0(%{{.*}}: f32, %{{.*}}: f32, %[[OUT:.*]]: f32):
+// CHECK:       arith.addf %[[OUT]], %{{.*}} : f32
+#a = affine_map<(m, n, k) -> (m, k)>
+#b = affine_map<(m, n, k) -> (k, n)>
+#c = affine_map<(m, n, k) -> (m, n)>
+func.func @outer_product(%a: tensor<5x1xf32>, %b: tensor<1x7xf32>) -> tensor<5x7xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<5x7xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<5x7xf32>) -> tensor<5x7xf32>
+  %r = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]} ins(%a, %b : tensor<5x1xf32>, tensor<1x7xf32>) outs(%z : tensor<5x7xf32>) {
+  ^bb0(%x: f32, %y: f32, %s: f32):
+    %p = arith.mulf %x, %y : f32
+    %t = arith.addf %s, %p : f32
+    linalg.yield %t : f32
+  } -> tensor<5x7xf32>
+  return %r : tensor<5x7xf32>
+}
+func.func @added(%a: tensor<5x1xf32>, %b: tensor<1x7xf32>, %c: tensor<5x7xf32>) -> tensor<5x7xf32> {
+  %r = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]} ins(%a, %b : tensor<5x1xf32>, tensor<1x7xf32>) outs(%c : tensor<5x7xf32>) {
+  ^bb0(%x: f32, %y: f32, %s: f32):
+    %p = arith.mulf %x, %y : f32
+    %t = arith.addf %s, %p : f32
+    linalg.yield %t : f32
+  } -> tensor<5x7xf32>
+  return %r : tensor<5x7xf32>
+}
