@@ -43,6 +43,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     table[aten._safe_softmax.default] = safe_softmax
     table[aten.sort.stable] = stable_sort
     table[aten.scaled_dot_product_attention.default] = attention
+    table[aten.group_norm.default] = group_norm
     pad = aten.constant_pad_nd.default
     table[pad] = _negative_padding(table.get(pad))
     table[aten.bitwise_xor.Scalar] = _with_number(aten.bitwise_xor.Tensor)
@@ -114,6 +115,11 @@ def batch_norm_of_inference(
     per_channel = [-1] + [1] * (x.dim() - 2)
     result = _widened(x) * scale.reshape(per_channel) + shift.reshape(per_channel)
     return result.to(x.dtype), x.new_empty([0]), x.new_empty([0])
+
+
+def group_norm(x: torch.Tensor, *_: Any, **__: Any) -> Any:
+    """`aten.group_norm` of nothing, such as an empty batch, for which PyTorch's decomposition finds no size."""
+    return x.clone() if x.numel() == 0 else NotImplemented
 
 
 def softmax(x: torch.Tensor, dim: int, half_to_float: bool) -> torch.Tensor:
@@ -227,8 +233,9 @@ def safe_softmax(x: torch.Tensor, dim: int, dtype: torch.dtype | None = None) ->
     wide = _widened(x)
     # The greatest score of a masked line becomes finite, so that exp(-inf - it) is 0; any other line has a sum of
     # at least exp(0) = 1.
-    largest = torch.clamp(torch.amax(wide, dim, keepdim=True), min=torch.finfo(wide.dtype).min)
-    shifted = torch.exp(wide - largest)
+    if x.numel():
+        wide = wide - torch.clamp(torch.amax(wide, dim, keepdim=True), min=torch.finfo(wide.dtype).min)
+    shifted = torch.exp(wide)
     total = torch.clamp(torch.sum(shifted, dim, keepdim=True), min=0.5)
     return (shifted / total).to(dtype or x.dtype)
 
