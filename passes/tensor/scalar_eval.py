@@ -149,6 +149,8 @@ def evaluate_scalar_op(op: ir.Operation, operands: list[Array]) -> Array:
             result = _cast(name, operands[0], dtype)
         elif name in ("arith.extui", "arith.uitofp"):
             result = _unsigned(operands[0]).astype(dtype)
+        elif name == "arith.fptosi":
+            result = _to_integer(operands[0], dtype)
         elif name == "arith.select":
             result = np.where(*operands)
         elif name == "arith.cmpi":
@@ -168,6 +170,15 @@ def _cast(name: str, x: Array, dtype: np.dtype[Any]) -> Array:
     if name == "arith.trunci" and dtype == np.bool_:
         x = x & 1
     return x.astype(dtype)
+
+
+def _to_integer(x: Array, dtype: np.dtype[Any]) -> Array:
+    """Rounds towards zero; numbers that do not fit have no defined result."""
+    whole = np.trunc(x.astype(np.float64))
+    most = 2.0 ** (8 * dtype.itemsize - 1)
+    if dtype == np.bool_ or not np.all((whole >= -most) & (whole < most)):
+        raise NotEvaluable("arith.fptosi of a number that does not fit")
+    return whole.astype(dtype)
 
 
 def _compare_integers(predicate: int, a: Array, b: Array) -> Array:

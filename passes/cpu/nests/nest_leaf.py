@@ -11,6 +11,7 @@ from ..vector_body import vector_of, zeros
 from .loop_schedule import Schedule
 from .register_transpose import transpose
 from .schedule_choice import is_transposed
+from .shuffled_load import Steps, evaluate, find_steps
 
 Point = Mapping[int, int]  # iterator -> offset from the tile's base
 LoadKey = tuple[int, tuple[Any, ...]]
@@ -19,26 +20,41 @@ OperandKind = Literal["uniform", "contiguous", "scattered", "transposed"]
 
 @dataclass(frozen=True)
 class Operand:
-    """A buffer or scalar, the map to its subscripts, and how it is accessed along the vectorised iterator."""
+    """A buffer or scalar, the map to its subscripts, and how it is accessed along the vectorised iterator.
+
+    Attributes:
+        steps: how the lanes' elements lie, if they lie near each other.
+    """
 
     value: ir.Value
     map: ir.AffineMap
     kind: OperandKind
+    steps: Steps | None = None
 
 
 def operands_of(view: Structured, schedule: Schedule) -> list[Operand]:
     """The operands of an operation, inputs before inits."""
     count = len(view.inputs)
     pairs = list(zip(view.operands, view.maps, strict=True))
-    return [operand_of(value, amap, schedule, k < count) for k, (value, amap) in enumerate(pairs)]
+    sizes = view.loop_sizes()
+    return [operand_of(value, amap, schedule, k < count, sizes) for k, (value, amap) in enumerate(pairs)]
 
 
-def operand_of(value: ir.Value, amap: ir.AffineMap, schedule: Schedule, is_input: bool = False) -> Operand:
+def operand_of(
+    value: ir.Value,
+    amap: ir.AffineMap,
+    schedule: Schedule,
+    is_input: bool = False,
+    sizes: Sequence[int | None] = (),
+) -> Operand:
     if schedule.vector is None:
         return Operand(value, amap, "uniform")
     kind: OperandKind = access_kind(value, amap, schedule.vector)
     if kind == "scattered" and is_input and is_transposed(value, amap, schedule):
         kind = "transposed"
+    if kind == "scattered" and is_input:
+        steps = find_steps(value, amap, schedule.vector, sizes[schedule.vector], schedule.width)
+        return Operand(value, amap, kind, steps)
     return Operand(value, amap, kind)
 
 
@@ -133,6 +149,9 @@ class Leaf:
             return self._load_vector(value, self.subscripts(amap, point), self.mask)
         if kind == "transposed" and self._is_square():
             return self._load_transposed(position, operand, point)
+        shuffled = self._load_shuffled(operand, point) if operand.steps is not None else None
+        if shuffled is not None:
+            return shuffled
         element = ir.MemRefType(value.type).element_type
         lanes = [memref.load(value, self.subscripts(amap, self._lane(point, k))) for k in range(self.lanes)]
         if self.lanes < self.width:
@@ -151,6 +170,50 @@ class Leaf:
         if mask is None:
             return vector.LoadOp(kind, value, subscripts).result
         return vector.MaskedLoadOp(kind, value, subscripts, mask, zeros(kind)).result
+
+    def _load_shuffled(self, operand: Operand, point: Point) -> ir.Value | None:
+        """Loads the stretch in which the lanes' elements lie, as one vector or two, and picks them."""
+        steps, value = operand.steps, operand.value
+        assert steps is not None
+        place = None if steps.fixed else self._place(steps.iterator, point)
+        if not steps.fixed and place is None:
+            return None
+        offsets = steps.offsets(place or 0, self.lanes)
+        least = min(offsets)
+        span = max(offsets) - least + 1
+        if span > 2 * self.width:
+            return None
+        subscripts = self.subscripts(operand.map, point)
+        row = ir.MemRefType(value.type).shape[-1]
+        if place is not None and span < self.width <= row:  # begin earlier, rather than read beyond the row
+            begin = min(evaluate(steps.expr, place) + least, row - self.width)
+            least, span = begin - evaluate(steps.expr, place), self.width
+            subscripts[-1] = constant_index(begin)
+        elif least:
+            subscripts[-1] = arith.addi(subscripts[-1], constant_index(least))
+        loads = self._load_stretch(value, subscripts, span)
+        behind = span - self.width if len(loads) > 1 else 0
+        picks = [at if at < self.width else at - behind + self.width for at in (o - least for o in offsets)]
+        picks += [picks[-1]] * (self.width - self.lanes)
+        return vector.ShuffleOp(loads[0], loads[-1], picks).result
+
+    def _place(self, iterator: int, point: Point) -> int | None:
+        """The index of an iterator at a point, where it is known when code is made."""
+        owner: Any = self.bases[iterator].owner
+        if isinstance(owner, ir.Block) or not isinstance(owner.opview, arith.ConstantOp):
+            return None
+        return ir.IntegerAttr(owner.attributes["value"]).value + point.get(iterator, 0)
+
+    def _load_stretch(self, value: ir.Value, subscripts: list[ir.Value], span: int) -> list[ir.Value]:
+        """Neighbouring elements, not one more: a vector, or two that overlap."""
+        element = ir.MemRefType(value.type).element_type
+        if span <= self.width:
+            if self.schedule.masks and span & (span - 1):
+                return [self._load_vector(value, subscripts, constant_mask(self.width, span))]
+            return [vector.LoadOp(vector_of(element, span), value, subscripts).result]
+        kind = vector_of(element, self.width)
+        behind = [*subscripts[:-1], arith.addi(subscripts[-1], constant_index(span - self.width))]
+        return [vector.LoadOp(kind, value, at).result for at in (subscripts, behind)]
 
     def _load_transposed(self, position: int, operand: Operand, point: Point) -> ir.Value:
         """Loads the whole square of which the vector at `point` is a column."""

@@ -16,6 +16,7 @@ from ..access import access_kind, depends_on, dims_of, element_bits, stride_alon
 from ..processor import Processor
 from ..vector_body import body_cost, body_divides_integers, body_vectorizes, reduction_kinds
 from .loop_schedule import Schedule
+from .shuffled_load import find_steps
 
 Sizes = Sequence[int | None]
 
@@ -26,6 +27,7 @@ _LONGEST_WINDOW = 8
 _SHORT_WINDOW = 3
 _LONGEST_SHORT_ROW = 2048  # points of a row whose lanes are combined with those of other rows
 _MOST_ROWS = 8
+_SHUFFLED = 3  # instructions that a vector takes whose elements lie near each other: two loads and a shuffle
 _LARGEST_SQUARE = 16  # vectors that are transposed in registers
 
 
@@ -82,7 +84,7 @@ def _vectorised(
             schedule = replace(schedule, parallel=(iterator, *schedule.parallel[:-1]))
         schedule = replace(schedule, unroll=_register_tile(view, schedule, sizes, cpu))
     else:
-        schedule = _transposing(view, schedule, sizes)
+        schedule = _stepping(view, _transposing(view, schedule, sizes), sizes)
     if size is None and _scattered(view, schedule):
         schedule = replace(schedule, masks=False)  # lanes that are loaded one by one must all be there
     return schedule
@@ -138,6 +140,22 @@ def _scattered(view: Structured, schedule: Schedule) -> bool:
     assert schedule.vector is not None
     pairs = zip(view.operands, view.maps, strict=True)
     return any(access_kind(v, amap, schedule.vector) == "scattered" for v, amap in pairs)
+
+
+def _stepping(view: Structured, schedule: Schedule, sizes: Sizes) -> Schedule:
+    """Writes out all vectors of a row where some input's lanes lie differently in each of them."""
+    vector = schedule.vector
+    if vector is None or schedule.across is not None:
+        return schedule
+    pairs = zip(view.inputs, view.input_maps, strict=True)
+    steps = [find_steps(v, m, vector, sizes[vector], schedule.width) for v, m in pairs if is_in_memory(v)]
+    if all(s is None or s.fixed for s in steps):
+        return schedule
+    return replace(schedule, unroll={vector: trips(sizes[vector]) // schedule.width})
+
+
+def is_in_memory(value: ir.Value) -> bool:
+    return isinstance(value.type, ir.MemRefType)
 
 
 def _transposing(view: Structured, schedule: Schedule, sizes: Sizes) -> Schedule:
@@ -294,11 +312,12 @@ def _cost(view: Structured, schedule: Schedule, sizes: Sizes) -> float:
     """Memory accesses and reduction work per point of the iteration space."""
     counts = [trips(s) for s in sizes]
     total = 0.0
+    along = None if schedule.vector is None else sizes[schedule.vector]
     reduced = prod(counts[i] for i in schedule.reduction)
     for position, (value, amap) in enumerate(zip(view.operands, view.maps, strict=True)):
         if isinstance(value.type, ir.MemRefType):
             is_init = position >= len(view.inputs)
-            total += (1.0 / reduced if is_init else 1.0) * _access_cost(value, amap, schedule, is_init)
+            total += (1.0 / reduced if is_init else 1.0) * _access_cost(value, amap, schedule, is_init, along)
     if schedule.vector in schedule.reduction:
         total += schedule.width.bit_length() / reduced
     # arithmetic: one instruction per vector, with the remainder of the vectorised loop run on narrower ones
@@ -309,7 +328,9 @@ def _cost(view: Structured, schedule: Schedule, sizes: Sizes) -> float:
     return total + (trip // schedule.width + (bool(rest) if schedule.masks else rest.bit_count())) / trip
 
 
-def _access_cost(value: ir.Value, amap: ir.AffineMap, schedule: Schedule, is_init: bool) -> float:
+def _access_cost(
+    value: ir.Value, amap: ir.AffineMap, schedule: Schedule, is_init: bool, along: int | None
+) -> float:
     reuse = prod(n for i, n in schedule.unroll.items() if i != schedule.vector and not depends_on(amap, i))
     if schedule.vector is None:
         return 1.0 / reuse
@@ -318,6 +339,8 @@ def _access_cost(value: ir.Value, amap: ir.AffineMap, schedule: Schedule, is_ini
         return 1.0 / width / reuse
     if not is_init and is_transposed(value, amap, schedule):
         return width.bit_length() / width  # a load, and as many shuffles as 2 goes into the width
+    if not is_init and find_steps(value, amap, schedule.vector, along, width) is not None:
+        return _SHUFFLED / width / reuse
     return 1.0 / reuse
 
 

@@ -1,0 +1,1 @@
+"""Interpolation by computed indices: what `wse-separate-resampling` is made of."""

@@ -1,0 +1,109 @@
+"""Interpolation and nearest neighbours give PyTorch's numbers; what they become is checked by lit."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from wse_mlir.passes.cpu.resampling.sampling_line import find_line, find_positions
+
+import wse_mlir
+
+
+class Resize(nn.Module):
+    def __init__(self, **options: Any) -> None:
+        super().__init__()
+        self.options = options
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.interpolate(x, **self.options)
+
+
+class Between(nn.Module):
+    """A resampling between convolutions, and with an addition behind it."""
+
+    def __init__(self, resize: nn.Module) -> None:
+        super().__init__()
+        self.first, self.resize, self.second = nn.Conv2d(5, 19, 3, padding=1), resize, nn.Conv2d(19, 7, 3)
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return self.second(F.relu(self.resize(self.first(x)) + y))
+
+
+def check(model: nn.Module, *args: torch.Tensor, **options: str) -> None:
+    with torch.no_grad():
+        want = model.eval()(*args)
+    got = wse_mlir.compile(model, args, cache=False, **options)(*args)
+    assert got.shape == want.shape and got.dtype == want.dtype
+    assert float((got - want).abs().max()) <= 1e-4 * max(float(want.abs().max()), 1e-6)
+
+
+CASES = [
+    ((2, 3, 5, 7), {"scale_factor": 2, "mode": "nearest"}),
+    ((1, 3, 17, 1), {"size": (31, 9), "mode": "nearest"}),
+    ((1, 2, 40, 33), {"size": (11, 20), "mode": "nearest-exact"}),
+    ((1, 3, 9, 20), {"scale_factor": 2, "mode": "bilinear"}),
+    ((1, 3, 9, 20), {"scale_factor": 2, "mode": "bilinear", "align_corners": True}),
+    ((2, 1, 17, 17), {"size": (31, 50), "mode": "bilinear"}),
+    ((1, 2, 30, 50), {"size": (7, 21), "mode": "bilinear"}),
+    ((1, 3, 8, 8), {"scale_factor": 8, "mode": "bilinear"}),
+    ((1, 3, 6, 5), {"size": (6, 13), "mode": "bilinear", "align_corners": True}),
+    ((1, 3, 6, 5), {"size": (1, 1), "mode": "bilinear"}),
+    ((1, 2, 9, 11), {"scale_factor": 2, "mode": "bicubic"}),
+    ((1, 3, 23), {"size": 50, "mode": "linear"}),
+]
+
+
+@pytest.mark.parametrize(("shape", "options"), CASES, ids=str)
+def test_resampling_alone(shape: tuple[int, ...], options: dict[str, Any]) -> None:
+    check(Resize(**options), torch.randn(shape))
+
+
+@pytest.mark.parametrize("features", ["", "-avx512f", "-avx"])
+@pytest.mark.parametrize("mode", ["nearest", "bilinear"])
+def test_resampling_between_convolutions(mode: str, features: str) -> None:
+    model = Between(Resize(size=(19, 31), mode=mode))
+    check(model, torch.randn(1, 5, 9, 14), torch.randn(1, 19, 19, 31), features=features)
+
+
+@pytest.mark.parametrize("features", ["-avx512f", "-avx"])
+def test_rows_shorter_and_longer_than_vectors(features: str) -> None:
+    for width in (3, 6, 21):
+        check(
+            Resize(size=(7, 2 * width + 1), mode="bilinear"), torch.randn(1, 2, 4, width), features=features
+        )
+
+
+def test_elements_of_other_types_are_copied() -> None:
+    check(Resize(scale_factor=3, mode="nearest"), torch.randn(1, 2, 5, 6, dtype=torch.float64))
+    check(Resize(size=(9, 13), mode="bilinear"), torch.randn(1, 2, 5, 6, dtype=torch.float64))
+
+
+def test_infinite_elements_are_copied_to_their_places_only() -> None:
+    x = torch.zeros(1, 1, 3, 20)
+    x[0, 0, 1, 4], x[0, 0, 1, 9] = float("inf"), float("nan")
+    got = wse_mlir.compile(Resize(scale_factor=2, mode="nearest"), (x,), cache=False)(x)
+    assert torch.equal(got.isnan(), F.interpolate(x, scale_factor=2).isnan())
+    assert int(got.isinf().sum()) == 4
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 90), st.booleans())
+def test_lines_keep_to_their_bounds(size: int, points: int, clamp: bool) -> None:
+    """Positions of nearest neighbours, and of the first of two neighbours, lie on a line."""
+    exact = np.floor((np.arange(points) + 0.5) * size / points - 0.5 * clamp).astype(int)
+    if not clamp:
+        line = find_line(exact, exact)
+        assert line is not None and (line.positions() == exact).all()
+    elif size > 1:
+        line = find_positions(exact, exact, size - 2)
+        assert line is not None and (line.positions() == exact.clip(0, size - 2)).all()
+
+
+def test_no_line() -> None:
+    assert find_line(np.array([0, 3, 0]), np.array([0, 3, 0])) is None
+    assert find_line(np.array([], dtype=int), np.array([], dtype=int)) is None
