@@ -64,7 +64,7 @@ def jobs(arguments: argparse.Namespace, folder: Path) -> Iterator[Job]:
             for threads in arguments.threads:
                 yield Job(
                     family, size, threads, arguments.peers, str(shared), arguments.rounds, arguments.seconds,
-                    arguments.clock, not arguments.quick,
+                    arguments.clock, not arguments.quick, arguments.roofline,
                 )  # fmt: skip
 
 
@@ -101,11 +101,18 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--shapes", action=argparse.BooleanOptionalAction, help="single products and convolutions"
     )
+    parser.add_argument(
+        "--roofline",
+        action=argparse.BooleanOptionalAction,
+        help="what operations and bytes of each model allow; on unless --quick",
+    )
     parser.add_argument("--job", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args(words)
     quick = arguments.quick
     if arguments.shapes is None:
         arguments.shapes = not quick and arguments.families is None
+    if arguments.roofline is None:
+        arguments.roofline = not quick
     arguments.families = list(FAMILIES) if arguments.families is None else arguments.families
     arguments.sizes = arguments.sizes or (["small"] if quick else list(SIZES))
     arguments.threads = arguments.threads or ([1] if quick else [1, 2])

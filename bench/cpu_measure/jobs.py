@@ -26,7 +26,7 @@ class Job:
 
     Attributes:
         peers: of PEERS, to compare with; folder: for files that jobs of the same model share.
-        details: whether a warm cache and the roofline are looked at too.
+        details: whether a warm cache is looked at too; roofline: whether operations and bytes are counted.
     """
 
     family: str
@@ -38,6 +38,7 @@ class Job:
     seconds: float
     clock: str = "wall"
     details: bool = True
+    roofline: bool = True
 
 
 def run_case(job: Job) -> dict[str, Any]:
@@ -62,7 +63,7 @@ def run_case(job: Job) -> dict[str, Any]:
         rows[contender.name] |= _as_row(times)
     if ours.NAME in rows and not rows[ours.NAME].get("error", 0.0) <= TOLERANCE:
         rows[ours.NAME]["wrong"] = True
-    work = asdict(work_of(case)) if job.details else {}
+    work = {"work": asdict(work_of(case))} if job.roofline else {}
     return {"contenders": rows, **work}
 
 

@@ -20,7 +20,7 @@ GOALS: Mapping[str, tuple[float | None, float | None]] = {"eager": (2.0, None), 
 COMPILE_GOALS: Mapping[str, float] = {"resnet18": 6.0, "bert": 4.0, "vit": 4.0}
 WARM_GOAL = 0.5
 MEMORY_GOAL = 1.2  # of the least that lifetimes allow
-_LEFT = ("model", "size", "peer", "slowest model", "shape")
+_LEFT = ("model", "size", "peer", "slowest model", "shape", "of")
 
 Row = Mapping[str, Any]
 
@@ -69,8 +69,10 @@ def _parts(found: Mapping[str, Any]) -> Iterator[str | Table]:
         return
     peers = [p for p in _PEERS if any(p in row["contenders"] for row in rows)]
     yield _times(rows, peers)
-    if any("flops" in row for row in rows):
-        yield _details(rows, machine, peers)
+    if "cpu" in machine and any("work" in row and row["threads"] == 1 for row in rows):
+        yield _roofline(rows, machine)
+    if any("memory" in row for row in rows):
+        yield _details(rows, peers)
     for threads in sorted({row["threads"] for row in rows}):
         chosen = [row for row in rows if row["threads"] == threads]
         if any(ratio(row, peer) for row in chosen for peer in peers):
@@ -113,39 +115,39 @@ def _times(rows: Sequence[Row], peers: Sequence[str]) -> Table:
     return table
 
 
-def _details(rows: Sequence[Row], machine: Mapping[str, Any], peers: Sequence[str]) -> Table:
-    """Compilation, memory and the roofline. The latter is one core's; memory is the arena's and the outputs'."""
-    headings = [
-        "model",
-        "size",
-        "threads",
-        "GFLOP/s",
-        "roofline ms",
-        "reached",
-        "compile s",
-        "goal",
-        "warm s",
-        "goal",
-    ]
-    headings += ["call MB", *(["ort call MB"] if "ort" in peers else []), "of least", "goal"]
+def _roofline(rows: Sequence[Row], machine: Mapping[str, Any]) -> Table:
+    """One core's: the longer of the operations at its peak and the bytes at the bandwidth of where they lie."""
+    headings = ("model", "size", "MFLOP", "weights MB", "in and out MB", "FLOP/byte", "ms at the peak")
+    headings += ("ms at the bandwidth", "of", "least ms", "ms", "reached")
+    table = _table("the roofline of one core", headings)
+    for row in rows:
+        took = row["contenders"].get(OURS, {}).get("median_ms")
+        if "work" not in row or row["threads"] != 1 or took is None:
+            continue
+        work = Work(**row["work"])
+        least = work.seconds(machine) * 1e3
+        cells = [row["family"], row["size"], f"{work.flops * 1e-6:.2f}", _megabytes(work.parameter_bytes)]
+        cells += [_megabytes(work.call_bytes), number(work.flops / work.bytes if work.bytes else None, ".1f")]
+        cells += [f"{work.compute_seconds(machine) * 1e3:.3f}", f"{work.memory_seconds(machine) * 1e3:.3f}"]
+        cells += [work.level, f"{least:.3f}", milliseconds(took), f"{least / took:.0%}"]
+        table.add_row(*cells)
+    return table
+
+
+def _details(rows: Sequence[Row], peers: Sequence[str]) -> Table:
+    """Memory is the arena's and the outputs'."""
+    headings = ["model", "size", "threads", "GFLOP/s", "compile s", "goal", "warm s", "goal", "call MB"]
+    headings += [*(["ort call MB"] if "ort" in peers else []), "of least", "goal"]
     table = _table("operations, compilation from imported IR, and memory of a call", headings)
     for row in rows:
         ours = row["contenders"].get(OURS, {})
-        if "flops" not in row or "median_ms" not in ours:
+        if "median_ms" not in ours:
             continue
-        work = Work(row["flops"], row["bytes"])
-        least = work.seconds(machine) * 1e3 if row["threads"] == 1 and "cpu" in machine else None
+        flops = row.get("work", {}).get("flops")
         cells = [row["family"], row["size"], str(row["threads"])]
-        cells += [number(work.flops / ours["median_ms"] * 1e-6, ".1f"), number(least, ".3f")]
-        cells += [
-            number(least and least / ours["median_ms"], ".0%"),
-            number(ours.get("compile_seconds"), ".1f"),
-        ]
-        cells += [
-            str(COMPILE_GOALS.get(row["family"], "")),
-            number(ours.get("warm_seconds"), ".2f"),
-            str(WARM_GOAL),
-        ]
+        cells += [number(flops and flops / ours["median_ms"] * 1e-6, ".1f")]
+        cells += [number(ours.get("compile_seconds"), ".1f"), str(COMPILE_GOALS.get(row["family"], ""))]
+        cells += [number(ours.get("warm_seconds"), ".2f"), str(WARM_GOAL)]
         memory = row.get("memory", {})
         cells.append(_megabytes(ours.get("arena_bytes", 0) + ours.get("output_bytes", 0)))
         if "ort" in peers:
