@@ -22,8 +22,11 @@ from ...dialects.provenance import Provenance
 from ...passes.infra.diagnostics import CompilerError
 from .decompositions import decomposition_table
 from .provenance import is_torch_file, operators_by_name
+from .recurrent_layers import recurrent_decompositions, steps_untraced
 
 _UNKNOWN_CLASS = re.compile(r"Found <class '(?:.*\.)?(\w+)'> in output, which is not a known type")
+# They log pages about what is raised as well.
+_TALKATIVE = ("torch.fx.experimental.symbolic_shapes", "torch._subclasses.fake_tensor")
 _STANDARD_LIBRARY = sysconfig.get_path("stdlib") + os.sep
 
 
@@ -41,28 +44,36 @@ def export_program(
     if not isinstance(args, tuple):
         args = tuple(args) if isinstance(args, list) else (args,)
     try:
-        with warnings.catch_warnings(), _all_user_frames(), _without_torch_dumps():
+        with warnings.catch_warnings(), _all_user_frames(), _without_torch_dumps(), steps_untraced():
             warnings.simplefilter("ignore")
             return torch.export.export(
                 model, args, dict(kwargs or {}), dynamic_shapes=dynamic_shapes, strict=False
             )
     except Exception as error:
-        hint = (
-            "the example arguments must fit forward(), and its control flow must not depend on tensor values"
-        )
-        unknown = _UNKNOWN_CLASS.search(str(error))
-        if unknown is not None:
-            hint = f"return tensors in tuples, lists and dicts, or call torch.export.register_dataclass({unknown[1]})"
         raise CompilerError(
-            f"PyTorch could not export the model: {_reason(error)}", where=_user_line(error), hint=hint
+            f"PyTorch could not export the model: {_reason(error)}",
+            where=_user_line(error),
+            hint=_hint(error, dynamic_shapes),
         ) from error
+
+
+def _hint(error: Exception, dynamic_shapes: Any) -> str:
+    unknown = _UNKNOWN_CLASS.search(str(error))
+    if unknown is not None:
+        return f"return tensors in tuples, lists and dicts, or call torch.export.register_dataclass({unknown[1]})"
+    hint = "the example arguments must fit forward(), and its control flow must not depend on tensor values"
+    if dynamic_shapes is None:
+        return hint
+    return f"{hint}; dynamic_shapes must have the structure of the arguments, and open no size that forward() fixes"
 
 
 @contextmanager
 def _without_torch_dumps() -> Iterator[None]:
     """Keeps PyTorch from printing half an exported graph before the error that is reported; all else is printed."""
-    log = logging.getLogger("torch.fx.experimental.symbolic_shapes")
-    disabled, log.disabled = log.disabled, True
+    logs = [logging.getLogger(name) for name in _TALKATIVE]
+    disabled = [log.disabled for log in logs]
+    for log in logs:
+        log.disabled = True
     printed, dump = io.StringIO(), ""
     try:
         with redirect_stderr(printed):
@@ -71,7 +82,8 @@ def _without_torch_dumps() -> Iterator[None]:
         dump = f"{getattr(error, 'partial_fx_graph', '')}\n"
         raise
     finally:
-        log.disabled = disabled
+        for log, before in zip(logs, disabled, strict=True):
+            log.disabled = before
         text = printed.getvalue()
         sys.stderr.write(text.replace(dump, "") if dump.strip() else text)
 
@@ -111,7 +123,7 @@ def decompose(program: ExportedProgram) -> tuple[ExportedProgram, dict[str, str]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return program.run_decompositions(dict(decomposition_table())), operators
+            return program.run_decompositions(decomposition_table() | recurrent_decompositions()), operators
     except Exception as error:
         raise CompilerError(
             f"PyTorch could not decompose the exported model: {_reason(error)}", where=_user_line(error)
@@ -121,7 +133,11 @@ def decompose(program: ExportedProgram) -> tuple[ExportedProgram, dict[str, str]
 def _reason(error: Exception) -> str:
     text = str(error).split(" If this type holds tensors")[0]  # PyTorch's advice is for its own callers
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    if not lines:
+        return type(error).__name__
+    first = lines[0].split(" For more information")[0]
+    detail = f" {lines[1][2:].split('. ')[0]}" if len(lines) > 1 and lines[1].startswith("- ") else ""
+    return f"{type(error).__name__}: {first}{detail}"
 
 
 def _user_line(error: Exception) -> str:

@@ -18,6 +18,7 @@ from ...dialects.host import func, ir
 from ...dialects.provenance import describe_location, make_location
 from ...passes.infra.diagnostics import CompilerError
 from .provenance import node_provenance
+from .scans import import_scan
 from .signature import LITERAL_LIMIT, Signature
 
 UNSUPPORTED_HINT = (
@@ -58,12 +59,20 @@ class _LiteralHooks(fx_importer.FxImporterHooks):
         return ir.Operation.create("torch.vtensor.literal", [result], attributes={"value": attribute}).result
 
 
+class _NodeImporter(fx_importer.GraphNodeImporter):
+    """Imports operators that are given graphs, too."""
+
+    def _import_hop_scan(self, loc: ir.Location, node: Node, hop: Any) -> None:
+        import_scan(self, loc, node)
+
+
 class LiftingImporter(fx_importer.FxImporter):
     """Imports a program as a function of all its tensors: inputs, parameters and state, in the signature's order."""
 
     def __init__(self, context: ir.Context, operators: Mapping[str, str]) -> None:
         super().__init__(context=context, hooks=_LiteralHooks())
         self._cc = _ProvenanceCache(context, operators)
+        self._graph_node_importer_cls = _NodeImporter
 
     def import_lifted(
         self, program: ExportedProgram | GraphModule, signature: Signature, name: str = "main"

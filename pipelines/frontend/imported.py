@@ -22,6 +22,7 @@ from .interface import annotate_main
 from .lowering import finish_import, lower_torch_to_linalg
 from .open_reshapes import split_open_reshapes
 from .plain_views import rewrite_plain_views
+from .scans import walk_backwards
 from .signature import Argument, Result, Signature, read_signature
 
 __all__ = ["Argument", "ImportedModel", "Result", "import_model"]
@@ -93,6 +94,11 @@ def _import(
         model = read_model_file(os.fspath(model), context, example_args)
         if isinstance(model, ImportedModel):
             return model
+    if isinstance(model, torch.jit.ScriptModule):
+        raise CompilerError(
+            "this is a TorchScript model, which cannot be compiled",
+            hint="pass the nn.Module that it was made from",
+        )
     if isinstance(model, torch.nn.Module):
         model = export_program(model, example_args, kwargs, dynamic_shapes)
     if not isinstance(model, ExportedProgram):
@@ -110,6 +116,7 @@ def _import_program(program: ExportedProgram, context: ir.Context) -> ImportedMo
     rewrite_as_strided(program.graph)
     split_open_reshapes(program.graph)
     drop_empty_values(program.graph)
+    walk_backwards(program.graph)
     signature = read_signature(program)
     module = LiftingImporter(context, operators).import_lifted(program, signature)
     lower_torch_to_linalg(module)

@@ -14,6 +14,7 @@ from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.pass_base import PassRun
 from ...passes.tensor.wse_lower_tm_tensor import LowerTmTensor
 from .cleanup import clean_up
+from .scans import expand_scans
 
 # A reason each: the first resolves shapes and dtypes and decomposes what linalg has no words for; the second
 # legalises to linalg and replaces torch's tensors by builtin ones.
@@ -35,8 +36,10 @@ def lower_torch_to_linalg(module: ir.Module) -> None:
     Raises:
         CompilerError: an operator has no lowering; names it, the module that calls it and the user's line.
     """
-    for pipeline in TORCH_PIPELINES:
-        run_upstream(module, pipeline)
+    resolve, legalise = TORCH_PIPELINES
+    run_upstream(module, resolve)
+    expand_scans(module)
+    run_upstream(module, legalise)
 
 
 @contextmanager

@@ -131,6 +131,10 @@ def test_an_lstm_cell() -> None:
     assert max(wafer_errors(nn.LSTMCell(20, 24), (torch.randn(3, 20), state))) <= TOLERANCE
 
 
+def test_a_sequence_whose_steps_are_imported_as_a_loop() -> None:
+    assert max(wafer_errors(nn.RNN(2, 3), (torch.randn(8, 1, 2),))) <= TOLERANCE
+
+
 def mlp() -> nn.Module:
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10), nn.Softmax(-1)).eval()
