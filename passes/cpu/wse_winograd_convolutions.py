@@ -1,4 +1,4 @@
-"""`wse-winograd-convolutions`: convolutions of three by three taps need fewer products."""
+"""`wse-winograd-convolutions`: convolutions of three by three or five by five taps need fewer products."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from .preparation.known_values import KnownValues
 from .processor import processor
 from .winograd.choice import choose_tile
 from .winograd.image_convolution import ImageConvolution
-from .winograd.interpolation import Interpolation
+from .winograd.interpolation import TILES, Interpolation
 from .winograd.rewriting import Rewriting
 
 
 class WinogradConvolutions(Pass, name="wse-winograd-convolutions", anchor="func.func"):
-    """Computes convolutions of images with three by three taps by tiles of two by two or four by four results.
+    """Computes convolutions of images by tiles of two by two or four by four results.
 
     A tile of four by four results takes 36 products a channel instead of 144: those of the values of two polynomials,
     which sums of the tile's elements and of the filter's give, and of which sums give the results
-    (`winograd/interpolation.py`). The products of all tiles are 36 products of matrices.
+    (`winograd/interpolation.py`). The products of all tiles are 36 products of matrices. Of filters with five by five
+    taps, tiles of two by two results take 36 products instead of 100.
 
     Before:
 
@@ -59,5 +60,5 @@ class WinogradConvolutions(Pass, name="wse-winograd-convolutions", anchor="func.
             if conv is None or conv.view.inputs[1 - conv.image] not in known:
                 continue
             tile = self.tile or choose_tile(conv, chosen)
-            if tile and Rewriting(conv, Interpolation.of(tile)).rewrite():
+            if tile in TILES[conv.width] and Rewriting(conv, Interpolation.of(tile, conv.width)).rewrite():
                 run.count(f"convolutions in tiles of {tile} x {tile}")

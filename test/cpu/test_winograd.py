@@ -1,4 +1,4 @@
-"""Convolutions of three by three taps that are computed in tiles, against PyTorch in f64."""
+"""Convolutions of three by three and of five by five taps that are computed in tiles, against PyTorch in f64."""
 
 import copy
 import re
@@ -32,12 +32,14 @@ def check(model: nn.Module, *images: torch.Tensor, tile: int, **options: str) ->
     assert error(actual, expected.float()) <= TOLERANCE
 
 
-@pytest.mark.parametrize("tile", TILES)
-def test_transforms(tile: int) -> None:
+@pytest.mark.parametrize(
+    ("tile", "width"), [(tile, width) for width, tiles in TILES.items() for tile in tiles]
+)
+def test_transforms(tile: int, width: int) -> None:
     """A^T ((G g) * (B^T d)) is the correlation of d with g, exactly."""
-    points = Interpolation.of(tile)
+    points = Interpolation.of(tile, width)
     line = list(range(3, 3 + points.size))
-    taps = [2, -5, 7]
+    taps = [2, -5, 7, 3, -11][:width]
     image = [sum(b * d for b, d in zip(row, line, strict=True)) for row in points.image]
     filters = [sum(g * t for g, t in zip(row, taps, strict=True)) for row in points.filter]
     values = [a * b for a, b in zip(image, filters, strict=True)]
@@ -59,7 +61,7 @@ class Block(nn.Module):
         return torch.relu(self.second(torch.relu(self.norm(self.first(image)))) + image)
 
 
-@pytest.mark.parametrize("tile", TILES)
+@pytest.mark.parametrize("tile", TILES[3])
 @pytest.mark.parametrize("size", [(8, 8), (5, 7)])
 def test_residual_blocks(tile: int, size: tuple[int, int]) -> None:
     torch.manual_seed(0)
@@ -73,6 +75,14 @@ def test_images_of_arguments(shape: tuple[int, ...]) -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.ZeroPad2d((2, 1, 2, 0)), nn.Conv2d(17, 18, 3), nn.ReLU())
     check(model, torch.randn(*shape), tile=4)
+
+
+@pytest.mark.parametrize("size", [(10, 8), (7, 11)])
+def test_five_taps(size: tuple[int, int]) -> None:
+    """As in a LeNet, padded and not."""
+    torch.manual_seed(0)
+    first, second = nn.Conv2d(17, 18, 5, padding=2), nn.Conv2d(18, 16, 5)
+    check(nn.Sequential(first, nn.ReLU(), second, nn.Tanh()), torch.randn(3, 17, *size), tile=2)
 
 
 class Twice(nn.Module):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..processor import Processor
 from .image_convolution import ImageConvolution
-from .interpolation import TAPS, TILES, Interpolation
+from .interpolation import TILES, Interpolation
 
 _BYTES = 4
 _FEWEST_CHANNELS = 16  # of the image and of the result: vectors of them have to pay for the transforms
@@ -24,7 +24,7 @@ def choose_tile(conv: ImageConvolution, cpu: Processor) -> int:
     """
     if min(conv.channels, conv.features) < _FEWEST_CHANNELS:
         return 0
-    times = {tile: _time(conv, Interpolation.of(tile), cpu) for tile in TILES}
+    times = {tile: _time(conv, Interpolation.of(tile, conv.width), cpu) for tile in TILES[conv.width]}
     best = min(times, key=lambda tile: times[tile])
     return best if times[best] <= _GAIN * _direct_time(conv, cpu) else 0
 
@@ -36,7 +36,7 @@ def tiles_along(extent: int, tile: int) -> int:
 
 def _direct_time(conv: ImageConvolution, cpu: Processor) -> float:
     rows = conv.images * conv.extent[0] * conv.extent[1]
-    weights = TAPS * TAPS * conv.channels * conv.features
+    weights = conv.width**2 * conv.channels * conv.features
     return _products(max(rows, _HIDING_ROWS) * weights, cpu) + _weights_time(weights, cpu)
 
 

@@ -1,4 +1,4 @@
-"""Recognises convolutions of images with three by three taps, in any order of their dimensions."""
+"""Recognises convolutions of images with three by three or five by five taps, in any order of their dimensions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ....dialects.host import ir
 from ....dialects.structured import PARALLEL, Structured, dim_position
 from ...tensor.tiling.index_math import Linear, linear
 from ..contraction.form import is_multiply_add
-from .interpolation import TAPS
+from .interpolation import TILES
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,11 @@ class ImageConvolution:
         return self.sizes[self.spatial[0]], self.sizes[self.spatial[1]]
 
     @property
+    def width(self) -> int:
+        """Taps of the filter along either dimension."""
+        return self.sizes[self.taps[0]]
+
+    @property
     def channels(self) -> int:
         return self.sizes[self.channel]
 
@@ -85,13 +90,9 @@ def _with_image(view: Structured, image: int, sizes: tuple[int, ...]) -> ImageCo
     plain = [p for p in read if p not in (y, i, x, j)]
     channels = [p for p in plain if view.iterators[p] != PARALLEL]
     features = [p for p in filters if p not in read]
-    if (
-        len(channels) != 1
-        or len(features) != 1
-        or features[0] is None
-        or sizes[i] != TAPS
-        or sizes[j] != TAPS
-    ):
+    if len(channels) != 1 or len(features) != 1 or features[0] is None:
+        return None
+    if sizes[i] != sizes[j] or sizes[i] not in TILES:
         return None
     if set(filters) != {*features, *channels, i, j} or len(filters) != 4:
         return None

@@ -24,11 +24,11 @@ Matrix = tuple[tuple[Fraction, ...], ...]
 # Pairs of opposite points share half of their sums. Rounding errors grow with the spread of the points' powers: with
 # 3/4 and 3/2 they are a quarter of those with the integers 1 and 2.
 _POINTS = {
-    2: (Fraction(0), Fraction(1), Fraction(-1)),
-    4: (Fraction(0), Fraction(3, 4), Fraction(-3, 4), Fraction(3, 2), Fraction(-3, 2)),
+    3: (Fraction(0), Fraction(1), Fraction(-1)),
+    5: (Fraction(0), Fraction(3, 4), Fraction(-3, 4), Fraction(3, 2), Fraction(-3, 2)),
 }
-TILES = tuple(_POINTS)
-TAPS = 3
+# By the number of taps, the tiles there are points for; with seven points, rounding errors would show.
+TILES = {taps: tuple(n + 2 - taps for n in _POINTS if n + 2 - taps > 1) for taps in (3, 5)}
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class Interpolation:
     points: tuple[Fraction, ...]
 
     @staticmethod
-    def of(tile: int) -> Interpolation:
-        """For filters of three taps; `tile` is one of `TILES`."""
-        return Interpolation(tile, TAPS, _POINTS[tile])
+    def of(tile: int, taps: int) -> Interpolation:
+        """`tile` is one of `TILES[taps]`."""
+        return Interpolation(tile, taps, _POINTS[tile + taps - 2])
 
     @property
     def size(self) -> int:

@@ -151,3 +151,50 @@ func.func @narrow(%x: tensor<18x18x3xf32>, %w: tensor<64x3x3x3xf32> {wse.kind = 
   } -> tensor<16x16x64xf32>
   return %y : tensor<16x16x64xf32>
 }
+
+// -----
+
+// Filters of five by five taps, tiles of two by two: thirty-six products instead of a hundred.
+// CHECK-LABEL: func.func @five
+// CHECK:         :36 = linalg.generic {{.*}} ins(%arg0, {{.*}} : tensor<20x20x32xf32>, {{.*}} outs({{.*}} : tensor<8x8x32xf32>
+// CHECK:         linalg.generic {{.*}} outs({{.*}} : tensor<6x6x32x64xf32>)
+// CHECK:         :4 = linalg.generic {{.*}} ins({{.*}} : tensor<36x8x8x64xf32>
+// MODEL-LABEL: func.func @five
+// MODEL:         :36 = linalg.generic
+#i = affine_map<(y, x, f, c, i, j) -> (y + i, x + j, c)>
+#w = affine_map<(y, x, f, c, i, j) -> (f, c, i, j)>
+#r = affine_map<(y, x, f, c, i, j) -> (y, x, f)>
+func.func @five(%x: tensor<20x20x32xf32>, %w: tensor<64x32x5x5xf32> {wse.kind = "parameter"}) -> tensor<16x16x64xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<16x16x64xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<16x16x64xf32>) -> tensor<16x16x64xf32>
+  %y = linalg.generic {indexing_maps = [#i, #w, #r], iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
+      ins(%x, %w : tensor<20x20x32xf32>, tensor<64x32x5x5xf32>) outs(%z : tensor<16x16x64xf32>) {
+  ^bb0(%a: f32, %k: f32, %o: f32):
+    %p = arith.mulf %a, %k : f32
+    %t = arith.addf %o, %p : f32
+    linalg.yield %t : f32
+  } -> tensor<16x16x64xf32>
+  return %y : tensor<16x16x64xf32>
+}
+
+// -----
+
+// A filter of three by five taps is left alone.
+// CHECK-LABEL: func.func @oblong
+// CHECK-NOT:     :36 = linalg.generic
+// CHECK:         return
+// MODEL-LABEL: func.func @oblong
+#i = affine_map<(y, x, f, c, i, j) -> (y + i, x + j, c)>
+#w = affine_map<(y, x, f, c, i, j) -> (f, c, i, j)>
+#r = affine_map<(y, x, f, c, i, j) -> (y, x, f)>
+func.func @oblong(%x: tensor<18x20x32xf32>, %w: tensor<64x32x3x5xf32> {wse.kind = "parameter"}, %z: tensor<16x16x64xf32>) -> tensor<16x16x64xf32> {
+  %y = linalg.generic {indexing_maps = [#i, #w, #r], iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
+      ins(%x, %w : tensor<18x20x32xf32>, tensor<64x32x3x5xf32>) outs(%z : tensor<16x16x64xf32>) {
+  ^bb0(%a: f32, %k: f32, %o: f32):
+    %p = arith.mulf %a, %k : f32
+    %t = arith.addf %o, %p : f32
+    linalg.yield %t : f32
+  } -> tensor<16x16x64xf32>
+  return %y : tensor<16x16x64xf32>
+}
