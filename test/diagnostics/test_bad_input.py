@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -111,3 +113,69 @@ def test_files_of_other_kinds(tmp_path: Path) -> None:
 def test_an_unknown_option_lists_those_there_are() -> None:
     with pytest.raises(wse_mlir.CompilerError, match="speed"):
         wse_mlir.compile(LINEAR, (torch.zeros(2, 8),), speed="ludicrous")
+
+
+def message(function: Callable[[], object]) -> str:
+    with pytest.raises(wse_mlir.CompilerError) as caught:
+        function()
+    assert len(str(caught.value).splitlines()) <= 3
+    return str(caught.value)
+
+
+def test_tensors_that_are_not_dense_memory() -> None:
+    compiled = wse_mlir.compile(LINEAR, (torch.zeros(2, 8),))
+    x = torch.zeros(2, 8)
+    nested = torch.nested.nested_tensor([torch.zeros(8), torch.zeros(8)])
+    given = {
+        "device 'meta'": x.to("meta"),
+        "sparse_coo": x.to_sparse(),
+        "nested": nested,
+        "mkldnn": x.to_mkldnn(),
+    }
+    for word, tensor in given.items():
+        text = message(lambda tensor=tensor: compiled(tensor))
+        assert word in text and "argument 0 ('input')" in text
+    single = wse_mlir.compile(LINEAR, (torch.zeros(1, 8),))
+    backwards = x.numpy()[::-1]
+    for call in (
+        lambda: compiled(backwards),
+        lambda: single(backwards[:1]),
+        lambda: compiled(x.numpy().astype(">f4")),
+    ):
+        assert "np.array(x, 'float32', order='C')" in message(call)
+    assert "by name: input" in message(lambda: compiled(input=x))
+
+
+def test_options_that_are_no_text() -> None:
+    for name, value in (("features", 3), ("features", ["+avx2"]), ("cpu", 5)):
+        text = message(lambda o={name: value}: wse_mlir.compile(LINEAR, (torch.zeros(2, 8),), **o))
+        assert f"{name}={value}" in text
+    wse_mlir.compile(LINEAR, (torch.zeros(2, 8),), num_threads=np.int64(2))  # type: ignore[arg-type]
+
+
+class Grown(nn.Module):
+    def __init__(self, sums: bool) -> None:
+        super().__init__()
+        self.sums = sums
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = x.expand(1 << 18, 1 << 18, 4) * 2
+        return y.cumsum(0).cumsum(1).sum() if self.sums else y
+
+
+def test_arrays_that_no_memory_holds() -> None:
+    x = torch.zeros(1, 1, 4)
+    assert "1024 GiB" in message(lambda: wse_mlir.compile(Grown(False), (x,))(x))
+    assert "GiB" in message(lambda: wse_mlir.compile(Grown(True), (x,))(x))
+
+
+def test_exports_that_fail_say_so_once(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    x = torch.zeros(2, 8)
+    assert "reduction dim" in message(lambda: wse_mlir.compile(LINEAR, (torch.zeros(2, 9),)))
+    width = {1: torch.export.Dim("width")}
+    text = message(lambda: wse_mlir.compile(LINEAR, (x,), dynamic_shapes=(width,)))
+    assert "constant (8)" in text and "dynamic_shapes" in text
+    assert "TorchScript" in message(lambda: wse_mlir.compile(torch.jit.script(LINEAR), (x,)))
+    (tmp_path / "junk.pt2").write_bytes(b"junk")
+    assert "junk.pt2" in message(lambda: wse_mlir.compile(str(tmp_path / "junk.pt2"), (x,)))
+    assert "Traceback" not in capfd.readouterr().err
