@@ -73,9 +73,7 @@ def _is_softmax_sum(value: ir.Value) -> bool:
     if len(terms) != 1:
         return False
     power, view = terms[0], _maker_of(view, terms[0]) or view
-    if isinstance(power.owner, ir.Block):
-        power = view.yielded[0]
-    difference = _operand(power, "math.exp", 0)
+    difference = _operand(view.yielded[0] if isinstance(power.owner, ir.Block) else power, "math.exp", 0)
     peak = None if difference is None else _operand(difference, "arith.subf", 1)
     maxima = None if peak is None else _maker_of(view, peak)
     if maxima is None or maxima.is_parallel() or _combining(maxima) != ["arith.maximumf"]:
@@ -89,14 +87,15 @@ def _combining(view: Structured) -> list[str]:
 
 def _operand(value: ir.Value, name: str, number: int) -> ir.Value | None:
     """An operand of the operation of that name which makes a scalar."""
-    owner = value.owner
-    is_other = isinstance(owner, ir.Block) or owner.operation.name != name
-    return None if is_other else owner.operation.operands[number]
+    owner: Any = value.owner
+    if isinstance(owner, ir.Block) or owner.name != name:
+        return None
+    return owner.operands[number]
 
 
 def _maker_of(view: Structured, scalar: ir.Value) -> Structured | None:
     """The operation that makes the tensor an element of which an argument of the body is."""
-    arguments = list(view.body.arguments)[: len(view.inputs)]
+    arguments: list[Any] = list(view.body.arguments)[: len(view.inputs)]
     return _maker(view.inputs[arguments.index(scalar)]) if scalar in arguments else None
 
 

@@ -9,7 +9,7 @@ from ...dialects.host import func, ir, linalg
 from ...dialects.structured import Structured, dim_position, structured
 from ..infra.pass_base import Pass, PassRun, option
 from ..tensor.traversal import collect
-from .access import dims_of
+from .access import dims_of, element_bits
 from .contraction.dot_product import dot_product
 from .contraction.form import ContractionForm, contraction_form
 from .contraction.packing import Group
@@ -18,8 +18,15 @@ from .preparation.known_values import KnownValues
 from .preparation.packing import PackedLayout, SharedBatches, Source, can_pack, pack, read_packed, source_of
 from .processor import Processor, processor
 
-# An operand that is packed at every call pays that with so many rows that read it, at least.
+# An operand that is packed at every call, across its columns, pays that with so many rows that read it, at least: more
+# where sums along the lanes, the alternative, are as fast as loads allow and long enough.
 _AMORTISING_ROWS = 8
+_ROWS_BESIDE_LANES = 36
+_LONG_SUM = 128
+# So many rows pay for packing columns that do lie side by side, where the operand does not stay in the second cache and
+# its columns are long: pieces of its rows come from there one by one, and many of them share a few sets.
+_MANY_ROWS = 128
+_LONG_COLUMNS = 256
 # Packing may repeat elements of an operand that is read several times, such as a window, but not often.
 _MOST_REPEATED = 2
 
@@ -41,9 +48,10 @@ class PackWeights(Pass, name="wse-pack-weights", anchor="func.func"):
                ins(%x, %p : tensor<49x512xf32>, tensor<4x512x32xf32>) ...
 
     The iteration space stays as it is: only the operand and its map change. What parameters determine is always packed,
-    for `wse-split-parameters` moves that out of the call; another operand only when its columns do not lie side by
-    side and enough rows read it. What several batches share, as heads of queries do with heads of keys, is packed once
-    for all of them. A cast to wider elements moves into the contraction, so that panels are narrow.
+    for `wse-split-parameters` moves that out of the call. Another operand is when enough rows read it and its columns
+    do not lie side by side, or are so many and so long that it exceeds the second cache. What several batches share, as
+    heads of queries do with heads of keys, is packed once for all of them. A cast to wider elements moves into the
+    contraction, so that panels are narrow.
 
     Where the processor adds up the products of two bf16 or four bytes in one instruction, these lie together in
     parameters, and zeros behind the last ones: `%p` is [panels, groups of k, columns of a panel, group], its map
@@ -108,8 +116,15 @@ class _Packing:
             return layout.points <= _MOST_REPEATED * _elements(source.value, layout)
         rows = prod(layout.sizes[i] or _AMORTISING_ROWS for i in form.rows)
         plain = [dim_position(e) for e in source.amap.results]
-        is_projection = None not in plain and len(set(plain)) == len(plain)
-        return is_projection and plain[-1] != layout.column and rows >= _AMORTISING_ROWS
+        if None in plain or len(set(plain)) < len(plain):
+            return False
+        steps = prod(layout.sizes[i] or 0 for i in layout.inner)
+        # with 16 registers each multiply-add along the lanes takes a load, which FMA does not wait for
+        few_sums = self.cpu.has_fma and self.cpu.vector_registers < 32
+        if plain[-1] != layout.column:
+            return rows >= (_AMORTISING_ROWS if steps < _LONG_SUM or few_sums else _ROWS_BESIDE_LANES)
+        size = prod(layout.shape) * element_bits(source.value.type) // 8
+        return rows >= _MANY_ROWS and steps >= _LONG_COLUMNS and size >= self.cpu.l2_bytes
 
 
 def _elements(value: ir.Value, layout: PackedLayout) -> int:

@@ -21,7 +21,8 @@ from .tile_memory import Columns
 _TYPICAL_TRIP = 128  # of a size that is known only at run time
 _READING = 10  # operations of a product in the time that an element of the rhs takes to come from the third-level cache
 _MARKED_LEVELS = 3  # loops, from the outermost, whose iterations threads may share
-_BLOCKS, _PARTS = -1, -2  # levels that are no iterators: blocks of rows, parts of the reduction
+# Levels that are no iterators: blocks of rows, parts of the reduction, strips of columns
+_BLOCKS, _PARTS, _STRIPS = -1, -2, -3
 _WHOLE = Part()
 
 
@@ -31,6 +32,7 @@ class _Tiles:
 
     Attributes:
         block: the points of a row iterator that the loop over it has, where it is divided into blocks.
+        strip: the same of the columns.
         has_next: whether there is another panel behind this one.
     """
 
@@ -38,6 +40,7 @@ class _Tiles:
     rows: dict[int, int]
     columns: Columns | None
     block: tuple[ir.Value | int, ir.Value | int] = (0, 0)
+    strip: tuple[ir.Value | int, ir.Value | int] = (0, 0)
     part: Part = _WHOLE
     has_next: Offset = 1
 
@@ -78,7 +81,9 @@ class ContractionNest:
         form, order = self._chain.form, self._blocking.order
         zero = {i: index(0) for i in order if self._chain.sizes[i] == 1}
         levels = [i for i in order if i not in zero]
-        if self._blocking.part:
+        if self._blocking.strip:
+            levels[levels.index(form.column) :] = [_STRIPS, _PARTS, form.column]
+        elif self._blocking.part:
             levels.insert(levels.index(form.column) + 1, _PARTS)
         if self._blocking.block:
             levels.insert(sum(i in form.batch for i in levels), _BLOCKS)
@@ -94,6 +99,8 @@ class ContractionNest:
             self._blocks(inner, depth, tiles)
         elif iterator == _PARTS:
             self._parts(inner, depth, tiles)
+        elif iterator == _STRIPS:
+            self._strips(inner, depth, tiles)
         elif iterator == self._chain.form.column:
             self._columns(inner, depth, tiles)
         else:
@@ -116,6 +123,20 @@ class ContractionNest:
             with self._part(whole, size, size):
                 others = [i for i in levels if i != iterator]
                 self._level(others, depth, _with_row(tiles, iterator, index(whole), size - whole))
+
+    def _strips(self, levels: list[int], depth: int, tiles: _Tiles) -> None:
+        """Strips of columns; those behind the last whole panel go through the reduction at once."""
+        tile, strip, size = self._tile, self._blocking.strip, self._chain.sizes[self._chain.form.column]
+        assert size is not None, "strips have known sizes"
+        whole = size - size % tile.width
+
+        def body(at: ir.Value, looped: bool) -> None:
+            end = arith.addi(at, index(strip))
+            stop = end if whole % strip == 0 else arith.minui(end, index(whole))
+            self._level(levels, depth + looped, replace(tiles, strip=(at, stop)))
+
+        self._loop(depth, 0, whole, strip, body, size)
+        self._last_columns(levels[2:], depth, tiles, whole, size)
 
     def _parts(self, levels: list[int], depth: int, tiles: _Tiles) -> None:
         """All rows for the first steps of the reduction, then for the next ones; threads cannot share these."""
@@ -202,12 +223,13 @@ class ContractionNest:
                 has_next = arith.cmpi(arith.CmpIPredicate.ult, behind, index(end))
             body(at, Columns(tile.vectors, tile.lanes), looped, has_next)
 
+        if size is not None and self._blocking.strip:
+            self._loop(depth, *tiles.strip, tile.width, partial(panel, size))
+            return
         if size is not None:
             whole = size - size % tile.width
             self._loop(depth, 0, whole, tile.width, partial(panel, size), size)
-            rest = size - whole
-            last = Columns(-(-rest // tile.lanes), tile.lanes, rest % tile.lanes or None)
-            self._loop(depth, whole, size, rest, lambda at, looped: body(at, last, looped, 1), size)
+            self._last_columns(levels, depth, tiles, whole, size)
             return
         total = self._sizes[iterator]
         stop = arith.subi(total, arith.remui(total, index(tile.width)))
@@ -217,6 +239,17 @@ class ContractionNest:
             body(at, Columns(1, tile.lanes, arith.subi(total, at)), looped, 1)
 
         self._loop(depth, stop, total, tile.lanes, edge)
+
+    def _last_columns(self, levels: list[int], depth: int, tiles: _Tiles, whole: int, size: int) -> None:
+        """The columns behind the last whole panel, if there are any."""
+        lanes, rest = self._tile.lanes, size - whole
+        columns = Columns(-(-rest // lanes), lanes, rest % lanes or None)
+
+        def body(at: ir.Value, looped: bool) -> None:
+            bases = {**tiles.bases, self._chain.form.column: at}
+            self._level(levels, depth + looped, replace(tiles, bases=bases, columns=columns, has_next=1))
+
+        self._loop(depth, whole, size, rest, body, size)
 
     def _loop(
         self,

@@ -179,3 +179,34 @@ func.func @shared(%q: tensor<8x32x16xf32>, %k: tensor<2x64x16xf32>, %z: tensor<8
   } -> tensor<8x32x64xf32>
   return %s : tensor<8x32x64xf32>
 }
+
+// -----
+
+// Sums along the lanes of rows that lie side by side as they are, beside so few others; not packed at every call. What is
+// larger than the second cache and read by many rows is, although its columns lie side by side.
+// CHECK-LABEL: func.func @given
+// CHECK: tensor.pad %arg3
+// CHECK: %[[P:.*]] = linalg.generic {{.*}} ins(%{{.*}} : tensor<2048x{{.*}}xf32>)
+// CHECK: linalg.generic {{.*}} ins(%arg0, %arg1 :
+// CHECK: linalg.generic {{.*}} ins(%arg2, %[[P]] :
+#a = affine_map<(m, n, k) -> (m, k)>
+#turned = affine_map<(m, n, k) -> (n, k)>
+#plain = affine_map<(m, n, k) -> (k, n)>
+#c = affine_map<(m, n, k) -> (m, n)>
+func.func @given(%x: tensor<24x512xf32>, %w: tensor<512x512xf32>, %u: tensor<256x2048xf32>, %v: tensor<2048x4096xf32>, %i: tensor<24x512xf32>, %j: tensor<256x4096xf32>) -> (tensor<24x512xf32>, tensor<256x4096xf32>) {
+  %y = linalg.generic {indexing_maps = [#a, #turned, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<24x512xf32>, tensor<512x512xf32>) outs(%i : tensor<24x512xf32>) {
+  ^bb0(%p: f32, %q: f32, %r: f32):
+    %2 = arith.mulf %p, %q : f32
+    %3 = arith.addf %2, %r : f32
+    linalg.yield %3 : f32
+  } -> tensor<24x512xf32>
+  %z = linalg.generic {indexing_maps = [#a, #plain, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%u, %v : tensor<256x2048xf32>, tensor<2048x4096xf32>) outs(%j : tensor<256x4096xf32>) {
+  ^bb0(%p: f32, %q: f32, %r: f32):
+    %2 = arith.mulf %p, %q : f32
+    %3 = arith.addf %2, %r : f32
+    linalg.yield %3 : f32
+  } -> tensor<256x4096xf32>
+  return %y, %z : tensor<24x512xf32>, tensor<256x4096xf32>
+}

@@ -18,3 +18,33 @@ func.func @one_vector(%x: memref<1024xf32>, %w: memref<1024x16xf32>, %y: memref<
   }
   return
 }
+
+// -----
+
+#row = affine_map<(n, k) -> (k)>
+#matrix = affine_map<(n, k) -> (k, n)>
+#result = affine_map<(n, k) -> (n)>
+
+// Rows of a long matrix that is not packed are read from one end to the other, eight at once: panels are inside of parts
+// of the reduction, whose sums wait in the result; the columns behind the last panel go through all of it.
+// CHECK-LABEL: func.func @strips
+// CHECK: scf.for %{{.*}} = %c0 to %c448 step %c112
+// CHECK: scf.for %{{.*}} = %c0 to %c8
+// CHECK: scf.for %[[PART:.*]] = %c8 to %c992 step %c8
+// CHECK: scf.for %[[N:.*]] = %c0 to %c448 step %c112
+// CHECK: vector.load %arg2[%[[N]]]
+// CHECK: scf.for %{{.*}} = %c0 to %c8
+// CHECK: vector.store %{{.*}}, %arg2[%[[N]]]
+// CHECK: scf.for %{{.*}} = %c0 to %c448 step %c112
+// CHECK: scf.for %{{.*}} = %c0 to %c8
+// CHECK: scf.for %{{.*}} = %c0 to %c1000
+// CHECK-NOT: scf.for
+func.func @strips(%x: memref<1000xf32>, %w: memref<1000x520xf32>, %y: memref<520xf32>) {
+  linalg.generic {indexing_maps = [#row, #matrix, #result], iterator_types = ["parallel", "reduction"]} ins(%x, %w : memref<1000xf32>, memref<1000x520xf32>) outs(%y : memref<520xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %m = arith.mulf %a, %b : f32
+    %s = arith.addf %c, %m : f32
+    linalg.yield %s : f32
+  }
+  return
+}
