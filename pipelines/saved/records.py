@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
 
 from ...passes.cpu.processor import Processor
 from ...passes.infra.diagnostics import CompilerError
@@ -149,22 +149,14 @@ def _constants(values: Mapping[int, Any]) -> tuple[tuple[int, ConstantRecord], .
     return tuple((position, ConstantRecord.of(value)) for position, value in values.items())
 
 
-class ProcessorRecord(Record):
+# A field for each of `Processor`'s, defaults left out: what lacks one is of another version.
+_PROCESSOR_FIELDS: dict[str, Any] = {name: (kind, ...) for name, kind in get_type_hints(Processor).items()}
+_ProcessorFields: Any = create_model("_ProcessorFields", __base__=Record, **_PROCESSOR_FIELDS)
+
+
+class ProcessorRecord(_ProcessorFields):
     """See `Processor`; `requires` is what `missing_here` takes."""
 
-    cpu: str
-    features: str
-    vector_bits: int
-    vector_registers: int
-    has_fma: bool
-    converts_half: bool
-    l1_bytes: int
-    l1_ways: int
-    l2_bytes: int
-    l3_bytes: int
-    rounds: bool
-    has_bf16_dot: bool
-    has_int8_dot: bool
     requires: str
 
     @classmethod
