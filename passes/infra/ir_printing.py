@@ -97,13 +97,19 @@ class IRPrinting:
             )
             scope = f" ('{op.name}' operation{symbol})"
             shown = _outermost(op)
-        text = self.style.print(shown, local_scope=shown.parent is not None, generic=generic)
-        end = "\n\n" if shown.parent is None else "\n"
+        nested = _parent(shown) is not None
+        text = self.style.print(shown, local_scope=nested, generic=generic)
+        end = "\n" if nested else "\n\n"
         self.stream.write(f"// -----// IR Dump {title}{scope} //----- //\n{text}\n{end}")
         self.stream.flush()
 
 
 def _outermost(op: ir.Operation) -> ir.Operation:
-    while op.parent is not None:
-        op = op.parent.operation
+    while (parent := _parent(op)) is not None:
+        op = parent
     return op
+
+
+def _parent(op: ir.Operation) -> ir.Operation | None:
+    """The operation around this one; asking the bindings is an error where one was parsed or cloned for itself."""
+    return op.parent.operation if op.attached and op.parent is not None else None
