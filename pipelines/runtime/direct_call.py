@@ -19,6 +19,7 @@ from torch._C._dynamo import guards
 
 from .arrays import numpy_dtype
 from .jit import JitFunction
+from .large_outputs import Allocate, allocator_for
 
 _TENSORS = (torch.Tensor, torch.nn.Parameter)  # types, not their subclasses: those may do anything
 _BF16 = np.dtype(ml_dtypes.bfloat16)
@@ -69,11 +70,12 @@ class DirectCall:
             (torch.Size(kind.shape), kind.dtype, torch.Size(kind.shape).numel() == 1) for _, kind in inputs
         ]
         self._outputs = [(kind.shape, kind.strides, kind.dtype) for _, kind in outputs]
+        self._allocators = [allocator_for(kind.shape, kind.dtype, _new_tensor) for _, kind in outputs]
         self._input_arrays = [(kind.shape, numpy_dtype(kind.dtype)) for _, kind in inputs]
         self._output_arrays = [(kind.shape, numpy_dtype(kind.dtype)) for _, kind in outputs]
         kinds = {dtype for _, dtype in (*self._input_arrays, *self._output_arrays)}
         self._takes_arrays = bool(inputs) and not kinds & {None, _BF16}
-        self._quick = _quick_call(function, places, self._inputs, self._outputs)
+        self._quick = _quick_call(function, places, self._inputs, self._outputs, self._allocators)
 
     def __call__(self, args: tuple[Any, ...]) -> list[Any] | None:
         """The outputs, new ones: tensors for tensors, arrays for arrays; None if the arguments are not just what the
@@ -104,7 +106,7 @@ class DirectCall:
             ):
                 return None
             given.append(tensor if tensor.is_contiguous() else tensor.detach().resolve_neg().contiguous())
-        outputs = [_new_tensor(*kind) for kind in self._outputs]
+        outputs = [new(*kind) for new, kind in zip(self._allocators, self._outputs, strict=True)]
         self._run([*given, *outputs])
         return outputs
 
@@ -135,17 +137,19 @@ def _quick_call(
     places: Sequence[int],
     inputs: Sequence[tuple[torch.Size, torch.dtype, bool]],
     outputs: Sequence[tuple[tuple[int, ...], tuple[int, ...], torch.dtype]],
+    allocators: Sequence[Allocate],
 ) -> Quick:
     """A function that calls with contiguous tensors of the types it knows, or does nothing and returns None.
 
     It is text without loops, for these would cost a small model more than its arithmetic.
     """
-    names: dict[str, Any] = {"new": _new_tensor, "tensors": _TENSORS, "run": function.run}
+    names: dict[str, Any] = {"tensors": _TENSORS, "run": function.run}
     names |= {"lock": function.lock, "words": function.words}
     for k, (shape, dtype, _) in enumerate(inputs):
         names |= {f"shape{k}": shape, f"dtype{k}": dtype}
     for k, kind in enumerate(outputs):
         names |= dict(zip((f"out_shape{k}", f"out_strides{k}", f"out_dtype{k}"), kind, strict=True))
+        names[f"new{k}"] = allocators[k]
     exec(_quick_text(tuple(places), tuple(single for *_, single in inputs), len(outputs)), names)
     return names["call"]
 
@@ -168,7 +172,7 @@ def _quick_text(places: tuple[int, ...], singles: tuple[bool, ...], outputs: int
             f" or not {name}.is_cpu or not {name}.is_contiguous()"
             f"{f' or {name}.is_neg()' if single else ''}: return None"
         )
-    lines += [f"{name} = new(out_shape{k}, out_strides{k}, out_dtype{k})" for k, name in enumerate(made)]
+    lines += [f"{name} = new{k}(out_shape{k}, out_strides{k}, out_dtype{k})" for k, name in enumerate(made)]
     lines.append("with lock:")
     pointers = zip(places, (*given, *made), strict=True)
     lines += [f"    words[{place}] = {name}.data_ptr()" for place, name in pointers]

@@ -8,7 +8,7 @@ For `relu(x @ w.T)` with an open batch size it reads
         if not a0.is_contiguous(): a0 = a0.contiguous()
         a1 = args[1]
         if not a1.is_contiguous(): a1 = a1.contiguous()
-        r0 = empty_strided((s77, 8), (8, 1), dtype=d0)
+        r0 = new0((s77, 8), (8, 1), dtype=d0)
         block = take()
         words = block.words
         words[1] = a0.data_ptr()
@@ -43,6 +43,7 @@ from torch.utils._sympy.printers import PythonPrinter
 
 from ...passes.infra.diagnostics import CompilerError
 from ..runtime.jit import NativeModule
+from ..runtime.large_outputs import allocator_for
 from ..runtime.provisions import arena_array
 from .boundary import Boundary, Buffer, Input, Output
 from .parameters import PreparedParameters
@@ -134,7 +135,6 @@ def write_call(
         "run": native.entry(entry) if native is not None else None,
         "native": native,  # code lives as long as its module
         "empty_strided": torch.empty_strided,
-        "empty": torch.empty,
         "math": math,
         "torch": torch,
     }
@@ -220,12 +220,11 @@ class _Writer:
         dtype = f"d{index}"
         self._names[dtype] = buffer.dtype
         shape = self._tuple(buffer.shape)
-        if buffer.order is None:
-            self._lines.append(f"r{index} = empty({shape}, dtype={dtype})")
-        else:
-            self._lines.append(
-                f"r{index} = empty_strided({shape}, {self._tuple(buffer.strides)}, dtype={dtype})"
-            )
+        is_plain, new = buffer.order is None, f"new{index}"
+        allocate = torch.empty if is_plain else torch.empty_strided
+        self._names[new] = allocator_for(tuple(buffer.shape), buffer.dtype, allocate)
+        strides = "" if is_plain else f"{self._tuple(buffer.strides)}, "
+        self._lines.append(f"r{index} = {new}({shape}, {strides}dtype={dtype})")
         return f"r{index}"
 
     def _into_strides(self, index: int, buffer: Buffer) -> list[str]:
