@@ -63,6 +63,22 @@ class DecodeStep(nn.Module):
         return self.out((weights @ self.values).reshape(1, -1))
 
 
+class ScaledByState(nn.Module):
+    """A state among the weights: what depends on it is another at every call."""
+
+    scale: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(8, 16)
+        self.register_buffer("scale", torch.ones(16, 8))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = x @ (self.linear.weight * self.scale).T
+        self.scale.mul_(2)
+        return y
+
+
 def _mlp() -> Family:
     model = nn.Sequential(nn.Linear(64, 48), nn.ReLU(), nn.Linear(48, 24), nn.Tanh(), nn.Linear(24, 10))
     return Family(model, (torch.randn(9, 64),))

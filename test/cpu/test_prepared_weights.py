@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from zoo import error
+from zoo import ScaledByState, error
 
 import wse_mlir
 
@@ -115,24 +115,8 @@ def test_a_saved_model_prepares_when_it_is_loaded(tmp_path: Path) -> None:
     assert error(loaded(x), model(x)) <= 1e-4
 
 
-class Counting(nn.Module):
-    """A state among the weights: what depends on it is computed at every call."""
-
-    scale: torch.Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.linear = nn.Linear(8, 16)
-        self.register_buffer("scale", torch.ones(16, 8))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = x @ (self.linear.weight * self.scale).T
-        self.scale.mul_(2)
-        return y
-
-
 def test_states_are_not_prepared() -> None:
-    model, x = Counting().requires_grad_(False), torch.randn(12, 8)
+    model, x = ScaledByState().requires_grad_(False), torch.randn(12, 8)
     compiled = wse_mlir.compile(model, (x,))
     for _ in range(3):
         assert error(compiled(x), model(x)) <= 1e-4

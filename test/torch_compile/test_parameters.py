@@ -17,6 +17,7 @@ from beside_eager import assert_close, compiled
 from torch import nn
 from wse_mlir.pipelines.runtime.provisions import Preparation
 from wse_mlir.pipelines.torch_backend.parameters import PreparedParameters
+from zoo import ScaledByState
 
 
 @pytest.fixture
@@ -196,20 +197,7 @@ def test_parameters_of_inference_mode_are_prepared_in_each_call() -> None:
 
 
 def test_buffers_that_a_model_writes() -> None:
-    class Counting(nn.Module):
-        scale: torch.Tensor
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.linear = nn.Linear(8, 16)
-            self.register_buffer("scale", torch.ones(16, 8))
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            y = x @ (self.linear.weight * self.scale).T
-            self.scale.mul_(2)
-            return y
-
-    model = Counting()
+    model = ScaledByState()
     reference, function, x = copy.deepcopy(model), compiled(model), torch.randn(12, 8)
     with torch.no_grad():
         for _ in range(3):
