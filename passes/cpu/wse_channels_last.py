@@ -30,8 +30,11 @@ class ChannelsLast(Pass, name="wse-channels-last", anchor="func.func"):
 
     Arguments and results of the function keep their order, and so does what other operations work on: there, and only
     where the order in memory really differs, a `linalg.generic` transposes. The weights of a depthwise convolution are
-    transposed to channels last; it is for `wse-split-parameters` to do that once. A function without convolution or
-    pooling is left alone.
+    transposed to channels last; it is for `wse-split-parameters` to do that once. So is an image of many channels that
+    overlapping windows read: every element takes part in several of them.
+
+    A function without convolution or pooling is left alone. Convolutions with windows of one count where they leave
+    positions out or have products enough to make up for transposing the function's images and results.
     """
 
     def run(self, op: ir.Operation, run: PassRun) -> None:

@@ -24,7 +24,7 @@ from .accesses import Access, access_of, own_subscripts, plain_iterators, rename
 from .form import ContractionForm
 
 _FARTHEST = 64  # operations between a contraction and a stage
-_ENOUGH_PRODUCTS = 256  # for a result; elements of a stage that are not side by side cost a few each
+_ENOUGH_PRODUCTS = 2048  # for a result; elements of a stage that are not side by side cost a few each
 _MOVABLE = frozenset({"memref.alloc", "memref.dim", "memref.get_global", "arith.constant", *VIEW_OPS})
 
 

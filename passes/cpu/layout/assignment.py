@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 from ....dialects.host import arith, ir, tensor
@@ -17,6 +19,11 @@ from .order import Order, collapsed_order, expanded_order, identity, loops_by_or
 # Operations whose tensor operands and result have the same dimensions.
 SAME_DIMENSIONS = (tensor.PadOp, tensor.ExtractSliceOp, tensor.InsertSliceOp, tensor.ConcatOp, tensor.CastOp)
 RESHAPES = (tensor.ExpandShapeOp, tensor.CollapseShapeOp)
+
+_SHORT_ROW = 32  # positions that fill vectors badly
+# Products for each element of a function's images and results, with which transposing these is made up for.
+_PRODUCTS_OF_SHORT_ROWS = 16
+_PRODUCTS_OF_LONG_ROWS = 64
 
 
 @dataclass
@@ -39,11 +46,12 @@ class LayoutAssignment:
     def __post_init__(self) -> None:
         generics = collect(self.function, lambda op: op.name == "linalg.generic" and len(op.results) > 0)
         views = [view for op in generics if (view := structured(op)) is not None]
-        seeds = [seed for view in views if (seed := windowed(view)) is not None]
-        if not seeds:
-            return
+        windows = [seed for view in views if (seed := windowed(view)) is not None]
         weights = _Weights(self.function)
-        seeds += [c for v in views if windowed(v) is None and (c := pointwise(v, weights)) is not None]
+        points = [c for v in views if windowed(v) is None and (c := pointwise(v, weights)) is not None]
+        if not windows and not self._is_worth(points, weights):
+            return
+        seeds = windows + points
         self.convolutions = {seed.view.op.results[0]: seed for seed in seeds}
         for seed in seeds:
             self._start(seed)
@@ -54,12 +62,28 @@ class LayoutAssignment:
         """The order of a ranked tensor's dimensions in memory."""
         return self.orders.get(value) or identity(ir.ShapedType(value.type).rank)
 
+    def _is_worth(self, points: Sequence[Convolution], weights: _Weights) -> bool:
+        """Whether convolutions with windows of one, where there are no others, are faster with channels innermost.
+
+        Otherwise positions fill vectors: as they lie, which short rows do badly and strided ones not at all. With
+        channels innermost the function's images and results have to be transposed.
+        """
+        images = [point for point in points if point.is_of_images()]
+        moved = [v for v in self.function.regions[0].blocks[0].arguments if not weights(v)]
+        moved += list(self.function.regions[0].blocks[0].operations)[-1].operands
+        elements = sum(_elements(v) for v in moved if isinstance(v.type, ir.RankedTensorType))
+        products = sum(prod(size or 1 for size in point.view.loop_sizes()) for point in images)
+        short = any((point.row_length() or _SHORT_ROW) < _SHORT_ROW for point in images)
+        enough = _PRODUCTS_OF_SHORT_ROWS if short else _PRODUCTS_OF_LONG_ROWS
+        return any(point.is_strided() for point in images) or (bool(images) and products >= enough * elements)
+
     def _start(self, seed: Convolution) -> None:
         result = seed.view.op.results[0]
         self._set(result, seed.result_order())
-        if seed.is_channelwise():
+        if seed.is_channelwise() or seed.reads_channels_often():
             self._set(seed.view.inputs[seed.image], seed.image_order())
             self.wanted[(result, seed.image)] = seed.image_order()
+        if seed.is_channelwise():
             weights = seed.filter_order()
             if weights is not None and seed.filter is not None:
                 self.wanted[(result, seed.filter)] = weights
@@ -150,6 +174,11 @@ def _covers_all_loops(view: Structured, access: ir.AffineMap) -> bool:
     plain = all(not isinstance(e, ir.AffineBinaryExpr) for e in access.results)
     sizes = view.loop_sizes()
     return plain and all(loop in positions or size == 1 for loop, size in enumerate(sizes))
+
+
+def _elements(value: ir.Value) -> int:
+    kind = ir.RankedTensorType(value.type)
+    return prod(1 if kind.is_dynamic_dim(d) else kind.get_dim_size(d) for d in range(kind.rank))
 
 
 class _Weights:

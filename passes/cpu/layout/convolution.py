@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 
 from ....dialects.host import ir
 from ....dialects.structured import PARALLEL, Structured, dim_position, used_dims
+from ..access import coefficient
 from .order import Order, order_by_loops
+
+_DEEP = 16  # channels
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,32 @@ class Convolution:
         )
         return bool(shared) and all(loop in sliding for loop in self.reduced)
 
+    def is_of_images(self) -> bool:
+        """Whether the result's channels lie outside of two dimensions of positions, as they do in images."""
+        result = [dim_position(e) for e in self.view.init_maps[0].results]
+        return result.index(self.loops[-1]) < len(result) - 2
+
+    def is_strided(self) -> bool:
+        """Whether a window of one leaves positions of the image out."""
+        access = self.view.maps[self.image].results
+        return any(coefficient(e, i) not in (None, 0, 1) for e in access for i in used_dims(e))
+
+    def row_length(self) -> int | None:
+        """Positions that lie side by side in the result; None where that is known only at run time."""
+        return self.view.loop_sizes()[dim_position(self.view.init_maps[0].results[-1]) or 0]
+
+    def reads_channels_often(self) -> bool:
+        """Whether windows overlap and an element of a deep image takes part in them all.
+
+        Transposing the image costs little beside that, and each step of a window then reads neighbouring elements. A
+        few channels, as those of colours, are read from planes as well.
+        """
+        access = self.view.maps[self.image]
+        sizes = self.view.loop_sizes()
+        plain = _plain_loops(access)
+        deep = prod(sizes[loop] or 1 for loop in self.reduced if loop in plain) >= _DEEP
+        return self.filter is not None and deep and any(_overlaps(self.view, e) for e in access.results)
+
     def result_order(self) -> Order:
         """Channels last for the result."""
         return order_by_loops(self.view.init_maps[0], self.loops)
@@ -60,6 +90,17 @@ class Convolution:
         exprs = self.view.maps[self.image].results
         inner = [loop for d in image_order for loop in sorted(used_dims(exprs[d])) if loop in self.reduced]
         return list(dict.fromkeys((*self.loops, *inner, *self.reduced)))
+
+
+def _overlaps(view: Structured, expr: ir.AffineExpr) -> bool:
+    """Whether a subscript is the sum of a position and a smaller step of a window."""
+    used = used_dims(expr)
+    steps = {view.iterators[i]: coefficient(expr, i) for i in used}
+    sizes = view.loop_sizes()
+    inner = [i for i in used if view.iterators[i] != PARALLEL]
+    if len(used) != 2 or len(inner) != 1 or None in steps.values():
+        return False
+    return (steps[PARALLEL] or 0) < (sizes[inner[0]] or 1) * (coefficient(expr, inner[0]) or 0)
 
 
 def windowed(view: Structured) -> Convolution | None:

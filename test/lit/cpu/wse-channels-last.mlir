@@ -175,3 +175,69 @@ func.func @no_convolution(%x: tensor<2x8x5xf32>, %w: tensor<4x8xf32>, %i: tensor
   } -> tensor<2x4x5xf32>
   return %r : tensor<2x4x5xf32>
 }
+
+// -----
+
+// A window of one that leaves positions out, alone in its function: channels fill vectors, strided positions would not.
+// CHECK-DAG:   #[[IMAGE:.*]] = affine_map<(d0, d1, d2, d3) -> (d3, d0 * 2, d1 * 2)>
+// CHECK-DAG:   #[[RESULT:.*]] = affine_map<(d0, d1, d2, d3) -> (d0, d1, d2)>
+// CHECK-LABEL: func.func @strided_point
+// CHECK:         linalg.generic {indexing_maps = [#[[IMAGE]], #{{.*}}, #[[RESULT]]]
+// CHECK-SAME:      outs(%{{.*}} : tensor<40x40x8xf32>)
+func.func @strided_point(%x: tensor<4x80x80xf32> {wse.kind = "input"}, %w: tensor<8x4xf32> {wse.kind = "parameter"}) -> tensor<8x40x40xf32> {
+  %e = tensor.empty() : tensor<8x40x40xf32>
+  %zero = arith.constant 0.0 : f32
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<8x40x40xf32>) -> tensor<8x40x40xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(f, y, x, c) -> (c, y * 2, x * 2)>, affine_map<(f, y, x, c) -> (f, c)>, affine_map<(f, y, x, c) -> (f, y, x)>],
+      iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<4x80x80xf32>, tensor<8x4xf32>) outs(%z : tensor<8x40x40xf32>) {
+  ^bb0(%p: f32, %q: f32, %o: f32):
+    %m = arith.mulf %p, %q : f32
+    %s = arith.addf %o, %m : f32
+    linalg.yield %s : f32
+  } -> tensor<8x40x40xf32>
+  return %r : tensor<8x40x40xf32>
+}
+
+// -----
+
+// Long rows and few products beside the elements that would be transposed: nothing changes.
+// CHECK-LABEL: func.func @few_products
+// CHECK:         %[[R:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<8x40x40xf32>)
+// CHECK:         return %[[R]] : tensor<8x40x40xf32>
+func.func @few_products(%x: tensor<4x40x40xf32> {wse.kind = "input"}, %w: tensor<8x4xf32> {wse.kind = "parameter"}) -> tensor<8x40x40xf32> {
+  %e = tensor.empty() : tensor<8x40x40xf32>
+  %zero = arith.constant 0.0 : f32
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<8x40x40xf32>) -> tensor<8x40x40xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(f, y, x, c) -> (c, y, x)>, affine_map<(f, y, x, c) -> (f, c)>, affine_map<(f, y, x, c) -> (f, y, x)>],
+      iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<4x40x40xf32>, tensor<8x4xf32>) outs(%z : tensor<8x40x40xf32>) {
+  ^bb0(%p: f32, %q: f32, %o: f32):
+    %m = arith.mulf %p, %q : f32
+    %s = arith.addf %o, %m : f32
+    linalg.yield %s : f32
+  } -> tensor<8x40x40xf32>
+  return %r : tensor<8x40x40xf32>
+}
+
+// -----
+
+// Overlapping windows over many channels read the image with these innermost: it is transposed once.
+// CHECK-DAG:   #[[IMAGE:.*]] = affine_map<(d0, d1, d2, d3, d4, d5) -> (d0 + d3, d1 + d4, d5)>
+// CHECK-LABEL: func.func @deep_image
+// CHECK:         %[[T:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<12x12x16xf32>)
+// CHECK:         linalg.generic {indexing_maps = [#[[IMAGE]], #{{.*}}, #{{.*}}]{{.*}} ins(%[[T]], %{{.*}} : tensor<12x12x16xf32>
+func.func @deep_image(%x: tensor<16x12x12xf32> {wse.kind = "input"}, %w: tensor<8x16x2x2xf32> {wse.kind = "parameter"}) -> tensor<8x11x11xf32> {
+  %e = tensor.empty() : tensor<8x11x11xf32>
+  %zero = arith.constant 0.0 : f32
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<8x11x11xf32>) -> tensor<8x11x11xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(f, y, x, c, i, j) -> (c, y + i, x + j)>, affine_map<(f, y, x, c, i, j) -> (f, c, i, j)>, affine_map<(f, y, x, c, i, j) -> (f, y, x)>],
+      iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
+      ins(%x, %w : tensor<16x12x12xf32>, tensor<8x16x2x2xf32>) outs(%z : tensor<8x11x11xf32>) {
+  ^bb0(%p: f32, %q: f32, %o: f32):
+    %m = arith.mulf %p, %q : f32
+    %s = arith.addf %o, %m : f32
+    linalg.yield %s : f32
+  } -> tensor<8x11x11xf32>
+  return %r : tensor<8x11x11xf32>
+}
