@@ -139,7 +139,7 @@ CPU_STAGES = (
     ),
     Stage(
         "bufferize",
-        "func.func(wse-pad-in-place),wse-bufferize,canonicalize,cse,func.func(wse-generalize)",
+        "func.func(wse-pad-in-place,wse-carry-in-place),wse-bufferize,canonicalize,cse,func.func(wse-generalize)",
         "tensors become buffers, results become arguments that the caller allocates",
         "bufferized",
     ),

@@ -48,6 +48,7 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     "rows widened": ("wse-widen-rows",),
     "parameters prepared once": ("wse-split-parameters",),
     "pads in place": ("wse-pad-in-place",),
+    "states in place": ("wse-carry-in-place",),
     "kernels formed": ("wse-form-kernels", "wse-tile-kernels"),
     "kernels tiled": ("wse-tile-kernels",),
     "vectors": ("wse-vectorize",),

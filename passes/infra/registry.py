@@ -28,6 +28,7 @@ BUILTIN: dict[str, str] = {
     "wse-tile": "tensor.wse_tile:Tile",
     "wse-bufferize": "tensor.wse_bufferize:Bufferize",
     "wse-unfuse-parameters": "cpu.wse_unfuse_parameters:UnfuseParameters",
+    "wse-carry-in-place": "cpu.wse_carry_in_place:CarryInPlace",
     "wse-unroll-loops": "tensor.wse_unroll_loops:UnrollLoops",
     "wse-pack-weights": "cpu.wse_pack_weights:PackWeights",
     "wse-fold-zero-points": "cpu.wse_fold_zero_points:FoldZeroPoints",
