@@ -6,13 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.cpu.parallel.shares import Cut, Loop, balance, between, cuts, lay_out, length
 from wse_mlir.passes.infra.pass_manager import run_pipeline
+from wse_mlir.pipelines.named import NAMED_PIPELINES, named_pipeline
 from wse_mlir.pipelines.runtime.jit import JitFunction, compile_function
+
+import wse_mlir
 
 LOWER = (
     "expand-strided-metadata,lower-affine,canonicalize,func.func(llvm-request-c-wrappers),convert-scf-to-cf,"
@@ -179,3 +183,35 @@ def test_shares_are_even() -> None:
     assert even(loop(3, 9, [(2, 9)])) == 1
     assert even(loop(13, 60, [(3, 60)]), loop(1, 4, [(3, 4)])) > 0.97
     assert even(loop(2, 64, [(2, 64)]), loop(2, 22)) == 1
+
+
+class Heads(torch.nn.Module):
+    """Attention of three heads over 65 tokens, a window, and products whose last panels and rows are smaller."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix, self.window = torch.nn.Linear(48, 3 * 48), torch.nn.Conv1d(48, 48, 3, padding=1, groups=48)
+        self.widen, self.last = torch.nn.Linear(48, 203), torch.nn.Linear(203, 7)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = self.mix(x).unflatten(-1, (3, 3, 16)).permute(2, 0, 3, 1, 4)
+        mixed = torch.nn.functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        return self.last(self.widen(x + self.window(mixed.mT).mT).relu()).softmax(-1)
+
+
+@pytest.fixture
+def cheap_forks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every nest is divided, however small it is."""
+    cpu = named_pipeline("cpu")
+    passes = {stage.name: stage.passes for stage in cpu.stages}["parallelise"]
+    cheap = passes.replace("wse-parallelize", "wse-parallelize{minimal-cost=1}")
+    monkeypatch.setitem(NAMED_PIPELINES, "cpu", cpu.override(parallelise=cheap))
+
+
+@pytest.mark.usefixtures("cheap_forks")
+def test_a_model_computes_the_same_with_threads() -> None:
+    torch.manual_seed(0)
+    model, x = Heads().eval().requires_grad_(False), torch.randn(1, 65, 48)
+    expected = wse_mlir.compile(model, (x,), cache=False)(x)
+    assert (expected - model(x)).abs().max() <= 1e-4 * expected.abs().max()
+    assert torch.equal(wse_mlir.compile(model, (x,), cache=False, num_threads=3)(x), expected)
