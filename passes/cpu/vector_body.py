@@ -70,6 +70,16 @@ def reduction_kinds(view: Structured) -> list[Combiner] | None:
     return found
 
 
+def plain_reduction(view: Structured) -> Combiner | None:
+    """The combiner of an operation that does nothing but combine the elements of one input; None for others."""
+    kinds = reduction_kinds(view) if len(view.inits) == 1 else None
+    if kinds is None or len(view.body_operations()) != 1:
+        return None
+    read = [argument for k, argument in enumerate(view.body.arguments) if view.reads(k)]
+    operands = list(view.body_operations()[0].operands)
+    return kinds[0] if len(read) == 2 and all(argument in operands for argument in read) else None
+
+
 def _is_elementwise(op: Any) -> bool:
     return op.name.startswith(("arith.", "math.")) and not len(op.regions)
 

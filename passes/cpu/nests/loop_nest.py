@@ -1,6 +1,8 @@
 """Emits the loops of a scheduled `linalg.generic` on buffers."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import product
 from math import prod
 from typing import Any
@@ -31,6 +33,7 @@ from .nest_leaf import (
 )
 from .nest_leaf import constant_mask as leading_lanes
 from .schedule_choice import trips
+from .sliding_window import SlidingWindow, find_sliding_window
 
 _MARKED_LEVELS = 2  # loops, from the outermost, whose iterations threads may share
 
@@ -66,6 +69,11 @@ class LoopNest:
         self._body = BodyEmitter(view, schedule.vector, cpu.has_fma)
         self._dynamic = {i: size_value(view, i) for i, size in enumerate(sizes) if size is None}
         self._operands: list[Operand] = operands_of(view, schedule)
+        self._window = find_sliding_window(view, schedule, sizes, cpu)
+        if self._window is not None:
+            self.schedule = replace(schedule, unroll=dict(self._window.unroll))
+        self._reduced = self.schedule.reduction if self._window is None else self._window.rest
+        self._nothing: ir.Value | None = None
         self._combiners: list[Combiner] = []
         if schedule.vector in schedule.reduction:
             self._combiners = reduction_kinds(view) or []
@@ -192,8 +200,39 @@ class LoopNest:
             self._finish_lanes(leaf, tile, points, rows)
             return
         flat = [old for row in olds for old in row]
+        if self._window is not None:
+            self._store(leaf, points, self._slide(self._window, bases, tile, leaf.loads, olds))
+            return
         flat = self._reduction(0, bases, tile, points, flat, leaf.loads)
         self._store(leaf, points, _rows(flat, len(self.view.inits)))
+
+    def _slide(
+        self, window: SlidingWindow, bases: Bases, tile: Tile, loads: Loads, olds: list[Values]
+    ) -> list[Values]:
+        """Reduces the columns that the windows of a tile look at, then each window's columns."""
+        count, combiner = tile[window.along].unroll, window.combiner
+        columns = window.columns(count)
+        others = [i for i in self.schedule.parallel if i != window.along]
+        rows = _points(others, tile)
+        points = [{**row, window.along: u, window.taps: k} for row in rows for u, k in columns.values()]
+        lanes = tile[self.schedule.vector].width if self.schedule.vector is not None else 1
+        element = ir.MemRefType(self.view.inits[0].type).element_type
+        self._nothing = (
+            neutral(combiner, element, lanes)
+            if lanes > 1
+            else arith.constant(element, combiner.neutral_attribute(element))
+        )
+        there = {**bases, window.taps: constant_index(0)}
+        flat = self._reduction(0, there, tile, points, [self._nothing] * len(points), loads)
+        results: dict[tuple[tuple[int, int], ...], ir.Value] = {}
+        for number, row in enumerate(rows):
+            part = dict(zip(columns, flat[number * len(columns) :], strict=False))
+            values = window.combined(part, count, partial(combine, combiner))
+            results |= {_key({**row, window.along: u}): value for u, value in enumerate(values)}
+        points = _points(self.schedule.parallel, tile)
+        return [
+            [combine(combiner, old, results[_key(point)])] for (old,), point in zip(olds, points, strict=True)
+        ]
 
     def _begin(self, leaf: Leaf, points: list[Point]) -> list[Values]:
         """What the accumulators of each point start as."""
@@ -266,9 +305,9 @@ class LoopNest:
         loads: Loads,
     ) -> Values:
         """The reduction loops from `level` on; `carried` has the accumulators by point, part and result."""
-        if level == len(self.schedule.reduction):
+        if level == len(self._reduced):
             return self._accumulate(bases, tile, points, carried, loads)
-        iterator = self.schedule.reduction[level]
+        iterator = self._reduced[level]
         for segment in self.schedule.segments(iterator, self.sizes[iterator]):
 
             def body(index: ir.Value, inner: Values, segment: Segment = segment) -> Values:
@@ -288,7 +327,7 @@ class LoopNest:
     ) -> Values:
         leaf = self._leaf(bases, tile, loads)
         parts, rows = self._accumulators(), _rows(carried, len(self.view.inits))
-        for offset in _points(self.schedule.reduction, tile):
+        for offset in _points(self._reduced, tile):
             lane = 0 if self.schedule.vector is None else offset.get(self.schedule.vector, 0)
             for number, point in enumerate(points):
                 place = number * parts + lane // self.schedule.width
@@ -296,6 +335,9 @@ class LoopNest:
         return [value for row in rows for value in row]
 
     def _accumulate_point(self, leaf: Leaf, point: Point, old: Values) -> Values:
+        if self._window is not None and old[0] is self._nothing:
+            position = next(k for k in range(len(self.view.inputs)) if self.view.reads(k))
+            return [broadcast(leaf.load(position, point), leaf.width)]
         if not self._combiners:
             return self._evaluate(leaf, point, old)
         if leaf.width == self.schedule.width:
@@ -329,6 +371,10 @@ class LoopNest:
         results = self._body.emit(arguments, lambda i: leaf.index(i, point.get(i, 0)), leaf.width, leaf.mask)
         lanes = leaf.width if self.schedule.vector is not None else 1
         return [broadcast(value, lanes) for value in results]
+
+
+def _key(point: Point) -> tuple[tuple[int, int], ...]:
+    return tuple(sorted(point.items()))
 
 
 def _rows(values: Values, count: int) -> list[Values]:
