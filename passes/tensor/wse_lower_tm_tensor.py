@@ -19,7 +19,8 @@ class LowerTmTensor(Pass, name="wse-lower-tm-tensor", anchor="func.func"):
     * `scatter` that overwrites with slices becomes a loop of `tensor.insert_slice`; with a combining body, or
       element by element, a loop nest of `tensor.extract` and `tensor.insert`. A negative index
       counts from the end; one out of range is clamped, so that the slice lies inside of the destination.
-    * `scan` becomes a loop that carries the running value.
+    * `scan` becomes a loop that carries the running value; along another dimension than the last one, a loop over
+      elementwise operations on rows.
     * `sort` and `topk` count how many elements go before each one (its rank, by a reduction over all pairs) and
       move each element to its rank: stable, parallel, quadratic in the sorted dimension. The order of NaN is
       not specified.
@@ -141,6 +142,10 @@ def _lower_scan(op: ir.Operation) -> list[ir.Value]:
     inclusive = ir.BoolAttr(op.attributes["inclusive"]).value
     rank = ir.RankedTensorType(source.type).rank
     outer = [d for d in range(rank) if d != scanned]
+    if ir.RankedTensorType(source.type).shape[scanned] == 0:
+        return [output, accumulator]
+    if scanned < rank - 1 and any(n != 1 for n in ir.RankedTensorType(source.type).shape[scanned + 1 :]):
+        return _scan_rows(op, scanned, inclusive)
 
     def scan_line(ivs: Sequence[ir.Value], carried: Sequence[ir.Value]) -> list[ir.Value]:
         def at(position: ir.Value) -> list[ir.Value]:
@@ -159,6 +164,61 @@ def _lower_scan(op: ir.Operation) -> list[ir.Value]:
         return [scanned_line, tensor.insert(last, carried[1], list(ivs))]
 
     return _loop_nest([_size(source, d) for d in outer], [output, accumulator], scan_line)
+
+
+def _scan_rows(op: ir.Operation, scanned: int, inclusive: bool) -> list[ir.Value]:
+    """A scan whose running values are slices of the dimensions behind the scanned one, read from the result."""
+    source, output, accumulator = op.operands
+    body = op.regions[0].blocks[0]
+    rank = ir.RankedTensorType(source.type).rank - scanned - 1
+
+    def combine(previous: ir.Value, given: ir.Value, place: ir.Value) -> ir.Value:
+        maps = [ir.AffineMap.get_identity(rank)] * 3
+        return build_generic(
+            [previous, given], [place], maps, [PARALLEL] * rank, lambda a, b, _: inline_body(body, [a, b])
+        ).results[0]
+
+    def scan_block(ivs: Sequence[ir.Value], carried: Sequence[ir.Value]) -> list[ir.Value]:
+        def step(line: Sequence[ir.Value], state: Sequence[ir.Value]) -> list[ir.Value]:
+            position = arith.addi(line[0], _index(1))
+            given = _row(source, [*ivs, position if inclusive else line[0]])
+            made = combine(_row(state[0], [*ivs, line[0]]), given, _row(state[0], [*ivs, position]))
+            return [_with_row(state[0], [*ivs, position], made)]
+
+        first = _row(source, [*ivs, _index(0)]) if inclusive else _row(carried[1], ivs)
+        started = _with_row(carried[0], [*ivs, _index(0)], first)
+        steps = arith.subi(_size(source, scanned), _index(1))
+        (filled,) = _loop_nest([steps], [started], step)
+        return [filled, _with_row(carried[1], ivs, _row(filled, [*ivs, steps]))]
+
+    return _loop_nest([_size(source, d) for d in range(scanned)], [output, accumulator], scan_block)
+
+
+def _row(value: ir.Value, position: Sequence[ir.Value]) -> ir.Value:
+    """The slice at a position along the first dimensions."""
+    kind = ir.RankedTensorType(value.type)
+    shape = list(kind.shape)[len(position) :]
+    sizes = [_size(value, d) for d in range(len(position), kind.rank) if kind.is_dynamic_dim(d)]
+    offsets, ones = _slice_of(position, kind.rank)
+    return tensor.extract_slice(
+        ir.RankedTensorType.get(shape, kind.element_type), value, position, sizes, [],
+        offsets, [*[1] * len(position), *shape], ones,
+    )  # fmt: skip
+
+
+def _with_row(value: ir.Value, position: Sequence[ir.Value], row: ir.Value) -> ir.Value:
+    """A tensor with another slice at a position along the first dimensions."""
+    kind = ir.RankedTensorType(value.type)
+    sizes = [_size(value, d) for d in range(len(position), kind.rank) if kind.is_dynamic_dim(d)]
+    offsets, ones = _slice_of(position, kind.rank)
+    shape = [*[1] * len(position), *list(kind.shape)[len(position) :]]
+    return tensor.insert_slice(row, value, position, sizes, [], offsets, shape, ones)
+
+
+def _slice_of(position: Sequence[ir.Value], rank: int) -> tuple[list[int], list[int]]:
+    """(offsets, strides) of a slice at a position that is known only at run time."""
+    unknown = ir.ShapedType.get_dynamic_stride_or_offset()
+    return [unknown] * len(position) + [0] * (rank - len(position)), [1] * rank
 
 
 # ------------------------------------------------------------------------------------------ sort and top-k

@@ -153,3 +153,42 @@ func.func @nothing_to_do(%a: tensor<2x3xf32>, %b: tensor<3x4xf32>, %c: tensor<2x
   %0 = linalg.matmul ins(%a, %b : tensor<2x3xf32>, tensor<3x4xf32>) outs(%c : tensor<2x4xf32>) -> tensor<2x4xf32>
   return %0 : tensor<2x4xf32>
 }
+
+// -----
+
+// Along another dimension than the last one, each row is the one before it and a row of the source, side by side.
+// CHECK-LABEL: func.func @rows
+// CHECK-SAME:    %[[X:[a-z0-9_]+]]: tensor<2x4x?xf32>
+// CHECK:         scf.for %[[I:[a-z0-9_]+]] = %c0 to %c2
+// CHECK:           %[[FIRST:.*]] = tensor.extract_slice %[[X]][%[[I]], 0, 0]
+// CHECK:           tensor.insert_slice %[[FIRST]] into
+// CHECK:           scf.for %[[J:[a-z0-9_]+]] = %c0 to %c3 step %c1 iter_args(%[[OUT:[a-z0-9_]+]] =
+// CHECK:             %[[NEXT:[a-z0-9_]+]] = arith.addi %[[J]], %c1
+// CHECK-DAG:         %[[GIVEN:.*]] = tensor.extract_slice %[[X]][%[[I]], %[[NEXT]], 0]
+// CHECK-DAG:         %[[BEFORE:.*]] = tensor.extract_slice %[[OUT]][%[[I]], %[[J]], 0]
+// CHECK:             %[[ROW:.*]] = linalg.generic {{.*}} ins(%[[BEFORE]], %[[GIVEN]] : tensor<?xf32>, tensor<?xf32>)
+// CHECK:             tensor.insert_slice %[[ROW]] into %[[OUT]][%[[I]], %[[NEXT]], 0]
+func.func @rows(%x: tensor<2x4x?xf32>, %out: tensor<2x4x?xf32>, %last: tensor<2x?xf32>) -> tensor<2x4x?xf32> {
+  %0:2 = tm_tensor.scan dimension(1) inclusive(true)
+      ins(%x : tensor<2x4x?xf32>) outs(%out, %last : tensor<2x4x?xf32>, tensor<2x?xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %sum = arith.addf %a, %b : f32
+    tm_tensor.yield %sum : f32
+  } -> tensor<2x4x?xf32>, tensor<2x?xf32>
+  return %0#0 : tensor<2x4x?xf32>
+}
+
+// -----
+
+// There is nothing to add up in a line without elements.
+// CHECK-LABEL: func.func @empty
+// CHECK-NEXT:    return %arg1
+func.func @empty(%x: tensor<0x3xf32>, %out: tensor<0x3xf32>, %last: tensor<3xf32>) -> tensor<0x3xf32> {
+  %0:2 = tm_tensor.scan dimension(0) inclusive(true)
+      ins(%x : tensor<0x3xf32>) outs(%out, %last : tensor<0x3xf32>, tensor<3xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %sum = arith.addf %a, %b : f32
+    tm_tensor.yield %sum : f32
+  } -> tensor<0x3xf32>, tensor<3xf32>
+  return %0#0 : tensor<0x3xf32>
+}
