@@ -156,7 +156,7 @@ CPU_STAGES = (
     Stage(
         "parallelise",
         "wse-parallelize,canonicalize,cse,loop-invariant-code-motion",
-        "independent loops are divided among the threads of a call, where there are several; edges still are loops then",
+        "independent loops are divided among the threads of a call, if it has several; edges are loops until then",
     ),
     Stage(
         "arena",
