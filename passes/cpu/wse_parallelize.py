@@ -39,7 +39,8 @@ class Parallelize(Pass, name="wse-parallelize", anchor="builtin.module"):
 
     threads: int = option(1, "how many threads there are; with one, nothing changes")
     minimal_cost: int = option(
-        250_000, "of a chunk, in floating-point operations: a microsecond's worth, as a fork costs a fourth of one"
+        250_000,
+        "of a chunk, in floating-point operations: a microsecond's worth, as a fork costs a fourth of one",
     )
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
