@@ -146,7 +146,7 @@ def test_code_is_kept_for_the_caches_of_its_processor(cache: Path, monkeypatch: 
     said = []
     for size in (here.l2_bytes, here.l2_bytes, 2 * here.l2_bytes):
         other = replace(here, l2_bytes=size)
-        monkeypatch.setattr(cpu, "processor", lambda *names, other=other: other)
+        monkeypatch.setattr(cpu, "processor", lambda other=other, **names: other)
         said.append(wse_mlir.compile(model, (x,), cache=cache))
     assert outcomes(said) == [*HIT_BEFORE_EXPORT, ("miss", None)], "schedules depend on them"
 
