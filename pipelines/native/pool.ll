@@ -245,9 +245,12 @@ define internal ptr @worker(ptr %index) {
 entry:
   %number = ptrtoint ptr %index to i64
   %thread = add i64 %number, 1
+  %home = alloca [16 x i64] ; cpu_set_t has 1024 bits: where it may run
+  %asked = call i32 @sched_getaffinity(i32 0, i64 128, ptr %home)
+  %answered = icmp sge i32 %asked, 0
   br label %serve
 serve:
-  call void @leave_caller()
+  call void @leave_caller(ptr %home, i1 %answered)
   %ticket = load atomic i64, ptr @ticket acquire, align 8
   %computed = call i64 @work(i64 %thread)
   %stop = load atomic i32, ptr @stopping acquire, align 4
@@ -279,24 +282,21 @@ end:
   ret ptr null
 }
 
-; Moves the calling worker to another processor when it is on the caller's: schedulers that like to leave processors idle
-; put them together, and then take milliseconds to part them. The worker may go wherever it could before.
-define internal void @leave_caller() {
+; Keeps the calling worker off the processor that it shares with the caller. A scheduler that likes to leave processors
+; idle, or thinks that the other one is slow, puts them together, and does so again at the next time the worker wakes: so
+; the worker stays away from that processor, until it meets the caller on another one.
+define internal void @leave_caller(ptr %home, i1 %known.home) {
 entry:
-  %all = alloca [16 x i64] ; cpu_set_t has 1024 bits
   %others = alloca [16 x i64]
   %here = call i32 @sched_getcpu()
   %there = load atomic i32, ptr @caller_processor monotonic, align 4
   %together = icmp eq i32 %here, %there
   %known = icmp ult i32 %here, 1024
-  %move = and i1 %together, %known
-  br i1 %move, label %look, label %done
-look:
-  %unknown = call i32 @sched_getaffinity(i32 0, i64 128, ptr %all)
-  %answered = icmp eq i32 %unknown, 0
-  br i1 %answered, label %part, label %done
+  %both = and i1 %together, %known
+  %move = and i1 %both, %known.home
+  br i1 %move, label %part, label %done
 part:
-  call void @llvm.memcpy.p0.p0.i64(ptr %others, ptr %all, i64 128, i1 false)
+  call void @llvm.memcpy.p0.p0.i64(ptr %others, ptr %home, i64 128, i1 false)
   %number = zext i32 %here to i64
   %index = lshr i64 %number, 6
   %place = getelementptr [16 x i64], ptr %others, i64 0, i64 %index
@@ -307,7 +307,6 @@ part:
   %less = and i64 %word, %kept
   store i64 %less, ptr %place
   %moved = call i32 @sched_setaffinity(i32 0, i64 128, ptr %others) ; fails where there is no other
-  %restored = call i32 @sched_setaffinity(i32 0, i64 128, ptr %all)
   br label %done
 done:
   ret void
