@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ...dialects.affine_values import evaluate_affine
 from ...dialects.host import arith, ir, linalg
-from ...dialects.structured import Structured, dim_position, element_type, structured
+from ...dialects.structured import Structured, element_type, structured
 from ..infra.pass_base import Pass, PassRun, option
 from .scalar_eval import Array, NotEvaluable, attribute_value, evaluate_scalar_op, numpy_dtype
 from .traversal import tensor_blocks
@@ -126,23 +127,7 @@ class _Body:
 
 def _index(expr: ir.AffineExpr, loops: dict[int, Any], space: list[int]) -> Array:
     """The values of an affine expression over the parallel iterations."""
-    position = dim_position(expr)
-    if position is not None:
-        return np.broadcast_to(loops[position], space)
-    if isinstance(expr, ir.AffineConstantExpr):
-        return np.full(space, expr.value, np.int64)
-    if isinstance(expr, ir.AffineBinaryExpr):
-        left, right = _index(expr.lhs, loops, space), _index(expr.rhs, loops, space)
-        if isinstance(expr, ir.AffineAddExpr):
-            return left + right
-        if isinstance(expr, ir.AffineMulExpr):
-            return left * right
-        if isinstance(expr, ir.AffineModExpr):
-            return left % right
-        if isinstance(expr, ir.AffineFloorDivExpr):
-            return left // right
-        return -(-left // right)
-    raise NotEvaluable(f"the expression {expr}")
+    return np.broadcast_to(evaluate_affine(expr, lambda dim: loops[dim.position]), space)
 
 
 def _is_fill(view: Structured) -> bool:

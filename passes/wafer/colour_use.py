@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...dialects.affine_values import evaluate_affine
 from ...dialects.host import ir
 from ...dialects.provenance import describe_location
 from ...dialects.wse import read
@@ -129,22 +130,6 @@ def _elements(op: Any, corners: dict[int, np.ndarray]) -> int:
     """Elements of a transfer's message, the most over the grid's corners; other unknowns count as 0."""
     total = np.ones(4, np.int64)
     for bound in read.maps(op.bounds):
-        values = [_evaluate(result, corners) for result in bound.results]
+        values = [evaluate_affine(e, lambda symbol: corners.get(symbol.position, 0)) for e in bound.results]
         total = total * np.maximum(np.minimum.reduce(np.broadcast_arrays(*values)), 0)
     return int(total.max())
-
-
-def _evaluate(expr: ir.AffineExpr, symbols: dict[int, np.ndarray]) -> Any:
-    if isinstance(expr, ir.AffineSymbolExpr):
-        return symbols.get(expr.position, 0)
-    if isinstance(expr, ir.AffineConstantExpr):
-        return expr.value
-    assert isinstance(expr, ir.AffineBinaryExpr)
-    left, right = _evaluate(expr.lhs, symbols), _evaluate(expr.rhs, symbols)
-    if isinstance(expr, ir.AffineAddExpr):
-        return left + right
-    if isinstance(expr, ir.AffineMulExpr):
-        return left * right
-    if isinstance(expr, ir.AffineModExpr):
-        return left % right
-    return left // right if isinstance(expr, ir.AffineFloorDivExpr) else -(-left // right)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ....dialects.affine_values import evaluate_affine
 from ....dialects.host import ir
 from ..access import access_kind, coefficient, dims_of, element_bits
 
@@ -65,15 +66,4 @@ def find_steps(
 
 def evaluate(expr: ir.AffineExpr, point: int) -> int:
     """The value of an expression of one iterator."""
-    if isinstance(expr, ir.AffineConstantExpr):
-        return int(expr.value)
-    if not isinstance(expr, ir.AffineBinaryExpr):
-        return point
-    left, right = evaluate(expr.lhs, point), evaluate(expr.rhs, point)
-    if isinstance(expr, ir.AffineAddExpr):
-        return left + right
-    if isinstance(expr, ir.AffineMulExpr):
-        return left * right
-    if isinstance(expr, ir.AffineModExpr):
-        return left % right
-    return left // right if isinstance(expr, ir.AffineFloorDivExpr) else -(-left // right)
+    return evaluate_affine(expr, lambda _: point)
