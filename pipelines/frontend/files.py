@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch.export import ExportedProgram
 
 from ...dialects.host import ir
@@ -56,7 +53,9 @@ def read_model_file(
             where=path,
             hint="give a .pt2 (torch.export.save), .mlir or .onnx file",
         )
-    return _read_pt2(path)
+    from .exported_files import read_exported_program
+
+    return read_exported_program(path)
 
 
 def _refuse_other_kinds(path: str) -> None:
@@ -88,24 +87,6 @@ def _refuse_other_kinds(path: str) -> None:
             where=path,
             hint=_EXPORT_HINT,
         )
-
-
-def _read_pt2(path: str) -> ExportedProgram:
-    log = logging.getLogger("torch.export")  # prints a trace of what is raised as well
-    disabled, log.disabled = log.disabled, True
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return torch.export.load(path)
-    except Exception as error:
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
-        raise CompilerError(
-            f"the exported program cannot be read: {reason}",
-            where=path,
-            hint=f"write it with torch.export.save of PyTorch {torch.__version__.split('+')[0]}",
-        ) from error
-    finally:
-        log.disabled = disabled
 
 
 def _read_mlir(path: str, context: ir.Context) -> ImportedModel:
