@@ -57,6 +57,19 @@ def access_kind(value: ir.Value, amap: ir.AffineMap, iterator: int) -> AccessKin
     return "contiguous" if unit and element_bits(memref.element_type) >= 8 else "scattered"
 
 
+def has_strides(view: Structured) -> bool:
+    """Whether the layouts of all buffers are strides and an offset; other maps have no neighbours to speak of."""
+    return all(_is_strided(ir.MemRefType(v.type)) for v in view.operands if isinstance(v.type, ir.MemRefType))
+
+
+def _is_strided(kind: ir.MemRefType) -> bool:
+    try:
+        kind.get_strides_and_offset()
+    except RuntimeError:
+        return False
+    return True
+
+
 def element_bits(kind: ir.Type) -> int:
     """Bits of one element of a buffer or tensor, or of a scalar, in a register; 64 for `index`."""
     element = kind.element_type if isinstance(kind, ir.MemRefType | ir.RankedTensorType) else kind

@@ -12,13 +12,14 @@ from ...dialects.host import ir
 
 PARALLEL_MARK = "wse.parallel"
 COST_MARK = "wse.cost"
+_LARGEST = 2**62
 
 
 def mark_parallel(loop: Any, nest: int, cost: int) -> None:
     """Marks an `scf.for` as part of nest `nest`, of `cost` operations in all of its iterations."""
     i64 = ir.IntegerType.get_signless(64)
     loop.operation.attributes[PARALLEL_MARK] = ir.IntegerAttr.get(i64, nest)
-    loop.operation.attributes[COST_MARK] = ir.IntegerAttr.get(i64, max(1, int(cost)))
+    loop.operation.attributes[COST_MARK] = ir.IntegerAttr.get(i64, min(max(1, int(cost)), _LARGEST))
 
 
 def next_nest(function: ir.Operation) -> int:

@@ -38,6 +38,8 @@ class ChannelsLast(Pass, name="wse-channels-last", anchor="func.func"):
     """
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
+        if not len(op.regions[0].blocks):
+            return
         assignment = LayoutAssignment(op)
         if assignment.convolutions:
             run.count("convolutions and poolings", len(assignment.convolutions))

@@ -6,6 +6,7 @@ from typing import Any
 from ...dialects.host import arith, ir
 from ..infra.pass_base import Pass, PassRun, option
 from ..infra.patterns import Pattern, PatternSet, Rewriter
+from .functions.lanes import shaped
 from .processor import processor
 
 _UGE, _UGT = arith.CmpIPredicate.uge, arith.CmpIPredicate.ugt
@@ -41,14 +42,9 @@ class _Integers:
 
     def __init__(self, like: ir.Type) -> None:
         self._like = like
-        self.i32 = self.shaped(ir.IntegerType.get_signless(32))
-        self.i16 = self.shaped(ir.IntegerType.get_signless(16))
-        self.f32 = self.shaped(ir.F32Type.get())
-
-    def shaped(self, element: ir.Type) -> ir.Type:
-        if isinstance(self._like, ir.VectorType):
-            return ir.VectorType.get(list(self._like.shape), element)
-        return element
+        self.i32 = shaped(like, ir.IntegerType.get_signless(32))
+        self.i16 = shaped(like, ir.IntegerType.get_signless(16))
+        self.f32 = shaped(like, ir.F32Type.get())
 
     def constant(self, value: int) -> ir.Value:
         attribute: Any = ir.IntegerAttr.get(ir.IntegerType.get_signless(32), value)

@@ -155,8 +155,7 @@ def convert_through_i32(op: Any, rewriter: Rewriter) -> bool:
     source, kind = op.operation.operands[0], op.operation.results[0].type
     if not 1 < ir.IntegerType(element_of(kind)).width < 32:
         return False
-    i32 = ir.IntegerType.get_signless(32)
-    wide = ir.VectorType.get(list(kind.shape), i32) if isinstance(kind, ir.VectorType) else i32
+    wide = shaped(kind, ir.IntegerType.get_signless(32))
     rewriter.replace_op(op, [arith.trunci(kind, arith.fptosi(wide, source))])
     return True
 

@@ -5,7 +5,7 @@ from typing import Any
 from ...dialects.host import ir
 from ...dialects.structured import PARALLEL, Structured, dim_position, structured
 from ..infra.pass_base import Pass, PassRun, option
-from .access import depends_on
+from .access import depends_on, has_strides
 from .contraction.lowering import lower_contraction
 from .nests.collapsed_loops import collapse_loops
 from .nests.loop_nest import LoopNest
@@ -52,7 +52,7 @@ class Vectorize(Pass, name="wse-vectorize", anchor="func.func"):
         """Lowers contractions first: they take the elementwise operations around them along."""
         number = next_nest(op)
         views = [structured(generic) for generic in _collect(op, "linalg.generic")]
-        for view in [v for v in views if v is not None and not v.is_parallel()]:
+        for view in [v for v in views if v is not None and not v.is_parallel() and has_strides(v)]:
             replaced = lower_contraction(view, cpu, self.threads, number)
             if replaced:
                 number += 1
@@ -74,7 +74,7 @@ class Vectorize(Pass, name="wse-vectorize", anchor="func.func"):
         view = structured(generic)
         if view is None:
             return
-        if not any(isinstance(v.type, ir.RankedTensorType) for v in view.operands):
+        if not any(isinstance(v.type, ir.RankedTensorType) for v in view.operands) and has_strides(view):
             view = collapse_loops(view)
             generic = view.op
         reason = _refusal(view)
@@ -98,6 +98,8 @@ def _refusal(view: Structured) -> str:
     """Why the loops of this operation cannot be emitted here; empty when they can."""
     if any(isinstance(v.type, ir.RankedTensorType) for v in view.operands):
         return "it works on tensors"
+    if not has_strides(view):
+        return "the layout of one of its buffers is no strides and offset"
     plain = {dim_position(e) for m in view.maps for e in m.results}
     if not set(range(len(view.iterators))) <= plain:
         return "no operand has some iterator as a plain dimension"

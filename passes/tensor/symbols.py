@@ -11,7 +11,13 @@ def referenced_symbols(root: ir.Operation) -> list[str]:
 
     def visit(op: ir.Operation) -> ir.WalkResult:
         for name in op.attributes:
-            _collect(op.attributes[name], found)
+            try:
+                attribute = op.attributes[name]
+            except (
+                TypeError
+            ):  # the bindings have no class for it (complex numbers, locations): it names no symbol
+                continue
+            _collect(attribute, found)
         return ir.WalkResult.ADVANCE
 
     root.walk(visit)

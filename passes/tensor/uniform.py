@@ -64,4 +64,5 @@ def empty_like(init: ir.Value) -> ir.Value:
     found = underlying_empty(init)
     if found is not None:
         return found
-    return tensor.empty(sizes_of(init), ir.ShapedType(init.type).element_type)
+    kind = ir.RankedTensorType(init.type)
+    return tensor.empty(sizes_of(init), kind.element_type, encoding=kind.encoding)

@@ -63,11 +63,10 @@ class Bufferize(Pass, name="wse-bufferize", anchor="builtin.module"):
         signatures = {_name(f): Signature.of(f, returns=returns) for f in functions}
         constants = _Globals(op)
         with op.location:
-            for function in functions:
-                _bufferize_function(function, signatures, constants, run)
-        for function in [o.operation for o in op.regions[0].blocks[0].operations]:
-            if function.name == "func.func" and len(function.regions[0].blocks):
-                _finish(function, run)
+            made = [_bufferize_function(function, signatures, constants, run) for function in functions]
+        for new in made:
+            if new is not None and len(new.regions[0].blocks):
+                _finish(new, run)
 
 
 def _finish(function: ir.Operation, run: PassRun) -> None:
@@ -87,10 +86,11 @@ def _name(function: ir.Operation) -> str:
 
 def _bufferize_function(
     old: ir.Operation, signatures: dict[str, Signature], constants: "_Globals", run: PassRun
-) -> None:
+) -> ir.Operation | None:
+    """Replaces a function by one on buffers; None when it is on buffers already, which it frees by itself."""
     signature = signatures[_name(old)]
     if not _mentions_tensors(old):
-        return
+        return None
     new = declare(old, signature)
     if len(old.regions[0].blocks):
         _separate_fills(old)
@@ -115,6 +115,7 @@ def _bufferize_function(
             new.operation.erase()
             raise
     old.erase()
+    return new.operation
 
 
 def _mentions_tensors(function: ir.Operation) -> bool:

@@ -34,6 +34,16 @@ class Specialize(Pass, name="wse-specialize", anchor="func.func"):
                 run.count(f"{named.name} recognised")
 
 
+def _operation_of(built: Any, view: Structured) -> ir.Operation:
+    """The operation that a builder made before the generic; builders return its result, and nothing for buffers."""
+    if isinstance(built, ir.OpResult):
+        return built.owner.operation
+    if isinstance(built, ir.OpView | ir.Operation):
+        return built.operation
+    before = list(view.op.operation.block)
+    return before[[op.operation for op in before].index(view.op.operation) - 1].operation
+
+
 def specialize(view: Structured) -> ir.Operation | None:
     """Replaces one generic by the named operation that means the same; None when there is none."""
     for match in _FORMS:
@@ -41,8 +51,7 @@ def specialize(view: Structured) -> ir.Operation | None:
         if build is None:
             continue
         with view.op.location, ir.InsertionPoint(view.op):
-            built: Any = build()
-        named = built.owner.operation if isinstance(built, ir.OpResult) else built.operation
+            named = _operation_of(build(), view)
         for name, attribute in project_attributes(view.op).items():
             named.attributes[name] = attribute
         for old, replacement in zip(view.op.results, named.results, strict=True):

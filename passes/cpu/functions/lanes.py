@@ -274,7 +274,9 @@ def element_of(kind: ir.Type) -> ir.Type:
 
 def shaped(like: ir.Type, element: ir.Type) -> ir.Type:
     """A type of the same shape with other elements."""
-    return ir.VectorType.get(list(like.shape), element) if isinstance(like, ir.VectorType) else element
+    if not isinstance(like, ir.VectorType):
+        return element
+    return ir.VectorType.get(list(like.shape), element, scalable=list(like.scalable_dims))
 
 
 def splat(kind: ir.Type, value: Any) -> ir.Value:

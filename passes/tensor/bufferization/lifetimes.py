@@ -95,7 +95,7 @@ def deallocate(function: ir.Operation) -> None:
     """Inserts `memref.dealloc` after the last use of every buffer that does not leave its block."""
     for op in list(operations_below(function)):
         for result in op.results:
-            if not _owns(op, result) or escapes(result):
+            if not _owns(op, result) or escapes(result) or _is_freed(result):
                 continue
             last = last_use(result, op.block) or op
             with op.location:
@@ -104,6 +104,11 @@ def deallocate(function: ir.Operation) -> None:
                 dealloc.operation.move_before(last)  # a terminator
             else:
                 dealloc.operation.move_after(last)
+
+
+def _is_freed(buffer: ir.Value) -> bool:
+    """Whether the program frees the buffer itself."""
+    return any(user.name == "memref.dealloc" for user in uses_of_buffer(buffer))
 
 
 def _owns(op: ir.Operation, result: ir.Value) -> bool:

@@ -298,3 +298,22 @@ func.func @branches(%c: i1, %v: f32, %s: tensor<4xf32> {wse.kind = "state", wse.
   }
   return %0 : tensor<4xf32>
 }
+
+// -----
+
+// A function on buffers is left as it is: it frees what it allocates itself, in blocks of its own.
+// CHECK-LABEL: @on_buffers
+// CHECK: %[[A:.*]] = memref.alloc()
+// CHECK: memref.dealloc %[[A]]
+// CHECK-NOT: memref.dealloc
+// CHECK: cf.cond_br
+func.func @on_buffers(%c: i1, %x: f32) {
+  %a = memref.alloc() : memref<4xf32>
+  linalg.fill ins(%x : f32) outs(%a : memref<4xf32>)
+  memref.dealloc %a : memref<4xf32>
+  cf.cond_br %c, ^a, ^b
+^a:
+  return
+^b:
+  return
+}

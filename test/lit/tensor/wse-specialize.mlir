@@ -128,3 +128,21 @@ func.func @not_elementwise(%x: tensor<4x4xi1>, %y: tensor<4x4xf32>) -> (tensor<4
   } -> tensor<4x4xf32>
   return %0, %1 : tensor<4x4xi1>, tensor<4x4xf32>
 }
+
+// Buffers: the named operation has no result.
+// CHECK-LABEL: func.func @buffers
+// CHECK: linalg.transpose ins(%{{.*}} : memref<4x4xf32>) outs(%{{.*}} : memref<4x4xf32>) permutation = [1, 0]
+// CHECK: linalg.exp ins(%{{.*}} : memref<4x4xf32>) outs(%{{.*}} : memref<4x4xf32>)
+// CHECK-NOT: linalg.generic
+func.func @buffers(%a: memref<4x4xf32>, %b: memref<4x4xf32>) {
+  linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (j, i)>], iterator_types = ["parallel", "parallel"]} ins(%a : memref<4x4xf32>) outs(%b : memref<4x4xf32>) {
+  ^bb0(%x: f32, %y: f32):
+    linalg.yield %x : f32
+  }
+  linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]} ins(%a : memref<4x4xf32>) outs(%b : memref<4x4xf32>) {
+  ^bb0(%x: f32, %y: f32):
+    %e = math.exp %x : f32
+    linalg.yield %e : f32
+  }
+  return
+}
