@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import itertools
 import threading
 from collections.abc import Callable, Sequence
 from functools import cache, partial
@@ -14,8 +13,7 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from ...passes.cpu.processor import processor
-from ...passes.infra.diagnostics import CompilerError
-from ...passes.infra.native_errors import captured_stderr
+from ..native.linker import link
 from ..native.packed import POOL_RUN, packed_entry
 from .descriptors import Descriptors, ReturnedBuffer
 
@@ -27,7 +25,6 @@ _LIBC = ctypes.CDLL(None)
 _LIBC.free.argtypes = [ctypes.c_void_p]
 _LIBC.free.restype = None
 _POOL_LOCK = threading.Lock()
-_NUMBERS = itertools.count()  # every library that is linked into the process needs a name of its own
 
 ReturnedType = tuple[int, np.dtype]
 
@@ -41,28 +38,15 @@ class NativeModule:
         what: names the module in messages.
 
     Raises:
-        CompilerError: it cannot be linked or a symbol is missing; carries what LLVM said.
+        CompilerError: it cannot be linked or a symbol is missing; says which.
     """
 
     def __init__(self, code: bytes, entries: Sequence[str], what: str) -> None:
-        builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
+        imports = {}
         if POOL_RUN.encode() in code:
             with _POOL_LOCK:
-                builder.import_symbol(POOL_RUN, _pool()[POOL_RUN])
-        for name in entries:
-            builder.export_symbol(packed_entry(name))
-        failure = ""
-        with captured_stderr() as said:
-            try:
-                self._library = builder.link(_linker(), f"wse{next(_NUMBERS)}")
-            except RuntimeError as error:
-                failure = str(error)
-        if failure:
-            raise CompilerError(
-                f"the native code of {what} could not be linked",
-                notes=tuple(filter(None, (failure, said.text))),
-                hint="this is a fault of the compiler: every stage before had accepted the model",
-            )
+                imports = {POOL_RUN: _pool()[POOL_RUN]}
+        self._library = link(code, map(packed_entry, entries), what, imports)
 
     def entry(self, name: str) -> Callable[[int], None]:
         """Calls function `name` with the address of its packed arguments, see `packed_entry`.
@@ -78,19 +62,11 @@ class NativeModule:
 
 
 @cache
-def _linker() -> llvm.LLJIT:
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    return llvm.create_lljit_compiler()
-
-
-@cache
 def _pool() -> llvm.ResourceTracker:
     """The thread pool of this process; it stays, since its workers run its code until the process ends."""
     from ..native.pool import pool_object
 
-    builder = llvm.JITLibraryBuilder().add_object_img(pool_object()).add_current_process()
-    return builder.export_symbol(POOL_RUN).link(_linker(), "wse_pool")
+    return link(pool_object(), [POOL_RUN], "the thread pool")
 
 
 class JitFunction:

@@ -8,17 +8,15 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 
-import llvmlite.binding as llvm
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wse_mlir.pipelines.native.linker import link
 from wse_mlir.pipelines.native.packed import POOL_RUN
 from wse_mlir.pipelines.native.pool import POOL_STOP, pool_object
 
 BODY = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
 RUN = ctypes.CFUNCTYPE(None, BODY, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-NUMBERS = count()
 UPWARD = 0x800  # FE_UPWARD on x86
 
 
@@ -27,10 +25,7 @@ class Pool:
 
     def __init__(self) -> None:
         code = pool_object("own_")
-        builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
-        for name in (POOL_RUN, POOL_STOP):
-            builder.export_symbol(f"own_{name}")
-        self._library = builder.link(llvm.create_lljit_compiler(), f"pool{next(NUMBERS)}")
+        self._library = link(code, [f"own_{name}" for name in (POOL_RUN, POOL_STOP)], "a pool")
         self._run = RUN(self._library[f"own_{POOL_RUN}"])
         self.stop = ctypes.CFUNCTYPE(None)(self._library[f"own_{POOL_STOP}"])
 
