@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup-done
 
-.PHONY: help setup run test test-full lint types lit unit wheel bench bench-ablation bench-compile-time bench-simulator bench-torch-compile format clean
+.PHONY: help setup run test test-full lint types lit unit wheel bench bench-ablation bench-compile-time bench-simulator bench-torch-compile fuzz format clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -59,6 +59,10 @@ bench-simulator: setup ## how fast the simulator is on large grids, and its peak
 
 bench-torch-compile: setup ## what a call through torch.compile costs beside PyTorch's own backends
 	$(BIN)/python bench/torch_compile_calls.py
+
+MINUTES ?= 10
+fuzz: setup ## draw models, pipelines, IR, files, machines and command lines for MINUTES=10; reduce what goes wrong
+	cd test && ../$(BIN)/python -m fuzz --minutes $(MINUTES) --out ../build/fuzz
 
 format: setup ## rewrite files in the project's style
 	$(BIN)/ruff check --fix .

@@ -31,7 +31,7 @@ _GENERALIZE = (
     "convert-elementwise-to-linalg,linalg-generalize-named-ops)"
 )
 _BUFFERIZE = (
-    "one-shot-bufferize{bufferize-function-boundaries=true "
+    "one-shot-bufferize{bufferize-function-boundaries=true allow-return-allocs-from-loops=true "
     "function-boundary-type-conversion=identity-layout-map%s}"
 )
 _WITHOUT_ANALYSIS = " copy-before-write=true"  # which does not know what tm_tensor's bufferization leaves
