@@ -18,7 +18,7 @@ MOST_LINES = 30
 # Words that speak of our insides; a user can do nothing with them.
 _UNREADABLE = re.compile(
     r"Traceback \(most recent|internal error|object at 0x|AssertionError|KeyError|IndexError|AttributeError"
-    r"|TypeError:|RuntimeError:|nanobind|<class '|Stack dump|PLEASE submit"
+    r"|nanobind|<class '|Stack dump|PLEASE submit"
 )
 
 Kind = Literal["crash", "hang", "wrong", "unreadable"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import tempfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -204,7 +205,9 @@ def _extend(
         text = text.replace(f"{{p:{sizes}}}", f"self.{name}", 1)
     try:
         scope = {"torch": torch, "F": torch.nn.functional, "self": _Bag(fresh), **known}
-        result = eval(text, scope)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch's advice on shapes that no user would choose
+            result = eval(text, scope)
     except Exception:  # PyTorch refuses it for these operands: not a model
         return case, None
     if not isinstance(result, torch.Tensor) or not 0 < result.numel() <= MOST_ELEMENTS or result.dim() > 5:
