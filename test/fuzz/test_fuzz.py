@@ -14,7 +14,7 @@ from fuzz.models import draw_model
 from wse_mlir import CompilerError
 
 CASES = {
-    "models": 24,
+    "models": 16,
     "pipelines": 12,
     "modules": 8,
     "files": 24,
