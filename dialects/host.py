@@ -90,7 +90,9 @@ def register_upstream_passes() -> None:
 
 
 def register_torch_dialects(context: ir.Context) -> None:
-    """Makes torch's dialects known to a context, without the Python classes of their operations."""
+    """Makes torch's and StableHLO's dialects known to a context, without the Python classes of their operations."""
+    from torch_mlir._mlir_libs import _stablehlo
     from torch_mlir._mlir_libs._torchMlir import register_dialect
 
     register_dialect(context)
+    _stablehlo.register_dialect(context, False)

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from ...dialects.host import ir
 from ...dialects.provenance import read_location
+from .crashes import about_to
 from .diagnostics import CompilerError, PassFailure, Remark
 from .ir_printing import IRPrinting
 from .pass_base import PassRun
@@ -18,7 +19,7 @@ from .pipeline_text import PipelineEntry, PipelineSyntaxError, parse_pipeline
 from .plan import ANY, NestedStep, PythonStep, Step, UpstreamStep, plan_pipeline
 from .reproducer import Reproducer, reproducer_from_environment, write_reproducer
 from .timing import Timer, TimerNode
-from .upstream import pass_class_name, run_upstream
+from .upstream import check_for_crash, pass_class_name, run_upstream
 
 _OPERATION_NOTE = "see current operation"
 
@@ -150,14 +151,18 @@ class _Runner:
         self._counters: dict[Step, Counter[str]] = {}
         self._previous = ""
         self._titles: dict[Step, str] = {}
+        self._early: Path | None = None
 
     def run(self, plan: NestedStep) -> RunResult:
         if self.watch.printing is not None or self.watch.timer is not None:
             self._titles = {step: _title(step) for step in plan.leaves()}
-        with self.root.context:
-            for index, step in enumerate(plan.steps):
-                with self._reproducible(plan, index):
-                    self._step(step, self.root)
+        try:
+            with self.root.context:
+                for index, step in enumerate(plan.steps):
+                    with self._reproducible(plan, index):
+                        self._step(step, self.root)
+        finally:
+            about_to(str)
         if self.watch.timer is not None:
             self.result.timings = self.watch.timer.root
         return self.result
@@ -172,6 +177,7 @@ class _Runner:
         remaining = str(NestedStep(plan.anchor, plan.steps[index:]))
         before = self.root.clone().operation
         early = self._write_reproducer(policy, before, remaining) if policy.before_each else None
+        self._early = early
         try:
             yield
         except PipelineFailure as failure:
@@ -205,6 +211,7 @@ class _Runner:
         for observer in self.watch.observers:
             observer.before_pass(step, self.root)
         try:
+            about_to(lambda: f"in {_described(step, op)}", self._repeating)
             with self._timed(title.partition(":")[0], step):
                 self._run_pass(step, op)
         except PipelineFailure:
@@ -218,6 +225,9 @@ class _Runner:
         if printing is not None:
             printing.print_after(step.name, title, op, fingerprint)
 
+    def _repeating(self) -> str:
+        return f"wse-opt --run-reproducer {self._early} repeats this" if self._early else ""
+
     def _timed(self, name: str, step: Step) -> AbstractContextManager[None]:
         return nullcontext() if self.watch.timer is None else self.watch.timer.scope(name, step)
 
@@ -228,7 +238,10 @@ class _Runner:
                 self._verify(step, op)
             return
         try:
+            check_for_crash(step.upstream, op)
             run_upstream(step.upstream, op, verify=self.watch.verify_each)
+        except PassFailure as failure:
+            raise self._failure(step, failure.location, failure.message, failure.hint) from None
         except ir.MLIRError as error:
             raise self._native_failure(step, error, "gave no reason") from None
 
@@ -290,7 +303,12 @@ class _Runner:
         return failure
 
     def _failure(
-        self, step: PythonStep, location: ir.Location, message: str, hint: str, notes: tuple[str, ...] = ()
+        self,
+        step: PythonStep | UpstreamStep,
+        location: ir.Location,
+        message: str,
+        hint: str,
+        notes: tuple[str, ...] = (),
     ) -> PipelineFailure:
         failure = PipelineFailure(step.name, message, where=_where(location), hint=hint, notes=notes)
         if self.watch.report is not None:
@@ -320,6 +338,13 @@ def _is_alive(op: ir.Operation) -> bool:
 def _where(location: ir.Location) -> str:
     provenance = read_location(location)
     return str(provenance) if provenance.is_known else ""
+
+
+def _described(step: PythonStep | UpstreamStep, op: ir.Operation) -> str:
+    """A pass and the operation it runs on, for people."""
+    symbol = f" @{ir.StringAttr(op.attributes['sym_name']).value}" if "sym_name" in op.attributes else ""
+    where = _where(op.location)
+    return f"pass '{step.name}' on '{op.name}'{symbol}{f' at {where}' if where else ''}"
 
 
 def _title(step: PythonStep | UpstreamStep) -> str:

@@ -24,7 +24,8 @@ class Reproducer:
     """Where reproducers go and what else is needed to replay them.
 
     Attributes:
-        path: the file to write; None takes the first free `wse-reproducer-N.mlir` in `directory`.
+        path: the file to write, where a reproducer may be but nothing else; None takes the first free
+            `wse-reproducer-N.mlir` in `directory`.
         before_each: write before each pass and remove after it, so that a crash of native code leaves one too.
         load: what `--load` was given: files or modules that register passes and dialects.
         irdl_files: what `--irdl-file` was given.
@@ -42,7 +43,7 @@ class Reproducer:
 def reproducer_from_environment() -> Reproducer | None:
     """Where `WSE_REPRODUCERS=FOLDER` wants reproducers; None when it is not set."""
     folder = os.environ.get("WSE_REPRODUCERS")
-    return Reproducer(directory=Path(folder)) if folder else None
+    return Reproducer(directory=Path(folder), before_each=True) if folder else None
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,10 @@ class Replay:
 
 
 def write_reproducer(policy: Reproducer, module: ir.Operation, pipeline: str, *, verify_each: bool) -> Path:
-    """Writes a reproducer to a file that did not exist before and returns its path.
+    """Writes a reproducer to a file that did not exist before, or was a reproducer, and returns its path.
 
     Raises:
-        CompilerError: the file exists already or cannot be written.
+        CompilerError: the file is something else or cannot be written.
     """
     text = module.get_asm(enable_debug_info=True, print_generic_op_form=not _prints_back(module))
     assert isinstance(text, str)
@@ -74,23 +75,29 @@ def write_reproducer(policy: Reproducer, module: ir.Operation, pipeline: str, *,
         f"      load: {_quote(json.dumps(policy.load))},\n      irdl_files: {_quote(json.dumps(policy.irdl_files))},\n"
         f"      allow_unregistered: {_bool(policy.allow_unregistered)}\n    }}\n  }}\n#-}}\n"
     )
-    candidates = [policy.path] if policy.path else None
+    path = policy.path or policy.directory / "wse-reproducer-1.mlir"
     number = 1
     while True:
-        path = candidates[0] if candidates else policy.directory / f"wse-reproducer-{number}.mlir"
         try:
-            with path.open("x", encoding="utf-8") as file:
+            with path.open("w" if policy.path and _holds_reproducer(path) else "x", encoding="utf-8") as file:
                 file.write(content)
             return path
         except FileExistsError:
-            if candidates:
-                message = f"the reproducer was not written: '{path}' exists already"
+            if policy.path:
+                message = f"the reproducer was not written: '{path}' exists and is none"
                 raise CompilerError(message, hint="name a file that does not exist") from None
             number += 1
+            path = policy.directory / f"wse-reproducer-{number}.mlir"
         except OSError as error:
-            raise CompilerError(
-                f"the reproducer could not be written to '{path}': {error.strerror}"
-            ) from None
+            reason = f"the reproducer could not be written to '{path}': {error.strerror}"
+            raise CompilerError(reason) from None
+
+
+def _holds_reproducer(path: Path) -> bool:
+    try:
+        return is_reproducer(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def is_reproducer(text: str) -> bool:

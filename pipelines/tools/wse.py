@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ import typer
 
 from ..emit.kinds import Kind, Weights
 from .errors import Trace, one_message
+from .own_process import in_own_process
 
 app = typer.Typer(
     name="wse",
@@ -269,9 +271,19 @@ def cache_clear(trace: TraceFlag = False) -> None:
         clear_cache()
 
 
+_AFTER_A_CRASH = (
+    "hint: WSE_REPRODUCERS=FOLDER keeps what a pass that crashes ran on, for wse-opt --run-reproducer"
+)
+
+
 def main() -> None:
-    """Entry point of the console script."""
+    """Entry point of the console script: commands work in a process of their own, and crashes are told."""
+    sys.exit(in_own_process("wse", _command, hint=_AFTER_A_CRASH))
+
+
+def _command() -> int:
     app()
+    return 0
 
 
 if __name__ == "__main__":

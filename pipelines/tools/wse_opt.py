@@ -8,11 +8,22 @@ from pathlib import Path
 
 from ...passes.infra.diagnostics import CompilerError
 from .opt.arguments import Arguments, parse_arguments
+from .own_process import in_own_process
+
+_AFTER_A_CRASH = "hint: --mlir-pass-pipeline-crash-reproducer=FILE keeps the IR on which this happens"
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point of the console script; returns the exit code, 1 after any error."""
-    words = sys.argv[1:] if argv is None else argv
+    """Entry point of the console script; returns the exit code, 1 after any error.
+
+    As a console script, without `argv`, it works in a process of its own and tells of crashes.
+    """
+    if argv is None:
+        return in_own_process("wse-opt", lambda: _answer(sys.argv[1:]), hint=_AFTER_A_CRASH)
+    return _answer(argv)
+
+
+def _answer(words: list[str]) -> int:
     trace = "--trace" in words or "-trace" in words or os.environ.get("WSE_TRACE", "") not in ("", "0")
     try:
         arguments = parse_arguments(words)

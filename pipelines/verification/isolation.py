@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, NoReturn
 
+from ...passes.infra.crashes import describe_end
 from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.pass_manager import PipelineFailure
 
@@ -169,10 +170,5 @@ def _receive(pipe: Any, deadline: float) -> tuple[list[tuple[str, Any]], bool]:
 
 
 def _signal_of(status: int, last_words: list[str]) -> str:
-    if not os.WIFSIGNALED(status):
-        return f"the process left with exit code {os.waitstatus_to_exitcode(status)}"
-    number = os.WTERMSIG(status)
-    name = signal.Signals(number).name if number in signal.valid_signals() else str(number)
-    description = (signal.strsignal(number) or "").lower()
     assertion = next((line for line in last_words if "Assertion" in line or "LLVM ERROR" in line), "")
-    return f"{description} ({name}){': ' + assertion if assertion else ''}"
+    return f"{describe_end(status)}{': ' + assertion if assertion else ''}"

@@ -231,3 +231,19 @@ def test_observers_see_the_whole_ir_around_every_run_of_a_pass() -> None:
         "after canonicalize: 0 constants",
         "before test-fail on builtin.module",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "hint"),
+    [
+        ("remove-dead-values", '"unknown.op"() ({ "unknown.end"() : () -> () }) : () -> ()', "'unknown.op'"),
+        ("inline", 'module { "unknown.op"() ({}) : () -> () }', "--irdl-file"),
+        ("refback-munge-calling-conventions", "func.func @f() -> tensor<4xf32> { %0 = tensor.empty() : tensor<4xf32>"
+         " return %0 : tensor<4xf32> }", "defect of upstream's pass"),
+    ],
+)  # fmt: skip
+def test_a_pass_that_would_take_the_process_with_it_fails(name: str, text: str, hint: str) -> None:
+    module = ir.Module.parse(text, create_context(allow_unregistered=True))
+    with pytest.raises(PipelineFailure, match="crashes on this input: segmentation fault") as caught:
+        run_pipeline(module, f"builtin.module({name})")
+    assert hint in caught.value.hint and caught.value.where

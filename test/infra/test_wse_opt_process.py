@@ -1,5 +1,7 @@
 """`wse-opt` as a process: exit codes, streams, files, and how light it is."""
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +10,18 @@ import pytest
 
 WSE_OPT = Path(sys.executable).parent / "wse-opt"
 MODULE = "func.func @f() { return }\n"
+CRASHING = """
+import os, signal, sys, time
+from wse_mlir import Pass
+class Crash(Pass, name='test-segfault'):
+  'Crashes, or waits for a signal.'
+  how: str = 'crash'
+  def run(self, op, run):
+    if self.how == 'wait':
+      print(os.getpid(), file=sys.stderr, flush=True)
+      time.sleep(60)
+    os.kill(os.getpid(), signal.SIGSEGV)
+"""
 
 
 def wse_opt(*flags: str, stdin: str = MODULE, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -24,14 +38,51 @@ def test_it_does_not_import_torch() -> None:
     assert done.stderr.strip() == ""
 
 
-def test_a_failure_leaves_no_output_and_a_reproducer(tmp_path: Path) -> None:
-    for expected in ("wse-reproducer-1.mlir", "wse-reproducer-2.mlir"):
-        done = wse_opt("--cse", "--transform-interpreter", "-o", "out.mlir", cwd=tmp_path)
-        assert done.returncode == 1 and done.stdout == "" and expected in done.stderr
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["wse-reproducer-1.mlir", "wse-reproducer-2.mlir"]
-    again = wse_opt("--run-reproducer", "wse-reproducer-1.mlir", cwd=tmp_path)
+def test_a_failure_leaves_nothing_behind_unless_asked(tmp_path: Path) -> None:
+    flags = ("--cse", "--transform-interpreter", "-o", "out.mlir")
+    done = wse_opt(*flags, cwd=tmp_path)
+    assert done.returncode == 1 and done.stdout == "" and not list(tmp_path.iterdir())
+    for _ in range(2):
+        kept = wse_opt(*flags, "--mlir-pass-pipeline-crash-reproducer=kept.mlir", cwd=tmp_path)
+        assert kept.returncode == 1 and "kept.mlir repeats this failure" in kept.stderr
+    again = wse_opt("--run-reproducer", "kept.mlir", cwd=tmp_path)
     assert again.returncode == 1 and done.stderr.splitlines()[0] == again.stderr.splitlines()[0]
-    assert len(list(tmp_path.iterdir())) == 2
+    assert [p.name for p in tmp_path.iterdir()] == ["kept.mlir"]
+
+
+UNKNOWN_REGION = '"unknown.op"() ({ "unknown.end"() : () -> () }) : () -> ()'
+
+
+def test_a_crash_of_a_pass_is_told(tmp_path: Path) -> None:
+    flags = ("--load=plugin.py", "--allow-unregistered-dialect", "--cse", "--test-segfault")
+    (tmp_path / "plugin.py").write_text(CRASHING)
+    done = wse_opt(*flags, stdin=UNKNOWN_REGION, cwd=tmp_path)
+    assert done.returncode == 139 and done.stdout == ""
+    assert (
+        "crashed in pass 'test-segfault' on 'builtin.module' at <stdin>:1: segmentation fault" in done.stderr
+    )
+    assert "--mlir-pass-pipeline-crash-reproducer=FILE keeps" in done.stderr
+    kept = wse_opt(
+        *flags, "--mlir-pass-pipeline-crash-reproducer=kept.mlir", stdin=UNKNOWN_REGION, cwd=tmp_path
+    )
+    assert kept.returncode == 139 and "wse-opt --run-reproducer kept.mlir repeats this" in kept.stderr
+    assert wse_opt("--run-reproducer", "kept.mlir", cwd=tmp_path).returncode == 139
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_both_processes(number: signal.Signals, tmp_path: Path) -> None:
+    (tmp_path / "plugin.py").write_text(CRASHING)
+    flags = ["--load=plugin.py", "--test-segfault=how=wait"]
+    process = subprocess.Popen([WSE_OPT, *flags], cwd=tmp_path, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdin is not None and process.stderr is not None
+    process.stdin.write(MODULE.encode())
+    process.stdin.close()
+    child = int(process.stderr.readline())
+    process.send_signal(number)
+    assert process.wait(20) == (-number if number == signal.SIGTERM else 130)
+    assert process.stderr.read() == b""
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
 
 
 def test_an_existing_output_survives_a_failure(tmp_path: Path) -> None:

@@ -375,6 +375,12 @@ func.func @main(%a: !torch.vtensor<[4],f32>) -> !torch.vtensor<[4],f32> {
   return %0 : !torch.vtensor<[4],f32>
 }
 
+// ===== stablehlo
+func.func @main(%a: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = stablehlo.tanh %a : tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
 // ===== tosa
 func.func @main(%a: tensor<4xf32>) -> tensor<4xf32> {
   %0 = tosa.tanh %a : (tensor<4xf32>) -> tensor<4xf32>

@@ -22,7 +22,13 @@ from ....passes.infra.pipeline_text import PipelineEntry
 from ....passes.infra.plan import near_passes
 from ....passes.infra.plugins import load_plugin
 from ....passes.infra.registry import has_pass
-from ....passes.infra.reproducer import Replay, Reproducer, read_reproducer, write_reproducer
+from ....passes.infra.reproducer import (
+    Replay,
+    Reproducer,
+    read_reproducer,
+    reproducer_from_environment,
+    write_reproducer,
+)
 from ....passes.infra.timing import Timer
 from ....passes.infra.upstream import has_upstream_pass
 from . import reports
@@ -75,12 +81,15 @@ def process_input(arguments: Arguments) -> Processed:
 
 
 def _make_context(arguments: Arguments, replay: Replay | None) -> ir.Context:
-    unregistered = replay is not None and replay.allow_unregistered
-    unregistered = unregistered or arguments.switch("allow-unregistered-dialect")
-    context = create_context(allow_unregistered=unregistered)
+    context = create_context(allow_unregistered=_allows_unregistered(arguments, replay))
     for file in (*arguments.list("irdl-file"), *(replay.irdl_files if replay else ())):
         load_irdl_file(file, context)
     return context
+
+
+def _allows_unregistered(arguments: Arguments, replay: Replay | None) -> bool:
+    replayed = replay is not None and replay.allow_unregistered
+    return replayed or arguments.switch("allow-unregistered-dialect")
 
 
 def _check_pass_names(arguments: Arguments, context: ir.Context) -> None:
@@ -184,29 +193,37 @@ class _Job:
 
     def _instrumentation(self, timer: Timer | None, printer: DiagnosticPrinter) -> Instrumentation:
         verify_each = self.replay.verify_each if self.replay else True
-        quiet = self.arguments.switch("no-reproducer") or printer.silent or self.replay is not None
         return Instrumentation(
             verify_each=self.arguments.switch("verify-each", default=verify_each),
             printing=ir_printing(self.arguments, self.style),
             timer=timer,
             report=printer.report,
-            reproducer=None if quiet else self._reproducer("mlir-pass-pipeline-crash-reproducer"),
+            reproducer=self._wanted_reproducer(),
         )
 
-    def _reproducer(self, flag: str) -> Reproducer:
-        path = self.arguments.value(flag)
-        return Reproducer(
-            path=None if path is None else Path(path),
-            before_each=path is not None and flag == "mlir-pass-pipeline-crash-reproducer",
-            load=self.arguments.list("load"),
-            irdl_files=self.arguments.list("irdl-file"),
-            allow_unregistered=self.arguments.switch("allow-unregistered-dialect"),
+    def _wanted_reproducer(self) -> Reproducer | None:
+        """Where a failing pass leaves its reproducer: as the flag or the environment says, nowhere otherwise."""
+        path = self.arguments.value("mlir-pass-pipeline-crash-reproducer")
+        policy = Reproducer(path=Path(path), before_each=True) if path else reproducer_from_environment()
+        if policy is None or self.arguments.switch("no-reproducer"):
+            return None
+        return self._replayable(policy)
+
+    def _replayable(self, policy: Reproducer) -> Reproducer:
+        """The policy with what it takes to run its files again."""
+        return replace(
+            policy,
+            load=(*self.arguments.list("load"), *(self.replay.load if self.replay else ())),
+            irdl_files=(*self.arguments.list("irdl-file"), *(self.replay.irdl_files if self.replay else ())),
+            allow_unregistered=_allows_unregistered(self.arguments, self.replay),
         )
 
     def _generate_reproducer(self, module: ir.Operation, watch: Instrumentation) -> None:
         if self.arguments.value("mlir-generate-reproducer") is None:
             return
-        policy = self._reproducer("mlir-generate-reproducer")
+        policy = self._replayable(
+            Reproducer(path=Path(str(self.arguments.value("mlir-generate-reproducer"))))
+        )
         write_reproducer(policy, module, str(self.pipeline), verify_each=watch.verify_each)
 
     def _explain(self, failure: PipelineFailure, printer: DiagnosticPrinter) -> None:

@@ -133,14 +133,18 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag("run-reproducer", "run the pipeline that the input file carries"),
         Flag(
             "mlir-pass-pipeline-crash-reproducer",
-            "where a failing pass leaves its reproducer (otherwise wse-reproducer-N.mlir here)",
+            "where a pass that fails or crashes leaves what it ran on and what was still to run",
             "value",
             "FILE",
         ),
         Flag(
             "mlir-generate-reproducer", "write a reproducer of the whole run, failing or not", "value", "FILE"
         ),
-        Flag("no-reproducer", "write no reproducer"),
+        Flag(
+            "mlir-pass-pipeline-local-reproducer",
+            "accepted: reproducers always begin at the pass at fault",
+        ),
+        Flag("no-reproducer", "write none, though WSE_REPRODUCERS asks for it"),
     ),
     "Other": (
         Flag("mlir-disable-threading", "accepted for compatibility: threading is always off"),

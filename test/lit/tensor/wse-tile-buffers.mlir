@@ -1,5 +1,5 @@
 // RUN: wse-opt %s --pass-pipeline='builtin.module(func.func(wse-tile{sizes=2 loops=forall}))' | filecheck %s
-// RUN: not wse-opt %s --no-reproducer --wse-tile=sizes=99999999999999999999 2>&1 | filecheck %s --check-prefix=LARGE
+// RUN: not wse-opt %s --wse-tile=sizes=99999999999999999999 2>&1 | filecheck %s --check-prefix=LARGE
 
 // Parallel tiles of buffers are written where they are, the loop yields nothing.
 // CHECK-LABEL: @buffers

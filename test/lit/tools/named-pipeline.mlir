@@ -1,6 +1,6 @@
 // RUN: wse-opt %s --pipeline=tensor | filecheck %s
 // RUN: wse-opt %s --pipeline=tensor --override='fuse=func.func(wse-generalize)' --override='fold=canonicalize{max-iterations=1}' --dump-pass-pipeline 2>&1 | filecheck %s --check-prefix=OVERRIDE
-// RUN: not wse-opt %s --pipeline=tensor --override='fuse=canonicalize' --no-reproducer 2>&1 | filecheck %s --check-prefix=CONTRACT
+// RUN: not wse-opt %s --pipeline=tensor --override='fuse=canonicalize' 2>&1 | filecheck %s --check-prefix=CONTRACT
 // RUN: not wse-opt %s --pipeline=tensor --override='polish=cse' 2>&1 | filecheck %s --check-prefix=UNKNOWN
 // RUN: not wse-opt %s --pipeline=tensor --override=fuse 2>&1 | filecheck %s --check-prefix=NOTHING
 

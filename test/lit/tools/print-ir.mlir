@@ -4,7 +4,7 @@
 // RUN: wse-opt %s --cse --symbol-dce --mlir-print-ir-after-all --mlir-print-ir-after-change 2>&1 >/dev/null | filecheck %s --check-prefix=CHANGE
 // RUN: wse-opt %s --pass-pipeline='builtin.module(func.func(cse))' --mlir-print-ir-after-all 2>&1 >/dev/null | filecheck %s --check-prefix=NESTED
 // RUN: wse-opt %s --pass-pipeline='builtin.module(func.func(cse))' --mlir-print-ir-after-all --mlir-print-ir-module-scope --mlir-disable-threading 2>&1 >/dev/null | filecheck %s --check-prefix=MODULE
-// RUN: not wse-opt %s --load %S/Inputs/example_passes.py --cse --example-misbehave=how=fail --no-reproducer --mlir-print-ir-after-failure 2>&1 >/dev/null | filecheck %s --check-prefix=FAILURE
+// RUN: not wse-opt %s --load %S/Inputs/example_passes.py --cse --example-misbehave=how=fail --mlir-print-ir-after-failure 2>&1 >/dev/null | filecheck %s --check-prefix=FAILURE
 // RUN: wse-opt %s --load %S/Inputs/example_passes.py --example-misbehave=how=rename --mlir-print-ir-after=example-misbehave 2>&1 >/dev/null | filecheck %s --check-prefix=PYTHON
 // RUN: wse-opt %s --wse-form-kernels --mlir-print-ir-after=wse-form-kernels 2>&1 >/dev/null | filecheck %s --check-prefix=WHOLE
 // RUN: wse-opt %s --wse-form-kernels --mlir-print-ir-after=wse-form-kernels --mlir-print-ir-module-scope 2>&1 >/dev/null | filecheck %s --check-prefix=SCOPE

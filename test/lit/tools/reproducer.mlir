@@ -1,9 +1,11 @@
 // RUN: rm -rf %t && mkdir -p %t
+// RUN: echo "module {}" > %t/precious.mlir
+// RUN: wse-opt %s --cse --mlir-generate-reproducer=%t/failed.mlir
 // RUN: not wse-opt %s --load %S/Inputs/example_passes.py --pass-pipeline='builtin.module(cse,func.func(canonicalize,example-misbehave{how=fail message="a quoted reason"}),symbol-dce)' --mlir-pass-pipeline-crash-reproducer=%t/failed.mlir 2> %t/first.txt
 // RUN: filecheck %s --input-file=%t/first.txt --check-prefix=FIRST
 // RUN: filecheck %s --input-file=%t/failed.mlir --check-prefix=FILE
 // RUN: not wse-opt --run-reproducer %t/failed.mlir 2>&1 | filecheck %s --check-prefix=REPLAY
-// RUN: not wse-opt %s --load %S/Inputs/example_passes.py --example-misbehave=how=fail --mlir-pass-pipeline-crash-reproducer=%t/failed.mlir 2>&1 | filecheck %s --check-prefix=KEPT
+// RUN: not wse-opt %s --load %S/Inputs/example_passes.py --example-misbehave=how=fail --mlir-pass-pipeline-crash-reproducer=%t/precious.mlir 2>&1 | filecheck %s --check-prefix=KEPT
 // RUN: filecheck %s --input-file=%t/failed.mlir --check-prefix=FILE
 // RUN: wse-opt %s --cse --mlir-generate-reproducer=%t/whole.mlir
 // RUN: wse-opt --run-reproducer %t/whole.mlir | filecheck %s --check-prefix=WHOLE
@@ -21,8 +23,8 @@
 // Replaying it fails at the same place with the same words.
 // REPLAY: reproducer.mlir:{{[0-9]+}}:8: error: a quoted reason
 
-// A file that exists is never overwritten.
-// KEPT: the reproducer was not written: '{{.*}}failed.mlir' exists already
+// Another reproducer is written over, any other file never is.
+// KEPT: the reproducer was not written: '{{.*}}precious.mlir' exists and is none
 
 // A run that succeeds can be kept too.
 // WHOLE: func.func @f

@@ -1,6 +1,6 @@
 // RUN: wse-opt %s -split-input-file --cse | filecheck %s
 // RUN: wse-opt %s --split-input-file='// -----' --output-split-marker='// =====' | filecheck %s --check-prefix=MARKER
-// RUN: not wse-opt %s --pass-pipeline='builtin.module(func.func(transform-interpreter))' --no-reproducer -split-input-file 2>&1 | filecheck %s --check-prefix=FAIL
+// RUN: not wse-opt %s --pass-pipeline='builtin.module(func.func(transform-interpreter))' -split-input-file 2>&1 | filecheck %s --check-prefix=FAIL
 
 // Chunks are processed on their own, and equal names do not clash.
 // CHECK: func.func @f

@@ -1,5 +1,5 @@
 // RUN: wse-opt %s --transform-interpreter --canonicalize | filecheck %s
-// RUN: wse-opt %s -transform-interpreter='entry-point=other' --no-reproducer 2>&1 | filecheck %s --check-prefix=OTHER
+// RUN: wse-opt %s -transform-interpreter='entry-point=other' 2>&1 | filecheck %s --check-prefix=OTHER
 
 // The transform dialect drives upstream's tiling from within the same file.
 // CHECK-LABEL: func.func @matmul
