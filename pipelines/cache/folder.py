@@ -1,8 +1,8 @@
 """A folder of entries, shared by processes: each entry is one container file that is written whole or not at all.
 
-Entries hold machine code, so only what the user alone can have written is trusted: folder and files must belong to
-the user and be closed to writers of other names. Readers need no lock: an entry is replaced by renaming, and one that
-is removed while it is read stays readable. The least recently used go first when there is too much.
+Entries hold machine code, so only what the user alone can have written is trusted (see `saved/ownership.py`). Readers
+need no lock: an entry is replaced by renaming, and one that is removed while it is read stays readable. The least
+recently used go first when there is too much.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import contextlib
 import logging
 import os
 import re
-import stat
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ import numpy as np
 
 from ...passes.infra.diagnostics import CompilerError
 from ..saved.container import Container, write_container
+from ..saved.ownership import exposure
 
 LOG = logging.getLogger(__name__)
 _ENTRY = re.compile(r"(model|program)-[0-9a-f]{64}\.wse")
@@ -56,20 +56,17 @@ class CacheFolder:
     def read(self, kind: str, key: str) -> Container | None:
         """The entry of that key; None if there is none, or none that can be used."""
         path = self._file(kind, key)
-        try:
-            status = os.lstat(path)
-        except OSError:
-            return None
-        if not self._is_trusted():
-            return None
-        if not stat.S_ISREG(status.st_mode) or _is_open_to_others(status):
-            self.remark(f"'{path}' is ignored: it is not a file that only its owner, this user, can write")
+        if not os.path.lexists(path):
             return None
         try:
             container = Container(path, "cache entry")
         except CompilerError as error:
             if path.exists():  # else another process made room
                 self.discard(kind, key, error.message)
+            return None
+        exposed = exposure(path, container.status)
+        if exposed:
+            self.remark(f"'{path}' is ignored, because others could have written it: {exposed}")
             return None
         if container.document.get("key") != key:
             self.discard(kind, key, "it is the entry of another key")
@@ -139,24 +136,13 @@ class CacheFolder:
                 _removed(file)
 
     def _is_trusted(self) -> bool:
-        try:
-            status = os.stat(self.path)
-        except OSError as error:
-            self.remark(f"'{self.path}' cannot be used: {error.strerror}")
-            return False
-        if not stat.S_ISDIR(status.st_mode) or _is_open_to_others(status):
-            self.remark(
-                f"'{self.path}' is not used: it is not a folder that only its owner, this user, can write"
-            )
-            return False
-        return True
+        exposed = exposure(self.path) or ("" if self.path.is_dir() else f"'{self.path}' is not a folder")
+        if exposed:
+            self.remark(f"'{self.path}' is not used, because others could write to it: {exposed}")
+        return not exposed
 
     def _file(self, kind: str, key: str) -> Path:
         return self.path / f"{kind}-{key}.wse"
-
-
-def _is_open_to_others(status: os.stat_result) -> bool:
-    return status.st_uid != os.getuid() or bool(status.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
 def _age(path: Path) -> float:

@@ -98,7 +98,7 @@ def _aligned(size: int) -> int:
 
 
 class Container:
-    """A file that was opened: `document` is what was given to `write_container`.
+    """A file that was opened: `document` is what was given to `write_container`, `status` what `fstat` says.
 
     The file is mapped into memory. Blocks are parts of the mapping and not copies; a write into one stays in this
     process. All checksums are verified by the constructor.
@@ -113,7 +113,7 @@ class Container:
     def __init__(self, path: Path, what: str = "saved model") -> None:
         self.path = path
         self._what = what
-        self._map = self._mapped()
+        self._map, self.status = self._mapped()
         size, crc32 = self._read_header()
         head = self._map[_HEADER.size : _HEADER.size + size]
         if zlib.crc32(head) != crc32:
@@ -152,7 +152,7 @@ class Container:
             raise self.damaged(f"'{name}' is missing")
         return self._blocks[name]
 
-    def _mapped(self) -> mmap.mmap:
+    def _mapped(self) -> tuple[mmap.mmap, os.stat_result]:
         try:
             # A pipe without a writer would block for ever.
             file = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -165,7 +165,7 @@ class Container:
                 raise CompilerError(f"this is a folder, expected a {self._what}", where=str(self.path))
             if not stat.S_ISREG(kind.st_mode) or kind.st_size < _HEADER.size:
                 raise self._foreign("it is too short" if kind.st_size else "it is empty")
-            return mmap.mmap(file, 0, access=mmap.ACCESS_COPY)
+            return mmap.mmap(file, 0, access=mmap.ACCESS_COPY), kind
         finally:
             os.close(file)
 

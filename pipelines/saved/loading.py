@@ -18,23 +18,35 @@ from ..frontend.call_interface import CallInterface
 from ..frontend.signature import Argument
 from ..runtime.arrays import as_tensor, numpy_dtype, parameters_of
 from .container import Container
+from .ownership import exposure
 from .programs import check_surroundings, load_program, restore_program
 from .saving import ModelRecord
 
 
-def load(path: str | os.PathLike[str]) -> Compiled:
+def load(path: str | os.PathLike[str], *, trusted: bool = False) -> Compiled:
     """A compiled model from a file that `compiled.save(path)` wrote; the model's Python source is not needed.
 
     Parameters are mapped from the file and not copied, so it must not be changed while the model is in use
     (replacing it, as `save` does, is fine). The state is what it was when the model was saved; `reset()` brings back
     what it was when the model was compiled. The file holds machine code: load none that you would not execute.
 
+    Args:
+        trusted: load it although others could have written it: by default the file, and every folder on the way to
+            it, must be such that only this user and root can write to them. See docs/security.md.
+
     Raises:
-        CompilerError: there is no such file, it is damaged or of another version of wse-mlir, or this machine
-            cannot run it; says what was found, what is needed and what to do.
+        CompilerError: there is no such file, it is damaged or of another version of wse-mlir, others could have
+            written it, or this machine cannot run it; says what was found, what is needed and what to do.
     """
     started = time.perf_counter()
     container = Container(Path(os.fspath(path)))
+    exposed = "" if trusted else exposure(path, container.status)
+    if exposed:
+        raise CompilerError(
+            f"this holds machine code and is not loaded, because others could have written it: {exposed}",
+            where=str(path),
+            hint="copy it to a folder of your own, or, if you trust everybody who could, load(path, trusted=True)",
+        )
     _check_version(container)
     try:
         record = ModelRecord.model_validate_json(json.dumps(container.document))

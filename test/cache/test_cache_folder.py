@@ -87,24 +87,33 @@ def test_only_what_the_user_alone_can_write_is_trusted(folder: CacheFolder) -> N
     path.chmod(0o666)
     assert folder.read("program", KEYS[0]) is None
     path.chmod(0o644)
-    path.rename(folder.path / "real")
-    path.symlink_to(folder.path / "real")
+    elsewhere = folder.path.parent / "open"
+    elsewhere.mkdir()
+    elsewhere.chmod(0o777)
+    path.rename(elsewhere / "real")
+    path.symlink_to(elsewhere / "real")
     assert folder.read("program", KEYS[0]) is None
     path.unlink()
-    (folder.path / "real").rename(path)
+    (elsewhere / "real").rename(path)
     folder.path.chmod(0o777)
     assert folder.read("program", KEYS[0]) is None
     folder.write("program", KEYS[1], {}, {})
-    assert not entry_file(folder, KEYS[1]).exists() and all("only its owner" in r for r in folder.remarks)
+    assert not entry_file(folder, KEYS[1]).exists() and all("others could" in r for r in folder.remarks)
     assert len(folder.remarks) == 4
     folder.path.chmod(0o700)
+    folder.path.parent.chmod(0o777)
+    assert folder.read("program", KEYS[0]) is None, "others can put another folder in its place"
+    folder.path.parent.chmod(0o1777)
+    assert folder.read("program", KEYS[0]) is not None, "nobody but the owner can, with the sticky bit"
+    folder.path.parent.chmod(0o700)
     assert folder.read("program", KEYS[0]) is not None
 
 
 def test_a_folder_of_somebody_else_is_not_used(folder: CacheFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.write("program", KEYS[0], {}, {})
+    monkeypatch.setattr("wse_mlir.pipelines.saved.ownership._ROOT", -1)  # tests may run as root
     monkeypatch.setattr(os, "getuid", lambda: os.stat(folder.path).st_uid + 1)
-    assert folder.read("program", KEYS[0]) is None and "only its owner" in folder.remarks[0]
+    assert folder.read("program", KEYS[0]) is None and "belongs to" in folder.remarks[0]
 
 
 def test_a_folder_that_cannot_be_written_is_a_remark(
