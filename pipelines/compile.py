@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..passes.infra.diagnostics import CompilerError
 from ..passes.infra.timing import Timer
+from ..wse_target.machine import Machine
 from .cache.folder import CacheFolder
 from .cache.lookup import Lookup
 from .cache.settings import CacheChoice, open_cache
@@ -26,7 +28,7 @@ def compile(
     example_args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
     *,
-    target: str = "cpu",
+    target: str | os.PathLike[str] | Machine = "cpu",
     dynamic_shapes: Any = None,
     num_threads: int | None = None,
     cache: CacheChoice = None,
@@ -38,7 +40,8 @@ def compile(
         model: an `nn.Module` (as it stands, in training or evaluation mode), an `ExportedProgram`, or the path of
             a `.pt2`, `.mlir` or `.onnx` file.
         example_args / kwargs: arguments of one call; they fix structure, shapes and dtypes.
-        target: "cpu", a machine's name ("tiny", "wse2", "wse3"), or the path of a machine's .toml file.
+        target: "cpu", a machine's name ("tiny", "wse2", "wse3"), the path of a machine's .toml file, one of these with
+            other numbers ("wse3{fabric.hop_latency=4}"), or a `Machine`.
         dynamic_shapes: as `torch.export.export` takes it.
         num_threads: threads of a call on the CPU; the environment variable WSE_NUM_THREADS, or else one, when not
             given. Results are the same whenever the number is.

@@ -15,6 +15,7 @@ from ..passes.infra.pass_manager import run_pipeline
 from ..passes.infra.timing import Timer
 from ..wse_target.footprint import phase_sram_bytes
 from ..wse_target.image import Program
+from ..wse_target.machine import Machine
 from ..wse_target.sim.engine import EngineName, Progress
 from ..wse_target.sim.report import SimulationReport
 from .frontend.imported import ImportedModel, import_model
@@ -71,7 +72,7 @@ class Simulated:
 
 def simulate_module(
     model: Any,
-    target: str | os.PathLike[str] = "wse3",
+    target: str | os.PathLike[str] | Machine = "wse3",
     *,
     example_args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
@@ -92,7 +93,7 @@ def simulate_module(
 
     Args:
         model: as `wse_mlir.import_model` takes it, or what that returned; it is consumed.
-        target: a machine's name, or the path of its file.
+        target: a machine's name, the path of its file, or a `Machine`.
         timing_only: no tensor is allocated; the model needs no data.
         repeat: repetitions back to back; the report is about one in the steady state. Results are those of a run of
             its own, since programs may leave their operands elsewhere.
@@ -158,7 +159,7 @@ def estimate(
     example_args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
     *,
-    target: str | os.PathLike[str] = "wse3",
+    target: str | os.PathLike[str] | Machine = "wse3",
     dynamic_shapes: Any = None,
     **options: Any,
 ) -> dict[str, Any]:
@@ -166,7 +167,7 @@ def estimate(
 
     Args:
         model / example_args / kwargs / dynamic_shapes: as `compile` takes them; tensors may be on the meta device.
-        target: a machine's name, or the path of its file.
+        target: a machine's name, the path of its file, or a `Machine`.
         options: the target's own, such as `grid="32x32"` or `algorithm="mesh_gemm"`, and those of `simulate_module`.
 
     Returns:
@@ -184,7 +185,7 @@ def estimate(
 
 def lower_for(
     imported: ImportedModel,
-    target: str | os.PathLike[str],
+    target: str | os.PathLike[str] | Machine,
     options: Mapping[str, Any],
     *,
     timing_only: bool,

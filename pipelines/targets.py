@@ -12,8 +12,15 @@ import numpy as np
 
 from ..passes.infra.diagnostics import CompilerError
 from ..passes.infra.timing import Timer
-from ..wse_target.machine import load_machine
+from ..wse_target.machine import Machine, load_machine
 from ..wse_target.machine_file import available_machines
+from ..wse_target.machine_settings import (
+    machine_in_memory,
+    read_setting,
+    split_target,
+    target_text,
+    with_settings,
+)
 
 if TYPE_CHECKING:
     from ..passes.infra.pass_manager import Instrumentation
@@ -105,15 +112,19 @@ class MachineTarget:
         return WaferExecutable(program, parameters)
 
 
-def find_target(name: str | os.PathLike[str]) -> Target:
+def find_target(name: str | os.PathLike[str] | Machine) -> Target:
     """The target of that name: "cpu", a machine that is shipped or that a plugin brings, or a machine file's path.
+
+    A machine may have other numbers than its file, as `wse3{fabric.hop_latency=4}` or as an object.
 
     Raises:
         CompilerError: there is none; the message lists the names. Or the machine file is broken.
     """
+    if isinstance(name, Machine):
+        return MachineTarget(target_text(name))
     if not isinstance(name, (str, os.PathLike)):
         raise CompilerError(
-            f"a target is a name or a path, not a {type(name).__name__}",
+            f"a target is a name, a path or a Machine, not a {type(name).__name__}",
             hint=f"names: {', '.join(target_names())}",
         )
     name = os.fspath(name)
@@ -121,15 +132,38 @@ def find_target(name: str | os.PathLike[str]) -> Target:
         from .runtime.cpu import CpuTarget
 
         return CpuTarget()
-    if name in available_machines() or name.endswith(".toml"):
+    base, _ = split_target(name)
+    if base == CPU:
+        raise CompilerError("the CPU is no machine of a file, so none of its numbers can be set")
+    if base in available_machines() or base.endswith(".toml") or machine_in_memory(name):
         return MachineTarget(name)
     known = target_names()
-    near = difflib.get_close_matches(name, known, n=1)
+    near = difflib.get_close_matches(base, known, n=1)
     raise CompilerError(
-        f"no target is named '{name}'",
+        f"no target is named '{base}'",
         hint=(f"did you mean '{near[0]}'? " if near else "")
         + f"there are {', '.join(known)}, or the path of a machine's .toml file",
     )
+
+
+def target_with(target: str, settings: Sequence[str]) -> str:
+    """The text of a target with numbers of its machine replaced.
+
+    Args:
+        settings: as on the command line: `fabric.hop_latency=4`.
+
+    Raises:
+        CompilerError: the target is no machine, a key is unknown, or a value is none that it can have.
+    """
+    if not settings:
+        return target
+    found = find_target(target)
+    if not isinstance(found, MachineTarget):
+        raise CompilerError(
+            f"--set changes a number of a wafer's machine file, and '{target}' is no wafer",
+            hint="give --target tiny, wse2, wse3 or a machine's .toml file",
+        )
+    return target_text(with_settings(found.machine, dict(map(read_setting, settings))))
 
 
 def target_names() -> list[str]:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from .pipelines.simulate import estimate as estimate
     from .pipelines.torch_backend.report import torch_compile_report as torch_compile_report
     from .pipelines.workload import Workload as Workload
+    from .wse_target.machine import Machine as Machine
+    from .wse_target.machine import load_machine as load_machine
+
+    __version__: str
 
 _HOME = {
     "CompilerError": ".passes.infra.diagnostics",
@@ -35,6 +39,8 @@ _HOME = {
     "import_model": ".pipelines.frontend",
     "estimate": ".pipelines.simulate",
     "load": ".pipelines.saved.loading",
+    "Machine": ".wse_target.machine",
+    "load_machine": ".wse_target.machine",
     "opt": ".pipelines.opt",
     "Workload": ".pipelines.workload",
     "torch_compile_report": ".pipelines.torch_backend.report",
@@ -43,6 +49,7 @@ _HOME = {
 __all__ = [
     "Compiled",
     "CompilerError",
+    "Machine",
     "Pass",
     "PassFailure",
     "Workload",
@@ -50,6 +57,7 @@ __all__ = [
     "estimate",
     "import_model",
     "load",
+    "load_machine",
     "opt",
     "option",
     "register_pass",
@@ -58,6 +66,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("wse-mlir")
     home = _HOME.get(name)
     if home is None:
         raise AttributeError(f"module 'wse_mlir' has no attribute '{name}'")
@@ -65,4 +77,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(_HOME)
+    return sorted([*_HOME, "__version__"])

@@ -261,6 +261,17 @@ class Machine(_Section):
     host: HostSection
     clock: ClockSection
     _raw: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _target: str = PrivateAttr(default="")
+
+    @property
+    def target(self) -> str:
+        """The text that `load_machine` reads this machine from; "" for one that is from no file."""
+        return self._target
+
+    def named(self, target: str) -> Machine:
+        """Itself, after noting what it was read from."""
+        self._target = target
+        return self
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -314,13 +325,11 @@ class Machine(_Section):
         """A copy with other numbers; `__` stands for the dot: `replace(fabric__hop_latency=1.0)`.
 
         Raises:
-            KeyError: the machine has no such number.
+            TargetError: the machine has no such number, or the value is none that it can have.
         """
-        raw = {k: dict(v) if isinstance(v, dict) else v for k, v in self._raw.items()}
-        for key, value in values.items():
-            section, name = key.split("__")
-            raw[section][name] = {**raw[section][name], "value": value, "source": "replaced"}
-        return machine_from(raw)
+        from .machine_settings import with_settings
+
+        return with_settings(self, {key.replace("__", "."): value for key, value in values.items()})
 
 
 _RATE_FIELD = {"copy": "copy_"}

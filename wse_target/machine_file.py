@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from .errors import TargetError
 from .machine import Machine, machine_from
+from .machine_settings import machine_in_memory, split_target, with_settings
 
 MACHINES = Path(__file__).parent / "machines"
 ENTRY_POINTS = "wse_mlir.targets"
@@ -53,24 +54,38 @@ def _path_of(place: Path | EntryPoint) -> Path:
         ) from error
 
 
+def _find(target: str) -> Path:
+    known = available_machines()
+    if target in known:
+        return _path_of(known[target])
+    if target.endswith(".toml") or "/" in target:
+        return Path(target)
+    close = get_close_matches(target, known, n=1)
+    meant = f"did you mean '{close[0]}'? " if close else ""
+    raise TargetError(
+        f"there is no machine '{target}'",
+        hint=f"{meant}machines: {', '.join(sorted(known))}; or the path of a .toml file",
+    )
+
+
+def machine_text(target: str) -> str:
+    """The text of a machine's file, which has been read before."""
+    return _find(target).read_text(encoding="utf-8-sig")
+
+
 def read_machine(target: str | os.PathLike[str]) -> Machine:
     """The machine called `target`, or the one in the file at that path. See `machine.load_machine`."""
-    known = available_machines()
     target = os.fspath(target)
-    if target in known:
-        path = _path_of(known[target])
-    elif target.endswith(".toml") or "/" in target:
-        path = Path(target)
-    else:
-        close = get_close_matches(target, known, n=1)
-        meant = f"did you mean '{close[0]}'? " if close else ""
-        raise TargetError(
-            f"there is no machine '{target}'",
-            hint=f"{meant}machines: {', '.join(sorted(known))}; or the path of a .toml file",
-        )
+    in_memory = machine_in_memory(target)
+    if in_memory is not None:
+        return in_memory
+    base, settings = split_target(target)
+    if settings:
+        return with_settings(read_machine(base), settings)
+    path = _find(target)
     try:
         stat = path.stat()
-        return _read(path, stat.st_mtime_ns, stat.st_size)
+        return _read(path, stat.st_mtime_ns, stat.st_size, target)
     except OSError as error:
         raise TargetError(f"cannot read the machine file '{path}': {error.strerror}") from None
     except ValueError as error:  # a path that no file can have
@@ -78,8 +93,8 @@ def read_machine(target: str | os.PathLike[str]) -> Machine:
 
 
 @lru_cache(maxsize=32)
-def _read(path: Path, modified: int, size: int) -> Machine:
-    """Reads and checks one file; the time and size are there to notice changes."""
+def _read(path: Path, modified: int, size: int, target: str) -> Machine:
+    """Reads and checks one file; the time and size are there to notice changes, `target` is how it was named."""
     data = path.read_bytes()
     try:
         text = data.decode("utf-8-sig")
@@ -95,7 +110,7 @@ def _read(path: Path, modified: int, size: int) -> Machine:
         line = int(found.group(1)) if found else len(text.splitlines())
         raise TargetError(f"not valid TOML: {error}", where=f"{path.name}:{line}") from None
     try:
-        return machine_from(raw)
+        return machine_from(raw).named(target)
     except ValidationError as error:
         raise _located(error, path.name, text) from None
 
@@ -104,7 +119,13 @@ def _located(error: ValidationError, file: str, text: str) -> TargetError:
     """One error for a whole validation: the first problem, and a note for each further one."""
     # A misspelt key is also a missing one: what is there comes before what is not.
     items = sorted(
-        ((item["type"] == "missing", _line_of(text, [str(part) for part in item["loc"]]), _describe(item)))
+        (
+            (
+                item["type"] == "missing",
+                _line_of(text, [str(part) for part in item["loc"]]),
+                describe_problem(item),
+            )
+        )
         for item in error.errors(include_url=False)
     )
     (_, line, first), rest = items[0], items[1:8]
@@ -114,7 +135,7 @@ def _located(error: ValidationError, file: str, text: str) -> TargetError:
     )
 
 
-def _describe(item: Any) -> str:
+def describe_problem(item: Any) -> str:
     """One validation problem in words: key path, what is expected, what is there."""
     path = [str(part) for part in item["loc"]]
     key, kind, given = ".".join(path), item["type"], item["input"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.pipeline_text import split_options
-from ..targets import Target, check_options, find_target
+from ..targets import Target, check_options, find_target, target_with
 
 EAGER = "eager"
 _ENTRY = re.compile(r"\s*(?P<name>[^,{}]+?)\s*(?:\{(?P<options>[^}]*)\})?\s*(?:,|$)")
@@ -57,7 +57,8 @@ def _choose(name: str, options_text: str) -> ChosenTarget:
         if options:
             raise CompilerError("'eager' is PyTorch as it is and has no options")
         return ChosenTarget(shown, None)
-    target = find_target(name)
+    settings = [f"{key}={options.pop(key)}" for key in [*options] if "." in key]
+    target = find_target(target_with(name, settings))
     check_options(target, options)
     return ChosenTarget(shown, target, options)
 

@@ -10,6 +10,7 @@ from ...passes.infra.pass_manager import Instrumentation
 from ...passes.infra.plan import PythonStep, UpstreamStep
 from ..native.llvm_text import llvm_ir_text
 from ..stages import CheckStage
+from ..tools.output import write_atomically
 
 
 class StageReached(Exception):
@@ -74,4 +75,4 @@ class StageWatch:
             return
         self._files += 1
         path = self._keep / f"{self._files:02}-{name}"
-        path.write_bytes(data if isinstance(data, bytes) else data.encode())
+        write_atomically(path, data)

@@ -14,6 +14,7 @@ from torch_mlir.extras.fx_as_strided import rewrite_as_strided
 from ...dialects.context import COMPILING, create_context
 from ...dialects.host import ir
 from ...passes.infra.diagnostics import CompilerError
+from ..versions import check_versions
 from .call_interface import CallInterface
 from .empty_values import drop_empty_values
 from .exporting import decompose, export_program
@@ -77,6 +78,7 @@ def import_model(
     Raises:
         CompilerError: the file is none of these, or the model cannot be exported or lowered.
     """
+    check_versions()
     with COMPILING:
         return _import(model, example_args, kwargs, dynamic_shapes, context or create_context())
 

@@ -17,7 +17,7 @@ from ..comparison.census import Census, PassEffect
 from ..comparison.compare import Row, compare
 from ..comparison.targets import choose_targets
 from ..workload import open_model
-from .output import check_writable, write_atomically
+from .output import check_writable, console_beside, write_atomically
 from .run import FILE_WIDTH
 
 
@@ -37,9 +37,7 @@ def compare_targets(path: str, targets: str, json_path: Path | None, *, all_pass
     with Progress(*columns, console=errors, transient=True) as progress:
         task = progress.add_task("opening", total=None)
         rows = compare(opened, chosen, lambda text: progress.update(task, description=text))
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, FILE_WIDTH)
+    console = console_beside(json_path, width=FILE_WIDTH)
     console.print(_table(rows))
     for row in rows:
         _print_details(row, console, all_passes)

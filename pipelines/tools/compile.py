@@ -12,7 +12,7 @@ from ..emit.emit import emit
 from ..emit.kinds import Kind, Weights, choose_kind
 from ..emit.request import Emitted, Request
 from ..workload import open_models
-from .output import check_writable, write_all
+from .output import check_writable, console_beside, write_all
 from .steps import Steps
 
 
@@ -38,6 +38,7 @@ def compile_models(
     """
     path = None if out == "-" else Path(out)
     wanted = Request(choose_kind(kind, path), path, weights=weights, **request)
+    console_beside(Path("-") if path is None else path, report, wanted.header)
     for file in (path, report, wanted.header):
         if file is not None:
             check_writable(file)

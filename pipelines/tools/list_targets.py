@@ -1,4 +1,4 @@
-"""`wse targets`: the machines there are."""
+"""`wse targets`: the machines there are, or what one of them is."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ...passes.cpu.instruction_sets import host
 from ...wse_target.errors import TargetError
-from ...wse_target.machine_file import available_machines, read_machine
+from ...wse_target.machine_file import available_machines, machine_text, read_machine
+from ...wse_target.machine_settings import split_target
+from ..targets import MachineTarget, find_target
 
 
 def print_targets() -> None:
@@ -29,3 +32,20 @@ def print_targets() -> None:
             machine.description,
         )
     Console().print(table)
+
+
+def print_target(name: str) -> None:
+    """Prints a machine's file, or what the CPU is.
+
+    Raises:
+        CompilerError: there is no such target; names the nearest.
+    """
+    target = find_target(name)
+    if isinstance(target, MachineTarget):
+        base, settings = split_target(name)
+        print(machine_text(base), end="")
+        for key, value in settings.items():
+            print(f"# replaced: {key} = {value}")
+        return
+    cpu, features = host()
+    print(f"processor  {cpu}\nfeatures   {features}")

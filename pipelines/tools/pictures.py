@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from ...passes.infra.diagnostics import CompilerError
 from ...wse_target.sim.report import SimulationReport
+from .output import naming, write_atomically
 
 _DIRECTIONS = ("north", "east", "south", "west")
 _DOTS = 110  # per inch
@@ -27,11 +29,11 @@ def draw_maps(report: SimulationReport, folder: Path) -> list[Path]:
     """Writes cycles.png (a map by bin), links.png (words by direction) and work.png; returns their paths.
 
     Raises:
-        CompilerError: matplotlib is missing.
-        OSError: the folder cannot be written.
+        CompilerError: matplotlib is missing, or a file cannot be written.
     """
     require_matplotlib()
-    folder.mkdir(parents=True, exist_ok=True)
+    with naming(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     cycles = {
         name: values
         for name, values in report.per_pe.items()
@@ -66,5 +68,7 @@ def _draw(path: Path, title: str, maps: dict[str, np.ndarray]) -> Path:
         cell.set_xlabel("x")
         cell.set_ylabel("y")
         figure.colorbar(image, ax=cell, shrink=0.8)
-    figure.savefig(path, dpi=_DOTS)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=_DOTS, format="png")
+    write_atomically(path, drawn.getvalue())
     return path

@@ -22,7 +22,7 @@ from ..runtime.thread_count import thread_count
 from ..threads import torch_threads
 from ..workload import OpenedModel, open_model
 from .layer_table import layer_rows, layer_summary, layer_table
-from .output import check_writable, write_atomically
+from .output import check_writable, console_beside, write_atomically
 
 Outputs = list[torch.Tensor]
 FILE_WIDTH = 120  # columns of a table that is not printed on a terminal
@@ -94,9 +94,7 @@ def run_workload(path: str, target: str, json_path: Path | None, num_threads: in
     """Runs the workload file and prints the comparison; see `Comparison.as_json` for the JSON."""
     if json_path is not None:
         check_writable(json_path)
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, FILE_WIDTH)
+    console = console_beside(json_path, width=FILE_WIDTH)
     with Progress(console=console, transient=True) as progress:
         workload = _step(progress, f"loading {path}", lambda: open_model(path).with_inputs())
         comparison = compare(workload, target, progress, num_threads)

@@ -13,7 +13,7 @@ from ...passes.infra.diagnostics import CompilerError
 from ..verification import Fault, StageResult, Subject, Verification, compare_operations, subject_of
 from ..verification.reproduce import replay, smallest, write
 from ..workload import open_model
-from .output import check_writable, write_atomically
+from .output import check_writable, console_beside, write_atomically
 from .verify_text import (
     evidence_text,
     fault_json,
@@ -57,7 +57,7 @@ def verify_model(path: str, settings: Settings) -> bool:
         check_writable(settings.json)
     if settings.reproducer is not None:
         check_writable(settings.reproducer / "wse-reproducer.mlir")
-    console, progress = Console(), Console(stderr=True)
+    console, progress = console_beside(settings.json), Console(stderr=True)
     progress.print("importing the model and running it in PyTorch", style="dim")
     subject = subject_of(open_model(path), batches=settings.batches, seed=settings.seed)
     verification = Verification(subject, settings.target)

@@ -17,17 +17,56 @@ app = typer.Typer(
     name="wse",
     help="Compiles models for CPUs and wafer-scale engines, runs and checks them.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+
+def _named_targets(incomplete: str) -> list[str]:
+    """What the shell completes a target's name to."""
+    from ..targets import target_names
+
+    return [name for name in target_names() if name.startswith(incomplete)]
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from ..versions import describe_versions
+
+        print(describe_versions())
+        raise typer.Exit
+
+
+@app.callback()
+def _before(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show versions and exit."),
+    ] = False,
+) -> None:
+    """Compiles models for CPUs and wafer-scale engines, runs and checks them."""
+
+
 Target = Annotated[
-    str, typer.Option(help="A wafer: tiny, wse2, wse3, or the path of a machine's .toml file.")
+    str,
+    typer.Option(
+        help="A wafer: tiny, wse2, wse3, or the path of a machine's .toml file.",
+        autocompletion=_named_targets,
+    ),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Another number of the wafer's machine file; can be repeated."
+    ),
 ]
 Threads = Annotated[
     int | None, typer.Option(help="Threads of a call on the CPU; WSE_NUM_THREADS or 1 when not given.")
 ]
-Json = Annotated[Path | None, typer.Option("--json", help="Also write the result to this JSON file.")]
+Json = Annotated[
+    Path | None,
+    typer.Option("--json", metavar="FILE", help="Also write the result as JSON; - for standard output."),
+]
 Model = Annotated[
     str, typer.Argument(metavar="FILE.py[:FUNCTION]", help="A Python file that defines load().")
 ]
@@ -54,6 +93,7 @@ TraceFlag = Annotated[bool, typer.Option("--trace", help="Print the full trace o
 def run(
     model: Model,
     target: Target = "tiny",
+    settings: Set = None,
     num_threads: Threads = None,
     json: Json = None,
     trace: TraceFlag = False,
@@ -62,7 +102,7 @@ def run(
     with one_message(Trace(trace)):
         from .run import run_workload
 
-        run_workload(model, target, json, num_threads)
+        run_workload(model, _with(target, settings), json, num_threads)
 
 
 @app.command()
@@ -71,8 +111,12 @@ def verify(
         str, typer.Argument(metavar="MODEL", help="A FILE.py[:FUNCTION], or an .mlir, .pt2 or .onnx model.")
     ] = "",
     target: Annotated[
-        str, typer.Option(help="A wafer, as elsewhere; 'cpu' leaves the wafer's stages out.")
+        str,
+        typer.Option(
+            help="A wafer, as elsewhere; 'cpu' leaves the wafer's stages out.", autocompletion=_named_targets
+        ),
     ] = "tiny",
+    settings: Set = None,
     ops: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Compare every operation alone; list the N worst.")
     ] = None,
@@ -95,18 +139,19 @@ def verify(
         if replay is not None:
             agrees = replay_file(replay)
         else:
-            settings = Settings(target, bisect, reproducer, ops, batches, seed, json)
-            agrees = verify_model(model, settings)
+            agrees = verify_model(
+                model, Settings(_with(target, settings), bisect, reproducer, ops, batches, seed, json)
+            )
     raise typer.Exit(0 if agrees else 1)
 
 
 @app.command()
-def show(model: Model, target: Target = "tiny", trace: TraceFlag = False) -> None:
+def show(model: Model, target: Target = "tiny", settings: Set = None, trace: TraceFlag = False) -> None:
     """Prints the program that a workload becomes on a wafer: buffers, routes, instructions of each class of PEs."""
     with one_message(Trace(trace)):
         from .show import show_workload
 
-        show_workload(model, target)
+        show_workload(model, _with(target, settings))
 
 
 @app.command()
@@ -114,7 +159,9 @@ def simulate(
     file: Annotated[
         str, typer.Argument(metavar="FILE", help="An .mlir, .pt2 or .onnx model, or a FILE.py[:FUNCTION].")
     ],
+    more: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     target: Target = "tiny",
+    settings: Set = None,
     grid: Annotated[
         str, typer.Option(metavar="WxH", help="PEs of the program; chosen by cost when not given.")
     ] = "",
@@ -142,24 +189,35 @@ def simulate(
     explain: Annotated[bool, typer.Option("--explain", help="Print what the compiler chose among.")] = False,
     critical_path: Annotated[bool, typer.Option(help="Look for the critical path.")] = True,
     json: Annotated[
-        Path | None, typer.Option("--json", help="Write the report to this file, maps beside it.")
+        Path | None,
+        typer.Option(
+            "--json", metavar="FILE", help="Write the report, maps beside it; - for standard output, no maps."
+        ),
     ] = None,
-    trace: Annotated[
-        Path | None, typer.Option("--trace", help="Write a trace for Perfetto to this file.")
+    timeline: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write what PEs did when, for Perfetto; - for standard output."),
     ] = None,
-    trace_pes: Annotated[str, typer.Option(metavar="X0:X1,Y0:Y1", help="PEs in the trace.")] = "",
-    trace_cycles: Annotated[str, typer.Option(metavar="A:B", help="Cycles in the trace.")] = "",
-    pictures: Annotated[Path | None, typer.Option(help="Draw the maps into this folder.")] = None,
+    timeline_pes: Annotated[str, typer.Option(metavar="X0:X1,Y0:Y1", help="PEs in the timeline.")] = "",
+    timeline_cycles: Annotated[str, typer.Option(metavar="A:B", help="Cycles in the timeline.")] = "",
+    trace_pes: Annotated[str, typer.Option(hidden=True)] = "",
+    trace_cycles: Annotated[str, typer.Option(hidden=True)] = "",
+    pictures: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Draw the maps into this folder.")
+    ] = None,
+    trace: TraceFlag = False,
 ) -> None:
     """Simulates one operation or model on a wafer, with grid and algorithm of your choice; says where cycles go."""
     with one_message(Trace()):
-        from .simulate import Outputs, simulate_file
+        from .simulate import Outputs, refuse_old_options, simulate_file
 
-        outputs = Outputs(json, trace, trace_pes, trace_cycles, pictures)
+        refuse_old_options(more or [], trace, trace_pes or trace_cycles)
+    with one_message(Trace(trace)):
+        outputs = Outputs(json, timeline, timeline_pes, timeline_cycles, pictures)
         matches = simulate_file(
-            file, target, outputs, explain=explain, grid=grid, algorithm=algorithm, accumulate=accumulate,
-            timing_only=timing_only, engine=engine.value, repeat=repeat, inputs=inputs.value, seed=seed,
-            check=check, critical_path=critical_path,
+            file, _with(target, settings), outputs, explain=explain, grid=grid, algorithm=algorithm,
+            accumulate=accumulate, timing_only=timing_only, engine=engine.value, repeat=repeat,
+            inputs=inputs.value, seed=seed, check=check, critical_path=critical_path,
         )  # fmt: skip
     raise typer.Exit(0 if matches else 1)
 
@@ -204,7 +262,10 @@ def compile(
     emit: Annotated[
         Kind | None, typer.Option(help="What to make; OUT's suffix tells when not given.")
     ] = None,
-    target: Annotated[str, typer.Option(help="cpu, or a wafer for mlir and saved.")] = "cpu",
+    target: Annotated[
+        str, typer.Option(help="cpu, or a wafer for mlir and saved.", autocompletion=_named_targets)
+    ] = "cpu",
+    settings: Set = None,
     stage: Annotated[
         str, typer.Option(help="Of mlir: imported, tensor, bufferized, llvm; logical, ... on wafers.")
     ] = "",
@@ -234,19 +295,36 @@ def compile(
 
         given = {"cpu": cpu, "features": features, "num_threads": num_threads}
         compile_models(
-            models, out, emit, weights, json, target=target, stage=stage, header=header, pipeline=pipeline,
+            models, out, emit, weights, json, target=_with(target, settings), stage=stage, header=header,
+            pipeline=pipeline,
             options={name: value for name, value in given.items() if value not in ("", None)}, debug=debug,
             keep=keep_intermediates,
         )  # fmt: skip
 
 
 @app.command()
-def targets(trace: TraceFlag = False) -> None:
-    """Lists the machines that can be compiled for."""
+def targets(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="[NAME]", help="Print this target instead.", autocompletion=_named_targets),
+    ] = "",
+    trace: TraceFlag = False,
+) -> None:
+    """Lists the machines that can be compiled for, or prints the file of one of them."""
     with one_message(Trace(trace)):
-        from .list_targets import print_targets
+        from .list_targets import print_target, print_targets
 
-        print_targets()
+        if name:
+            print_target(name)
+        else:
+            print_targets()
+
+
+def _with(target: str, settings: list[str] | None) -> str:
+    """The target with numbers replaced."""
+    from ..targets import target_with
+
+    return target_with(target, settings or ())
 
 
 cache_commands = typer.Typer(help="Shows or clears the compile cache.", no_args_is_help=True)

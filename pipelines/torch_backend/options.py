@@ -8,6 +8,7 @@ from typing import Any
 
 from ...passes.infra.diagnostics import CompilerError
 from ..runtime.cpu import CpuTarget
+from ..versions import check_versions
 
 FALLBACK = "fallback"
 
@@ -41,6 +42,12 @@ def read_options(options: Mapping[str, Any] | None, mode: str | None) -> Backend
         raise CompilerError(
             f"option '{FALLBACK}' is {fallback!r}, which is none of its values",
             hint='"eager" runs in PyTorch what is not supported; without the option that is an error',
+        )
+    check_versions()
+    if "target" in given:
+        raise CompilerError(
+            "the torch.compile backend 'wse_mlir' compiles for the CPU alone",
+            hint="wse_mlir.compile(model, example_args, target=...) compiles for wafers",
         )
     for name in given:
         if name not in CpuTarget.options:

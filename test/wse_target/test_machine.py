@@ -10,8 +10,9 @@ import pytest
 from wse_mlir.wse_target import machine_file
 from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.kinds import ARITY
-from wse_mlir.wse_target.machine import Machine, load_machine
+from wse_mlir.wse_target.machine import Machine, load_machine, machine_from
 from wse_mlir.wse_target.machine_file import MACHINES, available_machines, register_machine_path
+from wse_mlir.wse_target.machine_settings import read_setting, target_text
 
 TINY = (MACHINES / "tiny.toml").read_text()
 HOP = 'hop_latency = { value = 1.0, unit = "cycles", source = "invented" }'
@@ -188,8 +189,39 @@ def test_replacing_a_number() -> None:
     machine: Machine = load_machine("wse3")
     assert machine.replace(fabric__hop_latency=4.0).fabric.hop_latency == 4.0
     assert machine.fabric.hop_latency == 2.0
-    with pytest.raises(KeyError):
-        machine.replace(fabric__nonsense=1)
+    with pytest.raises(
+        TargetError, match=r"no number 'fabric\.hop_latncy'[^?]*did you mean 'fabric\.hop_latency'\?"
+    ):
+        machine.replace(fabric__hop_latncy=1)
+    with pytest.raises(TargetError, match=r"fabric\.hop_latency: expected a number >= 0, got -1"):
+        machine.replace(fabric__hop_latency=-1)
+
+
+def test_a_machine_with_other_numbers_is_read_from_its_text(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text((machine_file.MACHINES / "tiny.toml").read_text())
+    settings = {"queues__input": [8, 1], "rates__add": {"default": 0.5}, "description": 'a "quoted" one}'}
+    for base in ("wse3", str(tmp_path / "own.toml")):
+        changed = load_machine(base).replace(**settings).replace(fabric__hop_latency=7.5)
+        again = load_machine(target_text(changed))
+        assert changed.target.startswith(base + "{") and again == changed != load_machine(base)
+        assert again.queues.input == (8, 1) and again.fabric.hop_latency == 7.5
+    assert load_machine("tiny{rates.add.f16=9}").rates.add["f16"] == 9
+    own = machine_from({**load_machine("tiny").contents, "name": "mine"})
+    assert target_text(own).startswith("mine#") and load_machine(target_text(own)) is own
+    for text, words in {
+        "tiny{fabric.hop_latency}": "cannot read the setting",
+        "tiny{fabric.hop_latency=two}": "cannot read the setting",
+        "tiny{fabrik.hop_latency=1}": "did you mean 'fabric'",
+        "tiny{sram.bytes=10 sram.runtime=20}": "expected less than sram.bytes",
+        "tinny{sram.bytes=10}": "did you mean 'tiny'",
+        "tiny{rates.add.f17=9}": "expected element types",
+    }.items():
+        with pytest.raises(TargetError, match=words):
+            load_machine(text)
+    assert read_setting("queues.input = [1, 2]") == ("queues.input", [1, 2])
+    assert read_setting("name=other one") == ("name", "other one")
+    with pytest.raises(TargetError, match="KEY=VALUE"):
+        read_setting("fabric.hop_latency")
 
 
 def test_a_plugin_that_fails_hurts_its_own_machine_only(monkeypatch: pytest.MonkeyPatch) -> None:
