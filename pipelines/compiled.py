@@ -12,6 +12,7 @@ import torch
 from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
+from ..dialects.fork_lock import ForkLock, Order
 from ..passes.infra.diagnostics import CompilerError
 from .frontend.call_interface import CallInterface
 from .frontend.signature import Argument
@@ -29,6 +30,11 @@ class Compiled:
     model is compiled: weights are packed, and what depends on them alone is computed. After an optimizer's step
     on the model, or when a parameter's tensor was replaced, call `update_parameters`; calls before that may see
     the new values of some parameters and the old ones of others.
+
+    Any number of threads may call it, and each gets the answer to its own arguments. Calls run at the same time, except
+    on a wafer, of which there is one, and if the model has state, which each call reads and writes as a whole. `reset`,
+    `update_parameters` and `save` wait for such calls, and a fork of the process does; a forked process may go on
+    calling, with a state of its own.
     """
 
     def __init__(
@@ -56,7 +62,9 @@ class Compiled:
         self._executable = executable
         self._compilation = compilation
         self._parameters = parameters_of(interface)
+        self._turn = ForkLock(Order.CALL, f"in a call of {self.name}")
         states = [a for a in interface.arguments if a.kind == "state"]
+        self._calls_take_turns = executable.calls_take_turns or bool(states)
         self._initial = {a.name: _data(a).clone() for a in states}
         self._state = {name: value.clone() for name, value in self._initial.items()}
         self._state_arrays = {name: as_array(value) for name, value in self._state.items()}
@@ -74,18 +82,22 @@ class Compiled:
 
     @property
     def report(self) -> dict[str, Any]:
-        """What is known about the compilation and the last call, ready for JSON; times are in seconds."""
+        """What is known about the compilation and the call that ended last, ready for JSON; times are in seconds."""
         return {"target": self.target, **self._compilation, **self._executable.report}
 
     @property
     def state(self) -> dict[str, torch.Tensor]:
-        """The live buffers that the model mutates, by name; each call updates them in place."""
+        """The live buffers that the model mutates, by name; each call updates them in place.
+
+        Read them while no other thread calls: a call that runs may have written some.
+        """
         return dict(self._state)
 
     def reset(self) -> None:
         """Gives the state the values that it had when the model was compiled."""
-        for name, array in self._state_arrays.items():
-            np.copyto(array, as_array(self._initial[name]))
+        with self._turn:
+            for name, array in self._state_arrays.items():
+                np.copyto(array, as_array(self._initial[name]))
 
     def update_parameters(self, model: Any = None) -> None:
         """Takes the parameters from a model as it is now, and prepares them again; no call may run meanwhile.
@@ -149,6 +161,12 @@ class Compiled:
         Raises:
             CompilerError: structure, shape or dtype of the arguments is not that of the example.
         """
+        if self._calls_take_turns:
+            with self._turn:
+                return self._call(args, kwargs)
+        return self._call(args, kwargs)
+
+    def _call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         if self._direct is not None and not kwargs:
             outputs = self._direct(args)
             if outputs is not None:

@@ -12,7 +12,11 @@ from functools import cache
 
 import llvmlite.binding as llvm
 
+from ...dialects.fork_lock import ForkLock, Order
 from ..infra.native_errors import captured_stderr
+
+LLVM = ForkLock(Order.LLVM, "in LLVM", llvm.ffi.lib._lock._lock)
+"""llvmlite's own lock, which it takes for every call of LLVM: a fork has to know of it."""
 
 # Instructions of operating systems and of people who ask for them by name; the code generator never chooses one,
 # and virtual machines like to hide them.

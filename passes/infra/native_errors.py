@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ...dialects.fork_lock import ForkLock, Order
+
 # The stream is one for the whole process: threads that redirected it at once would put it back in the wrong order.
-_REDIRECTING = threading.RLock()
+_REDIRECTING = ForkLock(Order.STREAM, "reading what native code writes")
 
 
 class CapturedErrors:

@@ -13,10 +13,11 @@ import torch
 from ...passes.cpu.processor import Processor
 from ...passes.infra.diagnostics import CompilerError
 from ..frontend.call_interface import CallInterface
+from .arena import empty_array
 from .arrays import numpy_dtype
 from .direct_call import DirectCall, TensorType
 from .jit import JitFunction, NativeModule
-from .provisions import NO_PROVISIONS, ArrayType, Preparation, Provisions, arena_array, empty_array
+from .provisions import NO_PROVISIONS, ArrayType, Preparation, Provisions
 
 
 def is_dynamic(types: Sequence[ArrayType]) -> bool:
@@ -95,12 +96,14 @@ def check_runs_here(processor: Processor) -> None:
 class CpuExecutable:
     """A program linked into this process, whose parameters are bound without a copy.
 
-    What the function needs of the parameters in another form is prepared when they are bound. Temporary memory is
-    allocated once: calls take turns.
+    What the function needs of the parameters in another form is prepared when they are bound. Temporary memory is kept
+    for as many calls as there were at the same time.
 
     Raises:
         CompilerError: this machine cannot run the code, or it cannot be linked.
     """
+
+    calls_take_turns = False
 
     def __init__(self, program: CpuProgram, parameters: Sequence[np.ndarray]) -> None:
         function, provisions = program.function, program.function.provisions
@@ -119,28 +122,23 @@ class CpuExecutable:
         ranks += [] if self._returns else [rank for rank, _ in outputs]
         native = NativeModule(program.code, function.entries, f"'{function.entry}'")
         self._function = JitFunction(native, function.entry, ranks, outputs if self._returns else [])
-        self._preparation = None
-        if provisions.prepare:
-            self._preparation = Preparation(native, provisions, [ranks[k] for k in self._parameters])
+        self._native = native
+        self._first_provided = len(arguments)
+        if provisions.arena_bytes is not None:
+            self._function.give_memory(self._first_output - 1, provisions.arena_bytes)
         self.report: dict[str, Any] = {"memory": _memory(provisions)}
-        self._provide(provisions, len(arguments))
         self.bind(parameters)
 
-    def _provide(self, provisions: Provisions, first: int) -> None:
-        """Binds what stays the same for all calls; its arguments begin at position `first`."""
-        arrays = self._preparation.arrays if self._preparation else []
-        if provisions.arena_bytes is not None:
-            arrays = [*arrays, arena_array(provisions.arena_bytes)]
-        for position, array in enumerate(arrays, start=first):
-            self._function.bind(position, array)
-
     def bind(self, parameters: Sequence[np.ndarray]) -> None:
-        """Takes the parameters from these arrays from now on: what is computed from them alone is computed now, the
-        others are read where they are."""
-        if self._preparation:
-            self._preparation.run(parameters)
-        for position, array in zip(self._parameters, parameters, strict=True):
-            self._function.bind(position, array)
+        """Takes the parameters from these arrays, for calls that begin from now on: what is computed from them alone is
+        computed now, the others are read where they are."""
+        bound = dict(zip(self._parameters, parameters, strict=True))
+        provisions = self.program.function.provisions
+        if provisions.prepare:
+            preparation = Preparation(self._native, provisions, [array.ndim for array in parameters])
+            preparation.run(parameters)
+            bound |= enumerate(preparation.arrays, start=self._first_provided)
+        self._function.bind(bound)
 
     def direct_call(self, states: Sequence[np.ndarray]) -> DirectCall | None:
         """See `Executable.direct_call`; there is one if all sizes are known and the model changes no input."""
@@ -159,8 +157,8 @@ class CpuExecutable:
         )
         if self._returns or changes_input or not own_types or any(-1 in kind.shape for kind in kinds):
             return None
-        for position, array in zip([i for i in self._given if i not in inputs], states, strict=True):
-            self._function.bind(position, array)
+        held = [i for i in self._given if i not in inputs]
+        self._function.bind(dict(zip(held, states, strict=True)))
         made = [
             TensorType(kind[0], r.dtype)
             for kind, r in zip(self._types, interface.results, strict=True)

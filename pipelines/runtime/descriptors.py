@@ -66,12 +66,15 @@ class Descriptors:
         if keep:
             self._held[index] = array
 
-    def fix_shape(self, index: int, shape: tuple[int, ...]) -> int:
-        """Describes argument `index` but for where it is; returns the position in `words` of the pointer to it.
+    def fix_shape(self, index: int, shape: tuple[int, ...]) -> None:
+        """Describes argument `index` but for where it is: see `pointer`."""
+        self._set_shape(index, shape)
+
+    def pointer(self, index: int) -> int:
+        """The position in `words` of the pointer to argument `index`.
 
         The other pointer, to the beginning of the memory that `free` would take, is read by nobody.
         """
-        self._set_shape(index, shape)
         return self._starts[index] + _POINTER
 
     def returned(self) -> list[ReturnedBuffer]:

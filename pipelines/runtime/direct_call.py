@@ -124,12 +124,12 @@ class DirectCall:
         return outputs
 
     def _run(self, tensors: Sequence[torch.Tensor]) -> None:
-        function = self._function
-        with function.lock:
-            words = function.words
-            for place, tensor in zip(self._places, tensors, strict=True):
-                words[place] = tensor.data_ptr()
-            function.run()
+        block, pool = self._function.block()
+        words = block.words
+        for place, tensor in zip(self._places, tensors, strict=True):
+            words[place] = tensor.data_ptr()
+        block.run()
+        pool.give(block)
 
 
 def _quick_call(
@@ -143,15 +143,15 @@ def _quick_call(
 
     It is text without loops, for these would cost a small model more than its arithmetic.
     """
-    names: dict[str, Any] = {"tensors": _TENSORS, "run": function.run}
-    names |= {"lock": function.lock, "words": function.words}
+    names: dict[str, Any] = {"tensors": _TENSORS}
     for k, (shape, dtype, _) in enumerate(inputs):
         names |= {f"shape{k}": shape, f"dtype{k}": dtype}
     for k, kind in enumerate(outputs):
         names |= dict(zip((f"out_shape{k}", f"out_strides{k}", f"out_dtype{k}"), kind, strict=True))
         names[f"new{k}"] = allocators[k]
     exec(_quick_text(tuple(places), tuple(single for *_, single in inputs), len(outputs)), names)
-    return names["call"]
+    function.lend(names)
+    return names.pop("call")
 
 
 @cache
@@ -173,9 +173,10 @@ def _quick_text(places: tuple[int, ...], singles: tuple[bool, ...], outputs: int
             f"{f' or {name}.is_neg()' if single else ''}: return None"
         )
     lines += [f"{name} = new{k}(out_shape{k}, out_strides{k}, out_dtype{k})" for k, name in enumerate(made)]
-    lines.append("with lock:")
+    lines += ["pop, give, make = pool", "try: block = pop()", "except IndexError: block = make()"]
+    lines += ["words, run, _, _ = block"]
     pointers = zip(places, (*given, *made), strict=True)
-    lines += [f"    words[{place}] = {name}.data_ptr()" for place, name in pointers]
-    lines += ["    run()", f"return [{', '.join(made)}]"]
+    lines += [f"words[{place}] = {name}.data_ptr()" for place, name in pointers]
+    lines += ["run()", "give(block)", f"return [{', '.join(made)}]"]
     text = "\n".join(["def call(args):", *(f"    {line}" for line in lines)])
     return compile(text, "<quick call>", "exec")

@@ -18,9 +18,11 @@ class Executable(Protocol):
         program: what was compiled, without parameters; it can be stored (see `pipelines/saved/programs.py`).
         report: what is known about the compilation and the last run, ready for JSON. Keys are the target's own;
             `compile()` adds those that all targets share.
+        calls_take_turns: whether `run` is for one thread at a time; `bind` never runs beside another `bind`.
     """
 
     program: Any
+    calls_take_turns: bool
     report: dict[str, Any]
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -46,5 +48,5 @@ class Executable(Protocol):
         ...
 
     def bind(self, parameters: Sequence[np.ndarray]) -> None:
-        """Takes the parameters from these arrays from now on, in the order of `@main`'s arguments."""
+        """Takes the parameters from these arrays, in the order of `@main`'s arguments, for runs from now on."""
         ...

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import ctypes
-import threading
-from collections.abc import Callable, Sequence
-from functools import cache, partial
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import llvmlite.binding as llvm
 import numpy as np
 
+from ...dialects.fork_lock import ForkLock, Order
 from ...passes.cpu.processor import processor
 from ..native.linker import link
 from ..native.packed import POOL_RUN, packed_entry
+from .blocks import Block, Blocks, Pool
 from .descriptors import Descriptors, ReturnedBuffer
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _ENTRY = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _LIBC = ctypes.CDLL(None)
 _LIBC.free.argtypes = [ctypes.c_void_p]
 _LIBC.free.restype = None
-_POOL_LOCK = threading.Lock()
+_POOL_LOCK = ForkLock(Order.POOL, "linking")
 
 ReturnedType = tuple[int, np.dtype]
 
@@ -72,12 +73,8 @@ def _pool() -> llvm.ResourceTracker:
 class JitFunction:
     """One function of a linked module; takes arrays and writes its results into some of them.
 
-    Calls release the interpreter's lock and are serialised, because the argument block is reused.
-
-    Attributes:
-        lock: to be held from writing descriptors to the end of the call.
-        words: the arguments' descriptors.
-        run: runs the function on what the descriptors describe.
+    Any number of threads may call it at the same time, and none waits: each call has descriptors of its own, and
+    temporary memory where the function takes such. Calls release the interpreter's lock.
     """
 
     def __init__(
@@ -93,32 +90,70 @@ class JitFunction:
             ranks: of the function's arguments, which are memrefs.
             returned: rank and element type of the memrefs that it returns, which the caller owns.
         """
-        self._descriptors = Descriptors(ranks, [rank for rank, _ in returned])
         self._returned = [dtype for _, dtype in returned]
-        self.lock = threading.Lock()
-        self.words = self._descriptors.words
-        self.run = partial(native.entry(name), self._descriptors.address)
+        self._entry, self._ranks, self._returned_ranks = (
+            native.entry(name),
+            ranks,
+            [rank for rank, _ in returned],
+        )
+        self._shapes: dict[int, tuple[int, ...]] = {}
+        self._arrays: dict[int, np.ndarray] = {}
+        self._memory: dict[int, int] = {}
+        self._borrowers: list[dict[str, Any]] = []
+        self._renew()
 
-    def bind(self, index: int, array: np.ndarray) -> None:
-        """Binds an argument for all calls from now on; the array is kept alive."""
-        with self.lock:
-            self._descriptors.set(index, array, keep=True)
+    def bind(self, arrays: Mapping[int, np.ndarray]) -> None:
+        """Binds arguments for all calls that begin from now on; the arrays are kept alive. What was bound stays."""
+        self._arrays |= arrays
+        self._renew()
+
+    def give_memory(self, index: int, size: int) -> None:
+        """Binds an argument to temporary memory: to so many bytes for each call that runs at the same time."""
+        self._memory[index] = size
+        self._renew()
 
     def fix_shape(self, index: int, shape: tuple[int, ...]) -> int:
-        """Describes an argument whose shape no call changes; returns the position in `words` of the pointer to it."""
-        with self.lock:
-            return self._descriptors.fix_shape(index, shape)
+        """Describes an argument whose shape no call changes; returns the position in a block's words of the pointer
+        to it."""
+        self._shapes[index] = shape
+        self._renew()
+        return Descriptors(self._ranks, self._returned_ranks).pointer(index)
+
+    def lend(self, names: dict[str, Any]) -> None:
+        """Keeps `names["pool"]`, for code that calls without detours."""
+        self._borrowers.append(names)
+        names["pool"] = self._blocks.pool
+
+    def block(self) -> tuple[Block, Pool]:
+        """A block that no other call uses, and the pool that it is to be given back to."""
+        pool = self._blocks.pool
+        try:
+            return pool.pop(), pool
+        except IndexError:
+            return pool.make(), pool
 
     def __call__(self, arguments: Sequence[tuple[int, np.ndarray]]) -> list[np.ndarray]:
         """Runs once with these arguments, by position, and the bound ones; returns the buffers it returns."""
-        with self.lock:
-            for index, array in arguments:
-                self._descriptors.set(index, array)
-            self.run()
-            if not self._returned:
-                return []
-            buffers = self._descriptors.returned()
+        block, pool = self.block()
+        for index, array in arguments:
+            block.descriptors.set(index, array)
+        block.run()
+        buffers = block.descriptors.returned()
+        pool.give(block)
         return [_take(buffer, dtype) for buffer, dtype in zip(buffers, self._returned, strict=True)]
+
+    def _renew(self) -> None:
+        """Calls from now on take blocks of what is bound now; the blocks of calls that run are not used again."""
+        self._blocks = Blocks(
+            self._entry,
+            self._ranks,
+            self._returned_ranks,
+            dict(self._shapes),
+            dict(self._arrays),
+            dict(self._memory),
+        )
+        for names in self._borrowers:
+            names["pool"] = self._blocks.pool
 
 
 def compile_function(

@@ -86,8 +86,9 @@ class _Tiered:
         self._left -= pes * self._work
         if self._left < 0 and self._code is None:
             self._code = special_code(self._signature)
-        code = self._code or general_code(self._general)
-        numbers = [] if self._code else self._numbers
+        special = self._code  # once: another thread may set it
+        code = special or general_code(self._general)
+        numbers = [] if special else self._numbers
 
         def part(first: int, last: int) -> None:
             call(code, first, last, operands, self._before, numbers)
@@ -138,6 +139,9 @@ def _compile(emit: Callable[[], None], kind: str) -> CompiledKernel:
 @cache
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max(1, THREADS - 1), "pe-kernels")
+
+
+os.register_at_fork(after_in_child=_pool.cache_clear)  # its threads are not in the child
 
 
 def call(

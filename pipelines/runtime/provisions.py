@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
 
 import numpy as np
 
-from ...passes.infra.diagnostics import CompilerError
+from .arena import aligned_array, arena_array
 from .jit import JitFunction, NativeModule
 
 ArrayType = tuple[tuple[int, ...], np.dtype]
-
-_ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
 
 @dataclass(frozen=True)
@@ -74,32 +71,3 @@ class Preparation:
         arguments = [*parameters, *extra, *self.arrays]
         assert len(parameters) == self._parameters, "one array for each parameter"
         self._function(list(enumerate(arguments)))
-
-
-def aligned_array(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
-    """An array without values whose data begins on a cache line."""
-    size = prod(shape) * dtype.itemsize
-    memory = arena_array(size)
-    return memory[:size].view(dtype).reshape(shape)
-
-
-def arena_array(size: int) -> np.ndarray:
-    """Bytes without values that begin on a cache line; at least one, so that they have an address."""
-    memory = empty_array((max(size, 1) + _ALIGNMENT,), np.dtype(np.uint8))
-    start = -memory.__array_interface__["data"][0] % _ALIGNMENT
-    return memory[start : start + max(size, 1)]
-
-
-def empty_array(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
-    """`np.empty`.
-
-    Raises:
-        CompilerError: there is not so much memory.
-    """
-    try:
-        return np.empty(shape, dtype)
-    except (MemoryError, ValueError) as error:  # the latter beyond all addresses
-        raise CompilerError(
-            f"{prod(shape) * dtype.itemsize / 2**30:.0f} GiB for one array of the model cannot be allocated",
-            hint="give the model smaller inputs, or this process more memory",
-        ) from error

@@ -92,6 +92,8 @@ class WaferExecutable:
         report: of the last call: `cycles`, `phases`, `sram` and so on, see `SimulationReport`.
     """
 
+    calls_take_turns = True
+
     def __init__(self, program: WaferProgram, parameters: Sequence[np.ndarray]) -> None:
         self.program = program
         self.simulation = Simulation(program.image, program.machine, kernels=NativeKernels())
@@ -120,7 +122,8 @@ class WaferExecutable:
         """Runs once; see `Executable.run`."""
         given = dict(zip(self._given, inputs, strict=True)) | self._unused
         result = self.simulation.call([given[i] for i in self.simulation.call_arguments])
-        self.report = {**result.report.to_json(), **self.program.facts}
-        for phase in self.report["phases"]:
+        report = {**result.report.to_json(), **self.program.facts}
+        for phase in report["phases"]:
             phase["sram"] = self._phase_sram.get(phase["name"], 0)
+        self.report = report  # whole, for threads that read it meanwhile
         return result.outputs

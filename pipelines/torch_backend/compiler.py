@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from torch._dynamo import convert_frame
 from torch._guards import CompileContext
 from torch.fx import GraphModule, Node
 from torch.utils._python_dispatch import _disable_current_modes
 
 from ...dialects.context import COMPILING
+from ...dialects.fork_lock import ForkLock, Order
 from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.timing import Timer
 from ..frontend.provenance import node_provenance
@@ -25,6 +27,10 @@ from .specialise import Specialising
 from .wrapper import Call
 
 _HINT = f'torch.compile(..., options={{"{FALLBACK}": "eager"}}) runs in PyTorch what is not supported'
+
+
+CAPTURING = ForkLock(Order.CAPTURE, "in TorchDynamo", convert_frame.compile_lock)
+"""TorchDynamo's own lock, which it holds while it captures and this compiles: a fork has to know of it."""
 
 
 class GraphCompiler:

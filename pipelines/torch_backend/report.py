@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from ...dialects.fork_lock import ForkLock, Order
 from ...passes.infra.timing import Timer
 
 Kind = Literal["forward", "backward", "inference"]
@@ -106,7 +106,7 @@ class _Log:
     """Reports in the order in which graphs came; threads may compile at the same time."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = ForkLock(Order.RECORD, "noting what was compiled")
         self._graphs: list[GraphReport] = []
 
     def add(self, report: GraphReport) -> None:

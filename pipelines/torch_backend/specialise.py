@@ -6,7 +6,6 @@ sizes of a call, and what is compiled from that is kept.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from torch.fx import Graph, GraphModule, Node
 from torch.fx.node import map_arg
 from torch.utils._python_dispatch import _disable_current_modes
 
+from ...dialects.fork_lock import ForkLock, Order
 from ..frontend.graphs import placeholders
 from .layouts import example, is_static, layout
 from .wrapper import Call
@@ -42,7 +42,7 @@ class Specialising:
         self._compile = compile_static
         self._names = names
         self._calls: dict[tuple[Any, ...], Call] = {}
-        self._lock = threading.Lock()
+        self._lock = ForkLock(Order.CALL, "compiling")
         self._values = [node.meta["val"] for node in placeholders(graph.graph)]
         self._numbers = [i for i, v in enumerate(self._values) if isinstance(v, torch.SymInt)]
         tensors = ((i, v) for i, v in enumerate(self._values) if isinstance(v, torch.Tensor))

@@ -42,9 +42,9 @@ import torch
 from torch.utils._sympy.printers import PythonPrinter
 
 from ...passes.infra.diagnostics import CompilerError
+from ..runtime.arena import arena_array
 from ..runtime.jit import NativeModule
 from ..runtime.large_outputs import allocator_for
-from ..runtime.provisions import arena_array
 from .boundary import Boundary, Buffer, Input, Output
 from .parameters import PreparedParameters
 

@@ -19,10 +19,11 @@ from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.pass_manager import Instrumentation, run_pipeline
 from ..frontend.interface import find_main, torch_dtype
 from ..native.codegen import NativeCode
+from ..runtime.arena import arena_array
 from ..runtime.arrays import numpy_dtype
 from ..runtime.cpu_lowering import read_provisions
 from ..runtime.jit import JitFunction, NativeModule
-from ..runtime.provisions import ArrayType, Provisions, arena_array
+from ..runtime.provisions import ArrayType, Provisions
 from .isolation import memory_pattern
 
 # Tensors: upstream's buffers. Arguments are never written (see `_protect_arguments`): calls do not disturb each other.
