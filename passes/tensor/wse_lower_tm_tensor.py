@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ...dialects.host import arith, ir, linalg, scf, tensor
-from ...dialects.structured import PARALLEL, REDUCTION, build_generic, inline_body
+from ...dialects.host import arith, ir, scf, tensor
+from ...dialects.structured import PARALLEL, build_generic, inline_body
 from ..infra.diagnostics import PassFailure
 from ..infra.pass_base import Pass, PassRun
+from .sorting import lower_sort, lower_topk
 
 Lowering = Callable[[ir.Operation], list[ir.Value]]
 
@@ -22,8 +23,8 @@ class LowerTmTensor(Pass, name="wse-lower-tm-tensor", anchor="func.func"):
     * `scan` becomes a loop that carries the running value; along another dimension than the last one, a loop over
       elementwise operations on rows.
     * `sort` and `topk` count how many elements go before each one (its rank, by a reduction over all pairs) and
-      move each element to its rank: stable, parallel, quadratic in the sorted dimension. The order of NaN is
-      not specified.
+      move each element to its rank: stable, parallel, quadratic in the sorted dimension. NaN is greater than any
+      other number, which makes it the last of an ascending line and the first of a descending one (see `sorting.py`).
 
     Before:
 
@@ -221,88 +222,6 @@ def _slice_of(position: Sequence[ir.Value], rank: int) -> tuple[list[int], list[
     return [unknown] * len(position) + [0] * (rank - len(position)), [1] * rank
 
 
-# ------------------------------------------------------------------------------------------ sort and top-k
-
-
-def _lower_sort(op: ir.Operation) -> list[ir.Value]:
-    dimension = ir.IntegerAttr(op.attributes["dimension"]).value
-    values = list(op.operands)
-    # "a stays before b", not strict: elements that compare equal keep their order.
-    rank = _rank(values, dimension, op.regions[0].blocks[0], strict=False)
-    zeros = [_filled(v, ir.RankedTensorType(v.type).element_type) for v in values]
-    return [_move_to_rank(rank, v, z, dimension) for v, z in zip(values, zeros, strict=True)]
-
-
-def _lower_topk(op: ir.Operation) -> list[ir.Value]:
-    dimension = ir.IntegerAttr(op.attributes["dimension"]).value
-    *sources, best_values, best_indices = op.operands
-    rank = _rank(sources[:1], dimension, op.regions[0].blocks[0], strict=True)
-    indices = sources[1] if len(sources) > 1 else None
-    return [
-        _move_to_rank(rank, sources[0], best_values, dimension),
-        _move_to_rank(rank, indices, best_indices, dimension),
-    ]
-
-
-def _rank(values: Sequence[ir.Value], dimension: int, body: ir.Block, *, strict: bool) -> ir.Value:
-    """How many elements of a line along `dimension` go before each element, as i32.
-
-    Args:
-        body: the comparison, with arguments (left, right) of each value; yields whether left goes before right.
-        strict: whether it is false for elements that compare equal.
-    """
-    rank = ir.RankedTensorType(values[0].type).rank
-    i32 = ir.IntegerType.get_signless(32)
-    here = [ir.AffineDimExpr.get(d) for d in range(rank)]
-    there = [ir.AffineDimExpr.get(rank if d == dimension else d) for d in range(rank)]
-    here_map, there_map = ir.AffineMap.get(rank + 1, 0, here), ir.AffineMap.get(rank + 1, 0, there)
-
-    compared = [k for k in range(len(values)) if any(list(a.uses) for a in body.arguments[2 * k : 2 * k + 2])]
-    keys = [values[k] for k in compared]
-
-    def goes_before(left: Sequence[ir.Value], right: Sequence[ir.Value]) -> ir.Value:
-        arguments = [left[0]] * len(body.arguments)  # what the comparison does not look at may be anything
-        for k, a, b in zip(compared, left, right, strict=True):
-            arguments[2 * k], arguments[2 * k + 1] = a, b
-        return inline_body(body, arguments)[0]
-
-    def count(*scalars: ir.Value) -> list[ir.Value]:
-        mine, other = scalars[: len(keys)], scalars[len(keys) : 2 * len(keys)]
-        comes_first = arith.cmpi(arith.CmpIPredicate.slt, _loop_index(rank), _loop_index(dimension))
-        forward, backward = goes_before(other, mine), goes_before(mine, other)
-        true = arith.constant(ir.IntegerType.get_signless(1), 1)
-        not_backward = arith.xori(backward, true)
-        if strict:
-            before = arith.ori(forward, arith.andi(not_backward, comes_first))
-        else:
-            before = arith.select(comes_first, forward, not_backward)
-        return [arith.addi(scalars[-1], arith.extui(i32, before))]
-
-    maps = [here_map] * len(keys) + [there_map] * len(keys) + [here_map]
-    iterators = [PARALLEL] * rank + [REDUCTION]
-    counter = _filled(values[0], i32)
-    return build_generic([*keys, *keys], [counter], maps, iterators, count).results[0]
-
-
-def _move_to_rank(rank: ir.Value, value: ir.Value | None, init: ir.Value, dimension: int) -> ir.Value:
-    """`result[p] = value[i]` where `rank[i] == p`, else `init[p]`; without `value` the position `i` itself."""
-    order = ir.RankedTensorType(init.type).rank
-    element = ir.RankedTensorType(init.type).element_type
-    there = [ir.AffineDimExpr.get(order if d == dimension else d) for d in range(order)]
-    there_map = ir.AffineMap.get(order + 1, 0, there)
-    here_map = ir.AffineMap.get(order + 1, 0, [ir.AffineDimExpr.get(d) for d in range(order)])
-
-    def move(*scalars: ir.Value) -> list[ir.Value]:
-        position = arith.index_cast(scalars[0].type, _loop_index(dimension))
-        found = scalars[1] if value is not None else arith.index_cast(element, _loop_index(order))
-        is_here = arith.cmpi(arith.CmpIPredicate.eq, scalars[0], position)
-        return [arith.select(is_here, found, scalars[-1])]
-
-    inputs = [rank] if value is None else [rank, value]
-    maps = [there_map] * len(inputs) + [here_map]
-    return build_generic(inputs, [init], maps, [PARALLEL] * order + [REDUCTION], move).results[0]
-
-
 # ---------------------------------------------------------------------------------------------- building
 
 
@@ -310,28 +229,11 @@ def _index(value: int) -> ir.Value:
     return arith.constant(ir.IndexType.get(), value)
 
 
-def _loop_index(dimension: int) -> ir.Value:
-    return linalg.IndexOp(dimension).result
-
-
 def _size(value: ir.Value, dimension: int) -> ir.Value:
     shaped = ir.RankedTensorType(value.type)
     if shaped.is_dynamic_dim(dimension):
         return tensor.dim(value, _index(dimension))
     return _index(shaped.get_dim_size(dimension))
-
-
-def _filled(like: ir.Value, element: ir.Type) -> ir.Value:
-    """A tensor of zeros with the shape of `like`."""
-    shaped = ir.RankedTensorType(like.type)
-    dynamic = [_size(like, d) for d in range(shaped.rank) if shaped.is_dynamic_dim(d)]
-    empty = tensor.EmptyOp(
-        [dynamic.pop(0) if shaped.is_dynamic_dim(d) else shaped.get_dim_size(d) for d in range(shaped.rank)],
-        element,
-    ).result
-    is_integer = isinstance(element, ir.IntegerType | ir.IndexType)
-    zero = arith.constant(element, 0 if is_integer else 0.0)
-    return linalg.fill(zero, outs=[empty])
 
 
 def _loop_nest(
@@ -353,6 +255,6 @@ def _loop_nest(
 _LOWERINGS: dict[str, Lowering] = {
     "tm_tensor.scatter": _lower_scatter,
     "tm_tensor.scan": _lower_scan,
-    "tm_tensor.sort": _lower_sort,
-    "tm_tensor.topk": _lower_topk,
+    "tm_tensor.sort": lower_sort,
+    "tm_tensor.topk": lower_topk,
 }

@@ -14,6 +14,7 @@ from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.pass_base import PassRun
 from ...passes.tensor.wse_lower_tm_tensor import LowerTmTensor
 from .cleanup import clean_up
+from .extreme_positions import find_unordered
 from .scans import expand_scans
 
 # A reason each: the first resolves shapes and dtypes and decomposes what linalg has no words for; the second
@@ -63,6 +64,7 @@ def finish_import(module: ir.Module, *, exported: bool = False) -> None:
         see(module)
     with module.context:
         LowerTmTensor().run(module.operation, PassRun(LowerTmTensor.name))
+        find_unordered(module)
         clean_up(module, sizes_agree=exported)
         run_upstream(module, "canonicalize,cse")
     check_imported(module)

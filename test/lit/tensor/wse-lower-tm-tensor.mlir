@@ -106,14 +106,22 @@ func.func @exclusive_sum(%x: tensor<5xf32>, %out: tensor<5xf32>, %acc: tensor<f3
 // -----
 
 // A sort counts who goes before each element (an earlier one on a tie: stable), then moves keys and payload there.
+// NaN goes before all others in a descending order, as it is the greatest.
 // CHECK-DAG:   #[[HERE:[a-z0-9_]+]] = affine_map<(d0, d1, d2) -> (d0, d1)>
 // CHECK-DAG:   #[[THERE:[a-z0-9_]+]] = affine_map<(d0, d1, d2) -> (d0, d2)>
 // CHECK-LABEL: func.func @sort_descending
 // CHECK-SAME:    %[[K:[a-z0-9_]+]]: tensor<3x5xf32>, %[[P:[a-z0-9_]+]]: tensor<3x5xi64>
 // CHECK:         %[[RANK:[a-z0-9_]+]] = linalg.generic {indexing_maps = [#[[HERE]], #[[THERE]], #[[HERE]]], iterator_types = ["parallel", "parallel", "reduction"]} ins(%[[K]], %[[K]]
+// CHECK-SAME:      wse.ranks = [1, 1, 0]
 // CHECK:         ^bb0(%[[MINE:[a-z0-9_]+]]: f32, %[[OTHER:[a-z0-9_]+]]: f32, %[[COUNT:[a-z0-9_]+]]: i32):
-// CHECK:           arith.cmpf oge, %[[OTHER]], %[[MINE]]
-// CHECK:           arith.cmpf oge, %[[MINE]], %[[OTHER]]
+// CHECK:           %[[FIRST:.*]] = arith.cmpi slt
+// CHECK:           %[[LE:.*]] = arith.cmpf ole, %[[MINE]], %[[OTHER]]
+// CHECK:           %[[NAN:.*]] = arith.cmpf uno, %[[OTHER]], %[[OTHER]]
+// CHECK:           %[[MAY:.*]] = arith.ori %[[LE]], %[[NAN]]
+// CHECK:           %[[LT:.*]] = arith.cmpf ult, %[[MINE]], %[[OTHER]]
+// CHECK:           %[[NUM:.*]] = arith.cmpf ord, %[[MINE]], %[[MINE]]
+// CHECK:           %[[MUST:.*]] = arith.andi %[[LT]], %[[NUM]]
+// CHECK:           arith.select %[[FIRST]], %[[MAY]], %[[MUST]]
 // CHECK:         linalg.generic {indexing_maps = [#[[THERE]], #[[THERE]], #[[HERE]]]{{.*}} ins(%[[RANK]], %[[K]]
 // CHECK:         linalg.generic {indexing_maps = [#[[THERE]], #[[THERE]], #[[HERE]]]{{.*}} ins(%[[RANK]], %[[P]]
 func.func @sort_descending(%k: tensor<3x5xf32>, %p: tensor<3x5xi64>) -> (tensor<3x5xf32>, tensor<3x5xi64>) {
@@ -191,4 +199,26 @@ func.func @empty(%x: tensor<0x3xf32>, %out: tensor<0x3xf32>, %last: tensor<3xf32
     tm_tensor.yield %sum : f32
   } -> tensor<0x3xf32>, tensor<3xf32>
   return %0#0 : tensor<0x3xf32>
+}
+
+// -----
+
+// The order of unsigned integers is told by the comparison; a boolean that is true is one.
+// CHECK-LABEL: func.func @integers
+// CHECK:         ^bb0(%[[U:[a-z0-9_]+]]: i8, %[[V:[a-z0-9_]+]]: i8, %{{.*}}: i32):
+// CHECK:           arith.cmpi ule, %[[V]], %[[U]]
+// CHECK:         ^bb0(%[[B:[a-z0-9_]+]]: i1, %[[C:[a-z0-9_]+]]: i1, %{{.*}}: i32):
+// CHECK:           arith.cmpi ule, %[[C]], %[[B]]
+func.func @integers(%u: tensor<5xi8>, %b: tensor<5xi1>) -> (tensor<5xi8>, tensor<5xi1>) {
+  %0 = tm_tensor.sort dimension(0) outs(%u : tensor<5xi8>) {
+  ^bb0(%l: i8, %r: i8):
+    %ordered = arith.cmpi ule, %l, %r : i8
+    tm_tensor.yield %ordered : i1
+  } -> tensor<5xi8>
+  %1 = tm_tensor.sort dimension(0) outs(%b : tensor<5xi1>) {
+  ^bb0(%l: i1, %r: i1):
+    %ordered = arith.cmpi sle, %l, %r : i1
+    tm_tensor.yield %ordered : i1
+  } -> tensor<5xi1>
+  return %0, %1 : tensor<5xi8>, tensor<5xi1>
 }

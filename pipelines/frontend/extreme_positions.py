@@ -1,0 +1,79 @@
+"""Where a maximum or minimum is, when NaN is among the elements: PyTorch takes NaN for the greatest and the least.
+
+torch-mlir compares by `ogt` and `olt`, which hold for no NaN, and so reports a place of another element. A position
+moves to an element that is NaN where none was before; in a window of a pooling, to the last NaN, as in PyTorch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...dialects.host import arith, ir
+from ...dialects.structured import Structured, structured
+
+_STRICT = {arith.CmpFPredicate.OGT: arith.CmpFPredicate.UGT, arith.CmpFPredicate.OLT: arith.CmpFPredicate.ULT}
+_EXTREMES = ("arith.maximumf", "arith.minimumf")
+
+
+def find_unordered(module: ir.Module) -> None:
+    """Repairs the comparisons of all positions of extremes in a module in place."""
+    found: list[ir.Operation] = []
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        if op.name == "linalg.generic":
+            found.append(op)
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit)
+    for op in found:
+        view = structured(op)
+        if view is not None and not view.is_parallel():
+            for inner in view.body_operations():
+                if inner.operation.name == "arith.cmpf" and not _repair_running(view, inner.operation):
+                    _repair_window(view, inner.operation)
+
+
+def _repair_running(view: Structured, compare: ir.Operation) -> bool:
+    """`element > best`, where the body goes on with the greater of both."""
+    predicate = arith.CmpFPredicate(ir.IntegerAttr(compare.attributes["predicate"]).value)
+    element, best = compare.operands
+    if predicate not in _STRICT or best not in list(view.body.arguments)[len(view.inputs) :]:
+        return False
+    kept = view.yielded[list(view.body.arguments).index(best) - len(view.inputs)].owner
+    if isinstance(kept, ir.Block) or kept.name not in _EXTREMES or set(kept.operands) != {element, best}:
+        return False
+    with compare.location, ir.InsertionPoint(compare):
+        above = arith.cmpf(_STRICT[predicate], element, best)
+        ordered = arith.cmpf(arith.CmpFPredicate.ORD, best, best)
+        found = arith.andi(above, ordered)
+    compare.results[0].replace_all_uses_with(found)
+    compare.erase()
+    return True
+
+
+def _repair_window(view: Structured, compare: ir.Operation) -> None:
+    """`element == extreme`, which decides whether a position that is still -1 becomes the element's."""
+    predicate = arith.CmpFPredicate(ir.IntegerAttr(compare.attributes["predicate"]).value)
+    element, extreme = compare.operands
+    if predicate != arith.CmpFPredicate.OEQ or len(view.inits) != 1 or not view.yielded:
+        return
+    last: Any = view.yielded[0].owner
+    taken = compare.results[0]
+    chosen = [u.owner.operation for u in taken.uses]
+    if isinstance(last, ir.Block) or last.name != "arith.select" or len(chosen) != 1:
+        return
+    inner = chosen[0]
+    best = view.body.arguments[-1]
+    # select(best == -1, select(element == extreme, position, best), best)
+    if inner.name != "arith.select" or list(last.operands)[1:] != [inner.results[0], best]:
+        return
+    if inner.operands[2] != best or element.owner == view.body or extreme not in list(view.body.arguments):
+        return
+    with last.location, ir.InsertionPoint(last):
+        both = arith.andi(
+            arith.cmpf(arith.CmpFPredicate.UNO, element, element),
+            arith.cmpf(arith.CmpFPredicate.UNO, extreme, extreme),
+        )
+        repaired = arith.select(both, inner.operands[1], last.results[0])
+        repaired.owner.move_after(last)
+    list(view.body.operations)[-1].operands[0] = repaired
