@@ -1,7 +1,7 @@
 """The decomposition table: torch-mlir's own, with what it does not know, or knows wrongly or at a cost, replaced.
 
 * Variance: torch-mlir accumulates it in f64, which a wafer does not have and a CPU pays for. Here it is the
-  two-pass formula in f32 (f64 for f64 tensors), which is what PyTorch's own kernels accumulate in.
+  two-pass formula in f32 (f64 for f64 tensors), of scaled numbers where squares would overflow (`norms.py`).
 * Batch normalisation in evaluation mode: scale and shift are computed once per channel, so that what is left for
   every element is one multiplication and one addition.
 * Softmax: narrow floats are widened as in PyTorch's kernels.
@@ -21,11 +21,15 @@ from typing import Any
 import torch
 from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
+from .combining import combining_decompositions, means_apart
+from .computed_types import widen
 from .convolutions import convolution_backward, transposed_convolution
 from .foreach import foreach_decompositions
 from .gradients import gradient_decompositions
 from .indexing import indexing_decompositions
 from .narrow_integers import widen_narrow_integers
+from .norms import norm_decompositions
+from .order_statistics import order_decompositions
 from .pooling import pooling_decompositions
 
 aten = torch.ops.aten
@@ -35,8 +39,6 @@ aten = torch.ops.aten
 def decomposition_table() -> dict[Any, Callable[..., Any]]:
     """What `ExportedProgram.run_decompositions` takes; shared, not to be changed."""
     table = dict(get_decomposition_table())
-    table[aten.var.correction] = variance
-    table[aten.var_mean.correction] = variance_and_mean
     table[aten._native_batch_norm_legit_no_training.default] = batch_norm_of_inference
     table[aten._softmax.default] = softmax
     table[aten._log_softmax.default] = log_softmax
@@ -58,42 +60,14 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
         | pooling_decompositions()
         | indexing_decompositions()
         | gradient_decompositions()
+        | norm_decompositions()
+        | order_decompositions()
+        | combining_decompositions()
     )
     widen_narrow_integers(table)
+    widen(table)
+    table[aten.scatter_reduce.two] = means_apart(table[aten.scatter_reduce.two])
     return table
-
-
-def variance_and_mean(
-    x: torch.Tensor,
-    dim: Sequence[int] | None = None,
-    *,
-    correction: float | None = None,
-    keepdim: bool = False,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """`aten.var_mean.correction` in two passes, in f32 for f32 and narrower."""
-    dims = list(range(x.dim())) if not dim else [d % max(x.dim(), 1) for d in dim]
-    wide = _widened(x)
-    mean = torch.mean(wide, dims, keepdim=True)
-    centred = wide - mean
-    count = math.prod(x.shape[d] for d in dims)
-    divisor = count - (1 if correction is None else correction)
-    divisor = max(divisor, 0) if isinstance(divisor, (int, float)) else divisor
-    variance = torch.sum(centred * centred, dims, keepdim=True) / divisor
-    if not keepdim:
-        kept = [x.shape[d] for d in range(x.dim()) if d not in dims]
-        mean, variance = mean.reshape(kept), variance.reshape(kept)
-    return variance.to(x.dtype), mean.to(x.dtype)
-
-
-def variance(
-    x: torch.Tensor,
-    dim: Sequence[int] | None = None,
-    *,
-    correction: float | None = None,
-    keepdim: bool = False,
-) -> torch.Tensor:
-    """`aten.var.correction`; see `variance_and_mean`."""
-    return variance_and_mean(x, dim, correction=correction, keepdim=keepdim)[0]
 
 
 def batch_norm_of_inference(

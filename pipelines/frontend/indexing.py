@@ -36,8 +36,6 @@ def indexing_decompositions() -> dict[Any, Callable[..., Any]]:
         aten.replication_pad3d_backward.default: replication_pad_backward,
         aten.roll.default: roll,
         aten.embedding_renorm.default: embedding_renorm,
-        aten.median.dim: median_along,
-        aten.median.default: median,
         aten.cummax.default: _running_extreme(torch.ge),
         aten.cummin.default: _running_extreme(torch.le),
     }
@@ -139,24 +137,6 @@ def embedding_renorm(
     norm = torch.linalg.vector_norm(weight, norm_type, -1)
     scale = torch.where((used > 0) & (norm > max_norm), max_norm / (norm + 1e-7), 1.0)
     return weight * scale[:, None]
-
-
-def median_along(x: torch.Tensor, dim: int, keepdim: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
-    """`aten.median.dim`: the lower of two middle elements; the first NaN of a line that has one."""
-    if x.dim() == 0:
-        return x.clone(), torch.zeros_like(x, dtype=torch.int64)
-    middle = torch.kthvalue(x, (x.shape[dim] + 1) // 2, dim, True)[1]
-    if x.is_floating_point():
-        unordered = torch.isnan(x)
-        first = torch.argmax(unordered.to(torch.int32), dim, keepdim=True)
-        middle = torch.where(unordered.any(dim, keepdim=True), first, middle)
-    value = torch.gather(x, dim, middle)
-    return (value, middle) if keepdim else (value.squeeze(dim), middle.squeeze(dim))
-
-
-def median(x: torch.Tensor) -> torch.Tensor:
-    """`aten.median.default`, of all elements."""
-    return median_along(x.reshape(-1), 0)[0]
 
 
 def _running_extreme(at_least: Callable[..., torch.Tensor]) -> Callable[..., Any]:
