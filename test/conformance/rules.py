@@ -1,0 +1,171 @@
+"""Where PyTorch itself leaves a result open: what is compared then, and why. The only exceptions there are.
+
+A rule sees one call that does not match, and says whether what is defined of it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils import _pytree as pytree
+from wse_mlir.pipelines.agreement import relative_error, tolerance
+
+from .samples import Sample
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call whose value differs from PyTorch's.
+
+    Attributes:
+        variation: what was planted into `tensors`.
+        actual / expected: leaves of the two values.
+    """
+
+    sample: Sample
+    variation: str
+    tensors: Sequence[torch.Tensor]
+    actual: Sequence[Any]
+    expected: Sequence[Any]
+    tolerance: Callable[[torch.dtype], float]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """
+    Attributes:
+        operators: names in the database; empty for all.
+        compared: what is compared in place of equality, in words.
+        reason: why PyTorch's own result does not decide.
+        holds: whether what is defined agrees.
+    """
+
+    name: str
+    operators: frozenset[str]
+    compared: str
+    reason: str
+    holds: Callable[[Call], bool]
+
+
+def rule_for(operator: str, call: Call) -> Rule | None:
+    """The first rule for that operator that holds of the call."""
+    for rule in RULES:
+        if (not rule.operators or operator in rule.operators) and rule.holds(call):
+            return rule
+    return None
+
+
+def _alike(a: Any, b: Any) -> bool:
+    return isinstance(a, torch.Tensor) and a.dtype == b.dtype and a.shape == b.shape
+
+
+def _same_form(call: Call) -> bool:
+    return all(_alike(a, b) for a, b in zip(call.actual, call.expected, strict=True))
+
+
+def _positions_of_equals(call: Call) -> bool:
+    """Values agree, and positions are distinct and lead to those values."""
+    source, dim = call.tensors[0], _dimension(call.sample)
+    values = [x for x in call.expected if x.dtype != torch.int64 or source.dtype == torch.int64][:1]
+    positions = call.actual[-1]
+    if not _same_form(call) or positions.dtype != torch.int64 or source.ndim == 0:
+        return False
+    if positions.numel() and not 0 <= int(positions.min()) <= int(positions.max()) < source.shape[dim]:
+        return False
+    shown = positions if positions.ndim == source.ndim else positions.unsqueeze(dim)
+    reached = source.gather(dim, shown).reshape(positions.shape)
+    wanted = source.gather(dim, call.expected[-1].reshape(shown.shape)).reshape(positions.shape)
+    ordered = shown.sort(dim).values
+    distinct = bool((ordered.diff(dim=dim) != 0).all())
+    same_values = len(call.expected) == 1 or relative_error(call.actual[0], values[0]) == 0
+    return distinct and same_values and relative_error(reached, wanted) == 0
+
+
+def _dimension(sample: Sample) -> int:
+    args, kwargs = pytree.tree_unflatten(sample.leaves, sample.spec)
+    skipped = {"topk": 2, "kthvalue": 2}.get(sample.entry, 1)
+    given = kwargs.get("dim", args[skipped] if len(args) > skipped else -1)
+    return given if isinstance(given, int) and not isinstance(given, bool) else -1
+
+
+def _nearer_the_truth(call: Call) -> bool:
+    """Narrow floats: our result is that of double precision, rounded, within the tolerance."""
+    narrow = call.sample.dtype in (torch.float16, torch.bfloat16)
+    wide = _in_double(call) if narrow else None
+    if wide is None or not _same_form(call):
+        return False
+    return all(
+        relative_error(a, w.to(a.dtype)) <= call.tolerance(a.dtype)
+        for a, w in zip(call.actual, wide, strict=True)
+    )
+
+
+def _overflow_in_between(call: Call) -> bool:
+    """All elements agree but those where PyTorch differs from its own double precision in what is finite."""
+    if not _same_form(call) or not ({"large", "all"} & {call.variation}):
+        return False
+    wide = _in_double(call)
+    if wide is None:
+        return False
+    for a, b, w in zip(call.actual, call.expected, wide, strict=True):
+        rounded = w.to(b.dtype)
+        decided = (rounded.isnan() == b.isnan()) & (rounded.isinf() == b.isinf())
+        x, y = torch.where(decided, a, 0), torch.where(decided, b, 0)
+        if relative_error(x, y) > call.tolerance(b.dtype):
+            return False
+    return True
+
+
+def _in_double(call: Call) -> list[torch.Tensor] | None:
+    """The value for the tensors in double precision; None where there is none, or nothing to widen."""
+    if not any(t.dtype in (torch.float16, torch.bfloat16, torch.float32) for t in call.tensors):
+        return None
+    try:
+        value = call.sample([t.double() if t.is_floating_point() else t.clone() for t in call.tensors])
+    except Exception:
+        return None
+    leaves = pytree.tree_leaves(value)
+    shapes = [getattr(leaf, "shape", None) for leaf in leaves]
+    return leaves if shapes == [b.shape for b in call.expected] else None
+
+
+RULES = (
+    Rule(
+        "uninitialised",
+        frozenset(
+            {"empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided"}
+        ),
+        "shape and dtype",
+        "the elements are whatever the memory held",
+        _same_form,
+    ),
+    Rule(
+        "order of equals",
+        frozenset({"sort", "argsort", "topk", "msort", "kthvalue", "median", "nanmedian", "mode"}),
+        "values exactly; positions are distinct and lead to equal elements",
+        "which of equal elements comes first is not specified",
+        _positions_of_equals,
+    ),
+    Rule(
+        "double precision",
+        frozenset(),
+        "float16 and bfloat16: with PyTorch's result in double precision, rounded",
+        "PyTorch rounds in between, and is further from the exact result than the tolerance",
+        _nearer_the_truth,
+    ),
+    Rule(
+        "overflow in between",
+        frozenset(),
+        "elements of which PyTorch in single and in double precision agree whether they are finite",
+        "with the largest finite values planted, the order of additions decides what overflows on the way",
+        _overflow_in_between,
+    ),
+)
+
+
+def tolerances(target: str) -> Callable[[torch.dtype], float]:
+    """The tolerance of a target by dtype."""
+    return lambda dtype: tolerance(dtype, on_wafer=target != "cpu")

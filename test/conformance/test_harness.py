@@ -1,0 +1,123 @@
+"""The suite itself: workers that die are replaced, samples are the same every time, rules accept what is open only."""
+
+import os
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conformance import recorded
+from conformance.extremes import PLANTS, plant
+from conformance.recorded import Recorded, regressions
+from conformance.rules import Call, rule_for, tolerances
+from conformance.samples import Sample
+from conformance.tables import reason
+from conformance.verdicts import Verdict, difference
+from conformance.workers import Task, run_tasks
+from torch.utils import _pytree as pytree
+
+
+def settle(name: str, report: Any, judged: Any) -> None:
+    if name in judged:
+        return
+    report("stage", ("alone", name))
+    if name == "dies":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if name == "hangs":
+        time.sleep(60)
+    report("verdict", Verdict("torch", "case", name, "match"))
+
+
+def work(task: Task, report: Any) -> None:
+    report("stage", ("reference", "ends PyTorch"))
+    if "ends PyTorch" not in task.judged:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if "all" not in task.deadly:
+        report("stage", ("together", "all"))
+        os.kill(os.getpid(), signal.SIGKILL)
+    for name in ("first", "dies", "second", "hangs", "last"):
+        settle(name, report, task.judged)
+
+
+def test_what_ends_or_stops_a_worker_is_a_crash_and_the_rest_goes_on() -> None:
+    verdicts = list(run_tasks([Task("torch", "case")], 1, work, limit=3))
+    assert [(v.sample, v.word) for v in verdicts] == [
+        ("first", "match"), ("dies", "crash"), ("second", "match"), ("hangs", "crash"), ("last", "match"),
+    ]  # fmt: skip
+    assert verdicts[1].detail.startswith("SIGKILL") and verdicts[3].detail == "no end after 3 s"
+
+
+def sample(operator: str, *args: Any, dtype: torch.dtype = torch.float32) -> Sample:
+    leaves, spec = pytree.tree_flatten((args, {}))
+    function = getattr(torch, operator)
+    return Sample(operator, "float32#0", dtype, function, tuple(leaves), spec)
+
+
+def call(made: Sample, actual: Any, variation: str = "") -> Call:
+    expected = pytree.tree_leaves(made(made.tensors))
+    return Call(made, variation, made.tensors, pytree.tree_leaves(actual), expected, tolerances("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("positions", "holds"),
+    [([2, 0, 1], True), ([0, 2, 1], True), ([0, 1, 2], False), ([0, 0, 1], False), ([0, 2, 3], False)],
+)
+def test_equal_elements_may_come_in_any_order_and_no_others(positions: list[int], holds: bool) -> None:
+    made = sample("sort", torch.tensor([1.0, 5.0, 1.0]))
+    actual = torch.tensor([1.0, 1.0, 5.0]), torch.tensor(positions)
+    assert bool(rule_for("sort", call(made, actual))) == holds
+
+
+def test_narrow_floats_may_be_nearer_to_double_precision_than_pytorch() -> None:
+    x = torch.full((8,), 0.3).half()
+    made = replace(sample("cumprod", x, 0, dtype=torch.float16))
+    exact = x.double().cumprod(0)
+    assert rule_for("cumprod", replace(call(made, exact.half()), expected=[exact.half() * 1.1]))
+    assert not rule_for("cumprod", replace(call(made, exact.half() * 1.1), expected=[exact.half()]))
+
+
+def test_overflow_on_the_way_is_open_only_where_the_largest_values_were_planted() -> None:
+    top = torch.finfo(torch.float32).max
+    made = sample("addmm", torch.tensor([[-top]]), torch.tensor([[top, 1.0]]), torch.tensor([[2.0], [1.0]]))
+    actual = torch.tensor([[1.0]])
+    assert rule_for("addmm", call(made, actual, "large"))
+    assert not rule_for("addmm", call(made, actual, ""))
+
+
+def test_values_are_planted_in_turn_and_the_original_is_left() -> None:
+    x = torch.zeros(7)
+    assert plant(x, [1.0, 2.0], 1).tolist() == [0, 2, 0, 0, 1, 0, 0]
+    assert not x.any()
+    assert plant(torch.zeros(1), [1.0], 2).tolist() == [0]
+    assert {torch.uint8, torch.int64, torch.bfloat16} <= set(PLANTS)
+
+
+def test_results_of_other_shape_type_structure_or_value_differ() -> None:
+    x = torch.tensor([1.0, torch.nan])
+    assert difference([x], [x.clone()], on_wafer=False) == ""
+    for other in ([x, x], [x.double()], [x[:1]], [3.0], [torch.tensor([torch.nan, 1.0])]):
+        assert difference(other, [x], on_wafer=False)
+    assert "2.0 instead of 1.0 at [0]" in difference(x * 2, x, on_wafer=False)
+
+
+def test_a_recording_knows_what_was_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorded, "FOLDER", tmp_path)
+    words = {"int8#0": "refused", "int8#1": "match", "int8#2+ends": "refused", "bool#0": "refused"}
+    verdicts = [Verdict("torch", "add", name, word) for name, word in words.items()]  # type: ignore[arg-type]
+    recorded.write("torch", "cpu", verdicts)
+    recorded.write("onnx", "cpu", [Verdict("onnx", "test_add", "0", "refused")])
+    assert (tmp_path / "torch-cpu.txt").read_text() == "add bool:* int8:0,2+ends\n"
+    again = [Verdict("torch", "add", name, "refused") for name in (*words, "bool#7", "int16#0")]
+    newly = regressions(Recorded.read("torch", "cpu"), again)
+    assert [v.sample for v in newly] == ["int8#1", "int16#0"]
+    assert Recorded.read("onnx", "cpu").is_refused("test_add", "0")
+    assert not Recorded.read("onnx", "cpu").is_refused("test_sub", "0")
+
+
+def test_messages_are_counted_by_what_they_are_about() -> None:
+    where = "model (samples.py:49, aten.uniform_): "
+    assert reason(where + "operator 'aten.uniform' draws random numbers, which ...") == "random numbers"
+    assert reason(where + "7 'x' are not 3 'y'") == "N '...' are not N '...'"
