@@ -19,7 +19,8 @@ from ...dialects.provenance import describe_location, make_location
 from ...passes.infra.diagnostics import CompilerError
 from .provenance import node_provenance
 from .scans import import_scan
-from .signature import LITERAL_LIMIT, Signature
+from .signature import LITERAL_LIMIT, Argument, Signature
+from .value_types import check_tensors
 
 UNSUPPORTED_HINT = (
     "write it with other operators, or give torch-mlir a decomposition of it (torch.library.custom_op)"
@@ -82,9 +83,13 @@ class LiftingImporter(fx_importer.FxImporter):
         Raises:
             CompilerError: the importer does not know an operator or a type; names it and its place.
         """
+        for argument, node in signature.arguments:
+            check_tensors(node, _called(argument, node), lambda _: "")
+        calls = [node for node in program.graph.nodes if node.op == "call_function"]
+        for node in calls:
+            check_tensors(node, f"operator '{node.target}'", self._where)
         inputs = [self._cc.node_val_to_type(node) for _, node in signature.arguments]
         outputs = [self._cc.node_val_to_type(node) for _, node in signature.results]
-        calls = [node for node in program.graph.nodes if node.op == "call_function"]
         located = (self._cc.get_node_location(node) for node in calls)
         location = next((loc for loc in located if loc is not None), ir.Location.unknown(self._c))
         with location:
@@ -116,12 +121,6 @@ class LiftingImporter(fx_importer.FxImporter):
         return self.module
 
     def _import_call(self, importer: Any, node: Node) -> None:
-        if _is_complex(node):
-            raise CompilerError(
-                f"operator '{node.target}' computes with complex numbers, which are not supported",
-                where=self._where(node),
-                hint="keep real and imaginary parts in two tensors",
-            )
         if str(node.target) == "with_effects":
             raise CompilerError(
                 f"operator '{node.args[1]}' does more than compute its results, which is not supported",
@@ -149,6 +148,10 @@ class LiftingImporter(fx_importer.FxImporter):
         return describe_location(location) if location is not None else ""
 
 
+def _called(argument: Argument, node: Node) -> str:
+    return f"{argument.kind} '{node.name if argument.kind == 'input' else argument.name}'"
+
+
 def _numpy_of(tensor: torch.Tensor) -> np.ndarray:
     if tensor.dtype == torch.bfloat16:
         return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
@@ -163,12 +166,6 @@ def _forget_device(node: Node) -> None:
 
     node.args = map_aggregate(node.args, on_cpu)
     node.kwargs = map_aggregate(node.kwargs, on_cpu)
-
-
-def _is_complex(node: Node) -> bool:
-    values = node.meta.get("val")
-    values = values if isinstance(values, (tuple, list)) else (values,)
-    return any(isinstance(value, torch.Tensor) and value.is_complex() for value in values)
 
 
 def _has_unknown_size(node: Node) -> bool:

@@ -16,7 +16,6 @@ from torch.utils._sympy.reference import PythonReferenceAnalysis
 from ...dialects.context import create_context
 from ...dialects.host import ir
 from ...passes.infra.diagnostics import CompilerError
-from ..runtime.arrays import numpy_dtype
 from .call_interface import CallInterface
 from .empty_values import drop_empty_values
 from .fx import LiftingImporter
@@ -26,6 +25,7 @@ from .lowering import finish_import, lower_torch_to_linalg
 from .open_reshapes import split_open_reshapes
 from .provenance import node_provenance, operator_name
 from .signature import LITERAL_LIMIT, Argument, Result, Signature
+from .value_types import check_tensors
 
 # In the meta data of a placeholder: it is a parameter, whose value seldom changes between calls.
 PARAMETER = "wse_parameter"
@@ -52,7 +52,9 @@ def import_graph(graph: GraphModule, *, context: ir.Context | None = None) -> Im
     ]  # of the caller's graph, not of what is left
     split_open_reshapes(graph.graph)
     drop_empty_values(graph.graph)
-    _check_tensors(graph.graph)
+    for node in graph.graph.nodes:
+        name = operator_name(node.target) if node.op == "call_function" else "an input"
+        check_tensors(node, name, _place)
     _use_python_operators(graph.graph)
     signature = _read_signature(graph, inputs)
     module = LiftingImporter(context, {}).import_lifted(graph, signature)
@@ -185,29 +187,6 @@ def _read_signature(graph: GraphModule, inputs: Sequence[Node]) -> Signature:
     return signature
 
 
-def _check_tensors(graph: Graph) -> None:
-    """Refuses sparse tensors, and element types that the compiler has no arrays of (8-bit floats, uint16 and wider)."""
-    for node in graph.nodes:
-        value = node.meta.get("val")
-        if not isinstance(value, torch.Tensor):
-            continue
-        subject = operator_name(node.target) if node.op == "call_function" else "an input"
-        where = str(node_provenance(node, {})) if node.op == "call_function" else _user_of(node)
-        if value.layout != torch.strided:
-            layout = str(value.layout).removeprefix("torch.")
-            raise CompilerError(
-                f"{subject} is a {layout} tensor, which is not supported",
-                where=where,
-                hint="use dense tensors",
-            )
-        if not value.is_complex() and numpy_dtype(value.dtype) is None:
-            raise CompilerError(
-                f"{subject} has elements of type {value.dtype}, which is not supported",
-                where=where,
-                hint="use floats of 16 to 64 bits, signed integers, uint8 or bool",
-            )
-
-
 def _use_python_operators(graph: Graph) -> None:
     """Replaces functions on sizes that the importer does not know by operators that it does."""
     for node in graph.find_nodes(op="call_function", target=torch.sym_float):
@@ -232,7 +211,7 @@ def _lift_attributes(graph: GraphModule) -> dict[str, tuple[Node, torch.Tensor]]
         if not isinstance(value, torch.Tensor):
             raise CompilerError(
                 f"the graph uses '{target}', which is no tensor",
-                where=_user_of(node),
+                where=_place(node),
                 hint="control flow as an operator (torch.cond and the like) is not supported",
             )
         if target not in lifted:
@@ -254,21 +233,14 @@ def _attribute(graph: GraphModule, target: str) -> Any:
 
 def _argument(kind: Any, name: str, node: Node, tensor: torch.Tensor | None) -> Argument:
     value = node.meta["val"]
-    if value.layout != torch.strided or value.is_complex():
-        what = "complex" if value.is_complex() else str(value.layout).removeprefix("torch.")
-        raise CompilerError(
-            f"a {what} tensor goes into the compiled function, which is not supported",
-            where=_user_of(node),
-            hint="pass dense tensors of real numbers",
-        )
     shape = tuple(size if isinstance(size, int) else -1 for size in value.shape)
     symbols = tuple("" if isinstance(size, int) else str(size) for size in value.shape)
     data = tensor.detach() if tensor is not None else None
     return Argument(kind, name, shape, value.dtype, data, symbols=symbols)
 
 
-def _user_of(node: Node) -> str:
-    """The line of the first operator that reads a node."""
-    user = next(iter(node.users), node)
+def _place(node: Node) -> str:
+    """The line of an operator, or of the first one that reads an input."""
+    user = node if node.op == "call_function" else next(iter(node.users), node)
     provenance = node_provenance(user, {})
     return str(provenance) if provenance.is_known else ""

@@ -194,12 +194,6 @@ def _argument(
     kind: Literal["input", "parameter", "state"], name: str, node: Node, tensor: torch.Tensor | None
 ) -> Argument:
     value = node.meta["val"]
-    if value.layout != torch.strided or value.is_complex():
-        what = "complex" if value.is_complex() else str(value.layout).removeprefix("torch.")
-        raise CompilerError(
-            f"{kind} '{node.name if kind == 'input' else name}' is a {what} tensor, which is not supported",
-            hint="pass dense tensors of real numbers",
-        )
     shape = tuple(size if isinstance(size, int) else -1 for size in value.shape)
     symbols = tuple("" if isinstance(size, int) else str(size) for size in value.shape)
     has_data = tensor is not None and not tensor.is_meta

@@ -86,10 +86,33 @@ def test_example_arguments_that_do_not_fit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tensor", "kind"), [(torch.eye(3).to_sparse(), "sparse_coo"), (torch.ones(3) * 1j, "complex")]
+    ("tensor", "kind"),
+    [
+        (torch.eye(3).to_sparse(), "sparse_coo"),
+        (torch.ones(3) * 1j, "complex"),
+    ],
 )
 def test_tensors_of_other_kinds(tensor: torch.Tensor, kind: str) -> None:
     assert f"is a {kind} tensor" in failure(lambda x: x, tensor)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint16, torch.uint32, torch.uint64, torch.float8_e4m3fn])
+def test_tensors_of_other_elements(dtype: torch.dtype) -> None:
+    assert f"has elements of type {dtype}, which" in failure(lambda x: x, torch.ones(3).to(dtype))
+
+
+@pytest.mark.parametrize(
+    ("function", "what"),
+    [
+        (lambda x: x.to_sparse(), "is a sparse_coo tensor"),
+        (lambda x: (x > 0).to_sparse(), "is a sparse_coo tensor"),
+        (lambda x: x.to(torch.uint64), "has elements of type torch.uint64"),
+        (lambda x: x.to(torch.float8_e5m2).float(), "has elements of type torch.float8_e5m2"),
+    ],
+)
+def test_operators_that_make_other_tensors(function: Callable[..., Any], what: str) -> None:
+    text = failure(function, torch.ones(3))
+    assert what in text and text.startswith("block (test_import_errors.py:")
 
 
 def test_what_is_not_a_model() -> None:

@@ -150,7 +150,7 @@ def test_parts_that_fail_late_run_in_pytorch(monkeypatch: pytest.MonkeyPatch, kn
             torch.ones(3, dtype=torch.uint16),
             "an input has elements of type torch.uint16",
         ),
-        (lambda x: x * 2, torch.ones(3, dtype=torch.complex64), "a complex tensor goes into"),
+        (lambda x: x * 2, torch.ones(3, dtype=torch.complex64), "an input is a complex tensor"),
         (lambda x: torch.fft.rfft(x).abs(), torch.ones(3), "complex numbers"),
         (lambda x: x[x > 0], torch.ones(3), "size depends on the values"),
         (lambda x: torch.cond(x.sum() > 0, torch.sin, torch.cos, (x,)), torch.ones(3), "control flow"),
