@@ -64,6 +64,9 @@ MINUTES ?= 10
 fuzz: setup ## draw models, pipelines, IR, files, machines and command lines for MINUTES=10; reduce what goes wrong
 	cd test && ../$(BIN)/python -m fuzz --minutes $(MINUTES) --out ../build/fuzz
 
+conformance: setup ## PyTorch's operators and ONNX's node tests, one by one: writes docs/conformance.md
+	cd test && OMP_NUM_THREADS=1 ../$(BIN)/python -m conformance --record
+
 format: setup ## rewrite files in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

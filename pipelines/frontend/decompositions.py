@@ -52,6 +52,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     table[aten.bitwise_or.Scalar] = _with_number(aten.bitwise_or.Tensor)
     table[aten.isfinite.default] = is_finite
     table[aten.gelu.default] = gelu_by_tanh
+    table[aten.arange.start_step] = arange
     table[aten.fmod.Scalar] = table[aten.fmod.Tensor] = fmod
     table[aten.convolution.default] = transposed_convolution
     table[aten.convolution_backward.default] = convolution_backward
@@ -175,6 +176,14 @@ def fmod(x: torch.Tensor, divisor: Any) -> Any:
     elif x.dtype == divisor.dtype:
         return NotImplemented
     return aten.fmod.Tensor(x.to(result), divisor.to(result))
+
+
+def arange(start: float, end: float, step: float = 1, **options: Any) -> Any:
+    """`aten.arange` of 8-bit integers, on which torch-mlir ends the process; counted in 64 bits."""
+    dtype = options.pop("dtype", None)
+    if dtype not in (torch.int8, torch.uint8):
+        return NotImplemented
+    return aten.arange.start_step(start, end, step, dtype=torch.int64, **options).to(dtype)
 
 
 def gelu_by_tanh(x: torch.Tensor, *, approximate: str = "none") -> Any:

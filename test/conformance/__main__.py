@@ -14,8 +14,9 @@ import torch
 
 import wse_mlir  # noqa: F401  workers are forks of this process, and need not import it again
 
+from . import recorded, tables
 from .plan import BOUND, Plan, work
-from .recorded import Recorded, regressions, write
+from .recorded import Recorded, regressions
 from .verdicts import Verdict, first_line
 from .workers import run_tasks
 
@@ -30,13 +31,16 @@ def main() -> int:
         plan = Plan(
             suite, given.target, given.dtypes, given.names, given.bound, given.quarter, (index, count)
         )
-        verdicts = _run(plan, given.workers, given.out)
+        verdicts = (
+            tables.read_verdicts(given.read, suite) if given.read else _run(plan, given.workers, given.out)
+        )
         newly = regressions(Recorded.read(suite, given.target), verdicts)
         for verdict in newly:
             print(f"{verdict.case} {verdict.sample} is refused now: {verdict.detail}")
         bad += len(newly) + sum(v.word in ("wrong", "crash") for v in verdicts)
         if given.record:
-            write(suite, given.target, verdicts)
+            recorded.write(suite, given.target, verdicts)
+            tables.update(suite, given.target, verdicts)
     return 1 if bad else 0
 
 
@@ -51,8 +55,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--shard", default="0/1", metavar="I/N", help="part I of N")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, help="a file that verdicts are appended to, a line of JSON each")
+    parser.add_argument("--read", type=Path, nargs="+", help="files of verdicts to take in place of a run")
     parser.add_argument("--record", action="store_true", help="write docs/conformance.md and recorded/")
-    return parser.parse_intermixed_args()
+    given = parser.parse_intermixed_args()
+    partial = given.names or given.dtypes or given.quarter or given.shard != "0/1"
+    if given.record and partial and not given.read:
+        parser.error("--record takes the whole of a suite")
+    return given
 
 
 def _run(plan: Plan, workers: int, out: Path | None) -> list[Verdict]:

@@ -106,6 +106,12 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def read_verdicts(path: Path) -> list[Verdict]:
-    """Those that a run appended to a file."""
-    return [Verdict(**json.loads(line)) for line in path.read_text().splitlines()]
+def read_verdicts(paths: Sequence[Path], suite: str) -> list[Verdict]:
+    """Those of a suite that runs appended to files; of one sample's verdicts the last."""
+    found: dict[tuple[str, str], Verdict] = {}
+    for path in paths:
+        for line in path.read_text().splitlines():
+            verdict = Verdict(**json.loads(line))
+            if verdict.suite == suite:
+                found[verdict.case, verdict.sample] = verdict
+    return list(found.values())

@@ -20,6 +20,8 @@ FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "gelu by tanh": lambda x: functional.gelu(3 * x, approximate="tanh"),
     "gelu by tanh of f16": lambda x: functional.gelu(x.half(), approximate="tanh"),
     "gelu": lambda x: functional.gelu(x),
+    "range of int8": lambda x: torch.arange(-3, 9, 4, dtype=torch.int8) + x.to(torch.int8)[:3, :3],
+    "range of uint8": lambda x: torch.arange(250, 256, dtype=torch.uint8) + x.to(torch.uint8),
     "strided view as an output": lambda x: x.as_strided((2, 2), (1, 2)),
 }
 
