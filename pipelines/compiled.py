@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
-from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
 from ..dialects.fork_lock import ForkLock, Order
 from ..passes.infra.diagnostics import CompilerError
 from .frontend.call_interface import CallInterface
 from .frontend.signature import Argument
+from .parameter_sources import TensorNames
 from .runtime.arrays import as_array, as_tensor, parameters_of
 from .runtime.executable import Executable
 
@@ -46,6 +46,7 @@ class Compiled:
         compilation: Mapping[str, Any],
         *,
         name: str = "",
+        tensor_names: TensorNames | None = None,
     ) -> None:
         """
         Args:
@@ -54,6 +55,7 @@ class Compiled:
             executable: with the parameters bound.
             compilation: the part of the report that calls do not change, ready for JSON.
             name: of the model in messages; that of the model's class when not given.
+            tensor_names: what the model's tensors are; read from the model when not given.
         """
         self.target = target
         self.name = name or (model if isinstance(model, str) else f"{type(model).__name__}.forward")
@@ -62,6 +64,7 @@ class Compiled:
         self._executable = executable
         self._compilation = compilation
         self._parameters = parameters_of(interface)
+        self._tensor_names = tensor_names or TensorNames.of(model, interface.arguments)
         self._turn = ForkLock(Order.CALL, f"in a call of {self.name}")
         states = [a for a in interface.arguments if a.kind == "state"]
         self._calls_take_turns = executable.calls_take_turns or bool(states)
@@ -99,36 +102,38 @@ class Compiled:
             for name, array in self._state_arrays.items():
                 np.copyto(array, as_array(self._initial[name]))
 
-    def update_parameters(self, model: Any = None) -> None:
-        """Takes the parameters from a model as it is now, and prepares them again; no call may run meanwhile.
+    def update_parameters(self, source: Any = None) -> None:
+        """Takes the parameters from a model or a state dict as they are now, and prepares them again.
+
+        Calls that begin afterwards see the new ones. Tensors that need no preparation are read where they are at every
+        call, so do not write into a state dict that was given. States are left as they are: see `state`, `reset`.
 
         Args:
-            model: with parameters of the same names; the model that was compiled when not given. One that was
-                loaded from a file has none, and needs it.
+            source: a module or `ExportedProgram` with parameters and buffers of the same names, or a state dict;
+                the model that was compiled when not given. A model that was loaded or compiled from a file has
+                none, and needs it.
 
         Raises:
-            CompilerError: there is no model, a parameter is gone, or its shape or dtype is another.
+            CompilerError: names are unknown or missing, tensors that were tied differ, or a shape or dtype is another;
+                nothing was changed then.
         """
-        source = self._model if model is None else model
-        if source is None:
+        source = self._model if source is None else source
+        if source is None or isinstance(source, (str, os.PathLike)):
             raise CompilerError(
                 "this was loaded from a file, so there is no model to take parameters from",
-                hint="give one: compiled.update_parameters(model)",
+                hint="give one, or a state dict: compiled.update_parameters(model)",
             )
-        current = tensors_of(source)
-        parameters = [a for a in self._interface.arguments if a.kind == "parameter"]
-        arrays = []
-        for argument in parameters:
-            tensor = current.get(argument.name, argument.tensor)
-            if tensor is None or tuple(tensor.shape) != argument.shape or tensor.dtype != argument.dtype:
-                found = "missing" if tensor is None else f"{tensor.dtype} {list(tensor.shape)}"
-                raise CompilerError(
-                    f"parameter '{argument.name}' was {argument.dtype} {list(argument.shape)} and is {found} now",
-                    hint="compile the model again",
-                )
-            arrays.append(as_array(tensor))
-        self._executable.bind(arrays)
-        self._parameters = arrays
+        with self._turn:
+            names = (a.name for a in self._interface.arguments if a.kind == "parameter")
+            present = dict(zip(names, map(as_tensor, self._parameters), strict=True))
+            try:
+                tensors = self._tensor_names.values(source, self._interface.arguments, present)
+            except CompilerError as error:
+                error.where = error.where or self.name
+                raise
+            arrays = list(map(as_array, tensors))
+            self._executable.bind(arrays)
+            self._parameters = arrays
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the model to a file: code, parameters, and the initial and the present state.
@@ -152,8 +157,10 @@ class Compiled:
             dict(zip(names, self._parameters, strict=True)),
             {name: as_array(value) for name, value in self._initial.items()},
             self._state_arrays,
+            self._tensor_names,
         )
-        save(contents, Path(path))
+        with self._turn:
+            save(contents, Path(path))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the model once.
@@ -258,15 +265,3 @@ def _tensor_if_array(leaf: Any) -> Any:
 def _data(argument: Argument) -> torch.Tensor:
     assert argument.tensor is not None, "checked before the target was asked to build"
     return argument.tensor
-
-
-def tensors_of(model: Any) -> dict[str, torch.Tensor]:
-    """Parameters and buffers of a model by name, tied ones under each of their names."""
-    if isinstance(model, torch.nn.Module):
-        return {
-            **dict(model.named_parameters(remove_duplicate=False)),
-            **dict(model.named_buffers(remove_duplicate=False)),
-        }
-    if isinstance(model, ExportedProgram):
-        return dict(model.state_dict)
-    return {}

@@ -22,9 +22,9 @@ from pydantic import Field, ValidationError
 
 from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.timing import Timer
-from ..compiled import tensors_of
 from ..frontend.call_interface import CallInterface
 from ..frontend.signature import Argument
+from ..parameter_sources import tensors_of
 from ..runtime.arrays import as_array, as_tensor, numpy_dtype
 from ..saved.container import Container
 from ..saved.programs import Program, restore_program, store_program

@@ -16,6 +16,7 @@ from ...passes.infra.diagnostics import CompilerError
 from ..compiled import Compiled
 from ..frontend.call_interface import CallInterface
 from ..frontend.signature import Argument
+from ..parameter_sources import TensorNames
 from ..runtime.arrays import as_tensor, numpy_dtype, parameters_of
 from .container import Container
 from .ownership import exposure
@@ -61,7 +62,10 @@ def load(path: str | os.PathLike[str], *, trusted: bool = False) -> Compiled:
     executable = load_program(program, parameters_of(interface))
     seconds = time.perf_counter() - started
     compilation = {**record.compilation, "loaded": {"file": str(path), "seconds": seconds}}
-    compiled = Compiled(None, interface, executable, record.target, compilation, name=record.name)
+    names = TensorNames(record.tensors, frozenset(record.temporary))
+    compiled = Compiled(
+        None, interface, executable, record.target, compilation, name=record.name, tensor_names=names
+    )
     for argument in interface.arguments:
         if argument.kind == "state":
             compiled.state[argument.name].copy_(as_tensor(_array(argument, container, "state")))

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import Field, JsonValue
 
 from ..frontend.call_interface import CallInterface
+from ..parameter_sources import TensorNames
 from .container import write_container
 from .programs import Program, store_program
 from .records import CpuRecord, InterfaceRecord, Record, WaferRecord
@@ -29,6 +30,7 @@ class ModelRecord(Record):
         name: of the model in messages.
         target: as it was given to `compile`.
         compilation: the part of the report that calls do not change.
+        tensors / temporary: see `TensorNames`.
     """
 
     project: str
@@ -37,6 +39,8 @@ class ModelRecord(Record):
     interface: InterfaceRecord
     program: CpuRecord | WaferRecord = Field(discriminator="kind")
     compilation: dict[str, JsonValue]
+    tensors: dict[str, str]
+    temporary: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class Contents:
     Attributes:
         interface: how it is called.
         parameters: by name, as are the values of states when compiled (`initial`) and now (`state`).
+        tensor_names: of the model that was compiled.
     """
 
     name: str
@@ -56,6 +61,7 @@ class Contents:
     parameters: Mapping[str, np.ndarray]
     initial: Mapping[str, np.ndarray]
     state: Mapping[str, np.ndarray]
+    tensor_names: TensorNames
 
 
 def save(contents: Contents, path: Path) -> None:
@@ -68,6 +74,8 @@ def save(contents: Contents, path: Path) -> None:
         interface=InterfaceRecord.of(contents.interface),
         program=program,
         compilation=json.loads(json.dumps(dict(contents.compilation))),
+        tensors=dict(contents.tensor_names.arguments),
+        temporary=tuple(sorted(contents.tensor_names.temporary)),
     )
     kinds = {"parameter": contents.parameters, "initial": contents.initial, "state": contents.state}
     arrays = {f"{kind}/{name}": array for kind, named in kinds.items() for name, array in named.items()}

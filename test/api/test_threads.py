@@ -134,6 +134,8 @@ def test_calls_while_parameters_change() -> None:
         return {float(v) for _ in range(4 * CALLS) for v in compiled(torch.ones(8, 64)).unique()}
 
     assert set().union(*in_threads(work)) <= {65.0, 130.0}
+    compiled.update_parameters(weights[1])
+    assert float(compiled(torch.ones(8, 64)).unique()) == 130.0
 
 
 def test_functions_of_torch_compile_in_threads(model: torch.nn.Module) -> None:
