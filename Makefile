@@ -30,7 +30,7 @@ types: setup ## types: pyright
 	$(BIN)/pyright
 
 lit: setup ## lit and FileCheck tests of every pass and tool
-	$(BIN)/lit -s -v test/lit
+	$(BIN)/lit -s -v test/lit test/upstream
 
 unit: setup ## pytest, slow tests left out
 	$(BIN)/pytest -n 2 -m "not slow and not wheel"

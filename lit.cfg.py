@@ -1,4 +1,4 @@
-"""lit's configuration: `lit test/lit` runs every `.mlir` file below it."""
+"""lit's configuration: `lit test/lit test/upstream` runs every `.mlir` file below them."""
 
 # ruff: noqa: F821  (lit defines `config`)
 

@@ -37,7 +37,9 @@ class Provenance:
         return bool(self.module_path or self.file or self.operator)
 
     def __str__(self) -> str:
-        source = f"{os.path.basename(self.file)}:{self.line}" if self.file else ""
+        source = os.path.basename(self.file)
+        if self.line:  # a module that nobody wrote down begins at line 0
+            source += f":{self.line}"
         if not self.module_path and not self.operator:
             return source or "unknown location"
         details = ", ".join(part for part in (source, self.operator) if part)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TextIO
 
 from ...dialects.host import ir
@@ -24,6 +25,7 @@ class PrintStyle:
     local_scope: bool = False
     skip_regions: bool = False
     name_locations: bool = False
+    assume_verified: bool = False
     elements_limit: int | None = None
     resource_limit: int | None = None
 
@@ -37,6 +39,7 @@ class PrintStyle:
             print_generic_op_form=self.generic or generic,
             use_local_scope=self.local_scope or local_scope,
             use_name_loc_as_prefix=self.name_locations,
+            assume_verified=self.assume_verified,
             skip_regions=self.skip_regions,
         )
         return text.rstrip("\n")
@@ -51,6 +54,7 @@ class IRPrinting:
         only_on_change: after a pass, print only if the operation's text changed.
         only_on_failure: after a pass, print only if it failed.
         module_scope: print the whole module, not the operation the pass ran on.
+        folder: a tree of files below it takes each print in a file of its own, in place of the stream.
     """
 
     before: frozenset[str] = frozenset()
@@ -62,6 +66,8 @@ class IRPrinting:
     module_scope: bool = False
     style: PrintStyle = field(default_factory=PrintStyle)
     stream: TextIO = field(default_factory=lambda: sys.stderr)
+    folder: Path | None = None
+    _numbers: dict[str, int] = field(default_factory=dict)
 
     def wants_after(self, name: str) -> bool:
         return self.after_all or name in self.after
@@ -74,22 +80,23 @@ class IRPrinting:
 
     def print_before(self, name: str, title: str, op: ir.Operation) -> None:
         if self.before_all or name in self.before:
-            self._dump(f"Before {title}", op)
+            self._dump(f"Before {title}", op, name)
 
     def print_after(self, name: str, title: str, op: ir.Operation, fingerprint: str) -> None:
         if not self.wants_after(name) or self.only_on_failure:
             return
         if self.only_on_change and self.fingerprint(name, op) == fingerprint:
             return
-        self._dump(f"After {title}", op)
+        self._dump(f"After {title}", op, name)
 
     def print_failed(self, pass_name: str, title: str, op: ir.Operation) -> None:
         """After a failure the IR may be invalid: it is printed in the generic form, as mlir-opt does."""
         if self.wants_after(pass_name) or self.only_on_failure:
             name, _, arguments = title.partition(": ")
-            self._dump(f"After {name} Failed: {arguments}", op, generic=True)
+            generic = not self.style.assume_verified
+            self._dump(f"After {name} Failed: {arguments}", op, pass_name, generic=generic)
 
-    def _dump(self, title: str, op: ir.Operation, *, generic: bool = False) -> None:
+    def _dump(self, title: str, op: ir.Operation, pass_name: str, *, generic: bool = False) -> None:
         shown, scope = op, ""
         if self.module_scope:
             symbol = (
@@ -100,14 +107,43 @@ class IRPrinting:
         nested = _parent(shown) is not None
         text = self.style.print(shown, local_scope=nested, generic=generic)
         end = "\n" if nested else "\n\n"
-        self.stream.write(f"// -----// IR Dump {title}{scope} //----- //\n{text}\n{end}")
+        dump = f"// -----// IR Dump {title}{scope} //----- //\n{text}\n{end}"
+        if self.folder is not None:
+            self._write_file(dump, self.folder, op, pass_name)
+            return
+        self.stream.write(dump)
         self.stream.flush()
+
+    def _write_file(self, dump: str, folder: Path, op: ir.Operation, pass_name: str) -> None:
+        """As mlir-opt names files: a folder an operation, and in a file's name the count of prints of each of them."""
+        places = [_file_name(around) for around in reversed(_with_ancestors(op))]
+        paths = ["/".join(places[: k + 1]) for k in range(len(places))]
+        for path in paths[:-1]:
+            self._numbers.setdefault(path, 0)
+        self._numbers[paths[-1]] = self._numbers.get(paths[-1], -1) + 1
+        numbers = "_".join(str(self._numbers[path]) for path in paths)
+        target = folder / paths[-1] / f"{numbers}_{pass_name}.mlir"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(dump, encoding="utf-8")
+
+
+def _with_ancestors(op: ir.Operation) -> list[ir.Operation]:
+    """The operation and those around it, from the inside out."""
+    around = [op]
+    while (parent := _parent(around[-1])) is not None:
+        around.append(parent)
+    return around
+
+
+def _file_name(op: ir.Operation) -> str:
+    symbol = (
+        ir.StringAttr(op.attributes["sym_name"]).value if "sym_name" in op.attributes else "no-symbol-name"
+    )
+    return f"{op.name.replace('.', '_')}_{symbol}".replace("/", "_")
 
 
 def _outermost(op: ir.Operation) -> ir.Operation:
-    while (parent := _parent(op)) is not None:
-        op = parent
-    return op
+    return _with_ancestors(op)[-1]
 
 
 def _parent(op: ir.Operation) -> ir.Operation | None:

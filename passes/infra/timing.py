@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
@@ -85,3 +86,24 @@ def timing_report(root: TimerNode) -> str:
             "",
         ]
     )
+
+
+def timing_json(root: TimerNode) -> str:
+    """The tree as JSON in the form of mlir-opt's: `wall` holds seconds and the share of the total."""
+    total = root.seconds or 1e-9
+
+    def entry(name: str, seconds: float) -> dict[str, object]:
+        share = {"duration": round(seconds, 6), "percentage": round(100 * seconds / total, 1)}
+        return {"wall": share, "name": name}
+
+    def node(timed: TimerNode) -> dict[str, object]:
+        passes = [*map(node, timed.children.values()), {}]
+        return {**entry(timed.name, timed.seconds), "passes": passes}
+
+    measured = sum(child.seconds for child in root.children.values())
+    entries = [
+        *map(node, root.children.values()),
+        entry("Rest", max(0.0, total - measured)),
+        entry("Total", total),
+    ]
+    return "[\n" + ",\n".join(json.dumps(e) for e in entries) + "\n]"

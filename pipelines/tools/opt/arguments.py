@@ -9,6 +9,7 @@ from typing import Any
 from ....passes.infra.diagnostics import CompilerError
 from ....passes.infra.pipeline_text import PassEntry
 from .flags import ALIASES, FLAGS, Flag
+from .refused import check_refused
 
 _LARGEST = 2**63 - 1  # what the bindings take
 
@@ -61,6 +62,7 @@ def parse_arguments(argv: list[str]) -> Arguments:
         name, equals, text = word.lstrip("-").partition("=")
         flag = FLAGS.get(ALIASES.get(name, name))
         if flag is None:
+            check_refused(name)
             arguments.passes.append(PassEntry(name, _without_braces(text)))
             continue
         value: str | None = text if equals else None

@@ -13,11 +13,19 @@ from .source import Chunk
 
 UNKNOWN = "<unknown>"
 OPERATION_LINES = 3
+_SHORT = 10  # lines of an operation that nobody minds
+_CALLERS = 10
+_COLOURS = {"error": "31", "warning": "35", "remark": "34", "note": "30"}
+_LEVELS = {"errors": ("error",), "warnings": ("error", "warning"), "remarks": ("error", "warning", "remark")}
 
 
 @dataclass(frozen=True)
 class Message:
-    """One diagnostic, taken out of MLIR; `line` is 0 when the location is unknown."""
+    """One diagnostic, taken out of MLIR; `line` is 0 when the location is unknown.
+
+    Attributes:
+        stack: from where the place was called, if the location tells.
+    """
 
     severity: str
     text: str
@@ -26,6 +34,11 @@ class Message:
     column: int = 0
     width: int = 1
     notes: tuple[Message, ...] = ()
+    stack: tuple[Message, ...] = ()
+
+    @property
+    def place(self) -> tuple[str, int, int]:
+        return self.file, self.line, self.column
 
 
 def file_location(location: ir.Location) -> ir.FileLineColLoc | None:
@@ -47,13 +60,40 @@ def file_location(location: ir.Location) -> ir.FileLineColLoc | None:
 
 
 def _message(diagnostic: ir.Diagnostic, chunk: Chunk) -> Message:
-    place = file_location(diagnostic.location)
     notes = tuple(_message(note, chunk) for note in diagnostic.notes)
-    severity = diagnostic.severity.name.lower()
+    message = message_at(diagnostic.location, chunk, diagnostic.severity.name.lower(), diagnostic.message)
+    return replace(message, notes=notes, stack=_call_stack(diagnostic.location, chunk))
+
+
+def message_at(location: ir.Location, chunk: Chunk, severity: str, text: str) -> Message:
+    """A message at the first place in a file that a location mentions."""
+    place = file_location(location)
     if place is None:
-        return Message(severity, diagnostic.message, notes=notes)
+        return Message(severity, text)
     file = chunk.name if place.filename == "-" else place.filename
-    return Message(severity, diagnostic.message, file, place.start_line, place.start_col, notes=notes)
+    return Message(severity, text, file, place.start_line, place.start_col)
+
+
+def _call_stack(location: ir.Location, chunk: Chunk) -> tuple[Message, ...]:
+    """The callers that a location tells of, from the inside out, as far as anybody reads."""
+    callers: list[Message] = []
+    call = _call_site(location)
+    while call is not None and len(callers) < _CALLERS:
+        caller = message_at(call.caller, chunk, "note", "called from")
+        callers += [caller] if caller.line else []
+        call = _call_site(call.caller)
+    return tuple(callers)
+
+
+def _call_site(location: ir.Location) -> ir.CallSiteLoc | None:
+    if isinstance(location, ir.CallSiteLoc):
+        return location
+    if isinstance(location, ir.NameLoc):
+        return _call_site(location.child_loc)
+    if isinstance(location, ir.FusedLoc):
+        calls = (_call_site(child) for child in cast("list[ir.Location]", location.locations))
+        return next((call for call in calls if call is not None), None)
+    return None
 
 
 @dataclass
@@ -63,11 +103,17 @@ class DiagnosticPrinter:
     Attributes:
         silent: keep only.
         operation_lines: how much of the operation at fault is shown; None for all of it.
+        colour: whether the error stream understands colours.
+        level: what is shown ("errors", "warnings", "remarks"); everything when empty.
+        notes: whether notes that stand by themselves are shown.
     """
 
     chunk: Chunk
     silent: bool = False
     operation_lines: int | None = OPERATION_LINES
+    colour: bool = False
+    level: str = ""
+    notes: bool = True
     messages: list[Message] = field(default_factory=list)
 
     def attach(self, context: ir.Context) -> ir.DiagnosticHandler:
@@ -85,23 +131,35 @@ class DiagnosticPrinter:
     def add(self, message: Message) -> None:
         """Keeps a message, and prints it unless told to be silent."""
         self.messages.append(message)
-        if not self.silent:
+        if not self.silent and self._shows(message.severity):
             self.print(message)
 
+    def _shows(self, severity: str) -> bool:
+        if severity == "note":
+            return self.notes and not self.level
+        return not self.level or severity in _LEVELS[self.level]
+
     def print(self, message: Message) -> None:
-        sys.stderr.write(render(message, self.chunk))
+        self._write(message)
+        for caller in message.stack:
+            self._write(caller)
+        previous = message.place
         for note in message.notes:
             if not is_operation_note(note):
-                sys.stderr.write(render(note, self.chunk))
+                self._write(note, source=note.place != previous)
             elif self.operation_lines != 0:
-                sys.stderr.write(render(_shortened(note, self.operation_lines), self.chunk, source=False))
+                self._write(_shortened(note, self.operation_lines), source=False)
+            previous = note.place
         sys.stderr.flush()
+
+    def _write(self, message: Message, *, source: bool = True) -> None:
+        sys.stderr.write(render(message, self.chunk, source=source, colour=self.colour))
 
 
 def _shortened(note: Message, limit: int | None) -> Message:
     """The note with at most `limit` lines of the operation: nobody wants a page of IR."""
     lines = note.text.split("\n")
-    if limit is None or len(lines) <= limit:
+    if limit is None or len(lines) <= _SHORT:
         return note
     more = f"... ({len(lines) - limit} more lines, all with --mlir-print-op-on-diagnostic)"
     return replace(note, text="\n".join([*lines[:limit], more]))
@@ -125,17 +183,20 @@ def is_operation_note(note: Message) -> bool:
     return note.text.startswith("see current operation")
 
 
-def render(message: Message, chunk: Chunk, *, source: bool = True) -> str:
+def render(message: Message, chunk: Chunk, *, source: bool = True, colour: bool = False) -> str:
     """The message with its source line and a caret below the column."""
-    if message.file == UNKNOWN:
-        return f"{UNKNOWN}:0: {message.severity}: {message.text}\n"
-    head = f"{message.file}:{message.line}:{message.column}: {message.severity}: {message.text}\n"
-    line = _source_line(message, chunk) if source else None
+    place = f"{UNKNOWN}:0" if message.file == UNKNOWN else f"{message.file}:{message.line}:{message.column}"
+    head = f"{place}: {message.severity}: {message.text}\n"
+    if colour:
+        kind = f"\033[1;{_COLOURS[message.severity]}m{message.severity}: \033[0m"
+        head = f"\033[1m{place}: {kind}\033[1m{message.text}\033[0m\n"
+    line = _source_line(message, chunk) if source and message.file != UNKNOWN else None
     if line is None:
         return head
     column = max(message.column, 1)
     indent = "".join("\t" if char == "\t" else " " for char in line[: column - 1])
-    return f"{head}{line}\n{indent}^{'~' * (message.width - 1)}\n"
+    caret = f"^{'~' * (message.width - 1)}"
+    return f"{head}{line}\n{indent}{f'{chr(27)}[1;32m{caret}{chr(27)}[0m' if colour else caret}\n"
 
 
 def _source_line(message: Message, chunk: Chunk) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,10 +33,10 @@ from ....passes.infra.timing import Timer
 from ....passes.infra.upstream import has_upstream_pass
 from . import reports
 from .arguments import Arguments
-from .diagnostics import OPERATION_LINES, DiagnosticPrinter, remark_message
+from .diagnostics import OPERATION_LINES, DiagnosticPrinter, Message, message_at, remark_message
 from .irdl import load_irdl_file
 from .pipeline import requested_pipeline
-from .source import Chunk, parse_chunk, read_input, split_input
+from .source import Chunk, near_misses, parse_chunk, read_input, split_input
 from .verify_diagnostics import verify_diagnostics
 
 _OUTPUT_MARKER = "// -----"
@@ -67,15 +67,16 @@ def process_input(arguments: Arguments) -> Processed:
     if marker is not None and arguments.switch("emit-bytecode"):
         raise CompilerError("--emit-bytecode writes one module, --split-input-file makes several")
     chunks = [job.source] if marker is None else split_input(job.source, marker)
+    for line, column in near_misses(job.source, marker) if marker is not None else []:
+        text = "near miss with file split marker"
+        DiagnosticPrinter(job.source).print(Message("warning", text, job.source.name, line, column))
     results = [job.process(chunk) for chunk in chunks]
     succeeded = all(ok for ok, _ in results)
-    if arguments.value("verify-diagnostics") is not None:
-        return Processed(succeeded, None)
     outputs = [output for _, output in results]
-    if len(outputs) == 1:
-        return Processed(succeeded, outputs[0] if succeeded else None)
     if arguments.value("o") not in (None, "-") and not succeeded:
         return Processed(False, None)
+    if len(outputs) == 1:
+        return Processed(succeeded, outputs[0])
     separator = (arguments.value("output-split-marker") or _OUTPUT_MARKER) + "\n"
     return Processed(succeeded, separator.join(str(output or "") for output in outputs))
 
@@ -144,6 +145,9 @@ class _Job:
             chunk,
             silent=mode is not None,
             operation_lines=self._operation_lines(),
+            colour=self.arguments.switch("color", default=_on_a_terminal()),
+            level=self.arguments.value("mlir-diagnostic-verbosity-level") or "",
+            notes=not self.arguments.switch("mlir-disable-diagnostic-notes"),
         )
         context = self.context()
         with context, printer.attach(context):
@@ -153,7 +157,7 @@ class _Job:
         complaints = verify_diagnostics(chunk, printer.messages, only_expected=mode == "only-expected")
         for complaint in complaints:
             printer.print(complaint)
-        return not complaints, None
+        return not complaints, output
 
     def _operation_lines(self) -> int | None:
         """How many lines of an operation a diagnostic shows; None for all, when they were asked for."""
@@ -175,6 +179,7 @@ class _Job:
         try:
             result = run_parsed_pipeline(module, self.pipeline, self.pipeline_text, instrumentation=watch)
         except PipelineFailure as failure:
+            self._point_to_reproducer(failure, module, printer)
             self._explain(failure, printer)
             return False, None
         with reports.timed(timer, "Output"):
@@ -226,6 +231,19 @@ class _Job:
         )
         write_reproducer(policy, module, str(self.pipeline), verify_each=watch.verify_each)
 
+    def _point_to_reproducer(
+        self, failure: PipelineFailure, module: ir.Operation, printer: DiagnosticPrinter
+    ) -> None:
+        """Reports as mlir-opt does where it was told to leave a reproducer."""
+        if failure.reproducer is None or self.arguments.value("mlir-pass-pipeline-crash-reproducer") is None:
+            return
+        what = f"Pipeline failed while executing [`{failure.pass_name}`]"
+        note = message_at(
+            module.location, printer.chunk, "note", f"{what}: reproducer generated at `{failure.reproducer}`"
+        )
+        text = "Failures have been detected while processing an MLIR pass pipeline"
+        printer.add(replace(message_at(module.location, printer.chunk, "error", text), notes=(note,)))
+
     def _explain(self, failure: PipelineFailure, printer: DiagnosticPrinter) -> None:
         """Says what the diagnostics did not: the hint, the pass, where the reproducer is."""
         if printer.silent:
@@ -248,9 +266,7 @@ class _Job:
 
     def _print(self, module: ir.Operation) -> str | bytes:
         if self.arguments.switch("emit-bytecode"):
-            buffer = io.BytesIO()
-            module.write_bytecode(buffer)
-            return buffer.getvalue()
+            return reports.bytecode(module, self.arguments.number("emit-bytecode-version"))
         return self.style.print(module) + "\n\n"
 
     def _report(self, result: RunResult, timer: Timer | None) -> None:
@@ -258,7 +274,14 @@ class _Job:
             merged = self.arguments.value("mlir-pass-statistics-display") == "list"
             reports.print_statistics(result.statistics, merged=merged)
         if timer is not None:
-            reports.print_timing(timer, flat=self.arguments.value("mlir-timing-display") == "list")
+            flat = self.arguments.value("mlir-timing-display") == "list"
+            reports.print_timing(
+                timer, flat=flat, as_json=self.arguments.value("mlir-output-format") == "json"
+            )
+
+
+def _on_a_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
 
 
 def print_style(arguments: Arguments) -> PrintStyle:
@@ -270,6 +293,7 @@ def print_style(arguments: Arguments) -> PrintStyle:
         local_scope=arguments.switch("mlir-print-local-scope"),
         skip_regions=arguments.switch("mlir-print-skip-regions"),
         name_locations=arguments.switch("mlir-use-nameloc-as-prefix"),
+        assume_verified=arguments.switch("mlir-print-assume-verified"),
         elements_limit=arguments.number("mlir-elide-elementsattrs-if-larger"),
         resource_limit=arguments.number("mlir-elide-resource-strings-if-larger"),
     )
@@ -289,6 +313,7 @@ def ir_printing(arguments: Arguments, style: PrintStyle) -> IRPrinting | None:
         only_on_failure=on_failure,
         module_scope=arguments.switch("mlir-print-ir-module-scope"),
         style=style,
+        folder=Path(folder) if (folder := arguments.value("mlir-print-ir-tree-dir")) else None,
     )
     if printing.before or printing.after or printing.before_all or printing.after_all or on_failure:
         return printing

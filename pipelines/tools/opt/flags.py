@@ -54,6 +54,7 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         ),
         Flag("print-pipeline", "print a named pipeline, or list them all, and exit", "optional", "NAME"),
         Flag("dump-pass-pipeline", "print the pipeline that will be run to the error stream"),
+        Flag("show-dialects", "list the dialects that the input may use, and exit"),
         Flag("list-passes", "list every pass, Python's with what it does, and exit"),
         Flag("verify-each", "verify the IR after every pass (on unless =false)"),
     ),
@@ -62,6 +63,7 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
             "o", "write to a file instead of standard output; nothing is written on failure", "value", "FILE"
         ),
         Flag("emit-bytecode", "write bytecode instead of text"),
+        Flag("emit-bytecode-version", "the version of the bytecode, the newest if not given", "number", "N"),
         Flag(
             "split-input-file",
             "process the chunks between marker lines on their own",
@@ -103,6 +105,7 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag("mlir-print-ir-after-change", "after a pass, print only if it changed something"),
         Flag("mlir-print-ir-after-failure", "after a pass, print only if it failed"),
         Flag("mlir-print-ir-module-scope", "print the whole module, not the operation the pass ran on"),
+        Flag("mlir-print-ir-tree-dir", "print into a tree of files below a folder", "value", "FOLDER"),
     ),
     "Style of printed IR": (
         Flag("mlir-print-debuginfo", "print locations"),
@@ -113,11 +116,24 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag("mlir-use-nameloc-as-prefix", "name values after their name locations"),
         Flag("mlir-elide-elementsattrs-if-larger", "elide constants of more elements", "number", "N"),
         Flag("mlir-elide-resource-strings-if-larger", "elide resources of more characters", "number", "N"),
+        Flag("mlir-print-assume-verified", "print invalid operations in their own form, not the generic one"),
         Flag("mlir-print-op-on-diagnostic", "show the operation below its diagnostic (on unless =false)"),
+    ),
+    "Diagnostics": (
+        Flag("color", "colour diagnostics (on by default where the error stream is a terminal)"),
+        Flag(
+            "mlir-diagnostic-verbosity-level",
+            "show nothing less severe",
+            "value",
+            "LEVEL",
+            choices=("errors", "warnings", "remarks"),
+        ),
+        Flag("mlir-disable-diagnostic-notes", "show no notes that stand by themselves"),
     ),
     "Reports": (
         Flag("mlir-timing", "print a tree of the passes' wall-clock times"),
         Flag("mlir-timing-display", "how", "value", "tree|list", choices=("tree", "list")),
+        Flag("mlir-output-format", "how times are printed", "value", "text|json", choices=("text", "json")),
         Flag("mlir-pass-statistics", "print what each pass counted"),
         Flag(
             "mlir-pass-statistics-display",
@@ -154,4 +170,12 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
 }
 
 FLAGS: dict[str, Flag] = {flag.name: flag for flags in GROUPS.values() for flag in flags}
-ALIASES = {"h": "help", "v": "version"}
+ALIASES = {
+    "h": "help",
+    "help-hidden": "help",
+    "help-list": "help",
+    "help-list-hidden": "help",
+    "v": "version",
+    "p": "pass-pipeline",
+    "mlir-unsafe-print-assume-verified": "mlir-print-assume-verified",
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import textwrap
 from importlib.metadata import version
 
@@ -24,6 +25,8 @@ def answer(arguments: Arguments) -> str | None:
         return f"wse-mlir {version('wse-mlir')}, torch-mlir {version('torch-mlir')}\n"
     if arguments.switch("list-passes"):
         return list_passes()
+    if arguments.switch("show-dialects"):
+        return show_dialects(arguments)
     if arguments.value("print-pipeline") is not None:
         return print_pipeline(str(arguments.value("print-pipeline")))
     if arguments.switch("dump-irdl"):
@@ -60,6 +63,24 @@ def list_passes() -> str:
     lines += ["", "Passes of MLIR, torch-mlir and StableHLO:"]
     lines += [f"  --{name}" for name in sorted(UPSTREAM_PASS_NAMES)]
     return "\n".join(lines) + "\n"
+
+
+def show_dialects(arguments: Arguments) -> str:
+    """The names of the dialects that input may use, as mlir-opt prints them."""
+    from ....dialects.context import create_context
+    from ....dialects.host import ir
+    from .irdl import load_irdl_file
+
+    context = create_context()
+    for file in arguments.list("irdl-file"):
+        load_irdl_file(file, context)
+    found = None
+    try:  # the bindings do not list dialects, their parser does
+        ir.Operation.parse("an.operation", context=context)
+    except ir.MLIRError as error:
+        found = re.search(r"Available dialects: ([\w, ()*]+)", str(error))
+    names = found[1].partition(" (* ")[0].replace(" (*)", "").split(", ") if found else []
+    return f"Available Dialects: {','.join(names)}\n"
 
 
 def print_pipeline(name: str) -> str:

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from ....dialects.host import ir
 from ....passes.infra.diagnostics import CompilerError
-from ....passes.infra.timing import Timer, TimerNode, timing_report
+from ....passes.infra.timing import Timer, TimerNode, timing_json, timing_report
 
 _RULE = "===" + "-" * 73 + "==="
 
@@ -20,9 +20,10 @@ def timed(timer: Timer | None, name: str) -> AbstractContextManager[None]:
     return nullcontext() if timer is None else timer.scope(name)
 
 
-def print_timing(timer: Timer, *, flat: bool) -> None:
+def print_timing(timer: Timer, *, flat: bool, as_json: bool) -> None:
     root = timer.stop()
-    print(timing_report(_flattened(root) if flat else root), file=sys.stderr)
+    shown = _flattened(root) if flat else root
+    print(timing_json(shown) if as_json else timing_report(shown), file=sys.stderr)
 
 
 def _flattened(root: TimerNode) -> TimerNode:
@@ -53,6 +54,20 @@ def print_statistics(statistics: list[tuple[str, Counter[str]]], *, merged: bool
         lines.append(f"'{name}' Pass")
         lines += [f"  (S) {count} {what}" for what, count in counts.items()]
     print("\n".join([*lines, ""]), file=sys.stderr)
+
+
+def bytecode(module: ir.Operation, version: int | None) -> bytes:
+    """The module as bytecode of a version, the newest for None.
+
+    Raises:
+        CompilerError: upstream writes no such version.
+    """
+    buffer = io.BytesIO()
+    try:
+        module.write_bytecode(buffer, version)
+    except ValueError as error:
+        raise CompilerError(f"--emit-bytecode-version={version}: {error}") from None
+    return buffer.getvalue()
 
 
 def verify_roundtrip(module: ir.Operation) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,10 @@ def read_input(path: str) -> Chunk:
     try:
         return Chunk(name, data.decode())
     except UnicodeDecodeError as error:
+        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise CompilerError(
+                f"'{name}' is UTF-16", hint="MLIR text is UTF-8: iconv -f utf-16 -t utf-8"
+            ) from None
         raise CompilerError(
             f"'{name}' is neither MLIR text nor MLIR bytecode: byte {error.start} is not UTF-8"
         ) from None
@@ -76,6 +81,16 @@ def split_input(chunk: Chunk, marker: str) -> list[Chunk]:
     return parts
 
 
+def near_misses(chunk: Chunk, marker: str) -> list[tuple[int, int]]:
+    """Lines and columns of what begins as the marker does and ends otherwise; the last is not looked at."""
+    if isinstance(chunk.text, bytes):
+        return []
+    start, tail = marker[:-2], marker[-2:]
+    found = [match.end() for match in re.finditer(re.escape(start), chunk.text)] if start else []
+    near = [at for at in found[:-1] if not chunk.text.startswith(tail, at)]
+    return [(chunk.text.count("\n", 0, at) + 1, at - chunk.text.rfind("\n", 0, at)) for at in near]
+
+
 def parse_chunk(chunk: Chunk, context: ir.Context, *, implicit_module: bool = True) -> ir.Operation:
     """Parses a chunk; what stands outside of a module is put into one.
 
@@ -88,31 +103,14 @@ def parse_chunk(chunk: Chunk, context: ir.Context, *, implicit_module: bool = Tr
     text = without_reproducer(text)
     if not implicit_module:
         return ir.Operation.parse(text, source_name=chunk.name, context=context).operation
-    emits = context.emit_error_diagnostics
-    context.emit_error_diagnostics = False
-    try:
-        outermost = ir.Operation.parse(text, source_name=chunk.name, context=context).operation
-    except ir.MLIRError as error:
-        several = "must contain a single top-level operation" in str(error)
-    else:
-        return outermost if outermost.name == "builtin.module" else _in_module(outermost)
-    finally:
-        context.emit_error_diagnostics = emits
-    if not several:
-        return ir.Operation.parse(text, source_name=chunk.name, context=context).operation
     module = ir.Module.parse(text, context).operation
     _rename_source(module, chunk.name)
     return module
 
 
-def _in_module(op: ir.Operation) -> ir.Operation:
-    module = ir.Module.create(op.location)
-    module.body.append(op)
-    return module.operation
-
-
 def _rename_source(module: ir.Operation, name: str) -> None:
-    """Only a single operation can be parsed under a name; several come back as from a file called "-"."""
+    """The bindings parse modules as from a file called "-". (To try first whether the text is a single operation, which
+    can be parsed under a name, would read resources twice, and rename them.)"""
 
     def renamed(location: ir.Location) -> ir.Location | None:
         if isinstance(location, ir.FileLineColLoc) and location.filename == "-":

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from .diagnostics import Message, is_operation_note
 from .source import Chunk
 
+_POSIX = {"alpha": "a-zA-Z", "digit": "0-9", "alnum": "a-zA-Z0-9", "space": r"\s", "upper": "A-Z", "lower": "a-z",
+          "xdigit": "0-9a-fA-F", "punct": r"!-/:-@\[-`{-~", "blank": " \t"}  # fmt: skip
 _COMMENT = re.compile(
     r"expected-(?P<kind>error|note|remark|warning)(?P<regex>-re)? *"
     r"(?:@(?P<place>[+-][0-9]+|above|below|unknown))? *\{\{(?P<text>.*)\}\} *$"
@@ -40,7 +42,27 @@ class Expectation:
 def _pattern(text: str) -> str:
     """Regular expression of a text whose parts in double braces are regular expressions themselves."""
     pieces = re.split(r"\{\{(.*?)\}\}", text)
-    return "".join(f"(?:{p})" if i % 2 else re.escape(p) for i, p in enumerate(pieces))
+    return "".join(f"(?:{_without_posix(p)})" if i % 2 else re.escape(p) for i, p in enumerate(pieces))
+
+
+def _without_posix(regex: str) -> str:
+    return re.sub(r"\[:(\w+):\]", lambda match: _POSIX.get(match[1], match[0]), regex)
+
+
+def _mistake(text: str) -> str:
+    """What is wrong with a text that holds regular expressions, in mlir-opt's words; empty when nothing is."""
+    rest = text
+    while (start := rest.find("{{")) >= 0:
+        end = rest.find("}}", start)
+        if end < 0:
+            return "found start of regex with no end '}}'"
+        try:
+            re.compile(_without_posix(rest[start + 2 : end]))
+        except re.error as error:
+            balanced = "paren" not in error.msg and ")" not in error.msg
+            return f"invalid regex: {error.msg if balanced else 'parentheses not balanced'}"
+        rest = rest[end + 2 :]
+    return ""
 
 
 def read_expectations(chunk: Chunk) -> list[Expectation]:
@@ -74,6 +96,9 @@ def verify_diagnostics(
     """What differs between the diagnostics and the comments, as errors to print; empty when they agree."""
     expectations = read_expectations(chunk)
     complaints: list[Message] = []
+    for expectation in [e for e in expectations if e.is_regex and _mistake(e.text)]:
+        complaints.append(_at(expectation.comment, _mistake(expectation.text)))
+        expectations.remove(expectation)
     for message in messages:
         for part in (message, *message.notes):
             complaint = None if is_operation_note(part) else _match(part, chunk, expectations)
