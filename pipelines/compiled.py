@@ -16,7 +16,7 @@ from ..passes.infra.diagnostics import CompilerError
 from .frontend.call_interface import CallInterface
 from .frontend.signature import Argument
 from .parameter_sources import TensorNames
-from .runtime.arrays import as_array, as_tensor, parameters_of
+from .runtime.arrays import as_array, as_tensor, is_unsigned, numpy_dtype, parameters_of
 from .runtime.executable import Executable
 
 if TYPE_CHECKING:
@@ -72,8 +72,10 @@ class Compiled:
         self._state = {name: value.clone() for name, value in self._initial.items()}
         self._state_arrays = {name: as_array(value) for name, value in self._state.items()}
         self._outputs = sum(r.kind == "output" for r in interface.results)
-        # MLIR's i8 has no sign: the same bytes are int8 until somebody says otherwise.
-        self._unsigned = [i for i, r in enumerate(interface.results) if r.dtype == torch.uint8]
+        # MLIR's integers have no sign: the same bytes are signed until somebody says otherwise.
+        self._unsigned = [
+            (i, str(numpy_dtype(r.dtype))) for i, r in enumerate(interface.results) if is_unsigned(r.dtype)
+        ]
         self._direct = _direct_call(interface, executable, list(self._state_arrays.values()))
         self._out_form = _out_form(interface)
         self._input_positions = {a.name: i for i, a in enumerate(interface.inputs)}
@@ -180,8 +182,8 @@ class Compiled:
                 return self._unflatten(outputs)
         tensors, numpy_out = self._flatten(args, kwargs)
         results = self._executable.run([*map(as_array, tensors), *self._state_arrays.values()])
-        for position in self._unsigned:
-            results[position] = results[position].view(np.uint8)
+        for position, dtype in self._unsigned:
+            results[position] = results[position].view(dtype)
         if len(results) > self._outputs:
             self._keep_state(results[self._outputs :], tensors)
         outputs = results[: self._outputs]
@@ -246,6 +248,8 @@ def _out_form(interface: CallInterface) -> Literal["tensor", "tuple", "tree"]:
 
 
 def _tensor_if_array(leaf: Any) -> Any:
+    if isinstance(leaf, np.generic):
+        leaf = np.asarray(leaf)
     if not isinstance(leaf, np.ndarray):
         return leaf
     try:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from ..passes.infra.diagnostics import CompilerError
 from ..wse_target.image import Program
@@ -20,6 +19,7 @@ from ..wse_target.sim.report import SimulationReport
 from ..wse_target.sim.simulation import Simulation
 from ..wse_target.sim.trace import chrome_trace
 from .frontend.imported import ImportedModel
+from .runtime.arrays import is_unsigned, numpy_dtype
 from .runtime.pe_kernels import NativeKernels
 
 MOST_EVENTS = 2_000_000  # that the critical path may be made from; each takes 29 bytes
@@ -54,8 +54,8 @@ class Lowered:
 
 
 def _signed(array: np.ndarray) -> np.ndarray:
-    """MLIR's i8 has no sign, the simulator's has: the same bytes."""
-    return array.view(np.int8) if array.dtype == np.uint8 else array
+    """MLIR's integers have no sign, the simulator's have: the same bytes."""
+    return array.view(f"i{array.itemsize}") if array.dtype.kind == "u" else array
 
 
 @dataclass
@@ -85,8 +85,8 @@ class Run:
         result = simulation.call([everything[i] for i in simulation.call_arguments])
         if self.repeat == 1:
             self._keep(simulation, result.report, recorders)
-        unsigned = {i for i, r in enumerate(lowered.imported.results) if r.dtype == torch.uint8}
-        return [o.view(np.uint8) if i in unsigned else o for i, o in enumerate(result.outputs)]
+        kinds = [numpy_dtype(r.dtype) if is_unsigned(r.dtype) else None for r in lowered.imported.results]
+        return [o if kind is None else o.view(kind) for o, kind in zip(result.outputs, kinds, strict=True)]
 
     def for_time(self) -> None:
         """Runs all repetitions without data."""

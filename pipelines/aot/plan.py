@@ -51,6 +51,14 @@ class TensorPlan:
     slot: int = -1
     is_written: bool = False
 
+    def __post_init__(self) -> None:
+        if self.dtype not in C_TYPES:
+            name = str(self.dtype).removeprefix("torch.")
+            raise CompilerError(
+                f"'{self.name}' has elements of type {name}, which the C interface has no name for",
+                hint="convert them inside of the model, or use a saved model (.wse)",
+            )
+
 
 @dataclass(frozen=True)
 class Place:

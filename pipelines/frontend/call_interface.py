@@ -23,7 +23,8 @@ class CallInterface:
         in_spec / out_spec: trees of `(args, kwargs)` and of the returned value; None for a model from an `.mlir`
             file, which takes its inputs by position and returns a tensor or a tuple.
         input_labels: the name in the model's own signature of each input, for messages.
-        input_constants / output_constants: flat positions that are Python values and not tensors.
+        input_constants / output_constants: flat positions that are Python values and not tensors; among the inputs
+            also tensors whose elements decide shapes.
     """
 
     arguments: tuple[Argument, ...]
@@ -62,7 +63,9 @@ class CallInterface:
                 hint="call it as in the example arguments that it was compiled with",
             )
         for position, expected in self.input_constants.items():
-            if leaves[position] != expected:
+            if isinstance(expected, torch.Tensor):
+                self._check_fixed(position, leaves[position], expected)
+            elif leaves[position] is not expected and leaves[position] != expected:
                 raise CompilerError(
                     f"a Python value was {expected!r} when the model was compiled and is {leaves[position]!r} now",
                     hint="pass it as a 0-d tensor to make it an input, or compile again",
@@ -70,6 +73,17 @@ class CallInterface:
         checked = [self._checked(i, leaf) for i, leaf in enumerate(tensors)]
         self._check_equal_sizes(checked)
         return checked
+
+    def _check_fixed(self, position: int, given: Any, expected: torch.Tensor) -> None:
+        """The elements of some tensors decide shapes: the compiled function holds for those alone."""
+        found = torch.as_tensor(given) if isinstance(given, (np.ndarray, torch.Tensor)) else None
+        if found is None or found.shape != expected.shape or not torch.equal(found, expected):
+            told = found.tolist() if found is not None and found.numel() < 64 else type(given).__name__
+            raise CompilerError(
+                f"argument {position} decides a shape: it was {expected.tolist()} when the model was compiled and is "
+                f"{told} now",
+                hint="compile again with this argument among the example arguments",
+            )
 
     def _check_equal_sizes(self, tensors: Sequence[torch.Tensor]) -> None:
         """Sizes that had one name when the model was exported must be equal: compiled code relies on it."""

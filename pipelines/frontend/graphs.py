@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -30,10 +31,21 @@ from .value_types import check_tensors
 # In the meta data of a placeholder: it is a parameter, whose value seldom changes between calls.
 PARAMETER = "wse_parameter"
 
+
+@dataclass(frozen=True)
+class NamedParameter:
+    """In the meta data of a placeholder: the name and the value of a parameter that is bound when it is imported."""
+
+    name: str
+    tensor: torch.Tensor
+
+
 _SYM_SIZE = torch.ops.aten.sym_size.int
 
 
-def import_graph(graph: GraphModule, *, context: ir.Context | None = None) -> ImportedModel:
+def import_graph(
+    graph: GraphModule, *, context: ir.Context | None = None, keep_inputs: bool = False
+) -> ImportedModel:
     """Imports a graph to linalg on tensors.
 
     Args:
@@ -41,6 +53,7 @@ def import_graph(graph: GraphModule, *, context: ir.Context | None = None) -> Im
             are the inputs in order, then those that `PARAMETER` marks; constant tensors are attributes, and the last
             parameters; its outputs, all tensors, are the results.
         context: to create the module in; a fresh one by default.
+        keep_inputs: placeholders that are not read are inputs too.
 
     Raises:
         CompilerError: an operator cannot be imported or lowered; names it and the user's line.
@@ -48,7 +61,7 @@ def import_graph(graph: GraphModule, *, context: ir.Context | None = None) -> Im
     context = context or create_context()
     graph = copy_graph(graph)
     inputs = [
-        node for node in placeholders(graph.graph) if node.users
+        node for node in placeholders(graph.graph) if node.users or (keep_inputs and not is_parameter(node))
     ]  # of the caller's graph, not of what is left
     split_open_reshapes(graph.graph)
     drop_empty_values(graph.graph)
@@ -175,8 +188,12 @@ def _read_signature(graph: GraphModule, inputs: Sequence[Node]) -> Signature:
     signature = Signature()
     for node in sorted(inputs, key=is_parameter):
         name = str(len(signature.arguments))
-        kind = "parameter" if is_parameter(node) else "input"
-        signature.arguments.append((_argument(kind, name, node, None), node))
+        if not is_parameter(node):
+            signature.arguments.append((_argument("input", name, node, None), node))
+        elif isinstance(bound := node.meta[PARAMETER], NamedParameter):
+            signature.arguments.append((_argument("parameter", bound.name, node, bound.tensor), node))
+        else:
+            signature.arguments.append((_argument("parameter", name, node, None), node))
     for target, (node, value) in _lift_attributes(graph).items():
         if value.numel() < LITERAL_LIMIT:
             signature.literals.append((node, value))

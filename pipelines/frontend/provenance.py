@@ -15,6 +15,8 @@ _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 _TORCH_FOLDER = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
 _TORCH_PACKAGE = re.compile(r"[\\/](site|dist)-packages[\\/]torch[\\/]")  # a .pt2 from another machine
 
+ONNX_NODE = "onnx_node"  # in the annotations of a node: name and operator of the ONNX node that it comes from
+
 _VARIABLE = re.compile(r"^L\[[^\]]*\]\.?")
 
 
@@ -49,6 +51,10 @@ def node_provenance(node: Node, original_operators: Mapping[str, str]) -> Proven
         original_operators: what `operators_by_name` gave before decomposition; the operator that the user
             called is found through the node's history, else the one that the tracer noted, else the node's own.
     """
+    noted = (node.meta.get("custom") or {}).get(ONNX_NODE)
+    if noted is not None:
+        name, kind = noted
+        return Provenance(name, operator=kind)
     file, line = user_frame(node.meta.get("stack_trace"))
     before = _original_operator(node, original_operators) or operator_name(node.meta.get("original_aten"))
     operator = before or operator_name(node.target)

@@ -21,6 +21,9 @@ _NUMPY_OF: dict[torch.dtype, np.dtype] = {
     torch.int16: np.dtype(np.int16),
     torch.int32: np.dtype(np.int32),
     torch.int64: np.dtype(np.int64),
+    torch.uint16: np.dtype(np.uint16),
+    torch.uint32: np.dtype(np.uint32),
+    torch.uint64: np.dtype(np.uint64),
 }
 TORCH_DTYPES = tuple(_NUMPY_OF)  # element types that arrays can have
 
@@ -28,6 +31,25 @@ TORCH_DTYPES = tuple(_NUMPY_OF)  # element types that arrays can have
 def numpy_dtype(dtype: torch.dtype) -> np.dtype | None:
     """NumPy's name of an element type; None for types that arrays cannot hold."""
     return _NUMPY_OF.get(dtype)
+
+
+# MLIR's integers have no sign: compiled code returns signed ones of the same bits.
+_SIGNED = {
+    torch.uint8: np.dtype(np.int8),
+    torch.uint16: np.dtype(np.int16),
+    torch.uint32: np.dtype(np.int32),
+    torch.uint64: np.dtype(np.int64),
+}
+
+
+def is_unsigned(dtype: torch.dtype) -> bool:
+    """Whether compiled code returns elements of this type as signed ones of the same bits."""
+    return dtype in _SIGNED
+
+
+def without_sign(dtype: torch.dtype) -> np.dtype | None:
+    """NumPy's type of what compiled code returns for an element type; None for types that arrays cannot hold."""
+    return _SIGNED.get(dtype, _NUMPY_OF.get(dtype))
 
 
 def as_array(tensor: torch.Tensor) -> np.ndarray:

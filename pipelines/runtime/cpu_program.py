@@ -8,13 +8,12 @@ from math import prod
 from typing import Any
 
 import numpy as np
-import torch
 
 from ...passes.cpu.processor import Processor
 from ...passes.infra.diagnostics import CompilerError
 from ..frontend.call_interface import CallInterface
 from .arena import empty_array
-from .arrays import numpy_dtype
+from .arrays import without_sign
 from .direct_call import DirectCall, TensorType
 from .jit import JitFunction, NativeModule
 from .provisions import NO_PROVISIONS, ArrayType, Preparation, Provisions
@@ -152,7 +151,7 @@ class CpuExecutable:
             TensorType(tuple(interface.arguments[i].shape), interface.arguments[i].dtype) for i in inputs
         ]
         own_types = all(
-            kind is None or kind[1] == numpy_dtype(torch.int8 if r.dtype == torch.uint8 else r.dtype)
+            kind is None or kind[1] == without_sign(r.dtype)
             for kind, r in zip(self._types, interface.results, strict=True)
         )
         if self._returns or changes_input or not own_types or any(-1 in kind.shape for kind in kinds):

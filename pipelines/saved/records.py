@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_type_hints
 
@@ -43,7 +44,7 @@ def dtype_name(dtype: torch.dtype) -> str:
 class ConstantRecord(Record):
     """A Python value among arguments or results."""
 
-    type: Literal["none", "bool", "int", "float", "str", "dtype"]
+    type: Literal["none", "bool", "int", "float", "str", "dtype", "tensor"]
     text: str
 
     @classmethod
@@ -53,6 +54,8 @@ class ConstantRecord(Record):
             return cls(type="none", text="")
         if isinstance(value, torch.dtype) and dtype_name(value) in _DTYPES:
             return cls(type="dtype", text=dtype_name(value))
+        if isinstance(value, torch.Tensor):
+            return cls(type="tensor", text=json.dumps([dtype_name(value.dtype), value.tolist()]))
         for kind in (bool, int, float, str):
             if type(value) is kind:
                 name: Any = kind.__name__
@@ -73,8 +76,18 @@ class ConstantRecord(Record):
             "float": float.fromhex,
             "str": str,
             "dtype": dtype_named,
+            "tensor": _tensor_of,
         }
         return read[self.type](self.text)
+
+
+def _tensor_of(text: str) -> torch.Tensor:
+    """The tensor whose element type and elements are told; raises ValueError for any other text."""
+    name, elements = json.loads(text)
+    try:
+        return torch.tensor(elements, dtype=dtype_named(name))
+    except (TypeError, RuntimeError) as error:
+        raise ValueError(f"'{text}' is not a tensor") from error
 
 
 class ArgumentRecord(Record):

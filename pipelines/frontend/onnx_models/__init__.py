@@ -1,0 +1,1 @@
+"""ONNX models: read, checked, and traced into graphs of PyTorch's operators."""
