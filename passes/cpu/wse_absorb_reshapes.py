@@ -35,8 +35,10 @@ class AbsorbReshapes(Pass, name="wse-absorb-reshapes", anchor="func.func"):
       a contraction's columns are not. Heads that several others share are read by a map such as `h floordiv 4`.
     * A contraction's batch is split into the dimensions that its operands were made of.
     * An operation whose result is only permuted writes it permuted.
-    * A constant factor of a contraction's operand becomes one of its result; a widening cast moves into its body.
-    * Rows of an operand that are divided by a number each are divided after the product.
+    * A widening cast of a contraction's operand moves into its body.
+    * Rows of an operand that a softmax divides by their sums are divided after the product. Its numerators are at most
+      one; they are made so small that the product overflows nowhere else than before. No other factor or divisor of an
+      operand becomes one of the result, which could then be infinite where it was not.
     * An elementwise operation that computes the same values several times computes them once; a copy repeats them.
 
         %t = linalg.generic {maps = [(h, l, d) -> (l, h, d), (h, l, d) -> (h, l, d)]} ins(%x) outs(%e) { yield }

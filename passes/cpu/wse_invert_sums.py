@@ -73,7 +73,9 @@ def _is_softmax_sum(value: ir.Value) -> bool:
     if len(terms) != 1:
         return False
     power, view = terms[0], _maker_of(view, terms[0]) or view
-    difference = _operand(view.yielded[0] if isinstance(power.owner, ir.Block) else power, "math.exp", 0)
+    power = view.yielded[0] if isinstance(power.owner, ir.Block) else power
+    shrunk = _operand(power, "arith.mulf", 0)  # by a power of two, see reshapes/bounded.py
+    difference = _operand(power if shrunk is None else shrunk, "math.exp", 0)
     peak = None if difference is None else _operand(difference, "arith.subf", 1)
     maxima = None if peak is None else _maker_of(view, peak)
     if maxima is None or maxima.is_parallel() or _combining(maxima) != ["arith.maximumf"]:

@@ -128,7 +128,13 @@ def attention(
     if enable_gqa:
         key, value = _repeat_heads(key, query), _repeat_heads(value, query)
     factor = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
-    scores = torch.matmul(query * factor, key.transpose(-2, -1))
+    if query.dtype in (
+        torch.float16,
+        torch.bfloat16,
+    ):  # whose products are rounded before anything else is done
+        scores = torch.matmul(query * factor, key.transpose(-2, -1))
+    else:
+        scores = torch.matmul(query, key.transpose(-2, -1)) * factor  # in the order of PyTorch's kernels
     if is_causal:
         rows = torch.arange(query.shape[-2], device=query.device)[:, None]
         columns = torch.arange(key.shape[-2], device=query.device)[None, :]

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from wse_mlir.passes.cpu.reshapes.digits import Form, flattened, iterator_form, unflattened
+from wse_mlir.pipelines.agreement import relative_error
 
 import wse_mlir
 
@@ -68,3 +69,35 @@ def test_products_read_past_copies(order: list[int], start: int, split: bool, sc
         return  # sizes that do not go together
     found = wse_mlir.compile(model, (x, w))(x, w)
     assert (found - expected).abs().max() <= 1e-4 * expected.abs().max()
+
+
+class Weighted(nn.Module):
+    """Averages by softmax, alone and under a mask, quotients and multiples, each times a matrix."""
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor, z: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {
+            "softmax": x.softmax(-1) @ z,
+            "attention": nn.functional.scaled_dot_product_attention(x[None], x[None], z[None]),
+            "masked": nn.functional.scaled_dot_product_attention(
+                x[None], x[None], z[None], attn_mask=x[None] > -1
+            ),
+            "quotient": (x / y) @ z,
+            "multiple": (x * 1e-4) @ z,
+        }
+
+
+def test_products_are_finite_where_they_were() -> None:
+    torch.manual_seed(0)
+    x, y = torch.randn(24, 24), torch.rand(24, 1) * 900 + 100
+    for z in (
+        3e38 * torch.rand(24, 24),
+        torch.where(torch.rand(24, 24) > 0.98, torch.inf, torch.randn(24, 24)),
+    ):
+        model = Weighted()
+        found = wse_mlir.compile(model, (x, y, z))(x, y, z)
+        for name, expected in model(x, y, z).items():
+            if name == "attention" or name == "masked":  # PyTorch's own kernel divides after its product
+                expected = (x @ x.T / 24**0.5).masked_fill(
+                    (x <= -1) & (name == "masked"), -torch.inf
+                ).softmax(-1)[None] @ z
+            assert relative_error(found[name], expected) <= 1e-4, name

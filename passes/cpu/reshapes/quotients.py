@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 from ....dialects.host import arith, ir, tensor
 from ....dialects.structured import (
     PARALLEL,
+    REDUCTION,
     Structured,
     build_generic,
     clone_into,
@@ -22,22 +24,25 @@ from ....dialects.structured import (
 from ...infra.pass_base import PassRun
 from ...tensor.cluster import producer_loops
 from ..contraction.form import contraction_form
+from .bounded import Softmax, find_softmax, shrink
 from .read_chain import shape_of
 from .reads import starts_from_zero
 from .views import open_part
 
 
 def defer_quotient(view: Structured, run: PassRun) -> bool:
-    """Rewrites sum(x / y * z) to sum(x * z) / y where y does not change along the sum.
+    """Rewrites sum(x / y * z) to sum(x * z) / y where x / y is a softmax along the sum.
 
-    The numerator must be one input of the quotient as it is, and the quotient have no other user.
+    The numerators are at most one; they are made so much smaller that sum(x * z) is finite wherever sum(x / y * z) is.
+    Nothing of the kind is known of other quotients. Nobody else may read any part of the softmax.
     """
     form = contraction_form(view)
     if form is None or not starts_from_zero(view):
         return False
     for operand in (form.lhs, form.rhs):
         quotient = _quotient(view, operand, form.reduction)
-        if quotient is not None and _rebuild(view, operand, *quotient):
+        softmax = None if quotient is None else find_softmax(*quotient[:2])
+        if quotient is not None and softmax is not None and _rebuild(view, operand, *quotient, softmax):
             run.count("quotients deferred")
             return True
     return False
@@ -71,12 +76,21 @@ def _quotient(
 
 
 def _rebuild(
-    view: Structured, operand: int, quotient: Structured, numerator: int, loops: ir.AffineMap
+    view: Structured,
+    operand: int,
+    quotient: Structured,
+    numerator: int,
+    loops: ir.AffineMap,
+    softmax: Softmax,
 ) -> bool:
     maps = list(view.maps)
     maps[operand] = compose_map(quotient.maps[numerator], loops)
     if not loops_inferable(maps, len(view.iterators)):
         return False
+    summed = [n for n, kind in zip(view.loop_sizes(), view.iterators, strict=True) if kind == REDUCTION]
+    sizes = [n for n in summed if n is not None]
+    scale = shrink(softmax, prod(sizes) if len(sizes) == len(summed) else None)
+    quotient = structured(quotient.op) or quotient
     inputs = list(view.inputs)
     inputs[operand] = quotient.inputs[numerator]
     rest = [k for k in range(len(quotient.inputs)) if k != numerator]
@@ -89,7 +103,7 @@ def _rebuild(
             lambda *scalars: inline_body(view.body, scalars),
             location=view.op.location,
         ).results[0]
-        result = _divide(product, view, quotient, numerator, rest, loops)
+        result = _divide(product, view, quotient, numerator, rest, loops, scale)
     view.op.results[0].replace_all_uses_with(result)
     view.op.operation.erase()
     return True
@@ -102,6 +116,7 @@ def _divide(
     numerator: int,
     rest: Sequence[int],
     loops: ir.AffineMap,
+    scale: float,
 ) -> ir.Value:
     written = [dim_position(e) for e in view.init_maps[0].results]
     rank = len(written)
@@ -120,9 +135,14 @@ def _divide(
         mapping: dict[ir.Value, Any] = {arguments[numerator]: total}
         mapping |= {arguments[k]: v for k, v in zip(rest, others, strict=False)}
         operations = quotient.body_operations()
-        clone_into(operations[:-1], mapping)
         last: Any = operations[-1]
-        return [arith.divf(total, mapping.get(last.rhs, last.rhs))]
+        if len(operations) == 1:  # both are as much smaller
+            return [arith.divf(total, mapping[last.rhs])]
+        for argument in (arguments[k] for k in rest):
+            mapping[argument] = arith.mulf(mapping[argument], arith.constant(total.type, 1 / scale))
+        clone_into(operations[:-1], mapping)
+        divisor = arith.mulf(mapping[last.rhs], arith.constant(total.type, scale))
+        return [arith.divf(total, divisor)]
 
     op = build_generic(
         [product, *(quotient.inputs[k] for k in rest)],

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ....dialects.host import arith, ir, tensor
+from ....dialects.host import ir, tensor
 from ....dialects.structured import Structured, structured
 from ...tensor.tiling.index_math import linear
 from ...tensor.unit_reshape import reassociation
@@ -23,32 +23,30 @@ class Read:
         value: the tensor that is read.
         index: the index into each of its dimensions, in digits of the reader's iterators.
         copies: copying operations that the chain has passed so far.
-        factors: constants that elements were multiplied with on the way.
         widened: the type that elements were widened to on the way, if they were.
     """
 
     value: ir.Value
     index: tuple[Form, ...]
     copies: int = 0
-    factors: tuple[ir.Value, ...] = ()
     widened: ir.Type | None = None
 
 
-def read_chain(start: Read, *, scaled: bool) -> list[Read]:
+def read_chain(start: Read, *, widening: bool) -> list[Read]:
     """The read and its equivalents further up, nearest first.
 
     Args:
-        scaled: pass operations that multiply by a constant or widen too; the reader takes over what they do.
+        widening: pass operations that widen too; the reader takes over what they do.
     """
     chain = [start]
     while True:
-        above = _step(chain[-1], scaled)
+        above = _step(chain[-1], widening)
         if above is None:
             return chain
         chain.append(above)
 
 
-def _step(read: Read, scaled: bool) -> Read | None:
+def _step(read: Read, widening: bool) -> Read | None:
     owner: Any = read.value.owner
     if isinstance(owner, ir.Block):
         return None
@@ -59,7 +57,7 @@ def _step(read: Read, scaled: bool) -> Read | None:
     if isinstance(owner, tensor.ExtractSliceOp):
         return _through_slice(read, owner)
     view = structured(owner)
-    return None if view is None else _through_copy(read, view, scaled)
+    return None if view is None else _through_copy(read, view, widening)
 
 
 def inner_sizes(shape: Sequence[int | None], group: Sequence[int]) -> list[int] | None:
@@ -130,27 +128,26 @@ def kept_dims(sizes: list[int | None], result: list[int | None]) -> set[int] | N
     return None if wanted else kept
 
 
-def _through_copy(read: Read, view: Structured, scaled: bool) -> Read | None:
-    """Through an operation that writes each element of one input, perhaps times a constant, to one place."""
+def _through_copy(read: Read, view: Structured, widening: bool) -> Read | None:
+    """Through an operation that writes each element of one input, perhaps widened, to one place."""
     if len(view.inits) != 1 or len(view.op.results) != 1 or not view.init_maps[0].is_permutation:
         return None
-    moved = _moved(view, scaled)
+    moved = _moved(view, widening)
     if moved is None:
         return None
-    operand, factor, widened = moved
+    operand, widened = moved
     loops: list[Form] = [Form()] * len(view.iterators)
     for form, expr in zip(read.index, view.init_maps[0].results, strict=True):
         loops[ir.AffineDimExpr(expr).position] = form
     index = index_forms(view.maps[operand], loops)
     if index is None or not isinstance(view.inputs[operand].type, ir.RankedTensorType):
         return None
-    if (factor is not None or widened is not None) and read.widened is not None:
-        return None  # the order of the two would matter
+    if widened is not None and read.widened is not None:
+        return None
     return Read(
         view.inputs[operand],
         tuple(index),
         read.copies + 1,
-        read.factors + ((factor,) if factor is not None else ()),
         widened or read.widened,
     )
 
@@ -167,22 +164,16 @@ def index_forms(access: ir.AffineMap, loops: Sequence[Form]) -> list[Form] | Non
     return forms
 
 
-def _moved(view: Structured, scaled: bool) -> tuple[int, ir.Value | None, ir.Type | None] | None:
-    """(the input that is copied, the constant it is multiplied with, the type it is widened to), or None."""
+def _moved(view: Structured, widening: bool) -> tuple[int, ir.Type | None] | None:
+    """(the input that is copied, the type it is widened to), or None."""
     arguments: list[Any] = list(view.body.arguments)[: len(view.inputs)]
     body = view.body_operations()
     (result,) = view.yielded
     if not body:
-        return (arguments.index(result), None, None) if result in arguments else None
-    if not scaled or len(body) != 1 or result != body[0].operation.results[0]:
+        return (arguments.index(result), None) if result in arguments else None
+    if not widening or len(body) != 1 or result != body[0].operation.results[0]:
         return None
     op = body[0].operation
     if op.name == _WIDENING and op.operands[0] in arguments:
-        return arguments.index(op.operands[0]), None, op.results[0].type
-    if op.name != "arith.mulf" or not isinstance(op.results[0].type, (ir.F32Type, ir.F64Type)):
-        return None
-    for value, factor in ((op.operands[0], op.operands[1]), (op.operands[1], op.operands[0])):
-        constant: Any = factor.owner
-        if value in arguments and isinstance(constant, arith.ConstantOp):
-            return arguments.index(value), factor, None
+        return arguments.index(op.operands[0]), op.results[0].type
     return None

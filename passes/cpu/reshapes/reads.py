@@ -15,10 +15,8 @@ from ....dialects.structured import (
     clone_into,
     dim_position,
     element_type,
-    identity_maps,
     loops_inferable,
     project_attributes,
-    structured,
 )
 from ...infra.pass_base import PassRun
 from ...tensor.uniform import uniform_scalar
@@ -81,10 +79,10 @@ def _choose(
     The batch of a contraction is split where an operand has it as several dimensions: they are loops of their own
     in the operations around it.
     """
-    takes_scale = form is not None and starts_from_zero(view)
+    widening = form is not None and starts_from_zero(view)
     chosen: dict[int, Read] = {}
     for k, start in starts.items():
-        chain = read_chain(start, scaled=takes_scale)
+        chain = read_chain(start, widening=widening)
         best = max(chain, key=lambda read: read.copies)  # the first of the highest
         if best.copies:
             chosen[k] = best
@@ -105,7 +103,7 @@ def _splits_only(read: Read, iterators: Sequence[int], sizes: Sequence[int | Non
 
 
 def starts_from_zero(view: Structured) -> bool:
-    """Whether a contraction starts from zeros of a wide float, so that a factor of an operand is one of the result."""
+    """Whether a contraction starts from zeros of a wide float, so that a divisor of an operand is one of the result."""
     wide = isinstance(element_type(view.inits[0].type), (ir.F32Type, ir.F64Type))
     scalar = uniform_scalar(view.inits[0])
     constant: Any = None if scalar is None else scalar.owner
@@ -144,11 +142,9 @@ class _Plan:
             )
             for name, attribute in project_attributes(view.op).items():
                 op.operation.attributes[name] = attribute
-            factors = [f for read in self.reads if read is not None for f in read.factors]
             for k, old in enumerate(view.op.results):
-                new = _scaled(op.results[k], factors)
                 groups = _groups(view.init_maps[k], self.segments)
-                old.replace_all_uses_with(collapse(new, groups, old.type))
+                old.replace_all_uses_with(collapse(op.results[k], groups, old.type))
         view.op.operation.erase()
 
     def _input(self, k: int) -> ir.Value:
@@ -312,21 +308,3 @@ def fresh_init(init: ir.Value, sizes: Sequence[int | ir.Value], filled: bool) ->
     rank = len(sizes)
     maps = [ir.AffineMap.get(rank, 0, []), ir.AffineMap.get_identity(rank)]
     return build_generic([scalar], [empty], maps, [PARALLEL] * rank, lambda x, _: [x]).results[0]
-
-
-def _scaled(value: ir.Value, factors: Sequence[ir.Value]) -> ir.Value:
-    """The value times constants."""
-    if not factors:
-        return value
-    rank = ir.ShapedType(value.type).rank
-    view = structured(value.owner)
-    assert view is not None
-    sizes = [s if s is not None else open_part(value, d, 1) for d, s in enumerate(shape_of(value))]
-    empty = tensor.empty(sizes, element_type(value.type))
-
-    def body(x: ir.Value, _: ir.Value) -> list[ir.Value]:
-        for factor in factors:
-            x = arith.mulf(x, factor)
-        return [x]
-
-    return build_generic([value], [empty], identity_maps(rank, 2), [PARALLEL] * rank, body).results[0]

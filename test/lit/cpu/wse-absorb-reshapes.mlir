@@ -68,16 +68,11 @@ func.func @shared_heads(%q: tensor<6x5x8xf32>, %x: tensor<2x7x8xf32>, %z: tensor
 
 // -----
 
-// A constant factor of an operand of a product becomes one of its result; the product reads the operand itself.
+// A constant factor of an operand of a product stays: the product of larger operands could overflow.
 // CHECK-LABEL: func.func @scale
-// CHECK-SAME: (%[[Q:.*]]: tensor<5x8xf32>, %[[K:.*]]: tensor<8x6xf32>)
-// CHECK: %[[P:.*]] = linalg.generic {{.*}} ins(%[[Q]], %[[K]] :
-// CHECK: linalg.generic {{.*}} ins(%[[P]] : tensor<5x6xf32>)
-// CHECK: arith.mulf %{{.*}}, %cst
-// The sum does not start from zero here, and would be scaled too: nothing changes.
-// CHECK-LABEL: func.func @scale_of_an_update
 // CHECK: %[[T:.*]] = linalg.generic {{.*}} ins(%{{.*}} : tensor<5x8xf32>)
-// CHECK: linalg.generic {{.*}} ins(%[[T]], %{{.*}} :
+// CHECK: %[[P:.*]] = linalg.generic {{.*}} ins(%[[T]], %{{.*}} :
+// CHECK: return %[[P]]
 #id = affine_map<(d0, d1) -> (d0, d1)>
 #lhs = affine_map<(d0, d1, d2) -> (d0, d2)>
 #rhs = affine_map<(d0, d1, d2) -> (d2, d1)>
@@ -93,22 +88,6 @@ func.func @scale(%q: tensor<5x8xf32>, %k: tensor<8x6xf32>) -> tensor<5x6xf32> {
   } -> tensor<5x8xf32>
   %z0 = tensor.empty() : tensor<5x6xf32>
   %z = linalg.fill ins(%zero : f32) outs(%z0 : tensor<5x6xf32>) -> tensor<5x6xf32>
-  %r = linalg.generic {indexing_maps = [#lhs, #rhs, #res], iterator_types = ["parallel", "parallel", "reduction"]} ins(%t, %k : tensor<5x8xf32>, tensor<8x6xf32>) outs(%z : tensor<5x6xf32>) {
-  ^bb0(%a: f32, %b: f32, %s: f32):
-    %m = arith.mulf %a, %b : f32
-    %n = arith.addf %s, %m : f32
-    linalg.yield %n : f32
-  } -> tensor<5x6xf32>
-  return %r : tensor<5x6xf32>
-}
-func.func @scale_of_an_update(%q: tensor<5x8xf32>, %k: tensor<8x6xf32>, %z: tensor<5x6xf32>) -> tensor<5x6xf32> {
-  %c = arith.constant 0.125 : f32
-  %t0 = tensor.empty() : tensor<5x8xf32>
-  %t = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%q : tensor<5x8xf32>) outs(%t0 : tensor<5x8xf32>) {
-  ^bb0(%a: f32, %b: f32):
-    %m = arith.mulf %a, %c : f32
-    linalg.yield %m : f32
-  } -> tensor<5x8xf32>
   %r = linalg.generic {indexing_maps = [#lhs, #rhs, #res], iterator_types = ["parallel", "parallel", "reduction"]} ins(%t, %k : tensor<5x8xf32>, tensor<8x6xf32>) outs(%z : tensor<5x6xf32>) {
   ^bb0(%a: f32, %b: f32, %s: f32):
     %m = arith.mulf %a, %b : f32
@@ -224,4 +203,82 @@ func.func @one_element(%x: tensor<2x3xf32>, %y: tensor<5xf32>) -> tensor<5xf32> 
     linalg.yield %m : f32
   } -> tensor<5xf32>
   return %r : tensor<5xf32>
+}
+
+// -----
+
+// Rows of a softmax are divided after the product. Numerators are at most one, here a sixth of it and less.
+// CHECK-LABEL: func.func @softmax
+// CHECK-SAME: (%[[X:.*]]: tensor<5x6xf32>, %[[V:.*]]: tensor<6x8xf32>)
+// CHECK: %[[E:.*]] = linalg.generic {{.*}} ins(%[[X]], %{{.*}} : tensor<5x6xf32>, tensor<5xf32>)
+// CHECK:   %[[POWER:.*]] = math.exp
+// CHECK:   arith.mulf %[[POWER]], %cst{{.*}}
+// CHECK: %[[S:.*]] = linalg.generic {{.*}} ins(%[[E]] : tensor<5x6xf32>)
+// CHECK: %[[P:.*]] = linalg.generic {{.*}} ins(%[[E]], %[[V]] :
+// CHECK: linalg.generic {{.*}} ins(%[[P]], %[[S]] : tensor<5x8xf32>, tensor<5xf32>)
+// CHECK:   arith.divf
+// Of other quotients it is not known that the product of the numerators stays finite.
+// CHECK-LABEL: func.func @quotient
+// CHECK: arith.divf
+// CHECK: arith.addf
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#row = affine_map<(d0, d1) -> (d0)>
+#lhs = affine_map<(d0, d1, d2) -> (d0, d2)>
+#rhs = affine_map<(d0, d1, d2) -> (d2, d1)>
+#res = affine_map<(d0, d1, d2) -> (d0, d1)>
+func.func @softmax(%x: tensor<5x6xf32>, %v: tensor<6x8xf32>) -> tensor<5x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %low = arith.constant 0xFF800000 : f32
+  %rows = tensor.empty() : tensor<5xf32>
+  %full = tensor.empty() : tensor<5x6xf32>
+  %m0 = linalg.fill ins(%low : f32) outs(%rows : tensor<5xf32>) -> tensor<5xf32>
+  %m = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<5x6xf32>) outs(%m0 : tensor<5xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %n = arith.maximumf %a, %b : f32
+    linalg.yield %n : f32
+  } -> tensor<5xf32>
+  %e = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel"]} ins(%x, %m : tensor<5x6xf32>, tensor<5xf32>) outs(%full : tensor<5x6xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %d = arith.subf %a, %b : f32
+    %n = math.exp %d : f32
+    linalg.yield %n : f32
+  } -> tensor<5x6xf32>
+  %s0 = linalg.fill ins(%zero : f32) outs(%rows : tensor<5xf32>) -> tensor<5xf32>
+  %s = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]} ins(%e : tensor<5x6xf32>) outs(%s0 : tensor<5xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %n = arith.addf %a, %b : f32
+    linalg.yield %n : f32
+  } -> tensor<5xf32>
+  %y = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel"]} ins(%e, %s : tensor<5x6xf32>, tensor<5xf32>) outs(%full : tensor<5x6xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %n = arith.divf %a, %b : f32
+    linalg.yield %n : f32
+  } -> tensor<5x6xf32>
+  %z0 = tensor.empty() : tensor<5x8xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%z0 : tensor<5x8xf32>) -> tensor<5x8xf32>
+  %r = linalg.generic {indexing_maps = [#lhs, #rhs, #res], iterator_types = ["parallel", "parallel", "reduction"]} ins(%y, %v : tensor<5x6xf32>, tensor<6x8xf32>) outs(%z : tensor<5x8xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %n = arith.mulf %a, %b : f32
+    %t = arith.addf %o, %n : f32
+    linalg.yield %t : f32
+  } -> tensor<5x8xf32>
+  return %r : tensor<5x8xf32>
+}
+func.func @quotient(%x: tensor<5x6xf32>, %s: tensor<5xf32>, %v: tensor<6x8xf32>) -> tensor<5x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %full = tensor.empty() : tensor<5x6xf32>
+  %y = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel"]} ins(%x, %s : tensor<5x6xf32>, tensor<5xf32>) outs(%full : tensor<5x6xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %n = arith.divf %a, %b : f32
+    linalg.yield %n : f32
+  } -> tensor<5x6xf32>
+  %z0 = tensor.empty() : tensor<5x8xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%z0 : tensor<5x8xf32>) -> tensor<5x8xf32>
+  %r = linalg.generic {indexing_maps = [#lhs, #rhs, #res], iterator_types = ["parallel", "parallel", "reduction"]} ins(%y, %v : tensor<5x6xf32>, tensor<6x8xf32>) outs(%z : tensor<5x8xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %n = arith.mulf %a, %b : f32
+    %t = arith.addf %o, %n : f32
+    linalg.yield %t : f32
+  } -> tensor<5x8xf32>
+  return %r : tensor<5x8xf32>
 }
