@@ -37,9 +37,9 @@ def compile(
     """Compiles a model for a target.
 
     Args:
-        model: an `nn.Module` (as it stands, in training or evaluation mode), an `ExportedProgram`, or the path of
-            a `.pt2`, `.mlir` or `.onnx` file.
-        example_args / kwargs: arguments of one call; they fix structure, shapes and dtypes.
+        model: an `nn.Module` (as it stands, in training or evaluation mode), a plain function, an `ExportedProgram`,
+            an `ir.Module` or its text, or the path of a `.pt2`, `.mlir` or `.onnx` file.
+        example_args / kwargs: arguments of one call, tensors or NumPy arrays; they fix structure, shapes and dtypes.
         target: "cpu", a machine's name ("tiny", "wse2", "wse3"), the path of a machine's .toml file, one of these with
             other numbers ("wse3{fabric.hop_latency=4}"), or a `Machine`.
         dynamic_shapes: as `torch.export.export` takes it.

@@ -14,9 +14,17 @@ from torch.utils import _pytree as pytree
 from ..dialects.fork_lock import ForkLock, Order
 from ..passes.infra.diagnostics import CompilerError
 from .frontend.call_interface import CallInterface
+from .frontend.models import is_mlir_text, is_plain_function
 from .frontend.signature import Argument
 from .parameter_sources import TensorNames
-from .runtime.arrays import as_array, as_tensor, is_unsigned, numpy_dtype, parameters_of
+from .runtime.arrays import (
+    as_array,
+    as_tensor,
+    is_unsigned,
+    numpy_dtype,
+    parameters_of,
+    tensor_if_array,
+)
 from .runtime.executable import Executable
 
 if TYPE_CHECKING:
@@ -58,7 +66,7 @@ class Compiled:
             tensor_names: what the model's tensors are; read from the model when not given.
         """
         self.target = target
-        self.name = name or (model if isinstance(model, str) else f"{type(model).__name__}.forward")
+        self.name = name or _name_of(model)
         self._model = model
         self._interface = interface
         self._executable = executable
@@ -79,6 +87,16 @@ class Compiled:
         self._direct = _direct_call(interface, executable, list(self._state_arrays.values()))
         self._out_form = _out_form(interface)
         self._input_positions = {a.name: i for i, a in enumerate(interface.inputs)}
+
+    def __repr__(self) -> str:
+        outputs = ", ".join(
+            str(r.dtype).removeprefix("torch.") for r in self._interface.results[: self._outputs]
+        )
+        states = f", {len(self._state)} states" if self._state else ""
+        return (
+            f"<{self.name} compiled for {self.target}: ({self._interface.listed_inputs}) -> ({outputs}), "
+            f"{sum(a.nbytes for a in self._parameters) / 2**20:.1f} MiB of parameters{states}>"
+        )
 
     @property
     def interface(self) -> CallInterface:
@@ -203,13 +221,15 @@ class Compiled:
         numpy_out = any(isinstance(x, np.ndarray) for x in leaves)
         numpy_out = numpy_out and not any(isinstance(x, torch.Tensor) for x in leaves)
         if any(isinstance(x, np.ndarray) for x in leaves):
-            args, kwargs = pytree.tree_map(_tensor_if_array, (args, kwargs))
-        return self._located(args, kwargs), numpy_out
+            args, kwargs = pytree.tree_map(tensor_if_array, (args, kwargs))
+        return self._located(args, kwargs, numpy_out), numpy_out
 
-    def _located(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
+    def _located(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], from_numpy: bool
+    ) -> list[torch.Tensor]:
         """The flat inputs; a mistake in them is reported as one of a call of the model's class."""
         try:
-            return self._interface.flatten_inputs(args, kwargs)
+            return self._interface.flatten_inputs(args, kwargs, from_numpy=from_numpy)
         except CompilerError as error:
             error.where = error.where or self.name
             raise
@@ -224,6 +244,14 @@ class Compiled:
                     np.copyto(array, value)
             else:
                 inputs[self._input_positions[result.name]].detach().copy_(as_tensor(value))
+
+
+def _name_of(model: Any) -> str:
+    if isinstance(model, str):
+        return "module" if is_mlir_text(model) else model
+    if is_plain_function(model):
+        return getattr(model, "__qualname__", type(model).__name__)
+    return f"{type(model).__name__}.forward"
 
 
 def _direct_call(
@@ -245,25 +273,6 @@ def _out_form(interface: CallInterface) -> Literal["tensor", "tuple", "tree"]:
     if interface.out_spec == pytree.tree_structure(0):
         return "tensor"
     return "tuple" if interface.out_spec == pytree.tree_structure(tuple(range(count))) else "tree"
-
-
-def _tensor_if_array(leaf: Any) -> Any:
-    if isinstance(leaf, np.generic):
-        leaf = np.asarray(leaf)
-    if not isinstance(leaf, np.ndarray):
-        return leaf
-    try:
-        return as_tensor(leaf)
-    except TypeError:
-        raise CompilerError(
-            f"a NumPy array of dtype {leaf.dtype} is not an input that a model can have",
-            hint="convert it with .astype",
-        ) from None
-    except ValueError:
-        raise CompilerError(
-            f"a NumPy array of strides {leaf.strides} and dtype {leaf.dtype.str} cannot become a tensor",
-            hint=f"copy it first: np.array(x, '{leaf.dtype.name}', order='C')",
-        ) from None
 
 
 def _data(argument: Argument) -> torch.Tensor:

@@ -64,6 +64,9 @@ def generalize(op: ir.Operation) -> Any | None:
             location=op.location,
             ip=ir.InsertionPoint(op),
         )
+    for inner in generic.operation.regions[0].blocks[0].operations:
+        if inner.location == ir.Location.unknown(op.context):  # of a named operation's hidden body
+            inner.operation.location = op.location
     for name, attribute in project_attributes(op).items():
         generic.operation.attributes[name] = attribute
     for old, replacement in zip(op.results, generic.results, strict=True):

@@ -45,9 +45,12 @@ class CallInterface:
         return tuple(a for a in self.arguments if a.kind == "input")
 
     def flatten_inputs(
-        self, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None
+        self, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None, *, from_numpy: bool = False
     ) -> list[torch.Tensor]:
         """The tensors of a call in the order of the "input" arguments; NumPy arrays are taken without a copy.
+
+        Args:
+            from_numpy: the caller had arrays, and is told in NumPy's words what is wrong.
 
         Raises:
             CompilerError: wrong structure, shape or dtype; names the argument.
@@ -70,7 +73,7 @@ class CallInterface:
                     f"a Python value was {expected!r} when the model was compiled and is {leaves[position]!r} now",
                     hint="pass it as a 0-d tensor to make it an input, or compile again",
                 )
-        checked = [self._checked(i, leaf) for i, leaf in enumerate(tensors)]
+        checked = [self._checked(i, leaf, from_numpy) for i, leaf in enumerate(tensors)]
         self._check_equal_sizes(checked)
         return checked
 
@@ -118,17 +121,22 @@ class CallInterface:
         return {name: kwargs[name] for name in [*names, *(k for k in kwargs if k not in names)]}
 
     def _describe_inputs(self) -> str:
-        listed = ", ".join(f"{self._label(i)}: {_describe(a)}" for i, a in enumerate(self.inputs))
+        listed = self.listed_inputs
         return f"{_count(len(self.inputs), 'tensor')} ({listed})" if listed else "no tensors"
+
+    @property
+    def listed_inputs(self) -> str:
+        """Names and types of the inputs, for people."""
+        return ", ".join(f"{self._label(i)}: {_describe(a)}" for i, a in enumerate(self.inputs))
 
     def _label(self, position: int) -> str:
         return self.input_labels[position] if position < len(self.input_labels) else str(position)
 
-    def _checked(self, position: int, leaf: Any) -> torch.Tensor:
+    def _checked(self, position: int, leaf: Any, from_numpy: bool) -> torch.Tensor:
         expected = self.inputs[position]
         name = f"argument {position} ('{self._label(position)}')"
         if isinstance(leaf, np.ndarray):
-            leaf = torch.from_numpy(leaf)
+            leaf, from_numpy = torch.from_numpy(leaf), True
         if not isinstance(leaf, torch.Tensor):
             raise CompilerError(f"{name} is a {type(leaf).__name__}, expected a tensor {_describe(expected)}")
         if not _is_in_memory(leaf):
@@ -147,7 +155,9 @@ class CallInterface:
         if leaf.dtype != expected.dtype:
             raise CompilerError(
                 f"{name} must have dtype {_dtype(expected.dtype)}, but has {_dtype(leaf.dtype)}",
-                hint=f"convert it with .to(torch.{_dtype(expected.dtype)})",
+                hint=f"convert it with .astype('{_dtype(expected.dtype)}')"
+                if from_numpy
+                else f"convert it with .to(torch.{_dtype(expected.dtype)})",
             )
         return leaf
 

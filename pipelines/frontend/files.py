@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from torch.export import ExportedProgram
 
 from ...dialects.host import ir
-from ...dialects.parsing import parse_module_file
+from ...dialects.parsing import parse_module, parse_module_file
 from ...passes.infra.diagnostics import CompilerError
 from .call_interface import CallInterface
 from .constants import lift_constants, read_resources
@@ -93,6 +93,15 @@ def _read_mlir(path: str, context: ir.Context) -> ImportedModel:
     with open(path, encoding="utf-8", errors="replace") as file:
         text = file.read()
     return import_mlir_module(parse_module_file(path, context), path, read_resources(text))
+
+
+def read_mlir_text(text: str, context: ir.Context) -> ImportedModel:
+    """MLIR that is no file's; see `import_mlir_module`.
+
+    Raises:
+        CompilerError: it does not parse, or holds no model.
+    """
+    return import_mlir_module(parse_module(text, context), "", read_resources(text))
 
 
 def import_mlir_module(

@@ -21,6 +21,7 @@ from .exporting import decompose, export_program
 from .fx import LiftingImporter
 from .interface import annotate_main
 from .lowering import finish_import, lower_torch_to_linalg
+from .models import Function, as_tensors, is_mlir_text, is_plain_function, print_whole
 from .open_reshapes import split_open_reshapes
 from .plain_views import rewrite_plain_views
 from .scans import walk_backwards
@@ -70,9 +71,11 @@ def import_model(
     """Imports a model to linalg on tensors.
 
     Args:
-        model: an `nn.Module` (captured as it stands, in training or evaluation mode), an `ExportedProgram`, or
-            the path of a `.pt2`, `.mlir` or `.onnx` file. Tensors may be on the meta device.
-        example_args / kwargs: arguments of one call; a module needs them, and an ONNX model with symbolic sizes.
+        model: an `nn.Module` (captured as it stands, in training or evaluation mode), a plain function, an
+            `ExportedProgram`, an `ir.Module` (which is left as it is) or its text, or the path of a `.pt2`, `.mlir` or
+            `.onnx` file. Tensors may be on the meta device.
+        example_args / kwargs: arguments of one call, tensors or NumPy arrays; a module or function needs them, and an
+            ONNX model with symbolic sizes.
         dynamic_shapes: as `torch.export.export` takes it.
         context: to create the module in; a fresh one by default.
     Raises:
@@ -90,23 +93,33 @@ def _import(
     dynamic_shapes: Any,
     context: ir.Context,
 ) -> ImportedModel:
+    example_args, kwargs = as_tensors(example_args, kwargs)
+    if is_mlir_text(model) or isinstance(model, ir.Module):
+        from .files import read_mlir_text
+
+        # A module of the caller's is left as it is.
+        text = model if isinstance(model, str) else print_whole(model)
+        return read_mlir_text(text, context)
     if isinstance(model, (str, os.PathLike)):
         from .files import read_model_file
 
         model = read_model_file(os.fspath(model), context, example_args)
         if isinstance(model, ImportedModel):
             return model
-    if isinstance(model, torch.jit.ScriptModule):
+    if isinstance(model, (torch.jit.ScriptModule, torch.jit.ScriptFunction)):
         raise CompilerError(
             "this is a TorchScript model, which cannot be compiled",
-            hint="pass the nn.Module that it was made from",
+            hint="pass the nn.Module or the function that it was made from",
         )
+    if is_plain_function(model):
+        model = Function(model)
     if isinstance(model, torch.nn.Module):
         model = export_program(model, example_args, kwargs, dynamic_shapes)
     if not isinstance(model, ExportedProgram):
         raise CompilerError(
             f"a {type(model).__name__} is not a model",
-            hint="pass an nn.Module, a torch.export.ExportedProgram, or the path of a .pt2, .mlir or .onnx file",
+            hint="pass an nn.Module, a function, a torch.export.ExportedProgram, an ir.Module, or the path of a "
+            ".pt2, .mlir or .onnx file",
         )
     return _import_program(model, context)
 

@@ -107,6 +107,13 @@ def check_imported(module: ir.Module) -> None:
             where=where,
             hint="keep real and imaginary parts in two tensors",
         )
+    narrow = _narrow_float(op)
+    if narrow:
+        raise CompilerError(
+            f"operator '{operator}' computes with elements of type {narrow}, which are not supported",
+            where=where,
+            hint="floats of 8 bits and less: keep them as float16, bfloat16 or float32",
+        )
     raise CompilerError(f"operator '{operator}' leaves '{op.name}' after import", where=where, hint=_HINT)
 
 
@@ -114,13 +121,22 @@ def _is_foreign(op: ir.Operation) -> bool:
     if op.name == "ml_program.global":  # what reads it is reported, since that has a place in the model
         return False
     known = op.name.partition(".")[0] in IMPORTED_DIALECTS or op.name in IMPORTED_OPERATIONS
-    return not known or _has_complex(op)
+    return not known or _has_complex(op) or bool(_narrow_float(op))
+
+
+def _element_types(op: ir.Operation) -> list[ir.Type]:
+    """Those of the operation's results and of the arguments of its blocks."""
+    values = [*op.results, *(a for region in op.regions for block in region.blocks for a in block.arguments)]
+    return [t.element_type if isinstance(t := v.type, ir.RankedTensorType) else t for v in values]
 
 
 def _has_complex(op: ir.Operation) -> bool:
-    types = (r.type for r in op.results)
-    elements = (t.element_type if isinstance(t, ir.RankedTensorType) else t for t in types)
-    return any(isinstance(t, ir.ComplexType) for t in elements)
+    return any(isinstance(t, ir.ComplexType) for t in _element_types(op))
+
+
+def _narrow_float(op: ir.Operation) -> str:
+    """The name of a float type of 8 bits or less, "" if there is none."""
+    return next((str(t) for t in _element_types(op) if isinstance(t, ir.FloatType) and t.width <= 8), "")
 
 
 def _explain(error: ir.MLIRError) -> CompilerError:

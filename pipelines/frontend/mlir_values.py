@@ -138,9 +138,9 @@ def _tensor(argument: Argument, data: bytes, path: str) -> torch.Tensor:
 
 
 def _read_beside(path: str, wanted: Sequence[Argument]) -> dict[str, torch.Tensor]:
-    file = values_file(path)
-    if not wanted or not path or not file.is_file():
+    if not wanted or not path or not values_file(path).is_file():
         return {}
+    file = values_file(path)
     try:
         with np.load(file, allow_pickle=False) as archive:
             arrays = {a.name: archive[a.name] for a in wanted if a.name in archive.files}

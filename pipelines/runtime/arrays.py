@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import ml_dtypes
 import numpy as np
 import torch
 
+from ...passes.infra.diagnostics import CompilerError
 from ..frontend.call_interface import CallInterface
 
 _BF16 = np.dtype(ml_dtypes.bfloat16)
@@ -72,3 +75,27 @@ def as_tensor(array: np.ndarray) -> torch.Tensor:
 def parameters_of(interface: CallInterface) -> list[np.ndarray]:
     """The values of the parameters, in order, without copies."""
     return [as_array(a.tensor) for a in interface.arguments if a.kind == "parameter" and a.tensor is not None]
+
+
+def tensor_if_array(leaf: Any) -> Any:
+    """A NumPy array as a tensor on the same memory, a scalar of NumPy's as a 0-d one; anything else as it is.
+
+    Raises:
+        CompilerError: tensors have no such element type or layout.
+    """
+    if isinstance(leaf, np.generic):
+        leaf = np.asarray(leaf)
+    if not isinstance(leaf, np.ndarray):
+        return leaf
+    try:
+        return as_tensor(leaf)
+    except TypeError:
+        raise CompilerError(
+            f"a NumPy array of dtype {leaf.dtype} is not an input that a model can have",
+            hint="convert it with .astype",
+        ) from None
+    except ValueError:
+        raise CompilerError(
+            f"a NumPy array of strides {leaf.strides} and dtype {leaf.dtype.str} cannot become a tensor",
+            hint=f"copy it first: np.array(x, '{leaf.dtype.name}', order='C')",
+        ) from None

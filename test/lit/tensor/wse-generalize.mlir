@@ -10,6 +10,8 @@
 // CHECK: arith.addf
 // CHECK-NOT: linalg.matmul
 // LOC: linalg.generic
+// LOC: arith.mulf {{.*}} loc("fc1")
+// LOC: arith.addf {{.*}} loc("fc1")
 // LOC: linalg.yield
 // LOC: -> tensor<4x16xf32> loc("fc1")
 func.func @matmul(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %c: tensor<4x16xf32>) -> tensor<4x16xf32> {
