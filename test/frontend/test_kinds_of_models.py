@@ -75,10 +75,10 @@ def test_mlir_as_text_and_as_a_module() -> None:
 def test_numpy_examples() -> None:
     x = np.ones((4, 3), np.float32)
     compiled = wse_mlir.compile(scaled, (x,), {"factor": np.float64(1.5)})
-    assert np.array_equal(compiled(x, factor=1.5)["y"], x * 1.5)
+    assert np.array_equal(compiled(x, factor=np.float64(1.5))["y"], x * 1.5)
     assert wse_mlir.estimate(LAYER, (x,), target="tiny")["cycles"]["device"] > 0
     with pytest.raises(wse_mlir.CompilerError, match=r"float64\n.*astype\('float32'\)"):
-        compiled(x.astype(np.float64), factor=1.5)
+        compiled(x.astype(np.float64), factor=np.float64(1.5))
     with pytest.raises(wse_mlir.CompilerError, match="dtype object"):
         wse_mlir.compile(scaled, (np.array([[None]]),))
 
