@@ -243,7 +243,7 @@ class _Runner:
         except PassFailure as failure:
             raise self._failure(step, failure.location, failure.message, failure.hint) from None
         except ir.MLIRError as error:
-            raise self._native_failure(step, error, "gave no reason") from None
+            raise self._native_failure(step, op.location, error, "upstream's pass gave no reason") from None
 
     def _run_python(self, step: PythonStep, op: ir.Operation) -> None:
         run = PassRun(step.name, self._previous)
@@ -264,7 +264,8 @@ class _Runner:
             message = f"{failure.where}: {failure.message}" if failure.where else failure.message
             raise self._failure(step, op.location, message, failure.hint, failure.notes) from failure
         except ir.MLIRError as error:
-            raise self._native_failure(step, error, "an operation was built that is not valid") from error
+            message = "an operation was built that is not valid"
+            raise self._native_failure(step, op.location, error, message) from error
         except SystemExit as error:
             raise self._failure(
                 step, op.location, "it ended the process", "a pass fails by PassFailure"
@@ -283,14 +284,16 @@ class _Runner:
         try:
             op.verify()
         except ir.MLIRError as error:
-            raise self._native_failure(step, error, "the IR it left does not verify") from None
+            raise self._native_failure(step, op.location, error, "the IR it left does not verify") from None
 
-    def _native_failure(self, step: Step, error: ir.MLIRError, otherwise: str) -> PipelineFailure:
+    def _native_failure(
+        self, step: Step, at: ir.Location, error: ir.MLIRError, otherwise: str
+    ) -> PipelineFailure:
         """A failure whose reasons upstream reported as diagnostics."""
         diagnostics = list(error.error_diagnostics)
         assert not isinstance(step, NestedStep)
         if not diagnostics:
-            failure = PipelineFailure(step.name, otherwise)
+            failure = PipelineFailure(step.name, otherwise, where=_where(at))
             failure.reported = True
             return failure
         first = diagnostics[0]

@@ -86,9 +86,13 @@ def _write(arguments: Arguments, data: str | bytes) -> None:
     if target in (None, "-"):
         if sys.stdout is None:
             raise CompilerError("standard output is closed", hint="-o FILE writes to a file")
-        stream = sys.stdout.buffer
-        stream.write(data.encode() if isinstance(data, str) else data)
-        stream.flush()
+        try:
+            sys.stdout.buffer.write(data.encode() if isinstance(data, str) else data)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise CompilerError(f"cannot write to standard output: {error.strerror}") from None
         return
     from .output import write_atomically
 

@@ -228,3 +228,23 @@ def test_a_pass_that_erases_what_it_runs_on_has_failed(tmp_path: Path) -> None:
     (tmp_path / "plugin.py").write_text(text + "  def run(self, op, run): op.erase()\n")
     done = wse_opt("--load=plugin.py", "--test-erase", "--no-reproducer", cwd=tmp_path)
     assert done.returncode == 1 and "error: it erased the operation that it runs on" in done.stderr
+
+
+def test_a_full_disk_is_named() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([WSE_OPT], input=MODULE, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "wse-opt: error: cannot write to standard output: No space left on device\n"
+
+
+def test_input_that_is_nested_too_deeply_or_in_another_encoding(tmp_path: Path) -> None:
+    done = wse_opt(stdin=f"func.func private @f({'tuple<' * 200_000}")
+    assert done.returncode == 139 and "native code crashed while '<stdin>' was read" in done.stderr
+    (tmp_path / "wide.mlir").write_bytes("module {}".encode("utf-16"))
+    done = wse_opt("wide.mlir", cwd=tmp_path)
+    assert done.returncode == 1 and "is UTF-16" in done.stderr
+
+
+def test_a_pass_of_upstream_that_gives_no_reason() -> None:
+    done = wse_opt("--sparse-vectorization")
+    assert done.returncode == 1 and "<stdin>: pass 'sparse-vectorization' failed" in done.stderr

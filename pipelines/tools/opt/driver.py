@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ....dialects.context import create_context
 from ....dialects.host import ir
+from ....passes.infra.crashes import about_to
 from ....passes.infra.diagnostics import CompilerError
 from ....passes.infra.ir_printing import IRPrinting, PrintStyle
 from ....passes.infra.pass_manager import (
@@ -169,6 +170,7 @@ class _Job:
         self, chunk: Chunk, context: ir.Context, printer: DiagnosticPrinter
     ) -> tuple[bool, str | bytes | None]:
         timer = Timer() if self.arguments.switch("mlir-timing") else None
+        about_to(lambda: f"while '{chunk.name}' was read")
         try:
             with reports.timed(timer, "Parser"):
                 module = self._parse(chunk, context)
@@ -182,8 +184,10 @@ class _Job:
             self._point_to_reproducer(failure, module, printer)
             self._explain(failure, printer)
             return False, None
+        about_to(lambda: "while the result was printed")
         with reports.timed(timer, "Output"):
             output = self._print(module)
+        about_to(str)
         if self.arguments.switch("remarks"):
             for remark in result.remarks:
                 printer.add(remark_message(remark, context, chunk))
