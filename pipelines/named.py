@@ -112,6 +112,12 @@ TENSOR_STAGES = (
     ),
 )
 
+CHECK_STAGE = Stage(
+    "checks",
+    "func.func(wse-collect-checks),canonicalize,cse",
+    "what a run asserts, of indices above all, is told to the caller: nothing branches and nothing ends the process",
+)
+
 ROLL_STAGE = Stage(
     "roll-loops",
     "func.func(wse-roll-loops),canonicalize,cse",
@@ -240,7 +246,7 @@ CPU = _define(
     "cpu",
     "imported IR -> native code of the machine this runs on",
     TENSOR_STAGES[:-1],
-    (ROLL_STAGE, TENSOR_STAGES[-1]),
+    (ROLL_STAGE, TENSOR_STAGES[-1], CHECK_STAGE),
     CPU_STAGES,
 )
 WAFER = _define(

@@ -74,6 +74,7 @@ def distributed(op: ir.Operation) -> str:
 _VALUES = frozenset(
     {"builtin", "func", "arith", "math", "tensor", "linalg", "scf", "affine", "complex", "ub"}
 )
+_CHECKS = frozenset({"cf.assert"})
 _BUFFERS = frozenset(
     {"builtin", "func", "arith", "math", "memref", "linalg", "scf", "affine", "vector", "cf", "ub"}
 )
@@ -96,8 +97,10 @@ _EXECUTABLE = frozenset(
 STAGES: dict[str, StageContract] = {
     contract.name: contract
     for contract in (
-        StageContract("imported", _VALUES, "wse-lower-tm-tensor", remedy="the operator is not supported yet"),
-        StageContract("tensor", _VALUES, "wse-generalize", checks=(generalised,)),
+        StageContract(
+            "imported", _VALUES | _CHECKS, "wse-lower-tm-tensor", remedy="the operator is not supported yet"
+        ),
+        StageContract("tensor", _VALUES | _CHECKS, "wse-generalize", checks=(generalised,)),
         StageContract("tiled", _VALUES | {"vector"}, "wse-tile"),
         StageContract("bufferized", _BUFFERS, "wse-bufferize", checks=(no_tensors,)),
         StageContract("llvm", frozenset({"builtin.module", "llvm"}), "reconcile-unrealized-casts"),

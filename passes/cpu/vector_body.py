@@ -23,6 +23,8 @@ _COMBINERS: dict[str, tuple[str, float | str]] = {
     "arith.muli": ("mul", 1),
     "arith.maxsi": ("maxsi", "min"),
     "arith.minsi": ("minsi", "max"),
+    "arith.maxui": ("maxui", 0),
+    "arith.minui": ("minui", -1),
     "arith.ori": ("or", 0),
     "arith.andi": ("and", -1),
 }

@@ -19,6 +19,8 @@ _PACKAGE = __package__.rsplit(".", 1)[0] if __package__ else ""
 BUILTIN: dict[str, str] = {
     "wse-invert-sums": "cpu.wse_invert_sums:InvertSums",
     "wse-lower-tm-tensor": "tensor.wse_lower_tm_tensor:LowerTmTensor",
+    "wse-check-indices": "tensor.wse_check_indices:CheckIndices",
+    "wse-collect-checks": "tensor.wse_collect_checks:CollectChecks",
     "wse-generalize": "tensor.wse_generalize:Generalize",
     "wse-accumulate": "tensor.wse_accumulate:Accumulate",
     "wse-specialize": "tensor.wse_specialize:Specialize",

@@ -111,7 +111,8 @@ def _call_words(function: FunctionPlan) -> int:
         for place in function.results
     )
     tensors = sum(_words(tensor) for tensor in (*function.inputs, *function.states, *results))
-    return tensors + (0 if function.provisions.arena_bytes is None else _HEADER + 2)
+    provided = sum(place.kind in ("status", "arena") for place in function.arguments)
+    return tensors + provided * (_HEADER + 2)
 
 
 def _bound_words(function: FunctionPlan) -> int:
@@ -189,16 +190,33 @@ def _function_table(index: int, function: FunctionPlan, first_byte: int) -> str:
         rows = [f"{{WSE_{place.kind.upper()}, {place.index}}}" for place in places]
         parts.append(_list("const wse_place", f"{prefix}_{group}", rows or ["{WSE_INPUT, 0}"]))
     parts.append(_prepared(prefix, function, first_byte))
+    parts.append(_checks(prefix, function))
     for group in ("parameters", "states"):
         parts.append(_list("const int32_t", f"{prefix}_{group}_slots", [str(t.slot) for t in groups[group]]))
     parts.append(
         f"static const wse_function {prefix}_function = {{"
         f"{function.kernel}, {function.prepare or 'NULL'}, {len(function.arguments)}, "
         f"{len(function.results)}, {prefix}_arguments, {prefix}_results, {prefix}_parameters_slots, "
-        f"{prefix}_states_slots, {prefix}_prepared, {_size(function.provisions.arena_bytes)}, "
+        f"{prefix}_states_slots, {prefix}_prepared, {prefix}_checks, {_size(function.provisions.arena_bytes)}, "
         f"{_size(function.provisions.prepare_arena_bytes)}}};\n"
     )
     return "\n".join(parts)
+
+
+_CHECK_KINDS = {
+    "front": "WSE_CHECK_FRONT",
+    "either-end": "WSE_CHECK_EITHER_END",
+    "assertion": "WSE_CHECK_ASSERTION",
+}
+
+
+def _checks(prefix: str, function: FunctionPlan) -> str:
+    """The table of what a run checks."""
+    rows = [
+        f"{{{_CHECK_KINDS[c.kind]}, {c.dimension}, {_quoted(c.where)}, {_quoted(c.message)}}}"
+        for c in function.provisions.checks
+    ]
+    return _list("const wse_check", f"{prefix}_checks", rows or ['{WSE_CHECK_ASSERTION, -1, "", ""}'])
 
 
 def _size(size: int | None) -> str:

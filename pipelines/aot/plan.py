@@ -63,7 +63,7 @@ class TensorPlan:
 @dataclass(frozen=True)
 class Place:
     """Where an argument of the kernel comes from or a result goes to: "input", "output", "parameter", "state",
-    "prepared" or "arena", and the position among those."""
+    "status", "prepared" or "arena", and the position among those."""
 
     kind: str
     index: int
@@ -123,6 +123,7 @@ def plan_function(
         kind = binding.kind if binding else "input"
         arguments.append(Place(kind, len(tensors[kind])))
         tensors[kind].append(_tensor(argument, binding, interface, len(tensors["input"]), written))
+    arguments += [Place("status", 0)] if function.provisions.checks else []
     arguments += [Place("prepared", i) for i in range(len(function.provisions.prepared))]
     arguments += [] if function.provisions.arena_bytes is None else [Place("arena", 0)]
     results = list(_results(function, tensors["output"]))

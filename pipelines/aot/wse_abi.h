@@ -43,7 +43,9 @@ enum {
   WSE_UNSUPPORTED_CPU = 13,     /* this processor lacks instructions that the library uses */
   WSE_WEIGHTS_UNREADABLE = 14,  /* there is no such file, or it may not be read */
   WSE_WEIGHTS_FOREIGN = 15,     /* the file holds no weights, or those of another model or version */
-  WSE_WEIGHTS_DAMAGED = 16      /* the file was cut off or changed */
+  WSE_WEIGHTS_DAMAGED = 16,     /* the file was cut off or changed */
+  WSE_INDEX_OUT_OF_RANGE = 17,  /* the run used an index that its dimension has not */
+  WSE_ASSERTION_FAILED = 18     /* something that the model asserts does not hold */
 };
 
 /* A dense, row-major tensor. `owner` is set by the library where it allocated `data`: see `release`. */

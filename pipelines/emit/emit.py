@@ -16,7 +16,7 @@ from ..frontend.mlir_values import embed_values, has_values, pack_values, values
 from ..named import NAMED_PIPELINES
 from ..native.codegen import NativeCode
 from ..runtime.cpu import CpuTarget
-from ..runtime.cpu_lowering import for_processor
+from ..runtime.cpu_lowering import with_options
 from ..runtime.wafer import lower
 from ..targets import check_options, find_target
 from ..workload import OpenedModel
@@ -130,8 +130,7 @@ def _cpu_target(request: Request) -> CpuTarget:
     """The CPU, by the pipeline that was asked for."""
     if request.pipeline not in NAMED_PIPELINES:
         return CpuTarget(request.pipeline)
-    cpu, features = (request.options.get(name) or "" for name in ("cpu", "features"))
-    return CpuTarget(for_processor(NAMED_PIPELINES[request.pipeline], cpu, features).text)
+    return CpuTarget(with_options(NAMED_PIPELINES[request.pipeline], request.options).text)
 
 
 def _machine_code(

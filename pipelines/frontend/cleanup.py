@@ -1,8 +1,6 @@
 """Rewrites what torch-mlir leaves behind into forms that every later pass handles.
 
 * `tensor.concat` -> `tensor.insert_slice` into an empty tensor (it has no destination to be bufferized into).
-* `cf.assert` in the body of a `linalg.generic` (bounds of a gather) -> the index is clamped to its range. The body
-  stays free of side effects, so that it can be fused, tiled and vectorised, and memory stays safe.
 * `cf.assert` about nothing but sizes of tensors (those of two batches are equal) -> removed, where the exporter has
   proven it for all sizes that a call may have.
 * `arith.truncf` of an f64 constant -> the rounded constant.
@@ -15,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...dialects.host import arith, ir, linalg, tensor
+from ...dialects.host import arith, ir, tensor
 from ...dialects.structured import build_generic, clone_into, structured
 
 
@@ -30,8 +28,6 @@ def clean_up(module: ir.Module, *, sizes_agree: bool = False) -> None:
     for op in _find(module.operation, "cf.assert"):
         if sizes_agree and _depends_on_sizes_only(op.operands[0]):
             op.erase()
-        else:
-            _clamp_instead_of_assert(op)
     for op in _find(module.operation, "arith.truncf"):
         _round_constant(op)
     for op in reversed(_find(module.operation, "linalg.generic")):
@@ -120,29 +116,6 @@ def _depends_on_sizes_only(value: ir.Value) -> bool:
         return True
     is_arithmetic = op.name.startswith("arith.") or op.name == "affine.apply"
     return is_arithmetic and all(_depends_on_sizes_only(operand) for operand in op.operands)
-
-
-def _clamp_instead_of_assert(op: ir.Operation) -> None:
-    """Erases an assertion inside of linalg and clamps the gathers of that body; others stay as they are."""
-    generic = op.parent
-    if generic is None or not isinstance(generic.opview, linalg.GenericOp):
-        return
-    op.erase()
-    for extract in _find(generic.operation, "tensor.extract"):
-        source, *indices = extract.operands
-        for position, index in enumerate(indices):
-            if _is_in_range(index):
-                continue
-            with extract.location, ir.InsertionPoint(extract):
-                size = _size(source, position)
-                last = _index(size - 1) if isinstance(size, int) else arith.subi(size, _index(1))
-                extract.operands[position + 1] = arith.minsi(arith.maxsi(index, _index(0)), last)
-
-
-def _is_in_range(index: ir.Value) -> bool:
-    """Whether an index is a loop's, a constant, or clamped already."""
-    producer = _producer(index)
-    return producer is not None and producer.name in ("linalg.index", "arith.constant", "arith.minsi")
 
 
 def _round_constant(op: ir.Operation) -> None:

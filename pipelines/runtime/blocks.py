@@ -52,6 +52,7 @@ class Blocks:
         shapes: of arguments whose shape no call changes, by position.
         arrays: the bound arguments.
         memory: bytes of the arguments that are temporary memory of a call.
+        status: position of the argument that tells what a run found wrong; it lies behind the descriptors.
     """
 
     def __init__(
@@ -62,9 +63,11 @@ class Blocks:
         shapes: Mapping[int, tuple[int, ...]],
         arrays: Mapping[int, np.ndarray],
         memory: Mapping[int, int],
+        status: int | None = None,
     ) -> None:
         self._entry, self._ranks, self._returned = entry, ranks, returned
         self._shapes, self._arrays, self._memory = shapes, arrays, memory
+        self._status = status
         self._free: deque[Block] = deque(maxlen=_KEPT)
 
     @property
@@ -83,6 +86,8 @@ class Blocks:
             descriptors.fix_shape(index, shape)
         for index, array in self._arrays.items():
             descriptors.set(index, array, keep=True)
+        if self._status is not None:
+            descriptors.tell_status(self._status)
         own = {index: arena_array(size) for index, size in self._memory.items()}
         for index, array in own.items():
             descriptors.set(index, array)

@@ -11,6 +11,7 @@ from ...passes.cpu.processor import Processor, processor
 from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.timing import Timer
 from .cpu_program import CpuExecutable, CpuFunction, CpuProgram, check_runs_here
+from .index_option import checks_indices
 from .thread_count import thread_count
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ OPTIONS: Mapping[str, str] = {
     "num_threads": "threads of a call; WSE_NUM_THREADS, or else 1, when not given",
     "cpu": "LLVM's name of the processor that code is for, such as x86-64-v3; this machine's when not given",
     "features": "LLVM's processor features on top of that, such as '+avx2,-avx512f'",
+    "check_indices": "whether a call raises where an index is out of range; without, indices are clamped",
     "debug": "whether debuggers and profilers find lines of the model in the code",
 }
 _EXAMPLES = {"cpu": "cpu='x86-64-v3'", "features": "features='+avx2,-avx512f'"}
@@ -52,7 +54,11 @@ class CpuTarget:
         """
         chosen = _processor(options)
         check_runs_here(chosen)
-        settled = {**options, "num_threads": thread_count(options)}
+        settled = {
+            **options,
+            "num_threads": thread_count(options),
+            "check_indices": checks_indices(options),
+        }
         return f"{chosen} {self._pipeline} {self._states_in_place} {sorted(settled.items())}"
 
     def load(self, program: CpuProgram, parameters: Sequence[np.ndarray]) -> CpuExecutable:

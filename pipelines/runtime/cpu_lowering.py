@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from ...dialects.host import ir
 from ...passes.cpu.processor import Processor
@@ -12,11 +12,14 @@ from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.options import print_value
 from ...passes.infra.pass_manager import Instrumentation, run_pipeline
 from ...passes.infra.timing import Timer
+from ...passes.tensor.wse_collect_checks import CHECKS
 from ..frontend.imported import ImportedModel
 from ..frontend.interface import find_main, torch_dtype
 from ..named import NamedPipeline, named_pipeline
 from .arrays import numpy_dtype
+from .checks import Check
 from .cpu_program import CpuFunction, is_dynamic
+from .index_option import checks_indices
 from .provisions import ArrayType, Provisions
 from .thread_count import thread_count
 
@@ -44,6 +47,7 @@ def lower(
     """
     _check_symbols(imported)
     thread_count(options)  # nonsense is refused whether or not the pipeline has a use for it
+    checks_indices(options)
     module = imported.module
     main = find_main(module)
     results = _result_types(main)
@@ -72,12 +76,30 @@ def read_provisions(module: ir.Module, entry: str) -> Provisions:
         if "sym_name" in op.attributes
     }
     main = functions[entry].attributes
+    checks = _checks(main)
     if "wse.prepare" not in main:
-        return Provisions(arena_bytes=_arena_bytes(main))
+        return Provisions(arena_bytes=_arena_bytes(main), checks=checks)
     prepare = ir.FlatSymbolRefAttr(main["wse.prepare"]).value
     kinds = [ir.TypeAttr(kind).value for kind in ir.ArrayAttr(main["wse.prepared"])]
     prepared = tuple(_array_type(kind, f"prepared tensor {k}") for k, kind in enumerate(kinds))
-    return Provisions(prepare, prepared, _arena_bytes(main), _arena_bytes(functions[prepare].attributes))
+    arenas = (_arena_bytes(main), _arena_bytes(functions[prepare].attributes))
+    return Provisions(prepare, prepared, *arenas, checks)
+
+
+def _checks(attributes: Any) -> tuple[Check, ...]:
+    """What a function checks, see `wse-collect-checks`."""
+    if CHECKS not in attributes:
+        return ()
+    entries = [ir.DictAttr(entry) for entry in ir.ArrayAttr(attributes[CHECKS])]
+    return tuple(
+        Check(
+            cast(Any, ir.StringAttr(entry["kind"]).value),
+            ir.StringAttr(entry["where"]).value,
+            ir.StringAttr(entry["message"]).value,
+            ir.IntegerAttr(entry["dimension"]).value,
+        )
+        for entry in entries
+    )
 
 
 def _arena_bytes(attributes: Any) -> int | None:
@@ -92,6 +114,21 @@ def _check_symbols(imported: ImportedModel) -> None:
             f"{len(symbols)} sizes are left open independently of each other; only one can be",
             hint="give one Dim in dynamic_shapes (it may be used for several dimensions), fix the others",
         )
+
+
+def with_options(pipeline: NamedPipeline, options: Mapping[str, Any]) -> NamedPipeline:
+    """The pipeline `cpu`, or one like it, as the target's options ask for it."""
+    pipeline = for_processor(
+        pipeline, options.get("cpu") or "", options.get("features") or "", thread_count(options)
+    )
+    if checks_indices(options):
+        return pipeline
+    return pipeline.override(checks=_without_index_checks(pipeline))
+
+
+def _without_index_checks(pipeline: NamedPipeline) -> str:
+    stages = {stage.name: stage.passes for stage in pipeline.stages}
+    return stages["checks"].replace("wse-collect-checks", "wse-collect-checks{indices=false}", 1)
 
 
 def for_processor(pipeline: NamedPipeline, cpu: str, features: str, threads: int = 1) -> NamedPipeline:
@@ -121,12 +158,7 @@ def _with_options(given: Sequence[str]) -> Callable[[re.Match[str]], str]:
 
 def _pipeline_for(results: Sequence[ArrayType], options: Mapping[str, Any]) -> str:
     """The pipeline `cpu`, in which outputs are returned when callers cannot know how much to allocate."""
-    cpu = for_processor(
-        named_pipeline("cpu"),
-        options.get("cpu") or "",
-        options.get("features") or "",
-        thread_count(options),
-    )
+    cpu = with_options(named_pipeline("cpu"), options)
     if is_dynamic(results):
         stages = {stage.name: stage.passes for stage in cpu.stages}
         cpu = cpu.override(

@@ -120,9 +120,12 @@ class CpuExecutable:
         self._first_output = len(ranks)
         ranks += [] if self._returns else [rank for rank, _ in outputs]
         native = NativeModule(program.code, function.entries, f"'{function.entry}'")
-        self._function = JitFunction(native, function.entry, ranks, outputs if self._returns else [])
+        status = len(arguments) if provisions.checks else None
+        self._function = JitFunction(
+            native, function.entry, ranks, outputs if self._returns else [], status, provisions.checks
+        )
         self._native = native
-        self._first_provided = len(arguments)
+        self._first_provided = len(arguments) + bool(provisions.checks)
         if provisions.arena_bytes is not None:
             self._function.give_memory(self._first_output - 1, provisions.arena_bytes)
         self.report: dict[str, Any] = {"memory": _memory(provisions)}

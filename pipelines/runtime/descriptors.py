@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .checks import STATUS_WORDS
+
 _HEADER = 3  # allocated pointer, aligned pointer, offset
 _POINTER = 1
 
@@ -31,8 +33,9 @@ class Descriptors:
     """Descriptors of arguments of the given ranks, and of returned buffers.
 
     Attributes:
-        words: all of them.
+        words: all of them, and three words for the status of a run.
         address: of the pointers to them, for the packed entry.
+        status: position of the status in `words`; it begins as zeros.
     """
 
     def __init__(self, ranks: Sequence[int], returned: Sequence[int] = ()) -> None:
@@ -44,11 +47,12 @@ class Descriptors:
         )
         self._shapes: list[tuple[int, ...] | None] = [None] * len(ranks)
         self._held: list[np.ndarray | None] = [None] * len(ranks)
-        memory = (ctypes.c_int64 * max(sum(sizes), 1))()
+        self.status = sum(sizes)
+        memory = (ctypes.c_int64 * (self.status + STATUS_WORDS))()
         self.words = (
             memoryview(memory).cast("B").cast("q")
         )  # quicker to write than the array, which it keeps alive
-        first = ctypes.addressof(memory)
+        self._first = first = ctypes.addressof(memory)
         blocks = [start for start, _ in self._returned[:1]] + self._starts
         self._pointers = (ctypes.c_int64 * len(blocks))(*(first + 8 * start for start in blocks))
         self.address = ctypes.addressof(self._pointers)
@@ -69,6 +73,11 @@ class Descriptors:
     def fix_shape(self, index: int, shape: tuple[int, ...]) -> None:
         """Describes argument `index` but for where it is: see `pointer`."""
         self._set_shape(index, shape)
+
+    def tell_status(self, index: int) -> None:
+        """Points argument `index` at the words for the status."""
+        self._set_shape(index, (STATUS_WORDS,))
+        self.words[self.pointer(index)] = self._first + 8 * self.status
 
     def pointer(self, index: int) -> int:
         """The position in `words` of the pointer to argument `index`.

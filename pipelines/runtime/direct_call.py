@@ -18,6 +18,7 @@ import torch
 from torch._C._dynamo import guards
 
 from .arrays import numpy_dtype
+from .checks import CheckFailed
 from .jit import JitFunction
 from .large_outputs import Allocate, allocator_for
 
@@ -87,6 +88,8 @@ class DirectCall:
             if self._takes_arrays and type(args[0]) is np.ndarray:
                 return self._on_arrays(args)
             return self._on_tensors(args)
+        except CheckFailed:
+            raise
         except (
             RuntimeError,
             ValueError,
@@ -129,7 +132,10 @@ class DirectCall:
         for place, tensor in zip(self._places, tensors, strict=True):
             words[place] = tensor.data_ptr()
         block.run()
+        failure = self._function.failure(block)
         pool.give(block)
+        if failure is not None:
+            raise failure
 
 
 def _quick_call(
@@ -143,24 +149,28 @@ def _quick_call(
 
     It is text without loops, for these would cost a small model more than its arithmetic.
     """
-    names: dict[str, Any] = {"tensors": _TENSORS}
+    names: dict[str, Any] = {"tensors": _TENSORS, "failure": function.failure}
     for k, (shape, dtype, _) in enumerate(inputs):
         names |= {f"shape{k}": shape, f"dtype{k}": dtype}
     for k, kind in enumerate(outputs):
         names |= dict(zip((f"out_shape{k}", f"out_strides{k}", f"out_dtype{k}"), kind, strict=True))
         names[f"new{k}"] = allocators[k]
-    exec(_quick_text(tuple(places), tuple(single for *_, single in inputs), len(outputs)), names)
+    singles = tuple(single for *_, single in inputs)
+    exec(_quick_text(tuple(places), singles, len(outputs), function.status_place), names)
     function.lend(names)
     return names.pop("call")
 
 
 @cache
-def _quick_text(places: tuple[int, ...], singles: tuple[bool, ...], outputs: int) -> CodeType:
+def _quick_text(
+    places: tuple[int, ...], singles: tuple[bool, ...], outputs: int, status: int | None
+) -> CodeType:
     """The code of a quick call.
 
     Args:
         places: of all tensors in the descriptors' words; singles: whether an input has one element: such a view is
             contiguous even where it stands for the negative of what is in memory.
+        status: of the word that says whether a run found something wrong; None where it never looks.
     """
     given = [f"in{k}" for k in range(len(singles))]
     made = [f"out{k}" for k in range(outputs)]
@@ -177,6 +187,8 @@ def _quick_text(places: tuple[int, ...], singles: tuple[bool, ...], outputs: int
     lines += ["words, run, _, _ = block"]
     pointers = zip(places, (*given, *made), strict=True)
     lines += [f"words[{place}] = {name}.data_ptr()" for place, name in pointers]
-    lines += ["run()", "give(block)", f"return [{', '.join(made)}]"]
+    lines += ["run()"]
+    lines += [] if status is None else [f"if words[{status}]: raise failure(block)"]
+    lines += ["give(block)", f"return [{', '.join(made)}]"]
     text = "\n".join(["def call(args):", *(f"    {line}" for line in lines)])
     return compile(text, "<quick call>", "exec")

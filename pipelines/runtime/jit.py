@@ -16,6 +16,7 @@ from ...passes.cpu.processor import processor
 from ..native.linker import link
 from ..native.packed import POOL_RUN, packed_entry
 from .blocks import Block, Blocks, Pool
+from .checks import STATUS_WORDS, Check, CheckFailed, failure_of
 from .descriptors import Descriptors, ReturnedBuffer
 
 if TYPE_CHECKING:
@@ -83,12 +84,16 @@ class JitFunction:
         name: str,
         ranks: Sequence[int],
         returned: Sequence[ReturnedType] = (),
+        status: int | None = None,
+        checks: Sequence[Check] = (),
     ) -> None:
         """
         Args:
             name: of a function that is among the entries of `native`.
             ranks: of the function's arguments, which are memrefs.
             returned: rank and element type of the memrefs that it returns, which the caller owns.
+            status: position of the argument that tells what a run found wrong; each call has one of its own.
+            checks: what the words in it mean.
         """
         self._returned = [dtype for _, dtype in returned]
         self._entry, self._ranks, self._returned_ranks = (
@@ -96,6 +101,7 @@ class JitFunction:
             ranks,
             [rank for rank, _ in returned],
         )
+        self._status, self._checks = status, checks
         self._shapes: dict[int, tuple[int, ...]] = {}
         self._arrays: dict[int, np.ndarray] = {}
         self._memory: dict[int, int] = {}
@@ -132,14 +138,34 @@ class JitFunction:
         except IndexError:
             return pool.make(), pool
 
+    @property
+    def status_place(self) -> int | None:
+        """Position in a block's words of the one that a run sets where it finds something wrong; None where it never
+        looks."""
+        return None if self._status is None else Descriptors(self._ranks, self._returned_ranks).status
+
+    def failure(self, block: Block) -> CheckFailed | None:
+        """What the last run with a block found wrong."""
+        words, place = block.words, block.descriptors.status
+        return failure_of(words[place : place + STATUS_WORDS], self._checks) if words[place] else None
+
     def __call__(self, arguments: Sequence[tuple[int, np.ndarray]]) -> list[np.ndarray]:
-        """Runs once with these arguments, by position, and the bound ones; returns the buffers it returns."""
+        """Runs once with these arguments, by position, and the bound ones; returns the buffers it returns.
+
+        Raises:
+            CheckFailed: something that the function checks does not hold.
+        """
         block, pool = self.block()
         for index, array in arguments:
             block.descriptors.set(index, array)
         block.run()
         buffers = block.descriptors.returned()
+        failure = self.failure(block)
         pool.give(block)
+        if failure is not None:
+            for buffer in buffers:
+                _LIBC.free(buffer.allocated)
+            raise failure
         return [_take(buffer, dtype) for buffer, dtype in zip(buffers, self._returned, strict=True)]
 
     def _renew(self) -> None:
@@ -151,6 +177,7 @@ class JitFunction:
             dict(self._shapes),
             dict(self._arrays),
             dict(self._memory),
+            self._status,
         )
         for names in self._borrowers:
             names["pool"] = self._blocks.pool

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .arena import aligned_array, arena_array
+from .checks import Check
 from .jit import JitFunction, NativeModule
 
 ArrayType = tuple[tuple[int, ...], np.dtype]
@@ -18,19 +19,21 @@ ArrayType = tuple[tuple[int, ...], np.dtype]
 
 @dataclass(frozen=True)
 class Provisions:
-    """Arguments that the runtime provides: `@main(model's arguments..., prepared..., arena, outputs...)`.
+    """Arguments that the runtime provides: `@main(model's arguments..., status, prepared..., arena, outputs...)`.
 
     Attributes:
         prepare: the function that computes the prepared tensors: `@prepare(parameters..., arena, prepared...)`;
             empty when there are none.
         prepared: shape and element type of each.
         arena_bytes / prepare_arena_bytes: temporary memory of the function and of `prepare`; None where it takes none.
+        checks: what a run checks, in the order that a status counts them; it takes a status if there are any.
     """
 
     prepare: str = ""
     prepared: tuple[ArrayType, ...] = ()
     arena_bytes: int | None = None
     prepare_arena_bytes: int | None = None
+    checks: tuple[Check, ...] = ()
 
     @property
     def entries(self) -> tuple[str, ...]:
@@ -41,7 +44,8 @@ class Provisions:
     def ranks(self) -> list[int]:
         """Ranks of the provided arguments, in order."""
         arena = [] if self.arena_bytes is None else [1]
-        return [len(shape) for shape, _ in self.prepared] + arena
+        status = [1] if self.checks else []
+        return status + [len(shape) for shape, _ in self.prepared] + arena
 
 
 NO_PROVISIONS = Provisions()

@@ -15,6 +15,7 @@ from ...passes.infra.diagnostics import CompilerError
 from ..frontend.call_interface import CallInterface
 from ..frontend.signature import Argument, Result
 from ..runtime.arrays import TORCH_DTYPES, numpy_dtype
+from ..runtime.checks import Check, CheckKind
 from ..runtime.provisions import Provisions
 from .trees import read_tree, tree_text
 
@@ -195,6 +196,15 @@ class ArrayTypeRecord(Record):
         return self.shape, dtype
 
 
+class CheckRecord(Record):
+    """See `Check`."""
+
+    kind: CheckKind
+    where: str
+    message: str
+    dimension: int
+
+
 class ProvisionsRecord(Record):
     """See `Provisions`."""
 
@@ -202,6 +212,7 @@ class ProvisionsRecord(Record):
     prepared: tuple[ArrayTypeRecord, ...]
     arena_bytes: int | None = Field(ge=0, lt=2**62)
     prepare_arena_bytes: int | None = Field(ge=0, lt=2**62)
+    checks: tuple[CheckRecord, ...]
 
     @classmethod
     def of(cls, provisions: Provisions) -> ProvisionsRecord:
@@ -211,7 +222,11 @@ class ProvisionsRecord(Record):
         )
         sizes = (provisions.arena_bytes, provisions.prepare_arena_bytes)
         return cls(
-            prepare=provisions.prepare, prepared=prepared, arena_bytes=sizes[0], prepare_arena_bytes=sizes[1]
+            prepare=provisions.prepare,
+            prepared=prepared,
+            arena_bytes=sizes[0],
+            prepare_arena_bytes=sizes[1],
+            checks=tuple(CheckRecord(**vars(check)) for check in provisions.checks),
         )
 
     def provisions(self) -> Provisions:
@@ -219,7 +234,8 @@ class ProvisionsRecord(Record):
         prepared = tuple(kind.array_type() for kind in self.prepared)
         if bool(prepared) != bool(self.prepare) or any(-1 in shape for shape, _ in prepared):
             raise ValueError("prepared tensors are not what a function prepares")
-        return Provisions(self.prepare, prepared, self.arena_bytes, self.prepare_arena_bytes)
+        checks = tuple(Check(**check.model_dump()) for check in self.checks)
+        return Provisions(self.prepare, prepared, self.arena_bytes, self.prepare_arena_bytes, checks)
 
 
 class CpuRecord(Record):

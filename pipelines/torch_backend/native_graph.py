@@ -14,10 +14,9 @@ from ..cache.settings import open_cache
 from ..frontend.graphs import import_graph
 from ..named import named_pipeline
 from ..runtime.cpu import CpuTarget
-from ..runtime.cpu_lowering import for_processor
+from ..runtime.cpu_lowering import with_options
 from ..runtime.cpu_program import CpuProgram
 from ..runtime.jit import NativeModule
-from ..runtime.thread_count import thread_count
 from .boundary import draw_boundary
 from .parameters import PreparedParameters
 from .wrapper import Call, write_call
@@ -53,15 +52,9 @@ def compile_graph(graph: GraphModule, options: Mapping[str, Any], timer: Timer) 
         if provisions.prepare:
             parameters = [x for x in boundary.inputs if x.is_parameter]
             prepared = PreparedParameters(native, provisions, [x.order for x in parameters], constants)
-    return write_call(boundary, native, function.entry, constants, prepared, provisions.arena_bytes)
+    return write_call(boundary, native, function.entry, constants, prepared, provisions)
 
 
 def _target(options: Mapping[str, Any]) -> CpuTarget:
     """The CPU target with results that the caller allocates even if their sizes are open: graphs promise them."""
-    cpu = for_processor(
-        named_pipeline("cpu"),
-        options.get("cpu") or "",
-        options.get("features") or "",
-        thread_count(options),
-    )
-    return CpuTarget(cpu.text)
+    return CpuTarget(with_options(named_pipeline("cpu"), options).text)

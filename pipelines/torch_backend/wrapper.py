@@ -25,7 +25,8 @@ For `relu(x @ w.T)` with an open batch size it reads
 
 A graph without gradients whose weight is a parameter has `found = find(args[1])` and reads the packed weight's address
 from that. Sizes that are numbers stand in the blocks already. A block is taken for a call and given back after it, so
-that threads do not wait for each other.
+that threads do not wait for each other. Where a run checks something, the block has the words for its status, and
+`if words[30]: raise failure(words[30:33])` stands behind the run.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ import linecache
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import accumulate, count
 from typing import Any
 
@@ -43,13 +45,16 @@ from torch.utils._sympy.printers import PythonPrinter
 
 from ...passes.infra.diagnostics import CompilerError
 from ..runtime.arena import arena_array
+from ..runtime.checks import STATUS_WORDS, failure_of
 from ..runtime.jit import NativeModule
 from ..runtime.large_outputs import allocator_for
+from ..runtime.provisions import NO_PROVISIONS, Provisions
 from .boundary import Boundary, Buffer, Input, Output
 from .parameters import PreparedParameters
 
 _HEADER = 3  # words of a memref descriptor before its sizes: allocated pointer, aligned pointer, offset
 _POINTER = 1  # the aligned pointer; code that does not free its arguments reads no other
+_OWN = "the block's own"  # memory that its block points to for good
 _NUMBERS = count()
 
 Call = Callable[[list[Any]], list[Any]]
@@ -61,11 +66,15 @@ class ArgumentBlocks:
     Args:
         shapes: per argument, in memory order; -1 where each call gives size and strides.
         arena: position of the argument that is temporary memory, a row of bytes; each block has its own.
+        status: position of the argument that says what a run found wrong; it lies behind the descriptors.
     """
 
-    def __init__(self, shapes: Sequence[Sequence[int]], arena: int | None = None) -> None:
+    def __init__(
+        self, shapes: Sequence[Sequence[int]], arena: int | None = None, status: int | None = None
+    ) -> None:
         self._shapes = shapes
         self._arena = arena
+        self._status = status
         self.starts = [0, *accumulate(_HEADER + 2 * len(shape) for shape in shapes)]
         self._free: deque[_Block] = deque()
 
@@ -74,7 +83,7 @@ class ArgumentBlocks:
         try:
             return self._free.pop()
         except IndexError:
-            return _Block(self.starts, self._shapes, self._arena)
+            return _Block(self.starts, self._shapes, self._arena, self._status)
 
     def give(self, block: _Block) -> None:
         """Returns a block."""
@@ -86,8 +95,14 @@ class _Block:
 
     __slots__ = ("_memory", "_pointers", "address", "words")
 
-    def __init__(self, starts: Sequence[int], shapes: Sequence[Sequence[int]], arena: int | None) -> None:
-        words = (ctypes.c_int64 * max(starts[-1], 1))()
+    def __init__(
+        self,
+        starts: Sequence[int],
+        shapes: Sequence[Sequence[int]],
+        arena: int | None,
+        status: int | None,
+    ) -> None:
+        words = (ctypes.c_int64 * (starts[-1] + STATUS_WORDS))()
         self.words = memoryview(words).cast("B").cast("q")  # quicker to write than what it keeps alive
         first = ctypes.addressof(words)
         self._pointers = (ctypes.c_int64 * max(len(shapes), 1))(*(first + 8 * start for start in starts[:-1]))
@@ -95,6 +110,8 @@ class _Block:
         for start, shape in zip(starts, shapes, strict=False):
             if -1 not in shape:
                 self._write(start + _HEADER, shape)
+        if status is not None:
+            self.words[starts[status] + _POINTER] = first + 8 * starts[-1]
         if arena is not None:
             self._memory = arena_array(shapes[arena][0])
             self.words[starts[arena] + _POINTER] = self._memory.__array_interface__["data"][0]
@@ -111,24 +128,27 @@ def write_call(
     entry: str = "",
     constants: Sequence[torch.Tensor] = (),
     prepared: PreparedParameters | None = None,
-    arena_bytes: int | None = None,
+    provisions: Provisions = NO_PROVISIONS,
 ) -> Call:
     """A function from the graph's arguments (a list, which it empties) to its outputs.
 
     Args:
-        native / entry: the function that takes descriptors of inputs, constants, prepared tensors, the arena and
-            buffers; None where there is no buffer to be written.
+        native / entry: the function that takes descriptors of inputs, constants, the status, prepared tensors, the
+            arena and buffers; None where there is no buffer to be written.
         constants: contiguous tensors that every call reads.
         prepared: what is prepared of the parameters; None when there is nothing.
-        arena_bytes: temporary memory of a call; None when the function takes none.
+        provisions: what the function takes besides tensors.
     """
     shapes = [_memory_shape(x) for x in boundary.inputs]
     shapes += [tuple(x.shape) for x in constants]
+    status = len(shapes) if provisions.checks else None
+    shapes += [(STATUS_WORDS,)] if provisions.checks else []
     shapes += [] if prepared is None else prepared.shapes
-    arena = None if arena_bytes is None else len(shapes)
-    shapes += [] if arena_bytes is None else [(arena_bytes,)]
+    arena = None if provisions.arena_bytes is None else len(shapes)
+    shapes += [] if provisions.arena_bytes is None else [(provisions.arena_bytes,)]
     shapes += [_memory_shape(x) for x in boundary.buffers]
-    blocks = ArgumentBlocks([[s if isinstance(s, int) else -1 for s in shape] for shape in shapes], arena)
+    known = [[s if isinstance(s, int) else -1 for s in shape] for shape in shapes]
+    blocks = ArgumentBlocks(known, arena, status)
     names: dict[str, Any] = {
         "take": blocks.take,
         "give": blocks.give,
@@ -140,10 +160,11 @@ def write_call(
     }
     if prepared is not None:
         names["find"] = prepared.find
+    if provisions.checks:
+        names["failure"] = partial(failure_of, checks=provisions.checks)
     writer = _Writer(boundary, names)
-    code = writer.write(
-        blocks.starts, shapes, constants, len(prepared.shapes) if prepared is not None else 0, arena
-    )
+    count = len(prepared.shapes) if prepared is not None else 0
+    code = writer.write(blocks.starts, shapes, constants, count, arena, is_checked=status is not None)
     file = f"<wse_mlir call {next(_NUMBERS)}>"
     linecache.cache[file] = (len(code), None, code.splitlines(keepends=True), file)
     exec(compile(code, file, "exec"), names)
@@ -171,6 +192,8 @@ class _Writer:
         constants: Sequence[torch.Tensor],
         prepared: int,
         arena: int | None,
+        *,
+        is_checked: bool,
     ) -> str:
         boundary = self._boundary
         tensors: list[str] = [self._input(i, x) for i, x in enumerate(boundary.inputs)]
@@ -178,18 +201,23 @@ class _Writer:
             self._names[f"c{index}"] = constant
             tensors.append(f"c{index}")
         pointers = [f"{tensor}.data_ptr()" for tensor in tensors]
+        pointers += [_OWN] if is_checked else []
         if prepared:
             given = ", ".join(f"args[{x.position}]" for x in boundary.inputs if x.is_parameter)
             self._lines += [f"found = find({given})", "addresses = found.addresses"]
         pointers += [f"addresses[{index}]" for index in range(prepared)]
-        pointers += [] if arena is None else ["the block's own"]
+        pointers += [] if arena is None else [_OWN]
         pointers += [f"{self._allocate(i, x)}.data_ptr()" for i, x in enumerate(boundary.buffers)]
         if boundary.buffers:
             self._lines += ["block = take()", "words = block.words"]
             for position, pointer in enumerate(pointers):
-                if position != arena:
+                if pointer != _OWN:
                     self._describe(pointer, starts[position], shapes[position])
-            self._lines += ["run(block.address)", "give(block)"]
+            self._lines += ["run(block.address)"]
+            if is_checked:
+                end = starts[-1]
+                self._lines += [f"if words[{end}]: raise failure(words[{end}:{end + STATUS_WORDS}])"]
+            self._lines += ["give(block)"]
         self._lines += [line for i, x in enumerate(boundary.buffers) for line in self._into_strides(i, x)]
         returned = "".join(f"{self._output(x)}, " for x in boundary.outputs)
         body = [

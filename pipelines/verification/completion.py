@@ -21,6 +21,7 @@ from ..frontend.interface import find_main, torch_dtype
 from ..native.codegen import NativeCode
 from ..runtime.arena import arena_array
 from ..runtime.arrays import numpy_dtype
+from ..runtime.checks import new_status
 from ..runtime.cpu_lowering import read_provisions
 from ..runtime.jit import JitFunction, NativeModule
 from ..runtime.provisions import ArrayType, Provisions
@@ -143,12 +144,14 @@ class Provided:
         self._prepare = prepare
         self._parameters = parameters
         self._arena_bytes = provisions.arena_bytes
+        self._checks = bool(provisions.checks)
         self.ranks = provisions.ranks
 
     def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The further arguments of a call with these."""
         made = self._prepare([arrays[k] for k in self._parameters]) if self._prepare else []
-        return [*made, *([] if self._arena_bytes is None else [arena_array(self._arena_bytes)])]
+        status = [new_status()] if self._checks else []
+        return [*status, *made, *([] if self._arena_bytes is None else [arena_array(self._arena_bytes)])]
 
 
 def _places(signature: Signature) -> tuple[int | None, ...]:

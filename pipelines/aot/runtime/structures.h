@@ -13,7 +13,7 @@ _Static_assert(sizeof(void *) == 8, "memref descriptors have words of 64 bits");
 typedef void (*wse_kernel)(void **block);
 
 /* Where an argument of a kernel comes from, or a result goes to: the kind, and the position among those. */
-typedef enum { WSE_INPUT, WSE_OUTPUT, WSE_PARAMETER, WSE_STATE, WSE_PREPARED, WSE_ARENA } wse_kind;
+typedef enum { WSE_INPUT, WSE_OUTPUT, WSE_PARAMETER, WSE_STATE, WSE_PREPARED, WSE_ARENA, WSE_STATUS } wse_kind;
 typedef struct {
   wse_kind kind;
   int32_t index;
@@ -26,6 +26,17 @@ typedef struct {
   const int64_t *shape;
 } wse_prepared;
 
+/* Something that a run checks. An index is counted from the front, or from either end. */
+typedef enum { WSE_CHECK_FRONT, WSE_CHECK_EITHER_END, WSE_CHECK_ASSERTION } wse_check_kind;
+typedef struct {
+  wse_check_kind kind;
+  int32_t dimension; /* of the tensor that is indexed */
+  const char *where; /* the place in the model */
+  const char *message;
+} wse_check;
+
+#define WSE_STATUS_WORDS 3 /* number of the check that failed, from 1, or 0; the two sides of its comparison */
+
 typedef struct {
   wse_kernel kernel;
   wse_kernel prepare; /* takes the parameters, an arena and the prepared tensors; NULL when there are none */
@@ -35,6 +46,7 @@ typedef struct {
   const int32_t *parameter_slots; /* of each parameter: position in wse_parameter_slots */
   const int32_t *state_slots;     /* of each state: position in wse_state_slots */
   const wse_prepared *prepared;
+  const wse_check *checks;
   int64_t arena_bytes, prepare_arena_bytes; /* of the kernel and of `prepare`; -1: it takes no arena */
 } wse_function;
 

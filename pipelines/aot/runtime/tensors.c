@@ -22,6 +22,8 @@ WSE_EXPORT const char *WSE_SYMBOL(error_text)(wse_status status) {
     case WSE_WEIGHTS_UNREADABLE: return "the file of the weights cannot be read";
     case WSE_WEIGHTS_FOREIGN: return "the file holds no weights, or those of another model or version";
     case WSE_WEIGHTS_DAMAGED: return "the file of the weights was cut off or changed";
+    case WSE_INDEX_OUT_OF_RANGE: return "an index is out of range";
+    case WSE_ASSERTION_FAILED: return "an assertion of the model does not hold";
     default: return "unknown status";
   }
 }

@@ -1,0 +1,1 @@
+"""What is checked while a program runs: ranges of values, and checks of indices."""

@@ -1,0 +1,298 @@
+"""`wse-check-indices`: indices that may be out of range are asserted, and made to fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...dialects.host import arith, ir, linalg, tensor
+from ...dialects.structured import Structured, clone_into, loops_inferable, structured, used_dims
+from ..infra.pass_base import Pass, PassRun
+from .checks.index_checks import Size, assert_in_range
+from .checks.ranges import Range, Ranges, is_integer
+
+_FROM_FLOATS = frozenset({"arith.fptosi", "arith.fptoui"})
+
+
+class CheckIndices(Pass, name="wse-check-indices", anchor="func.func"):
+    """Asserts that what is gathered and scattered is there, and keeps memory safe where it is not.
+
+    * A position of a `tensor.extract` in the body of a `linalg.generic` that depends on data and is not proven to be in
+      range is clamped, and asserted in front of the operation by one reduction over the indices (`wse-collect-checks`
+      makes of assertions what a caller can read). Positions computed of floats are the operator's own: clamped only.
+    * The indices of a `tm_tensor.scatter` are asserted; `wse-lower-tm-tensor` clamps them.
+    * Assertions inside of bodies, which torch-mlir leaves for some operators, go: bodies stay free of side effects.
+
+    Proven are constants, loop indices, results of argmax, sort and topk, remainders, clamped values, and what integer
+    arithmetic makes of these. Before, for `x[i]`:
+
+        %r = linalg.generic ins(%i : tensor<3xi64>) outs(%e : tensor<3xf32>) {
+          %p = arith.index_cast %in : i64 to index
+          %x = tensor.extract %t[%p] : tensor<10xf32>
+
+    After:
+
+        %g = linalg.generic ins(%i : tensor<3xi64>) outs(%zero : tensor<i64>) { arith.maxui }
+        %ok = arith.cmpi ult, %greatest, %c10_i64 : i64
+        cf.assert %ok, "index out of range" {wse.index_check = "front", wse.dimension = 0}
+        %r = linalg.generic ins(%i : tensor<3xi64>) outs(%e : tensor<3xf32>) {
+          %p = ...  // clamped to 0 .. 9
+          %x = tensor.extract %t[%p] : tensor<10xf32>
+    """
+
+    def run(self, op: ir.Operation, run: PassRun) -> None:
+        found = _operations(op)
+        for check in found["cf.assert"]:
+            if structured(check.parent) is not None:
+                check.erase()
+        ranges = Ranges()
+        for generic in found["linalg.generic"]:
+            view = structured(generic)
+            assert view is not None
+            for inner in view.body_operations():
+                if inner.operation.name == "tensor.extract":
+                    _check_extract(view, inner.operation, ranges, run)
+        for scatter in found["tm_tensor.scatter"]:
+            _check_scatter(scatter, ranges, run)
+
+
+def _operations(root: ir.Operation) -> dict[str, list[ir.Operation]]:
+    found: dict[str, list[ir.Operation]] = {"cf.assert": [], "linalg.generic": [], "tm_tensor.scatter": []}
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        if op.name in found:
+            found[op.name].append(op)
+        return ir.WalkResult.ADVANCE
+
+    root.operation.walk(visit)
+    return found
+
+
+# -- gathers ----------------------------------------------------------------------------------------------------
+
+
+def _check_extract(view: Structured, extract: ir.Operation, ranges: Ranges, run: PassRun) -> None:
+    source, *indices = extract.operands
+    shaped = ir.RankedTensorType(source.type)
+    for dimension, index in enumerate(indices):
+        static = None if shaped.is_dynamic_dim(dimension) else shaped.get_dim_size(dimension)
+        if static is not None and ranges.of(index) <= Range(0, static - 1):
+            continue
+        body = _slice(view, index)
+        if not _depends_on_data(view, body, index):
+            continue
+        if any(o.name in _FROM_FLOATS for o in body):
+            run.count("indices clamped only")
+        else:
+            with ir.InsertionPoint(view.op), view.op.location:
+                size = _size(source, dimension)
+                _assert_index(view, body, index, size, dimension)
+            run.count("indices checked")
+        with extract.location, ir.InsertionPoint(extract):
+            extract.operands[dimension + 1] = _clamped(index, _size(source, dimension))
+    if 0 in shaped.shape:  # nothing to read, wherever the index is
+        with extract.location, ir.InsertionPoint(extract):
+            zero = arith.constant(shaped.element_type, 0 if is_integer(shaped) else 0.0)
+        extract.results[0].replace_all_uses_with(zero)
+        extract.erase()
+
+
+def _clamped(index: ir.Value, size: Size) -> ir.Value:
+    last = _index(size - 1) if isinstance(size, int) else arith.subi(size, _index(1))
+    return arith.minsi(arith.maxsi(index, _index(0)), last)
+
+
+def _slice(view: Structured, value: ir.Value) -> list[ir.Operation]:
+    """The operations of a body that a value is computed by, in order."""
+    needed = {value}
+    found: list[ir.Operation] = []
+    for op in reversed(view.body_operations()):
+        if any(r in needed for r in op.operation.results):
+            found.append(op.operation)
+            needed.update(op.operation.operands)
+    return found[::-1]
+
+
+def _depends_on_data(view: Structured, body: list[ir.Operation], index: ir.Value) -> bool:
+    """Whether an index comes from tensors of integers that are given, and not from loops and what is known of sizes."""
+    read = {v for op in body for v in op.operands} | {index}
+    scalars = list(view.body.arguments)
+    sources = [v for k, v in enumerate(view.operands) if scalars[k] in read]
+    sources += [op.operands[0] for op in body if op.name == "tensor.extract"]
+    sources += [v for v in read if v not in scalars and not any(v in op.results for op in body)]
+    return any(_is_data(v) for v in sources)
+
+
+def _is_data(value: ir.Value) -> bool:
+    pending, seen = [value], {value}
+    while pending:
+        value = pending.pop()
+        if isinstance(value.owner, ir.Block):
+            owner = value.owner.owner
+            if owner.operation.name == "scf.for" and ir.BlockArgument(value).arg_number == 0:
+                continue
+            return True
+        op = value.owner.operation
+        if op.name in ("tensor.dim", "tensor.empty"):
+            continue
+        if op.name == "arith.constant":
+            if isinstance(value.type, ir.RankedTensorType) and is_integer(value.type):
+                return True
+            continue
+        inside = (o for r in op.regions for b in r.blocks for o in b.operations)
+        reached = [*op.operands, *(v for o in inside for v in o.operation.operands if _is_outside(v, op))]
+        pending += [v for v in reached if v not in seen]
+        seen.update(reached)
+    return False
+
+
+def _is_outside(value: ir.Value, op: ir.Operation) -> bool:
+    owner = value.owner.owner if isinstance(value.owner, ir.Block) else value.owner.operation.parent
+    return owner is not None and owner.operation != op
+
+
+def _assert_index(
+    view: Structured, body: list[ir.Operation], index: ir.Value, size: Size, dimension: int
+) -> None:
+    wanted = _before_wrap(index, size, dimension)
+    if wanted is not None:
+        body, index = _slice(view, wanted), wanted
+    scalars = list(view.body.arguments)
+    read = {v for op in body for v in op.operands} | {index}
+    inputs = [k for k, scalar in enumerate(scalars) if scalar in read]
+    loops = {d for k in inputs for e in view.maps[k].results for d in used_dims(e)}
+    loops |= {ir.IntegerAttr(op.attributes["dim"]).value for op in body if op.name == "linalg.index"}
+    given = [view.maps[k] for k in inputs]
+    if not inputs or not _are_inferable(given, loops):
+        loops = set(range(len(view.iterators)))
+        inputs = list(range(len(view.operands)))
+    places = {d: k for k, d in enumerate(sorted(loops))}
+
+    def index_of(*values: ir.Value) -> ir.Value:
+        mapping: dict[ir.Value, ir.Value] = {scalars[k]: v for k, v in zip(inputs, values, strict=True)}
+        for op in body:
+            if op.name == "linalg.index":
+                mapping[op.results[0]] = linalg.IndexOp(
+                    places[ir.IntegerAttr(op.attributes["dim"]).value]
+                ).result
+            else:
+                clone_into([op], mapping)
+        return mapping.get(index, index)
+
+    assert_in_range(
+        [view.operands[k] for k in inputs], [_on_loops(view.maps[k], places) for k in inputs], size, index_of,
+        dimension=dimension, counts_from_end=wanted is not None,
+    )  # fmt: skip
+
+
+def _are_inferable(maps: list[ir.AffineMap], loops: set[int]) -> bool:
+    places = {d: k for k, d in enumerate(sorted(loops))}
+    return loops_inferable([_on_loops(m, places) for m in maps], len(loops))
+
+
+def _on_loops(amap: ir.AffineMap, places: dict[int, int]) -> ir.AffineMap:
+    """A map from fewer loops: those that it does not read are left out."""
+    unread = ir.AffineConstantExpr.get(0)
+    dims = [ir.AffineDimExpr.get(places[d]) if d in places else unread for d in range(amap.n_dims)]
+    inner = ir.AffineMap.get(len(places), 0, dims)
+    return ir.AffineMap.get(len(places), 0, [e.compose(inner) for e in amap.results])
+
+
+def _before_wrap(index: ir.Value, size: Size, dimension: int) -> ir.Value | None:
+    """The index as it was given, where a negative one counts from the end: `select(i < 0, i + size, i)`."""
+    while (cast := _producer(index)) is not None and cast.name in ("arith.index_cast", "arith.extsi"):
+        index = cast.operands[0]
+    op = _producer(index)
+    if op is None or op.name != "arith.select":
+        return None
+    condition, wrapped, plain = op.operands
+    added = _producer(wrapped)
+    compared = _producer(condition)
+    if added is None or added.name != "arith.addi" or compared is None or compared.name != "arith.cmpi":
+        return None
+    is_below = ir.IntegerAttr(compared.attributes["predicate"]).value == arith.CmpIPredicate.slt.value
+    if not is_below or compared.operands[0] != plain or Ranges().of(compared.operands[1]) != Range(0, 0):
+        return None
+    terms = list(added.operands)
+    if plain not in terms:
+        return None
+    terms.remove(plain)
+    return plain if _is_size(terms[0], size, dimension) else None
+
+
+def _is_size(value: ir.Value, size: Size, dimension: int) -> bool:
+    if isinstance(size, int):
+        return Ranges().of(value) == Range(size, size)
+    while (cast := _producer(value)) is not None and cast.name in (
+        "arith.index_cast",
+        "arith.extsi",
+        "arith.trunci",
+    ):
+        value = cast.operands[0]
+    told, op = _producer(size), _producer(value)
+    if told is None or op is None or op.name != "tensor.dim":
+        return False
+    same = op.operands[0] == told.operands[0]
+    return same and Ranges().of(op.operands[1]) == Range(dimension, dimension)
+
+
+def _producer(value: ir.Value) -> ir.Operation | None:
+    return None if isinstance(value.owner, ir.Block) else value.owner.operation
+
+
+# -- scatters ---------------------------------------------------------------------------------------------------
+
+
+def _check_scatter(op: ir.Operation, ranges: Ranges, run: PassRun) -> None:
+    _updates, indices, target = op.operands
+    for column, dimension in enumerate(ir.DenseI64ArrayAttr(op.attributes["dimension_map"])):
+        values, place = _column(indices, column)
+        shaped = ir.RankedTensorType(target.type)
+        static = None if shaped.is_dynamic_dim(dimension) else shaped.get_dim_size(dimension)
+        if static is not None and ranges.of(values) <= Range(-static, static - 1):
+            continue
+        if not _is_data(values):
+            continue
+        amap = ir.AffineMap.get(1, 0, [ir.AffineDimExpr.get(0), ir.AffineConstantExpr.get(place)])
+        with ir.InsertionPoint(op), op.location:
+            assert_in_range(
+                [values], [amap], _size(target, dimension), lambda index: index,
+                dimension=dimension, counts_from_end=True,
+            )  # fmt: skip
+        run.count("indices checked")
+    if 0 in ir.RankedTensorType(target.type).shape:  # nothing to write, wherever the index is
+        op.results[0].replace_all_uses_with(target)
+        op.erase()
+
+
+def _column(indices: ir.Value, column: int) -> tuple[ir.Value, int]:
+    """A tensor that holds a column of indices, and which of its columns that is."""
+    op: Any = _producer(indices)
+    while op is not None and op.name == "tensor.insert_slice":
+        offsets = list(ir.DenseI64ArrayAttr(op.attributes["static_offsets"]))
+        sizes = list(ir.DenseI64ArrayAttr(op.attributes["static_sizes"]))
+        if len(offsets) != 2 or offsets[0] != 0 or min(offsets[1], sizes[1]) < 0:
+            break
+        source, target = op.operands[0], op.operands[1]
+        rows = ir.RankedTensorType(source.type).shape[0] == ir.RankedTensorType(target.type).shape[0]
+        if offsets[1] <= column < offsets[1] + sizes[1]:
+            if not rows:
+                break
+            indices, column = source, column - offsets[1]
+        else:
+            indices = target
+        op = _producer(indices)
+    return indices, column
+
+
+# -- building ---------------------------------------------------------------------------------------------------
+
+
+def _index(value: int) -> ir.Value:
+    return arith.constant(ir.IndexType.get(), value)
+
+
+def _size(value: ir.Value, dimension: int) -> Size:
+    shaped = ir.RankedTensorType(value.type)
+    if shaped.is_dynamic_dim(dimension):
+        return tensor.dim(value, _index(dimension))
+    return shaped.get_dim_size(dimension)
