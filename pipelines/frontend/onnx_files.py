@@ -72,7 +72,7 @@ def _load(onnx: Any, path: str) -> Any:
     try:
         model = onnx.load(path)
     except Exception as error:  # protobuf and file errors share no base class
-        raise CompilerError(f"the ONNX model cannot be read: {_first_line(error)}", where=path) from error
+        raise CompilerError(f"the ONNX model cannot be read: {_in_one_line(error)}", where=path) from error
     newest = onnx.defs.onnx_opset_version()
     for domain, version in _opsets(model).items():
         if domain == "" and version > newest:
@@ -85,13 +85,15 @@ def _load(onnx: Any, path: str) -> Any:
         onnx.checker.check_model(model)
     except Exception as error:
         raise CompilerError(
-            f"the ONNX model cannot be read: it is not valid, {_first_line(error)}", where=path
+            f"the ONNX model cannot be read: it is not valid, {_in_one_line(error)}", where=path
         ) from error
     return model
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0] or type(error).__name__
+def _in_one_line(error: Exception) -> str:
+    """What an error says on one line; the checker names nodes on lines of their own."""
+    words = " ".join(str(error).replace("==> Context: Bad node spec for node.", " in the node").split())
+    return words[:240] or type(error).__name__
 
 
 def _opsets(model: Any) -> dict[str, int]:
@@ -100,7 +102,9 @@ def _opsets(model: Any) -> dict[str, int]:
 
 def _constants_as_initializers(graph: Any) -> None:
     """Large constants are weights like others."""
-    for node in [n for n in graph.node if n.op_type == "Constant" and n.attribute[0].name == "value"]:
+    for node in [
+        n for n in graph.node if n.op_type == "Constant" and [a.name for a in n.attribute] == ["value"]
+    ]:
         tensor = node.attribute[0].t
         if _elements(tensor) >= LITERAL_LIMIT:
             graph.initializer.add().CopyFrom(tensor)

@@ -149,7 +149,7 @@ def test_sequences_branches_loops_and_functions(tmp_path: Path) -> None:
     three = helper.make_tensor_sequence_value_info("three", FLOAT, [3])
     outputs = [("chosen", FLOAT, [3]), ("all", FLOAT, [4, 3]), three]
     inputs = [("x", FLOAT, [3]), ("flag", Kind.BOOL, [])]
-    own = {"functions": [scaled], "opsets": [helper.make_opsetid("own", 1)]}
+    own: dict[str, Any] = {"functions": [scaled], "opsets": [helper.make_opsetid("own", 1)]}
     path = write(tmp_path, nodes, inputs, outputs, {"trips": np.array(4)}, **own)
     x = torch.tensor([0.5, -1.0, 2.0])
     compiled = wse_mlir.compile(path, (x, torch.tensor(True)))
@@ -198,7 +198,15 @@ def test_inputs_that_do_not_fit(tmp_path: Path) -> None:
 def test_files_that_are_no_models(tmp_path: Path) -> None:
     x, y = ("x", FLOAT, [3]), ("y", FLOAT, [3])
     assert "opset 999" in refused(write(tmp_path, [node("Relu", ["x"], ["y"])], [x], [y], opset=999))
-    assert "not valid" in refused(write(tmp_path, [node("Relu", ["missing"], ["y"])], [x], [y]))
+    text = refused(write(tmp_path, [node("Relu", ["missing"], ["y"], name="act")], [x], [y]))
+    assert "not valid" in text and "act" in text
+    float8 = helper.make_tensor("w", Kind.FLOAT8E5M2, [3], [1.0, 2.0, 3.0])
+    graph = graph_of("graph", [node("Cast", ["w"], ["y"], to=FLOAT)], [], [y])
+    graph.initializer.append(float8)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)]), tmp_path / "model.onnx")
+    assert "the ONNX graph has elements of type float8e5m2" in refused(str(tmp_path / "model.onnx"))
+    bare = write(tmp_path, [node("Constant", [], ["c"]), node("Add", ["x", "c"], ["y"])], [x], [y])
+    assert "Constant" in refused(bare)
     path = write(tmp_path, [node("Add", ["x", "w"], ["y"])], [x], [y], {"w": np.ones(3, np.float32)})
     onnx.save(onnx.load(path), path, save_as_external_data=True, location="weights.bin", size_threshold=0)
     (tmp_path / "weights.bin").unlink()

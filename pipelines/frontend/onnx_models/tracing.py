@@ -24,7 +24,7 @@ from .graph import run_graph
 from .scope import InputsNeeded, Model, Scope
 from .sizes import materialised
 from .types import CARRIERS, SAME_BITS, carried
-from .values import is_known, untraced
+from .values import Unsupported, is_known, untraced
 
 # Sizes that are open are traced with these, which nothing else is equal to.
 _PRIMES = (1009, 1013, 1019, 1021, 1031, 1033, 1039, 1049, 1051, 1061, 1063, 1069, 1087, 1091, 1093, 1097)
@@ -84,6 +84,10 @@ def trace_model(
     while True:
         try:
             return _Tracer(model, graph, inputs, parameters, fixed).run()
+        except Unsupported as error:  # of no node: an initializer's elements, an output that nothing computes
+            raise CompilerError(
+                f"the ONNX graph has {error}, which is not supported", where=model.path
+            ) from error
         except InputsNeeded as needed:
             missing = needed.names - fixed.keys()
             if not missing:

@@ -69,7 +69,12 @@ def to_tensor(proto: Any, base: str = "") -> tuple[torch.Tensor, torch.dtype]:
         Unsupported: of an element type that there is no tensor of.
     """
     dtype = element_type(proto.data_type)
-    array = np.array(onnx.numpy_helper.to_array(proto, base))  # the protobuf's buffer is read-only
+    try:
+        array = np.array(onnx.numpy_helper.to_array(proto, base))  # the protobuf's buffer is read-only
+    except (TypeError, ValueError) as error:
+        raise Unsupported(
+            f"elements that do not fill the shape {list(proto.dims)} of '{proto.name}'"
+        ) from error
     if array.dtype == ml_dtypes.bfloat16:
         return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16), dtype
     return carried(torch.from_numpy(array), dtype), dtype

@@ -38,7 +38,7 @@ def grid_sample(
     if mode == "nearest":
         taps = [[(torch.round(p), None)] for p in positions]
     elif mode in ("linear", "bilinear"):
-        taps = [_linear_taps(p) for p in positions]
+        taps = [linear_taps(p) for p in positions]
     else:
         refuse_unless(mode in ("cubic", "bicubic"), f"the mode '{mode}'")
         taps = [_cubic_taps(p) for p in positions]
@@ -49,7 +49,7 @@ def grid_sample(
             places = [
                 _brought_back(p, e, s, padding_mode) for p, e, s in zip(places, ends, sizes, strict=True)
             ]
-        values = _pixels(x, places, zeros=padding_mode == "zeros")
+        values = pixels(x, places, zeros=padding_mode == "zeros")
         for _, weight in combination:
             values = values if weight is None else values * weight.unsqueeze(1)
         result = values if result is None else result + values
@@ -57,7 +57,8 @@ def grid_sample(
     return result.to(x.dtype)
 
 
-def _linear_taps(p: torch.Tensor) -> list[Any]:
+def linear_taps(p: torch.Tensor) -> list[Any]:
+    """The whole positions around each, and their weights."""
     low = torch.floor(p)
     return [(low, 1 - (p - low)), (low + 1, p - low)]
 
@@ -86,7 +87,7 @@ def _brought_back(p: torch.Tensor, ends: tuple[float, float], size: int, mode: s
     return p if mode == "zeros" else torch.clamp(p, 0.0, size - 1.0)
 
 
-def _pixels(x: torch.Tensor, places: list[torch.Tensor], zeros: bool) -> torch.Tensor:
+def pixels(x: torch.Tensor, places: list[torch.Tensor], zeros: bool) -> torch.Tensor:
     """Elements [batch, channels, ...] at whole positions [batch, ...]; zero outside."""
     n, c, *sizes = x.shape
     linear = torch.zeros_like(places[0], dtype=torch.int64)
