@@ -69,10 +69,9 @@ def create_target_machine(cpu: str, features: str) -> llvm.TargetMachine:
     """LLVM's code generator for a processor: position independent, optimised. Names must be known ones."""
     initialise()
     target = llvm.Target.from_triple(llvm.get_process_triple())
-    with captured_stderr():
-        return target.create_target_machine(
-            cpu=cpu, features=_for_64_bit(features), opt=3, reloc="pic", codemodel="small"
-        )
+    return target.create_target_machine(
+        cpu=cpu, features=_for_64_bit(features), opt=3, reloc="pic", codemodel="small"
+    )
 
 
 @cache

@@ -35,11 +35,15 @@ def _parse(text: str, context: ir.Context) -> passmanager.PassManager:
             return passmanager.PassManager.parse(text)
     # What the parsers of single options complain about goes to the error stream, not into the exception.
     with context, captured_stderr() as captured:
+        manager, failure = None, ""
         try:
-            return passmanager.PassManager.parse(text)
+            manager = passmanager.PassManager.parse(text)
         except ValueError as error:
-            failure = error
-    raise ValueError(f"{failure}\n{captured.text}") from None
+            failure = str(error)
+    if manager is None:
+        raise ValueError(f"{failure}\n{captured.text}")
+    captured.pass_on()
+    return manager
 
 
 def has_upstream_pass(name: str, context: ir.Context) -> bool:
