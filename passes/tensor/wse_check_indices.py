@@ -5,11 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from ...dialects.host import arith, ir, linalg, tensor
+from ...dialects.provenance import read_location
 from ...dialects.structured import Structured, clone_into, loops_inferable, structured, used_dims
 from ..infra.pass_base import Pass, PassRun
 from .checks.index_checks import Size, assert_in_range
 from .checks.ranges import Range, Ranges, is_integer
 
+# They take no negative indices. A `tm_tensor.scatter` does not say which operator it is of; its location does. Where
+# that is not known, negative indices count from the end.
+_FROM_FRONT_ALONE = frozenset(
+    f"aten.{name}"
+    for name in ("scatter", "scatter_add", "scatter_reduce", "index_add", "index_copy", "index_reduce")
+)
 _FROM_FLOATS = frozenset({"arith.fptosi", "arith.fptoui"})
 
 
@@ -244,11 +251,12 @@ def _producer(value: ir.Value) -> ir.Operation | None:
 
 def _check_scatter(op: ir.Operation, ranges: Ranges, run: PassRun) -> None:
     _updates, indices, target = op.operands
+    from_end = read_location(op.location).operator.removesuffix("_") not in _FROM_FRONT_ALONE
     for column, dimension in enumerate(ir.DenseI64ArrayAttr(op.attributes["dimension_map"])):
         values, place = _column(indices, column)
         shaped = ir.RankedTensorType(target.type)
         static = None if shaped.is_dynamic_dim(dimension) else shaped.get_dim_size(dimension)
-        if static is not None and ranges.of(values) <= Range(-static, static - 1):
+        if static is not None and ranges.of(values) <= Range(-static * from_end, static - 1):
             continue
         if not _is_data(values):
             continue
@@ -256,7 +264,7 @@ def _check_scatter(op: ir.Operation, ranges: Ranges, run: PassRun) -> None:
         with ir.InsertionPoint(op), op.location:
             assert_in_range(
                 [values], [amap], _size(target, dimension), lambda index: index,
-                dimension=dimension, counts_from_end=True,
+                dimension=dimension, counts_from_end=from_end,
             )  # fmt: skip
         run.count("indices checked")
     if 0 in ir.RankedTensorType(target.type).shape:  # nothing to write, wherever the index is

@@ -46,6 +46,14 @@ OPERATORS: dict[str, tuple[Callable[..., torch.Tensor], bool]] = {
     "index_put, accumulated": (lambda t, i: torch.index_put(t, (i,), TABLE[:3], True), True),
     "put": (lambda t, i: torch.ops.aten.put(t[:, 0], i, TABLE[:3, 0]), True),
     "index_fill": (lambda t, i: torch.index_fill(t, 0, i, 7.0), True),
+    "scatter": (lambda t, i: torch.scatter(t, 0, i[:, None].repeat(1, COLUMNS), TABLE[:3]), False),
+    "scatter_add": (lambda t, i: torch.scatter_add(t, 0, i[:, None].repeat(1, COLUMNS), TABLE[:3]), False),
+    "scatter_reduce": (
+        lambda t, i: t.scatter_reduce(0, i[:, None].repeat(1, COLUMNS), TABLE[:3], "amax"),
+        False,
+    ),
+    "index_add": (lambda t, i: torch.index_add(t, 0, i, TABLE[:3]), False),
+    "index_copy": (lambda t, i: torch.index_copy(t, 0, i, TABLE[:3]), False),
     "nll_loss": (lambda t, i: functional.nll_loss(t.T[:3], i, reduction="none"), False),
     "cross_entropy": (lambda t, i: functional.cross_entropy(t.T[:3], i), False),
 }
