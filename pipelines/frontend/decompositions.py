@@ -5,9 +5,9 @@
 * Batch normalisation in evaluation mode: scale and shift are computed once per channel, so that what is left for
   every element is one multiplication and one addition.
 * Softmax: narrow floats are widened as in PyTorch's kernels.
-* GELU by tanh: torch-mlir's constant has four digits.
 * Attention: PyTorch's decomposition guards against rows that are masked out completely with two passes over the
   scores; here the guard works on a row's maximum and sum, and only where there is a mask.
+* Elementwise operators that `elementwise` lowers are in no table.
 * What backward graphs need is in files of their own: convolutions, pooling, indexing, gradients, foreach.
 """
 
@@ -24,6 +24,7 @@ from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 from .combining import combining_decompositions, means_apart
 from .computed_types import widen
 from .convolutions import convolution_backward, transposed_convolution
+from .elementwise import TABLE
 from .foreach import foreach_decompositions
 from .gradients import gradient_decompositions
 from .indexing import indexing_decompositions
@@ -48,12 +49,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     table[aten.group_norm.default] = group_norm
     pad = aten.constant_pad_nd.default
     table[pad] = _negative_padding(table.get(pad))
-    table[aten.bitwise_xor.Scalar] = _with_number(aten.bitwise_xor.Tensor)
-    table[aten.bitwise_or.Scalar] = _with_number(aten.bitwise_or.Tensor)
-    table[aten.isfinite.default] = is_finite
-    table[aten.gelu.default] = gelu_by_tanh
     table[aten.arange.start_step] = arange
-    table[aten.fmod.Scalar] = table[aten.fmod.Tensor] = fmod
     table[aten.convolution.default] = transposed_convolution
     table[aten.convolution_backward.default] = convolution_backward
     table |= (
@@ -68,7 +64,11 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     widen_narrow_integers(table)
     widen(table)
     table[aten.scatter_reduce.two] = means_apart(table[aten.scatter_reduce.two])
-    return table
+    return {
+        operator: body
+        for operator, body in table.items()
+        if str(operator).removesuffix(".default") not in TABLE
+    }
 
 
 def batch_norm_of_inference(
@@ -157,48 +157,12 @@ def stable_sort(
     return aten.sort.default(x, dim, descending)
 
 
-def _with_number(operator: Any) -> Callable[..., Any]:
-    """A bitwise operator on a tensor and a number, for which torch-mlir has only the form on two tensors."""
-
-    def decomposed(x: torch.Tensor, number: Any) -> Any:
-        dtype = torch.result_type(x, number)
-        return operator(x, torch.full((), number, dtype=dtype, device=x.device))
-
-    return decomposed
-
-
-def is_finite(x: torch.Tensor) -> torch.Tensor:
-    """`aten.isfinite`: a NaN is not less than anything."""
-    return torch.abs(x) < math.inf if x.is_floating_point() else torch.ones_like(x, dtype=torch.bool)
-
-
-def fmod(x: torch.Tensor, divisor: Any) -> Any:
-    """`aten.fmod`, which torch-mlir knows for two floats alone; of integers it is what a division leaves."""
-    result = torch.result_type(x, divisor)
-    if not result.is_floating_point:
-        return x - torch.div(x, divisor, rounding_mode="trunc") * divisor
-    if not isinstance(divisor, torch.Tensor):
-        divisor = torch.full((), divisor, dtype=result, device=x.device)
-    elif x.dtype == divisor.dtype:
-        return NotImplemented
-    return aten.fmod.Tensor(x.to(result), divisor.to(result))
-
-
 def arange(start: float, end: float, step: float = 1, **options: Any) -> Any:
     """`aten.arange` of 8-bit integers, on which torch-mlir ends the process; counted in 64 bits."""
     dtype = options.pop("dtype", None)
     if dtype not in (torch.int8, torch.uint8):
         return NotImplemented
     return aten.arange.start_step(start, end, step, dtype=torch.int64, **options).to(dtype)
-
-
-def gelu_by_tanh(x: torch.Tensor, *, approximate: str = "none") -> Any:
-    """`aten.gelu` approximated by tanh; torch-mlir's own has 0.797724 for the square root of 2/pi, and a power."""
-    if approximate != "tanh":
-        return NotImplemented
-    wide = _widened(x)
-    inner = math.sqrt(2.0 / math.pi) * (wide + 0.044715 * (wide * wide * wide))
-    return (0.5 * wide * (1.0 + torch.tanh(inner))).to(x.dtype)
 
 
 def _negative_padding(otherwise: Callable[..., Any] | None) -> Callable[..., Any]:

@@ -20,7 +20,6 @@ def gradient_decompositions() -> dict[Any, Callable[..., Any]]:
         aten._weight_norm_interface_backward.default: weight_norm_backward,
         aten._cdist_forward.default: distances,
         aten._cdist_backward.default: distances_backward,
-        aten.hypot.default: hypotenuse,
     }
 
 
@@ -119,11 +118,3 @@ def distances_backward(
         ratio = torch.abs(apart) / safe
         slope = torch.where(apart == 0, 0.0, direction * torch.pow(ratio, p - 1))
     return torch.sum(gradient * slope, -2)
-
-
-def hypotenuse(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """`aten.hypot` without the overflow of the squares."""
-    x, y = torch.abs(x), torch.abs(y)
-    larger, smaller = torch.maximum(x, y), torch.minimum(x, y)
-    ratio = smaller / torch.where(larger == 0, 1.0, larger)
-    return torch.where(torch.isinf(larger), larger, larger * torch.sqrt(1 + ratio * ratio))

@@ -15,15 +15,15 @@ from ...passes.infra.pass_base import PassRun
 from ...passes.tensor.wse_check_indices import CheckIndices
 from ...passes.tensor.wse_lower_tm_tensor import LowerTmTensor
 from .cleanup import clean_up
+from .elementwise import TABLE, expand_elementwise
 from .extreme_positions import find_unordered
 from .scans import expand_scans
 
-# A reason each: the first resolves shapes and dtypes and decomposes what linalg has no words for; the second
-# legalises to linalg and replaces torch's tensors by builtin ones.
-TORCH_PIPELINES = (
-    "torchdynamo-export-to-torch-backend-pipeline",
-    "torch-backend-to-linalg-on-tensors-backend-pipeline",
-)
+# The pipeline of torch-mlir that resolves shapes and dtypes, and decomposes what linalg has no words for.
+_RESOLVE = "torchdynamo-export-to-torch-backend-pipeline"
+# What torch-mlir computes of quantised operators and of shapes, as long as all are operators of torch.
+_SIMPLIFY = "func.func(torch-fuse-quantized-ops,torch-scalarize-shapes)"
+_LEGALISE = "torch-backend-to-linalg-on-tensors-backend-pipeline"
 IMPORTED_DIALECTS = frozenset({"affine", "builtin", "func", "linalg", "tensor", "arith", "math", "scf"})
 IMPORTED_OPERATIONS = frozenset({"cf.assert"})
 
@@ -38,10 +38,12 @@ def lower_torch_to_linalg(module: ir.Module) -> None:
     Raises:
         CompilerError: an operator has no lowering; names it, the module that calls it and the user's line.
     """
-    resolve, legalise = TORCH_PIPELINES
-    run_upstream(module, resolve)
+    expand_elementwise(module)  # while numbers that become tensors are still numbers
+    run_upstream(module, f"{_RESOLVE}{{backend-legal-ops={','.join(TABLE)}}}")
+    run_upstream(module, _SIMPLIFY)
+    expand_elementwise(module)  # and what others were decomposed into
     expand_scans(module)
-    run_upstream(module, legalise)
+    run_upstream(module, _LEGALISE)
 
 
 @contextmanager

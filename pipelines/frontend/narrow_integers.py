@@ -16,20 +16,6 @@ aten = torch.ops.aten
 
 _NARROW = (torch.int8, torch.uint8)
 _WIDENED = (
-    aten.add.Tensor,
-    aten.add.Scalar,
-    aten.mul.Tensor,
-    aten.mul.Scalar,
-    aten.sub.Tensor,
-    aten.sub.Scalar,
-    aten.rsub.Scalar,
-    aten.rsub.Tensor,
-    aten.floor_divide.default,
-    aten.floor_divide.Scalar,
-    aten.div.Tensor_mode,
-    aten.div.Scalar_mode,
-    aten.remainder.Tensor,
-    aten.remainder.Scalar,
     aten.max.default,
     aten.sum.default,
     aten.sum.dim_IntList,
@@ -44,20 +30,6 @@ _WIDENED = (
     aten.bmm.default,
     aten.mv.default,
     aten.addmm.default,
-    aten.div.Tensor,
-    aten.div.Scalar,
-    aten.eq.Scalar,
-    aten.eq.Tensor,
-    aten.ne.Scalar,
-    aten.ne.Tensor,
-    aten.lt.Scalar,
-    aten.lt.Tensor,
-    aten.le.Scalar,
-    aten.le.Tensor,
-    aten.gt.Scalar,
-    aten.gt.Tensor,
-    aten.ge.Scalar,
-    aten.ge.Tensor,
 )
 
 

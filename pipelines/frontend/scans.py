@@ -6,7 +6,6 @@ remembers the step, until sizes and types are known and the loop can be made aro
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from torch.fx import Graph, Node
 from ...dialects.host import arith, func, ir, scf, tensor
 from ...dialects.structured import clone_into
 from ...passes.infra.diagnostics import CompilerError
+from .torch_tensors import OPEN, builtin_type, converted
 
 SCAN = torch.ops.higher_order.scan
 
@@ -25,8 +25,6 @@ _SIZES = "wse.scan_sizes"
 _BACKWARDS_IN, _BACKWARDS_OUT = "wse.scan_backwards_in", "wse.scan_backwards_out"
 _CONSTANTS = ("torch.constant.", "torch.prim.ListConstruct")
 _FLIP = torch.ops.aten.flip.default
-_TORCH_TENSOR = re.compile(r"!torch\.vtensor<\[([\d,?]*)\],(\w+)>")
-_OPEN = ir.ShapedType.get_dynamic_size()
 _OPEN_OFFSET = ir.ShapedType.get_dynamic_stride_or_offset()
 
 
@@ -133,7 +131,7 @@ def expand_scans(module: ir.Module) -> None:
                     name = ir.FlatSymbolRefAttr(call.attributes["callee"]).value
                     with call.location, ir.InsertionPoint(call):
                         loop = _Loop(scans[name], steps[name], list(call.operands)).emit()
-                        results = [_as(v, old.type) for v, old in zip(loop, call.results, strict=True)]
+                        results = [converted(v, old.type) for v, old in zip(loop, call.results, strict=True)]
                     for old, new in zip(call.results, results, strict=True):
                         old.replace_all_uses_with(new)
                     call.erase()
@@ -163,7 +161,7 @@ class _Loop:
         self._sizes = iter(_numbers(scan, _SIZES))
         self._step = step.regions[0].blocks[0]
         self._states = operands[:states]
-        self._inputs = [_as(v, _builtin(v.type)) for v in operands[states : states + inputs]]
+        self._inputs = [converted(v, _builtin(v.type)) for v in operands[states : states + inputs]]
         self._others = operands[states + inputs :]
         self._outputs = [_builtin(kind) for kind in list(scan.type.results)[states:]]
         self._backwards_in, self._backwards_out = (_numbers(scan, k) for k in (_BACKWARDS_IN, _BACKWARDS_OUT))
@@ -178,9 +176,9 @@ class _Loop:
             parameters[: -len(self._others) or None],
             parameters[len(parameters) - len(self._others) :],
         )
-        values = {p: _as(v, p.type) for p, v in zip(fixed, self._others, strict=True)}
+        values = {p: converted(v, p.type) for p, v in zip(fixed, self._others, strict=True)}
         inside = self._hoist(values)
-        states = [_as(v, _builtin(p.type)) for v, p in zip(self._states, varying, strict=False)]
+        states = [converted(v, _builtin(p.type)) for v, p in zip(self._states, varying, strict=False)]
         loop = scf.ForOp(zero, self._trips, one, [*states, *(self._empty(o) for o in self._outputs)])
         with ir.InsertionPoint(loop.body):
             carried, at = list(loop.inner_iter_args), loop.induction_variable
@@ -189,10 +187,10 @@ class _Loop:
                 for k, given in enumerate(self._inputs)
             ]
             given = zip(varying, [*carried[:count], *parts], strict=True)
-            values.update((p, _as(v, p.type)) for p, v in given)
+            values.update((p, converted(v, p.type)) for p, v in given)
             clone_into(inside[:-1], values)
             made = [values.get(v, v) for v in inside[-1].operands]
-            yielded = [_as(v, state.type) for v, state in zip(made, states, strict=False)]
+            yielded = [converted(v, state.type) for v, state in zip(made, states, strict=False)]
             for k, (value, target) in enumerate(zip(made[count:], carried[count:], strict=True)):
                 place = self._place(at, backwards=k in self._backwards_out)
                 yielded.append(_with_part(value, target, place))
@@ -221,10 +219,10 @@ class _Loop:
     def _empty(self, kind: ir.RankedTensorType) -> ir.Value:
         sizes: list[ir.Value | int] = [self._trips if kind.is_dynamic_dim(0) else kind.shape[0]]
         for size in kind.shape[1:]:
-            if size == _OPEN:
+            if size == OPEN:
                 operand, dimension = next(self._sizes), next(self._sizes)
                 given = self._operands[operand]
-                sizes.append(tensor.dim(_as(given, _builtin(given.type)), _index(dimension)))
+                sizes.append(tensor.dim(converted(given, _builtin(given.type)), _index(dimension)))
             else:
                 sizes.append(size)
         return tensor.empty(sizes, kind.element_type)
@@ -239,7 +237,7 @@ def _part(source: ir.Value, place: ir.Value) -> ir.Value:
     """What a step reads of a tensor."""
     kind = ir.RankedTensorType(source.type)
     shape = [1, *kind.shape[1:]]
-    sizes = [tensor.dim(source, _index(d)) for d, size in enumerate(shape) if size == _OPEN]
+    sizes = [tensor.dim(source, _index(d)) for d, size in enumerate(shape) if size == OPEN]
     slice_kind = ir.RankedTensorType.get(shape, kind.element_type)
     static = [_OPEN_OFFSET, *[0] * (kind.rank - 1)]
     part = tensor.ExtractSliceOp(slice_kind, source, [place], sizes, [], static, shape, [1] * kind.rank)
@@ -251,9 +249,9 @@ def _with_part(value: ir.Value, target: ir.Value, place: ir.Value) -> ir.Value:
     """What a step writes into a tensor."""
     kind = ir.RankedTensorType(target.type)
     shape = [1, *kind.shape[1:]]
-    value = _as(value, ir.RankedTensorType.get(shape[1:], kind.element_type))
+    value = converted(value, ir.RankedTensorType.get(shape[1:], kind.element_type))
     slice_kind = ir.RankedTensorType.get(shape, kind.element_type)
-    sizes = [tensor.dim(target, _index(d)) for d, size in enumerate(shape) if size == _OPEN]
+    sizes = [tensor.dim(target, _index(d)) for d, size in enumerate(shape) if size == OPEN]
     part = tensor.ExpandShapeOp(slice_kind, value, _without_first(kind.rank), sizes, shape)
     static = [_OPEN_OFFSET, *[0] * (kind.rank - 1)]
     return tensor.InsertSliceOp(
@@ -266,37 +264,18 @@ def _without_first(rank: int) -> list[list[int]]:
     return [[0, 1], *([d] for d in range(2, rank))] if rank > 1 else []
 
 
-def _as(value: ir.Value, kind: ir.Type) -> ir.Value:
-    """A tensor in another type of the same elements: torch's or builtin, of which more or fewer sizes are known."""
-    if value.type == kind:
-        return value
-    if not isinstance(value.type, ir.RankedTensorType):
-        value = _converted("torch_c.to_builtin_tensor", value, _builtin(value.type))
-    wanted = kind if isinstance(kind, ir.RankedTensorType) else _builtin(kind)
-    if value.type != wanted:
-        value = tensor.CastOp(wanted, value).result
-    return value if value.type == kind else _converted("torch_c.from_builtin_tensor", value, kind)
-
-
-def _converted(conversion: str, value: ir.Value, kind: ir.Type) -> ir.Value:
-    return ir.Operation.create(conversion, [kind], [value]).result
-
-
 def _builtin(kind: ir.Type) -> ir.RankedTensorType:
-    """The builtin type of a tensor of torch's, whose integers have a sign."""
-    found = _TORCH_TENSOR.fullmatch(str(kind))
+    found = builtin_type(kind)
     if found is None:
         raise CompilerError(
             f"operator 'scan' computes with '{kind}', which is not supported", hint="give its tensors ranks"
         )
-    sizes = [_OPEN if size == "?" else int(size) for size in found[1].split(",") if size]
-    element = ir.Type.parse(re.sub(r"^[su]i(?=\d)", "i", found[2]), kind.context)
-    return ir.RankedTensorType.get(sizes, element)
+    return found
 
 
 def _size(value: ir.Value) -> ir.Value:
     size = ir.RankedTensorType(value.type).shape[0]
-    return tensor.dim(value, _index(0)) if size == _OPEN else _index(size)
+    return tensor.dim(value, _index(0)) if size == OPEN else _index(size)
 
 
 def _index(number: int) -> ir.Value:
