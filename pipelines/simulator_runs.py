@@ -19,7 +19,7 @@ from ..wse_target.sim.report import SimulationReport
 from ..wse_target.sim.simulation import Simulation
 from ..wse_target.sim.trace import chrome_trace
 from .frontend.imported import ImportedModel
-from .runtime.arrays import is_unsigned, numpy_dtype
+from .runtime.arrays import as_signed, is_unsigned, numpy_dtype
 from .runtime.pe_kernels import NativeKernels
 
 MOST_EVENTS = 2_000_000  # that the critical path may be made from; each takes 29 bytes
@@ -53,11 +53,6 @@ class Lowered:
     deadlock: str = ""
 
 
-def _signed(array: np.ndarray) -> np.ndarray:
-    """MLIR's integers have no sign, the simulator's have: the same bytes."""
-    return array.view(f"i{array.itemsize}") if array.dtype.kind == "u" else array
-
-
 @dataclass
 class Run:
     """Simulations of one program; `report` and `trace` are those of the last one that ran all repetitions."""
@@ -79,7 +74,7 @@ class Run:
         """
         lowered, recorders = self.lowered, self._recorders() if self.repeat == 1 else {}
         simulation = self._simulation(recorders, timing_only=False)
-        everything = [_signed(array) for array in (*arguments, *lowered.constants)]
+        everything = [as_signed(array) for array in (*arguments, *lowered.constants)]
         resident = {t.tensor for t in lowered.program.scatters if t.resident}
         simulation.load({i: everything[i] for i in resident})
         result = simulation.call([everything[i] for i in simulation.call_arguments])

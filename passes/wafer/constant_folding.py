@@ -27,15 +27,17 @@ def fold(kind: str, values: list[float | int], dtype: str) -> float | int | None
     floating = dtype in ("f64", "f32", "f16", "bf16")
     with np.errstate(all="ignore"):
         if kind == "convert":
-            result = values[0]
+            return _converted(values[0], scalar)
         elif kind == "div" and floating:
             result = np.divide(scalar(values[0]), scalar(values[1]))
         elif kind == "rsqrt":
-            result = 1.0 / math.sqrt(values[0]) if values[0] > 0 else math.inf
+            result = np.divide(1.0, np.sqrt(np.float64(values[0])))
         elif kind == "erf":
             result = math.erf(values[0])
         elif kind == "select":
             result = values[1] if values[0] else values[2]
+        elif kind == "pow" and not floating and values[1] < 0:
+            return None
         elif kind in _NUMPY:
             compare = kind in ("eq", "ne", "lt", "le", "gt", "ge")
             result = _NUMPY[kind](*(v if compare else scalar(v) for v in values))
@@ -43,3 +45,14 @@ def fold(kind: str, values: list[float | int], dtype: str) -> float | int | None
             return None
         rounded = scalar(result)
     return float(rounded) if floating else int(rounded)
+
+
+def _converted(value: float | int, scalar: type) -> float | int:
+    """As `wse_target/sim/arithmetic.py` converts: floats saturate, integers keep their low bits."""
+    if not np.issubdtype(scalar, np.integer):
+        number = scalar(value)
+        return int(number) if scalar is np.bool_ else float(number)
+    if isinstance(value, int):
+        return int(np.array(value).astype(scalar))
+    limits = np.iinfo(scalar)
+    return 0 if math.isnan(value) else int(min(max(value, limits.min), limits.max))

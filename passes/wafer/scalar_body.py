@@ -5,13 +5,14 @@ Operations on immediates alone are evaluated here; a comparison that is true for
 opposite, so that NaN comes out in the same places as in the source.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ...dialects.host import arith, ir
 from ...dialects.structured import Structured
 from ..infra.diagnostics import PassFailure
+from .composed_scalars import COMPOSED, compare_unsigned, compose
 from .constant_folding import fold
 
 
@@ -62,10 +63,10 @@ class ScalarBody:
 
 
 _SAME = {
-    "add": "addf addi", "sub": "subf subi", "mul": "mulf muli", "div": "divf divsi divui",
-    "max": "maximumf maxnumf maxsi maxui", "min": "minimumf minnumf minsi minui", "rem": "remf remsi remui",
+    "add": "addf addi", "sub": "subf subi", "mul": "mulf muli", "div": "divf divsi",
+    "max": "maximumf maxsi", "min": "minimumf minsi", "rem": "remf remsi",
     "neg": "negf", "and": "andi", "or": "ori", "xor": "xori",
-    "convert": "extf truncf sitofp uitofp fptosi fptoui extsi extui trunci index_cast index_castui",
+    "convert": "extf truncf sitofp fptosi extsi trunci index_cast",
 }  # fmt: skip
 _MATH = {
     "exp": "exp", "exp2": "exp2", "expm1": "expm1", "log": "log", "log1p": "log1p", "log2": "log2",
@@ -119,6 +120,12 @@ class _Translator:
         self.ops.append(ScalarOp(kind, operands, dtype))
         return Temp(len(self.ops) - 1)
 
+    def emit_mixed(self, kind: str, operands: Sequence[ScalarValue | float], dtype: str) -> ScalarValue:
+        """`emit` of values and numbers."""
+        return self.emit(
+            kind, tuple(Immediate(o) if isinstance(o, (int, float)) else o for o in operands), dtype
+        )
+
     def plain(self, value: ScalarValue) -> ScalarValue:
         """`value` with a pending negation carried out."""
         if isinstance(value, Temp) and self.negated.get(value.index):
@@ -132,12 +139,20 @@ class _Translator:
             return
         if name == "arith.constant":
             return
-        if name not in _TRANSLATED and name not in KIND_OF:
-            raise PassFailure(
-                op, f"a processing element has no operation for '{name}'", hint="it runs on target='cpu'"
-            )
         dtype = dtype_name(op.results[0].type)
         operands = tuple(self.value(v) for v in op.operands)
+        if name in COMPOSED:
+            source = dtype_name(op.operands[0].type)
+            composed = compose(name, self.emit_mixed, tuple(map(self.plain, operands)), source, dtype)
+            if composed is not None:
+                self.values[op.results[0]] = composed
+                return
+        if name not in _TRANSLATED and name not in KIND_OF:
+            raise PassFailure(
+                op,
+                f"a processing element has no operation for '{name}' of {op.operands[0].type}",
+                hint="it runs on target='cpu'",
+            )
         if name in ("arith.cmpf", "arith.cmpi"):
             self.values[op.results[0]] = self.compare(op, tuple(map(self.plain, operands)))
         elif name == "arith.select":
@@ -151,7 +166,9 @@ class _Translator:
             self.values[op.results[0]] = self.emit(KIND_OF[name], tuple(map(self.plain, operands)), dtype)
 
     def integer_power(self, op: Any, base: ScalarValue, exponent: ScalarValue, dtype: str) -> ScalarValue:
-        """Small constant powers as products, as others compute them."""
+        """Powers of integers, and small constant ones of floats as products, as others compute them."""
+        if op.operation.name == "math.ipowi":
+            return self.emit("pow", (base, self.plain(exponent)), dtype)
         power = exponent.value if isinstance(exponent, Immediate) else None
         if power is None or not 1 <= abs(power) <= 8:
             raise PassFailure(op, "a power that is not a small constant", hint="it runs on target='cpu'")
@@ -163,7 +180,9 @@ class _Translator:
     def compare(self, op: Any, operands: tuple[ScalarValue, ...]) -> ScalarValue:
         predicate = ir.IntegerAttr(op.attributes["predicate"]).value
         if op.operation.name == "arith.cmpi":
-            kind = str(arith.CmpIPredicate(predicate)).lower()
+            kind, source = str(arith.CmpIPredicate(predicate)).lower(), dtype_name(op.operands[0].type)
+            if kind[0] == "u" and source != "i1":
+                return compare_unsigned(kind[1:], self.emit_mixed, operands, source)
             return self.emit(kind if kind in ("eq", "ne") else kind[1:], operands, "i1")
         kind = str(arith.CmpFPredicate(predicate)).lower()
         if kind in ("ord", "uno"):

@@ -55,6 +55,11 @@ def without_sign(dtype: torch.dtype) -> np.dtype | None:
     return _SIGNED.get(dtype, _NUMPY_OF.get(dtype))
 
 
+def as_signed(array: np.ndarray) -> np.ndarray:
+    """MLIR's integers have no sign, the simulator's have: the same bytes."""
+    return array.view(f"i{array.itemsize}") if array.dtype.kind == "u" else array
+
+
 def as_array(tensor: torch.Tensor) -> np.ndarray:
     """The tensor's elements as a C-contiguous array; shares memory unless the tensor is not contiguous."""
     tensor = tensor.detach().resolve_neg().contiguous()

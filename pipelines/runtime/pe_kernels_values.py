@@ -186,18 +186,16 @@ class Values:
     def _near_one(self, kind: str, dtype: str, x: ir.Value) -> ir.Value:
         """log(1 + x) or exp(x) - 1 without cancellation: what the rounding of 1 + x or exp(x) did is undone (W. Kahan).
 
-        With u = 1 + x, log(1 + x) = x log(u) / (u - 1); with u = exp(x), exp(x) - 1 = x (u - 1) / log(u).
+        With u = 1 + x, log(1 + x) = x log(u) / (u - 1); with u = exp(x), exp(x) - 1 = x (u - 1) / log(u). Where x is
+        greater than 1 in size nothing cancels, and u may be infinite or denormal.
         """
-        one, infinity = self.constant(dtype, 1.0), self.constant(dtype, float("inf"))
+        one = self.constant(dtype, 1.0)
         u = arith.addf(one, x) if kind == "log1p" else math.exp(x)
         less, logarithm = arith.subf(u, one), math.log(u)
         above, below = (logarithm, less) if kind == "log1p" else (less, logarithm)
-        result = arith.divf(arith.mulf(x, above), below)
+        result = arith.mulf(x, arith.divf(above, below))
         result = arith.select(self.compare("eq", dtype, u, one), x, result)
-        if kind == "expm1":
-            vanished = self.compare("eq", dtype, u, self.constant(dtype, 0.0))
-            result = arith.select(vanished, self.constant(dtype, -1.0), result)
-        return arith.select(self.compare("eq", dtype, u, infinity), u, result)
+        return arith.select(self.compare("gt", dtype, math.absf(x), one), above, result)
 
     def _integer(self, kind: str, dtype: str, values: Sequence[ir.Value]) -> ir.Value:
         a, b = values[0], values[-1]

@@ -19,6 +19,7 @@ from ...wse_target.image import Program
 from ...wse_target.machine import Machine
 from ...wse_target.sim.simulation import Simulation
 from ..frontend.call_interface import CallInterface
+from .arrays import as_signed
 from .image_builder import build_image
 from .pe_kernels import NativeKernels
 
@@ -115,12 +116,13 @@ class WaferExecutable:
         self._load(dict(zip(self._parameters, parameters, strict=True)))
 
     def _load(self, arrays: Mapping[int, np.ndarray]) -> None:
+        arrays = {i: as_signed(array) for i, array in arrays.items()}
         self._unused.update({i: a for i, a in arrays.items() if i not in self._resident})
         self.simulation.load({i: a for i, a in arrays.items() if i in self._resident})
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Runs once; see `Executable.run`."""
-        given = dict(zip(self._given, inputs, strict=True)) | self._unused
+        given = dict(zip(self._given, map(as_signed, inputs), strict=True)) | self._unused
         result = self.simulation.call([given[i] for i in self.simulation.call_arguments])
         report = {**result.report.to_json(), **self.program.facts}
         for phase in report["phases"]:

@@ -95,3 +95,25 @@ def test_division_that_traps(dtype: torch.dtype) -> None:
         quotient = name in ("floor_divide", "truncated", "floored")
         assert torch.equal(result[:, 0], -x if quotient else torch.zeros_like(x)), name
         assert not result[:, 1].any(), name
+
+
+# What a wafer computes with its own arithmetic; it has no fused multiply-add, and conversions of floats saturate.
+WAFER = """
+    abs clamp ceil copysign elu eq fmax fmin floor gelu ge gt hardsigmoid hardswish hardtanh heaviside hypot isfinite
+    isnan isclose le leaky_relu log1p expm1 logaddexp logical_not lt maximum minimum nan_to_num ne neg reciprocal relu
+    relu6 round sigmoid sign signbit silu softplus softshrink sqrt trunc bitwise_not floor_divide remainder fmod pow
+    truncated square bitwise_left_shift bitwise_right_shift add sub mul true_divide where threshold
+"""
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.uint8, torch.int32, torch.bool], ids=str)
+def test_on_a_wafer(dtype: torch.dtype) -> None:
+    x = extremes(dtype)
+    unary = {name: UNARY[name] for name in WAFER.split() if name in UNARY}
+    unary |= {f"to {d}": UNARY[f"to {d}"] for d in DTYPES if dtype != torch.float32 or d.is_floating_point}
+    binary = {name: BINARY[name] for name in WAFER.split() if name in BINARY and name not in DIVISIONS}
+    assert differences(unary, (x,), target="tiny") == {}
+    assert differences(binary, (x[:, None], x[None, :]), target="tiny") == {}
+    if dtype in INTEGERS:
+        divisors = x[(x != 0) & (x != -1 if dtype.is_signed else True)]
+        assert differences(DIVISIONS, (x[:, None], divisors[None, :]), target="tiny") == {}

@@ -197,8 +197,7 @@ class Number:
         """Whether the sign says "negative", of a zero or a NaN too."""
         if not self.is_float:
             return self < 0 if self.is_signed else constant(False, torch.bool)
-        signed = {16: torch.int16, 32: torch.int32, 64: torch.int64}[self.bits]
-        return Number(arith.bitcast(mlir_type(signed), self.value), signed) < 0
+        return self.like(1).apply(math.copysign, self) < 0
 
     # Types
 
