@@ -96,6 +96,7 @@ _ALONG = (
     aten.sort.default,
     aten.topk.default,
 )
+_COUNTING = (aten.arange.default, aten.arange.start, aten.arange.start_step)
 _ANY_ALL = (
     aten.all.default,
     aten.all.dim,
@@ -120,6 +121,8 @@ def widen(table: dict[Any, Callable[..., Any]]) -> None:
             table[operator] = computed_in(operator, types, table.get(operator))
     for operator in _LOCATING:
         table[operator] = computed_in(operator, _SMALL, table.get(operator), keeps_results=True)
+    for operator in _COUNTING:
+        table[operator] = _counted(operator, table.get(operator))
     for operator in _ANY_ALL:
         table[operator] = _of_truths(operator, table.get(operator))
     for operator in _ALONG:
@@ -183,5 +186,16 @@ def _of_truths(operator: Any, otherwise: Callable[..., Any] | None) -> Callable[
             return NotImplemented if otherwise is None else otherwise(x, *args, **kwargs)
         value = operator(x != 0, *args, **kwargs)
         return value.to(torch.uint8) if x.dtype == torch.uint8 else value
+
+    return decomposed
+
+
+def _counted(operator: Any, otherwise: Callable[..., Any] | None) -> Callable[..., Any]:
+    """`aten.arange` of small types, on which torch-mlir ends the process, in wide ones."""
+
+    def decomposed(*args: Any, dtype: torch.dtype | None = None, **kwargs: Any) -> Any:
+        if dtype in _BYTES:
+            return operator(*args, dtype=torch.int64, **kwargs).to(dtype)
+        return NotImplemented if otherwise is None else otherwise(*args, dtype=dtype, **kwargs)
 
     return decomposed

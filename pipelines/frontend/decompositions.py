@@ -43,6 +43,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     table[aten._native_batch_norm_legit_no_training.default] = batch_norm_of_inference
     table[aten._softmax.default] = softmax
     table[aten._log_softmax.default] = log_softmax
+    table[aten._softmax_backward_data.default] = softmax_backward
     table[aten._safe_softmax.default] = safe_softmax
     table[aten.sort.stable] = stable_sort
     table[aten.scaled_dot_product_attention.default] = attention
@@ -103,6 +104,15 @@ def softmax(x: torch.Tensor, dim: int, half_to_float: bool) -> torch.Tensor:
     shifted = torch.exp(wide - torch.amax(wide, dim, keepdim=True)) if x.numel() else torch.exp(wide)
     result = shifted / torch.sum(shifted, dim, keepdim=True)
     return result if half_to_float else result.to(x.dtype)
+
+
+def softmax_backward(
+    gradient: torch.Tensor, output: torch.Tensor, dim: int, input_dtype: torch.dtype
+) -> torch.Tensor:
+    """`aten._softmax_backward_data`: (gradient - sum(gradient * output)) * output, in this order."""
+    wide, weights = _widened(gradient), _widened(output)
+    along = torch.sum(wide * weights, dim, keepdim=True)
+    return ((wide - along) * weights).to(input_dtype)
 
 
 def log_softmax(x: torch.Tensor, dim: int, half_to_float: bool) -> torch.Tensor:

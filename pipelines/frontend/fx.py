@@ -88,8 +88,8 @@ class LiftingImporter(fx_importer.FxImporter):
         calls = [node for node in program.graph.nodes if node.op == "call_function"]
         for node in calls:
             check_tensors(node, f"operator '{node.target}'", self._where)
-        inputs = [self._cc.node_val_to_type(node) for _, node in signature.arguments]
-        outputs = [self._cc.node_val_to_type(node) for _, node in signature.results]
+        inputs = [self._type_of(node) for _, node in signature.arguments]
+        outputs = [self._type_of(node) for _, node in signature.results]
         located = (self._cc.get_node_location(node) for node in calls)
         location = next((loc for loc in located if loc is not None), ir.Location.unknown(self._c))
         with location:
@@ -142,6 +142,19 @@ class LiftingImporter(fx_importer.FxImporter):
         except (NotImplementedError, TypeError, ValueError, AssertionError, KeyError, RuntimeError) as error:
             message = f"operator '{node.target}' cannot be imported: {_first_line(error)}"
             raise CompilerError(message, where=self._where(node), hint=UNSUPPORTED_HINT) from error
+
+    def _type_of(self, node: Node) -> ir.Type:
+        try:
+            return self._cc.node_val_to_type(node)
+        except (NotImplementedError, TypeError, AssertionError, KeyError, ir.MLIRError) as error:
+            value = node.meta.get("val")
+            is_tensor = isinstance(value, torch.Tensor)
+            kind = f"{value.layout} of {value.dtype}" if is_tensor else type(value).__name__
+            raise CompilerError(
+                f"'{node.name}' is of a kind that compiled functions do not take or return: {kind}",
+                where=self._where(node),
+                hint="pass and return dense tensors of bool, 8 to 64-bit signed integers, uint8 or floats",
+            ) from error
 
     def _where(self, node: Node) -> str:
         location = self._cc.get_node_location(node)

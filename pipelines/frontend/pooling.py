@@ -144,6 +144,10 @@ def adaptive_max_pool(
     ]
     flat = gathered.reshape(lead + split).permute(order).reshape(lead + outputs + [math.prod(extents)])
     values, place = torch.max(flat, -1)
+    if x.is_floating_point():  # of several NaN the last one
+        steps = torch.arange(math.prod(extents), device=x.device)
+        last = torch.amax(torch.where(torch.isnan(flat), steps, -1), -1)
+        place = torch.where(last >= 0, last, place)
     index: Any = 0
     for d, (window, size) in enumerate(zip(windows, sizes, strict=True)):
         step = place // math.prod(extents[d + 1 :]) % extents[d]

@@ -184,3 +184,12 @@ def test_unknown_class_of_output_names_what_registers_it() -> None:
 def test_operator_with_effects_is_named() -> None:
     text = failure(torch.linalg.inv, torch.eye(4))
     assert "_linalg_check_errors" in text and "token" not in text
+
+
+def test_types_of_results_that_no_tensor_here_has_are_refused() -> None:
+    class Hash(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.hash_tensor(x)
+
+    with pytest.raises(CompilerError, match="uint64"):
+        import_model(Hash(), (torch.ones(3),))

@@ -144,6 +144,21 @@ def test_running_sums_of_exponentials_are_stable() -> None:
     assert disagreements({"log": lambda x: (x.logcumsumexp(1), x.logsumexp(1))}, (x,)) == []
 
 
+def test_gradients_of_softmax_and_places_in_adaptive_windows() -> None:
+    x = planted(torch.float32)
+    large = torch.linspace(-3e38, 3e38, 28).reshape(4, 7)
+    functions: dict[str, Function] = {
+        "gradient": lambda x, g: torch.ops.aten._softmax_backward_data(
+            g, _LEVELS.softmax(1), 1, torch.float32
+        ),
+        "places": lambda x, g: functional.adaptive_max_pool2d(x[None, None], (2, 3), return_indices=True),
+        "counted": lambda x, g: (
+            x + torch.arange(1, 200, 30, dtype=torch.uint8) + torch.arange(7, dtype=torch.int8)
+        ),
+    }
+    assert disagreements(functions, (x, large)) == []
+
+
 def test_bags_of_embeddings() -> None:
     index, offsets = torch.tensor([0, 2, 1, 3, 3, 0]), torch.tensor([0, 2, 2])
     weights = torch.linspace(-1, 2, 6)
