@@ -39,6 +39,32 @@ class Pattern:
         return getattr(self.rewrite, "__name__", "pattern")
 
 
+class _Log:
+    """What callbacks leave behind. They must not refer to the set: the native set refers to them, and nobody would see
+    the circle and free it."""
+
+    def __init__(self) -> None:
+        self.applications: Counter[str] = Counter()
+        self.error: Exception | None = None
+
+
+def _callback(pattern: Pattern, log: _Log) -> Callable[[Any, Any], bool]:
+    def run(op: Any, rewriter: Any) -> bool:
+        if log.error is not None:
+            return True
+        try:
+            with op.location, rewriter.ip:
+                matched = pattern.rewrite(op, rewriter)
+        except Exception as error:  # re-raised after the native driver has returned
+            log.error = error
+            return True
+        if matched:
+            log.applications[pattern.label] += 1
+        return not matched
+
+    return run
+
+
 class PatternSet:
     """Owns patterns for as long as they run and counts how often each applies.
 
@@ -46,29 +72,17 @@ class PatternSet:
     """
 
     def __init__(self, *patterns: Pattern) -> None:
-        self.applications: Counter[str] = Counter()
-        self._error: Exception | None = None
-        self._callbacks = [self._callback(p) for p in patterns]
+        self._log = _Log()
+        self._callbacks = [_callback(p, self._log) for p in patterns]
         self._set = rewrite.RewritePatternSet()
         for pattern, callback in zip(patterns, self._callbacks, strict=True):
             self._set.add(pattern.root, callback, pattern.benefit)
         self._frozen = self._set.freeze()
 
-    def _callback(self, pattern: Pattern) -> Callable[[Any, Any], bool]:
-        def run(op: Any, rewriter: Any) -> bool:
-            if self._error is not None:
-                return True
-            try:
-                with op.location, rewriter.ip:
-                    matched = pattern.rewrite(op, rewriter)
-            except Exception as error:  # re-raised after the native driver has returned
-                self._error = error
-                return True
-            if matched:
-                self.applications[pattern.label] += 1
-            return not matched
-
-        return run
+    @property
+    def applications(self) -> Counter[str]:
+        """How often each pattern applied so far."""
+        return self._log.applications
 
     def apply(self, op: ir.Operation) -> Counter[str]:
         """Applies the patterns and folds until nothing changes; returns how often each pattern applied.
@@ -79,10 +93,10 @@ class PatternSet:
         try:
             rewrite.apply_patterns_and_fold_greedily(op, self._frozen)
         except RuntimeError as error:
-            if self._error is None:
+            if self._log.error is None:
                 busiest = self.applications.most_common(1)
                 name = busiest[0][0] if busiest else "folding"
                 raise PassFailure(op, f"patterns did not converge; the busiest is '{name}'") from error
-        if self._error is not None:
-            raise self._error
+        if self._log.error is not None:
+            raise self._log.error
         return self.applications
