@@ -117,6 +117,20 @@ def test_unsigned_inputs_keep_their_types(tmp_path: Path) -> None:
         compiled(arrays[0], arrays[1].astype(np.int16), *arrays[2:])
 
 
+def test_unsigned_integers_on_the_wafer(tmp_path: Path) -> None:
+    kinds = [(np.uint8, Kind.UINT8), (np.uint16, Kind.UINT16)]
+    nodes = [node("Transpose", [f"x{k}"], [f"y{k}"]) for k in range(2)]
+    inputs = [(f"x{k}", code, [4, 8]) for k, (_, code) in enumerate(kinds)]
+    outputs = [(f"y{k}", code, [8, 4]) for k, (_, code) in enumerate(kinds)]
+    path = write(tmp_path, nodes, inputs, outputs)
+    arrays = [np.full((4, 8), np.iinfo(t).max, t) for t, _ in kinds]
+    for given, found in zip(
+        arrays, wse_mlir.compile(path, tuple(arrays), target="tiny")(*arrays), strict=True
+    ):
+        assert found.dtype == given.dtype
+        np.testing.assert_array_equal(found, given.T)
+
+
 def graph_of(name: str, nodes: list[Any], inputs: list[Any], outputs: list[Any]) -> Any:
     """A graph that is an attribute."""
     declared = [[helper.make_tensor_value_info(*v) for v in values] for values in (inputs, outputs)]
