@@ -191,6 +191,9 @@ def test_messages_name_the_node(tmp_path: Path) -> None:
         {"w": np.zeros((4, 3), np.float32)},
     )
     assert "node 'product' (MatMul, opset 21)" in refused(wrong, torch.zeros(3))  # fmt: skip
+    huge = [node("GatherND", ["x", "i"], ["y"], name="pick", batch_dims=1000000)]
+    text = refused(write(tmp_path, huge, [x], [y], {"i": np.zeros((3, 1), np.int64)}), torch.zeros(3))
+    assert "node 'pick'" in text and "1000000 batch dimensions" in text
     text = refused(
         write(
             tmp_path, [node("Identity", ["x"], ["y"])], [("x", Kind.STRING, [3])], [("y", Kind.STRING, [3])]

@@ -129,6 +129,9 @@ def untraced() -> Any:
     return _disable_current_modes()
 
 
+MOST_PLACES = 2**24  # that are listed when a model is imported; more are a mistake in the file
+
+
 def refuse_unless(condition: bool, message: str) -> None:
     """Raises Unsupported with the message unless the condition holds."""
     if not condition:

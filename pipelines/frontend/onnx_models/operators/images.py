@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ..registry import operator
-from ..values import full_like_constant, integers, refuse_unless
+from ..values import MOST_PLACES, full_like_constant, integers, refuse_unless
 
 
 @operator("GridSample")
@@ -122,6 +122,7 @@ def columns_to_image(
         (image[d] + pads[d] + pads[d + rank] - dilations[d] * (block[d] - 1) - 1) // strides[d] + 1
         for d in range(rank)
     ]
+    refuse_unless(0 < math.prod(counts) * math.prod(block) <= MOST_PLACES, f"blocks of {block} in {image}")
     outside = math.prod(image)
     places: list[int] = []
     for inner in itertools.product(*(range(b) for b in block)):

@@ -39,6 +39,7 @@ def gather_elements(x: torch.Tensor, indices: torch.Tensor, *, axis: int = 0) ->
 def gather_slices(x: torch.Tensor, indices: torch.Tensor, *, batch_dims: int = 0) -> torch.Tensor:
     """Slices at coordinates, after dimensions that both have."""
     depth = indices.shape[-1]
+    refuse_unless(0 <= batch_dims < min(x.dim(), indices.dim()), f"{batch_dims} batch dimensions")
     inner = list(x.shape[batch_dims + depth :])
     linear = _linear(indices, x.shape[batch_dims : batch_dims + depth])
     if batch_dims:

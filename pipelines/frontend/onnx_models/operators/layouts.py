@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from ..registry import operator
 from ..types import torch_type
 from ..values import (
+    MOST_PLACES,
     Sizes,
     Unsupported,
     dimension,
@@ -253,6 +254,9 @@ def _pad_from_inside(x: torch.Tensor, before: list[int], after: list[int], mode:
             continue
         size = x.shape[dim]
         refuse_unless(isinstance(size, int), f"the mode '{mode}' along a size that is left open")
+        refuse_unless(
+            0 <= low <= MOST_PLACES and 0 <= high <= MOST_PLACES, f"the mode '{mode}' and pads {[low, high]}"
+        )
         with_ends = [_inside(position, size, mode) for position in range(-low, size + high)]
         x = torch.index_select(x, dim, full_like_constant(with_ends, torch.int64))
     return x

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from ..registry import operator
-from ..values import dimension, widened
+from ..values import dimension, refuse_unless, widened
 from .windows import powers, root
 
 
@@ -145,6 +145,7 @@ def local_response(
 ) -> torch.Tensor:
     """Divided by a power of the sum of squares in neighbouring channels."""
     wide = widened(x)
+    refuse_unless(0 < size <= 4096, f"a neighbourhood of {size} channels")
     before = (size - 1) // 2
     amounts = [0, 0] * (x.dim() - 2) + [before, size - 1 - before]
     squares = F.pad(wide * wide, amounts)

@@ -12,7 +12,16 @@ from torch.nn import functional as F
 
 from ...decompositions import decomposition_table
 from ..registry import operator
-from ..values import Unsupported, dimensions, full_like_constant, integers, numbers, refuse_unless, widened
+from ..values import (
+    MOST_PLACES,
+    Unsupported,
+    dimensions,
+    full_like_constant,
+    integers,
+    numbers,
+    refuse_unless,
+    widened,
+)
 
 aten = torch.ops.aten
 
@@ -109,6 +118,7 @@ def _axes(x: torch.Tensor, axes: Any, scales: Any, sizes: Any, roi: Any, policy:
             factor = (min if policy == "not_larger" else max)(factors)
             factors = [factor] * len(dims)
             targets = [math.floor(factor * x.shape[d] + 0.5) for d in dims]
+    refuse_unless(all(0 <= t <= MOST_PLACES for t in targets), f"the sizes {targets}")
     parts = numbers(roi) if roi is not None else [0.0] * len(dims) + [1.0] * len(dims)
     refuse_unless(len(parts) == 2 * len(dims), "a region with other than two numbers per dimension")
     return [
