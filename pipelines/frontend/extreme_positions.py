@@ -37,9 +37,10 @@ def _repair_running(view: Structured, compare: ir.Operation) -> bool:
     """`element > best`, where the body goes on with the greater of both."""
     predicate = arith.CmpFPredicate(ir.IntegerAttr(compare.attributes["predicate"]).value)
     element, best = compare.operands
-    if predicate not in _STRICT or best not in list(view.body.arguments)[len(view.inputs) :]:
+    running: list[Any] = list(view.body.arguments)[len(view.inputs) :]
+    if predicate not in _STRICT or best not in running:
         return False
-    kept = view.yielded[list(view.body.arguments).index(best) - len(view.inputs)].owner
+    kept = view.yielded[running.index(best)].owner
     if isinstance(kept, ir.Block) or kept.name not in _EXTREMES or set(kept.operands) != {element, best}:
         return False
     with compare.location, ir.InsertionPoint(compare):

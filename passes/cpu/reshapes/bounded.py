@@ -43,11 +43,13 @@ def find_softmax(quotient: Structured, numerator: int) -> Softmax | None:
         return None
     if [kind.operation for kind in reduction_kinds(sums) or []] != ["arith.addf"]:
         return None
-    term, last = sums.body.arguments[0], sums.yielded[0].owner
+    term = sums.body.arguments[0]
+    last: Any = sums.yielded[0].owner
+    quotient_op: Any = quotient.yielded[0].owner
     if term not in list(last.operands) or _users(total) != 1 or _users(value) != 2:
         return None
     divisor = quotient.body.arguments[others[0]]
-    return Softmax(powers, divisor) if _is_clamped(quotient.yielded[0].owner.operands[1], divisor) else None
+    return Softmax(powers, divisor) if _is_clamped(quotient_op.operands[1], divisor) else None
 
 
 def shrink(softmax: Softmax, terms: int | None) -> float:
