@@ -148,7 +148,8 @@ def computed_in(
     def decomposed(*args: Any, **kwargs: Any) -> Any:
         if told and kwargs.get("dtype") is not None:
             given = {k: v for k, v in kwargs.items() if k != "dtype"}
-            return operator(args[0].to(kwargs["dtype"]), *args[1:], **given)
+            value = operator(args[0].to(kwargs["dtype"]), *args[1:], **given)
+            return value.to(kwargs["dtype"])  # sums of small integers are wide where no type is asked for
         replaced = [a.dtype for a in args if isinstance(a, torch.Tensor) and a.dtype in types]
         if not replaced:
             return NotImplemented if otherwise is None else otherwise(*args, **kwargs)
