@@ -8,6 +8,7 @@
 * Attention: PyTorch's decomposition guards against rows that are masked out completely with two passes over the
   scores; here the guard works on a row's maximum and sum, and only where there is a mask.
 * Elementwise operators that `elementwise` lowers are in no table.
+* Determinants, by elimination with pivots, are in a file of their own.
 * What backward graphs need is in files of their own: convolutions, pooling, indexing, gradients, foreach.
 """
 
@@ -24,6 +25,7 @@ from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 from .combining import combining_decompositions, means_apart
 from .computed_types import widen
 from .convolutions import convolution_backward, transposed_convolution
+from .determinants import determinant_decompositions
 from .elementwise import TABLE
 from .foreach import foreach_decompositions
 from .gradients import gradient_decompositions
@@ -57,6 +59,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
         foreach_decompositions()
         | pooling_decompositions()
         | indexing_decompositions()
+        | determinant_decompositions()
         | gradient_decompositions()
         | norm_decompositions()
         | order_decompositions()

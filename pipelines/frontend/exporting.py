@@ -124,6 +124,8 @@ def decompose(program: ExportedProgram) -> tuple[ExportedProgram, dict[str, str]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return program.run_decompositions(decomposition_table() | recurrent_decompositions()), operators
+    except CompilerError:  # a decomposition refuses what it is given
+        raise
     except Exception as error:
         raise CompilerError(
             f"PyTorch could not decompose the exported model: {_reason(error)}", where=_user_line(error)

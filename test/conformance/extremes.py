@@ -33,6 +33,19 @@ PLANTS: dict[torch.dtype, dict[str, list[float]]] = {
 }
 
 
+def planted_groups(dtype: torch.dtype, *, elementwise: bool) -> dict[str, list[float]]:
+    """What to plant into tensors of a type, by name.
+
+    Where elements are added up in f64, no wider type tells what of the largest values overflows on the way: they
+    are planted into operators that work element by element alone.
+    """
+    groups = PLANTS.get(dtype, {})
+    if dtype != torch.float64 or elementwise:
+        return groups
+    largest = torch.finfo(dtype).max
+    return {n: [v for v in values if abs(v) != largest] for n, values in groups.items() if n != "large"}
+
+
 def plant(tensor: torch.Tensor, values: Sequence[float], offset: int) -> torch.Tensor:
     """A copy of `tensor` with `values` in turn at every third element, those from `offset` on."""
     planted = tensor.clone()

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.testing._internal.opinfo.core import BinaryUfuncInfo, UnaryUfuncInfo
 from torch.utils import _pytree as pytree
 
-from .extremes import PLANTS, plant
+from .extremes import plant, planted_groups
 
 EXAMINED = 150  # samples of the database that are looked at, of which `bound` are chosen
 LARGEST = 20_000  # elements of all tensors of a sample
@@ -36,6 +37,7 @@ class Sample:
     operator: Callable[..., Any]
     leaves: tuple[Any, ...]
     spec: pytree.TreeSpec
+    elementwise: bool = False
 
     @property
     def tensors(self) -> list[torch.Tensor]:
@@ -54,7 +56,7 @@ class Sample:
         places = [t.dtype == self.dtype and t.layout == torch.strided for t in self.tensors]
         if not any(fits and t.numel() > 1 for fits, t in zip(places, self.tensors, strict=True)):
             return
-        for name, values in PLANTS.get(self.dtype, {}).items():
+        for name, values in planted_groups(self.dtype, elementwise=self.elementwise).items():
             planted = [plant(t, values, i) if places[i] else t for i, t in enumerate(self.tensors)]
             yield name, planted
 
@@ -81,7 +83,8 @@ def _given(entry: Any, dtype: torch.dtype) -> Iterator[Any]:
 
 def _sample(name: str, dtype: torch.dtype, entry: Any, given: Any) -> Sample:
     leaves, spec = pytree.tree_flatten(((given.input, *given.args), dict(given.kwargs)))
-    return Sample(entry.full_name, name, dtype, entry.op, tuple(leaves), spec)
+    elementwise = isinstance(entry, (UnaryUfuncInfo, BinaryUfuncInfo))
+    return Sample(entry.full_name, name, dtype, entry.op, tuple(leaves), spec, elementwise)
 
 
 def _elements(sample: Sample) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from conformance import recorded
-from conformance.extremes import PLANTS, plant
+from conformance.extremes import PLANTS, plant, planted_groups
 from conformance.recorded import Recorded, regressions
 from conformance.rules import Call, rule_for, tolerances
 from conformance.samples import Sample
@@ -85,6 +85,21 @@ def test_overflow_on_the_way_is_open_only_where_the_largest_values_were_planted(
     actual = torch.tensor([[1.0]])
     assert rule_for("addmm", call(made, actual, "large"))
     assert not rule_for("addmm", call(made, actual, ""))
+
+
+def test_a_running_mean_may_be_nan_where_ours_is_infinite() -> None:
+    made = sample("std_mean", torch.tensor([torch.inf, 1.0]))
+    nan, inf = torch.tensor(torch.nan), torch.tensor(torch.inf)
+    assert rule_for("std_mean", call(made, (nan, inf), "inf"))
+    assert not rule_for("std_mean", call(made, (nan, inf), ""))
+    assert not rule_for("std_mean", call(made, (nan, torch.tensor(1.0)), "inf"))
+
+
+def test_the_largest_values_are_not_planted_where_no_wider_type_can_tell() -> None:
+    assert "large" in planted_groups(torch.float64, elementwise=True)
+    assert "large" in planted_groups(torch.float32, elementwise=False)
+    left = planted_groups(torch.float64, elementwise=False)
+    assert "large" not in left and torch.finfo(torch.float64).max not in left["all"] and left["inf"]
 
 
 def test_values_are_planted_in_turn_and_the_original_is_left() -> None:

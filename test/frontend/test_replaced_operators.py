@@ -26,6 +26,18 @@ FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 }
 
 
+def matrices() -> torch.Tensor:
+    """Of which several have zeros on the diagonal, one is singular, one has a zero column, and one is a NaN's."""
+    x = torch.randn(8, 4, 4)
+    x[1, 0, 0] = x[2, 1, 1] = 0
+    x[3] = torch.eye(4).flip(0)
+    x[4] = 1
+    x[5, :, 1] = 0
+    x[6, 2, 1] = torch.nan
+    x[7] *= -x[7].det().sign()
+    return x
+
+
 class Function(torch.nn.Module):
     def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
         super().__init__()
@@ -40,6 +52,20 @@ def test_agrees_with_pytorch(name: str) -> None:
     x = torch.linspace(-2, 2, 30).reshape(5, 6)
     model = Function(FUNCTIONS[name])
     torch.testing.assert_close(wse_mlir.compile(model, (x,))(x), model(x))
+
+
+@pytest.mark.parametrize("operator", [torch.det, torch.linalg.slogdet, torch.logdet])
+def test_determinants_divide_by_the_largest_element(operator: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    for x in (matrices(), torch.tensor([[0.0, 1.0], [2.0, 3.0]]), torch.randn(1, 1), torch.zeros(0, 0)):
+        found = wse_mlir.compile(Function(operator), (x,))(x)
+        torch.testing.assert_close(
+            found, tuple(operator(x)) if operator == torch.linalg.slogdet else operator(x), equal_nan=True
+        )
+
+
+def test_a_determinant_of_many_rows_is_refused() -> None:
+    with pytest.raises(wse_mlir.CompilerError, match="the determinant of a matrix of 65 rows"):
+        wse_mlir.compile(Function(torch.det), (torch.eye(65),))
 
 
 def test_global_pooling_of_channels_last_images_is_no_gather() -> None:
