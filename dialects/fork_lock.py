@@ -75,7 +75,7 @@ class ForkLock:
 
     def is_mine(self) -> bool:
         """Whether this thread holds it."""
-        return self._lock._is_owned()
+        return self._lock._is_owned()  # type: ignore[attr-defined]
 
     def leave(self) -> None:
         """Gives back what `wait` took."""
@@ -86,7 +86,7 @@ class ForkLock:
         if self._lock.acquire(blocking=False):
             self._lock.release()
         else:
-            self._lock._at_fork_reinit()
+            self._lock._at_fork_reinit()  # type: ignore[attr-defined]
             self._is_torn = True
 
 

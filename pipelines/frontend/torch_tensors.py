@@ -63,9 +63,10 @@ def converted(value: ir.Value, kind: ir.Type) -> ir.Value:
 def _to_builtin(value: ir.Value) -> ir.Value:
     kind = builtin_type(value.type)
     owner = value.owner
-    is_made = not isinstance(owner, ir.Block) and owner.name == "torch_c.from_builtin_tensor"
-    if is_made and owner.operands[0].type == kind:
-        return owner.operands[0]
+    if not isinstance(owner, ir.Block) and owner.name == "torch_c.from_builtin_tensor":
+        given = owner.operands[0]
+        if given.type == kind:
+            return given
     assert kind is not None
     return _create("torch_c.to_builtin_tensor", value, kind)
 

@@ -104,10 +104,9 @@ class _Expansion:
             for position, argument in enumerate(given):
                 if isinstance(argument, _Tensor):
                     argument = Number(next(elements), argument.dtype)
-                own = computed is None or position in self._rule.own
-                operands.append(
-                    argument if own or not isinstance(argument, Number) else argument.to(computed)
-                )
+                if computed is not None and isinstance(argument, Number) and position not in self._rule.own:
+                    argument = argument.to(computed)
+                operands.append(argument)
             made = self._rule.body(*operands)
             return [made.to(result).value]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math as exact
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -164,7 +165,7 @@ def x_log1p_y(x: Number, y: Number | Plain) -> Number:
     return _times_log(x, x.like(y), math.log1p)
 
 
-def _times_log(x: Number, y: Number, logarithm: Callable[..., object]) -> Number:
+def _times_log(x: Number, y: Number, logarithm: Callable[..., Any]) -> Number:
     product = x.equals(0).choose(0.0, x * y.apply(logarithm))
     return y.is_nan().choose(y, product)
 

@@ -7,6 +7,7 @@ Integers wrap around and know whether they have a sign, `bool` is a number of it
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -248,10 +249,14 @@ def constant(number: Plain, dtype: torch.dtype) -> Number:
     """A plain number in a type; integers wrap around."""
     kind = mlir_type(dtype)
     if dtype.is_floating_point:
-        return Number(arith.ConstantOp(kind, ir.FloatAttr.get(kind, float(number))), dtype)
+        return _literal(ir.FloatAttr.get(kind, float(number)), kind, dtype)
     if dtype == torch.bool:
-        return Number(arith.ConstantOp(kind, ir.BoolAttr.get(bool(number))), dtype)
+        return _literal(ir.BoolAttr.get(bool(number)), kind, dtype)
     bits = bits_of(dtype)
     whole = int(number) % (1 << bits)
     signed = whole - (1 << bits) if whole >> (bits - 1) else whole
-    return Number(arith.ConstantOp(kind, ir.IntegerAttr.get(kind, signed)), dtype)
+    return _literal(ir.IntegerAttr.get(kind, signed), kind, dtype)
+
+
+def _literal(attribute: Any, kind: ir.Type, dtype: torch.dtype) -> Number:
+    return Number(arith.ConstantOp(kind, attribute).result, dtype)
