@@ -8,6 +8,7 @@ Where an operator is told the type of its result, its operand is converted first
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -105,6 +106,8 @@ _ANY_ALL = (
     aten.any.dim,
     aten.any.dims,
 )
+# Of tensors of several types, which PyTorch promotes first; torch-mlir takes uint8 for int8 there.
+_JOINING = (aten.cat.default, aten.stack.default)
 _INTEGER_PRODUCTS = (aten.bmm.default, aten.mm.default, aten.mv.default)
 
 
@@ -121,6 +124,8 @@ def widen(table: dict[Any, Callable[..., Any]]) -> None:
             table[operator] = computed_in(operator, types, table.get(operator))
     for operator in _LOCATING:
         table[operator] = computed_in(operator, _SMALL, table.get(operator), keeps_results=True)
+    for operator in _JOINING:
+        table[operator] = _promoted(operator, table.get(operator))
     for operator in _COUNTING:
         table[operator] = _counted(operator, table.get(operator))
     for operator in _ANY_ALL:
@@ -175,6 +180,17 @@ def _of_lines(operator: Any, otherwise: Callable[..., Any] | None) -> Callable[.
             return NotImplemented if otherwise is None else otherwise(x, *args, **kwargs)
         value = operator(x.reshape(1), *args, **kwargs)
         return value.reshape([]) if isinstance(value, torch.Tensor) else tuple(v.reshape([]) for v in value)
+
+    return decomposed
+
+
+def _promoted(operator: Any, otherwise: Callable[..., Any] | None) -> Callable[..., Any]:
+    def decomposed(tensors: list[torch.Tensor], *args: Any, **kwargs: Any) -> Any:
+        types = [tensor.dtype for tensor in tensors]
+        if len(set(types)) == 1:
+            return NotImplemented if otherwise is None else otherwise(tensors, *args, **kwargs)
+        common = functools.reduce(torch.promote_types, types)
+        return operator([tensor.to(common) for tensor in tensors], *args, **kwargs)
 
     return decomposed
 

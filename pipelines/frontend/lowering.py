@@ -18,6 +18,7 @@ from .cleanup import clean_up
 from .elementwise import TABLE, expand_elementwise
 from .extreme_positions import find_unordered
 from .scans import expand_scans
+from .unsigned_literals import expand_unsigned_literals
 
 # The pipeline of torch-mlir that resolves shapes and dtypes, and decomposes what linalg has no words for.
 _RESOLVE = "torchdynamo-export-to-torch-backend-pipeline"
@@ -43,6 +44,7 @@ def lower_torch_to_linalg(module: ir.Module) -> None:
     run_upstream(module, _SIMPLIFY)
     expand_elementwise(module)  # and what others were decomposed into
     expand_scans(module)
+    expand_unsigned_literals(module)
     run_upstream(module, _LEGALISE)
 
 

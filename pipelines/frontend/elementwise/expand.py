@@ -166,13 +166,7 @@ def _common(arguments: Sequence[Any]) -> torch.dtype:
             examples.append(argument)
     if len(examples) == 1:
         return examples[0].dtype
-    promoted = torch.result_type(*examples)
-    whole = [e for e in examples if isinstance(e, int) and not isinstance(e, bool)]
-    if not promoted.is_floating_point and promoted != torch.bool:
-        limits = torch.iinfo(promoted)
-        if any(not limits.min <= number <= limits.max for number in whole):
-            return torch.int64
-    return promoted
+    return torch.result_type(*examples)
 
 
 def _builtin(operand: _Tensor) -> ir.Value:
