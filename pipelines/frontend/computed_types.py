@@ -69,6 +69,7 @@ _OF_FLOATS = (
     aten.avg_pool3d.default,
     aten.dist.default,
     aten.grid_sampler_2d.default,
+    aten.grid_sampler_3d.default,
     aten.linalg_vector_norm.default,
     aten.norm.Scalar,
     aten.norm.ScalarOpt_dim,

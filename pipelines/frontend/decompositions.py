@@ -8,7 +8,7 @@
 * Attention: PyTorch's decomposition guards against rows that are masked out completely with two passes over the
   scores; here the guard works on a row's maximum and sum, and only where there is a mask.
 * Elementwise operators that `elementwise` lowers are in no table.
-* Determinants, by elimination with pivots, are in a file of their own.
+* Determinants, by elimination with pivots, and elements between pixels are in files of their own.
 * What backward graphs need is in files of their own: convolutions, pooling, indexing, gradients, foreach.
 """
 
@@ -34,6 +34,7 @@ from .narrow_integers import widen_narrow_integers
 from .norms import norm_decompositions
 from .order_statistics import order_decompositions
 from .pooling import pooling_decompositions
+from .resampling import resampling_decompositions
 
 aten = torch.ops.aten
 
@@ -64,6 +65,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
         | norm_decompositions()
         | order_decompositions()
         | combining_decompositions()
+        | resampling_decompositions()
     )
     widen_narrow_integers(table)
     widen(table)
