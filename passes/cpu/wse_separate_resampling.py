@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import permutations
 from math import prod
 from typing import Any
@@ -122,7 +123,7 @@ def _interpolate(value: ir.Value, axes: tuple[Axis, ...]) -> ir.Value:
         [tensor.empty(shape, kind.element_type)],
         [*maps, ir.AffineMap.get_identity(rank)],
         [PARALLEL] * rank,
-        _first if copies else _weighted_sum,
+        _first if copies else _weighted_sum([bool(np.isnan(row).any()) for row in axes[0].weights]),
         location=ir.Location.current,
     )
     return generic.results[0]
@@ -149,13 +150,28 @@ def _first(*scalars: ir.Value) -> list[ir.Value]:
     return [scalars[0]]
 
 
-def _weighted_sum(*scalars: ir.Value) -> list[ir.Value]:
-    taps = len(scalars) // 2
-    pairs = list(zip(scalars[:taps], scalars[taps : 2 * taps], strict=True))
-    total = arith.mulf(*pairs[0])
-    for element, weight in pairs[1:]:
-        total = arith.addf(arith.mulf(element, weight), total)
-    return [total]
+def _weighted_sum(partly_read: list[bool]) -> Callable[..., list[ir.Value]]:
+    """The sum of elements times weights; of neighbours that not every point reads, those that have a weight."""
+
+    def body(*scalars: ir.Value) -> list[ir.Value]:
+        taps = len(partly_read)
+        total: ir.Value | None = None
+        for element, weight, partly in zip(
+            scalars[:taps], scalars[taps : 2 * taps], partly_read, strict=True
+        ):
+            term = arith.mulf(element, weight)
+            if partly:  # zero times a NaN that the point does not read would be NaN
+                is_read = arith.cmpf(arith.CmpFPredicate.ORD, weight, weight)
+                term = arith.select(is_read, term, _zero(term.type))
+            total = term if total is None else arith.addf(term, total)
+        assert total is not None
+        return [total]
+
+    return body
+
+
+def _zero(kind: ir.Type) -> ir.Value:
+    return arith.constant(kind, ir.FloatAttr.get(kind, 0.0))
 
 
 def _constant(row: np.ndarray, element: ir.Type) -> ir.Value:

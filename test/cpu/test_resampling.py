@@ -107,3 +107,24 @@ def test_lines_keep_to_their_bounds(size: int, points: int, clamp: bool) -> None
 def test_no_line() -> None:
     assert find_line(np.array([0, 3, 0]), np.array([0, 3, 0])) is None
     assert find_line(np.array([], dtype=int), np.array([], dtype=int)) is None
+
+
+def test_a_nan_reaches_only_the_points_that_read_it() -> None:
+    """Points at an edge read one neighbour; the other one of the line weighs nothing there, and may be a NaN."""
+    x = torch.randn(1, 4, 5, 6)
+    x[0, 0, 1, 1] = x[0, 1, -2, -2] = x[0, 2, 0, -2] = x[0, 3, -1, -1] = torch.nan
+    functions = {
+        f"{mode} {aligned}": lambda x, m=mode, a=aligned: torch.nn.functional.interpolate(
+            x, scale_factor=2, mode=m, align_corners=a
+        )
+        for mode in ("bilinear", "bicubic")
+        for aligned in (False, True)
+    }
+
+    class Resampled(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {name: function(x) for name, function in functions.items()}
+
+    compiled = wse_mlir.compile(Resampled(), (x,))(x)
+    for name, expected in Resampled()(x).items():
+        torch.testing.assert_close(compiled[name], expected, equal_nan=True, rtol=1e-4, atol=1e-4, msg=name)

@@ -23,7 +23,7 @@ class Axis:
     Attributes:
         dim: the dimension of the source.
         line: where the first of the neighbours lies that a point is computed from.
-        weights: (neighbours, points).
+        weights: (neighbours, points); NaN where a neighbour is not read for a point.
     """
 
     dim: int
@@ -176,6 +176,7 @@ def _axis(dim: int, places: Array, weights: Array, size: int) -> Axis | None:
         start = line.positions()
         moved = np.zeros((taps, places.shape[1]))
         for k in range(taps):
-            moved[k] = (weights * (places == start + k)).sum(axis=0)
+            here = places == start + k
+            moved[k] = np.where(here.any(axis=0), (weights * here).sum(axis=0), np.nan)
         return Axis(dim, line, moved)
     return None
