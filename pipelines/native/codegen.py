@@ -21,6 +21,7 @@ from .bfloat_moves import move_bfloat_as_integers
 from .llvm_text import llvm_ir_text, read_llvm_ir
 from .object_file import undefined_symbols
 from .packed import packed_entry
+from .stack_lifetimes import mark_lifetimes
 
 _LINE_TABLES = (
     "builtin.module(wse-debug-locations,ensure-debug-info-scope-on-llvm-func{emission-kind=LineTablesOnly})"
@@ -56,9 +57,8 @@ class NativeCode:
         self.processor = processor
         if debug:
             run_pipeline(module, _LINE_TABLES, instrumentation=Instrumentation(verify_each=False))
-        self.source = move_bfloat_as_integers(llvm_ir_text(module)) + "".join(
-            _packed_entry(module, name) for name in entries
-        )
+        text = mark_lifetimes(move_bfloat_as_integers(llvm_ir_text(module)))
+        self.source = text + "".join(_packed_entry(module, name) for name in entries)
         self._machine = create_target_machine(processor.cpu, processor.features)
         self._module = read_llvm_ir(self.source, what)
         self._module.triple = self._machine.triple
