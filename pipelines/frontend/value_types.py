@@ -10,6 +10,8 @@ from torch.fx import Node
 from ...passes.infra.diagnostics import CompilerError
 from ..runtime.arrays import numpy_dtype
 
+# The host has arrays of them, which ONNX models need; arithmetic on them is not PyTorch's.
+_NOT_COMPUTED = (torch.uint16, torch.uint32, torch.uint64)
 _HINT = "use dense tensors of floats of 16 to 64 bits, signed integers, uint8 or bool"
 
 
@@ -21,7 +23,7 @@ def check_tensors(node: Node, subject: str, where: Callable[[Node], str]) -> Non
         where: gives its place in the user's source.
 
     Raises:
-        CompilerError: a tensor is complex or sparse, or of elements that arrays cannot hold (uint16, float8, ...).
+        CompilerError: a tensor is complex, sparse, or of elements that nothing is computed with (uint16, float8).
     """
     value = node.meta.get("val")
     for tensor in value if isinstance(value, (tuple, list)) else (value,):
@@ -36,6 +38,6 @@ def check_tensors(node: Node, subject: str, where: Callable[[Node], str]) -> Non
             layout = str(tensor.layout).removeprefix("torch.")
             message = f"{subject} is a {layout} tensor, which is not supported"
             raise CompilerError(message, where=where(node), hint=_HINT)
-        if numpy_dtype(tensor.dtype) is None:
+        if numpy_dtype(tensor.dtype) is None or tensor.dtype in _NOT_COMPUTED:
             message = f"{subject} has elements of type {tensor.dtype}, which is not supported"
             raise CompilerError(message, where=where(node), hint=_HINT)
