@@ -17,6 +17,7 @@ from ...passes.tensor.wse_lower_tm_tensor import LowerTmTensor
 from .cleanup import clean_up
 from .elementwise import TABLE, expand_elementwise
 from .extreme_positions import find_unordered
+from .inferred_sizes import compute_inferred_sizes
 from .scans import expand_scans
 from .unsigned_literals import expand_unsigned_literals
 
@@ -42,6 +43,7 @@ def lower_torch_to_linalg(module: ir.Module) -> None:
     expand_elementwise(module)  # while numbers that become tensors are still numbers
     run_upstream(module, f"{_RESOLVE}{{backend-legal-ops={','.join(TABLE)}}}")
     run_upstream(module, _SIMPLIFY)
+    compute_inferred_sizes(module)
     expand_elementwise(module)  # and what others were decomposed into
     expand_scans(module)
     expand_unsigned_literals(module)
