@@ -2,7 +2,7 @@
 
 The order is total: NaN is greater than anything else, NaNs are equal, and so are zeros. Elements that compare equal
 keep their order. Every step is a `linalg.generic`, which all targets take; attributes mark them for
-`wse-merge-sorts`, which knows a shorter way to the same.
+a pass that knows a shorter way to the same, which does not exist yet.
 """
 
 from __future__ import annotations

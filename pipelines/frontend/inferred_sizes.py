@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...dialects.host import ir
+from ...passes.tensor.traversal import collect
 
 _SPLIT = "torch.aten.unflatten.int"
 _CONSTANT = "torch.constant.int"
@@ -15,15 +16,7 @@ _CONSTANT = "torch.constant.int"
 
 def compute_inferred_sizes(module: ir.Module) -> None:
     """Replaces the -1 among the sizes of `torch.aten.unflatten.int` by the size divided by all others; in place."""
-    found: list[ir.Operation] = []
-
-    def visit(op: ir.Operation) -> ir.WalkResult:
-        if op.name == _SPLIT:
-            found.append(op)
-        return ir.WalkResult.ADVANCE
-
-    module.operation.walk(visit)
-    for op in found:
+    for op in collect(module.operation, lambda op: op.name == _SPLIT):
         sizes = list(op.operands[2].owner.operands)
         inferred = [k for k, size in enumerate(sizes) if _known(size) == -1]
         if len(inferred) == 1:
