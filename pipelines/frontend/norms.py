@@ -104,7 +104,7 @@ def variance_and_mean(
         return _moments(x, dim, correction, keepdim)
     scaled, scale = _scaled(x, dim)
     variance, mean = _moments(scaled, dim, correction, True)
-    return _rounded(x, dim, keepdim, variance * scale * scale, _of_finite(mean * scale))
+    return _rounded(x, dim, keepdim, variance * scale * scale, mean * scale)
 
 
 def deviation_and_mean(
@@ -117,12 +117,7 @@ def deviation_and_mean(
     """`aten.std_mean.correction`; the deviation is finite where the variance overflows."""
     scaled, scale = _scaled(x, dim)
     variance, mean = _moments(scaled, dim, correction, True)
-    return _rounded(x, dim, keepdim, torch.sqrt(variance) * scale, _of_finite(mean * scale))
-
-
-def _of_finite(mean: torch.Tensor) -> torch.Tensor:
-    """A mean that is updated element by element, as PyTorch's beside variances is, is lost at an infinity."""
-    return torch.where(torch.isinf(mean), math.nan, mean)
+    return _rounded(x, dim, keepdim, torch.sqrt(variance) * scale, mean * scale)
 
 
 def _moments(

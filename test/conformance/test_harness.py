@@ -95,6 +95,14 @@ def test_a_running_mean_may_be_nan_where_ours_is_infinite() -> None:
     assert not rule_for("std_mean", call(made, (nan, torch.tensor(1.0)), "inf"))
 
 
+def test_a_running_mean_of_what_cancels_is_as_exact_as_its_largest_element() -> None:
+    top = torch.finfo(torch.float32).max
+    made = sample("std_mean", torch.tensor([top, -1.0, -4.0, -top, -8.0]))
+    deviation = made(made.tensors)[0]
+    assert rule_for("std_mean", call(made, (deviation, torch.tensor(-2.6)), "large"))
+    assert not rule_for("std_mean", call(made, (deviation, torch.tensor(1e25)), "large"))
+
+
 def test_the_largest_values_are_not_planted_where_no_wider_type_can_tell() -> None:
     assert "large" in planted_groups(torch.float64, elementwise=True)
     assert "large" in planted_groups(torch.float32, elementwise=False)
