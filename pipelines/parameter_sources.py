@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.export import ExportedProgram
 
-from ..passes.infra.diagnostics import CompilerError
+from ..passes.infra.diagnostics import CompilerError, shown
 from .frontend.signature import Argument
 
 _SHOWN = 6  # names in a message
@@ -116,7 +116,7 @@ def _tensors_of_source(source: Any) -> dict[str, torch.Tensor]:
     for name, tensor in source.items():
         if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
             raise CompilerError(
-                f"this is no state dict: {name!r} is a {type(tensor).__name__}",
+                f"this is no state dict: {shown(name)} is {shown(tensor)}",
                 hint="give names with tensors, as model.state_dict() does",
             )
     return dict(source)

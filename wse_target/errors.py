@@ -30,3 +30,11 @@ class CompilerError(Exception):
 
 class TargetError(CompilerError):
     """A failure that a machine file or a program on a machine can cause; `where` may also be a PE."""
+
+
+def shown(value: object) -> str:
+    """A user's value in a message: as it is written where that is short and plain, else what it is."""
+    if value is None or isinstance(value, (bool, int, float, str, bytes)):
+        written = repr(value)
+        return written if len(written) <= 60 else f"{written[:57]}..."
+    return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"

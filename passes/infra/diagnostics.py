@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...wse_target.errors import CompilerError as CompilerError
+from ...wse_target.errors import shown as shown
 
 if TYPE_CHECKING:
     from ...dialects.host import ir

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ...passes.infra.diagnostics import CompilerError
+from ...passes.infra.diagnostics import CompilerError, shown
 from .folder import CacheFolder
 
 CacheChoice = bool | str | os.PathLike[str] | None
@@ -33,7 +33,7 @@ def open_cache(choice: CacheChoice = None) -> CacheFolder | None:
     text = os.fspath(choice) if isinstance(choice, (str, os.PathLike)) else ""
     if not text or "\0" in str(text):
         raise CompilerError(
-            f"cache={choice!r} is not a choice", hint="give True, False or the path of a folder"
+            f"cache is {shown(choice)}, which is no choice", hint="give True, False or the path of a folder"
         )
     return CacheFolder(Path(text), _limit())
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.utils import _pytree as pytree
 
-from ...passes.infra.diagnostics import CompilerError
+from ...passes.infra.diagnostics import CompilerError, shown
 from .signature import Argument, Result
 
 
@@ -69,8 +69,9 @@ class CallInterface:
             if isinstance(expected, torch.Tensor):
                 self._check_fixed(position, leaves[position], expected)
             elif leaves[position] is not expected and leaves[position] != expected:
+                before, now = shown(expected), shown(leaves[position])
                 raise CompilerError(
-                    f"a Python value was {expected!r} when the model was compiled and is {leaves[position]!r} now",
+                    f"a Python value was {before} when the model was compiled and is {now} now",
                     hint="pass it as a 0-d tensor to make it an input, or compile again",
                 )
         checked = [self._checked(i, leaf, from_numpy) for i, leaf in enumerate(tensors)]

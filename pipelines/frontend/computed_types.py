@@ -90,13 +90,28 @@ _COMBINING = (
 _ALONG = (
     aten._log_softmax.default,
     aten._softmax.default,
+    aten.all.dim,
+    aten.all.dims,
+    aten.amax.default,
+    aten.amin.default,
+    aten.any.dim,
+    aten.any.dims,
+    aten.argmax.default,
+    aten.argmin.default,
     aten.cumprod.default,
     aten.cumsum.default,
+    aten.flip.default,
+    aten.gather.default,
     aten.kthvalue.default,
     aten.max.dim,
     aten.min.dim,
+    aten.prod.dim_int,
     aten.sort.default,
+    aten.std.correction,
+    aten.std_mean.correction,
     aten.topk.default,
+    aten.var.correction,
+    aten.var_mean.correction,
 )
 _COUNTING = (aten.arange.default, aten.arange.start, aten.arange.start_step)
 _ANY_ALL = (
@@ -179,7 +194,8 @@ def _of_lines(operator: Any, otherwise: Callable[..., Any] | None) -> Callable[.
     def decomposed(x: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
         if x.dim() > 0:
             return NotImplemented if otherwise is None else otherwise(x, *args, **kwargs)
-        value = operator(x.reshape(1), *args, **kwargs)
+        lines = [a.reshape(1) if isinstance(a, torch.Tensor) and a.dim() == 0 else a for a in args]
+        value = operator(x.reshape(1), *lines, **kwargs)
         return value.reshape([]) if isinstance(value, torch.Tensor) else tuple(v.reshape([]) for v in value)
 
     return decomposed

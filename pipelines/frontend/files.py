@@ -75,8 +75,7 @@ def _refuse_other_kinds(path: str) -> None:
                 hint=_EXPORT_HINT,
             )
         return
-    names = zipfile.ZipFile(path).namelist()
-    inner = {name.partition("/")[2] for name in names}
+    inner = {name.partition("/")[2] for name in _names_in(path)}
     if any(name.startswith("code/") for name in inner) and "constants.pkl" in inner:
         raise CompilerError(
             "this is a TorchScript model, which cannot be compiled", where=path, hint=_EXPORT_HINT
@@ -87,6 +86,16 @@ def _refuse_other_kinds(path: str) -> None:
             where=path,
             hint=_EXPORT_HINT,
         )
+
+
+def _names_in(path: str) -> list[str]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, ValueError) as error:
+        raise CompilerError(
+            f"this archive is broken: {error}", where=path, hint="write it again, or copy it again"
+        ) from None
 
 
 def _read_mlir(path: str, context: ir.Context) -> ImportedModel:

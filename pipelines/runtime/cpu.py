@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...passes.cpu.processor import Processor, processor
-from ...passes.infra.diagnostics import CompilerError
+from ...passes.infra.diagnostics import CompilerError, shown
 from ...passes.infra.timing import Timer
 from .cpu_program import CpuExecutable, CpuFunction, CpuProgram, check_runs_here
 from .index_option import checks_indices
@@ -105,7 +105,7 @@ def _processor(options: Mapping[str, Any]) -> Processor:
     for name, given in names.items():
         if not isinstance(given, str):
             raise CompilerError(
-                f"{name}={given!r} is no text of LLVM's names",
+                f"{name} is {shown(given)}, no text of LLVM's names",
                 hint=f"as in {_EXAMPLES[name]}, or leave it out",
             )
     return processor(**names)

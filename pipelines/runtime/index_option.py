@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...passes.infra.diagnostics import CompilerError
+from ...passes.infra.diagnostics import CompilerError, shown
 
 
 def checks_indices(options: Mapping[str, Any]) -> bool:
@@ -15,6 +15,6 @@ def checks_indices(options: Mapping[str, Any]) -> bool:
         CompilerError: that is neither True nor False.
     """
     given = options.get("check_indices")
-    if given not in (None, True, False):
-        raise CompilerError(f"check_indices={given!r} is neither True nor False")
-    return given is not False and given != 0
+    if not (given is None or isinstance(given, bool) or (isinstance(given, int) and given in (0, 1))):
+        raise CompilerError(f"check_indices is {shown(given)}, neither True nor False")
+    return given is None or bool(given)

@@ -11,7 +11,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
 
 from ...passes.cpu.processor import Processor
-from ...passes.infra.diagnostics import CompilerError
+from ...passes.infra.diagnostics import CompilerError, shown
 from ..frontend.call_interface import CallInterface
 from ..frontend.signature import Argument, Result
 from ..runtime.arrays import TORCH_DTYPES, numpy_dtype
@@ -62,7 +62,7 @@ class ConstantRecord(Record):
                 name: Any = kind.__name__
                 return cls(type=name, text=value.hex() if isinstance(value, float) else str(value))
         raise CompilerError(
-            f"an argument or result {value!r} of type {type(value).__name__} cannot be stored",
+            f"an argument or result that is {shown(value)} cannot be stored",
             hint="numbers, text, None and element types can be",
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...passes.infra.diagnostics import CompilerError
+from ...passes.infra.diagnostics import CompilerError, shown
 from ..runtime.cpu import CpuTarget
 from ..versions import check_versions
 
@@ -34,13 +34,14 @@ def read_options(options: Mapping[str, Any] | None, mode: str | None) -> Backend
     """
     if mode is not None:
         raise CompilerError(
-            f"torch.compile(mode={mode!r}): this backend has no modes", hint=f"options= takes {_listed()}"
+            f"torch.compile(mode={shown(mode)}): this backend has no modes",
+            hint=f"options= takes {_listed()}",
         )
     given = dict(options or {})
     fallback = given.pop(FALLBACK, None)
     if fallback not in (None, "eager"):
         raise CompilerError(
-            f"option '{FALLBACK}' is {fallback!r}, which is none of its values",
+            f"option '{FALLBACK}' is {shown(fallback)}, which is none of its values",
             hint='"eager" runs in PyTorch what is not supported; without the option that is an error',
         )
     check_versions()

@@ -94,7 +94,7 @@ def wrong_sources() -> list[tuple[Any, str]]:
             {**state, "second.weight": torch.rand(70, 70)},
             "were one tensor when the model was compiled, and differ",
         ),
-        ({**state, "scale": None}, "no state dict: 'scale' is a NoneType"),
+        ({**state, "scale": None}, "no state dict: 'scale' is None"),
         ({**state, "scale": torch.rand(70, device="meta")}, "on device 'meta'"),
         ({**state, "scale": torch.rand(70).to_sparse()}, "of layout torch.sparse"),
     ]

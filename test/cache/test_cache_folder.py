@@ -179,7 +179,7 @@ def test_which_folder_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     other = open_cache(tmp_path / "other")
     assert other is not None and other.path == tmp_path / "other"
     for wrong in (3, "", "a\0b"):
-        with pytest.raises(wse_mlir.CompilerError, match=r"cache=.* is not a choice"):
+        with pytest.raises(wse_mlir.CompilerError, match=r"cache is .*, which is no choice"):
             open_cache(wrong)  # type: ignore[arg-type]
     monkeypatch.setenv("WSE_CACHE_LIMIT", "much")
     with pytest.raises(wse_mlir.CompilerError, match="WSE_CACHE_LIMIT=much"):

@@ -20,6 +20,8 @@ from wse_mlir.passes.infra.diagnostics import CompilerError
 from wse_mlir.pipelines.frontend.exported_files import read_exported_program
 from zoo import family
 
+import wse_mlir
+
 X = torch.ones(3, 4)
 
 
@@ -257,3 +259,17 @@ def test_other_contents_get_one_message(tmp_path: Path) -> None:
             archive.writestr(f"model/{inner}", b"x")
         with pytest.raises(CompilerError, match=complaint):
             read_exported_program(str(path))
+
+
+def test_an_archive_whose_directory_is_broken_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt2"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model/version", b"3")
+    whole = path.read_bytes()
+    for damaged in (
+        whole.replace(b"PK\x01\x02", b"PK\x01\x00"),
+        whole.replace(b"PK\x01\x02\x14\x03\x14", b"PK\x01\x02\x14\x03\xff"),
+    ):
+        path.write_bytes(damaged)
+        with pytest.raises(CompilerError, match="this archive is broken"):
+            wse_mlir.compile(path)
