@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from ..wse_target.errors import CompilerError
 from .host import ir
+from .nesting import check_nesting
 
 # Locations inside a raised error are not given their class, hence are read as text: loc("-":1:14)
 _PLACE = re.compile(r":(\d+):(\d+)\)$")
@@ -22,17 +23,22 @@ def parse_module(text: str, context: ir.Context, *, file: str = "<text>") -> ir.
         file: what messages call the text.
 
     Raises:
-        CompilerError: the text is not valid IR; `where` is FILE:LINE:COLUMN.
+        CompilerError: the text is not valid IR, or nested too deep; `where` is FILE:LINE:COLUMN.
     """
+    check_nesting(text, file)
     return parsed(lambda: ir.Module.parse(text, context), file)
 
 
-def parse_module_file(path: str, context: ir.Context) -> ir.Module:
+def parse_module_file(path: str, context: ir.Context, text: str) -> ir.Module:
     """Parses a file; locations name it.
+
+    Args:
+        text: what the file holds; any text for bytecode.
 
     Raises:
         CompilerError: as `parse_module`.
     """
+    check_nesting(text, path)
     return parsed(lambda: ir.Module.parseFile(path, context), path)
 
 

@@ -22,6 +22,7 @@ from .mlir_values import take_values
 if TYPE_CHECKING:
     from .imported import ImportedModel
 
+_LONGEST_NAME = 500
 _EXPORT_HINT = (
     "load it in Python, then torch.export.save(torch.export.export(model, example_args), 'model.pt2')"
 )
@@ -36,7 +37,10 @@ def read_model_file(
         CompilerError: there is no such file, it is broken, or of a kind that cannot be compiled.
     """
     if not os.path.exists(path):
-        raise CompilerError("no such file", where=path, hint="check the path of the model")
+        shown = (
+            path if len(path) < _LONGEST_NAME else f"{path[:60]}..."
+        )  # a text may have been taken for a path
+        raise CompilerError("no such file", where=shown, hint="check the path of the model")
     if os.path.isdir(path):
         raise CompilerError("this is a folder, expected a model's file", where=path)
     suffix = os.path.splitext(path)[1].lower()
@@ -101,7 +105,7 @@ def _names_in(path: str) -> list[str]:
 def _read_mlir(path: str, context: ir.Context) -> ImportedModel:
     with open(path, encoding="utf-8", errors="replace") as file:
         text = file.read()
-    return import_mlir_module(parse_module_file(path, context), path, read_resources(text))
+    return import_mlir_module(parse_module_file(path, context, text), path, read_resources(text))
 
 
 def read_mlir_text(text: str, context: ir.Context) -> ImportedModel:

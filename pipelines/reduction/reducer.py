@@ -9,6 +9,7 @@ from typing import Any
 
 from ...dialects.context import create_context
 from ...dialects.host import ir
+from ...dialects.nesting import check_nesting
 from ...passes.infra.diagnostics import CompilerError
 from .attributes import RemoveAttributes
 from .constants import SimplifyConstants
@@ -113,8 +114,10 @@ def reduce(
     Raises:
         NotInteresting: the predicate does not hold of the input, as it is printed.
         ir.MLIRError: the text is not valid IR.
+        CompilerError: it is nested too deep to be parsed.
     """
     if isinstance(module, str):
+        check_nesting(module, "<text>")
         module = ir.Module.parse(module, context or create_context())
     return _Reducer(is_interesting, keep_locations, max_tests, observer).run(module.operation, strategies)
 

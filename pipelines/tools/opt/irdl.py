@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ....dialects.host import ir, irdl
+from ....dialects.nesting import check_nesting
 from ....passes.infra.diagnostics import CompilerError
 
 
@@ -20,6 +21,7 @@ def load_irdl_file(path: str, context: ir.Context) -> None:
         raise CompilerError(f"cannot open IRDL file '{path}': {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise CompilerError(f"IRDL file '{path}' is not text: byte {error.start} is not UTF-8") from None
+    check_nesting(text, path)
     try:
         with context:
             module = ir.Module.parse(text, context)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ....dialects.host import ir
+from ....dialects.nesting import check_nesting
 from ....passes.infra.diagnostics import CompilerError
 from ....passes.infra.reproducer import without_reproducer
 
@@ -96,11 +97,13 @@ def parse_chunk(chunk: Chunk, context: ir.Context, *, implicit_module: bool = Tr
 
     Raises:
         ir.MLIRError: the text is not valid IR; the diagnostics go to the context's handlers.
+        CompilerError: it is nested too deep to be parsed.
     """
     text = chunk.text
     if isinstance(text, bytes):
         return ir.Module.parse(text, context).operation
     text = without_reproducer(text)
+    check_nesting(text, chunk.name)
     if not implicit_module:
         return ir.Operation.parse(text, source_name=chunk.name, context=context).operation
     module = ir.Module.parse(text, context).operation
