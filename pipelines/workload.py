@@ -179,22 +179,33 @@ def load_workload(path: str, ran: dict[Path, ModuleType] | None = None) -> Workl
         raise CompilerError(f"'{file}' does not define {function or 'load'}()", hint=_EXPECTED)
     try:
         made = load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _in_user_file(file, error) from error
     return _as_workload(made, file)
 
 
 def _run_file(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    name = _module_name(path)
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise CompilerError(f"cannot load '{path}' as Python", hint=_EXPECTED)
     module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
+    sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _in_user_file(str(path), error) from error
     return module
+
+
+def _module_name(path: Path) -> str:
+    """A name that no other module has: a file may be called json.py, and several may be called model.py."""
+    first = "wse_workload_" + re.sub(r"\W", "_", path.stem)
+    name, number, file = first, 1, str(path)
+    while getattr(sys.modules.get(name), "__file__", file) != file:
+        number += 1
+        name = f"{first}_{number}"
+    return name
 
 
 def _as_workload(made: Any, file: str) -> Workload:
@@ -209,7 +220,7 @@ def _as_workload(made: Any, file: str) -> Workload:
     raise CompilerError(f"load() of '{file}' returned {type(made).__name__}", hint=_EXPECTED)
 
 
-def _in_user_file(file: str, error: Exception) -> CompilerError:
+def _in_user_file(file: str, error: BaseException) -> CompilerError:
     """The user's own exception as one message at the last line of their file that it passed through."""
     full = str(Path(file).resolve())
     lines = [

@@ -11,7 +11,20 @@ import typer
 
 from .errors import Trace, one_message
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from ..versions import describe_versions
+
+        print(describe_versions())
+        raise typer.Exit
 
 
 @dataclass(frozen=True)
@@ -83,6 +96,10 @@ def wse_reduce(
         typer.Option(min=0.001, metavar="SECONDS", help="What takes longer than this is not interesting."),
     ] = None,
     trace: Annotated[bool, typer.Option("--trace", help="Print the full trace of a failure.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show versions and exit."),
+    ] = False,
 ) -> None:
     """Shrinks IR as long as a command exits with 0, or a pipeline fails: operations, regions, signatures, shapes.
 

@@ -13,6 +13,7 @@ import numpy as np
 from ...dialects.context import create_context
 from ...dialects.host import ir
 from ...dialects.parsing import parse_module
+from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.pass_manager import Instrumentation, run_pipeline
 from ...passes.infra.pipeline_text import PassEntry, PipelineEntry, parse_pipeline
 from ...passes.infra.plugins import load_plugin
@@ -178,7 +179,7 @@ def replay(path: Path) -> tuple[Suspicion, Evidence]:
     Raises:
         CompilerError: the file is no reproducer of `wse verify`.
     """
-    settings = read_reproducer(path.read_text(encoding="utf-8"))
+    settings = read_reproducer(_text_of(path))
     for plugin in settings.load:
         load_plugin(plugin)
     module = parse_module(settings.ir_text, create_context(), file=str(path))
@@ -189,6 +190,13 @@ def replay(path: Path) -> tuple[Suspicion, Evidence]:
     text = module.operation.get_asm(enable_debug_info=True)
     assert isinstance(text, str)
     return suspicion, suspicion.evidence(text, calls)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise CompilerError(f"this is not text: byte {error.start} is not UTF-8", where=str(path)) from None
 
 
 def _beside(path: Path) -> Path:

@@ -63,6 +63,9 @@ def test_mistakes_on_the_command_line_get_one_message(tmp_path: Path) -> None:
     (tmp_path / "plain.mlir").write_text("module {}\n")
     with pytest.raises(CompilerError, match="holds no reproducer"):
         replay_file(tmp_path / "plain.mlir")
+    (tmp_path / "plain.mlir").write_bytes(b"module {\xff}")
+    with pytest.raises(CompilerError, match=r"plain\.mlir: this is not text: byte 8 is not UTF-8"):
+        replay_file(tmp_path / "plain.mlir")
 
 
 def test_operations_are_listed_worst_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

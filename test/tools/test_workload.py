@@ -1,5 +1,6 @@
 """Workload files: what a user's file must define, and the one message it gets otherwise."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,9 @@ def test_models_of_one_file_share_what_it_defines(tmp_path: Path) -> None:
         ("def load():\n    return 1 / 0\n", r"bad.py:2: ZeroDivisionError"),
         ("import nothing_of_the_sort\n", r"bad.py:1: ModuleNotFoundError"),
         ("def load(:\n", r"bad.py:1: SyntaxError"),
+        ("import sys\nsys.exit(0)\n", r"bad.py:2: SystemExit"),
+        ("def load():\n    raise SystemExit\n", r"bad.py:2: SystemExit"),
+        ("x = " + "(" * 300 + ")" * 300, r"bad.py:1: SyntaxError: too many nested"),
         ("from wse_mlir import Workload\ndef load():\n    return Workload(None, [])\n", "no batches"),
     ],
 )
@@ -41,6 +45,23 @@ def test_a_bad_file_gets_one_message(tmp_path: Path, text: str, message: str) ->
     (tmp_path / "bad.py").write_text(text)
     with pytest.raises(CompilerError, match=message):
         load_workload(str(tmp_path / "bad.py"))
+
+
+def test_a_file_named_as_a_module_or_as_another_file_replaces_neither(tmp_path: Path) -> None:
+    import json
+
+    text = "class Net:\n    pass\ndef load():\n    return Net(), ()\n"
+    (tmp_path / "deeper").mkdir()
+    for file in ("json.py", "deeper/json.py", "json.2.py"):
+        (tmp_path / file).write_text(text)
+    models = [
+        open_model(str(tmp_path / f)).model for f in ("json.py", "deeper/json.py", "json.2.py", "json.py")
+    ]
+    assert sys.modules["json"] is json
+    names = [type(model).__module__ for model in models]
+    assert names[0] == names[3] and len(set(names)) == 3
+    for model in models[1:]:
+        assert vars(sys.modules[type(model).__module__])["Net"] is type(model)
 
 
 def test_a_missing_file_and_a_file_of_another_kind(tmp_path: Path) -> None:

@@ -3,8 +3,12 @@
 // RUN: not wse-reduce %s -o %t.none 2>&1 | filecheck %s --check-prefix=NOTHING
 // RUN: not wse-reduce %S/Inputs/planted_bugs.py --test true -o %t.none 2>&1 | filecheck %s --check-prefix=IR
 // RUN: not ls %t.none
+// RUN: wse-reduce -h | filecheck %s --check-prefix=HELP
+// RUN: wse-reduce --version | filecheck %s --check-prefix=VERSION
 
 // Every mistake gets one message and exit code 1, and nothing is written (more of them: test/reduction).
+// HELP: Usage: wse-reduce [OPTIONS]
+// VERSION: wse-mlir {{[0-9]}}
 // DULL: error: the input is not interesting: the command exits with code 1: grep -q math.sin
 // DULL-NEXT: hint: it has to exit with 0 when the file shows what is looked for
 // COMMAND: error: there is no command 'no-such-command'
