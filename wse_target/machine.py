@@ -73,6 +73,7 @@ Cycles = Annotated[NonNegative, _quantity("cycles")]
 PositiveCycles = Annotated[Positive, _quantity("cycles")]
 PEs = Annotated[Several, _quantity("PEs")]
 Bytes = Annotated[Natural, _quantity("bytes")]
+SomeBytes = Annotated[Several, _quantity("bytes")]
 Count = Annotated[Several, _quantity("count")]
 Ratio = Annotated[float, _quantity("ratio"), Field(ge=1, le=MOST, strict=True, allow_inf_nan=False)]
 GHz = Annotated[Positive, _quantity("GHz")]
@@ -101,7 +102,7 @@ class SramSection(_Section):
     bytes: Bytes
     runtime: Bytes
     banks: Count
-    bank_bytes: Bytes
+    bank_bytes: SomeBytes
     full_rate_strides: Ids
     conflict_penalty: Ratio
 

@@ -63,7 +63,7 @@ def read_tree(text: str) -> pytree.TreeSpec:
             f"serialized_type_name='{name}') before the model is loaded",
         ) from error
     except (TypeError, KeyError, AttributeError, AssertionError, RecursionError) as error:
-        raise ValueError(f"not a structure: {type(error).__name__}") from error
+        raise ValueError("not a structure") from error
 
 
 def _check(node: Any, depth: int) -> None:

@@ -29,7 +29,8 @@ import torch.nn.functional as F
 from torch import nn
 
 """
-# Rounds every value that is not exact once more, at random: outputs that then change a lot say nothing.
+# Rounds every value that is not exact once more, at random, and before that what it is computed of, as another order
+# of additions would: outputs that then change a lot say nothing.
 SHAKEN = """def shaken(value):
     if not isinstance(value, torch.Tensor) or not value.is_floating_point():
         return value
@@ -38,6 +39,8 @@ SHAKEN = """def shaken(value):
 
 
 """
+_OPERAND = re.compile(r"(?<![.\w])([xv]\d+)\b")
+_SHAKEN_OPERAND = r"shaken(\1)"
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,8 @@ class ModelCase:
         lines = []
         for line in self.lines:
             blur = shaken and not line.exact
-            lines.append(f"{line.name} = {f'shaken({line.expression})' if blur else line.expression}")
+            text = f"shaken({_OPERAND.sub(_SHAKEN_OPERAND, line.expression)})" if blur else line.expression
+            lines.append(f"{line.name} = {text}")
         body = "\n        ".join([*lines, f"return {', '.join(self.outputs)},"])
         names = ", ".join(v.name for v in self.inputs)
         return (

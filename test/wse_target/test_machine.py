@@ -65,6 +65,11 @@ CASES = {
     "truth": (HOP, HOP.replace("1.0", "true"), "fabric.hop_latency: expected a number, got true"),
     "number in quotes": (HOP, HOP.replace("1.0", '"2"'), 'fabric.hop_latency: expected a number, got "2"'),
     "no PEs": (WIDTH, WIDTH.replace("8", "0", 1), "grid.width: expected a number > 0, got 0"),
+    "no width": (
+        "bank_bytes = { value = 4,",
+        "bank_bytes = { value = 0,",
+        "sram.bank_bytes: expected a number > 0, got 0",
+    ),
     "overflow": (
         WIDTH,
         WIDTH.replace("8", "9" * 20, 1),
