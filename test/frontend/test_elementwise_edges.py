@@ -97,6 +97,19 @@ def test_division_that_traps(dtype: torch.dtype) -> None:
         assert not result[:, 1].any(), name
 
 
+def test_the_same_bits_as_another_type() -> None:
+    """Patterns without NaN in any of the types, whose bits conversions may change."""
+    whole = [torch.arange(-40, 40).to(dtype) for dtype in DTYPES]
+    pairs = [(a, b.dtype) for a in whole for b in whole if a.dtype.itemsize == b.dtype.itemsize]
+    args = tuple(a.bool() if b == torch.bool else a for a, b in pairs)
+
+    def viewed(*args: torch.Tensor) -> list[torch.Tensor]:
+        return [a.view(b) for a, (_, b) in zip(args, pairs, strict=True)]
+
+    for actual, wanted in zip(wse_mlir.compile(viewed, args, cache=False)(*args), viewed(*args), strict=True):
+        assert difference(actual, wanted) == ""
+
+
 # What a wafer computes with its own arithmetic; it has no fused multiply-add, and conversions of floats saturate.
 WAFER = """
     abs clamp ceil copysign elu eq fmax fmin floor gelu ge gt hardsigmoid hardswish hardtanh heaviside hypot isfinite

@@ -19,7 +19,7 @@ from ....dialects.host import arith, cf, ir, tensor
 from ....dialects.structured import PARALLEL, build_generic
 from ..torch_tensors import OPEN, TensorType, converted
 from .number import DTYPES, HALVES, Number
-from .table import CONVERSIONS, TABLE, Computed, Rule
+from .table import CONVERSIONS, REINTERPRETATION, TABLE, Computed, Rule
 
 _OPERATOR = "torch.operator"
 _CONSTANT = "torch.constant."
@@ -93,6 +93,9 @@ class _Expansion:
         result = DTYPES[known.element]
         if _name(self._op) in CONVERSIONS and tensors[0].dtype == result:
             return converted(tensors[0].value, self._op.results[0].type)
+        reinterpreted = _name(self._op) == REINTERPRETATION
+        if reinterpreted and tensors[0].dtype.itemsize != result.itemsize:  # another shape
+            return None
         computed = self._computed_in(arguments, result)
         given = [self._number_outside(a) for a in arguments]
         builtin = [_builtin(t) for t in tensors]
@@ -108,7 +111,7 @@ class _Expansion:
                     argument = argument.to(computed)
                 operands.append(argument)
             made = self._rule.body(*operands)
-            return [made.to(result).value]
+            return [(made.seen_as(result) if reinterpreted else made.to(result)).value]
 
         generic = build_generic(builtin, [empty], maps, [PARALLEL] * len(known.shape), body)
         return converted(generic.results[0], self._op.results[0].type)

@@ -212,6 +212,12 @@ class Number:
             return self._to_float(dtype) if dtype.is_floating_point else self._to_integer(dtype)
         return self._integer_to_float(dtype) if dtype.is_floating_point else self._resized(dtype)
 
+    def seen_as(self, dtype: torch.dtype) -> Number:
+        """The same bits as an element of another type of the same size; as `bool` whether any is set."""
+        if dtype.is_floating_point or self.is_float:
+            return Number(arith.bitcast(mlir_type(dtype), self.value), dtype)
+        return self.to(dtype)
+
     def _to_float(self, dtype: torch.dtype) -> Number:
         if bits_of(dtype) == self.bits or (self.bits == 64 and dtype in HALVES):
             return self.to(torch.float32).to(dtype)

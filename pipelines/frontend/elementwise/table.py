@@ -116,13 +116,14 @@ _LOGIC: dict[str, Callable[..., Number]] = {
 }  # fmt: skip
 
 CONVERSIONS = ("aten.to.dtype", "prims.convert_element_type")
+REINTERPRETATION = "aten.view.dtype"
 
 TABLE: dict[str, Rule] = {
     **{f"aten.{name}": Rule(body, Computed.RESULT) for name, body in _EXACT.items()},
     **{f"aten.{name}": Rule(body, Computed.WIDE) for name, body in _WIDE.items()},
     **{f"aten.{name}": Rule(body, Computed.COMMON) for name, body in _QUESTIONS.items()},
     **{f"aten.{name}": Rule(body, Computed.OWN) for name, body in _LOGIC.items()},
-    **{name: Rule(lambda x, *_: x, Computed.OWN) for name in CONVERSIONS},
+    **{name: Rule(lambda x, *_: x, Computed.OWN) for name in (*CONVERSIONS, REINTERPRETATION)},
     "aten.isclose": Rule(functions.is_close, Computed.WIDE_COMMON),
     "aten.where.self": Rule(_chosen, Computed.RESULT, own=(0,)),
     "aten.where.ScalarSelf": Rule(_chosen, Computed.RESULT, own=(0,)),
