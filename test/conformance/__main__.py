@@ -15,7 +15,7 @@ import torch
 import wse_mlir  # noqa: F401  workers are forks of this process, and need not import it again
 
 from . import recorded, tables
-from .plan import BOUND, Plan, work
+from .plan import Plan, work
 from .recorded import Recorded, regressions
 from .verdicts import Verdict, first_line
 from .workers import run_tasks
@@ -50,7 +50,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--suite", nargs="+", default=["torch", "onnx"], choices=["torch", "onnx"])
     parser.add_argument("--target", default="cpu", choices=["cpu", "tiny"])
     parser.add_argument("--dtypes", nargs="+", default=[], metavar="T")
-    parser.add_argument("--bound", type=int, default=BOUND, help="samples of an operator and type")
+    parser.add_argument("--bound", type=int, default=0, metavar="N", help="samples of an operator and type")
     parser.add_argument("--quarter", action="store_true", help="the part that `make test` tries")
     parser.add_argument("--shard", default="0/1", metavar="I/N", help="part I of N")
     parser.add_argument("--workers", type=int, default=2)

@@ -17,8 +17,8 @@ from .trial import Trial
 from .workers import Task
 
 OPERATORS = {entry.full_name: entry for entry in op_db}
-BOUND = 4  # samples of a type in a full run
-QUICK_BOUND = 2  # in a quarter
+BOUND = {"cpu": 4, "tiny": 2}  # samples of a type in a full run
+QUICK_TYPES = ("float32", "float16", "int64", "uint8", "bool")  # in a quarter, a sample of each
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,9 @@ class Plan:
     """
     Attributes:
         dtypes / names: that the run is limited to; empty for all.
+        bound: samples of a type; 0 for as many as the target's full run has.
         quarter: only the quarter of names whose checksum is divisible by four, without what was refused when
-            recorded, and fewer samples.
+            recorded, with one sample of each of a few types.
         shard: (index, count), for several runs side by side.
     """
 
@@ -35,7 +36,7 @@ class Plan:
     target: str
     dtypes: Sequence[str] = ()
     names: Sequence[str] = ()
-    bound: int = BOUND
+    bound: int = 0
     quarter: bool = False
     shard: tuple[int, int] = (0, 1)
 
@@ -58,9 +59,10 @@ class Plan:
         task = Task(self.suite, name, self.target, quarter=self.quarter)
         if self.suite == "onnx":
             return task
-        types = [str(t).removeprefix("torch.") for t in OPERATORS[name].supported_dtypes("cpu")]
-        types = sorted(t for t in types if not self.dtypes or t in self.dtypes)
-        return replace(task, dtypes=tuple(types), bound=self.bound) if types else None
+        supported = {str(t).removeprefix("torch.") for t in OPERATORS[name].supported_dtypes("cpu")}
+        chosen = self.dtypes or (QUICK_TYPES if self.quarter else supported)
+        types = tuple(sorted(supported.intersection(chosen)))
+        return replace(task, dtypes=types, bound=self.bound or BOUND[self.target]) if types else None
 
 
 def _order(name: str) -> tuple[int, int]:
@@ -76,12 +78,20 @@ def work(task: Task, report: Any) -> None:
         if not (task.quarter and recorded.is_refused(task.case, "0")):
             run_node_test(task.case, task.target, report, task.judged)
         return
+    on_cpu = Recorded.read(task.suite, "cpu") if task.target != "cpu" else Recorded({})
     together: list[Sample] = []
     apart: list[Sample] = []
     for dtype in task.dtypes:
         bound = 1 if dtype.startswith("complex") else task.bound  # all of them are refused
         samples = samples_of(OPERATORS[task.case], getattr(torch, dtype), bound)
-        fit = [s for s in samples if not recorded.is_refused(s.entry, s.name)]
-        together += fit[:QUICK_BOUND] if task.quarter else fit
-        apart += [] if task.quarter else [s for s in samples if s not in fit]
+        taken = [s for s in samples if not on_cpu.is_refused(s.entry, s.name)]
+        fit = [s for s in taken if not recorded.is_refused(s.entry, s.name)]
+        together += _quick(fit) if task.quarter else fit
+        apart += [] if task.quarter else [s for s in taken if s not in fit]
     Trial(task.case, task.target, report, dict(task.judged), task.deadly).run(together, apart)
+
+
+def _quick(samples: Sequence[Sample]) -> list[Sample]:
+    """The first into which values can be planted; the first of all where there is none."""
+    wide = [s for s in samples if any(t.numel() > 1 for t in s.tensors)]
+    return (wide or list(samples))[:1]

@@ -191,6 +191,24 @@ RULES = (
 )
 
 
+@dataclass(frozen=True)
+class NodeRule:
+    """Node tests of ONNX that are held to their own tolerance; fields as those of a `Rule`."""
+
+    name: str
+    operators: frozenset[str]
+    compared: str
+    reason: str
+
+
+NODE_RULE = NodeRule(
+    "four digits",
+    frozenset({"test_averagepool_2d_ceil_last_window_starts_on_pad"}),
+    "within the tolerance that the test carries: 1e-3 of each element",
+    "the expected result is written with four digits, and the last one is off by one",
+)
+
+
 def tolerances(target: str) -> Callable[[torch.dtype], float]:
     """The tolerance of a target by dtype."""
     return lambda dtype: tolerance(dtype, on_wafer=target != "cpu")

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,8 @@ def settle(name: str, report: Any, judged: Any) -> None:
     report("stage", ("alone", name))
     if name == "dies":
         os.kill(os.getpid(), signal.SIGKILL)
-    if name == "hangs":
-        time.sleep(60)
+    while name == "hangs":
+        pass
     report("verdict", Verdict("torch", "case", name, "match"))
 
 
@@ -43,11 +42,11 @@ def work(task: Task, report: Any) -> None:
 
 
 def test_what_ends_or_stops_a_worker_is_a_crash_and_the_rest_goes_on() -> None:
-    verdicts = list(run_tasks([Task("torch", "case")], 1, work, limit=3))
+    verdicts = list(run_tasks([Task("torch", "case")], 1, work, limit=0.5))
     assert [(v.sample, v.word) for v in verdicts] == [
         ("first", "match"), ("dies", "crash"), ("second", "match"), ("hangs", "crash"), ("last", "match"),
     ]  # fmt: skip
-    assert verdicts[1].detail.startswith("SIGKILL") and verdicts[3].detail == "no end after 3 s"
+    assert verdicts[1].detail.startswith("SIGKILL") and verdicts[3].detail == "no end after 0.5 s"
 
 
 def sample(operator: str, *args: Any, dtype: torch.dtype = torch.float32) -> Sample:

@@ -11,11 +11,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any
 
 from .verdicts import Verdict, first_line
 
-STAGE_SECONDS = 90.0  # of one stage (all samples compiled together, one alone) before it counts as hanging
+# Of one stage (all samples compiled together, one alone) before it counts as hanging: seconds that it computes; where
+# others keep the processor busy, or it waits for something, as many times more as this.
+STAGE_SECONDS = 90.0
+_WAITED = 10.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class _Worker:
     task: Task | None = None
     stage: tuple[str, str] = ("", "")
     since: float = 0.0
+    computed: float = 0.0
     judged: dict[str, str] = field(default_factory=dict)
 
 
@@ -57,7 +62,7 @@ def run_tasks(
     work: Callable[[Task, Any], None],
     limit: float = STAGE_SECONDS,
 ) -> Iterator[Verdict]:
-    """Verdicts as they come. `work(task, report)` runs in a forked process; a stage may take `limit` seconds."""
+    """Verdicts as they come. `work(task, report)` runs in a forked process; a stage may compute for `limit` seconds."""
     context = multiprocessing.get_context("fork")
     waiting = list(reversed(tasks))
     busy: list[_Worker] = []
@@ -106,9 +111,23 @@ def _serve(pipe: Connection, output: int, work: Callable[[Task, Any], None]) -> 
 def _give(worker: _Worker, task: Task) -> None:
     worker.task, worker.stage = task, ("samples", "")
     worker.judged = dict(task.judged)
-    worker.since = time.monotonic()
+    _begin(worker)
     worker.output.truncate(0)
     worker.pipe.send(task)
+
+
+def _begin(worker: _Worker) -> None:
+    """A stage begins."""
+    worker.since, worker.computed = time.monotonic(), _seconds_computed(worker)
+
+
+def _seconds_computed(worker: _Worker) -> float:
+    """Processor seconds of a worker; 0 once it is gone, and where the system does not tell."""
+    try:
+        fields = Path(f"/proc/{worker.process.pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _heard(worker: _Worker, ready: bool, limit: float) -> tuple[str, list[Verdict]]:
@@ -119,7 +138,7 @@ def _heard(worker: _Worker, ready: bool, limit: float) -> tuple[str, list[Verdic
             kind, value = worker.pipe.recv()
         except (EOFError, ConnectionResetError):
             return "", verdicts
-        worker.since = time.monotonic()
+        _begin(worker)
         if kind == "verdict":
             worker.judged[value.sample] = value.word
             verdicts.append(value)
@@ -128,7 +147,9 @@ def _heard(worker: _Worker, ready: bool, limit: float) -> tuple[str, list[Verdic
         else:
             return "idle", verdicts
         ready = worker.pipe.poll()
-    if time.monotonic() - worker.since <= limit or not worker.process.is_alive():
+    late = _seconds_computed(worker) - worker.computed > limit
+    late = late or time.monotonic() - worker.since > _WAITED * limit
+    if not late or not worker.process.is_alive():
         return "busy", verdicts
     os.kill(worker.process.pid, signal.SIGKILL)
     return f"no end after {limit:g} s", verdicts
