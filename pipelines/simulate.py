@@ -23,9 +23,12 @@ from .reference_check import Check, Inputs, compare, cpu_results, random_argumen
 from .runtime.image_builder import build_image
 from .runtime.wafer import accumulate_pass, lower, prove, read_constants
 from .simulator_runs import Lowered, Run, Window
-from .targets import MachineTarget, check_options, find_target
+from .targets import check_options, find_wafer
 
 Step = Callable[[str], None]
+
+
+MOST_REPETITIONS = 1_000_000  # a steady state is reached long before; every repetition is kept track of
 
 
 @dataclass(frozen=True)
@@ -107,8 +110,10 @@ def simulate_module(
     Raises:
         CompilerError: the model, the target or an option is not supported; says what to do.
     """
-    if repeat < 1:
-        raise CompilerError(f"a program cannot be repeated {repeat} times", hint="give 1 or more")
+    if not 1 <= repeat <= MOST_REPETITIONS:
+        raise CompilerError(
+            f"a program cannot be repeated {repeat} times", hint=f"give a number from 1 to {MOST_REPETITIONS}"
+        )
     timer = Timer()
     with timer.scope("import"):
         step("importing")
@@ -195,11 +200,7 @@ def lower_for(
     Raises:
         CompilerError: the target is no wafer, sizes are left open, or the model cannot be lowered.
     """
-    chosen = find_target(target)
-    if not isinstance(chosen, MachineTarget):
-        raise CompilerError(
-            f"'{chosen.name}' is not a wafer", hint="give tiny, wse2, wse3 or a machine's .toml file"
-        )
+    chosen = find_wafer(target)
     check_options(chosen, options)
     for argument in imported.arguments:
         if -1 in argument.shape:

@@ -146,6 +146,20 @@ def find_target(name: str | os.PathLike[str] | Machine) -> Target:
     )
 
 
+def find_wafer(name: str | os.PathLike[str] | Machine) -> MachineTarget:
+    """The wafer with that name.
+
+    Raises:
+        CompilerError: as `find_target`, or the target is no wafer.
+    """
+    found = find_target(name)
+    if not isinstance(found, MachineTarget):
+        raise CompilerError(
+            f"'{found.name}' is not a wafer", hint="give tiny, wse2, wse3 or a machine's .toml file"
+        )
+    return found
+
+
 def target_with(target: str, settings: Sequence[str]) -> str:
     """The text of a target with numbers of its machine replaced.
 

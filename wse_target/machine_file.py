@@ -20,6 +20,7 @@ from .machine_settings import machine_in_memory, split_target, with_settings
 
 MACHINES = Path(__file__).parent / "machines"
 ENTRY_POINTS = "wse_mlir.targets"
+_LONGEST_VALUE = 100  # of what a message repeats
 _registered: dict[str, Path] = {}
 
 
@@ -109,6 +110,12 @@ def _read(path: Path, modified: int, size: int, target: str) -> Machine:
         found = re.search(r"line (\d+)", str(error))
         line = int(found.group(1)) if found else len(text.splitlines())
         raise TargetError(f"not valid TOML: {error}", where=f"{path.name}:{line}") from None
+    except RecursionError:
+        raise TargetError(
+            "not a machine file: arrays or tables are nested too deep", where=path.name
+        ) from None
+    except ValueError:
+        raise TargetError("not a machine file: a number has thousands of digits", where=path.name) from None
     try:
         return machine_from(raw).named(target)
     except ValidationError as error:
@@ -181,7 +188,8 @@ def _keys_of(table: dict[str, Any]) -> str:
 def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else repr(value)
+    text = f'"{value}"' if isinstance(value, str) else repr(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
 
 
 def _keys_at(path: Sequence[str]) -> list[str]:

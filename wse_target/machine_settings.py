@@ -63,7 +63,10 @@ def read_setting(text: str) -> tuple[str, Any]:
         raise TargetError(f"cannot read the setting '{text}'", hint="write KEY=VALUE: fabric.hop_latency=4")
     try:
         return key, tomllib.loads(f"value = {value}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (
+        ValueError,
+        RecursionError,
+    ):  # ValueError is TOML's own error, and that of numbers of thousands of digits
         return key, value
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...passes.infra.diagnostics import CompilerError
 from ..emit.emit import emit
 from ..emit.kinds import Kind, Weights, choose_kind
 from ..emit.request import Emitted, Request
-from ..workload import open_models
+from ..workload import OpenedModel, open_models
 from .output import check_writable, console_beside, write_all
 from .steps import Steps
 
@@ -45,6 +46,7 @@ def compile_models(
     with Steps() as steps:
         steps.step("loading")
         models = open_models(sources)
+        _keep_the_models(models, (path, report, wanted.header))
         made = emit(models, wanted, steps.step)
     files = [(a.path, a.data, a.is_program) for a in made.artifacts if a.path is not None]
     if report is not None:
@@ -57,6 +59,18 @@ def compile_models(
             sys.stdout.write(artifact.data.decode())
         else:
             print(f"{artifact.role:<8} {artifact.path} ({_size(len(artifact.data))})", file=sys.stderr)
+
+
+def _keep_the_models(models: Sequence[OpenedModel], files: Iterable[Path | None]) -> None:
+    """Refuses to write over what is compiled."""
+    given = {
+        Path(text).resolve() for model in models for text in (model.source, model.source.partition(":")[0])
+    }
+    for file in files:
+        if file is not None and file.resolve() in given:
+            raise CompilerError(
+                f"'{file}' is the model itself, which is never changed", hint="name another file"
+            )
 
 
 def _as_json(made: Emitted, request: Request, models: dict[str, str]) -> dict[str, Any]:

@@ -40,6 +40,8 @@ def one_message(trace: Trace) -> Iterator[None]:
     except OSError as error:
         subject = f"'{error.filename}': " if error.filename else ""
         _leave(f"error: {subject}{error.strerror or error}", trace)
+    except MemoryError as error:
+        _leave(f"error: memory has run out: {error}".rstrip(": "), trace)
     except Exception as error:
         _leave(
             f"internal error: {type(error).__name__}: {error}\n  hint: please report it; WSE_TRACE=1 shows where",

@@ -19,6 +19,7 @@ from ...passes.infra.diagnostics import CompilerError
 from ..agreement import relative_error
 from ..compile import Compiled, compile
 from ..runtime.thread_count import thread_count
+from ..targets import find_wafer
 from ..threads import torch_threads
 from ..workload import OpenedModel, open_model
 from .layer_table import layer_rows, layer_summary, layer_table
@@ -94,6 +95,7 @@ def run_workload(path: str, target: str, json_path: Path | None, num_threads: in
     """Runs the workload file and prints the comparison; see `Comparison.as_json` for the JSON."""
     if json_path is not None:
         check_writable(json_path)
+    find_wafer(target)
     console = console_beside(json_path, width=FILE_WIDTH)
     with Progress(console=console, transient=True) as progress:
         workload = _step(progress, f"loading {path}", lambda: open_model(path).with_inputs())

@@ -128,7 +128,7 @@ def verify(
         Path | None, typer.Option(metavar="FILE", help="Run such a program instead of a model.")
     ] = None,
     batches: Annotated[int | None, typer.Option(min=1, help="Make so many of the workload's calls.")] = None,
-    seed: Annotated[int, typer.Option(help="Of inputs that are drawn where the file has none.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of inputs that are drawn where the file has none.")] = 0,
     json: Json = None,
     trace: TraceFlag = False,
 ) -> None:
@@ -184,7 +184,7 @@ def simulate(
         int, typer.Option(help="Repetitions; the report is about one in the steady state.")
     ] = 1,
     inputs: Annotated[Inputs, typer.Option(help="What random arguments are drawn from.")] = Inputs.normal,
-    seed: Annotated[int, typer.Option(help="Of random arguments.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of random arguments.")] = 0,
     check: Annotated[bool, typer.Option(help="Compare the results with the CPU's.")] = True,
     explain: Annotated[bool, typer.Option("--explain", help="Print what the compiler chose among.")] = False,
     critical_path: Annotated[bool, typer.Option(help="Look for the critical path.")] = True,

@@ -45,6 +45,11 @@ def _answer(words: list[str]) -> int:
         subject = f"'{error.filename}': " if error.filename else ""
         print(f"wse-opt: error: {subject}{error.strerror or error}", file=sys.stderr)
         return 1
+    except MemoryError as error:
+        if trace:
+            raise
+        print(f"wse-opt: error: memory has run out: {error}".rstrip(": "), file=sys.stderr)
+        return 1
     except Exception as error:
         if trace:
             raise

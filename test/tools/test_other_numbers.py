@@ -9,6 +9,7 @@ from torch import nn
 from typer.testing import CliRunner
 from wse_mlir.pipelines.comparison.targets import choose_targets
 from wse_mlir.pipelines.targets import target_with
+from wse_mlir.pipelines.tools.errors import Trace, one_message
 from wse_mlir.pipelines.tools.wse import app
 from wse_mlir.wse_target.machine import machine_from
 
@@ -65,6 +66,19 @@ def test_compiled_saved_and_compared(tmp_path: Path) -> None:
         True,
         False,
     ]
+
+
+@pytest.mark.parametrize("command", ["run", "show", "simulate"])
+def test_commands_for_wafers_refuse_the_cpu(command: str, tmp_path: Path) -> None:
+    (tmp_path / "product.mlir").write_text(PRODUCT)
+    done = CliRunner().invoke(app, [command, str(tmp_path / "product.mlir"), "--target", "cpu"])
+    assert done.exit_code == 1 and done.stderr.startswith("error: 'cpu' is not a wafer\n  hint: give tiny")
+
+
+def test_what_memory_does_not_hold_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit), one_message(Trace()):
+        raise MemoryError("Unable to allocate 46.6 TiB")
+    assert capsys.readouterr().err == "error: memory has run out: Unable to allocate 46.6 TiB\n"
 
 
 @pytest.mark.parametrize("command", ["run", "verify", "show", "simulate", "compile"])
