@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from .pipelines.compile import compile as compile
     from .pipelines.frontend import import_model as import_model
     from .pipelines.opt import opt as opt
+    from .pipelines.runtime.checks import CheckFailed as CheckFailed
+    from .pipelines.runtime.checks import DivisionByZero as DivisionByZero
+    from .pipelines.runtime.checks import IndexOutOfRange as IndexOutOfRange
     from .pipelines.saved.loading import load as load
     from .pipelines.simulate import estimate as estimate
     from .pipelines.torch_backend.report import torch_compile_report as torch_compile_report
@@ -34,6 +37,9 @@ _HOME = {
     "Pass": ".passes.infra.pass_base",
     "option": ".passes.infra.pass_base",
     "register_pass": ".passes.infra.registry",
+    "CheckFailed": ".pipelines.runtime.checks",
+    "DivisionByZero": ".pipelines.runtime.checks",
+    "IndexOutOfRange": ".pipelines.runtime.checks",
     "Compiled": ".pipelines.compile",
     "compile": ".pipelines.compile",
     "import_model": ".pipelines.frontend",
@@ -47,8 +53,11 @@ _HOME = {
 }
 
 __all__ = [
+    "CheckFailed",
     "Compiled",
     "CompilerError",
+    "DivisionByZero",
+    "IndexOutOfRange",
     "Machine",
     "Pass",
     "PassFailure",

@@ -20,6 +20,7 @@ BUILTIN: dict[str, str] = {
     "wse-invert-sums": "cpu.wse_invert_sums:InvertSums",
     "wse-lower-tm-tensor": "tensor.wse_lower_tm_tensor:LowerTmTensor",
     "wse-check-indices": "tensor.wse_check_indices:CheckIndices",
+    "wse-check-divisions": "tensor.wse_check_divisions:CheckDivisions",
     "wse-collect-checks": "tensor.wse_collect_checks:CollectChecks",
     "wse-generalize": "tensor.wse_generalize:Generalize",
     "wse-accumulate": "tensor.wse_accumulate:Accumulate",

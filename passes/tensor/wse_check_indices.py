@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...dialects.host import arith, ir, linalg, tensor
+from ...dialects.host import arith, ir, tensor
 from ...dialects.provenance import read_location
-from ...dialects.structured import Structured, clone_into, loops_inferable, structured, used_dims
+from ...dialects.structured import Structured, structured
 from ..infra.pass_base import Pass, PassRun
 from .checks.index_checks import Size, assert_in_range
 from .checks.ranges import Range, Ranges, is_integer
+from .checks.recomputed import recomputed, slice_of
 
 # They take no negative indices. A `tm_tensor.scatter` does not say which operator it is of; its location does. Where
 # that is not known, negative indices count from the end.
@@ -84,7 +85,7 @@ def _check_extract(view: Structured, extract: ir.Operation, ranges: Ranges, run:
         static = None if shaped.is_dynamic_dim(dimension) else shaped.get_dim_size(dimension)
         if static is not None and ranges.of(index) <= Range(0, static - 1):
             continue
-        body = _slice(view, index)
+        body = slice_of(view, index)
         if not _depends_on_data(view, body, index):
             continue
         if any(o.name in _FROM_FLOATS for o in body):
@@ -92,7 +93,7 @@ def _check_extract(view: Structured, extract: ir.Operation, ranges: Ranges, run:
         else:
             with ir.InsertionPoint(view.op), view.op.location:
                 size = _size(source, dimension)
-                _assert_index(view, body, index, size, dimension)
+                _assert_index(view, index, size, dimension)
             run.count("indices checked")
         with extract.location, ir.InsertionPoint(extract):
             extract.operands[dimension + 1] = _clamped(index, _size(source, dimension))
@@ -106,17 +107,6 @@ def _check_extract(view: Structured, extract: ir.Operation, ranges: Ranges, run:
 def _clamped(index: ir.Value, size: Size) -> ir.Value:
     last = _index(size - 1) if isinstance(size, int) else arith.subi(size, _index(1))
     return arith.minsi(arith.maxsi(index, _index(0)), last)
-
-
-def _slice(view: Structured, value: ir.Value) -> list[ir.Operation]:
-    """The operations of a body that a value is computed by, in order."""
-    needed = {value}
-    found: list[ir.Operation] = []
-    for op in reversed(view.body_operations()):
-        if any(r in needed for r in op.operation.results):
-            found.append(op.operation)
-            needed.update(op.operation.operands)
-    return found[::-1]
 
 
 def _depends_on_data(view: Structured, body: list[ir.Operation], index: ir.Value) -> bool:
@@ -157,51 +147,12 @@ def _is_outside(value: ir.Value, op: ir.Operation) -> bool:
     return owner is not None and owner.operation != op
 
 
-def _assert_index(
-    view: Structured, body: list[ir.Operation], index: ir.Value, size: Size, dimension: int
-) -> None:
+def _assert_index(view: Structured, index: ir.Value, size: Size, dimension: int) -> None:
     wanted = _before_wrap(index, size, dimension)
-    if wanted is not None:
-        body, index = _slice(view, wanted), wanted
-    scalars = list(view.body.arguments)
-    read = {v for op in body for v in op.operands} | {index}
-    inputs = [k for k, scalar in enumerate(scalars) if scalar in read]
-    loops = {d for k in inputs for e in view.maps[k].results for d in used_dims(e)}
-    loops |= {ir.IntegerAttr(op.attributes["dim"]).value for op in body if op.name == "linalg.index"}
-    given = [view.maps[k] for k in inputs]
-    if not inputs or not _are_inferable(given, loops):
-        loops = set(range(len(view.iterators)))
-        inputs = list(range(len(view.operands)))
-    places = {d: k for k, d in enumerate(sorted(loops))}
-
-    def index_of(*values: ir.Value) -> ir.Value:
-        mapping: dict[ir.Value, ir.Value] = {scalars[k]: v for k, v in zip(inputs, values, strict=True)}
-        for op in body:
-            if op.name == "linalg.index":
-                mapping[op.results[0]] = linalg.IndexOp(
-                    places[ir.IntegerAttr(op.attributes["dim"]).value]
-                ).result
-            else:
-                clone_into([op], mapping)
-        return mapping.get(index, index)
-
+    alone = recomputed(view, index if wanted is None else wanted)
     assert_in_range(
-        [view.operands[k] for k in inputs], [_on_loops(view.maps[k], places) for k in inputs], size, index_of,
-        dimension=dimension, counts_from_end=wanted is not None,
-    )  # fmt: skip
-
-
-def _are_inferable(maps: list[ir.AffineMap], loops: set[int]) -> bool:
-    places = {d: k for k, d in enumerate(sorted(loops))}
-    return loops_inferable([_on_loops(m, places) for m in maps], len(loops))
-
-
-def _on_loops(amap: ir.AffineMap, places: dict[int, int]) -> ir.AffineMap:
-    """A map from fewer loops: those that it does not read are left out."""
-    unread = ir.AffineConstantExpr.get(0)
-    dims = [ir.AffineDimExpr.get(places[d]) if d in places else unread for d in range(amap.n_dims)]
-    inner = ir.AffineMap.get(len(places), 0, dims)
-    return ir.AffineMap.get(len(places), 0, [e.compose(inner) for e in amap.results])
+        alone.operands, alone.maps, size, alone.value, dimension=dimension, counts_from_end=wanted is not None
+    )
 
 
 def _before_wrap(index: ir.Value, size: Size, dimension: int) -> ir.Value | None:

@@ -10,6 +10,7 @@ from ...dialects.host import arith, func, ir, memref, scf
 from ...dialects.provenance import describe_location
 from ..infra.diagnostics import PassFailure
 from ..infra.pass_base import Pass, PassRun, option
+from .checks.division_checks import DIVISION_CHECK
 from .checks.index_checks import INDEX_CHECK, dimension_of
 
 STATUS = "status"
@@ -119,11 +120,10 @@ def _describe(function: ir.Operation, checks: Sequence[_Check]) -> None:
     i64 = ir.IntegerType.get_signless(64)
 
     def entry(op: ir.Operation) -> ir.Attribute:
-        is_index = INDEX_CHECK in op.attributes
-        dimension = dimension_of(op) if is_index else -1
+        dimension = dimension_of(op) if INDEX_CHECK in op.attributes else -1
         return ir.DictAttr.get(
             {
-                "kind": op.attributes[INDEX_CHECK] if is_index else ir.StringAttr.get("assertion"),
+                "kind": ir.StringAttr.get(_kind(op)),
                 "dimension": ir.IntegerAttr.get(i64, dimension),
                 "where": ir.StringAttr.get(describe_location(op.location)),
                 "message": op.attributes["msg"],
@@ -131,6 +131,12 @@ def _describe(function: ir.Operation, checks: Sequence[_Check]) -> None:
         )
 
     function.attributes[CHECKS] = ir.ArrayAttr.get([entry(c.op) for c in checks])
+
+
+def _kind(op: ir.Operation) -> str:
+    if INDEX_CHECK in op.attributes:
+        return ir.StringAttr(op.attributes[INDEX_CHECK]).value
+    return "division" if DIVISION_CHECK in op.attributes else "assertion"
 
 
 def _add_status(function: ir.Operation) -> ir.Value:

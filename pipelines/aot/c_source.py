@@ -206,6 +206,7 @@ def _function_table(index: int, function: FunctionPlan, first_byte: int) -> str:
 _CHECK_KINDS = {
     "front": "WSE_CHECK_FRONT",
     "either-end": "WSE_CHECK_EITHER_END",
+    "division": "WSE_CHECK_DIVISION",
     "assertion": "WSE_CHECK_ASSERTION",
 }
 

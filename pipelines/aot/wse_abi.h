@@ -45,7 +45,8 @@ enum {
   WSE_WEIGHTS_FOREIGN = 15,     /* the file holds no weights, or those of another model or version */
   WSE_WEIGHTS_DAMAGED = 16,     /* the file was cut off or changed */
   WSE_INDEX_OUT_OF_RANGE = 17,  /* the run used an index that its dimension has not */
-  WSE_ASSERTION_FAILED = 18     /* something that the model asserts does not hold */
+  WSE_ASSERTION_FAILED = 18,    /* something that the model asserts does not hold */
+  WSE_DIVISION_BY_ZERO = 19     /* the run divided an integer by zero */
 };
 
 /* A dense, row-major tensor. `owner` is set by the library where it allocated `data`: see `release`. */

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch.export import ExportedProgram
 from torch.fx.proxy import TracerBase
+from torch.utils import _pytree as pytree
 
 from ...dialects.provenance import Provenance
 from ...passes.infra.diagnostics import CompilerError
@@ -43,18 +44,28 @@ def export_program(
     """
     if not isinstance(args, tuple):
         args = tuple(args) if isinstance(args, list) else (args,)
+    args, kwargs = _told_apart(args, dict(kwargs or {}))
     try:
         with warnings.catch_warnings(), _all_user_frames(), _without_torch_dumps(), steps_untraced():
             warnings.simplefilter("ignore")
-            return torch.export.export(
-                model, args, dict(kwargs or {}), dynamic_shapes=dynamic_shapes, strict=False
-            )
+            return torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes, strict=False)
     except Exception as error:
         raise CompilerError(
             f"PyTorch could not export the model: {_reason(error)}",
             where=_user_line(error),
             hint=_hint(error, dynamic_shapes),
         ) from error
+
+
+def _told_apart(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments among which no tensor is there twice: PyTorch would take two inputs for one."""
+    leaves, spec = pytree.tree_flatten((args, kwargs))
+    seen: set[int] = set()
+    for place, leaf in enumerate(leaves):
+        if isinstance(leaf, torch.Tensor) and id(leaf) in seen:
+            leaves[place] = leaf.detach().requires_grad_(leaf.requires_grad)
+        seen.add(id(leaf))
+    return pytree.tree_unflatten(leaves, spec)
 
 
 def _hint(error: Exception, dynamic_shapes: Any) -> str:

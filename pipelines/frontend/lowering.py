@@ -12,6 +12,7 @@ from ...dialects.host import ir, passmanager
 from ...dialects.provenance import describe_location, read_location
 from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.pass_base import PassRun
+from ...passes.tensor.wse_check_divisions import CheckDivisions
 from ...passes.tensor.wse_check_indices import CheckIndices
 from ...passes.tensor.wse_lower_tm_tensor import LowerTmTensor
 from .cleanup import clean_up
@@ -61,7 +62,7 @@ def imports_shown_to(see: Callable[[ir.Module], None]) -> Iterator[None]:
 
 
 def finish_import(module: ir.Module, *, exported: bool = False) -> None:
-    """Checks indices, lowers `tm_tensor`, cleans up what torch-mlir leaves and checks the contract of stage `imported`.
+    """Checks indices and divisors, lowers `tm_tensor`, cleans up, and checks the contract of stage `imported`.
 
     Args:
         exported: PyTorch's exporter has checked how sizes that are left open depend on each other.
@@ -71,6 +72,7 @@ def finish_import(module: ir.Module, *, exported: bool = False) -> None:
         see(module)
     with module.context:
         CheckIndices().run(module.operation, PassRun(CheckIndices.name))
+        CheckDivisions().run(module.operation, PassRun(CheckDivisions.name))
         LowerTmTensor().run(module.operation, PassRun(LowerTmTensor.name))
         find_unordered(module)
         clean_up(module, sizes_agree=exported)

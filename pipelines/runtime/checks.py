@@ -12,7 +12,7 @@ from ...passes.infra.diagnostics import CompilerError
 
 STATUS_WORDS = 3  # number of the check that failed, from 1, or 0; the two sides of its comparison
 
-CheckKind = Literal["front", "either-end", "assertion"]
+CheckKind = Literal["front", "either-end", "division", "assertion"]
 
 
 class CheckFailed(CompilerError, RuntimeError):
@@ -31,12 +31,16 @@ class IndexOutOfRange(CheckFailed, IndexError):
     dimension: int
 
 
+class DivisionByZero(CheckFailed, ZeroDivisionError):
+    """An integer of a call was divided by zero."""
+
+
 @dataclass(frozen=True)
 class Check:
     """Something that a run checks.
 
     Attributes:
-        kind: an index counted from the front, or from either end; or an assertion of any kind.
+        kind: an index counted from the front, or from either end; that no divisor is zero; or any other assertion.
         where: the place in the model.
         message: of an assertion.
         dimension: of the tensor that is indexed.
@@ -51,6 +55,8 @@ class Check:
         """The exception for the two sides of the comparison."""
         if self.kind == "assertion":
             return CheckFailed(f"an assertion of the model does not hold: {self.message}", where=self.where)
+        if self.kind == "division":
+            return DivisionByZero("an integer is divided by zero", where=self.where)
         from_end = self.kind == "either-end"
         size = right // 2 if from_end else right
         index = left - size if from_end else left

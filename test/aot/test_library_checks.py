@@ -26,6 +26,11 @@ class Index(Embed):
         return self.table.weight[ids]
 
 
+class Divide(nn.Module):
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        return (7 // ids)[:, None].float().expand(3, 4)
+
+
 def test_indices_out_of_range_are_a_status_with_one_sentence(tmp_path: Path) -> None:
     ids = torch.tensor([1, 2, 3])
     size = torch.export.Dim("n")
@@ -33,6 +38,7 @@ def test_indices_out_of_range_are_a_status_with_one_sentence(tmp_path: Path) -> 
         LibraryFunction("embed", import_model(Embed(), (ids,))),
         LibraryFunction("index", import_model(Index(), (ids,))),
         LibraryFunction("open", import_model(Embed(), (ids,), dynamic_shapes=({0: size},))),
+        LibraryFunction("divide", import_model(Divide(), (ids,))),
     ]
     library = build_library(functions, tmp_path / "librows.so", options={"num_threads": 2})
     program = compile_program(PROGRAMS / "checks.c", library.path, tmp_path / "checks")

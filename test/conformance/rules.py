@@ -135,6 +135,16 @@ def _running_mean(call: Call) -> bool:
     )
 
 
+def _far_quotients(call: Call) -> bool:
+    """All elements agree but those that are NaN for PyTorch because their quotient overflows."""
+    if len(call.tensors) != 2 or not _same_form(call) or not call.expected[0].is_floating_point():
+        return False
+    (actual,), (expected,) = call.actual, call.expected
+    dividend, divisor = call.tensors[::-1] if call.sample.entry == "__rmod__" else call.tensors
+    far = (dividend / divisor).isinf() & dividend.isfinite() & (divisor != 0) & expected.isnan()
+    return relative_error(torch.where(far, expected, actual), expected) <= call.tolerance(expected.dtype)
+
+
 def _in_double(call: Call) -> list[torch.Tensor] | None:
     """The value for the tensors in double precision; None where there is none, or nothing to widen."""
     if not any(t.dtype in (torch.float16, torch.bfloat16, torch.float32) for t in call.tensors):
@@ -178,6 +188,13 @@ RULES = (
         "elements on which PyTorch in single and in double precision agree within the tolerance",
         "with the largest finite values planted, the order of additions decides what overflows or cancels on the way",
         _largest_values,
+    ),
+    Rule(
+        "far quotients",
+        frozenset({"remainder", "__rmod__", "fmod"}),
+        "elements whose quotient is a finite number",
+        "PyTorch's vector code gives NaN where the quotient is beyond the type, its scalar code what is left",
+        _far_quotients,
     ),
     Rule(
         "running mean",

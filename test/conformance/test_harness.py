@@ -86,6 +86,14 @@ def test_overflow_on_the_way_is_open_only_where_the_largest_values_were_planted(
     assert not rule_for("addmm", call(made, actual, ""))
 
 
+def test_what_a_far_quotient_leaves_is_open_and_what_zero_leaves_is_not() -> None:
+    divisors = torch.full((16,), 2.9e-39)  # a vector of any processor's
+    made = sample("fmod", torch.full((16,), 4.5), divisors)
+    left = torch.full((16,), 3.7e-40)
+    assert rule_for("fmod", call(made, left)) or not made(made.tensors).isnan().any()
+    assert not rule_for("fmod", call(sample("fmod", torch.full((16,), 4.5), torch.zeros(16)), left))
+
+
 def test_a_running_mean_may_be_nan_where_ours_is_infinite() -> None:
     made = sample("std_mean", torch.tensor([torch.inf, 1.0]))
     nan, inf = torch.tensor(torch.nan), torch.tensor(torch.inf)

@@ -72,6 +72,12 @@ def test_mlir_as_text_and_as_a_module() -> None:
         wse_mlir.compile("func.func @f() {\n no.such_op\n}")
 
 
+def test_a_tensor_that_is_given_twice_is_two_inputs() -> None:
+    x = torch.ones(3)
+    model = wse_mlir.compile(lambda a, b, *, c: a - b + c, (x, x), {"c": x}, cache=False)
+    assert torch.equal(model(x, 2 * x, c=4 * x), 3 * x)
+
+
 def test_numpy_examples() -> None:
     x = np.ones((4, 3), np.float32)
     compiled = wse_mlir.compile(scaled, (x,), {"factor": np.float64(1.5)})

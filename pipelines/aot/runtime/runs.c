@@ -31,8 +31,11 @@ static wse_status run_kernel(const wse_function *function, void **block, const i
   wse_status status = guarded(function->kernel, block, guard);
   if (status != WSE_OK || !report[0]) return status;
   release_ring(&guard->blocks);
-  int is_index = function->checks[report[0] - 1].kind != WSE_CHECK_ASSERTION;
-  return is_index ? WSE_INDEX_OUT_OF_RANGE : WSE_ASSERTION_FAILED;
+  switch (function->checks[report[0] - 1].kind) {
+    case WSE_CHECK_ASSERTION: return WSE_ASSERTION_FAILED;
+    case WSE_CHECK_DIVISION: return WSE_DIVISION_BY_ZERO;
+    default: return WSE_INDEX_OUT_OF_RANGE;
+  }
 }
 
 static wse_status describe_failure(const wse_function *function, const int64_t *report, wse_status status,
@@ -40,6 +43,7 @@ static wse_status describe_failure(const wse_function *function, const int64_t *
   const wse_check *check = &function->checks[report[0] - 1];
   if (status == WSE_ASSERTION_FAILED)
     return fail(error, status, "%s: an assertion of the model does not hold: %s", check->where, check->message);
+  if (status == WSE_DIVISION_BY_ZERO) return fail(error, status, "%s: an integer is divided by zero", check->where);
   int from_end = check->kind == WSE_CHECK_EITHER_END;
   long long size = report[2] / (from_end ? 2 : 1), index = report[1] - (from_end ? size : 0);
   if (!size)
@@ -148,7 +152,7 @@ WSE_EXPORT wse_status WSE_SYMBOL(run)(const wse_instance *instance, int32_t func
   int64_t *rest = bind_arguments(function, state, inputs, report, arena, pointers, words);
   status = (returns ? run_returning : run_into)(function, inputs, outputs, report, pointers, rest, &guard);
   give_arena(instance, function, arena);
-  if (status == WSE_INDEX_OUT_OF_RANGE || status == WSE_ASSERTION_FAILED)
+  if (status == WSE_INDEX_OUT_OF_RANGE || status == WSE_DIVISION_BY_ZERO || status == WSE_ASSERTION_FAILED)
     return describe_failure(wse_functions[function], report, status, error);
   if (status != WSE_OK) return fail_plainly(error, status);
   release_ring(&guard.blocks); /* what the kernel did not free and hand out */

@@ -27,7 +27,7 @@ typedef struct {
 } wse_prepared;
 
 /* Something that a run checks. An index is counted from the front, or from either end. */
-typedef enum { WSE_CHECK_FRONT, WSE_CHECK_EITHER_END, WSE_CHECK_ASSERTION } wse_check_kind;
+typedef enum { WSE_CHECK_FRONT, WSE_CHECK_EITHER_END, WSE_CHECK_DIVISION, WSE_CHECK_ASSERTION } wse_check_kind;
 typedef struct {
   wse_check_kind kind;
   int32_t dimension; /* of the tensor that is indexed */

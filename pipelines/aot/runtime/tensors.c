@@ -24,6 +24,7 @@ WSE_EXPORT const char *WSE_SYMBOL(error_text)(wse_status status) {
     case WSE_WEIGHTS_DAMAGED: return "the file of the weights was cut off or changed";
     case WSE_INDEX_OUT_OF_RANGE: return "an index is out of range";
     case WSE_ASSERTION_FAILED: return "an assertion of the model does not hold";
+    case WSE_DIVISION_BY_ZERO: return "an integer is divided by zero";
     default: return "unknown status";
   }
 }

@@ -1,7 +1,7 @@
 """Division, what it leaves, and powers, of integers and of floats.
 
-A processor traps on an integer divided by zero, and on the lowest one divided by -1. Here the second wraps around, as
-all integer arithmetic does; where PyTorch raises an error for the first, the quotient and what is left are zero.
+Divisions of integers are made as they stand; `wse-check-divisions` reports those by zero, and keeps them and the
+lowest number over -1 from trapping.
 """
 
 from __future__ import annotations
@@ -140,28 +140,9 @@ def _opposite(left: Number, b: Number) -> Number:
 
 def _of_integers(a: Number, b: Number | Plain) -> tuple[Number, Number, Number]:
     """The quotient towards zero, what it leaves, and the divisor."""
-    dtype = a.dtype
-    divisor = a.like(b)
-    if a.bits < 32:  # the quotient of any two fits
-        a, wide = a.to(torch.int32), divisor.to(torch.int32)
-        quotient, left = _guarded(a, wide, None if isinstance(b, Number) else int(b), may_overflow=False)
-        return quotient.to(dtype), left.to(dtype), divisor
-    known = None if isinstance(b, Number) else int(b)
-    return *_guarded(a, divisor, known, may_overflow=a.is_signed), divisor
-
-
-def _guarded(a: Number, b: Number, known: int | None, *, may_overflow: bool) -> tuple[Number, Number]:
-    divide, rest = (arith.divsi, arith.remsi) if a.is_signed else (arith.divui, arith.remui)
-    if known == 0:
-        return a.like(0), a.like(0)
-    if known == -1 and may_overflow:
-        return -a, a.like(0)
-    if known is not None:
-        return a.of(divide(a.value, b.value)), a.of(rest(a.value, b.value))
-    by_zero, one, zero = b.equals(0), a.like(1), a.like(0)
-    by_minus = b.equals(-1) if may_overflow else None
-    safe = (by_zero if by_minus is None else by_zero | by_minus).choose(one, b)
-    quotient, left = a.of(divide(a.value, safe.value)), a.of(rest(a.value, safe.value))
-    if by_minus is not None:
-        quotient = by_minus.choose(-a, quotient)
-    return by_zero.choose(zero, quotient), left
+    dtype, divisor = a.dtype, a.like(b)
+    wide = torch.int32 if a.bits < 32 else dtype  # in which the quotient of any two narrow numbers fits
+    left, right = a.to(wide), divisor.to(wide)
+    divide, rest = (arith.divsi, arith.remsi) if left.is_signed else (arith.divui, arith.remui)
+    quotient, remains = (left.of(f(left.value, right.value)) for f in (divide, rest))
+    return quotient.to(dtype), remains.to(dtype), divisor

@@ -18,7 +18,7 @@ import torch
 from ....dialects.host import arith, cf, ir, tensor
 from ....dialects.structured import PARALLEL, build_generic
 from ..torch_tensors import OPEN, TensorType, converted
-from .number import DTYPES, HALVES, Number
+from .number import DTYPES, HALVES, Number, Plain, constant
 from .table import CONVERSIONS, REINTERPRETATION, TABLE, Computed, Rule
 
 _OPERATOR = "torch.operator"
@@ -107,6 +107,8 @@ class _Expansion:
             for position, argument in enumerate(given):
                 if isinstance(argument, _Tensor):
                     argument = Number(next(elements), argument.dtype)
+                if position == 0 and isinstance(argument, (bool, int, float)):
+                    argument = self._first(argument, computed)
                 if computed is not None and isinstance(argument, Number) and position not in self._rule.own:
                     argument = argument.to(computed)
                 operands.append(argument)
@@ -124,6 +126,10 @@ class _Expansion:
             result = _common(arguments[:2])  # what follows are limits and flags
         wide = how in (Computed.WIDE, Computed.WIDE_COMMON) and result in HALVES
         return torch.float32 if wide else result
+
+    def _first(self, number: Plain, computed: torch.dtype | None) -> Number | Plain:
+        """A number that comes first, as in `7 // x`, in the type that is computed in."""
+        return number if computed is None or 0 in self._rule.own else constant(number, computed)
 
     @staticmethod
     def _number_outside(argument: Any) -> Any:

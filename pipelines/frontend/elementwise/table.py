@@ -64,14 +64,18 @@ _EXACT: dict[str, Callable[..., Number]] = {
     "div.Tensor_mode": division.quotient, "div.Scalar_mode": division.quotient,
     "floor_divide": division.downwards, "floor_divide.Scalar": division.downwards,
     "remainder.Tensor": division.remainder, "remainder.Scalar": division.remainder,
+    "remainder.Scalar_Tensor": division.remainder,
     "fmod.Tensor": division.c_remainder, "fmod.Scalar": division.c_remainder,
     "pow.Tensor_Tensor": division.power, "pow.Tensor_Scalar": division.power,
     "float_power.Tensor_Tensor": division.power, "float_power.Tensor_Scalar": division.power,
-    "pow.Scalar": division.power_of_number, "float_power.Scalar": division.power_of_number,
     "ldexp.Tensor": functions.scaled_by_power,
     "bitwise_and.Tensor": lambda a, b: a & b, "bitwise_and.Scalar": lambda a, b: a & b,
     "bitwise_or.Tensor": lambda a, b: a | b, "bitwise_or.Scalar": lambda a, b: a | b,
     "bitwise_xor.Tensor": lambda a, b: a ^ b, "bitwise_xor.Scalar": lambda a, b: a ^ b,
+    "bitwise_and.Scalar_Tensor": lambda a, b: a & b, "bitwise_or.Scalar_Tensor": lambda a, b: a | b,
+    "bitwise_xor.Scalar_Tensor": lambda a, b: a ^ b,
+    "bitwise_left_shift.Scalar_Tensor": functions.shifted_left,
+    "bitwise_right_shift.Scalar_Tensor": functions.shifted_right,
     "bitwise_not": lambda x: ~x,
     "bitwise_left_shift.Tensor": functions.shifted_left, "bitwise_left_shift.Tensor_Scalar": functions.shifted_left,
     "bitwise_right_shift.Tensor": functions.shifted_right, "bitwise_right_shift.Tensor_Scalar": functions.shifted_right,
@@ -115,11 +119,18 @@ _LOGIC: dict[str, Callable[..., Number]] = {
     "logical_xor": lambda a, b: a.truth() ^ b.truth(), "logical_not": lambda x: ~x.truth(),
 }  # fmt: skip
 
+_POWERS_OF_NUMBERS = ("pow.Scalar", "float_power.Scalar")
+
 CONVERSIONS = ("aten.to.dtype", "prims.convert_element_type")
 REINTERPRETATION = "aten.view.dtype"
 
 TABLE: dict[str, Rule] = {
     **{f"aten.{name}": Rule(body, Computed.RESULT) for name, body in _EXACT.items()},
+    # A base of 2 is one of its own.
+    **{
+        f"aten.{name}": Rule(division.power_of_number, Computed.RESULT, own=(0,))
+        for name in _POWERS_OF_NUMBERS
+    },
     **{f"aten.{name}": Rule(body, Computed.WIDE) for name, body in _WIDE.items()},
     **{f"aten.{name}": Rule(body, Computed.COMMON) for name, body in _QUESTIONS.items()},
     **{f"aten.{name}": Rule(body, Computed.OWN) for name, body in _LOGIC.items()},

@@ -25,7 +25,7 @@ static wse_status run(const wse_instance *instance, int32_t function, int64_t *i
 }
 
 int main(void) {
-  int64_t good[3] = {0, 9, 1}, large[3] = {0, 10, 1}, negative[3] = {0, -1, 1};
+  int64_t good[3] = {0, 9, 1}, large[4] = {0, 10, 1, 2}, negative[3] = {0, -1, 1};
   float values[12];
   wse_instance *instance;
   wse_tensor output;
@@ -43,6 +43,11 @@ int main(void) {
   rows_release(&output);
   EXPECT(rows_run_embed(instance, good, values), WSE_OK, NULL);
   EXPECT(rows_run_embed(instance, large, values), WSE_INDEX_OUT_OF_RANGE, NULL);
+  EXPECT(run(instance, rows_index_divide, good, 3, &output), WSE_DIVISION_BY_ZERO,
+         "aten.floor_divide): an integer is divided by zero");
+  EXPECT(run(instance, rows_index_divide, negative + 1, 2, &output), WSE_WRONG_SHAPE, NULL);
+  EXPECT(run(instance, rows_index_divide, large + 1, 3, &output), WSE_OK, NULL);
+  rows_release(&output);
   if (strcmp(rows_error_text(WSE_INDEX_OUT_OF_RANGE), "an index is out of range")) ++failures;
   rows_close(instance);
   return failures;
