@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import cache
 
 import llvmlite.binding as llvm
+from llvmlite.binding.newpassmanagers import NewPassManager
 
 from ...dialects.fork_lock import ForkLock, Order
 from ..infra.native_errors import captured_stderr
@@ -74,6 +75,18 @@ def create_target_machine(cpu: str, features: str) -> llvm.TargetMachine:
     )
 
 
+def run_llvm_passes(
+    module: llvm.ModuleRef, machine: llvm.TargetMachine, options: llvm.PipelineTuningOptions
+) -> None:
+    """Runs LLVM's default passes of the options' level."""
+    builder = llvm.create_pass_builder(machine, options)
+    passes = builder.getModulePassManager()
+    passes.run(module, builder)
+    # llvmlite's class inherits from two, and what frees the passes is hidden by the first one's: 128 KiB a time.
+    NewPassManager._dispose(passes)
+    passes.detach()
+
+
 @cache
 def known_names() -> tuple[frozenset[str], frozenset[str]]:
     """Names of processors and of features; LLVM prints them once in a process, so they are kept."""
@@ -133,11 +146,10 @@ def _inlined(questions: Sequence[tuple[tuple[str, str], str]]) -> list[bool]:
             _attributes(2 * index, _baseline(), f"+{name}"),
             _attributes(2 * index + 1, cpu, features),
         ]
-    module = llvm.parse_assembly("\n".join(lines))
+    module = llvm.parse_assembly("\n".join(lines), llvm.create_context())
     machine = create_target_machine("", "")
-    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
     with captured_stderr():
-        builder.getModulePassManager().run(module, builder)
+        run_llvm_passes(module, machine, llvm.create_pipeline_tuning_options(speed_level=2))
     bodies = {f.name: str(f) for f in module.functions}
     return [f"@needs{index}(" not in bodies[f"at{index}"] for index in range(len(questions))]
 

@@ -135,7 +135,9 @@ def processor(cpu: str = "", features: str = "") -> Processor:
         chosen = (cpu, given)
     else:
         chosen = (host()[0], ",".join(filter(None, (host()[1], given))))
-    assembly = create_target_machine(*chosen).emit_assembly(llvm.parse_assembly(_PROBES))
+    assembly = create_target_machine(*chosen).emit_assembly(
+        llvm.parse_assembly(_PROBES, llvm.create_context())
+    )
     body = {m[1]: m[2] for m in re.finditer(r"^(\w+):(.*?)\.size", assembly, re.M | re.S)}
     bits = 512 if "%zmm" in body["add"] else 256 if "%ymm" in body["add"] else 128
     many = bits == 512 or "%" not in body["add"]  # AVX-512 and Arm (no % in its registers' names) have 32

@@ -56,7 +56,7 @@ def compile_kernel(
         keep: receives LLVM IR, assembly and object, by the name of a file.
         debug: keep the model's source lines.
     """
-    function = CpuTarget().lower(imported, options, timer, instrumentation)
+    function = CpuTarget().lower_to_llvm(imported, options, timer, instrumentation)
     with timer.scope("codegen"):
         entry = function.entry
         code = NativeCode(imported.module, function.processor, f"'{entry}'", function.entries, debug=debug)

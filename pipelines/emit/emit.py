@@ -139,7 +139,7 @@ def _machine_code(
     """Optimised LLVM IR or assembly, whose function is called `entry` since a C program has a `main` of its own."""
     main = find_main(imported.module)
     main.attributes["sym_name"] = ir.StringAttr.get(entry, imported.context)
-    function = _cpu_target(request).lower(imported, request.options, timer, watch.instrumentation)
+    function = _cpu_target(request).lower_to_llvm(imported, request.options, timer, watch.instrumentation)
     with timer.scope("codegen"):
         code = NativeCode(
             imported.module, function.processor, f"'{entry}'", function.entries, debug=request.debug

@@ -12,7 +12,7 @@ from itertools import islice
 import llvmlite.binding as llvm
 
 from ...dialects.host import ir
-from ...passes.cpu.instruction_sets import create_target_machine
+from ...passes.cpu.instruction_sets import create_target_machine, run_llvm_passes
 from ...passes.cpu.processor import Processor
 from ...passes.cpu.wse_bare_pointers import BARE
 from ...passes.infra.diagnostics import CompilerError
@@ -85,8 +85,7 @@ class NativeCode:
         """
         options = llvm.create_pipeline_tuning_options(speed_level=2)
         options.loop_vectorization, options.slp_vectorization = True, False
-        builder = llvm.create_pass_builder(self._machine, options)
-        builder.getModulePassManager().run(self._module, builder)
+        run_llvm_passes(self._module, self._machine, options)
 
     def rename(self, names: Mapping[str, str]) -> None:
         """Gives functions that are defined or called other names, so that many objects can be linked together.

@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 import llvmlite.binding as llvmlite
 
-from ...dialects.host import ir, llvm
+from ...dialects.host import ir
+from ...dialects.llvm_translation import translate_to_llvm_ir
 from ...passes.infra.diagnostics import CompilerError
 
 _ARGUMENTS = "arg_attrs"
@@ -99,7 +100,7 @@ def llvm_ir_text(module: ir.Module | ir.Operation) -> str:
         CompilerError: it holds a floating-point constant of a type that has no place here.
     """
     with _without_argument_attributes(module):
-        return respell_constants(cast(Any, llvm).translate_module_to_llvmir(module.operation))
+        return respell_constants(translate_to_llvm_ir(module.operation))
 
 
 @contextmanager
@@ -143,7 +144,8 @@ def read_llvm_ir(text: str, what: str) -> llvmlite.ModuleRef:
         CompilerError: LLVM cannot read the text of `what`; shows the line.
     """
     try:
-        module = llvmlite.parse_assembly(text)
+        # In a context of its own: LLVM's shared one keeps the types and constants of all that it has seen.
+        module = llvmlite.parse_assembly(text, llvmlite.create_context())
         module.verify()
     except RuntimeError as error:
         raise CompilerError(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import llvmlite.binding as llvm
 
-from ...passes.cpu.instruction_sets import architecture, create_target_machine
+from ...passes.cpu.instruction_sets import architecture, create_target_machine, run_llvm_passes
 from ...passes.infra.diagnostics import CompilerError
 from .llvm_text import read_llvm_ir
 from .packed import POOL_RUN
@@ -50,6 +50,5 @@ def pool_object(prefix: str = "") -> bytes:
         function = module.get_function(name)
         function.name, function.visibility = f"{prefix}{name}", "hidden" if prefix else "default"
     options = llvm.create_pipeline_tuning_options(speed_level=2)
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
+    run_llvm_passes(module, machine, options)
     return machine.emit_object(module)

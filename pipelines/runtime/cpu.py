@@ -27,6 +27,7 @@ OPTIONS: Mapping[str, str] = {
     "check_indices": "whether a call raises where an index is out of range; without, indices are clamped",
     "debug": "whether debuggers and profilers find lines of the model in the code",
 }
+_LLVM_CHECK = "wse-check-stage{stage=llvm}"
 _EXAMPLES = {"cpu": "cpu='x86-64-v3'", "features": "features='+avx2,-avx512f'"}
 
 
@@ -75,7 +76,7 @@ class CpuTarget:
         """Native code that can be run or kept; see `Target.program`."""
         from ..native.codegen import NativeCode
 
-        lowered = self.lower(imported, options, timer, instrumentation)
+        lowered = self.lower_to_llvm(imported, options, timer, instrumentation)
         with timer.scope("codegen"):
             code = NativeCode(
                 imported.module,
@@ -85,6 +86,25 @@ class CpuTarget:
                 debug=bool(options.get("debug")),
             )
             return CpuProgram(code.object(), lowered)
+
+    def lower_to_llvm(
+        self,
+        imported: ImportedModel,
+        options: Mapping[str, Any],
+        timer: Timer,
+        instrumentation: Instrumentation | None = None,
+    ) -> CpuFunction:
+        """As `lower`, for code to be made of: translating what is not in the llvm dialect would end the process.
+
+        Raises:
+            PassFailure: a pipeline that somebody gave does not end there.
+        """
+        from ..stages import check_stage, stage_contract
+
+        lowered = self.lower(imported, options, timer, instrumentation)
+        if self._pipeline and _LLVM_CHECK not in self._pipeline:
+            check_stage(imported.module, stage_contract("llvm"))
+        return lowered
 
     def lower(
         self,

@@ -34,6 +34,7 @@ from __future__ import annotations
 import ctypes
 import linecache
 import math
+import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -168,6 +169,7 @@ def write_call(
     file = f"<wse_mlir call {next(_NUMBERS)}>"
     linecache.cache[file] = (len(code), None, code.splitlines(keepends=True), file)
     exec(compile(code, file, "exec"), names)
+    weakref.finalize(names["call"], linecache.cache.pop, file, None)
     return names["call"]
 
 

@@ -189,6 +189,8 @@ def test_a_pipeline_of_ones_own() -> None:
     text = made("-", "--emit=mlir", "--pipeline", "builtin.module(func.func(wse-generalize))")
     assert "linalg.generic" in text and "linalg.matmul" not in text
     assert "define" in made("-", "--emit=llvm", "--pipeline=reference")
+    short = compile_to("-", "--emit=llvm", "--pipeline", "builtin.module(canonicalize)")
+    assert short.exit_code == 1 and "may not remain at the stage 'llvm'" in short.stderr
 
 
 def test_a_program_may_have_any_name_but_a_library_gives_its_name_to_symbols() -> None:
