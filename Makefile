@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup-done
 
-.PHONY: help setup run test test-full lint types lit unit wheel bench bench-ablation bench-compile-time bench-simulator bench-torch-compile fuzz format clean
+.PHONY: help setup run test test-full lint types lit unit wheel bench bench-ablation bench-compile-time bench-simulator bench-torch-compile fuzz conformance format clean
 .DEFAULT_GOAL := help
 
 help: ## show this list

@@ -124,7 +124,7 @@ def find_target(name: str | os.PathLike[str] | Machine) -> Target:
         return MachineTarget(target_text(name))
     if not isinstance(name, (str, os.PathLike)):
         raise CompilerError(
-            f"a target is a name, a path or a Machine, not a {type(name).__name__}",
+            f"a target is a name, a path or a Machine, not an object of type {type(name).__name__}",
             hint=f"names: {', '.join(target_names())}",
         )
     name = os.fspath(name)

@@ -147,6 +147,8 @@ def open_model(text: str, ran: dict[Path, ModuleType] | None = None) -> OpenedMo
         )
     if Path(source).is_dir():
         raise CompilerError("this is a folder, expected a model's file", where=source)
+    if Path(source).is_symlink() and not Path(source).exists():
+        raise CompilerError("this is a symbolic link to a file that is not there", where=source)
     if not Path(source).exists():
         raise CompilerError("no such file", where=source, hint="check the path of the model")
     return OpenedModel(name or c_identifier(Path(source).stem), source, source)

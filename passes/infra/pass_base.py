@@ -64,7 +64,7 @@ class Pass:
     def __init_subclass__(cls, *, name: str = "", anchor: str | None = None) -> None:
         super().__init_subclass__()
         cls.name = name or cls.name
-        cls.anchor = anchor if anchor is not None else cls.anchor
+        cls.anchor = anchor or cls.anchor
         dataclasses.dataclass(frozen=True, kw_only=True)(cls)
 
     def run(self, op: ir.Operation, run: PassRun) -> None:

@@ -87,7 +87,7 @@ class CacheFolder:
             self._make_room()
         except (OSError, CompilerError) as error:
             reason = error.message if isinstance(error, CompilerError) else error.strerror or error
-            self.remark(f"nothing was kept: {reason}")
+            self.remark(f"nothing was kept in '{self.path}': {reason}")
 
     def discard(self, kind: str, key: str, reason: str) -> None:
         """Removes an entry that cannot be used."""

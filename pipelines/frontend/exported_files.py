@@ -47,9 +47,9 @@ def read_exported_program(path: str) -> ExportedProgram:
         error.where = error.where or path
         raise
     except Exception as error:
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        reason = str(error).strip().split("\n")[0].partition(" This is an internal miniz error")[0]
         raise CompilerError(
-            f"the exported program cannot be read: {reason}",
+            f"the exported program cannot be read: {reason or type(error).__name__}",
             where=path,
             hint=f"write it with torch.export.save of PyTorch {torch.__version__.split('+')[0]}",
         ) from error

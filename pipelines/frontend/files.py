@@ -36,6 +36,8 @@ def read_model_file(
     Raises:
         CompilerError: there is no such file, it is broken, or of a kind that cannot be compiled.
     """
+    if os.path.islink(path) and not os.path.exists(path):
+        raise CompilerError("this is a symbolic link to a file that is not there", where=path)
     if not os.path.exists(path):
         shown = (
             path if len(path) < _LONGEST_NAME else f"{path[:60]}..."

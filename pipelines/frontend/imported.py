@@ -117,7 +117,7 @@ def _import(
         model = export_program(model, example_args, kwargs, dynamic_shapes)
     if not isinstance(model, ExportedProgram):
         raise CompilerError(
-            f"a {type(model).__name__} is not a model",
+            f"an object of type {type(model).__name__} is not a model",
             hint="pass an nn.Module, a function, a torch.export.ExportedProgram, an ir.Module, or the path of a "
             ".pt2, .mlir or .onnx file",
         )

@@ -71,8 +71,19 @@ def _require_onnx(path: str) -> Any:
 def _load(onnx: Any, path: str) -> Any:
     try:
         model = onnx.load(path)
-    except Exception as error:  # protobuf and file errors share no base class
-        raise CompilerError(f"the ONNX model cannot be read: {_in_one_line(error)}", where=path) from error
+    except OSError as error:
+        raise CompilerError(
+            f"the ONNX model cannot be read: {error.strerror or error}", where=path
+        ) from error
+    except Exception as error:  # protobuf's errors and those about external data share no base class
+        beside = "external" in str(error).lower() or "should be stored in" in str(error)
+        raise CompilerError(
+            f"the ONNX model cannot be read: {_in_one_line(error)}",
+            where=path,
+            hint="the files that hold its data have to lie beside it: copy them all"
+            if beside
+            else "the file is cut off, damaged or of another kind: export or copy it again",
+        ) from error
     newest = onnx.defs.onnx_opset_version()
     for domain, version in _opsets(model).items():
         if domain == "" and version > newest:

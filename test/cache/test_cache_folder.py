@@ -129,7 +129,7 @@ def test_a_folder_that_cannot_be_written_is_a_remark(
 
     monkeypatch.setattr(folder_module, "write_container", full)
     folder.write("program", KEYS[0], {}, {})
-    assert folder.remarks == ["nothing was kept: No space left on device"]
+    assert folder.remarks == [f"nothing was kept in '{folder.path}': No space left on device"]
 
 
 HAMMER = """

@@ -116,7 +116,7 @@ def test_operators_that_make_other_tensors(function: Callable[..., Any], what: s
 
 
 def test_what_is_not_a_model() -> None:
-    with pytest.raises(CompilerError, match="a dict is not a model"):
+    with pytest.raises(CompilerError, match="an object of type dict is not a model"):
         import_model({}, ())
 
 

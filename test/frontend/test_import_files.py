@@ -155,7 +155,8 @@ def test_tflite_and_other_kinds(tmp_path: Path) -> None:
 
 def test_a_broken_exported_program(tmp_path: Path) -> None:
     (tmp_path / "broken.pt2").write_bytes(b"PK\x03\x04 not a zip")
-    assert "cannot be read" in failure(tmp_path / "broken.pt2")
+    message = failure(tmp_path / "broken.pt2")
+    assert "cannot be read" in message and "internal" not in message
 
 
 def test_ir_that_does_not_parse_is_located(tmp_path: Path) -> None:
@@ -215,3 +216,23 @@ def test_an_onnx_models_weights_are_parameters(tmp_path: Path) -> None:
     assert open_sizes.arguments[0].shape == (-1, 8)
     (tmp_path / "broken.onnx").write_bytes(b"not a protobuf")
     assert "cannot be read" in failure(tmp_path / "broken.onnx")
+
+
+def test_files_that_cannot_be_read_say_why(tmp_path: Path) -> None:
+    (tmp_path / "round.onnx").symlink_to("round.onnx")
+    assert "symbolic link to a file that is not there" in failure(tmp_path / "round.onnx")
+    (tmp_path / "cut.onnx").write_bytes(b"\x08\x07\x12\xff")
+    assert "hint: the file is cut off" in failure(tmp_path / "cut.onnx")
+    onnx = pytest.importorskip("onnx")
+    weights = onnx.numpy_helper.from_array(np.ones((8, 8), np.float32), "w")
+    x, y = (onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [8, 8]) for n in "xy")
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("MatMul", ["x", "w"], ["y"])], "g", [x], [y], [weights]
+    )
+    onnx.save(
+        onnx.helper.make_model(graph), tmp_path / "outside.onnx",
+        save_as_external_data=True, location="outside.data", size_threshold=0,
+    )  # fmt: skip
+    (tmp_path / "outside.data").unlink()
+    message = failure(tmp_path / "outside.onnx")
+    assert "outside.data" in message and "hint: the files that hold its data have to lie beside it" in message

@@ -55,7 +55,7 @@ def test_a_mistake_in_a_function_is_located_in_it() -> None:
 
     with pytest.raises(wse_mlir.CompilerError, match=r"test_kinds_of_models\.py:\d+"):
         wse_mlir.compile(broken, (torch.ones(3, 3),))
-    with pytest.raises(wse_mlir.CompilerError, match="a type is not a model"):
+    with pytest.raises(wse_mlir.CompilerError, match="an object of type type is not a model"):
         wse_mlir.compile(nn.Linear, (X,))
     with pytest.raises(wse_mlir.CompilerError, match="TorchScript"):
         wse_mlir.compile(torch.jit.script(scaled), (X,))

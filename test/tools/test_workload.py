@@ -157,3 +157,9 @@ def test_an_exported_program_has_its_structure_and_its_eager_model(tmp_path: Pat
 def test_files_that_are_not_there(text: str) -> None:
     with pytest.raises(CompilerError, match=r"no such file|this is a folder"):
         open_model(text)
+
+
+def test_a_link_that_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "round.mlir").symlink_to("round.mlir")
+    with pytest.raises(CompilerError, match="symbolic link to a file that is not there"):
+        open_model(str(tmp_path / "round.mlir"))
