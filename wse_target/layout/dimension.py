@@ -1,0 +1,174 @@
+"""Where the indices of one tensor dimension are: digits, each bound to sub-axes of a mesh, to time, or local."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from ..quasi_affine import Expr, const, maximum, minimum
+
+
+@dataclass(frozen=True)
+class Digit:
+    """One digit of an index: it counts pieces of `pitch` indices of what the digit before it leaves.
+
+    Attributes:
+        axes: sub-axes whose coordinates tell which piece a PE holds; of several, their sum modulo the extent does, as
+            skewed blocks want it. None of them: a PE holds all pieces, one behind the other.
+        rotates: the time is added, too: in each step a PE holds the piece that follows.
+    """
+
+    extent: int
+    pitch: int
+    axes: tuple[str, ...] = ()
+    rotates: bool = False
+
+    @property
+    def is_local(self) -> bool:
+        return not self.axes and not self.rotates
+
+    def scaled(self, factor: int) -> Digit:
+        """The same pieces of `factor` times as many indices."""
+        return replace(self, pitch=self.pitch * factor)
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """A tensor dimension of `size` indices.
+
+    The indices `low` to `high` are cut by the digits, outermost first: a digit's k-th piece are the indices from
+    k * pitch on within the piece of the digit before, the last one shorter where they do not divide it, and empty
+    beyond. What the innermost digit leaves is local. Of that, `before` indices in front and `after` behind come on top:
+    a halo, which neighbours hold as well. Only indices 0 to `size` exist.
+
+    Windows make pitch and halo: indices that blocks of 4 outputs of a convolution of 3 with stride 2 read are pieces
+    of pitch 8, one index before them and none behind.
+
+    Attributes:
+        low / high: first index that is cut, and one past the last; beside 0 and `size` after a slice or a window.
+        before / after: may be negative: not all of a piece is held.
+    """
+
+    size: int
+    digits: tuple[Digit, ...]
+    low: int
+    high: int
+    before: int = 0
+    after: int = 0
+
+    @staticmethod
+    def whole(size: int) -> Dimension:
+        """All indices on every PE."""
+        return Dimension(size, (), 0, size)
+
+    @staticmethod
+    def blocks(size: int, axis: str, extent: int) -> Dimension:
+        """Blocks of ceil(size / extent) indices along a sub-axis."""
+        return Dimension(size, (Digit(extent, max(1, -(-size // extent)), (axis,)),), 0, size)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether exactly the indices that exist are cut, without a halo."""
+        return (self.low, self.high, self.before, self.after) == (0, self.size, 0, 0)
+
+    @property
+    def is_whole(self) -> bool:
+        return self.is_plain and not self.digits
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The sub-axes that its digits are bound to."""
+        return tuple(name for digit in self.digits for name in digit.axes)
+
+    @property
+    def pieces(self) -> tuple[int, ...]:
+        """Extents of the local digits: how many pieces, each of at most `room` indices, a PE holds."""
+        return tuple(digit.extent for digit in self.digits if digit.is_local)
+
+    @property
+    def room(self) -> int:
+        """Indices of the longest piece that any PE holds."""
+        block = self.high - self.low
+        for digit in self.digits:
+            block = min(block, digit.pitch)
+        return max(0, min(block + self.before + self.after, self.size))
+
+    def span(self, value_of: Callable[[Digit], Expr]) -> tuple[Expr, Expr]:
+        """First index and number of indices of a piece; no more than 0 where nothing is held.
+
+        Args:
+            value_of: which piece of a digit.
+        """
+        start: Expr = const(self.low)
+        end: Expr = const(self.high)
+        parent, is_even = self.high - self.low, True
+        for digit in self.digits:
+            start = start + value_of(digit) * digit.pitch
+            is_even = is_even and digit.extent * digit.pitch == parent
+            end = start + digit.pitch if is_even else minimum(end, start + digit.pitch)
+            parent = digit.pitch
+        if not self.before and not self.after and self.low >= 0 and self.high <= self.size:
+            return start, end - start
+        first = maximum(start - self.before, 0)
+        count = minimum(end + self.after, self.size) - first
+        if self._shortest() > 0:
+            return first, count
+        return first, count * minimum(1, maximum(end - start, 0))  # an empty piece has no halo either
+
+    def _shortest(self) -> int:
+        """Indices of the shortest piece, halo not counted."""
+        shortest = self.high - self.low
+        for digit in self.digits:
+            last = shortest - (digit.extent - 1) * digit.pitch
+            shortest = max(0, min(last, digit.pitch))
+        return shortest
+
+    def problem(self) -> str:
+        """Why this is no layout of a dimension, in words; "" if it is."""
+        block = self.high - self.low
+        if self.size < 0 or block < 0:
+            return f"indices {self.low} to {self.high} of {self.size}"
+        for digit in self.digits:
+            if digit.extent < 1 or digit.pitch < 1:
+                return f"a digit of {digit.extent} pieces of {digit.pitch}"
+            if digit.extent * digit.pitch < block:
+                return f"{digit.extent} pieces of {digit.pitch} leave some of {block} indices out"
+            block = min(block, digit.pitch)
+        bound = self.axes
+        return f"one sub-axis is bound twice: {' '.join(bound)}" if len(set(bound)) < len(bound) else ""
+
+    def simplified(self) -> Dimension:
+        """The same without digits of one piece and innermost local ones; local ones beside each other are one."""
+        digits: list[Digit] = []
+        block = self.high - self.low
+        for digit in self.digits:
+            if digit.pitch >= block and (digit.is_local or (digit.extent == 1 and not digit.rotates)):
+                continue
+            last = digits[-1] if digits else None
+            if (
+                digit.is_local
+                and last is not None
+                and last.is_local
+                and last.pitch == digit.extent * digit.pitch
+            ):
+                digits[-1] = Digit(last.extent * digit.extent, digit.pitch)
+            else:
+                digits.append(digit)
+            block = min(block, digit.pitch)
+        has_halo = self.before or self.after
+        while digits and digits[-1].is_local and not has_halo:
+            digits.pop()
+        return replace(self, digits=tuple(digits))
+
+    def local_positions(self) -> Iterator[tuple[int, ...]]:
+        """All combinations of values of the local digits, in the order in which pieces lie in memory."""
+        yield from _counted(self.pieces)
+
+
+def _counted(extents: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    if not extents:
+        yield ()
+        return
+    for first in range(extents[0]):
+        for rest in _counted(extents[1:]):
+            yield (first, *rest)
