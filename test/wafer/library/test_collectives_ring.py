@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from collective_programs import X, Y, along, combined, contents, in_place, line, program_of, tile, wide
 from wse_mlir.passes.wafer.library.algorithm import choose
-from wse_mlir.passes.wafer.library.collectives.ring import Ring, label_of, position_of
+from wse_mlir.passes.wafer.library.collectives.ring import Ring
 from wse_mlir.passes.wafer.library.fragment import CollectiveRequest, Tile
 from wse_mlir.wse_target.image import Access
+from wse_mlir.wse_target.layout.mesh import ring_label, ring_position
 from wse_mlir.wse_target.quasi_affine import Expr, const, maximum, minimum
 from wse_mlir.wse_target.sim import simulate
 
@@ -18,9 +19,9 @@ EXTENTS = [1, 2, 3, 5, 7, 16, 33]
 
 @pytest.mark.parametrize("extent", EXTENTS)
 def test_neighbours_on_the_interleaved_ring_are_at_most_two_hops_apart(extent: int) -> None:
-    positions = [int(position_of(label, extent).evaluate({})) for label in range(extent)]
+    positions = [int(ring_position(label, extent).evaluate({})) for label in range(extent)]
     assert sorted(positions) == list(range(extent))
-    assert [int(label_of(p, extent).evaluate({})) for p in positions] == list(range(extent))
+    assert [int(ring_label(p, extent).evaluate({})) for p in positions] == list(range(extent))
     steps = [abs(a - b) for a, b in zip(positions, positions[1:] + positions[:1], strict=True)]
     assert max(steps) <= 2
     assert Ring(line("x", extent)).longest == max(steps)
@@ -63,7 +64,7 @@ def test_reduce_scatter(extent: int, axis: str, size: int, dtype: str) -> None:
     result = along(simulate(program, MACHINE, [data]).outputs[0], axis)
     for given, got in zip(along(data, axis), result, strict=True):
         for label in range(extent):
-            at = [int(position_of((label + 1 + k) % extent, extent).evaluate({})) for k in range(extent)]
+            at = [int(ring_position((label + 1 + k) % extent, extent).evaluate({})) for k in range(extent)]
             owner = at[-1]
             low, high = min(size, owner * block), min(size, (owner + 1) * block)
             np.testing.assert_array_equal(
@@ -88,7 +89,7 @@ def test_all_reduce_sums_each_block_from_the_label_after_its_own() -> None:
     result = in_place("all_reduce", "ring", request, count, data)[0]
     block = -(-count // extent)
     for label in range(extent):
-        at = [int(position_of((label + 1 + k) % extent, extent).evaluate({})) for k in range(extent)]
+        at = [int(ring_position((label + 1 + k) % extent, extent).evaluate({})) for k in range(extent)]
         part = slice(label * block, (label + 1) * block)
         expected = combined([data[0, p, part] for p in at])
         np.testing.assert_array_equal(result[:, part], np.tile(expected, (extent, 1)))

@@ -7,9 +7,9 @@ import pytest
 from collective_programs import X, Y, along, contents, line, program_of, wide
 from wse_mlir.passes.wafer.library.algorithm import choose
 from wse_mlir.passes.wafer.library.collectives.halo import both_axes
-from wse_mlir.passes.wafer.library.collectives.ring import position_of
 from wse_mlir.passes.wafer.library.fragment import CollectiveRequest, HaloRequest, Line, Tile
 from wse_mlir.wse_target.image import Access
+from wse_mlir.wse_target.layout.mesh import ring_position
 from wse_mlir.wse_target.quasi_affine import Expr, const, maximum, minimum
 from wse_mlir.wse_target.sim import simulate
 
@@ -54,7 +54,7 @@ def test_cyclic_shift(extent: int, distance: int, axis: str, order: str) -> None
             target = (origin + distance) % extent
             places = (origin, target)
             if order == "ring":
-                places = tuple(int(position_of(label, extent).evaluate({})) for label in places)
+                places = tuple(int(ring_position(label, extent).evaluate({})) for label in places)
             count = max(0, min(block, 50 - places[0] * block))
             np.testing.assert_array_equal(got[places[1]][:count], given[places[0]][:count])
 

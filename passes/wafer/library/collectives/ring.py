@@ -12,27 +12,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from .....wse_target.image import Access, Combine, Instruction, Join, Loop, Receive, Send
-from .....wse_target.quasi_affine import Binary, Expr, Lookup, Var, binary, const, maximum, minimum
+from .....wse_target.layout.mesh import ring_label, ring_position
+from .....wse_target.quasi_affine import Binary, Expr, Lookup, Var, binary, const
 from ..fragment import Line, Tile
 from .costs import Costs
 from .line_program import LineProgram
 from .wires import Edge, colour_edges
 
 Blocks = Callable[[Expr], Tile]  # label -> walk over the block that belongs to it
-
-
-def label_of(position: Expr | int, extent: int) -> Expr:
-    """Label on the interleaved ring of the PE at a position."""
-    at = position if isinstance(position, Expr) else const(position)
-    odd, apart = at % 2, 2 * (extent + 1)
-    outwards, back = at // 2, const(extent) - (at + 1) // 2
-    return maximum(outwards - odd * apart, back - (const(1) - odd) * apart)
-
-
-def position_of(label: Expr | int, extent: int) -> Expr:
-    """Position of the PE with a label on the interleaved ring."""
-    number = label if isinstance(label, Expr) else const(label)
-    return minimum(number * 2, const(2 * extent - 1) - number * 2)
 
 
 def substitute(expr: Expr, values: Mapping[str, Expr]) -> Expr:
@@ -75,11 +62,11 @@ class Ring:
     @property
     def label(self) -> Expr:
         """The PE's own label."""
-        return label_of(self.line.position, self.extent) if self.interleaved else self.line.position
+        return ring_label(self.line.position, self.extent) if self.interleaved else self.line.position
 
     def position(self, label: Expr) -> Expr:
         """Position of the PE with a label."""
-        return position_of(label, self.extent) if self.interleaved else label
+        return ring_position(label, self.extent) if self.interleaved else label
 
     def upstream(self, steps: Expr | int) -> Expr:
         """Label that is so many steps before the PE's own."""
