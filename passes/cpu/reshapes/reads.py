@@ -24,7 +24,7 @@ from ..contraction.form import ContractionForm, contraction_form
 from .digits import iterator_form
 from .read_chain import Read, index_forms, read_chain, shape_of
 from .segments import Segments, find_segments
-from .views import ViewPlan, collapse, expand, open_part, plan_view
+from .views import Crop, ViewPlan, collapse, expand, open_part, plan_crop, plan_view
 
 
 def absorb_reads(view: Structured, run: PassRun) -> bool:
@@ -123,7 +123,7 @@ class _Plan:
     view: Structured
     segments: Segments
     reads: tuple[Read | None, ...]
-    views: tuple[ViewPlan | None, ...]
+    views: tuple[ViewPlan | Crop | None, ...]
     maps: tuple[ir.AffineMap, ...]
 
     def build(self) -> None:
@@ -195,7 +195,7 @@ def _plan(
     if not _plain_results(view, split):
         return first
     reads: list[Read | None] = []
-    views: list[ViewPlan | None] = []
+    views: list[ViewPlan | Crop | None] = []
     maps: list[ir.AffineMap] = []
     for k, access in enumerate(view.input_maps):
         read = chosen.get(k, starts.get(k))
@@ -227,7 +227,7 @@ def _mentions(access: ir.AffineMap, iterator: int) -> bool:
     return any(f"d{iterator}" in str(e).replace("(", " ").replace(")", " ").split() for e in access.results)
 
 
-def _see(read: Read, segments: Segments) -> tuple[ViewPlan | None, ir.AffineMap] | None:
+def _see(read: Read, segments: Segments) -> tuple[ViewPlan | Crop | None, ir.AffineMap] | None:
     """(the view of the read's value, the map into it)."""
     shape = shape_of(read.value)
     index = [segments.cut(f) for f in read.index]
@@ -237,7 +237,8 @@ def _see(read: Read, segments: Segments) -> tuple[ViewPlan | None, ir.AffineMap]
         return plan, ir.AffineMap.get(segments.count, 0, exprs)
     if any(d.count is None for f in index for d in f.digits):
         return None
-    return None, ir.AffineMap.get(segments.count, 0, [segments.linear_expression(f) for f in read.index])
+    access = ir.AffineMap.get(segments.count, 0, [segments.linear_expression(f) for f in read.index])
+    return plan_crop(shape, access, [part.size for parts in segments.parts for part in parts]), access
 
 
 # -- results ----------------------------------------------------------------------------------------------------

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from math import prod
 
 from ....dialects.host import arith, ir, tensor
-from ....dialects.structured import element_type
+from ....dialects.structured import dim_position, element_type
 from .digits import Digit, Form
 from .read_chain import shape_of
+
+_SEEN = Digit(1, 0, 1, None)  # stands for whatever indexes a dimension that is only cropped
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,41 @@ class ViewPlan:
             inner = prod(e.size for e in group if e.size is not None)
             sizes += [open_part(value, d, inner) if e.size is None else e.size for e in group]
         return expand(value, groups, sizes)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """The first positions of some dimensions: an iterator that alone indexes one has as many values.
+
+    Attributes:
+        counts: how many positions of each dimension are seen; None for all.
+    """
+
+    counts: tuple[int | None, ...]
+
+    def build(self, value: ir.Value) -> ir.Value:
+        """Makes the slice at the current insertion point."""
+        return _slice(
+            value,
+            [
+                _Extent(size, 0, size if count is None else count, _SEEN)
+                for size, count in zip(shape_of(value), self.counts, strict=True)
+            ],
+        )
+
+
+def plan_crop(shape: Sequence[int | None], access: ir.AffineMap, loops: Sequence[int | None]) -> Crop | None:
+    """What a tensor that is read by `access` must be cropped to; None when nothing is to be done.
+
+    Args:
+        loops: the sizes of the map's iterators.
+    """
+    counts: list[int | None] = []
+    for size, expr in zip(shape, access.results, strict=True):
+        position = dim_position(expr)
+        count = None if position is None else loops[position]
+        counts.append(None if count == size else count)
+    return None if all(count is None for count in counts) else Crop(tuple(counts))
 
 
 def plan_view(shape: Sequence[int | None], index: Sequence[Form]) -> ViewPlan | None:

@@ -282,3 +282,30 @@ func.func @quotient(%x: tensor<5x6xf32>, %s: tensor<5xf32>, %v: tensor<6x8xf32>)
   } -> tensor<5x8xf32>
   return %r : tensor<5x8xf32>
 }
+
+// -----
+
+// Two windows of a copy that skips columns: what is read by an iterator alone has as many positions as that has values.
+// CHECK-DAG:   #[[EVERY:.*]] = affine_map<(d0, d1) -> (d0, d1 * 2)>
+// CHECK-DAG:   #[[BELOW:.*]] = affine_map<(d0, d1) -> (d0 + 1, d1 * 2)>
+// CHECK-LABEL: func.func @windows_of_a_strided_copy
+// CHECK:         %[[TOP:.*]] = tensor.extract_slice %arg0[0, 0] [3, 3] [1, 1] : tensor<4x3xf64> to tensor<3x3xf64>
+// CHECK:         linalg.generic {indexing_maps = [#[[EVERY]], #[[BELOW]], {{.*}} ins(%[[TOP]], %arg0 : tensor<3x3xf64>, tensor<4x3xf64>)
+#every = affine_map<(d0, d1) -> (d0, d1 * 2)>
+#id = affine_map<(d0, d1) -> (d0, d1)>
+func.func @windows_of_a_strided_copy(%x: tensor<4x3xf64>) -> tensor<3x2xf64> {
+  %e = tensor.empty() : tensor<4x2xf64>
+  %copy = linalg.generic {indexing_maps = [#every, #id], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<4x3xf64>) outs(%e : tensor<4x2xf64>) {
+  ^bb0(%a: f64, %o: f64):
+    linalg.yield %a : f64
+  } -> tensor<4x2xf64>
+  %top = tensor.extract_slice %copy[0, 0] [3, 2] [1, 1] : tensor<4x2xf64> to tensor<3x2xf64>
+  %below = tensor.extract_slice %copy[1, 0] [3, 2] [1, 1] : tensor<4x2xf64> to tensor<3x2xf64>
+  %f = tensor.empty() : tensor<3x2xf64>
+  %sum = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]} ins(%top, %below : tensor<3x2xf64>, tensor<3x2xf64>) outs(%f : tensor<3x2xf64>) {
+  ^bb0(%a: f64, %b: f64, %o: f64):
+    %s = arith.addf %a, %b : f64
+    linalg.yield %s : f64
+  } -> tensor<3x2xf64>
+  return %sum : tensor<3x2xf64>
+}
