@@ -2,13 +2,12 @@
 
 * Variance: torch-mlir accumulates it in f64, which a wafer does not have and a CPU pays for. Here it is the
   two-pass formula in f32 (f64 for f64 tensors), of scaled numbers where squares would overflow (`norms.py`).
-* Batch normalisation in evaluation mode: scale and shift are computed once per channel, so that what is left for
-  every element is one multiplication and one addition.
+* Normalisations by channels, determinants, by elimination with pivots, and elements between pixels are in files of
+  their own.
 * Softmax: narrow floats are widened as in PyTorch's kernels.
 * Attention: PyTorch's decomposition guards against rows that are masked out completely with two passes over the
   scores; here the guard works on a row's maximum and sum, and only where there is a mask.
 * Elementwise operators that `elementwise` lowers are in no table.
-* Determinants, by elimination with pivots, and elements between pixels are in files of their own.
 * What backward graphs need is in files of their own: convolutions, pooling, indexing, gradients, foreach.
 """
 
@@ -22,6 +21,7 @@ from typing import Any
 import torch
 from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
+from .channel_norms import channel_norm_decompositions
 from .combining import combining_decompositions, means_apart
 from .computed_types import widen
 from .convolutions import convolution_backward, transposed_convolution
@@ -31,7 +31,7 @@ from .foreach import foreach_decompositions
 from .gradients import gradient_decompositions
 from .indexing import indexing_decompositions
 from .narrow_integers import widen_narrow_integers
-from .norms import norm_decompositions
+from .norms import norm_decompositions, widened
 from .order_statistics import order_decompositions
 from .pooling import pooling_decompositions
 from .resampling import resampling_decompositions
@@ -43,14 +43,12 @@ aten = torch.ops.aten
 def decomposition_table() -> dict[Any, Callable[..., Any]]:
     """What `ExportedProgram.run_decompositions` takes; shared, not to be changed."""
     table = dict(get_decomposition_table())
-    table[aten._native_batch_norm_legit_no_training.default] = batch_norm_of_inference
     table[aten._softmax.default] = softmax
     table[aten._log_softmax.default] = log_softmax
     table[aten._softmax_backward_data.default] = softmax_backward
     table[aten._safe_softmax.default] = safe_softmax
     table[aten.sort.stable] = stable_sort
     table[aten.scaled_dot_product_attention.default] = attention
-    table[aten.group_norm.default] = group_norm
     pad = aten.constant_pad_nd.default
     table[pad] = _negative_padding(table.get(pad))
     table[aten.arange.start_step] = arange
@@ -65,6 +63,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
         | norm_decompositions()
         | order_decompositions()
         | combining_decompositions()
+        | channel_norm_decompositions()
         | resampling_decompositions()
     )
     widen_narrow_integers(table)
@@ -77,35 +76,9 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     }
 
 
-def batch_norm_of_inference(
-    x: torch.Tensor,
-    weight: torch.Tensor | None,
-    bias: torch.Tensor | None,
-    running_mean: torch.Tensor,
-    running_var: torch.Tensor,
-    momentum: float,
-    eps: float,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """`aten._native_batch_norm_legit_no_training`; its saved statistics are empty."""
-    scale = torch.rsqrt(_widened(running_var) + eps)
-    if weight is not None:
-        scale = scale * _widened(weight)
-    shift = -_widened(running_mean) * scale
-    if bias is not None:
-        shift = shift + _widened(bias)
-    per_channel = [-1] + [1] * (x.dim() - 2)
-    result = _widened(x) * scale.reshape(per_channel) + shift.reshape(per_channel)
-    return result.to(x.dtype), x.new_empty([0]), x.new_empty([0])
-
-
-def group_norm(x: torch.Tensor, *_: Any, **__: Any) -> Any:
-    """`aten.group_norm` of nothing, such as an empty batch, for which PyTorch's decomposition finds no size."""
-    return x.clone() if x.numel() == 0 else NotImplemented
-
-
 def softmax(x: torch.Tensor, dim: int, half_to_float: bool) -> torch.Tensor:
     """`aten._softmax`: exp(x - max) / sum; narrow floats are computed in f32, as PyTorch does."""
-    wide = _widened(x)
+    wide = widened(x)
     shifted = torch.exp(wide - torch.amax(wide, dim, keepdim=True)) if x.numel() else torch.exp(wide)
     result = shifted / torch.sum(shifted, dim, keepdim=True)
     return result if half_to_float else result.to(x.dtype)
@@ -115,14 +88,14 @@ def softmax_backward(
     gradient: torch.Tensor, output: torch.Tensor, dim: int, input_dtype: torch.dtype
 ) -> torch.Tensor:
     """`aten._softmax_backward_data`: (gradient - sum(gradient * output)) * output, in this order."""
-    wide, weights = _widened(gradient), _widened(output)
+    wide, weights = widened(gradient), widened(output)
     along = torch.sum(wide * weights, dim, keepdim=True)
     return ((wide - along) * weights).to(input_dtype)
 
 
 def log_softmax(x: torch.Tensor, dim: int, half_to_float: bool) -> torch.Tensor:
     """`aten._log_softmax`: (x - max) - log(sum(exp(x - max))); see `softmax`."""
-    wide = _widened(x)
+    wide = widened(x)
     shifted = wide - torch.amax(wide, dim, keepdim=True) if x.numel() else wide
     result = shifted - torch.log(torch.sum(torch.exp(shifted), dim, keepdim=True))
     return result if half_to_float else result.to(x.dtype)
@@ -198,7 +171,7 @@ def _negative_padding(otherwise: Callable[..., Any] | None) -> Callable[..., Any
 
 def safe_softmax(x: torch.Tensor, dim: int, dtype: torch.dtype | None = None) -> torch.Tensor:
     """`aten._safe_softmax`: softmax in which a line of -inf gives zeros and not NaN."""
-    wide = _widened(x)
+    wide = widened(x)
     # The greatest score of a masked line becomes finite, so that exp(-inf - it) is 0; any other line has a sum of
     # at least exp(0) = 1.
     if x.numel():
@@ -213,7 +186,3 @@ def _repeat_heads(x: torch.Tensor, query: torch.Tensor) -> torch.Tensor:
     repeats = query.shape[-3] // x.shape[-3]
     shape = [*x.shape[:-3], x.shape[-3], repeats, *x.shape[-2:]]
     return x.unsqueeze(-3).expand(shape).reshape([*x.shape[:-3], query.shape[-3], *x.shape[-2:]])
-
-
-def _widened(x: torch.Tensor) -> torch.Tensor:
-    return x.to(torch.float32) if x.dtype in (torch.float16, torch.bfloat16) else x

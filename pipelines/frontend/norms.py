@@ -61,12 +61,12 @@ def rms_norm(
     eps: float | None = None,
 ) -> torch.Tensor:
     """`aten.rms_norm`: elements over the root of their mean square, rounded once."""
-    wide = _widened(x)
+    wide = widened(x)
     dims = list(range(x.dim() - len(normalized_shape), x.dim()))
     mean = torch.mean(wide * wide, dims, keepdim=True)
     result = wide * torch.rsqrt(mean + (torch.finfo(wide.dtype).eps if eps is None else eps))
     if weight is not None:
-        result = result * _widened(weight)
+        result = result * widened(weight)
     return result.to(x.dtype if weight is None else torch.promote_types(x.dtype, weight.dtype))
 
 
@@ -125,7 +125,7 @@ def _moments(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """(variance, mean) of elements whose squares can be added up."""
     dims = _dims(x, dim)
-    wide = _widened(x)
+    wide = widened(x)
     mean = torch.mean(wide, dims, keepdim=True)
     centred = wide - mean
     count = math.prod(x.shape[d] for d in dims)
@@ -137,7 +137,7 @@ def _moments(
 
 def _scaled(x: torch.Tensor, dim: Sequence[int] | None) -> tuple[torch.Tensor, torch.Tensor]:
     """Elements over a number a line, which is one where their squares are well inside of the range of f32."""
-    wide = _widened(x)
+    wide = widened(x)
     if x.numel() == 0 or x.dtype not in (torch.float32, torch.bfloat16):
         return wide, torch.ones([], dtype=wide.dtype, device=x.device)
     greatest = torch.amax(torch.abs(wide), _dims(x, dim), keepdim=True)
@@ -159,5 +159,6 @@ def _dims(x: torch.Tensor, dim: Sequence[int] | None) -> list[int]:
     return list(range(x.dim())) if not dim else [d % max(x.dim(), 1) for d in dim]
 
 
-def _widened(x: torch.Tensor) -> torch.Tensor:
+def widened(x: torch.Tensor) -> torch.Tensor:
+    """Narrow floats in f32, in which PyTorch computes norms of them."""
     return x.to(torch.float32) if x.dtype in (torch.float16, torch.bfloat16) else x

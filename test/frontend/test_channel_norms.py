@@ -1,0 +1,63 @@
+"""Normalisations of extreme values: finite, zero, infinite and NaN where PyTorch has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch.nn import functional
+from wse_mlir.pipelines.agreement import relative_error
+
+import wse_mlir
+
+TOP = torch.finfo(torch.float32).max
+GENERATOR = torch.Generator().manual_seed(0)
+
+
+def channels(*planted: float) -> torch.Tensor:
+    """Two images of three channels, with values planted into every third element."""
+    x = torch.randn(2, 3, 8, generator=GENERATOR)
+    for k, value in enumerate(planted):
+        x.view(-1)[3 * k :: 3 * len(planted)] = value
+    return x
+
+
+class Norms(torch.nn.Module):
+    def forward(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> Any:
+        mean, variance = torch.zeros(3), torch.ones(3)
+        trained = functional.batch_norm(x, mean, variance, weight, bias, True, 0.25)
+        narrow = [t.to(torch.float16) for t in (x.clamp(-65504, 65504), weight, bias)]
+        return (
+            trained,
+            mean,
+            variance,
+            functional.instance_norm(x, weight=weight, bias=bias),
+            torch.native_batch_norm(x, weight, bias, None, None, True, 0.1, 1e-5),
+            functional.group_norm(narrow[0], 3, *narrow[1:], eps=0.5),
+            functional.layer_norm(narrow[0], [8], eps=0.5),
+        )
+
+
+PLANTED = {
+    "ordinary": ([1.0], [1.0, 2.0, -3.0], [0.0, 1.0, -1.0]),
+    "largest": ([TOP, -TOP / 2, TOP / 3], [1.0, 2.0, -3.0], [4.0, 1.0, -1.0]),
+    "halves": ([65504.0, -65504.0], [1.0, 2.0, -3.0], [4.0, 1.0, -1.0]),
+    "infinite scale": ([7.0], [torch.inf, -torch.inf, 1.0], [0.0, 1.0, torch.inf]),
+    "infinite elements": ([torch.inf, 1.0, 1.0, 1.0, 1.0], [1.0, 2.0, -3.0], [0.0, 1.0, -1.0]),
+}
+
+
+@pytest.fixture(scope="module")
+def compiled() -> Any:
+    return wse_mlir.compile(Norms(), (channels(), torch.ones(3), torch.zeros(3)))
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_norms_of_extreme_values(compiled: Any, name: str) -> None:
+    planted, weight, bias = PLANTED[name]
+    args = channels(*planted), torch.tensor(weight), torch.tensor(bias)
+    leaves = torch.utils._pytree.tree_leaves
+    for k, (a, b) in enumerate(zip(leaves(compiled(*args)), leaves(Norms()(*args)), strict=True)):
+        limit = 1e-2 if b.dtype == torch.float16 else 1e-4
+        assert relative_error(a, b) <= limit, f"output {k}: {a} instead of {b}"
