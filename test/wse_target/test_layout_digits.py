@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from random_layouts import coordinates, held_indices, layouts, meshes
 from wse_mlir.wse_target.errors import TargetError
-from wse_mlir.wse_target.layout.algebra import window
 from wse_mlir.wse_target.layout.dimension import Digit, Dimension
 from wse_mlir.wse_target.layout.mesh import Mesh, SubAxis, ring_label, ring_position
 from wse_mlir.wse_target.layout.rectangle import Rect
@@ -98,40 +97,6 @@ def test_blocks_that_rotate_and_skewed_blocks_cover_a_product() -> None:
         assert sorted(blocks) == [(0, 3), (3, 6), (6, 9), (9, 12)]
     assert layout_text(a) == "[y:4/2, (x+y+t):4/3] on x:4; y:4 at (0, 0)"
     assert TIME in str(a.span(1)[0])
-
-
-@given(
-    st.integers(1, 20),
-    st.integers(1, 4),
-    st.integers(1, 3),
-    st.integers(1, 3),
-    st.integers(0, 3),
-    st.integers(1, 4),
-)
-def test_windows_read_what_is_held(
-    size: int, kernel: int, stride: int, dilation: int, padding: int, extent: int
-) -> None:
-    outputs = (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
-    if outputs < 1:
-        return
-    mesh = Mesh.of(Rect(0, 0, extent, 1))
-    out = TensorLayout(mesh, (Dimension.blocks(outputs, "x", extent),))
-    read = window(out.dims[0], size, kernel=kernel, stride=stride, dilation=dilation, padding=padding)
-    into = TensorLayout(mesh, (read,))
-    for x in range(extent):
-        needed = [
-            index
-            for o in out.indices(x, 0)[0]
-            for k in range(kernel)
-            if 0 <= (index := o * stride + k * dilation - padding) < size
-        ]
-        held = list(into.indices(x, 0)[0])
-        assert set(needed) <= set(held)
-        if needed:
-            # nothing more than from the first to the last, unless a window lies in the padding alone
-            first = int(out.indices(x, 0)[0][0]) * stride - padding
-            last = int(out.indices(x, 0)[0][-1]) * stride - padding + (kernel - 1) * dilation
-            assert held == list(range(max(0, first), min(size, last + 1)))
 
 
 def test_what_is_no_layout() -> None:

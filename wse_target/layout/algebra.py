@@ -128,14 +128,15 @@ def collapsed(layout: TensorLayout, first: int, count: int) -> TensorLayout | No
     """Of `count` dimensions that become one."""
     dim = Dimension.whole(1)
     for inner in layout.dims[first : first + count]:
-        joined = _joined(dim.simplified(), inner.simplified())
-        if joined is None:
+        together = joined(dim.simplified(), inner.simplified())
+        if together is None:
             return None
-        dim = joined
+        dim = together
     return replace(layout, dims=(*layout.dims[:first], dim.simplified(), *layout.dims[first + count :]))
 
 
-def _joined(outer: Dimension, inner: Dimension) -> Dimension | None:
+def joined(outer: Dimension, inner: Dimension) -> Dimension | None:
+    """Two dimensions as one; None where a halo or a cut is in the way."""
     size = outer.size * inner.size
     if outer.size == 1 and outer.is_plain and not outer.digits:
         return inner
@@ -221,25 +222,3 @@ def sliced(layout: TensorLayout, dim: int, offset: int, size: int, step: int = 1
     if not part.digits and not halo:
         cut = Dimension.whole(size)
     return replace(layout, dims=(*layout.dims[:dim], cut, *layout.dims[dim + 1 :]))
-
-
-def window(
-    dim: Dimension, size: int, *, kernel: int, stride: int = 1, dilation: int = 1, padding: int = 0
-) -> Dimension:
-    """What windows read that slide over a dimension of `size` indices: exactly what each PE's outputs need.
-
-    Args:
-        dim: of the outputs.
-        kernel / dilation: indices of a window, and how far they are apart.
-        padding: indices in front of the first that the first window begins.
-    """
-    digits = tuple(digit.scaled(stride) for digit in dim.digits)
-    reach = (kernel - 1) * dilation + 1
-    return Dimension(
-        size,
-        digits,
-        dim.low * stride,
-        dim.high * stride,
-        dim.before * stride + padding,
-        dim.after * stride + reach - stride - padding,
-    )
