@@ -1,0 +1,22 @@
+"""The map in docs/architecture.md is of the folders that there are."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("wse_target", "dialects", "passes", "pipelines", "wse_mlir")
+
+
+def test_every_folder_has_its_place_on_the_map_and_no_other_has() -> None:
+    rows = re.findall(
+        r"^\| `([\w/*]+/)` \|(.*)\|$", (ROOT / "docs" / "architecture.md").read_text(), re.MULTILINE
+    )
+    named = {folder.rstrip("/") for folder, _ in rows if "*" not in folder}
+    for folder, text in rows:
+        named |= {f"{folder.rstrip('*/')}/{name}" for name in re.findall(r"`(\w+)/(?:`|\*)", text)}
+    named |= {parent.as_posix() for folder in named for parent in Path(folder).parents} - {"."}
+    packages = {
+        path.parent.relative_to(ROOT).as_posix() for room in ROOMS for path in (ROOT / room).rglob("*.py")
+    }
+    assert packages - named == set()
+    assert {folder for folder in named if not (ROOT / folder).is_dir()} == set()
