@@ -178,7 +178,7 @@ CPU_STAGES = (
     ),
     Stage(
         "lower-to-llvm",
-        "wse-bare-pointers,expand-strided-metadata,lower-affine,canonicalize,convert-scf-to-cf,convert-math-to-llvm,"
+        "wse-bare-pointers,func.func(wse-bound-allocations),expand-strided-metadata,lower-affine,canonicalize,convert-scf-to-cf,convert-math-to-llvm,"
         "convert-math-to-libm,convert-vector-to-llvm,convert-ub-to-llvm,finalize-memref-to-llvm,"
         "convert-arith-to-llvm,convert-index-to-llvm,convert-func-to-llvm,convert-cf-to-llvm,"
         "reconcile-unrealized-casts,wse-fork-threads,canonicalize,cse",

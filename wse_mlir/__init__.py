@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .pipelines.compile import compile as compile
     from .pipelines.frontend import import_model as import_model
     from .pipelines.opt import opt as opt
+    from .pipelines.runtime.arena import OutOfMemory as OutOfMemory
     from .pipelines.runtime.checks import CheckFailed as CheckFailed
     from .pipelines.runtime.checks import DivisionByZero as DivisionByZero
     from .pipelines.runtime.checks import IndexOutOfRange as IndexOutOfRange
@@ -38,6 +39,7 @@ _HOME = {
     "option": ".passes.infra.pass_base",
     "register_pass": ".passes.infra.registry",
     "CheckFailed": ".pipelines.runtime.checks",
+    "OutOfMemory": ".pipelines.runtime.arena",
     "DivisionByZero": ".pipelines.runtime.checks",
     "IndexOutOfRange": ".pipelines.runtime.checks",
     "Compiled": ".pipelines.compile",
@@ -59,6 +61,7 @@ __all__ = [
     "DivisionByZero",
     "IndexOutOfRange",
     "Machine",
+    "OutOfMemory",
     "Pass",
     "PassFailure",
     "Workload",

@@ -56,6 +56,8 @@ BUILTIN: dict[str, str] = {
     "wse-parallelize": "cpu.wse_parallelize:Parallelize",
     "wse-bare-pointers": "cpu.wse_bare_pointers:BarePointers",
     "wse-fork-threads": "cpu.wse_fork_threads:ForkThreads",
+    "wse-bound-allocations": "cpu.wse_bound_allocations:BoundAllocations",
+    "wse-name-allocations": "cpu.wse_name_allocations:NameAllocations",
     "wse-expand-half": "cpu.wse_expand_half:ExpandHalf",
     "wse-expand-math": "cpu.wse_expand_math:ExpandMath",
     "wse-channels-last": "cpu.wse_channels_last:ChannelsLast",

@@ -9,12 +9,11 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-import llvmlite.binding as llvm
-
-from ...passes.cpu.instruction_sets import architecture, create_target_machine, run_llvm_passes
+from ...passes.cpu.instruction_sets import architecture
 from ...passes.infra.diagnostics import CompilerError
 from .llvm_text import read_llvm_ir
 from .packed import POOL_RUN
+from .runtime_objects import object_of
 
 POOL_STOP = "wse_pool_stop"  # void (void); ends the workers
 MAX_THREADS = 256  # for which the pool has room
@@ -44,11 +43,7 @@ def pool_object(prefix: str = "") -> bytes:
         raise CompilerError(f"there is no thread pool for {architecture()}", hint="use num_threads=1")
     text = (_HERE / "pool.ll").read_text() + own.read_text() + (_AT_UNLOADING if prefix else "")
     module = read_llvm_ir(text, "the thread pool")
-    machine = create_target_machine("", "")
-    module.triple, module.data_layout = machine.triple, str(machine.target_data)
     for name in (POOL_RUN, POOL_STOP):
         function = module.get_function(name)
         function.name, function.visibility = f"{prefix}{name}", "hidden" if prefix else "default"
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
-    run_llvm_passes(module, machine, options)
-    return machine.emit_object(module)
+    return object_of(module)

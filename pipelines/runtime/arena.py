@@ -9,6 +9,23 @@ import numpy as np
 
 from ...passes.infra.diagnostics import CompilerError
 
+
+class OutOfMemory(CompilerError, MemoryError):
+    """There is not so much memory; the call has no results, and what it had allocated is free again."""
+
+
+def out_of_memory(size: int, what: str, where: str = "") -> OutOfMemory:
+    """The exception for `size` bytes."""
+    amount = (
+        f"{size} bytes ({size / 2**30:.1f} GiB)" if size < 2**62 else "more bytes than there are addresses"
+    )
+    return OutOfMemory(
+        f"{amount} for {what} cannot be allocated",
+        where=where,
+        hint="give the model smaller inputs, or this process more memory",
+    )
+
+
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
 
@@ -30,12 +47,9 @@ def empty_array(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
     """`np.empty`.
 
     Raises:
-        CompilerError: there is not so much memory.
+        OutOfMemory: there is not so much memory.
     """
     try:
         return np.empty(shape, dtype)
     except (MemoryError, ValueError) as error:  # the latter beyond all addresses
-        raise CompilerError(
-            f"{prod(shape) * dtype.itemsize / 2**30:.0f} GiB for one array of the model cannot be allocated",
-            hint="give the model smaller inputs, or this process more memory",
-        ) from error
+        raise out_of_memory(prod(shape) * dtype.itemsize, "one array of the model") from error

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -47,7 +46,7 @@ class Blocks:
     """Blocks of one function with one set of bound arguments.
 
     Args:
-        entry: the function, which takes the address of pointers to descriptors.
+        run_on: from the addresses of pointers to descriptors and of a status to what runs the function on them.
         ranks / returned: of its arguments, and of the buffers that it returns.
         shapes: of arguments whose shape no call changes, by position.
         arrays: the bound arguments.
@@ -57,7 +56,7 @@ class Blocks:
 
     def __init__(
         self,
-        entry: Callable[[int], None],
+        run_on: Callable[[int, int], Callable[[], None]],
         ranks: Sequence[int],
         returned: Sequence[int],
         shapes: Mapping[int, tuple[int, ...]],
@@ -65,7 +64,7 @@ class Blocks:
         memory: Mapping[int, int],
         status: int | None = None,
     ) -> None:
-        self._entry, self._ranks, self._returned = entry, ranks, returned
+        self._run_on, self._ranks, self._returned = run_on, ranks, returned
         self._shapes, self._arrays, self._memory = shapes, arrays, memory
         self._status = status
         self._free: deque[Block] = deque(maxlen=_KEPT)
@@ -91,6 +90,5 @@ class Blocks:
         own = {index: arena_array(size) for index, size in self._memory.items()}
         for index, array in own.items():
             descriptors.set(index, array)
-        return Block(
-            descriptors.words, partial(self._entry, descriptors.address), descriptors, tuple(own.values())
-        )
+        run = self._run_on(descriptors.address, descriptors.status_address)
+        return Block(descriptors.words, run, descriptors, tuple(own.values()))

@@ -9,8 +9,11 @@ from typing import Literal
 import numpy as np
 
 from ...passes.infra.diagnostics import CompilerError
+from .arena import OutOfMemory, out_of_memory
 
-STATUS_WORDS = 3  # number of the check that failed, from 1, or 0; the two sides of its comparison
+# Number of the check that failed, from 1, or 0; the two sides of its comparison. Or minus the number of the allocation
+# that failed, from 1, and its bytes.
+STATUS_WORDS = 3
 
 CheckKind = Literal["front", "either-end", "division", "assertion"]
 
@@ -75,7 +78,15 @@ def new_status() -> np.ndarray:
     return np.zeros(STATUS_WORDS, np.int64)
 
 
-def failure_of(status: Sequence[int] | np.ndarray, checks: Sequence[Check]) -> CheckFailed:
-    """The exception for a status whose first word is not 0."""
+def failure_of(
+    status: Sequence[int] | np.ndarray, checks: Sequence[Check], allocations: Sequence[str] = ()
+) -> CheckFailed | OutOfMemory:
+    """The exception for a status whose first word is not 0.
+
+    Args:
+        allocations: places in the model whose memory is allocated while it runs, see `wse-name-allocations`.
+    """
     number, left, right = (int(word) for word in status)
+    if number < 0:
+        return out_of_memory(left, "what is computed here", allocations[-number - 1])
     return checks[number - 1].failure(left, right)

@@ -75,9 +75,11 @@ class CpuTarget:
     ) -> CpuProgram:
         """Native code that can be run or kept; see `Target.program`."""
         from ..native.codegen import NativeCode
+        from .cpu_lowering import name_allocations
 
         lowered = self.lower_to_llvm(imported, options, timer, instrumentation)
         with timer.scope("codegen"):
+            lowered = name_allocations(imported.module, lowered)
             code = NativeCode(
                 imported.module,
                 lowered.processor,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from ...dialects.host import ir
 from ...passes.cpu.processor import Processor
+from ...passes.cpu.wse_name_allocations import ALLOCATIONS, NameAllocations
 from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.options import print_value
+from ...passes.infra.pass_base import PassRun
 from ...passes.infra.pass_manager import Instrumentation, run_pipeline
 from ...passes.infra.timing import Timer
 from ...passes.tensor.wse_collect_checks import CHECKS
@@ -65,6 +68,17 @@ def lower(
         states_in_place,
         read_provisions(module, entry),
     )
+
+
+def name_allocations(module: ir.Module, function: CpuFunction) -> CpuFunction:
+    """Lets code that this process will run ask it for memory, so that a run for which there is not enough fails."""
+    with module.context:
+        NameAllocations().run(module.operation, PassRun(NameAllocations.name))
+    attributes = module.operation.attributes
+    if ALLOCATIONS not in attributes:
+        return function
+    places = tuple(ir.StringAttr(place).value for place in ir.ArrayAttr(attributes[ALLOCATIONS]))
+    return replace(function, provisions=replace(function.provisions, allocations=places))
 
 
 def read_provisions(module: ir.Module, entry: str) -> Provisions:

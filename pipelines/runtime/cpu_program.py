@@ -122,7 +122,13 @@ class CpuExecutable:
         native = NativeModule(program.code, function.entries, f"'{function.entry}'")
         status = len(arguments) if provisions.checks else None
         self._function = JitFunction(
-            native, function.entry, ranks, outputs if self._returns else [], status, provisions.checks
+            native,
+            function.entry,
+            ranks,
+            outputs if self._returns else [],
+            status,
+            provisions.checks,
+            provisions.allocations,
         )
         self._native = native
         self._first_provided = len(arguments) + bool(provisions.checks)

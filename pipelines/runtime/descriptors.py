@@ -77,7 +77,12 @@ class Descriptors:
     def tell_status(self, index: int) -> None:
         """Points argument `index` at the words for the status."""
         self._set_shape(index, (STATUS_WORDS,))
-        self.words[self.pointer(index)] = self._first + 8 * self.status
+        self.words[self.pointer(index)] = self.status_address
+
+    @property
+    def status_address(self) -> int:
+        """Of the words for the status."""
+        return self._first + 8 * self.status
 
     def pointer(self, index: int) -> int:
         """The position in `words` of the pointer to argument `index`.

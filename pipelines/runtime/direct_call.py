@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch._C._dynamo import guards
 
+from .arena import OutOfMemory
 from .arrays import numpy_dtype
 from .checks import CheckFailed
 from .jit import JitFunction
@@ -88,7 +89,7 @@ class DirectCall:
             if self._takes_arrays and type(args[0]) is np.ndarray:
                 return self._on_arrays(args)
             return self._on_tensors(args)
-        except CheckFailed:
+        except (CheckFailed, OutOfMemory):
             raise
         except (
             RuntimeError,

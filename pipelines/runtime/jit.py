@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import llvmlite.binding as llvm
 import numpy as np
 
 from ...dialects.fork_lock import ForkLock, Order
 from ...passes.cpu.processor import processor
+from ...passes.infra.diagnostics import CompilerError
 from ..native.linker import link
-from ..native.packed import POOL_RUN, packed_entry
+from ..native.packed import ALLOCATE, ALLOCATIONS_BEGIN, POOL_RUN, RELEASE, RUN_GUARDED, packed_entry
+from .arena import OutOfMemory, empty_array
 from .blocks import Block, Blocks, Pool
 from .checks import STATUS_WORDS, Check, CheckFailed, failure_of
 from .descriptors import Descriptors, ReturnedBuffer
@@ -26,6 +28,7 @@ _ENTRY = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _LIBC = ctypes.CDLL(None)
 _LIBC.free.argtypes = [ctypes.c_void_p]
 _LIBC.free.restype = None
+_GUARDED = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 _POOL_LOCK = ForkLock(Order.POOL, "linking")
 
 ReturnedType = tuple[int, np.dtype]
@@ -45,9 +48,13 @@ class NativeModule:
 
     def __init__(self, code: bytes, entries: Sequence[str], what: str) -> None:
         imports = {}
-        if POOL_RUN.encode() in code:
-            with _POOL_LOCK:
-                imports = {POOL_RUN: _pool()[POOL_RUN]}
+        self._memory: _Memory | None = None
+        with _POOL_LOCK:
+            if POOL_RUN.encode() in code:
+                imports |= {POOL_RUN: _pool()[POOL_RUN]}
+            if ALLOCATE.encode() in code:
+                self._memory = _memory()
+                imports |= self._memory.imports
         self._library = link(code, map(packed_entry, entries), what, imports)
 
     def entry(self, name: str) -> Callable[[int], None]:
@@ -62,6 +69,27 @@ class NativeModule:
         function.module = self  # type: ignore[attr-defined]
         return function
 
+    @property
+    def allocates(self) -> bool:
+        """Whether a run may ask for memory: it has to be started by `guarded_entry` then."""
+        return self._memory is not None
+
+    def guarded_entry(self, name: str) -> Callable[[int, int], None]:
+        """As `entry`; also takes the address of a status, which tells whether there was enough memory."""
+        function = self.entry(name)
+        if self._memory is None:
+            return lambda arguments, status: function(arguments)
+        guarded, address = self._memory.run_guarded, self._library[packed_entry(name)]
+
+        def run(arguments: int, status: int, alive: Any = function) -> None:
+            guarded(address, arguments, status)
+
+        return run
+
+    def free(self, memory: int) -> None:
+        """Frees a buffer that a run returned."""
+        (_LIBC.free if self._memory is None else self._memory.release)(memory)
+
 
 @cache
 def _pool() -> llvm.ResourceTracker:
@@ -69,6 +97,42 @@ def _pool() -> llvm.ResourceTracker:
     from ..native.pool import pool_object
 
     return link(pool_object(), [POOL_RUN], "the thread pool")
+
+
+def _runner(native: NativeModule, name: str) -> Callable[[int, int], Callable[[], None]]:
+    """From the addresses of packed arguments and of a status to what runs a function on them."""
+    if native.allocates:
+        guarded = native.guarded_entry(name)
+        return lambda arguments, status: partial(guarded, arguments, status)
+    entry = native.entry(name)
+    return lambda arguments, status: partial(entry, arguments)
+
+
+class _Memory(NamedTuple):
+    """Memory for code that runs, see `allocations.ll`.
+
+    Attributes:
+        imports: addresses of what code calls.
+        run_guarded: calls the function at an address with the address of its arguments; the status at the third
+            address tells whether there was enough memory.
+    """
+
+    imports: Mapping[str, int]
+    run_guarded: Callable[[int, int, int], None]
+    release: Callable[[int], None]
+
+
+@cache
+def _memory() -> _Memory:
+    from ..native.runtime_objects import allocations_object
+
+    names = (ALLOCATE, RELEASE, RUN_GUARDED, ALLOCATIONS_BEGIN)
+    library = link(allocations_object(), names, "the allocator")
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(library))  # buffers may be freed after Python has gone
+    if ctypes.CFUNCTYPE(ctypes.c_int)(library[ALLOCATIONS_BEGIN])():
+        raise CompilerError("this process has no room for another thread-specific value")
+    imports = {name: library[name] for name in (ALLOCATE, RELEASE)}
+    return _Memory(imports, _GUARDED(library[RUN_GUARDED]), _ENTRY(library[RELEASE]))
 
 
 class JitFunction:
@@ -86,6 +150,7 @@ class JitFunction:
         returned: Sequence[ReturnedType] = (),
         status: int | None = None,
         checks: Sequence[Check] = (),
+        allocations: Sequence[str] = (),
     ) -> None:
         """
         Args:
@@ -94,14 +159,12 @@ class JitFunction:
             returned: rank and element type of the memrefs that it returns, which the caller owns.
             status: position of the argument that tells what a run found wrong; each call has one of its own.
             checks: what the words in it mean.
+            allocations: places in the model whose memory a run asks for.
         """
         self._returned = [dtype for _, dtype in returned]
-        self._entry, self._ranks, self._returned_ranks = (
-            native.entry(name),
-            ranks,
-            [rank for rank, _ in returned],
-        )
-        self._status, self._checks = status, checks
+        self._native, self._run_on = native, _runner(native, name)
+        self._ranks, self._returned_ranks = ranks, [rank for rank, _ in returned]
+        self._status, self._checks, self._allocations = status, checks, allocations
         self._shapes: dict[int, tuple[int, ...]] = {}
         self._arrays: dict[int, np.ndarray] = {}
         self._memory: dict[int, int] = {}
@@ -142,36 +205,43 @@ class JitFunction:
     def status_place(self) -> int | None:
         """Position in a block's words of the one that a run sets where it finds something wrong; None where it never
         looks."""
-        return None if self._status is None else Descriptors(self._ranks, self._returned_ranks).status
+        if self._status is None and not self._native.allocates:
+            return None
+        return Descriptors(self._ranks, self._returned_ranks).status
 
-    def failure(self, block: Block) -> CheckFailed | None:
+    def failure(self, block: Block) -> CheckFailed | OutOfMemory | None:
         """What the last run with a block found wrong."""
         words, place = block.words, block.descriptors.status
-        return failure_of(words[place : place + STATUS_WORDS], self._checks) if words[place] else None
+        if not words[place]:
+            return None
+        return failure_of(words[place : place + STATUS_WORDS], self._checks, self._allocations)
 
     def __call__(self, arguments: Sequence[tuple[int, np.ndarray]]) -> list[np.ndarray]:
         """Runs once with these arguments, by position, and the bound ones; returns the buffers it returns.
 
         Raises:
             CheckFailed: something that the function checks does not hold.
+            OutOfMemory: there is not enough for the call.
         """
         block, pool = self.block()
         for index, array in arguments:
             block.descriptors.set(index, array)
         block.run()
-        buffers = block.descriptors.returned()
         failure = self.failure(block)
+        buffers = [] if isinstance(failure, OutOfMemory) else block.descriptors.returned()
         pool.give(block)
-        if failure is not None:
+        try:
+            if failure is not None:
+                raise failure
+            return [_copied(buffer, dtype) for buffer, dtype in zip(buffers, self._returned, strict=True)]
+        finally:
             for buffer in buffers:
-                _LIBC.free(buffer.allocated)
-            raise failure
-        return [_take(buffer, dtype) for buffer, dtype in zip(buffers, self._returned, strict=True)]
+                self._native.free(buffer.allocated)
 
     def _renew(self) -> None:
         """Calls from now on take blocks of what is bound now; the blocks of calls that run are not used again."""
         self._blocks = Blocks(
-            self._entry,
+            self._run_on,
             self._ranks,
             self._returned_ranks,
             dict(self._shapes),
@@ -197,11 +267,10 @@ def compile_function(
     return JitFunction(NativeModule(code, (name,), f"'{name}'"), name, ranks, returned)
 
 
-def _take(buffer: ReturnedBuffer, dtype: np.dtype) -> np.ndarray:
-    """Copies a returned buffer into an array and frees it."""
+def _copied(buffer: ReturnedBuffer, dtype: np.dtype) -> np.ndarray:
+    """A returned buffer as an array."""
     size = prod(buffer.shape) * dtype.itemsize
-    array = np.empty(buffer.shape, dtype)
+    array = empty_array(buffer.shape, dtype)
     if size:
         ctypes.memmove(array.ctypes.data, buffer.data, size)
-    _LIBC.free(buffer.allocated)
     return array

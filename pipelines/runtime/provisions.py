@@ -27,6 +27,7 @@ class Provisions:
         prepared: shape and element type of each.
         arena_bytes / prepare_arena_bytes: temporary memory of the function and of `prepare`; None where it takes none.
         checks: what a run checks, in the order that a status counts them; it takes a status if there are any.
+        allocations: places in the model whose memory is allocated while it runs, as a status counts them.
     """
 
     prepare: str = ""
@@ -34,6 +35,7 @@ class Provisions:
     arena_bytes: int | None = None
     prepare_arena_bytes: int | None = None
     checks: tuple[Check, ...] = ()
+    allocations: tuple[str, ...] = ()
 
     @property
     def entries(self) -> tuple[str, ...]:
@@ -67,7 +69,9 @@ class Preparation:
         self._arena_bytes = provisions.prepare_arena_bytes
         arena = [] if self._arena_bytes is None else [1]
         outputs = [array.ndim for array in self.arrays]
-        self._function = JitFunction(native, provisions.prepare, [*ranks, *arena, *outputs])
+        self._function = JitFunction(
+            native, provisions.prepare, [*ranks, *arena, *outputs], allocations=provisions.allocations
+        )
 
     def run(self, parameters: Sequence[np.ndarray]) -> None:
         """Fills the arrays for these values of the parameters."""

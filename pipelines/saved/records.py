@@ -213,6 +213,7 @@ class ProvisionsRecord(Record):
     arena_bytes: int | None = Field(ge=0, lt=2**62)
     prepare_arena_bytes: int | None = Field(ge=0, lt=2**62)
     checks: tuple[CheckRecord, ...]
+    allocations: tuple[str, ...]
 
     @classmethod
     def of(cls, provisions: Provisions) -> ProvisionsRecord:
@@ -227,6 +228,7 @@ class ProvisionsRecord(Record):
             arena_bytes=sizes[0],
             prepare_arena_bytes=sizes[1],
             checks=tuple(CheckRecord(**vars(check)) for check in provisions.checks),
+            allocations=provisions.allocations,
         )
 
     def provisions(self) -> Provisions:
@@ -235,7 +237,8 @@ class ProvisionsRecord(Record):
         if bool(prepared) != bool(self.prepare) or any(-1 in shape for shape, _ in prepared):
             raise ValueError("prepared tensors are not what a function prepares")
         checks = tuple(Check(**check.model_dump()) for check in self.checks)
-        return Provisions(self.prepare, prepared, self.arena_bytes, self.prepare_arena_bytes, checks)
+        sizes = (self.arena_bytes, self.prepare_arena_bytes)
+        return Provisions(self.prepare, prepared, *sizes, checks, self.allocations)
 
 
 class CpuRecord(Record):

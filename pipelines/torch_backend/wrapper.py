@@ -94,7 +94,7 @@ class ArgumentBlocks:
 class _Block:
     """Descriptors one after the other, and the pointers to them that a packed entry takes at `address`."""
 
-    __slots__ = ("_memory", "_pointers", "address", "words")
+    __slots__ = ("_memory", "_pointers", "address", "status", "words")
 
     def __init__(
         self,
@@ -108,11 +108,12 @@ class _Block:
         first = ctypes.addressof(words)
         self._pointers = (ctypes.c_int64 * max(len(shapes), 1))(*(first + 8 * start for start in starts[:-1]))
         self.address = ctypes.addressof(self._pointers)
+        self.status = first + 8 * starts[-1]
         for start, shape in zip(starts, shapes, strict=False):
             if -1 not in shape:
                 self._write(start + _HEADER, shape)
         if status is not None:
-            self.words[starts[status] + _POINTER] = first + 8 * starts[-1]
+            self.words[starts[status] + _POINTER] = self.status
         if arena is not None:
             self._memory = arena_array(shapes[arena][0])
             self.words[starts[arena] + _POINTER] = self._memory.__array_interface__["data"][0]
@@ -153,7 +154,7 @@ def write_call(
     names: dict[str, Any] = {
         "take": blocks.take,
         "give": blocks.give,
-        "run": native.entry(entry) if native is not None else None,
+        "run": _entry(native, entry),
         "native": native,  # code lives as long as its module
         "empty_strided": torch.empty_strided,
         "math": math,
@@ -161,16 +162,25 @@ def write_call(
     }
     if prepared is not None:
         names["find"] = prepared.find
-    if provisions.checks:
-        names["failure"] = partial(failure_of, checks=provisions.checks)
+    allocates = native is not None and native.allocates
+    if provisions.checks or allocates:
+        names["failure"] = partial(failure_of, checks=provisions.checks, allocations=provisions.allocations)
     writer = _Writer(boundary, names)
     count = len(prepared.shapes) if prepared is not None else 0
-    code = writer.write(blocks.starts, shapes, constants, count, arena, is_checked=status is not None)
+    code = writer.write(
+        blocks.starts, shapes, constants, count, arena, is_checked=status is not None, allocates=allocates
+    )
     file = f"<wse_mlir call {next(_NUMBERS)}>"
     linecache.cache[file] = (len(code), None, code.splitlines(keepends=True), file)
     exec(compile(code, file, "exec"), names)
     weakref.finalize(names["call"], linecache.cache.pop, file, None)
     return names["call"]
+
+
+def _entry(native: NativeModule | None, name: str) -> Callable[..., None] | None:
+    if native is None:
+        return None
+    return native.guarded_entry(name) if native.allocates else native.entry(name)
 
 
 def _memory_shape(tensor: Input | Buffer) -> tuple[Any, ...]:
@@ -196,6 +206,7 @@ class _Writer:
         arena: int | None,
         *,
         is_checked: bool,
+        allocates: bool,
     ) -> str:
         boundary = self._boundary
         tensors: list[str] = [self._input(i, x) for i, x in enumerate(boundary.inputs)]
@@ -215,8 +226,8 @@ class _Writer:
             for position, pointer in enumerate(pointers):
                 if pointer != _OWN:
                     self._describe(pointer, starts[position], shapes[position])
-            self._lines += ["run(block.address)"]
-            if is_checked:
+            self._lines += ["run(block.address, block.status)" if allocates else "run(block.address)"]
+            if is_checked or allocates:
                 end = starts[-1]
                 self._lines += [f"if words[{end}]: raise failure(words[{end}:{end + STATUS_WORDS}])"]
             self._lines += ["give(block)"]
