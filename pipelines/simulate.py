@@ -117,8 +117,7 @@ def simulate_module(
     timer = Timer()
     with timer.scope("import"):
         step("importing")
-        if not isinstance(model, ImportedModel):
-            model = import_model(model, example_args, kwargs, dynamic_shapes=dynamic_shapes)
+        model = _imported(model, example_args, kwargs, dynamic_shapes)
     with timer.scope("compile"):
         step("compiling")
         lowered = lower_for(model, target, options, timing_only=timing_only)
@@ -126,17 +125,31 @@ def simulate_module(
     outputs, checked = [], None
     if not timing_only:
         outputs, checked = _with_data(run, inputs, seed, timer, step, check, options)
+    report = _for_time(run, timer, step)
+    timer.stop()
+    seconds = {str(node.name): node.seconds for node in timer.root.children.values()}
+    return Simulated(
+        report, lowered.program, phase_sram_bytes(lowered.program), lowered.choices, options, seconds,
+        timing_only, lowered.deadlock, outputs, checked, run.trace,
+    )  # fmt: skip
+
+
+def _imported(
+    model: Any, example_args: Sequence[Any], kwargs: Mapping[str, Any] | None, dynamic_shapes: Any
+) -> ImportedModel:
+    if isinstance(model, ImportedModel):
+        return model
+    return import_model(model, example_args, kwargs, dynamic_shapes=dynamic_shapes)
+
+
+def _for_time(run: Run, timer: Timer, step: Step) -> SimulationReport:
+    """The report of the run with data, or else of one for the time alone."""
     if run.report is None:
         with timer.scope("simulate"):
             step("simulating")
             run.for_time()
     assert run.report is not None, "one of the two has run"
-    timer.stop()
-    seconds = {str(node.name): node.seconds for node in timer.root.children.values()}
-    return Simulated(
-        run.report, lowered.program, phase_sram_bytes(lowered.program), lowered.choices, options, seconds,
-        timing_only, lowered.deadlock, outputs, checked, run.trace,
-    )  # fmt: skip
+    return run.report
 
 
 def _with_data(

@@ -54,6 +54,11 @@ _NEVER_CHOSEN = frozenset(
 )
 
 
+# What LLVM prints about the names it knows, and about those that it does not.
+_HELP = re.compile(r"  \S+\s+- |Available |Use \+feature |For example, |$")
+_UNKNOWN = re.compile(r"'.*' is not a recognized (feature|processor) for this target")
+
+
 @cache
 def initialise() -> None:
     """Makes LLVM's code generator for this machine's architecture available."""
@@ -94,7 +99,7 @@ def known_names() -> tuple[frozenset[str], frozenset[str]]:
     target = llvm.Target.from_triple(llvm.get_process_triple())
     with captured_stderr() as said:
         target.create_target_machine(cpu="", features=_for_64_bit("+help"))
-    cpus, _, features = said.text.partition("Available features")
+    cpus, _, features = said.take(_HELP).partition("Available features")
     name = re.compile(r"^  (\S+)\s+- ", re.M)
     return frozenset(name.findall(cpus)), frozenset(name.findall(features))
 
@@ -148,8 +153,9 @@ def _inlined(questions: Sequence[tuple[tuple[str, str], str]]) -> list[bool]:
         ]
     module = llvm.parse_assembly("\n".join(lines), llvm.create_context())
     machine = create_target_machine("", "")
-    with captured_stderr():
+    with captured_stderr() as said:
         run_llvm_passes(module, machine, llvm.create_pipeline_tuning_options(speed_level=2))
+    said.take(_UNKNOWN)
     bodies = {f.name: str(f) for f in module.functions}
     return [f"@needs{index}(" not in bodies[f"at{index}"] for index in range(len(questions))]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -30,10 +31,15 @@ class CapturedErrors:
 
     text: str = ""
 
-    def pass_on(self) -> None:
-        """Writes the text to the error stream after all: what nobody waited for is somebody else's."""
-        if self.text:
-            os.write(2, f"{self.text}\n".encode())
+    def take(self, expected: re.Pattern[str]) -> str:
+        """The lines that `expected` matches at their beginning; all others, somebody else's, are written to the error
+        stream after all. Once: the text is empty then."""
+        lines = [(line, expected.match(line) is not None) for line in self.text.splitlines()]
+        self.text = ""
+        others = "".join(f"{line}\n" for line, is_expected in lines if not is_expected)
+        if others.strip():
+            os.write(2, others.encode())
+        return "\n".join(line for line, is_expected in lines if is_expected)
 
 
 class _Redirected(NamedTuple):
@@ -77,13 +83,15 @@ def _redirected(captured: CapturedErrors) -> Iterator[CapturedErrors]:
         if guard:
             guard.begin(saved, append)
         try:
-            yield from _captured_from_here(captured, append)
+            yield captured
         finally:
+            sys.stderr.flush()
             if guard:
                 guard.end()
             _present.clear()
-            os.dup2(saved, 2)
+            os.dup2(saved, 2)  # before the file is read: threads write until the last moment
             os.close(saved)
+            captured.text = os.pread(append, os.fstat(append).st_size, 0).decode(errors="replace").strip()
             os.close(append)
 
 

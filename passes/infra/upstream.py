@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import re
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 from ...dialects.host import ir, passmanager, register_upstream_passes
 from .crashes import rehearse
@@ -27,6 +29,12 @@ class UpstreamPass:
     printed: str
 
 
+# What the parsers of a pass's options print.
+_PARSER_SAYS = re.compile(
+    r": for the --|expected pass pipeline|<Pass-Options-Parser>|MLIR Textual PassPipeline|$"
+)
+
+
 def _parse(text: str, context: ir.Context) -> passmanager.PassManager:
     """Parses a pipeline natively; errors come as exceptions, never on the error stream."""
     register_upstream_passes()
@@ -40,9 +48,9 @@ def _parse(text: str, context: ir.Context) -> passmanager.PassManager:
             manager = passmanager.PassManager.parse(text)
         except ValueError as error:
             failure = str(error)
+    said = captured.take(_PARSER_SAYS)
     if manager is None:
-        raise ValueError(f"{failure}\n{captured.text}")
-    captured.pass_on()
+        raise ValueError(f"{failure}\n{said}")
     return manager
 
 
@@ -162,13 +170,17 @@ def pass_class_name(name: str) -> str:
         context.emit_error_diagnostics = False
         module = ir.Module.create()
         manager = _parse(f"any({name})", context)
-        manager.enable_ir_printing(print_before_all=True, print_after_all=False)
-        message = ""
-        with captured_stderr() as captured:
+        message = printed = ""
+        with tempfile.TemporaryDirectory() as folder:
+            manager.enable_ir_printing(
+                print_before_all=True, print_after_all=False, tree_printing_dir_path=folder
+            )
             try:
                 manager.run(module.operation)
             except ir.MLIRError as error:
                 message = str(error)
-    found = re.search(r"IR Dump Before ([^:\n]+): ", captured.text)
+            for file in sorted(Path(folder).rglob("*.mlir"))[:1]:
+                printed = file.read_text()
+    found = re.search(r"IR Dump Before ([^:\n]+): ", printed)
     found = found or re.search(r"trying to schedule pass '([^']+)'", message)
     return found.group(1) if found else name

@@ -154,6 +154,25 @@ def show(model: Model, target: Target = "tiny", settings: Set = None, trace: Tra
         show_workload(model, _with(target, settings))
 
 
+Algorithm = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME{OPTION=VALUE}", help="What products or reductions use; chosen when not given."
+    ),
+]
+Accumulate = Annotated[str, typer.Option(metavar="f16|bf16|f32", help="What narrow products sum in.")]
+ReportFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--json", metavar="FILE", help="Write the report, maps beside it; - for standard output, no maps."
+    ),
+]
+Timeline = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write what PEs did when, for Perfetto; - for standard output."),
+]
+
+
 @app.command()
 def simulate(
     file: Annotated[
@@ -165,15 +184,8 @@ def simulate(
     grid: Annotated[
         str, typer.Option(metavar="WxH", help="PEs of the program; chosen by cost when not given.")
     ] = "",
-    algorithm: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME{OPTION=VALUE}", help="What products or reductions use; chosen when not given."
-        ),
-    ] = "",
-    accumulate: Annotated[
-        str, typer.Option(metavar="f16|bf16|f32", help="What narrow products sum in.")
-    ] = "",
+    algorithm: Algorithm = "",
+    accumulate: Accumulate = "",
     timing_only: Annotated[
         bool, typer.Option("--timing-only", help="Cycles from shapes alone, no data.")
     ] = False,
@@ -188,16 +200,8 @@ def simulate(
     check: Annotated[bool, typer.Option(help="Compare the results with the CPU's.")] = True,
     explain: Annotated[bool, typer.Option("--explain", help="Print what the compiler chose among.")] = False,
     critical_path: Annotated[bool, typer.Option(help="Look for the critical path.")] = True,
-    json: Annotated[
-        Path | None,
-        typer.Option(
-            "--json", metavar="FILE", help="Write the report, maps beside it; - for standard output, no maps."
-        ),
-    ] = None,
-    timeline: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write what PEs did when, for Perfetto; - for standard output."),
-    ] = None,
+    json: ReportFile = None,
+    timeline: Timeline = None,
     timeline_pes: Annotated[str, typer.Option(metavar="X0:X1,Y0:Y1", help="PEs in the timeline.")] = "",
     timeline_cycles: Annotated[str, typer.Option(metavar="A:B", help="Cycles in the timeline.")] = "",
     trace_pes: Annotated[str, typer.Option(hidden=True)] = "",

@@ -1,6 +1,7 @@
 """What native code writes is captured, and is never lost: not when the process dies, not when others write."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -8,7 +9,11 @@ import threading
 
 import pytest
 from wse_mlir.dialects import fork_lock
+from wse_mlir.dialects.host import ir
+from wse_mlir.passes.cpu.instruction_sets import _inlined, known_names
+from wse_mlir.passes.infra.diagnostics import CompilerError
 from wse_mlir.passes.infra.native_errors import captured_stderr
+from wse_mlir.passes.infra.upstream import check_upstream_pass, pass_class_name
 
 PROLOGUE = """
 import ctypes, os, signal
@@ -102,11 +107,46 @@ def test_a_fork_in_the_middle_has_the_stream_of_before(monkeypatch: pytest.Monke
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def test_what_other_threads_write_is_passed_on(capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_is_expected_is_taken_and_the_rest_is_passed_on(capfd: pytest.CaptureFixture[str]) -> None:
     with captured_stderr() as said:
-        thread = threading.Thread(target=lambda: print("of a thread", file=sys.stderr, flush=True))
+        thread = threading.Thread(target=lambda: os.write(2, b"of a thread\n"))
         thread.start()
         thread.join()
-        os.write(2, b"native\n")
-    said.pass_on()
-    assert capfd.readouterr().err.split() in (["of", "a", "thread", "native"], ["native"])
+        os.write(2, b"native: one\nwords\nnative: two\n")
+    assert said.take(re.compile("native: ")) == "native: one\nnative: two"
+    assert said.take(re.compile("native: ")) == ""
+    assert capfd.readouterr().err == "of a thread\nwords\n"
+
+
+def _questions() -> None:
+    """Everything of this package that reads what native code writes."""
+    assert "avx2" in known_names.__wrapped__()[1]
+    assert _inlined([(("x86-64", ""), "avx2"), (("x86-64", ""), "sse2")]) == [False, True]
+    assert pass_class_name.__wrapped__("cse") == "CSEPass"
+    with ir.Context() as context:
+        for options, words in (("max-iterations=x", "long argument"), ("top-down=false", "")):
+            if words:
+                with pytest.raises(CompilerError, match=words):
+                    check_upstream_pass("canonicalize", options, "builtin.module", context)
+            else:
+                check_upstream_pass("canonicalize", options, "builtin.module", context)
+
+
+def test_no_word_of_other_threads_is_lost(capfd: pytest.CaptureFixture[str]) -> None:
+    """Every question is asked while another thread writes: one word before, and as many as fit, and one at the end."""
+    ended, written = threading.Event(), [0]
+
+    def write() -> None:
+        while not ended.is_set():
+            os.write(2, f"word {written[0]}\n".encode())
+            written[0] += 1
+            ended.wait(0.001)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        _questions()
+    finally:
+        ended.set()
+        thread.join()
+    assert capfd.readouterr().err.split("\n") == [*(f"word {k}" for k in range(written[0])), ""]
