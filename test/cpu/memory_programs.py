@@ -36,7 +36,8 @@ def limit(gigabytes: int) -> None:
     """Lets the process map so much more."""
     with open("/proc/self/statm") as statm:
         mapped = int(statm.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (mapped + (gigabytes << 30),) * 2)
+    most = mapped + (gigabytes << 30)
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
 def refused(call: Callable[[], object], *words: str) -> None:

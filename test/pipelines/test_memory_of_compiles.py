@@ -57,6 +57,8 @@ def test_thirty_compiles_leave_no_object_and_return_what_they_mapped() -> None:
 
 
 class Small(torch.nn.Module):
+    calls: torch.Tensor
+
     def __init__(self, hidden: int) -> None:
         super().__init__()
         self.layers = torch.nn.Sequential(
