@@ -21,10 +21,13 @@ from typing import Any
 import torch
 from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
+from .added_products import product_decompositions
+from .assertions import assertion_decompositions
 from .channel_norms import channel_norm_decompositions
 from .combining import combining_decompositions, means_apart
 from .computed_types import widen
 from .convolutions import convolution_backward, transposed_convolution
+from .copied_views import copied_views
 from .determinants import determinant_decompositions
 from .elementwise import TABLE
 from .foreach import foreach_decompositions
@@ -61,6 +64,9 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
         | determinant_decompositions()
         | gradient_decompositions()
         | norm_decompositions()
+        | product_decompositions()
+        | copied_views()
+        | assertion_decompositions()
         | order_decompositions()
         | combining_decompositions()
         | channel_norm_decompositions()

@@ -17,6 +17,7 @@ from torch.utils._sympy.reference import PythonReferenceAnalysis
 from ...dialects.context import create_context
 from ...dialects.host import ir
 from ...passes.infra.diagnostics import CompilerError
+from .assertions import assert_scalars
 from .call_interface import CallInterface
 from .empty_values import drop_empty_values
 from .fx import LiftingImporter
@@ -65,6 +66,7 @@ def import_graph(
     ]  # of the caller's graph, not of what is left
     split_open_reshapes(graph.graph)
     drop_empty_values(graph.graph)
+    assert_scalars(graph.graph)
     for node in graph.graph.nodes:
         name = operator_name(node.target) if node.op == "call_function" else "an input"
         check_tensors(node, name, _place)

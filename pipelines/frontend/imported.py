@@ -15,6 +15,7 @@ from ...dialects.context import COMPILING, create_context
 from ...dialects.host import ir
 from ...passes.infra.diagnostics import CompilerError
 from ..versions import check_versions
+from .assertions import assert_scalars
 from .call_interface import CallInterface
 from .empty_values import drop_empty_values
 from .exporting import decompose, export_program
@@ -131,6 +132,7 @@ def _import_program(program: ExportedProgram, context: ir.Context) -> ImportedMo
     rewrite_as_strided(program.graph)
     split_open_reshapes(program.graph)
     drop_empty_values(program.graph)
+    assert_scalars(program.graph)
     walk_backwards(program.graph)
     signature = read_signature(program)
     module = LiftingImporter(context, operators).import_lifted(program, signature)

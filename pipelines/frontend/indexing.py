@@ -16,8 +16,6 @@ aten = torch.ops.aten
 _SCATTERS = (
     aten.scatter.src,
     aten.scatter.value,
-    aten.scatter.reduce,
-    aten.scatter.value_reduce,
     aten.scatter_add.default,
     aten.scatter_reduce.two,
 )
@@ -29,6 +27,9 @@ def indexing_decompositions() -> dict[Any, Callable[..., Any]]:
         **{operator: _from_the_front(operator) for operator in _SCATTERS},
         aten.index_put.default: index_put,
         aten.put.default: put,
+        aten.scatter.reduce: scatter_combined,
+        aten.scatter.value_reduce: scatter_combined,
+        aten.masked_scatter.default: masked_scatter,
         aten.diagonal_scatter.default: diagonal_scatter,
         aten.masked_scatter_backward.default: masked_scatter_backward,
         aten.replication_pad1d_backward.default: replication_pad_backward,
@@ -57,6 +58,9 @@ def index_put(
 
     A mask is supported where the values do not depend on how many elements it selects.
     """
+    if accumulate and x.dtype == torch.bool:  # true and true is true
+        total = aten.index_put.default(x.to(torch.int64), indices, values.to(torch.int64), True)
+        return total.to(torch.bool)
     given = [d for d, index in enumerate(indices) if index is not None]
     first = indices[given[0]] if given else None
     if first is not None and first.dtype in (torch.bool, torch.uint8):
@@ -86,6 +90,26 @@ def put(x: torch.Tensor, index: torch.Tensor, source: torch.Tensor, accumulate: 
     """`aten.put`: `index_put` into the flat tensor."""
     flat = aten.index_put.default(x.reshape(-1), [index.reshape(-1)], source.reshape(-1), accumulate)
     return flat.reshape(x.shape)
+
+
+def scatter_combined(
+    x: torch.Tensor, dim: int, index: torch.Tensor, source: torch.Tensor | float, *, reduce: str
+) -> torch.Tensor:
+    """`aten.scatter` that adds or multiplies."""
+    if not isinstance(source, torch.Tensor):
+        source = torch.full(index.shape, source, dtype=x.dtype, device=x.device)
+    return torch.scatter_reduce(x, dim, index, source, {"add": "sum", "multiply": "prod"}[reduce])
+
+
+def masked_scatter(x: torch.Tensor, mask: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
+    """`aten.masked_scatter`: the elements of `source` in order where the mask is true; there must be enough of them."""
+    shape = torch.broadcast_shapes(x.shape, mask.shape)
+    x, mask = x.expand(shape), mask.expand(shape)
+    if source.numel() == 0 or x.numel() == 0:
+        return x.clone()
+    chosen = mask.reshape(-1)
+    place = torch.where(chosen, torch.cumsum(chosen.to(torch.int64), 0) - 1, 0)
+    return torch.where(mask, source.reshape(-1).index_select(0, place).reshape(shape), x)
 
 
 def diagonal_scatter(

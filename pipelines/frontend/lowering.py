@@ -86,7 +86,7 @@ def run_upstream(module: ir.Module, pipeline: str) -> None:
         with module.context:
             passmanager.PassManager.parse(f"builtin.module({pipeline})").run(module.operation)
     except ir.MLIRError as error:
-        raise _explain(error) from error
+        raise _explain(error, module) from error
 
 
 def check_imported(module: ir.Module) -> None:
@@ -149,7 +149,22 @@ def _narrow_float(op: ir.Operation) -> str:
     return next((str(t) for t in _element_types(op) if isinstance(t, ir.FloatType) and t.width <= 8), "")
 
 
-def _explain(error: ir.MLIRError) -> CompilerError:
+def _left_behind(module: ir.Module) -> ir.Operation | None:
+    """The first operator on tensors that a pipeline of torch-mlir's has left as it was when it failed."""
+    found: list[ir.Operation] = []
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        makes_tensor = any(str(result.type).startswith("!torch.vtensor") for result in op.results)
+        if makes_tensor and (op.name == "torch.operator" or op.name.startswith(("torch.aten.", "torch.prims."))):
+            found.append(op)
+            return ir.WalkResult.INTERRUPT
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit)
+    return found[0] if found else None
+
+
+def _explain(error: ir.MLIRError, module: ir.Module) -> CompilerError:
     diagnostics: list[Any] = list(error.error_diagnostics)
     if not diagnostics:
         return CompilerError("the model could not be lowered to linalg", notes=(str(error).split("\n")[0],))
@@ -158,10 +173,15 @@ def _explain(error: ir.MLIRError) -> CompilerError:
     operator = next((g for g in named.groups() if g), "") if named else ""
     provenance = read_location(first.location)
     reason = first.message.split(": %", 1)[0].split("\n")[0]
-    note = f"torch-mlir says: {reason}"
+    notes = (f"torch-mlir says: {reason}",)
+    if not operator and "'torch.constant." in reason and (left := _left_behind(module)) is not None:
+        # torch-mlir stops at a constant, whose only fault is that an operator that it does not know reads it.
+        is_known = left.name != "torch.operator"
+        name = left.name if is_known else ir.StringAttr(left.attributes["name"]).value
+        operator, provenance, notes = name.removeprefix("torch."), read_location(left.location), ()
     named_operator = operator or provenance.operator
     subject = f"operator '{named_operator}'" if named_operator else "this operation"
     if operator and provenance.operator and not operator.startswith(provenance.operator):
         subject += f" (from '{provenance.operator}')"
     where = str(provenance) if provenance.is_known else ""
-    return CompilerError(f"{subject} has no lowering to linalg", where=where, hint=_HINT, notes=(note,))
+    return CompilerError(f"{subject} has no lowering to linalg", where=where, hint=_HINT, notes=notes)

@@ -26,6 +26,50 @@ FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 }
 
 
+def selections(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    mask, rows = x > 0.3, torch.tensor([[0, 3, 1, 1, 2, 0]])
+    truth, again = x > 0, torch.tensor([1, 1, 1])
+    return (
+        torch.masked_scatter(x[0], mask, x.flip(0)),  # the tensor has fewer dimensions than the mask
+        torch.masked_scatter(x, mask[0], x.flip(0)),
+        torch.masked_scatter(x, torch.zeros_like(mask), x[:0]),
+        torch.scatter(x, 0, rows, x[:1], reduce="add"),
+        torch.scatter(x, -2, rows, 2.5, reduce="multiply"),
+        torch.index_put(truth, (again,), truth[:3], accumulate=True),
+        torch.addr(x, torch.full([5], 3e38), torch.full([6], 2.0), alpha=0.1),
+        torch.addbmm(
+            x[:, :3], x.reshape(2, 5, 3), x[:2, :3].reshape(2, 3, 1).expand(2, 3, 3), beta=0.5, alpha=2
+        ),
+        torch.addbmm(x[:, :3] * torch.nan, x.reshape(2, 5, 3), x.reshape(2, 3, 5)[:, :, :3], beta=0),
+        torch.permute_copy(x, (1, 0)),
+        *torch.unbind_copy(x[:2]),
+        torch.as_strided_copy(x, (2, 2), (1, 2)),
+        torch.narrow_copy(x, 1, 2, 3),
+        torch.special.ndtr(9 * x),
+        7 // x,
+        7 % x,
+        1 << (x.abs() * 9).int(),
+        5 & (x * 9).int(),
+        9.5 // (x * 9 + 0.5).int().abs().add(1),
+    )
+
+
+def test_selections_products_and_copies_agree_with_pytorch() -> None:
+    x = torch.linspace(-2, 2, 30).reshape(5, 6)
+    for k, (ours, theirs) in enumerate(
+        zip(wse_mlir.compile(selections, (x,))(x), selections(x), strict=True)
+    ):
+        torch.testing.assert_close(ours, theirs, msg=lambda text, k=k: f"{k}: {text}")
+
+
+def test_a_masked_scatter_without_enough_elements_raises() -> None:
+    x, mask, source = torch.zeros(4), torch.tensor([True, False, True, False]), torch.tensor([1.0, 2])
+    model = wse_mlir.compile(torch.masked_scatter, (x, mask, source), cache=False)
+    assert model(x, mask, source).tolist() == [1, 0, 2, 0]
+    with pytest.raises(wse_mlir.IndexOutOfRange, match="index 2 is out of range for dimension 0 of size 2"):
+        model(x, torch.tensor([True, False, True, True]), source)
+
+
 def matrices() -> torch.Tensor:
     """Of which several have zeros on the diagonal, one is singular, one has a zero column, and one is a NaN's."""
     x = torch.randn(8, 4, 4)

@@ -197,8 +197,8 @@ def error_complement(x: Number) -> Number:
 
 
 def normal_distribution(x: Number) -> Number:
-    """The share of a normal distribution below x."""
-    return (-x * _ROOT_OF_HALF).apply(math.erfc) * 0.5
+    """The share of a normal distribution below x; zero far below, as for PyTorch, which adds one to an `erf`."""
+    return ((x * _ROOT_OF_HALF).apply(math.erf) + 1) * 0.5
 
 
 def entropy(x: Number) -> Number:
