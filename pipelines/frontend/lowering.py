@@ -155,7 +155,9 @@ def _left_behind(module: ir.Module) -> ir.Operation | None:
 
     def visit(op: ir.Operation) -> ir.WalkResult:
         makes_tensor = any(str(result.type).startswith("!torch.vtensor") for result in op.results)
-        if makes_tensor and (op.name == "torch.operator" or op.name.startswith(("torch.aten.", "torch.prims."))):
+        if makes_tensor and (
+            op.name == "torch.operator" or op.name.startswith(("torch.aten.", "torch.prims."))
+        ):
             found.append(op)
             return ir.WalkResult.INTERRUPT
         return ir.WalkResult.ADVANCE
