@@ -118,6 +118,14 @@ def unsigned_cases() -> list[Case]:
         cases += [Case("Transpose", [x])]
         if x.dtype.itemsize >= 4:  # the standard's types of reductions
             cases += [Case("ReduceMax", [x]), Case("ReduceSum", [x])]
+    exponents = np.array([0, 1, 2, 3, 63, 64, 2**62 + 3, 2**63, 2**64 - 1], np.uint64)
+    bases = np.array([7, 2**63 + 1, 2**40, 3, 2, 2, 5, 9, 2**64 - 3], np.uint64)
+    few, short = np.array([2, 3, -5], np.int64), np.array([0, 3, 7], np.uint64)
+    cases += [
+        Case("Pow", [bases, exponents]),
+        Case("Pow", [bases, np.float32([0, 1, 1, 2, 3, 63, 0.5, 1, 0])]),
+    ]
+    cases += [Case("Pow", [few, short]), Case("Pow", [np.array([1, -1.5, 0.5], np.float32), short])]
     return cases
 
 

@@ -120,6 +120,8 @@ def compute_unsigned(
     if name in ("Div", "Mod"):
         quotient = _divided(inputs[0], inputs[1])
         return quotient if name == "Div" else inputs[0] - quotient * inputs[1]
+    if name == "Pow" and None not in (*types, *inputs):
+        return _power(function, inputs, types)
     if name in ("Cast", "CastLike"):
         result = function(*inputs)
         return _to_float(inputs[0], result.dtype) if result.is_floating_point() else result
@@ -142,6 +144,29 @@ def _divided(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     rest = x - near * small
     near = near + (_turned(rest) >= _turned(small)).to(torch.int64)
     return torch.where(y < 0, reaches.to(torch.int64), near)
+
+
+def _power(function: Callable[..., Any], inputs: Sequence[Any], types: Sequence[Any]) -> torch.Tensor:
+    """Powers of integers modulo 2^64, of which an exponent has no sign; all others in f64."""
+    x, y = inputs
+    if types[0] == _WIDE and not y.is_floating_point():
+        if types[1] != _WIDE and types[1].is_signed:
+            raise Unsupported("unsigned integers of 64 bits and exponents that have a sign")
+        return torch.pow(x, _small_exponent(y.to(torch.int64)))
+    if not x.is_floating_point() and types[0] != _WIDE:
+        return function(x, _small_exponent(y))
+    x, y = (_to_float(v, torch.float64) if t == _WIDE else v for v, t in zip(inputs, types, strict=True))
+    result = function(x, y)
+    return _from_float(result) if types[0] == _WIDE else result
+
+
+def _small_exponent(y: torch.Tensor) -> torch.Tensor:
+    """One below 2^63 with the same powers modulo 2^64.
+
+    Those of odd numbers repeat after 2^62, those of even ones are 0 from the 64th on.
+    """
+    large = torch.where(y < 0, full_like_constant(2**62, torch.int64), full_like_constant(0, torch.int64))
+    return (y & (2**63 - 1)) | large
 
 
 def _to_float(x: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
