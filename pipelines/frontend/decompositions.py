@@ -37,6 +37,7 @@ from .narrow_integers import widen_narrow_integers
 from .norms import norm_decompositions, widened
 from .order_statistics import order_decompositions
 from .pooling import pooling_decompositions
+from .pytorch_decompositions import pytorch_decompositions
 from .resampling import resampling_decompositions
 
 aten = torch.ops.aten
@@ -45,7 +46,7 @@ aten = torch.ops.aten
 @functools.cache
 def decomposition_table() -> dict[Any, Callable[..., Any]]:
     """What `ExportedProgram.run_decompositions` takes; shared, not to be changed."""
-    table = dict(get_decomposition_table())
+    table = pytorch_decompositions() | dict(get_decomposition_table())
     table[aten._softmax.default] = softmax
     table[aten._log_softmax.default] = log_softmax
     table[aten._softmax_backward_data.default] = softmax_backward

@@ -230,6 +230,7 @@ def test_edges_of_definitions(tmp_path: Path) -> None:
         ),
         Case("Pad", [floats(3, 4), np.array([2, 0, 1, 3])], attributes={"mode": "wrap"}, constant=(1,)),
         Case("Pad", [floats(3, 4), np.array([0, 2, 2, 1])], attributes={"mode": "reflect"}, constant=(1,)),
+        Case("Pad", [floats(3, 4), np.array([0, 2, 1, 1]), np.float32(7)], constant=(1,)),
         Case("CumSum", [floats(3, 4), np.array(1)], attributes={"exclusive": 1, "reverse": 1}, constant=(1,)),
         Case("CumSum", [whole(np.int32, 6), np.array(0)], constant=(1,)),
         Case("OneHot", [np.array([1, 7, -1]), np.array(4), floats(2)], attributes={"axis": 0}, constant=(1,)),

@@ -20,6 +20,7 @@ from ..values import (
     full_like_constant,
     integer,
     integers,
+    is_known,
     known,
     number,
     numbers,
@@ -241,6 +242,9 @@ def pad(
     if isinstance(value, torch.Tensor) and value.numel() == 0:
         value = None
     amounts = [n for b, a in zip(reversed(before), reversed(after), strict=True) for n in (b, a)]
+    if isinstance(value, torch.Tensor) and not is_known(value):
+        outside = F.pad(torch.zeros_like(x, dtype=torch.int32), amounts, value=1) != 0
+        return torch.where(outside, value.to(x.dtype).reshape([]), F.pad(x, amounts))
     filled = number(value, 0)
     if x.dtype == torch.bool:
         return F.pad(x.to(torch.int32), amounts, value=int(filled)) != 0
