@@ -17,26 +17,37 @@ _OPEN, _CLOSE = "<!-- {} -->", "<!-- end -->"
 _WORST = ("crash", "wrong", "refused", "match")
 # The first that is found in a message; all others are counted by their text.
 _REASONS = (
-    (r"complex|quantized|sparse|nested|float8|uint(16|32|64)", "complex, sparse or unsupported types"),
-    (r"draws random numbers|random", "random numbers"),
+    (r"(float8|float4|u?int4|u?int2)\w*\b", "elements of fewer than 8 bits, or floats of 8"),
+    (r"dtype object|strings|!torch.str", "strings"),
+    (r"complex", "complex numbers"),
+    (r"quantized|sparse|nested|jagged", "sparse, nested or quantised tensors"),
+    (r"uint(16|32|64)|unsigned integers of 64", "wide unsigned integers"),
+    (r"draws? random|random numbers", "random numbers"),
     (
-        r"DataDependent|data-dependent|depends on the values|[uU]nbacked|GuardOn",
+        r"DataDependent|data-dependent|depends? on the values|decide a shape|[uU]nbacked|GuardOn",
         "sizes or branches that depend on values",
     ),
+    (r"does more than compute", "operators that check values or have other effects"),
     (r"PyTorch could not export", "PyTorch itself cannot export it"),
     (r"PyTorch could not decompose", "PyTorch itself cannot decompose it"),
-    (r"no lowering to linalg", "operators without a lowering to linalg"),
-    (r"graph cannot be imported", "ONNX graphs that torch-mlir's importer does not take"),
+    (r"no lowering to linalg|the ONNX operator '\w+' is not supported$", "operators without a lowering"),
+    (
+        r"the ONNX operator '\w+' is not supported with",
+        "ONNX operators with attributes or types that have no lowering",
+    ),
     (r"cannot be read", "ONNX models that the `onnx` package does not take"),
+    (r"does not fit the SRAM", "too large for the machine's memory"),
+    (r"scalar that is computed outside", "elements read from outside of an operation, which PEs do not"),
 )
 
 
 def reason(message: str) -> str:
     """The kind of a refusal, from its message."""
+    text = first_line(message)
     for pattern, name in _REASONS:
-        if re.search(pattern, message):
+        if re.search(pattern, text):
             return name
-    text = first_line(message).rpartition("): ")[2]
+    text = text.rpartition("): ")[2].rpartition(" failed: ")[2]
     return re.sub(r"'[^']*'", "'...'", re.sub(r"\d+", "N", text))[:100]
 
 
@@ -59,6 +70,9 @@ def _section(suite: str, verdicts: Sequence[Verdict]) -> str:
         parts.append(
             _table(("refused because of", "samples"), [(n, str(c)) for n, c in refused.most_common()])
         )
+    never = _never(verdicts) if suite == "torch" else []
+    if never:
+        parts.append(f"Operators that are refused with every type: {', '.join(f'`{n}`' for n in never)}.")
     used = Counter(v.detail for v in verdicts if v.word == "match" and v.detail)
     if used:
         parts.append(_table(("rule applied", "samples"), [(n, str(c)) for n, c in used.most_common()]))
@@ -67,6 +81,14 @@ def _section(suite: str, verdicts: Sequence[Verdict]) -> str:
     ]
     parts.append("\n".join(sorted(bad)) if bad else "Nothing is wrong, nothing crashed.")
     return "\n\n".join(parts)
+
+
+def _never(verdicts: Iterable[Verdict]) -> list[str]:
+    """Operators of which no sample was computed."""
+    computed: dict[str, bool] = defaultdict(bool)
+    for verdict in verdicts:
+        computed[verdict.case] |= verdict.word != "refused"
+    return sorted(case for case, any_sample in computed.items() if not any_sample)
 
 
 def _by_type(verdicts: Iterable[Verdict]) -> str:
