@@ -246,6 +246,11 @@ class _Runner:
             raise self._native_failure(step, op.location, error, "upstream's pass gave no reason") from None
 
     def _run_python(self, step: PythonStep, op: ir.Operation) -> None:
+        anchor = step.python_pass.anchor
+        if anchor not in (None, op.name):  # any(...) has brought it here
+            name = type(step.python_pass).__name__
+            message = f"'{op.name}' op trying to schedule pass '{name}' on an unsupported operation"
+            raise self._failure(step, op.location, message, f"it runs on '{anchor}'")
         run = PassRun(step.name, self._previous)
         location = op.location
         if step not in self._counters:

@@ -154,7 +154,10 @@ def run_upstream(upstream: UpstreamPass, op: ir.Operation, *, verify: bool) -> N
     Raises:
         ir.MLIRError: the pass failed; carries the diagnostics unless the context emits them.
     """
-    manager = _parse(f"{op.name}({upstream.text})", op.context)
+    try:
+        manager = _parse(f"{op.name}({upstream.text})", op.context)
+    except ValueError:  # below any(...) it can meet operations that it does not run on, and says so itself
+        manager = _parse(f"any({upstream.text})", op.context)
     manager.enable_verifier(verify)
     manager.run(op)
 

@@ -12,7 +12,7 @@ from ....passes.infra.pass_base import Pass
 from ....passes.infra.registry import find_pass, pass_names
 from ... import stages as stages  # makes the pass wse-check-stage known
 from .arguments import Arguments
-from .flags import GROUPS, Flag
+from .flags import ALIASES, GROUPS, Flag
 
 _WIDTH = 44
 
@@ -46,11 +46,17 @@ def help_text() -> str:
     ]
     for group, flags in GROUPS.items():
         parts.append(f"{group}:")
-        parts += [_entry(_usage(flag), flag.help) for flag in flags]
+        for flag in flags:
+            parts.append(_entry(_usage(flag), flag.help))
+            parts += [_entry(f"-{a}", f"- Alias for --{flag.name}") for a in _letters_of(flag.name)]
         parts.append("")
     parts.append("Passes written in Python (upstream's are listed by --list-passes):\n")
     parts += [_pass_help(name) for name in pass_names()]
     return "\n".join(parts) + "\n"
+
+
+def _letters_of(flag: str) -> list[str]:
+    return [alias for alias, name in ALIASES.items() if name == flag and len(alias) == 1]
 
 
 def list_passes() -> str:
