@@ -187,6 +187,8 @@ class Compiled:
 
         Raises:
             CompilerError: structure, shape or dtype of the arguments is not that of the example.
+            CheckFailed: an index is out of range, or something else does not hold that the model relies on.
+            OutOfMemory: there is not enough for this call. After these two, states may have been written: see `reset`.
         """
         if self._calls_take_turns:
             with self._turn:

@@ -195,6 +195,40 @@ def test_torch_compile_raises_in_both_directions() -> None:
     torch.testing.assert_close(fast(tokens, targets), loss(tokens, targets))
 
 
+def test_states_after_a_failed_call_are_in_range_and_reset_restores_them() -> None:
+    """A state is written in place, without a copy to go back to: with the index clamped, where PyTorch leaves it. What
+    the caller gave is not written."""
+
+    class Cache(nn.Module):
+        steps: torch.Tensor
+        cache: torch.Tensor
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("steps", torch.zeros(1))
+            self.register_buffer("cache", torch.zeros(4, 2))
+
+        def forward(self, x: torch.Tensor, place: torch.Tensor, given: torch.Tensor) -> torch.Tensor:
+            self.steps.add_(1)
+            given.add_(1)
+            self.cache.index_copy_(0, place, x)
+            return self.cache.sum(0) + given
+
+    x, given = torch.ones(1, 2), torch.zeros(2)
+    model = wse_mlir.compile(Cache(), (x, torch.tensor([0]), given.clone()), cache=False)
+    model(x, torch.tensor([1]), given)
+    assert given.tolist() == [1, 1]
+    with pytest.raises(IndexOutOfRange):
+        model(2 * x, torch.tensor([9]), given)
+    assert given.tolist() == [1, 1]
+    assert model.state["steps"].item() == 2
+    assert model.state["cache"].tolist() == [[0, 0], [1, 1], [0, 0], [2, 2]]
+    assert model(x, torch.tensor([0]), given).tolist() == [6, 6]
+    model.reset()
+    assert model(x, torch.tensor([0]), given).tolist() == [4, 4]
+    assert model.state["steps"].item() == 1
+
+
 def test_empty_tensors() -> None:
     none = torch.zeros(0, COLUMNS)
     model = compiled(lambda t, i: (functional.embedding(i, t), t[i]), none, torch.tensor([0, 1]))
