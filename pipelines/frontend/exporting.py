@@ -20,7 +20,7 @@ from torch.fx.proxy import TracerBase
 from torch.utils import _pytree as pytree
 
 from ...dialects.provenance import Provenance
-from ...passes.infra.diagnostics import CompilerError
+from ...passes.infra.diagnostics import CompilerError, shown
 from .decompositions import decomposition_table
 from .provenance import is_torch_file, operators_by_name
 from .recurrent_layers import recurrent_decompositions, steps_untraced
@@ -42,6 +42,11 @@ def export_program(
     Raises:
         CompilerError: the model cannot be captured; names the user's own line and torch's reason.
     """
+    if isinstance(dynamic_shapes, (str, bytes)):
+        raise CompilerError(
+            f"dynamic_shapes is {shown(dynamic_shapes)}, no structure of sizes",
+            hint="give it the structure of the arguments, as in ({0: torch.export.Dim('batch')},)",
+        )
     if not isinstance(args, tuple):
         args = tuple(args) if isinstance(args, list) else (args,)
     args, kwargs = _told_apart(args, dict(kwargs or {}))
@@ -147,7 +152,7 @@ def _reason(error: Exception) -> str:
     text = str(error).split(" If this type holds tensors")[0]  # PyTorch's advice is for its own callers
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
-        return type(error).__name__
+        return f"{type(error).__name__} without a word"
     first = lines[0].split(" For more information")[0]
     detail = f" {lines[1][2:].split('. ')[0]}" if len(lines) > 1 and lines[1].startswith("- ") else ""
     return f"{type(error).__name__}: {first}{detail}"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from numbers import Integral
 from typing import Any
 
-from ...passes.infra.diagnostics import CompilerError
+from ...passes.infra.diagnostics import CompilerError, shown
 
 VARIABLE = "WSE_NUM_THREADS"  # the number where none is given
 MOST = 256  # that the pool has room for, see native/pool.ll
@@ -32,6 +32,6 @@ def thread_count(options: Mapping[str, Any]) -> int:
 def _checked(given: Any, name: str) -> int:
     if isinstance(given, bool) or not isinstance(given, Integral) or not 1 <= int(given) <= MOST:
         raise CompilerError(
-            f"{name}={given} is no number of threads", hint=f"give a whole number from 1 to {MOST}"
+            f"{name} is {shown(given)}, no number of threads", hint=f"give a whole number from 1 to {MOST}"
         )
     return int(given)

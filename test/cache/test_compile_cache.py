@@ -209,7 +209,7 @@ def test_the_number_of_threads_counts_wherever_it_comes_from(
     monkeypatch.setenv("WSE_NUM_THREADS", "2")
     assert outcome() == "miss" and outcome(2) == "hit" and outcome(1) == "hit"
     monkeypatch.setenv("WSE_NUM_THREADS", "many")
-    with pytest.raises(wse_mlir.CompilerError, match="WSE_NUM_THREADS=many is no number of threads"):
+    with pytest.raises(wse_mlir.CompilerError, match="WSE_NUM_THREADS is 'many', no number of threads"):
         outcome()
 
 
