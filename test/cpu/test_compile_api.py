@@ -162,7 +162,7 @@ def test_wrong_calls_get_one_message(args: tuple[object, ...], words: tuple[str,
 
 def test_wrong_options() -> None:
     for count in (0, -1, 257, 1.5, True, "two", object):
-        with pytest.raises(wse_mlir.CompilerError, match="num_threads is .*, no number of threads"):
+        with pytest.raises(wse_mlir.CompilerError, match=r"num_threads is .*, no number of threads"):
             wse_mlir.compile(linear(), (torch.zeros(2, 8),), num_threads=count)  # type: ignore[arg-type]
     with pytest.raises(wse_mlir.CompilerError, match="dynamic_shapes is 'batch', no structure of sizes"):
         wse_mlir.compile(linear(), (torch.zeros(2, 8),), dynamic_shapes="batch")
