@@ -90,13 +90,13 @@ def distances(x: torch.Tensor, y: torch.Tensor, p: float, compute_mode: int | No
     """`aten._cdist_forward`: the p-norm between each row of `x` and each row of `y`."""
     apart = torch.abs(x.unsqueeze(-2) - y.unsqueeze(-3))
     if p == 0:
-        return torch.sum((apart != 0).to(x.dtype), -1)
+        return torch.sum(torch.clamp(torch.ceil(apart), max=1), -1)  # a NaN remains
     if p == 1:
         return torch.sum(apart, -1)
     if p == 2:
         return torch.sqrt(torch.sum(apart * apart, -1))
     if math.isinf(p):
-        return torch.amax(apart, -1)
+        return torch.amax(torch.where(torch.isnan(apart), 0.0, apart), -1)  # PyTorch's passes a NaN over
     return torch.pow(torch.sum(torch.pow(apart, p), -1), 1 / p)
 
 

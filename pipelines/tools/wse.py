@@ -286,6 +286,13 @@ def compile(
     ] = None,
     pipeline: Annotated[str, typer.Option(help="Name or text of a pipeline to use instead of 'cpu'.")] = "",
     debug: Annotated[bool, typer.Option("--debug", help="Source locations in IR and machine code.")] = False,
+    check_indices: Annotated[
+        bool | None,
+        typer.Option(
+            "--check-indices/--no-check-indices",
+            help="Whether runs on the CPU report indices out of range, as they do when not given.",
+        ),
+    ] = None,
     keep_intermediates: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Keep every stage in this folder, also of a failed compilation."),
@@ -297,7 +304,9 @@ def compile(
     with one_message(Trace(trace)):
         from .compile import compile_models
 
-        given = {"cpu": cpu, "features": features, "num_threads": num_threads}
+        given = {
+            "cpu": cpu, "features": features, "num_threads": num_threads, "check_indices": check_indices
+        }  # fmt: skip
         compile_models(
             models, out, emit, weights, json, target=_with(target, settings), stage=stage, header=header,
             pipeline=pipeline,

@@ -6,7 +6,7 @@ A rule sees one call that does not match, and says whether what is defined of it
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -82,6 +82,17 @@ def _positions_of_equals(call: Call) -> bool:
     distinct = bool((ordered.diff(dim=dim) != 0).all())
     same_values = len(call.expected) == 1 or relative_error(call.actual[0], values[0]) == 0
     return distinct and same_values and relative_error(reached, wanted) == 0
+
+
+def _modes_of_ordered_lines(call: Call) -> bool:
+    """Lines without NaN agree: values exactly, positions lead to equal elements."""
+    source, dim = call.tensors[0], _dimension(call.sample)
+    if not _same_form(call) or source.ndim == 0 or not source.is_floating_point():
+        return False
+    unordered = source.isnan().any(dim, keepdim=True)
+    open_lines = unordered.reshape(call.expected[0].shape)
+    actual = [torch.where(open_lines, b, a) for a, b in zip(call.actual, call.expected, strict=True)]
+    return bool(unordered.any()) and _positions_of_equals(replace(call, actual=actual))
 
 
 def _dimension(sample: Sample) -> int:
@@ -174,6 +185,13 @@ RULES = (
         "values exactly; positions are distinct and lead to equal elements",
         "which of equal elements comes first is not specified",
         _positions_of_equals,
+    ),
+    Rule(
+        "mode of what is not ordered",
+        frozenset({"mode"}),
+        "lines without NaN, as for the order of equals",
+        "PyTorch sorts a line by `<`, which does not order NaN, before it counts equal neighbours",
+        _modes_of_ordered_lines,
     ),
     Rule(
         "double precision",

@@ -86,6 +86,14 @@ def test_overflow_on_the_way_is_open_only_where_the_largest_values_were_planted(
     assert not rule_for("addmm", call(made, actual, ""))
 
 
+def test_the_mode_of_a_line_with_nan_is_open_and_that_of_others_is_not() -> None:
+    made = sample("mode", torch.tensor([[torch.nan, 1.0, 1.0], [2.0, 3.0, 2.0]]))
+    expected = made(made.tensors)
+    other = torch.tensor([torch.nan, 2.0]), torch.tensor([0, 2])
+    assert rule_for("mode", call(made, other)) or torch.equal(expected[0].isnan(), other[0].isnan())
+    assert not rule_for("mode", call(made, (torch.tensor([torch.nan, 3.0]), torch.tensor([0, 1]))))
+
+
 def test_what_a_far_quotient_leaves_is_open_and_what_zero_leaves_is_not() -> None:
     divisors = torch.full((16,), 2.9e-39)  # a vector of any processor's
     made = sample("fmod", torch.full((16,), 4.5), divisors)
