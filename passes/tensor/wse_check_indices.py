@@ -105,8 +105,10 @@ def _check_extract(view: Structured, extract: ir.Operation, ranges: Ranges, run:
 
 
 def _clamped(index: ir.Value, size: Size) -> ir.Value:
-    last = _index(size - 1) if isinstance(size, int) else arith.subi(size, _index(1))
-    return arith.minsi(arith.maxsi(index, _index(0)), last)
+    """The nearest index that is there; 0 where an open size turns out to be 0."""
+    if isinstance(size, int):
+        return arith.minsi(arith.maxsi(index, _index(0)), _index(size - 1))
+    return arith.maxsi(arith.minsi(index, arith.subi(size, _index(1))), _index(0))
 
 
 def _depends_on_data(view: Structured, body: list[ir.Operation], index: ir.Value) -> bool:

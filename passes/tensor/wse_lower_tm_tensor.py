@@ -103,9 +103,20 @@ def _lower_scatter(op: ir.Operation) -> list[ir.Value]:
         return [tensor.insert(inline_body(body, [update, old])[0], carried[0], position)]
 
     is_slice = update_type.rank > 1 and any(size != 1 for size in update_type.shape[1:])
+    count = _none_into_nothing(_size(updates, 0), original, dimensions)
     if overwrites and is_slice:
-        return _loop_nest([_size(updates, 0)], [original], insert_slice)
-    return _loop_nest([_size(updates, d) for d in range(update_type.rank)], [original], combine_elements)
+        return _loop_nest([count], [original], insert_slice)
+    within = [_size(updates, d) for d in range(1, update_type.rank)]
+    return _loop_nest([count, *within], [original], combine_elements)
+
+
+def _none_into_nothing(count: ir.Value, target: ir.Value, dimensions: Sequence[int]) -> ir.Value:
+    """How many updates there are; none where an indexed dimension of open size turns out to have no elements."""
+    for dimension in dimensions:
+        if ir.RankedTensorType(target.type).is_dynamic_dim(dimension):
+            is_empty = arith.cmpi(arith.CmpIPredicate.eq, _size(target, dimension), _index(0))
+            count = arith.select(is_empty, _index(0), count)
+    return count
 
 
 def _from_the_end(index: ir.Value, size: ir.Value) -> ir.Value:

@@ -29,6 +29,11 @@ class ReturnedBuffer:
     shape: tuple[int, ...]
 
 
+def _one_of_each(array: np.ndarray) -> np.ndarray:
+    """Memory to read in place of an array without elements: an index of a dimension without any is read as 0."""
+    return np.zeros([max(size, 1) for size in array.shape], array.dtype)
+
+
 class Descriptors:
     """Descriptors of arguments of the given ranks, and of returned buffers.
 
@@ -64,11 +69,12 @@ class Descriptors:
             keep: hold on to the array until the argument is set again, for arguments that are bound once.
         """
         start, words = self._starts[index], self.words
-        words[start] = words[start + _POINTER] = array.__array_interface__["data"][0]
+        memory = array if array.size else _one_of_each(array)
+        words[start] = words[start + _POINTER] = memory.__array_interface__["data"][0]
         if array.shape != self._shapes[index]:
             self._set_shape(index, array.shape)
-        if keep:
-            self._held[index] = array
+        if keep or memory is not array:
+            self._held[index] = memory
 
     def fix_shape(self, index: int, shape: tuple[int, ...]) -> None:
         """Describes argument `index` but for where it is: see `pointer`."""

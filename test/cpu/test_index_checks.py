@@ -13,9 +13,9 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
-from wse_mlir.pipelines.runtime.checks import IndexOutOfRange
 
 import wse_mlir
+from wse_mlir import IndexOutOfRange
 
 ROWS, COLUMNS = 10, 4
 TABLE = torch.arange(float(ROWS * COLUMNS)).reshape(ROWS, COLUMNS)
@@ -237,3 +237,25 @@ def test_empty_tensors() -> None:
     nobody = torch.zeros(0, dtype=torch.int64)
     assert compiled(lambda t, i: t[i], none, nobody)(none, nobody).shape == (0, COLUMNS)
     assert np.array_equal(compiled(lambda t, i: t[i], TABLE, nobody)(TABLE.numpy(), nobody.numpy()), none)
+
+
+def test_open_sizes_that_turn_out_to_be_zero() -> None:
+    rows = torch.ones(2, COLUMNS)
+    functions: list[Callable[..., torch.Tensor]] = [
+        lambda t, i: t[i],
+        lambda t, i: functional.embedding(i, t),
+        lambda t, i: torch.take(t, i),
+        lambda t, i: t.index_put((i,), rows),
+        lambda t, i: t.scatter(0, i[:, None].expand(2, COLUMNS), rows),
+        lambda t, i: t.index_add(0, i, rows),
+    ]
+    size = torch.export.Dim("n", min=0)
+    none, index = torch.zeros(0, COLUMNS), torch.tensor([0, 1])
+    for function in functions:
+        model = wse_mlir.compile(
+            Model(function), (TABLE, index), dynamic_shapes={"args": ({0: size}, None)}, cache=False
+        )
+        torch.testing.assert_close(model(TABLE, index), function(TABLE, index))
+        for given in ((none, index), (none.numpy(), index.numpy())):
+            with pytest.raises(IndexOutOfRange, match="of size 0, which has no elements"):
+                model(*given)

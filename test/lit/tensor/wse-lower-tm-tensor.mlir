@@ -46,11 +46,13 @@ func.func @accumulate(%rows: tensor<2x1x5xf32>, %at: tensor<2x1xi64>, %x: tensor
 
 // -----
 
-// A destination of unknown size is clamped by its size at run time.
+// A destination of unknown size is clamped by its size at run time, and takes nothing where that is zero.
 // CHECK-LABEL: func.func @dynamic
 // CHECK-SAME:    %{{.*}}: tensor<?x1x4xf32>, %{{.*}}: tensor<?x1xi64>, %[[X:[a-z0-9_]+]]: tensor<?x4xf32>
-// CHECK:         scf.for
-// CHECK:           %[[SIZE:[a-z0-9_]+]] = tensor.dim %[[X]], %c0
+// CHECK:         %[[SIZE:[a-z0-9_]+]] = tensor.dim %[[X]], %c0
+// CHECK:         %[[EMPTY:.*]] = arith.cmpi eq, %[[SIZE]], %c0
+// CHECK:         %[[COUNT:.*]] = arith.select %[[EMPTY]], %c0, %{{.*}} : index
+// CHECK:         scf.for %{{.*}} = %c0 to %[[COUNT]]
 // CHECK:           %[[LAST:[a-z0-9_]+]] = arith.subi %[[SIZE]], %c1
 // CHECK:           arith.minsi %{{.*}}, %[[LAST]]
 // CHECK:           tensor.insert_slice
