@@ -1,14 +1,15 @@
 """Where a maximum or minimum is, when NaN is among the elements: PyTorch takes NaN for the greatest and the least.
 
 torch-mlir compares by `ogt` and `olt`, which hold for no NaN, and so reports a place of another element. A position
-moves to an element that is NaN where none was before; in a window of a pooling, to the last NaN, as in PyTorch.
+moves to an element that is NaN where none was before; in a window of a pooling, to the last NaN, as in PyTorch. What
+pads an image is no element of it, and is not where the maximum of a window is that has nothing but -inf.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from ...dialects.host import arith, ir
+from ...dialects.host import arith, ir, tensor
 from ...dialects.structured import Structured, structured
 
 _STRICT = {arith.CmpFPredicate.OGT: arith.CmpFPredicate.UGT, arith.CmpFPredicate.OLT: arith.CmpFPredicate.ULT}
@@ -70,6 +71,7 @@ def _repair_window(view: Structured, compare: ir.Operation) -> None:
         return
     if inner.operands[2] != best or element.owner == view.body or extreme not in list(view.body.arguments):
         return
+    _keep_inside(compare, element.owner)
     with last.location, ir.InsertionPoint(last):
         both = arith.andi(
             arith.cmpf(arith.CmpFPredicate.UNO, element, element),
@@ -78,3 +80,28 @@ def _repair_window(view: Structured, compare: ir.Operation) -> None:
         repaired = arith.select(both, inner.operands[1], last.results[0])
         repaired.owner.move_after(last)
     list(view.body.operations)[-1].operands[0] = repaired
+
+
+def _keep_inside(compare: ir.Operation, extract: ir.Operation) -> None:
+    """Makes the comparison with an element of a padded image false in the padding."""
+    if extract.name != "tensor.extract" or isinstance(extract.operands[0].owner, ir.Block):
+        return
+    pad: Any = extract.operands[0].owner.opview
+    if not isinstance(pad, tensor.PadOp):
+        return
+    low, high = list(pad.static_low), list(pad.static_high)
+    index = ir.IndexType.get()
+    taken = compare.results[0]
+    users = [use.owner.operation for use in taken.uses]
+    with compare.location, ir.InsertionPoint(users[0]):
+        inside = taken
+        for d, (before, after) in enumerate(zip(low, high, strict=True)):
+            if before == 0 and after == 0:
+                continue
+            place = arith.subi(extract.operands[1 + d], arith.constant(index, before))
+            size = tensor.dim(pad.source, arith.constant(index, d))
+            inside = arith.andi(inside, arith.cmpi(arith.CmpIPredicate.ult, place, size))
+    for user in users:
+        for k, operand in enumerate(user.operands):
+            if operand == taken:
+                user.operands[k] = inside

@@ -52,17 +52,25 @@ def pooling_decompositions() -> dict[Any, Callable[..., Any]]:
         for dims, operators in _OF_BATCHES.items()
         for operator in operators
     }
-    return batched | {
-        aten.avg_pool2d_backward.default: partial(average_pool_backward, 2),
-        aten.avg_pool3d_backward.default: partial(average_pool_backward, 3),
-        aten._adaptive_avg_pool2d_backward.default: partial(adaptive_average_pool_backward, 2),
-        aten._adaptive_avg_pool3d_backward.default: partial(adaptive_average_pool_backward, 3),
-        aten.adaptive_max_pool2d.default: partial(adaptive_max_pool, 2),
-        aten.adaptive_max_pool3d.default: partial(adaptive_max_pool, 3),
-        aten.adaptive_max_pool2d_backward.default: partial(max_pool_backward, 2),
-        aten.adaptive_max_pool3d_backward.default: partial(max_pool_backward, 3),
-        aten.max_pool3d_with_indices_backward.default: partial(_of_windows_by_indices, 3),
+    whole = {
+        aten.max_pool3d.default: _of_integers(batched[aten.max_pool3d.default]),
+        aten.max_pool3d_with_indices.default: _of_integers(batched[aten.max_pool3d_with_indices.default]),
     }
+    return (
+        batched
+        | whole
+        | {
+            aten.avg_pool2d_backward.default: partial(average_pool_backward, 2),
+            aten.avg_pool3d_backward.default: partial(average_pool_backward, 3),
+            aten._adaptive_avg_pool2d_backward.default: partial(adaptive_average_pool_backward, 2),
+            aten._adaptive_avg_pool3d_backward.default: partial(adaptive_average_pool_backward, 3),
+            aten.adaptive_max_pool2d.default: partial(adaptive_max_pool, 2),
+            aten.adaptive_max_pool3d.default: partial(adaptive_max_pool, 3),
+            aten.adaptive_max_pool2d_backward.default: partial(max_pool_backward, 2),
+            aten.adaptive_max_pool3d_backward.default: partial(max_pool_backward, 3),
+            aten.max_pool3d_with_indices_backward.default: partial(_of_windows_by_indices, 3),
+        }
+    )
 
 
 def _with_batch(operator: Any, dims: int) -> Callable[..., Any]:
@@ -74,6 +82,7 @@ def _with_batch(operator: Any, dims: int) -> Callable[..., Any]:
         found = operator(*(a.unsqueeze(0) if isinstance(a, torch.Tensor) else a for a in (x, *args)))
         return found.squeeze(0) if isinstance(found, torch.Tensor) else tuple(f.squeeze(0) for f in found)
 
+    decomposed.__name__ = operator.name().rpartition("::")[2]
     return decomposed
 
 
@@ -124,18 +133,62 @@ def adaptive_max_pool(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """`aten.adaptive_max_pool2d` and its form of three dimensions: the maxima, and where they are in a flat image."""
     outputs, sizes = _each(output_size, dims), x.shape[-dims:]
-    windows = [_adaptive_windows(x, *along) for along in zip(outputs, sizes, strict=True)]
-    extents = [
-        max(-(-(o + 1) * size // output) - o * size // output for o in range(output))
-        for output, size in zip(outputs, sizes, strict=True)
-    ]
-    # A window that is smaller than the largest one repeats its last position, which changes no maximum.
+    positions = []
+    for size, output in zip(sizes, outputs, strict=True):
+        window = _adaptive_windows(x, output, size)
+        extent = max(-(-(o + 1) * size // output) - o * size // output for o in range(output))
+        steps = window.starts[:, None] + torch.arange(extent, device=x.device)
+        # A window that is smaller than the largest one repeats its last position, which changes no maximum.
+        positions.append(torch.minimum(steps, window.ends[:, None] - 1))
+    return _max_at(x, positions)
+
+
+def _of_integers(otherwise: Callable[..., Any]) -> Callable[..., Any]:
+    """A maximum pooling of three dimensions, which torch-mlir takes for one of floats."""
+
+    def decomposed(x: torch.Tensor, *args: Any) -> Any:
+        if x.is_floating_point():
+            return otherwise(x, *args)
+        kernel_size, stride, padding, dilation, ceil_mode = (*args, *((), (0,), (1,), False)[len(args) - 1 :])
+        kernel, padding, dilation = (_each(sizes, 3) for sizes in (kernel_size, padding, dilation))
+        stride = _each(stride, 3) if len(stride) else kernel
+        positions = [
+            _positions_of_windows(x, *along, ceil_mode)
+            for along in zip(x.shape[-3:], kernel, stride, padding, dilation, strict=True)
+        ]
+        found = _max_at(x, positions)
+        return found if otherwise.__name__.endswith("_with_indices") else found[0]
+
+    return decomposed
+
+
+def _positions_of_windows(
+    like: torch.Tensor, size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool
+) -> torch.Tensor:
+    """(windows, kernel) positions along a dimension; those in the padding repeat one that the window has inside."""
+    free = size + 2 * padding - dilation * (kernel - 1) - 1
+    windows = (-(-free // stride) if ceil_mode else free // stride) + 1
+    if ceil_mode and (windows - 1) * stride >= size + padding:  # the last one would start in the padding
+        windows -= 1
+    starts = torch.arange(windows, device=like.device)[:, None] * stride - padding
+    first = torch.clamp((dilation - 1 - starts) // dilation, min=0)
+    last = torch.clamp((size - 1 - starts) // dilation, max=kernel - 1)
+    steps = torch.arange(kernel, device=like.device)
+    return starts + torch.minimum(torch.maximum(steps, first), last) * dilation
+
+
+def _max_at(x: torch.Tensor, positions: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Maxima of windows, and where they are in a flat image.
+
+    Args:
+        positions: (windows, extent) along each of the last dimensions; one may be there several times.
+    """
+    dims = len(positions)
+    sizes, lead = x.shape[-dims:], list(x.shape[:-dims])
+    outputs, extents = [p.shape[0] for p in positions], [p.shape[1] for p in positions]
     gathered = x
-    for d, (window, extent) in enumerate(zip(windows, extents, strict=True)):
-        steps = torch.arange(extent, device=x.device)
-        positions = torch.minimum(window.starts[:, None] + steps, window.ends[:, None] - 1)
-        gathered = gathered.index_select(d - dims, positions.reshape(-1))
-    lead = list(x.shape[:-dims])
+    for d, places in enumerate(positions):
+        gathered = gathered.index_select(d - dims, places.reshape(-1))
     split = [size for pair in zip(outputs, extents, strict=True) for size in pair]
     order = [
         *range(len(lead)),
@@ -149,10 +202,10 @@ def adaptive_max_pool(
         last = torch.amax(torch.where(torch.isnan(flat), steps, -1), -1)
         place = torch.where(last >= 0, last, place)
     index: Any = 0
-    for d, (window, size) in enumerate(zip(windows, sizes, strict=True)):
+    for d, (places, size) in enumerate(zip(positions, sizes, strict=True)):
         step = place // math.prod(extents[d + 1 :]) % extents[d]
-        start, end = (_along(bound, d, dims) for bound in (window.starts, window.ends))
-        index = index * size + torch.minimum(start + step, end - 1)
+        window = _along(torch.arange(outputs[d], device=x.device), d, dims)
+        index = index * size + places.reshape(-1)[window * extents[d] + step]
     return values, index
 
 
