@@ -117,7 +117,10 @@ def _interpolate(value: ir.Value, axes: tuple[Axis, ...]) -> ir.Value:
         return inputs[0]
     if not copies:
         inputs += [_constant(row, kind.element_type) for row in axes[0].weights]
-        maps += [ir.AffineMap.get(rank, 0, [ir.AffineExpr.get_dim(axes[0].dim)])] * len(taps)
+        if axes[0].spoilt.any():
+            inputs.append(_constant(np.where(axes[0].spoilt, 0.0, np.nan), kind.element_type))
+        along = ir.AffineMap.get(rank, 0, [ir.AffineExpr.get_dim(axes[0].dim)])
+        maps += [along] * (len(inputs) - len(taps))
     generic = build_generic(
         inputs,
         [tensor.empty(shape, kind.element_type)],
@@ -165,6 +168,12 @@ def _weighted_sum(partly_read: list[bool]) -> Callable[..., list[ir.Value]]:
                 term = arith.select(is_read, term, _zero(term.type))
             total = term if total is None else arith.addf(term, total)
         assert total is not None
+        if (
+            len(scalars) > 2 * taps + 1
+        ):  # plus zero times it, at the points where it is zero times an element that is read
+            zero = scalars[2 * taps]
+            spoilt = arith.addf(total, arith.mulf(total, zero))
+            total = arith.select(arith.cmpf(arith.CmpFPredicate.ORD, zero, zero), spoilt, total)
         return [total]
 
     return body

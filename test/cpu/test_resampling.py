@@ -128,3 +128,33 @@ def test_a_nan_reaches_only_the_points_that_read_it() -> None:
     compiled = wse_mlir.compile(Resampled(), (x,))(x)
     for name, expected in Resampled()(x).items():
         torch.testing.assert_close(compiled[name], expected, equal_nan=True, rtol=1e-4, atol=1e-4, msg=name)
+
+
+def test_an_element_that_is_also_read_with_the_weight_zero() -> None:
+    """At the last point, along a dimension that keeps its size, and where points fall on elements."""
+    shapes: dict[str, list[tuple[list[int], list[int]]]] = {
+        "linear": [([1, 2, 5], [4]), ([1, 2, 4], [2]), ([1, 2, 4], [7])],
+        "bilinear": [([1, 2, 4, 5], [3, 4]), ([1, 2, 4, 5], [7, 5]), ([1, 2, 6, 9], [2, 3])],
+        "trilinear": [([1, 2, 4, 3, 5], [3, 2, 4]), ([1, 2, 4, 3, 5], [3, 3, 9])],
+    }
+    cases = [(m, i, o, a) for m, pairs in shapes.items() for i, o in pairs for a in (True, False)]
+
+    class Resampled(torch.nn.Module):
+        def forward(self, images: list[torch.Tensor]) -> list[torch.Tensor]:
+            return [
+                F.interpolate(x, size=size, mode=mode, align_corners=aligned)
+                for x, (mode, _, size, aligned) in zip(images, cases, strict=True)
+            ]
+
+    def images(planted: float, first: int) -> list[torch.Tensor]:
+        found = [torch.randn(shape, dtype=torch.float64) for _, shape, _, _ in cases]
+        for x in found:
+            x.view(-1)[first::7] = planted
+        return found
+
+    compiled = wse_mlir.compile(Resampled(), (images(0.0, 0),), cache=False)
+    for planted in (torch.inf, -torch.inf, torch.nan):
+        for first in range(3):
+            given = images(planted, first)
+            for case, a, b in zip(cases, compiled(given), Resampled()(given), strict=True):
+                torch.testing.assert_close(a, b, equal_nan=True, msg=str(case))

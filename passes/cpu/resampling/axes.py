@@ -24,15 +24,17 @@ class Axis:
         dim: the dimension of the source.
         line: where the first of the neighbours lies that a point is computed from.
         weights: (neighbours, points); NaN where a neighbour is not read for a point.
+        spoilt: points whose neighbour is also read with the weight zero, so that an infinity becomes NaN.
     """
 
     dim: int
     line: SamplingLine
     weights: Array
+    spoilt: Array
 
     @property
     def is_copy(self) -> bool:
-        return len(self.weights) == 1 and bool((self.weights == 1).all())
+        return len(self.weights) == 1 and bool((self.weights == 1).all()) and not self.spoilt.any()
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,16 @@ def _axes(
     parts = _factors(total, len(dims))
     if parts is None:
         return None
-    axes = [_axis(d, np.stack(places[d][0]), part, shape[d]) for d, part in zip(dims, parts, strict=True)]
+    axes = [
+        _axis(
+            d,
+            np.stack(places[d][0]),
+            part,
+            shape[d],
+            _zeros(reading, root, rows, d, loops[d]),
+        )
+        for d, part in zip(dims, parts, strict=True)
+    ]
     found = tuple(axis for axis in axes if axis is not None)
     return found if len(found) == len(dims) else None
 
@@ -144,6 +155,30 @@ def _distinct(tables: list[Array]) -> tuple[list[Array], list[int]]:
     names = [table.tobytes() for table in tables]
     first = list(dict.fromkeys(names))
     return [tables[names.index(name)] for name in first], [first.index(name) for name in names]
+
+
+def _zeros(
+    reading: Reading, root: ir.Value, rows: list[list[Array]], dim: int, loop: int
+) -> list[tuple[Array, Array]]:
+    """(positions along a dimension, points at which they are read with the weight zero) of every tap.
+
+    Taps that lie together in all other dimensions are told apart by this one; where all of them weigh nothing, it is
+    another dimension that says so.
+    """
+    sums = reading.sums[root]
+    together: dict[tuple[bytes, ...], list[int]] = {}
+    for tap in sums:
+        others = tuple(row.tobytes() for d, row in enumerate(rows[tap]) if d != dim)
+        together.setdefault(others, []).append(tap)
+    found: list[tuple[Array, Array]] = []
+    for taps in together.values():
+        if all((sums[tap] == 0).all() for tap in taps):
+            continue
+        for tap in taps:
+            is_zero = (sums[tap] == 0) | reading.hidden.get(tap, np.zeros((), bool))
+            along = is_zero.all(axis=tuple(k for k in range(is_zero.ndim) if k != loop))
+            found.append((rows[tap][dim], np.broadcast_to(along, rows[tap][dim].shape)))
+    return found
 
 
 def _factors(total: Array, count: int) -> list[Array] | None:
@@ -161,13 +196,11 @@ def _factors(total: Array, count: int) -> list[Array] | None:
     return parts if bool(np.abs(product - total).max() <= _TOLERANCE) else None
 
 
-def _axis(dim: int, places: Array, weights: Array, size: int) -> Axis | None:
+def _axis(
+    dim: int, places: Array, weights: Array, size: int, zeros: list[tuple[Array, Array]]
+) -> Axis | None:
     """The interpolation by neighbours that lie side by side from a straight line on."""
-    used = weights != 0
-    if not used.any(axis=0).all():
-        return None
-    first = np.where(used, places, size).min(axis=0)
-    last = np.where(used, places, -1).max(axis=0)
+    first, last = places.min(axis=0), places.max(axis=0)
     fewest = int((last - first).max()) + 1
     for taps in range(fewest, min(fewest + 1, size, _MOST_TAPS) + 1):
         line = find_positions(last - taps + 1, first, size - taps)
@@ -175,8 +208,11 @@ def _axis(dim: int, places: Array, weights: Array, size: int) -> Axis | None:
             continue  # copies stay copies: an infinite neighbour must not matter
         start = line.positions()
         moved = np.zeros((taps, places.shape[1]))
+        spoilt = np.zeros(places.shape[1], bool)
         for k in range(taps):
             here = places == start + k
             moved[k] = np.where(here.any(axis=0), (weights * here).sum(axis=0), np.nan)
-        return Axis(dim, line, moved)
+            for place, is_zero in zeros:
+                spoilt |= is_zero & (place == start + k) & (moved[k] != 0)
+        return Axis(dim, line, moved, spoilt)
     return None

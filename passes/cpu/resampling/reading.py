@@ -30,6 +30,7 @@ class Reading:
         known: values that do not depend on tensors whose elements are unknown.
         taps: the `tensor.extract`s whose indices are known.
         sums: sums of taps with known weights.
+        hidden: where a tap was added once more with the weight zero, which its sum does not tell.
     """
 
     view: Structured
@@ -37,6 +38,7 @@ class Reading:
     known: dict[ir.Value, Array] = field(default_factory=dict)
     taps: list[Any] = field(default_factory=list)
     sums: dict[ir.Value, Weights] = field(default_factory=dict)
+    hidden: dict[int, Array] = field(default_factory=dict)
 
     def read(self) -> None:
         """Evaluates what can be evaluated. Raises `NotEvaluable` for what it does not expect."""
@@ -142,6 +144,9 @@ class Reading:
             sign = 1.0 if op.name == "arith.addf" else -1.0
             result = dict(first)
             for tap, weight in second.items():
+                if tap in result:
+                    found = (result[tap] == 0) | (weight == 0)
+                    self.hidden[tap] = self.hidden.get(tap, np.zeros((), bool)) | found
                 result[tap] = result[tap] + sign * weight if tap in result else sign * weight
         elif op.name == "arith.mulf" and (first is None) != (second is None):
             terms, factor = (first, operands[1]) if first is not None else (second, operands[0])

@@ -27,13 +27,17 @@ func.func @nearest(%x: tensor<4x7xf32>) -> tensor<4x14xf32> {
 // -----
 
 // Two neighbours with weights: a sum over accesses that are moved by one, the weights computed, NaN where a neighbour is not read;
-// what follows stays behind it.
-// CHECK-DAG:   #[[FIRST:.*]] = affine_map<(d0, d1) -> (d0, (d1 + 1) floordiv 3)>
-// CHECK-DAG:   #[[SECOND:.*]] = affine_map<(d0, d1) -> (d0, (d1 + 1) floordiv 3 + 1)>
+// where `b * 0` and `a * 0` are added, zero times the sum is, so that an infinity becomes NaN; what follows stays behind it.
+// CHECK-DAG:   #[[FIRST:.*]] = affine_map<(d0, d1) -> (d0, (d1 * 2 + 2) floordiv 5)>
+// CHECK-DAG:   #[[SECOND:.*]] = affine_map<(d0, d1) -> (d0, (d1 * 2 + 2) floordiv 5 + 1)>
 // CHECK-LABEL: func.func @linear
-// CHECK-DAG:     arith.constant dense<[1.000000e+00, 5.000000e-01, 1.000000e+00, 5.000000e-01, 0x7FC00000, 5.000000e-01, 0x7FC00000]> : tensor<7xf32>
+// CHECK-DAG:     arith.constant dense<[1.000000e+00, 5.000000e-01, 1.000000e+00, 5.000000e-01, 1.000000e+00, 5.000000e-01, 0x7FC00000]> : tensor<7xf32>
 // CHECK:         %[[SUM:.*]] = linalg.generic {indexing_maps = [#[[FIRST]], #[[SECOND]], {{.*}} ins(%arg0, %arg0,
 // CHECK:           arith.cmpf ord
+// CHECK:           arith.select
+// CHECK:           %[[T:.*]] = arith.addf
+// CHECK:           %[[Z:.*]] = arith.mulf %[[T]],
+// CHECK:           arith.addf %[[T]], %[[Z]]
 // CHECK:           arith.select
 // CHECK:         linalg.generic {{.*}} ins(%arg1, %[[SUM]] :
 // CHECK:           arith.addf
