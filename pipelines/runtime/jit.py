@@ -76,14 +76,9 @@ class NativeModule:
 
     def guarded_entry(self, name: str) -> Callable[[int, int], None]:
         """As `entry`; also takes the address of a status, which tells whether there was enough memory."""
-        function = self.entry(name)
-        if self._memory is None:
-            return lambda arguments, status: function(arguments)
-        guarded, address = self._memory.run_guarded, self._library[packed_entry(name)]
-
-        def run(arguments: int, status: int, alive: Any = function) -> None:
-            guarded(address, arguments, status)
-
+        assert self._memory is not None, "code that asks for memory"
+        run: Any = partial(self._memory.run_guarded, self._library[packed_entry(name)])
+        run.module = self  # kept by all that is made of it
         return run
 
     def free(self, memory: int) -> None:
@@ -103,7 +98,7 @@ def _runner(native: NativeModule, name: str) -> Callable[[int, int], Callable[[]
     """From the addresses of packed arguments and of a status to what runs a function on them."""
     if native.allocates:
         guarded = native.guarded_entry(name)
-        return lambda arguments, status: partial(guarded, arguments, status)
+        return lambda arguments, status: partial(guarded, arguments, status)  # no frame of Python's between
     entry = native.entry(name)
     return lambda arguments, status: partial(entry, arguments)
 
