@@ -113,5 +113,5 @@ def _check_has_data(imported: ImportedModel, target: str) -> None:
         if argument.kind != "input" and argument.tensor is None:
             raise CompilerError(
                 f"{argument.kind} '{argument.name}' has no data, so the model cannot run on '{target}'",
-                hint="build the model on a real device, not on 'meta'",
+                hint="build the model on a real device, not on 'meta'; an .mlir file's values lie in an .npz beside it",
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -141,12 +141,33 @@ def _read_beside(path: str, wanted: Sequence[Argument]) -> dict[str, torch.Tenso
     if not wanted or not path or not values_file(path).is_file():
         return {}
     file = values_file(path)
-    try:
-        with np.load(file, allow_pickle=False) as archive:
-            arrays = {a.name: archive[a.name] for a in wanted if a.name in archive.files}
-    except Exception as error:  # broken archives raise whatever zipfile, zlib and NumPy find first
-        raise CompilerError(f"the values cannot be read: {error}", where=str(file)) from error
+    arrays = read_arrays(file, {a.name for a in wanted})
     return {a.name: _checked(a, arrays[a.name], file) for a in wanted if a.name in arrays}
+
+
+def read_arrays(file: Path, wanted: Container[str] | None = None) -> dict[str, np.ndarray]:
+    """The arrays of an `.npz` file by name. Nothing in it is run.
+
+    Args:
+        wanted: names to read, those that it has; all when None.
+
+    Raises:
+        CompilerError: it is no such file, or holds something else than arrays of numbers.
+    """
+    try:
+        if not zipfile.is_zipfile(file):
+            raise ValueError("this is no .npz file")
+        with np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files if wanted is None or name in wanted}
+        for name, array in arrays.items():
+            if not isinstance(array, np.ndarray):
+                raise ValueError(f"'{name}' is no array")
+    except Exception as error:  # broken archives raise whatever zipfile, zlib and NumPy find first
+        reason = str(error).split("\n")[0] or type(error).__name__
+        raise CompilerError(
+            f"the values cannot be read: {reason}", where=str(file), hint="numpy.savez writes such files"
+        ) from error
+    return arrays
 
 
 def _checked(argument: Argument, array: np.ndarray, file: Path) -> torch.Tensor:

@@ -12,6 +12,7 @@ from ...dialects.host import ir
 from ...passes.infra.diagnostics import CompilerError
 from ..frontend.call_interface import CallInterface
 from ..frontend.interface import annotate_main, find_main, read_main
+from ..frontend.mlir_values import read_arrays
 from ..frontend.signature import Argument
 from ..runtime.arrays import numpy_dtype
 from .calls import Calls
@@ -116,12 +117,28 @@ def detach(module: ir.Module, beside: Path) -> Calls:
             f"the program's arguments have no values: neither '{DATA}' nor a file '{beside.name}' beside it",
             hint="wse verify writes such files",
         )
-    kept = dict(np.load(beside)) if arguments else {}
-    initial = tuple(_from_bits(kept[f"argument{i}"], a) for i, a in enumerate(arguments))
+    kept = read_arrays(beside) if arguments else {}
+
+    def value(name: str, argument: Argument) -> np.ndarray:
+        found = _from_bits(kept[name], argument) if name in kept else None
+        if found is None or found.shape != argument.shape:
+            what = (
+                f"'{name}' is missing or of another type"
+                if found is None
+                else f"'{name}' has shape {list(found.shape)}"
+            )
+            raise CompilerError(
+                f"{what}, the program takes {list(argument.shape)}",
+                where=str(beside),
+                hint="wse verify writes both files",
+            )
+        return found
+
+    initial = tuple(value(f"argument{i}", a) for i, a in enumerate(arguments))
     inputs = [tuple(initial[i] for i in positions)]
     while positions and f"argument{positions[0]}_call{len(inputs)}" in kept:
         number = len(inputs)
-        inputs.append(tuple(_from_bits(kept[f"argument{i}_call{number}"], arguments[i]) for i in positions))
+        inputs.append(tuple(value(f"argument{i}_call{number}", arguments[i]) for i in positions))
     return Calls(interface, initial, tuple(inputs))
 
 
@@ -130,7 +147,11 @@ def _bits(value: np.ndarray) -> np.ndarray:
     return value.view(np.uint16) if value.dtype == np.dtype(ml_dtypes.bfloat16) else value
 
 
-def _from_bits(value: np.ndarray, argument: Argument) -> np.ndarray:
+def _from_bits(value: np.ndarray, argument: Argument) -> np.ndarray | None:
+    """The value with the argument's type; None when it is of another."""
     dtype = numpy_dtype(argument.dtype)
     assert dtype is not None, "checked when the interface was read"
-    return value if value.dtype == dtype else value.view(dtype)
+    if value.dtype == dtype:
+        return value
+    is_bits = value.dtype == np.uint16 and dtype == np.dtype(ml_dtypes.bfloat16)
+    return value.view(dtype) if is_bits else None
