@@ -42,7 +42,7 @@ def test_code_is_made_and_forgotten() -> None:
 
 
 def test_thirty_compiles_leave_no_object_and_return_what_they_mapped() -> None:
-    """LLVM keeps some 9 KiB of each library that there was, see docs/native-code.md."""
+    """LLVM keeps some of each library that there was, see docs/native-code.md."""
     x = torch.linspace(-1, 1, 64)
 
     def once() -> None:
