@@ -88,26 +88,11 @@ def test_division_by_integers(dtype: torch.dtype) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.int32, torch.int64], ids=str)
 def test_division_that_traps(dtype: torch.dtype) -> None:
-    x, y = extremes(dtype), torch.tensor([-1, 0], dtype=dtype)
-    args = (x[:, None], y[None, :])
-    results = wse_mlir.compile(Each(DIVISIONS), args, cache=False)(*args)
+    x, y = extremes(dtype), torch.tensor([-1], dtype=dtype)
+    results = wse_mlir.compile(Each(DIVISIONS), (x, y), cache=False)(x, y)
     for name, result in results.items():
-        quotient = name in ("floor_divide", "truncated", "floored")
-        assert torch.equal(result[:, 0], -x if quotient else torch.zeros_like(x)), name
-        assert not result[:, 1].any(), name
-
-
-def test_the_same_bits_as_another_type() -> None:
-    """Patterns without NaN in any of the types, whose bits conversions may change."""
-    whole = [torch.arange(-40, 40).to(dtype) for dtype in DTYPES]
-    pairs = [(a, b.dtype) for a in whole for b in whole if a.dtype.itemsize == b.dtype.itemsize]
-    args = tuple(a.bool() if b == torch.bool else a for a, b in pairs)
-
-    def viewed(*args: torch.Tensor) -> list[torch.Tensor]:
-        return [a.view(b) for a, (_, b) in zip(args, pairs, strict=True)]
-
-    for actual, wanted in zip(wse_mlir.compile(viewed, args, cache=False)(*args), viewed(*args), strict=True):
-        assert difference(actual, wanted) == ""
+        is_quotient = name in ("floor_divide", "truncated", "floored")
+        assert torch.equal(result, -x if is_quotient else torch.zeros_like(x)), name
 
 
 # What a wafer computes with its own arithmetic; it has no fused multiply-add, and conversions of floats saturate.

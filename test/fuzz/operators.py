@@ -87,8 +87,8 @@ FLOATS_ROUNDED = (
     "F.conv2d({x}, {p:@1,1,3,3}, padding=1, groups={x}.shape[1])",
     "F.conv_transpose2d({x}, {p:@1,3,2,2}, stride=2)", "F.conv2d({x}, {p:4,@1,1,1})",
     "torch.einsum('...i,...j->...ij', {x}, {x})",
-    "F.scaled_dot_product_attention({x}, {x}, {x}, is_causal=True)",
-    "F.scaled_dot_product_attention({x}, {x}, {x})", "torch.cdist({x}, {x})",
+    "F.scaled_dot_product_attention(*[{x}.nan_to_num(1, 2, 3)] * 3, is_causal=True)",
+    "F.scaled_dot_product_attention(*[{x}.nan_to_num(1, 2, 3)] * 3)", "torch.cdist({x}, {x})",
     "F.cosine_similarity({x}, {x}.flip(0), -1)", "{x} @ {x}.mT",
     "torch.outer({x}.flatten()[:5], {x}.flatten()[:4])",
 )  # fmt: skip

@@ -239,7 +239,11 @@ def test_a_full_disk_is_named() -> None:
 
 def test_input_that_is_nested_too_deeply_or_in_another_encoding(tmp_path: Path) -> None:
     done = wse_opt(stdin=f"func.func private @f({'tuple<' * 200_000}")
-    assert done.returncode == 139 and "native code crashed while '<stdin>' was read" in done.stderr
+    assert (
+        done.returncode == 1
+        and len(done.stderr.splitlines()) == 2
+        and "would run out of stack" in done.stderr
+    )
     (tmp_path / "wide.mlir").write_bytes("module {}".encode("utf-16"))
     done = wse_opt("wide.mlir", cwd=tmp_path)
     assert done.returncode == 1 and "is UTF-16" in done.stderr
