@@ -108,7 +108,14 @@ def required_anchor(name: str, options: str, context: ir.Context) -> str | None:
     return None
 
 
-_CRASHING = frozenset({"refback-munge-calling-conventions", "remove-dead-values"})
+_CRASHING = frozenset(
+    {
+        "refback-munge-calling-conventions",
+        "remove-dead-values",
+        "torch-function-to-torch-backend-pipeline",
+        "torch-lower-to-backend-contract",
+    }
+)
 """Passes that are known to crash on some registered input."""
 
 

@@ -240,6 +240,7 @@ def test_observers_see_the_whole_ir_around_every_run_of_a_pass() -> None:
         ("inline", 'module { "unknown.op"() ({}) : () -> () }', "--irdl-file"),
         ("refback-munge-calling-conventions", "func.func @f() -> tensor<4xf32> { %0 = tensor.empty() : tensor<4xf32>"
          " return %0 : tensor<4xf32> }", "defect of upstream's pass"),
+        ("torch-lower-to-backend-contract", "func.func @main() { cf.br ^a ^a: cf.br ^a }", "defect of upstream's pass"),
     ],
 )  # fmt: skip
 def test_a_pass_that_would_take_the_process_with_it_fails(name: str, text: str, hint: str) -> None:
