@@ -143,8 +143,8 @@ def _read_outputs(
                 signature.results.append((result, node))
             else:
                 raise CompilerError(
-                    f"output {position} of the model is a number that depends on an input's size",
-                    hint="return a tensor, or leave that dimension static",
+                    f"output {position} of the model is a number that is known only when it runs",
+                    hint="return a tensor in place of its item(), or leave the size that it depends on static",
                 )
         elif spec.kind in _INPUT_MUTATIONS:
             target = str(spec.target)

@@ -10,8 +10,8 @@ import wse_mlir
 
 
 def positive(x: torch.Tensor) -> torch.Tensor:
-    torch._assert_async((x > 0).all(), "must be positive")
-    torch._assert_async(x[:1].long())
+    torch.ops.aten._assert_async.msg((x > 0).all(), "must be positive")
+    torch.ops.aten._assert_async(x[:1].long())
     number = x[1].to(torch.int64).item()
     torch._check(number < 9)
     return x + number

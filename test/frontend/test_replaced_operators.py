@@ -62,6 +62,16 @@ def test_selections_products_and_copies_agree_with_pytorch() -> None:
         torch.testing.assert_close(ours, theirs, msg=lambda text, k=k: f"{k}: {text}")
 
 
+def test_distances_meet_nan_as_pytorch_does() -> None:
+    x, y = torch.tensor([[1.0, torch.nan], [0.0, 2.0]]), torch.tensor([[4.0, 5.0], [torch.nan, 2.0]])
+
+    def distances(x: torch.Tensor, y: torch.Tensor) -> list[torch.Tensor]:
+        return [torch.cdist(x, y, p=p) for p in (0, 1, 2, 3, torch.inf)]
+
+    for ours, theirs in zip(wse_mlir.compile(distances, (x, y))(x, y), distances(x, y), strict=True):
+        torch.testing.assert_close(ours, theirs, equal_nan=True)
+
+
 def test_a_masked_scatter_without_enough_elements_raises() -> None:
     x, mask, source = torch.zeros(4), torch.tensor([True, False, True, False]), torch.tensor([1.0, 2])
     model = wse_mlir.compile(torch.masked_scatter, (x, mask, source), cache=False)
