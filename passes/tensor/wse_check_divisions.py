@@ -56,8 +56,8 @@ def _spell_out(root: ir.Operation) -> None:
     for division in _divisions(root):
         if isinstance(division.results[0].type, ir.RankedTensorType):
             _divide_elements(division)
-        elif division.parent.name.startswith("linalg.") and structured(division.parent) is None:
-            named[division.parent] = None
+        elif (parent := division.parent) is not None and parent.name.startswith("linalg."):
+            named[parent] = None
     for op in named:
         generalize(op)
 

@@ -38,7 +38,8 @@ def assert_scalars(graph: Graph) -> None:
     """Makes assertions of tensors such of numbers, which are lowered; in place."""
     for node in list(graph.nodes):
         if node.op == "call_function" and node.target in (aten._assert_async.msg, aten._assert_async.default):
-            condition, text = (*node.args, _NOT_TOLD)[:2]
+            condition: Any = node.args[0]
+            text = node.args[1] if len(node.args) > 1 else _NOT_TOLD
             with graph.inserting_before(node):
                 number = _as_number(graph, node, condition)
                 made = graph.call_function(aten._assert_scalar.default, (number, text))

@@ -42,7 +42,7 @@ def selections(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         ),
         torch.addbmm(x[:, :3] * torch.nan, x.reshape(2, 5, 3), x.reshape(2, 3, 5)[:, :, :3], beta=0),
         torch.permute_copy(x, (1, 0)),
-        *torch.unbind_copy(x[:2]),
+        torch.unbind_copy(x[:2])[1],  # type: ignore[index]
         torch.as_strided_copy(x, (2, 2), (1, 2)),
         torch.narrow_copy(x, 1, 2, 3),
         torch.special.ndtr(9 * x),
