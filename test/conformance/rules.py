@@ -156,6 +156,72 @@ def _far_quotients(call: Call) -> bool:
     return relative_error(torch.where(far, expected, actual), expected) <= call.tolerance(expected.dtype)
 
 
+def _overflowing_products(call: Call) -> bool:
+    """All elements agree but those whose terms, all taken as positive, add up to more than the type holds."""
+    if not _same_form(call) or not ({"large", "all"} & {call.variation}):
+        return False
+    return _agree_where(call, lambda total, top: total <= top, finite=True)
+
+
+def _reassociated_products(call: Call) -> bool:
+    """The same for products of three, where an infinity among the terms leaves an element open as well."""
+    if not _same_form(call) or not ({"inf", "large", "all"} & {call.variation}):
+        return False
+    return _agree_where(call, lambda total, top: total <= top, finite=False)
+
+
+def _agree_where(
+    call: Call, is_decided: Callable[[torch.Tensor, float], torch.Tensor], *, finite: bool
+) -> bool:
+    """Whether elements agree where the sum of all terms' absolute values decides them."""
+
+    def positive(t: torch.Tensor) -> torch.Tensor:
+        if not t.is_floating_point():
+            return t.clone()
+        return t.double().abs().nan_to_num(0, 0, 0) if finite else t.double().abs()
+
+    try:
+        totals = pytree.tree_leaves(call.sample([positive(t) for t in call.tensors]))
+    except Exception:
+        return False
+    for a, b, total in zip(call.actual, call.expected, totals, strict=True):
+        # A single kernel adds up float16 in float32; of float64 the sum overflows just as well.
+        kept = torch.float32 if finite and b.dtype == torch.float16 else b.dtype
+        decided = is_decided(total, torch.finfo(kept).max) & (finite | ~total.isnan())
+        if call.variation == "inf" and bool((b.isfinite() & ~a.isfinite()).any()):
+            return False
+        limit = call.tolerance(b.dtype)
+        if relative_error(torch.where(decided, a, 0), torch.where(decided, b, 0)) > limit:
+            return False
+    return True
+
+
+def _infinite_activation(call: Call) -> bool:
+    """All elements agree but NaN in place of infinity where the input is infinite."""
+    x = call.tensors[0]
+    if not _same_form(call) or x.shape != call.actual[0].shape:
+        return False
+    a, b = call.actual[0], call.expected[0]
+    return relative_error(torch.where((x == torch.inf) & (a == torch.inf) & b.isnan(), b, a), b) <= (
+        call.tolerance(b.dtype)
+    )
+
+
+def _cancelled_mean(call: Call) -> bool:
+    """All outputs agree but the second, the means, by no more than the rounding of the largest element in float64."""
+    if not _same_form(call) or not ({"large", "all"} & {call.variation}):
+        return False
+    largest = max(float(t.double().abs().nan_to_num(0, 0, 0).max()) for t in call.tensors if t.numel())
+    noise = largest * 16 * torch.finfo(torch.float64).eps
+    for k, (a, b) in enumerate(zip(call.actual, call.expected, strict=True)):
+        cancelled = (
+            (a.double() - b.double()).abs() <= noise if k == 1 else torch.zeros_like(b, dtype=torch.bool)
+        )
+        if relative_error(torch.where(cancelled, b, a), b) > call.tolerance(b.dtype):
+            return False
+    return True
+
+
 def _in_double(call: Call) -> list[torch.Tensor] | None:
     """The value for the tensors in double precision; None where there is none, or nothing to widen."""
     if not any(t.dtype in (torch.float16, torch.bfloat16, torch.float32) for t in call.tensors):
@@ -168,6 +234,11 @@ def _in_double(call: Call) -> list[torch.Tensor] | None:
     shapes = [getattr(leaf, "shape", None) for leaf in leaves]
     return leaves if shapes == [b.shape for b in call.expected] else None
 
+
+_PRODUCTS = frozenset(
+    {"nn.functional.embedding_bag", "nn.functional.linear"}
+    | {f"nn.functional.conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3)}
+)
 
 RULES = (
     Rule(
@@ -206,6 +277,34 @@ RULES = (
         "elements on which PyTorch in single and in double precision agree within the tolerance",
         "with the largest finite values planted, the order of additions decides what overflows or cancels on the way",
         _largest_values,
+    ),
+    Rule(
+        "overflowing products",
+        _PRODUCTS,
+        "elements of which the terms' absolute values add up to what the type holds",
+        "the order of additions decides whether a partial sum overflows, to which side, and whether both meet as NaN",
+        _overflowing_products,
+    ),
+    Rule(
+        "products of three",
+        frozenset({"nn.functional.bilinear"}),
+        "elements of which the terms' absolute values add up to what the type holds",
+        "which two factors are multiplied first decides what overflows, and whether infinities of both signs meet",
+        _reassociated_products,
+    ),
+    Rule(
+        "cancelled mean",
+        frozenset({"_native_batch_norm_legit", "native_batch_norm"}),
+        "the means that are handed out: within the rounding of the largest element in float64",
+        "of elements that cancel PyTorch keeps what it rounded off, adding them up in float64",
+        _cancelled_mean,
+    ),
+    Rule(
+        "infinite activation",
+        frozenset({"nn.functional.gelu"}),
+        "where the input is +inf and PyTorch has NaN, +inf matches too",
+        "PyTorch's vector code in float32 has NaN; its scalar code, its float64 and its float16 have +inf",
+        _infinite_activation,
     ),
     Rule(
         "far quotients",

@@ -1,5 +1,6 @@
 """The suite itself: workers that die are replaced, samples are the same every time, rules accept what is open only."""
 
+import functools
 import os
 import signal
 from dataclasses import replace
@@ -49,9 +50,13 @@ def test_what_ends_or_stops_a_worker_is_a_crash_and_the_rest_goes_on() -> None:
     assert verdicts[1].detail.startswith("SIGKILL") and verdicts[3].detail == "no end after 0.5 s"
 
 
+def operator_named(name: str) -> Any:
+    return functools.reduce(getattr, name.split("."), torch)
+
+
 def sample(operator: str, *args: Any, dtype: torch.dtype = torch.float32) -> Sample:
     leaves, spec = pytree.tree_flatten((args, {}))
-    function = getattr(torch, operator)
+    function = operator_named(operator)
     return Sample(operator, "float32#0", dtype, function, tuple(leaves), spec)
 
 
@@ -100,6 +105,36 @@ def test_what_a_far_quotient_leaves_is_open_and_what_zero_leaves_is_not() -> Non
     left = torch.full((16,), 3.7e-40)
     assert rule_for("fmod", call(made, left)) or not made(made.tensors).isnan().any()
     assert not rule_for("fmod", call(sample("fmod", torch.full((16,), 4.5), torch.zeros(16)), left))
+
+
+def test_products_are_open_only_where_a_partial_sum_can_overflow() -> None:
+    top = torch.finfo(torch.float32).max
+    x, weight = torch.tensor([[[top, -top, 1.0]]]), torch.tensor([[[2.0, 2.0, 1.0]], [[1.0, 0.0, 2.0]]])
+    made = sample("nn.functional.conv1d", x, weight)
+    expected = made(made.tensors)
+    other = expected.clone()
+    other[0, 0] = torch.inf
+    assert rule_for("nn.functional.conv1d", call(made, other, "large")) or torch.equal(other, expected)
+    other[0, 1] = 3.0
+    assert not rule_for("nn.functional.conv1d", call(made, other, "large"))
+
+
+def test_means_of_a_batch_norm_that_cancel_are_as_exact_as_their_largest_element() -> None:
+    top = torch.finfo(torch.float32).max
+    x = torch.tensor([[[top, 1.0, -top, 5.0]]])
+    made = sample("native_batch_norm", x, None, None, None, None, True, 0.1, 1e-5)
+    result, mean, scale = made(made.tensors)
+    assert rule_for("native_batch_norm", call(made, (result, mean + 1, scale), "large"))
+    assert not rule_for("native_batch_norm", call(made, (result, mean + 1, scale), ""))
+    assert not rule_for("native_batch_norm", call(made, (result, mean + 1e30, scale), "large"))
+
+
+def test_an_infinite_activation_may_be_infinite_and_nothing_else() -> None:
+    made = sample("nn.functional.gelu", torch.full((16,), torch.inf))
+    nan = torch.full((16,), torch.nan)
+    right = replace(call(made, torch.full((16,), torch.inf), "inf"), expected=[nan])
+    assert rule_for("nn.functional.gelu", right)
+    assert not rule_for("nn.functional.gelu", replace(right, actual=[torch.zeros(16)]))
 
 
 def test_a_running_mean_may_be_nan_where_ours_is_infinite() -> None:
