@@ -87,7 +87,30 @@ class ModelCase:
                 model, arguments, target=self.target, cache=False, **dict(self.options)
             )
             for _ in range(2):
-                _compare(self.outputs, compiled(*arguments), expected, limits)
+                results = compiled(*arguments)
+                try:
+                    _compare(self.outputs, results, expected, limits)
+                except Wrong:
+                    if not self._is_nearer_the_truth(model, arguments, results, limits):
+                        raise
+
+    def _is_nearer_the_truth(
+        self,
+        model: torch.nn.Module,
+        arguments: tuple[torch.Tensor, ...],
+        results: tuple[torch.Tensor, ...],
+        limits: list[float],
+    ) -> bool:
+        """Whether narrow floats are PyTorch's in double precision, rounded: it rounds, and overflows, on the way."""
+        if not any(a.dtype in (torch.float16, torch.bfloat16) for a in (*arguments, *results)):
+            return False
+        wide = model.double()(*(a.double() if a.is_floating_point() else a for a in arguments))
+        rounded = tuple(w.to(a.dtype) for w, a in zip(wide, results, strict=True))
+        try:
+            _compare(self.outputs, results, rounded, limits)
+        except Wrong:
+            return False
+        return True
 
     def _load(self, folder: Path, *, shaken: bool) -> tuple[torch.nn.Module, tuple[torch.Tensor, ...]]:
         path = folder / f"model{int(shaken)}.py"
