@@ -74,11 +74,12 @@ def batch_norm_of_training(
         given = batch_norm_of_inference(x, weight, bias, running_mean, running_var, momentum, eps)
         return *given, running_mean.clone(), running_var.clone()
     found = _moments(x)
-    updated = (
-        (momentum * new.reshape([x.shape[1]]) + (1 - momentum) * widened(old)).to(old.dtype)
-        for new, old in ((found.mean, running_mean), (found.unbiased, running_var))
-    )
-    return *_normalised(x, weight, bias, found, eps), *updated
+
+    def updated(new: torch.Tensor, old: torch.Tensor) -> torch.Tensor:
+        return (momentum * new.reshape([x.shape[1]]) + (1 - momentum) * widened(old)).to(old.dtype)
+
+    results = _normalised(x, weight, bias, found, eps)
+    return *results, updated(found.mean, running_mean), updated(found.unbiased, running_var)
 
 
 def batch_norm_without_statistics(
@@ -148,8 +149,8 @@ def _normalised(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     scale = torch.rsqrt(moments.variance + eps)
     result = _scaled_and_shifted(x, moments.mean, scale, weight, bias)
-    kept = (line.reshape([x.shape[1]]).to(x.dtype) for line in (moments.mean, scale))
-    return result, *kept
+    mean, scale = (line.reshape([x.shape[1]]).to(x.dtype) for line in (moments.mean, scale))
+    return result, mean, scale
 
 
 def _scaled_and_shifted(

@@ -149,7 +149,8 @@ def _of_integers(otherwise: Callable[..., Any]) -> Callable[..., Any]:
     def decomposed(x: torch.Tensor, *args: Any) -> Any:
         if x.is_floating_point():
             return otherwise(x, *args)
-        kernel_size, stride, padding, dilation, ceil_mode = (*args, *((), (0,), (1,), False)[len(args) - 1 :])
+        defaults: tuple[Any, ...] = ((), (0,), (1,), False)  # of all but the size of windows
+        kernel_size, stride, padding, dilation, ceil_mode = (*args, *defaults[len(args) - 1 :])
         kernel, padding, dilation = (_each(sizes, 3) for sizes in (kernel_size, padding, dilation))
         stride = _each(stride, 3) if len(stride) else kernel
         positions = [
