@@ -58,7 +58,7 @@ def scatter_into_strides(
     storage_offset: int | None = None,
 ) -> torch.Tensor:
     """`aten.as_strided_scatter`, of a tensor whose elements are all of its memory, in order."""
-    first = x.storage_offset() if storage_offset is None else storage_offset
+    first = int(x.storage_offset() if storage_offset is None else storage_offset)
     last = first + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
     if not x.is_contiguous() or x.storage_offset() or (source.numel() and last >= x.numel()):
         raise CompilerError(

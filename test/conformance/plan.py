@@ -17,8 +17,9 @@ from .trial import Trial
 from .workers import Task
 
 OPERATORS = {entry.full_name: entry for entry in op_db}
-BOUND = {"cpu": 4, "tiny": 2}  # samples of a type in a full run
+BOUND = {"cpu": 4, "tiny": 1}  # samples of a type in a full run
 QUICK_TYPES = ("float32", "float16", "int64", "uint8", "bool")  # in a quarter, a sample of each
+WAFER_TYPES = ("float32", "float16", "int64", "uint8")
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ class Plan:
         if self.suite == "onnx":
             return task
         supported = {str(t).removeprefix("torch.") for t in OPERATORS[name].supported_dtypes("cpu")}
-        chosen = self.dtypes or (QUICK_TYPES if self.quarter else supported)
-        types = tuple(sorted(supported.intersection(chosen)))
+        usual = WAFER_TYPES if self.target != "cpu" else QUICK_TYPES if self.quarter else supported
+        types = tuple(sorted(supported.intersection(self.dtypes or usual)))
         return replace(task, dtypes=types, bound=self.bound or BOUND[self.target]) if types else None
 
 
