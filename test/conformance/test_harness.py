@@ -99,6 +99,16 @@ def test_the_mode_of_a_line_with_nan_is_open_and_that_of_others_is_not() -> None
     assert not rule_for("mode", call(made, (torch.tensor([torch.nan, 3.0]), torch.tensor([0, 1]))))
 
 
+def test_what_hardly_overflows_may_be_the_largest_value() -> None:
+    half = torch.finfo(torch.float16).max
+    made = sample("mul", torch.tensor([half]).half(), torch.tensor([1.002]).half())
+    actual = torch.tensor([half]).half()
+    assert made(made.tensors).isinf().all() and rule_for("mul", call(made, actual, "large"))
+    assert not rule_for("mul", call(made, actual, ""))
+    twice = sample("mul", actual, torch.tensor([2.0]).half())
+    assert not rule_for("mul", call(twice, actual, "large"))
+
+
 def test_what_a_far_quotient_leaves_is_open_and_what_zero_leaves_is_not() -> None:
     divisors = torch.full((16,), 2.9e-39)  # a vector of any processor's
     made = sample("fmod", torch.full((16,), 4.5), divisors)
