@@ -31,8 +31,9 @@ def test_a_quarter_of_the_node_tests_of_onnx(shard: str) -> None:
     run("--suite", "onnx", "--quarter", "--shard", shard)
 
 
-def test_a_few_operators_on_a_wafer() -> None:
-    run("--suite", "torch", "--quarter", "--target", "tiny")
+@pytest.mark.parametrize("shard", ["0/2", "1/2"])
+def test_a_quarter_of_the_operators_of_pytorch_on_a_wafer(shard: str) -> None:
+    run("--suite", "torch", "--target", "tiny", "--quarter", "--shard", shard)
 
 
 @pytest.mark.slow
