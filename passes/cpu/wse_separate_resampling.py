@@ -168,13 +168,12 @@ def _weighted_sum(partly_read: list[bool]) -> Callable[..., list[ir.Value]]:
                 term = arith.select(is_read, term, _zero(term.type))
             total = term if total is None else arith.addf(term, total)
         assert total is not None
-        if (
-            len(scalars) > 2 * taps + 1
-        ):  # plus zero times it, at the points where it is zero times an element that is read
-            zero = scalars[2 * taps]
-            spoilt = arith.addf(total, arith.mulf(total, zero))
-            total = arith.select(arith.cmpf(arith.CmpFPredicate.ORD, zero, zero), spoilt, total)
-        return [total]
+        if len(scalars) <= 2 * taps + 1:
+            return [total]
+        # plus zero times it, at the points where it is zero times an element that is read
+        zero = scalars[2 * taps]
+        spoilt = arith.addf(total, arith.mulf(total, zero))
+        return [arith.select(arith.cmpf(arith.CmpFPredicate.ORD, zero, zero), spoilt, total)]
 
     return body
 

@@ -69,9 +69,13 @@ def _repair_window(view: Structured, compare: ir.Operation) -> None:
     # select(best == -1, select(element == extreme, position, best), best)
     if inner.name != "arith.select" or list(last.operands)[1:] != [inner.results[0], best]:
         return
-    if inner.operands[2] != best or element.owner == view.body or extreme not in list(view.body.arguments):
+    if (
+        inner.operands[2] != best
+        or isinstance(element.owner, ir.Block)
+        or extreme not in list(view.body.arguments)
+    ):
         return
-    _keep_inside(compare, element.owner)
+    _keep_inside(compare, element.owner.operation)
     with last.location, ir.InsertionPoint(last):
         both = arith.andi(
             arith.cmpf(arith.CmpFPredicate.UNO, element, element),
