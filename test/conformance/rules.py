@@ -13,6 +13,7 @@ import torch
 from torch.utils import _pytree as pytree
 from wse_mlir.pipelines.agreement import relative_error, tolerance
 
+from .borders import touched_by_border
 from .samples import Sample
 
 
@@ -200,6 +201,21 @@ def _agree_where(
     return True
 
 
+def _multiplied_border(call: Call) -> bool:
+    """All elements agree, or overflow, but NaN where a border's zero meets a weight that is not finite."""
+    if not _same_form(call) or len(call.expected) != 1:
+        return False
+    given = iter(call.tensors)
+    leaves = [next(given) if isinstance(leaf, torch.Tensor) else leaf for leaf in call.sample.leaves]
+    (actual,), (expected,) = call.actual, call.expected
+    is_open = touched_by_border(*pytree.tree_unflatten(leaves, call.sample.spec)) & actual.isnan()
+    actual = torch.where(is_open, expected, actual)
+    others = replace(call, actual=[actual])
+    return relative_error(actual, expected) <= call.tolerance(expected.dtype) or any(
+        holds(others) for holds in (_nearer_the_truth, _largest_values, _overflowing_products)
+    )
+
+
 def _infinite_activation(call: Call) -> bool:
     """All elements agree but NaN in place of infinity where the input is infinite."""
     x = call.tensors[0]
@@ -289,6 +305,14 @@ RULES = (
         "elements of which the terms' absolute values add up to what the type holds",
         "the order of additions decides whether a partial sum overflows, to which side, and whether both meet as NaN",
         _overflowing_products,
+    ),
+    Rule(
+        "multiplied border",
+        frozenset(f"nn.functional.conv_transpose{n}d" for n in (1, 2, 3)),
+        "all elements; where a zero of the border meets an infinite weight or NaN, NaN matches too",
+        "PyTorch defines these convolutions by zeros that are added around the input, as it does the plain ones; its "
+        "kernels leave out the products with them",
+        _multiplied_border,
     ),
     Rule(
         "products of three",

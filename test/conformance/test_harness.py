@@ -129,6 +129,24 @@ def test_products_are_open_only_where_a_partial_sum_can_overflow() -> None:
     assert not rule_for("nn.functional.conv1d", call(made, other, "large"))
 
 
+def test_border_of_a_transposed_convolution_is_open_only_to_nan_from_weights_that_are_not_finite() -> None:
+    name = "nn.functional.conv_transpose1d"
+    x, weight = torch.tensor([[[1.0, 2.0, 3.0]]]), torch.tensor([[[1.0, 2.0, torch.inf]]])
+    made = sample(name, x, weight, None, 2)
+    expected = made(
+        made.tensors
+    )  # [1, 2, inf, 4, inf, 6, inf]: only the first one reads before the first element
+    assert rule_for(name, call(made, expected.index_fill(2, torch.tensor([0]), torch.nan), "inf"))
+    assert not rule_for(name, call(made, expected.index_fill(2, torch.tensor([0]), 5.0), "inf"))
+    for position in range(1, 7):
+        assert not rule_for(
+            name, call(made, expected.index_fill(2, torch.tensor([position]), torch.nan), "inf")
+        )
+    finite = sample(name, x, torch.ones(1, 1, 3), None, 2)
+    wrong = finite(finite.tensors).index_fill(2, torch.tensor([0]), torch.nan)
+    assert not rule_for(name, call(finite, wrong, "inf"))
+
+
 def test_means_of_a_batch_norm_that_cancel_are_as_exact_as_their_largest_element() -> None:
     top = torch.finfo(torch.float32).max
     x = torch.tensor([[[top, 1.0, -top, 5.0]]])
