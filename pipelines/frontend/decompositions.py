@@ -33,6 +33,7 @@ from .elementwise import TABLE
 from .foreach import foreach_decompositions
 from .gradients import gradient_decompositions
 from .indexing import indexing_decompositions
+from .margin_losses import margin_loss_decompositions
 from .narrow_integers import widen_narrow_integers
 from .norms import norm_decompositions, widened
 from .order_statistics import order_decompositions
@@ -72,6 +73,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
         | combining_decompositions()
         | channel_norm_decompositions()
         | resampling_decompositions()
+        | margin_loss_decompositions()
     )
     widen_narrow_integers(table)
     widen(table)

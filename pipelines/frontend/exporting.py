@@ -22,6 +22,7 @@ from torch.utils import _pytree as pytree
 from ...dialects.provenance import Provenance
 from ...passes.infra.diagnostics import CompilerError, shown
 from .decompositions import decomposition_table
+from .margin_losses import own_margin_losses
 from .provenance import is_torch_file, operators_by_name
 from .recurrent_layers import recurrent_decompositions, steps_untraced
 
@@ -137,7 +138,7 @@ def decompose(program: ExportedProgram) -> tuple[ExportedProgram, dict[str, str]
     """
     operators = operators_by_name(program.graph)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), own_margin_losses():
             warnings.simplefilter("ignore")
             return program.run_decompositions(decomposition_table() | recurrent_decompositions()), operators
     except CompilerError:  # a decomposition refuses what it is given

@@ -11,6 +11,7 @@ from torch.fx import GraphModule
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..frontend.decompositions import decomposition_table
+from ..frontend.margin_losses import own_margin_losses
 from .compiler import GraphCompiler
 from .forward_backward import cut_forward_backward
 from .fused_layers import multi_head_attention, transformer_encoder_layer
@@ -49,7 +50,10 @@ def wse_mlir(
         decompositions={**decomposition_table(), **_DECOMPOSITIONS},
         partition_fn=cut_forward_backward,
     )
-    with sdpa_kernel(SDPBackend.MATH):  # plain operators: the fused kernels have no decomposition
+    with (
+        own_margin_losses(),
+        sdpa_kernel(SDPBackend.MATH),
+    ):  # plain operators: the fused kernels have no decomposition
         return backend(graph, example_inputs)
 
 
