@@ -115,6 +115,22 @@ def _nearer_the_truth(call: Call) -> bool:
     )
 
 
+def _within_rounded_inputs(call: Call) -> bool:
+    """Narrow floats, a number: what rounding the inputs can make of the exact result, to first order."""
+    if len(call.expected) != 1 or not _same_form(call) or call.expected[0].numel() != 1:
+        return False
+    actual, dtype = call.actual[0], call.expected[0].dtype
+    if dtype not in (torch.float16, torch.bfloat16):
+        return False
+    wide = [t.double().requires_grad_() if t.is_floating_point() else t for t in call.tensors]
+    exact = call.sample(wide)
+    moved = [t for t in wide if t.requires_grad]
+    slopes = torch.autograd.grad(exact.sum(), moved, allow_unused=True)
+    terms = [float((g * t.detach()).abs().sum()) for g, t in zip(slopes, moved, strict=True) if g is not None]
+    reached = (sum(terms) + float(exact.detach().abs())) * torch.finfo(dtype).eps / 2
+    return bool((actual.double() - exact.detach()).abs() <= reached)
+
+
 def _largest_values(call: Call) -> bool:
     """All elements agree but those on which PyTorch and its own double precision do not, or that hardly overflow."""
     if not _same_form(call) or not ({"large", "all"} & {call.variation}):
@@ -290,6 +306,13 @@ RULES = (
         "float16 and bfloat16: with PyTorch's result in double precision, rounded",
         "PyTorch rounds in between, and is further from the exact result than the tolerance",
         _nearer_the_truth,
+    ),
+    Rule(
+        "rounded inputs",
+        frozenset({"nn.functional.triplet_margin_loss", "nn.functional.triplet_margin_with_distance_loss"}),
+        "float16 and bfloat16: no further from double precision than rounding the inputs can move it",
+        "distances that were rounded cancel, and which of the steps are rounded decides what is left",
+        _within_rounded_inputs,
     ),
     Rule(
         "largest values",

@@ -83,6 +83,19 @@ def test_narrow_floats_may_be_nearer_to_double_precision_than_pytorch() -> None:
     assert not rule_for("cumprod", replace(call(made, exact.half() * 1.1), expected=[exact.half()]))
 
 
+def test_distances_that_cancel_are_as_exact_as_rounded_inputs() -> None:
+    x = [torch.tensor([row], dtype=torch.bfloat16) for row in ([7.0, -6.0], [-6.0, 6.0], [4.0, 8.0])]
+    tried = sample("nn.functional.triplet_margin_loss", *x, dtype=torch.bfloat16)
+    exact = tried([t.double() for t in x])  # 17.69 + 1 - 14.32
+
+    def held(offset: float) -> bool:
+        actual = [(exact + offset).to(torch.bfloat16)]
+        call = Call(tried, "", x, actual, [tried(x)], tolerances("cpu"))
+        return rule_for("nn.functional.triplet_margin_loss", call) is not None
+
+    assert held(0.06) and held(-0.06) and not held(0.2) and not held(-0.2)
+
+
 def test_overflow_on_the_way_is_open_only_where_the_largest_values_were_planted() -> None:
     top = torch.finfo(torch.float32).max
     made = sample("addmm", torch.tensor([[-top]]), torch.tensor([[top, 1.0]]), torch.tensor([[2.0], [1.0]]))
