@@ -41,7 +41,9 @@ class InlineMasks(Pass, name="wse-inline-masks", anchor="func.func"):
     whose elements are results of sums, stay.
     """
 
-    most_ops: int = option(8, "most scalar operations that are evaluated again for each reader of a mask")
+    most_ops: int = option(
+        8, "most scalar operations that are evaluated again for each reader of a mask", least=0
+    )
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
         for block in tensor_blocks(op):

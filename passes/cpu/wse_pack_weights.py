@@ -58,7 +58,7 @@ class PackWeights(Pass, name="wse-pack-weights", anchor="func.func"):
     `(m, n, k) -> (n floordiv 32, k floordiv 2, n mod 32, k mod 2)`.
     """
 
-    vector_bits: int = option(0, "width of a vector register in bits; the processor's when 0")
+    vector_bits: int = option(0, "width of a vector register in bits; the processor's when 0", least=0)
     cpu: str = option("", "LLVM's name of the processor that code is for; this machine's when empty")
     features: str = option("", "LLVM's processor features on top of that, '+avx2,-avx512f'")
 

@@ -37,7 +37,7 @@ class Parallelize(Pass, name="wse-parallelize", anchor="builtin.module"):
         }
     """
 
-    threads: int = option(1, "how many threads there are; with one, nothing changes")
+    threads: int = option(1, "how many threads there are; with one, nothing changes", least=1)
     minimal_cost: int = option(
         250_000,
         "of a chunk, in floating-point operations: a microsecond's worth, as a fork costs a fourth of one",

@@ -41,7 +41,7 @@ class PlanArena(Pass, name="wse-plan-arena", anchor="builtin.module"):
           call @kernel_1(%0, %out)
     """
 
-    stack_bytes: int = option(1 << 16, "of a called function's buffers that may lie on the stack")
+    stack_bytes: int = option(1 << 16, "of a called function's buffers that may lie on the stack", least=0)
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
         calls = _Calls.of(op)

@@ -40,8 +40,8 @@ class RollLoops(Pass, name="wse-roll-loops", anchor="func.func"):
     have open sizes, or are few.
     """
 
-    trips: int = option(8, "fewest steps that become a loop")
-    operations: int = option(64, "fewest operations, of all steps together, that become a loop")
+    trips: int = option(8, "fewest steps that become a loop", least=2)
+    operations: int = option(64, "fewest operations, of all steps together, that become a loop", least=0)
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
         function = op.opview

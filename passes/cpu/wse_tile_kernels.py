@@ -56,7 +56,7 @@ class TileKernels(Pass, name="wse-tile-kernels", anchor="func.func"):
 
     cpu: str = option("", "processor that code is for, by LLVM's name; the one of this machine if empty")
     features: str = option("", "its switches, as in +avx2,-avx512f")
-    threads: int = option(1, "threads that parallel loops are divided among")
+    threads: int = option(1, "threads that parallel loops are divided among", least=1)
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
         if KERNEL_MARK not in op.attributes or not len(op.regions[0].blocks):

@@ -36,10 +36,10 @@ class Vectorize(Pass, name="wse-vectorize", anchor="func.func"):
         vector.store %sum#0, %c[0, 0] ...
     """
 
-    vector_bits: int = option(0, "width of a vector register in bits; the processor's when 0")
+    vector_bits: int = option(0, "width of a vector register in bits; the processor's when 0", least=0)
     cpu: str = option("", "LLVM's name of the processor that code is for; this machine's when empty")
     features: str = option("", "LLVM's processor features on top of that, '+avx2,-avx512f'")
-    threads: int = option(1, "how many threads will share the outermost loops")
+    threads: int = option(1, "how many threads will share the outermost loops", least=1)
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
         cpu = processor(self.cpu, self.features).with_vectors(self.vector_bits)

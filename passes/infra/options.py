@@ -10,15 +10,16 @@ from typing import Any, Literal, Union, get_args, get_origin
 from .diagnostics import CompilerError
 
 
-def option(default: Any, help: str) -> Any:
+def option(default: Any, help: str, *, least: int | None = None) -> Any:
     """Declares one option of a pass.
 
     Args:
         default: value when the option is not given; its field's annotation gives the type, one of
             `int`, `float`, `bool`, `str`, `Literal[...]`, `tuple[int, ...]`, `tuple[str, ...]`, and `| None` of these.
         help: one sentence for `--help`.
+        least: the smallest number, or element of a tuple, that text may give.
     """
-    return dataclasses.field(default=default, metadata={"help": help})
+    return dataclasses.field(default=default, metadata={"help": help, "least": least})
 
 
 def option_name(field_name: str) -> str:
@@ -124,6 +125,7 @@ def build_from_text(cls: type, texts: dict[str, str], *, pass_name: str) -> Any:
         CompilerError: an unknown option or a value of the wrong type; names the options there are.
     """
     known = {option_name(n): (n, a) for n, a in annotations_of(cls).items()}
+    least = {field.name: field.metadata.get("least") for field in fields_of(cls)}
     values: dict[str, Any] = {}
     for name, text in texts.items():
         entry = known.get(name) or known.get(option_name(name))
@@ -133,7 +135,14 @@ def build_from_text(cls: type, texts: dict[str, str], *, pass_name: str) -> Any:
                 f"pass '{pass_name}' has no option '{name}'", hint=f"its options are: {listed}"
             )
         try:
-            values[entry[0]] = parse_value(text, entry[1])
+            values[entry[0]] = _in_range(parse_value(text, entry[1]), least[entry[0]])
         except ValueError as error:
             raise CompilerError(f"option '{name}' of pass '{pass_name}': {error}, got '{text}'") from None
     return cls(**values)
+
+
+def _in_range(value: Any, least: int | None) -> Any:
+    numbers = value if isinstance(value, tuple) else (value,)
+    if least is not None and any(number is not None and not number >= least for number in numbers):
+        raise ValueError(f"expected {'numbers' if isinstance(value, tuple) else 'a number'} >= {least}")
+    return value

@@ -33,8 +33,8 @@ class FoldConstants(Pass, name="wse-fold-constants", anchor="func.func"):
     reads an argument.
     """
 
-    max_elements: int = option(16384, "most elements of a result that becomes a dense constant")
-    max_steps: int = option(4096, "most steps of a reduction that are evaluated")
+    max_elements: int = option(16384, "most elements of a result that becomes a dense constant", least=0)
+    max_steps: int = option(4096, "most steps of a reduction that are evaluated", least=0)
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
         for block in tensor_blocks(op):

@@ -29,8 +29,10 @@ class Fuse(Pass, name="wse-fuse", anchor="func.func"):
     beyond `contraction-ops` operations; whatever would leave a loop without a trip count.
     """
 
-    recompute_ops: int = option(4, "most scalar operations that may be evaluated again for another user")
-    max_uses: int = option(3, "most users for which a cheap result is evaluated again")
+    recompute_ops: int = option(
+        4, "most scalar operations that may be evaluated again for another user", least=0
+    )
+    max_uses: int = option(3, "most users for which a cheap result is evaluated again", least=0)
     contraction_ops: int = option(
         0, "most scalar operations evaluated inside a contraction, convolution or pooling; 0: copies only"
     )
@@ -38,7 +40,7 @@ class Fuse(Pass, name="wse-fuse", anchor="func.func"):
     move_reshapes: bool = option(
         True, "move reshapes out of elementwise chains, so that they do not cut them"
     )
-    max_body: int = option(256, "most scalar operations in one fused body")
+    max_body: int = option(256, "most scalar operations in one fused body", least=1)
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
         policy = FusionPolicy(

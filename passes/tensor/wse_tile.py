@@ -42,7 +42,7 @@ class Tile(Pass, name="wse-tile", anchor="func.func"):
     """
 
     sizes: tuple[int, ...] = option(
-        (), "tile size of each iterator, outermost first; 0 or missing is the whole"
+        (), "tile size of each iterator, outermost first; 0 or missing is the whole", least=0
     )
     loops: Literal["for", "forall"] = option("for", "nested scf.for, or one scf.forall with parallel tiles")
     fuse_producers: bool = option(

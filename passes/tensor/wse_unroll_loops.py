@@ -28,7 +28,7 @@ class UnrollLoops(Pass, name="wse-unroll-loops"):
     Loops without `linalg` operations, loops on buffers and loops of more iterations than `trips` stay.
     """
 
-    trips: int = option(4096, "most iterations that are written out")
+    trips: int = option(4096, "most iterations that are written out", least=0)
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
         while loop := self._next(op.operation):  # an outer loop first, whose copies hold inner ones

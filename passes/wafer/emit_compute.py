@@ -75,10 +75,17 @@ class ComputeEmitter:
         return {r: found for r, (found, used) in pairs if used and found is not None}
 
     def _homes(self) -> dict[int, int]:
-        """Temporaries that are computed straight into a result: temporary -> result."""
+        """Temporaries that are computed straight into a result: temporary -> result.
+
+        A value that repeats in a result is not, if the body goes on with it: there it has fewer loops.
+        """
         homes: dict[int, int] = {}
+        read = {o.index for op in self.compute.body.ops for o in op.operands if isinstance(o, Temp)}
         for r, yielded in enumerate(self.compute.body.yielded):
-            if isinstance(yielded, Temp) and self.results[r] is not None and r not in self.accumulated:
+            if not isinstance(yielded, Temp) or self.results[r] is None or r in self.accumulated:
+                continue
+            loops = {dim_position(e) for e in self.view.init_maps[r].results} - {None}
+            if yielded.index not in read or loops <= self.depends[yielded.index]:
                 homes.setdefault(yielded.index, r)
         return homes
 

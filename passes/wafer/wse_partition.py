@@ -44,7 +44,7 @@ class Partition(Pass, name="wse-partition", anchor="builtin.module"):
     algorithm: str = option(
         "", "name{option=value ...} that every matrix product uses; chosen by cost when empty"
     )
-    sram_share: int = option(90, "per cent of a PE's SRAM that the plan may fill with data")
+    sram_share: int = option(90, "per cent of a PE's SRAM that the plan may fill with data", least=1)
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
         machine = load_machine(self.machine)

@@ -20,7 +20,7 @@ class Place(Pass, name="wse-place", anchor="builtin.module"):
         layout = #wse.layout<["y", ""], #wse.rect<2, 1, 8, 4>>
     """
 
-    origin: tuple[int, ...] = option((0, 0), "column and row of the rectangle's first PE")
+    origin: tuple[int, ...] = option((0, 0), "column and row of the rectangle's first PE", least=0)
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
         main = find_main(op)

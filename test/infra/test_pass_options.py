@@ -21,8 +21,8 @@ class Every(Pass, name="test-every-option"):
     deep: bool = option(False, "a truth value")
     label: str = option("", "text")
     loops: Literal["for", "forall"] = option("for", "a choice")
-    sizes: tuple[int, ...] = option((), "a list")
-    limit: int | None = option(None, "an integer or none")
+    sizes: tuple[int, ...] = option((), "a list", least=0)
+    limit: int | None = option(None, "an integer or none", least=0)
 
 
 @given(
@@ -51,6 +51,8 @@ def test_a_printed_pass_is_read_back(chosen: Every) -> None:
         ({"deep": "maybe"}, "expected true or false"),
         ({"loops": "while"}, "expected one of for, forall"),
         ({"sizes": "8,x"}, "expected an integer"),
+        ({"sizes": "8,-1"}, "expected numbers >= 0, got '8,-1'"),
+        ({"limit": "-2"}, "expected a number >= 0, got '-2'"),
     ],
 )
 def test_wrong_options_are_named(texts: dict[str, str], message: str) -> None:

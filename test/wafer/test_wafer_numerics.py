@@ -76,6 +76,15 @@ def test_nan_and_infinity_stay_in_their_places() -> None:
     assert wafer_errors(compared, (x,), grid="2x2") == [0.0] * 4
 
 
+def test_a_number_that_repeats_in_a_result_and_is_read_on() -> None:
+    def numbers(scale: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        zero = torch.zeros_like(x).copysign(scale)
+        one = torch.exp(zero)
+        return torch.hypot(zero, one).expand(2, *x.shape) - one
+
+    assert max(wafer_errors(Function(numbers), (torch.tensor(0.5), torch.randn(4, 6)))) <= TOLERANCE
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_narrow_floats(dtype: torch.dtype) -> None:
     torch.manual_seed(0)
