@@ -59,7 +59,7 @@ STEPS: Mapping[str, tuple[str, ...]] = {
 # Passes that no code can be made without, or that only tidy up.
 KEPT = (
     "wse-lower-tm-tensor", "wse-generalize", "wse-dce", "wse-bufferize", "wse-expand-copies", "wse-expand-math",
-    "wse-expand-half", "wse-fork-threads", "wse-check-stage", "wse-collect-checks",
+    "wse-expand-half", "wse-fork-threads", "wse-check-stage", "wse-collect-checks", "wse-bound-allocations",
 )  # fmt: skip
 
 

@@ -99,7 +99,7 @@ def known_names() -> tuple[frozenset[str], frozenset[str]]:
     target = llvm.Target.from_triple(llvm.get_process_triple())
     with captured_stderr() as said:
         target.create_target_machine(cpu="", features=_for_64_bit("+help"))
-    cpus, _, features = said.take(_HELP).partition("Available features")
+    cpus, _, features = said.take(_HELP.match).partition("Available features")
     name = re.compile(r"^  (\S+)\s+- ", re.M)
     return frozenset(name.findall(cpus)), frozenset(name.findall(features))
 
@@ -155,7 +155,7 @@ def _inlined(questions: Sequence[tuple[tuple[str, str], str]]) -> list[bool]:
     machine = create_target_machine("", "")
     with captured_stderr() as said:
         run_llvm_passes(module, machine, llvm.create_pipeline_tuning_options(speed_level=2))
-    said.take(_UNKNOWN)
+    said.take(_UNKNOWN.match)
     bodies = {f.name: str(f) for f in module.functions}
     return [f"@needs{index}(" not in bodies[f"at{index}"] for index in range(len(questions))]
 

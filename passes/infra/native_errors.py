@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -31,15 +30,17 @@ class CapturedErrors:
 
     text: str = ""
 
-    def take(self, expected: re.Pattern[str]) -> str:
-        """The lines that `expected` matches at their beginning; all others, somebody else's, are written to the error
-        stream after all. Once: the text is empty then."""
-        lines = [(line, expected.match(line) is not None) for line in self.text.splitlines()]
+    def take(self, is_expected: Callable[[str], object]) -> str:
+        """The lines that are expected; all others, somebody else's, are written to the error stream after all.
+
+        Once: the text is empty then.
+        """
+        lines = [(line, bool(is_expected(line))) for line in self.text.splitlines()]
         self.text = ""
-        others = "".join(f"{line}\n" for line, is_expected in lines if not is_expected)
+        others = "".join(f"{line}\n" for line, is_ours in lines if not is_ours)
         if others.strip():
             os.write(2, others.encode())
-        return "\n".join(line for line, is_expected in lines if is_expected)
+        return "\n".join(line for line, is_ours in lines if is_ours)
 
 
 class _Redirected(NamedTuple):

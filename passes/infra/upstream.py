@@ -48,7 +48,8 @@ def _parse(text: str, context: ir.Context) -> passmanager.PassManager:
             manager = passmanager.PassManager.parse(text)
         except ValueError as error:
             failure = str(error)
-    said = captured.take(_PARSER_SAYS)
+    # A pipeline within an option is shown with the place of its mistake.
+    said = captured.take(lambda line: _PARSER_SAYS.match(line) or line.strip() == "^" or line in text)
     if manager is None:
         raise ValueError(f"{failure}\n{said}")
     return manager

@@ -113,14 +113,14 @@ def test_what_is_expected_is_taken_and_the_rest_is_passed_on(capfd: pytest.Captu
         thread.start()
         thread.join()
         os.write(2, b"native: one\nwords\nnative: two\n")
-    assert said.take(re.compile("native: ")) == "native: one\nnative: two"
-    assert said.take(re.compile("native: ")) == ""
+    assert said.take(re.compile("native: ").match) == "native: one\nnative: two"
+    assert said.take(re.compile("native: ").match) == ""
     assert capfd.readouterr().err == "of a thread\nwords\n"
 
 
 def _questions() -> None:
     """Everything of this package that reads what native code writes."""
-    assert "avx2" in known_names.__wrapped__()[1]
+    assert "avx2" in known_names()[1]  # LLVM prints them once in a process
     assert _inlined([(("x86-64", ""), "avx2"), (("x86-64", ""), "sse2")]) == [False, True]
     assert pass_class_name.__wrapped__("cse") == "CSEPass"
     with ir.Context() as context:

@@ -94,7 +94,7 @@ def test_dynamo_can_still_be_told_to_suppress_errors(monkeypatch: pytest.MonkeyP
     [
         ({"threads": 2}, "no option 'threads'.*\n.*fallback, num_threads, cpu, features"),
         ({"fallback": "inductor"}, "option 'fallback' is 'inductor'"),
-        ({"num_threads": 999}, "num_threads=999"),
+        ({"num_threads": 999}, "num_threads is 999"),
         ({"cpu": "pentium-nope"}, "pentium-nope"),
     ],
 )
