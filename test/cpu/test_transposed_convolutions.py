@@ -67,6 +67,20 @@ def test_open_sizes(open_dims: tuple[int, ...]) -> None:
     check(nn.Sequential(nn.ConvTranspose2d(3, 4, 4, 2, 1)), torch.randn(2, 3, 4, 5), {"input": sizes})
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("batch", [(), (2,)], ids=["one image", "two images"])
+def test_zeros_between_elements_meet_no_weight(groups: int, batch: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    image, weight = torch.randn(*batch, 4, 5), torch.randn(4, 3, 4)
+    weight[0, 0, 1] = float("inf")
+
+    def up(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        return nn.functional.conv_transpose1d(x, w, None, 3, 3, 0, groups)
+
+    actual = wse_mlir.compile(up, (image, weight))(image, weight)
+    assert error(actual, up(image, weight)) <= TOLERANCE  # every phase, the padding being cut off
+
+
 @given(st.data())
 @settings(max_examples=6, deadline=None, derandomize=True)
 def test_random_windows(data: st.DataObject) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -131,14 +132,17 @@ def _of_interleaving(op: Any) -> Spread | None:
     pad: Any = op.src.owner
     if isinstance(pad, ir.Block) or not isinstance(pad, tensor.PadOp) or not _is_zero(_padding(pad)):
         return None
-    split: Any = pad.source.owner
-    if isinstance(split, ir.Block) or not isinstance(split, tensor.ExpandShapeOp):
+    opened: Any = pad.source.owner
+    if isinstance(opened, ir.Block) or not isinstance(opened, tensor.ExpandShapeOp):
         return None
-    groups, narrow = reassociation(op), shape_of(pad.source)
-    source, high = split.src, list(pad.static_high)
-    if [narrow[group[0]] for group in groups] != shape_of(source) or any(n != 0 for n in pad.static_low):
+    if any(n != 0 for n in pad.static_low):
         return None
-    inside = _find(source) or _plain(source)
+    groups, narrow, high = reassociation(op), shape_of(pad.source), list(pad.static_high)
+    between = {k for group in groups for k in group[1:]}
+    kept = [[narrow[k] for k in group if k not in between] for group in reassociation(opened)]
+    inside = _split(_find(opened.src) or _plain(opened.src), opened.src, kept)
+    if inside is None:
+        return None
     lows, steps = list(inside.lows), list(inside.steps)
     for d, group in enumerate(groups):
         more = [high[k] for k in group]
@@ -154,24 +158,49 @@ def _of_interleaving(op: Any) -> Spread | None:
 
 def _of_split(op: Any) -> Spread | None:
     """Channels that become groups of channels: dimensions that are not spread may be split."""
-    inside = _find(op.src)
-    if inside is None or any(s is not None for s in inside.splits):
-        return None
-    shape = shape_of(op.result)
+    inside, shape = _find(op.src), shape_of(op.result)
+    return inside and _split(inside, op.src, [[shape[k] for k in group] for group in reassociation(op)])
+
+
+def _split(inside: Spread, whole: ir.Value, groups: Sequence[Sequence[int | None]]) -> Spread | None:
+    """Dimensions of `whole`, which is spread as `inside` says, that become several each of the given sizes."""
+    if all(len(sizes) == 1 for sizes in groups):
+        return inside
     lows: list[int] = []
     steps: list[int] = []
-    splits: list[tuple[int, ...] | None] = []
-    for d, group in enumerate(reassociation(op)):
-        sizes = [shape[k] for k in group]
-        plain = inside.lows[d] == 0 and inside.steps[d] == 1
-        if len(group) > 1 and (
-            not plain or None in sizes or shape_of(inside.source)[d] != shape_of(op.src)[d]
-        ):
+    parts: list[
+        tuple[int | None, ...]
+    ] = []  # of each dimension of `whole`: the sizes that the source's takes
+    shape, before = shape_of(whole), inside.shape
+    for d, sizes in enumerate(groups):
+        part = _part(sizes, before[d], is_spread=inside.lows[d] != 0 or before[d] != shape[d])
+        if part is None:
             return None
-        splits.append(tuple(s for s in sizes if s is not None) if len(group) > 1 else None)
-        lows += [inside.lows[d]] * len(group)
-        steps += [inside.steps[d]] * len(group)
-    return Spread(inside.source, tuple(lows), tuple(steps), tuple(splits))
+        parts.append(tuple(part))
+        at = max(range(len(sizes)), key=[size or 0 for size in sizes].__getitem__)
+        lows += [inside.lows[d] if k == at else 0 for k in range(len(sizes))]
+        steps += [inside.steps[d] if k == at else 1 for k in range(len(sizes))]
+    splits: list[tuple[int, ...] | None] = []
+    rest = iter(parts)
+    for split in inside.splits:
+        sizes = [size for _ in split or (None,) for size in next(rest)]
+        splits.append(None if len(sizes) == 1 else tuple(size or 0 for size in sizes))
+    return replace(inside, lows=tuple(lows), steps=tuple(steps), splits=tuple(splits))
+
+
+def _part(sizes: Sequence[int | None], before: int | None, *, is_spread: bool) -> Sequence[int | None] | None:
+    """The sizes that a dimension of `before` elements splits into, as its spread form splits into `sizes`.
+
+    One that is spread may only have dimensions of size one put beside it.
+    """
+    if len(sizes) == 1:
+        return [before]
+    if not sizes or before is None or None in sizes:
+        return None
+    if not is_spread:
+        return sizes
+    larger = [k for k, size in enumerate(sizes) if size != 1]
+    return [before if k == larger[0] else 1 for k in range(len(sizes))] if len(larger) == 1 else None
 
 
 def _scalar(value: ir.Value) -> Any:
