@@ -121,17 +121,14 @@ def attention(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> torch.Tensor:
-    """`aten.scaled_dot_product_attention` as matmul, softmax, matmul; a row that is masked out is zero."""
+    """`aten.scaled_dot_product_attention` as matmul, softmax, matmul; a row that is masked out is zero.
+
+    Scores of narrow floats are f32, as in PyTorch's kernels: rounded ones overflow, and softmax multiplies their error.
+    """
     if enable_gqa:
         key, value = _repeat_heads(key, query), _repeat_heads(value, query)
     factor = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
-    if query.dtype in (
-        torch.float16,
-        torch.bfloat16,
-    ):  # whose products are rounded before anything else is done
-        scores = torch.matmul(query * factor, key.transpose(-2, -1))
-    else:
-        scores = torch.matmul(query, key.transpose(-2, -1)) * factor  # in the order of PyTorch's kernels
+    scores = torch.matmul(widened(query), widened(key).transpose(-2, -1)) * factor  # in the order of PyTorch's
     if is_causal:
         rows = torch.arange(query.shape[-2], device=query.device)[:, None]
         columns = torch.arange(key.shape[-2], device=query.device)[None, :]
@@ -144,7 +141,7 @@ def attention(
         weights = safe_softmax(masked, -1)
     if dropout_p > 0.0:
         weights = torch.dropout(weights, dropout_p, True)
-    return torch.matmul(weights, value)
+    return torch.matmul(weights.to(value.dtype), value)
 
 
 def stable_sort(
