@@ -11,8 +11,9 @@ import pytest
 import torch
 from conformance import recorded
 from conformance.extremes import PLANTS, plant, planted_groups
+from conformance.judgements import Call
 from conformance.recorded import Recorded, regressions
-from conformance.rules import Call, rule_for, tolerances
+from conformance.rules import rule_for, tolerances
 from conformance.samples import Sample
 from conformance.tables import reason
 from conformance.verdicts import Verdict, difference

@@ -13,7 +13,8 @@ from torch.utils import _pytree as pytree
 
 import wse_mlir
 
-from .rules import Call, rule_for, tolerances
+from .judgements import Call
+from .rules import rule_for, tolerances
 from .samples import Sample
 from .verdicts import Verdict, described, difference
 
