@@ -128,7 +128,9 @@ def attention(
     if enable_gqa:
         key, value = _repeat_heads(key, query), _repeat_heads(value, query)
     factor = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
-    scores = torch.matmul(widened(query), widened(key).transpose(-2, -1)) * factor  # in the order of PyTorch's
+    scores = (
+        torch.matmul(widened(query), widened(key).transpose(-2, -1)) * factor
+    )  # in the order of PyTorch's
     if is_causal:
         rows = torch.arange(query.shape[-2], device=query.device)[:, None]
         columns = torch.arange(key.shape[-2], device=query.device)[None, :]

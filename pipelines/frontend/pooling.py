@@ -53,8 +53,15 @@ def pooling_decompositions() -> dict[Any, Callable[..., Any]]:
         for operator in operators
     }
     whole = {
-        aten.max_pool3d.default: _of_integers(batched[aten.max_pool3d.default]),
-        aten.max_pool3d_with_indices.default: _of_integers(batched[aten.max_pool3d_with_indices.default]),
+        aten.max_pool2d.default: _of_unsigned(batched[aten.max_pool2d.default]),
+        **{
+            operator: _of_integers(dims, batched[operator])
+            for dims, operator in (
+                (2, aten.max_pool2d_with_indices.default),
+                (3, aten.max_pool3d.default),
+                (3, aten.max_pool3d_with_indices.default),
+            )
+        },
     }
     return (
         batched
@@ -143,19 +150,30 @@ def adaptive_max_pool(
     return _max_at(x, positions)
 
 
-def _of_integers(otherwise: Callable[..., Any]) -> Callable[..., Any]:
-    """A maximum pooling of three dimensions, which torch-mlir takes for one of floats."""
+def _of_unsigned(otherwise: Callable[..., Any]) -> Callable[..., Any]:
+    """A maximum pooling of two dimensions, for which torch-mlir compares uint8 as int8."""
+
+    def decomposed(x: torch.Tensor, *args: Any) -> Any:
+        if x.dtype != torch.uint8:
+            return otherwise(x, *args)
+        return aten.max_pool2d.default(x.to(torch.int32), *args).to(x.dtype)
+
+    return decomposed
+
+
+def _of_integers(dims: int, otherwise: Callable[..., Any]) -> Callable[..., Any]:
+    """A maximum pooling of `dims` dimensions that torch-mlir takes for one of floats."""
 
     def decomposed(x: torch.Tensor, *args: Any) -> Any:
         if x.is_floating_point():
             return otherwise(x, *args)
         defaults: tuple[Any, ...] = ((), (0,), (1,), False)  # of all but the size of windows
         kernel_size, stride, padding, dilation, ceil_mode = (*args, *defaults[len(args) - 1 :])
-        kernel, padding, dilation = (_each(sizes, 3) for sizes in (kernel_size, padding, dilation))
-        stride = _each(stride, 3) if len(stride) else kernel
+        kernel, padding, dilation = (_each(sizes, dims) for sizes in (kernel_size, padding, dilation))
+        stride = _each(stride, dims) if len(stride) else kernel
         positions = [
             _positions_of_windows(x, *along, ceil_mode)
-            for along in zip(x.shape[-3:], kernel, stride, padding, dilation, strict=True)
+            for along in zip(x.shape[-dims:], kernel, stride, padding, dilation, strict=True)
         ]
         found = _max_at(x, positions)
         return found if otherwise.__name__.endswith("_with_indices") else found[0]

@@ -24,6 +24,18 @@ class OfIntegers(torch.nn.Module):
         )
 
 
+class OfImages(torch.nn.Module):
+    """Integers of two dimensions and of one, which torch-mlir compares as floats or as signed."""
+
+    def forward(self, x: torch.Tensor, unsigned: torch.Tensor) -> Any:
+        return (
+            functional.max_pool2d(x, 3, 2, 1, 1, True, True),
+            functional.max_pool2d(unsigned[0], 2, 1, 1),
+            functional.max_pool2d(unsigned, 3, 2, 1, return_indices=True),
+            functional.max_pool1d(unsigned[0], 2, 1, 1, return_indices=True),
+        )
+
+
 class OfFloats(torch.nn.Module):
     def forward(self, x: torch.Tensor) -> Any:
         return (
@@ -46,6 +58,11 @@ def test_integers_in_three_dimensions() -> None:
     x = torch.randint(-(2**62), 2**62, (2, 3, 5, 4, 6), generator=GENERATOR)
     x[0] = torch.iinfo(torch.int64).min
     same(OfIntegers(), (x, x.to(torch.int8)))
+
+
+def test_integers_in_two_dimensions() -> None:
+    x = torch.randint(-(2**62), 2**62, (2, 3, 5, 6), generator=GENERATOR)
+    same(OfImages(), (x, x.to(torch.uint8)))
 
 
 def test_windows_of_minus_infinity_have_a_place_in_the_image() -> None:
