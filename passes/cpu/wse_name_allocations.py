@@ -8,6 +8,7 @@ from ...dialects import host
 from ...dialects.host import ir
 from ...dialects.provenance import describe_location
 from ..infra.pass_base import Pass, PassRun
+from ..tensor.traversal import collect
 
 ALLOCATE = "wse_allocate"  # void *(int64_t bytes, int64_t site): never null; see native/allocations.ll
 RELEASE = "wse_release"  # void (void *)
@@ -32,15 +33,10 @@ class NameAllocations(Pass, name="wse-name-allocations", anchor="builtin.module"
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
         calls = {"malloc": list[ir.Operation](), "free": list[ir.Operation]()}
-
-        def visit(inner: ir.Operation) -> ir.WalkResult:
-            if inner.name == "llvm.call" and "callee" in inner.attributes:
-                callee = ir.FlatSymbolRefAttr(inner.attributes["callee"]).value
-                if callee in calls:
-                    calls[callee].append(inner)
-            return ir.WalkResult.ADVANCE
-
-        op.walk(visit)
+        for call in collect(op, lambda o: o.name == "llvm.call" and "callee" in o.attributes):
+            callee = ir.FlatSymbolRefAttr(call.attributes["callee"]).value
+            if callee in calls:
+                calls[callee].append(call)
         if not calls["malloc"]:
             return
         places = [describe_location(call.location) for call in calls["malloc"]]

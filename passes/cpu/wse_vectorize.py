@@ -5,6 +5,7 @@ from typing import Any
 from ...dialects.host import ir
 from ...dialects.structured import PARALLEL, Structured, dim_position, structured
 from ..infra.pass_base import Pass, PassRun, option
+from ..tensor.traversal import collect
 from .access import depends_on, has_strides
 from .contraction.lowering import lower_contraction
 from .nests.collapsed_loops import collapse_loops
@@ -45,13 +46,13 @@ class Vectorize(Pass, name="wse-vectorize", anchor="func.func"):
         cpu = processor(self.cpu, self.features).with_vectors(self.vector_bits)
         self._lower_contractions(op, cpu, run)
         self._lower_reductions(op, cpu, run)
-        for nest, generic in enumerate(_collect(op, "linalg.generic"), next_nest(op)):
+        for nest, generic in enumerate(_generics(op), next_nest(op)):
             self._lower(generic, cpu, nest, run)
 
     def _lower_contractions(self, op: ir.Operation, cpu: Processor, run: PassRun) -> None:
         """Lowers contractions first: they take the elementwise operations around them along."""
         number = next_nest(op)
-        views = [structured(generic) for generic in _collect(op, "linalg.generic")]
+        views = [structured(generic) for generic in _generics(op)]
         for view in [v for v in views if v is not None and not v.is_parallel() and has_strides(v)]:
             replaced = lower_contraction(view, cpu, self.threads, number)
             if replaced:
@@ -62,7 +63,7 @@ class Vectorize(Pass, name="wse-vectorize", anchor="func.func"):
     def _lower_reductions(self, op: ir.Operation, cpu: Processor, run: PassRun) -> None:
         """Lowers other reductions that have elementwise operations around them."""
         number = next_nest(op)
-        views = [structured(generic) for generic in _collect(op, "linalg.generic")]
+        views = [structured(generic) for generic in _generics(op)]
         for view in [v for v in views if v is not None and not v.is_parallel() and not _refusal(v)]:
             replaced = lower_with_stages(view, cpu, number, shared=self.threads > 1)
             if replaced:
@@ -117,13 +118,5 @@ def _reductions(view: Structured) -> list[int]:
     return [i for i, kind in enumerate(view.iterators) if kind != PARALLEL]
 
 
-def _collect(root: ir.Operation, name: str) -> list[Any]:
-    found: list[Any] = []
-
-    def visit(op: ir.Operation) -> ir.WalkResult:
-        if op.name == name:
-            found.append(op.opview)
-        return ir.WalkResult.ADVANCE
-
-    root.walk(visit)
-    return found
+def _generics(root: ir.Operation) -> list[ir.Operation]:
+    return collect(root, lambda op: op.name == "linalg.generic")

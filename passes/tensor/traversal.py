@@ -1,4 +1,7 @@
-"""Walks that stay valid while a pass rewrites: operations and blocks are collected first."""
+"""Walks that stay valid while a pass rewrites: operations and blocks are collected first.
+
+And the step back, from a value to the operation that makes it.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,21 @@ from ...dialects.host import ir
 _SCALAR_BODIES = "linalg."
 
 
-def collect(root: ir.Operation, wanted: Callable[[ir.Operation], bool]) -> list[ir.Operation]:
-    """Operations nested in `root` that are wanted, in program order, scalar bodies of linalg not entered."""
+def collect(
+    root: ir.Operation, wanted: Callable[[ir.Operation], bool], *, in_bodies: bool = False
+) -> list[ir.Operation]:
+    """`root` and operations nested in it that are wanted, in program order, outer ones first.
+
+    Args:
+        in_bodies: enter scalar bodies of linalg, too.
+    """
     found: list[ir.Operation] = []
 
     def visit(op: ir.Operation) -> ir.WalkResult:
         if wanted(op):
             found.append(op)
-        return ir.WalkResult.SKIP if op.name.startswith(_SCALAR_BODIES) else ir.WalkResult.ADVANCE
+        is_entered = in_bodies or not op.name.startswith(_SCALAR_BODIES)
+        return ir.WalkResult.ADVANCE if is_entered else ir.WalkResult.SKIP
 
     root.operation.walk(visit, ir.WalkOrder.PRE_ORDER)
     return found
@@ -38,3 +48,8 @@ def tensor_blocks(root: ir.Operation) -> list[ir.Block]:
 
     visit(root)
     return blocks
+
+
+def made_by(value: ir.Value) -> ir.Operation | None:
+    """The operation that a value is a result of; None for an argument of a block."""
+    return None if isinstance(value.owner, ir.Block) else value.owner.operation

@@ -9,6 +9,7 @@ from .checks.division_checks import assert_none_is_zero, assert_not_zero
 from .checks.ranges import Range, Ranges, is_integer, values_of
 from .checks.recomputed import recomputed, slice_of
 from .sizes import sizes_of
+from .traversal import collect
 from .wse_generalize import generalize
 
 _SIGNED_QUOTIENTS = ("arith.divsi", "arith.floordivsi", "arith.ceildivsi")
@@ -39,7 +40,7 @@ class CheckDivisions(Pass, name="wse-check-divisions", anchor="func.func"):
         _spell_out(op)
         ranges = Ranges()
         checked: set[ir.Value] = set()
-        found = [(d, _hazards(d, ranges)) for d in _divisions(op)]
+        found = [(d, _hazards(d, ranges)) for d in collect(op, _is_division, in_bodies=True)]
         for division, (by_zero, overflows) in found:
             divisor = division.operands[1]
             if by_zero and divisor not in checked:
@@ -53,7 +54,7 @@ class CheckDivisions(Pass, name="wse-check-divisions", anchor="func.func"):
 def _spell_out(root: ir.Operation) -> None:
     """Makes divisions of tensors, and those in the bodies of named operations, divisions in `linalg.generic`."""
     named: dict[ir.Operation, None] = {}
-    for division in _divisions(root):
+    for division in collect(root, _is_division, in_bodies=True):
         if isinstance(division.results[0].type, ir.RankedTensorType):
             _divide_elements(division)
         elif (parent := division.parent) is not None and parent.name.startswith("linalg."):
@@ -76,16 +77,8 @@ def _divide_elements(division: ir.Operation) -> None:
     division.erase()
 
 
-def _divisions(root: ir.Operation) -> list[ir.Operation]:
-    found: list[ir.Operation] = []
-
-    def visit(op: ir.Operation) -> ir.WalkResult:
-        if op.name in _DIVISIONS and is_integer(op.results[0].type):
-            found.append(op)
-        return ir.WalkResult.ADVANCE
-
-    root.operation.walk(visit)
-    return found
+def _is_division(op: ir.Operation) -> bool:
+    return op.name in _DIVISIONS and is_integer(op.results[0].type)
 
 
 def _hazards(division: ir.Operation, ranges: Ranges) -> tuple[bool, bool]:

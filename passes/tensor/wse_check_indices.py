@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...dialects.host import arith, ir, tensor
+from ...dialects.host import arith, ir
 from ...dialects.provenance import read_location
 from ...dialects.structured import Structured, structured
 from ..infra.pass_base import Pass, PassRun
-from .checks.index_checks import Size, assert_in_range
+from .checks.index_checks import assert_in_range
 from .checks.ranges import Range, Ranges, is_integer
 from .checks.recomputed import recomputed, slice_of
+from .sizes import Size, constant_index, size_of
+from .traversal import collect, made_by
 
 # They take no negative indices. A `tm_tensor.scatter` does not say which operator it is of; its location does. Where
 # that is not known, negative indices count from the end.
@@ -48,31 +50,18 @@ class CheckIndices(Pass, name="wse-check-indices", anchor="func.func"):
     """
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
-        found = _operations(op)
-        for check in found["cf.assert"]:
+        for check in collect(op, lambda o: o.name == "cf.assert", in_bodies=True):
             if structured(check.parent) is not None:
                 check.erase()
         ranges = Ranges()
-        for generic in found["linalg.generic"]:
+        for generic in collect(op, lambda o: o.name == "linalg.generic"):
             view = structured(generic)
             assert view is not None
             for inner in view.body_operations():
                 if inner.operation.name == "tensor.extract":
                     _check_extract(view, inner.operation, ranges, run)
-        for scatter in found["tm_tensor.scatter"]:
+        for scatter in collect(op, lambda o: o.name == "tm_tensor.scatter"):
             _check_scatter(scatter, ranges, run)
-
-
-def _operations(root: ir.Operation) -> dict[str, list[ir.Operation]]:
-    found: dict[str, list[ir.Operation]] = {"cf.assert": [], "linalg.generic": [], "tm_tensor.scatter": []}
-
-    def visit(op: ir.Operation) -> ir.WalkResult:
-        if op.name in found:
-            found[op.name].append(op)
-        return ir.WalkResult.ADVANCE
-
-    root.operation.walk(visit)
-    return found
 
 
 # -- gathers ----------------------------------------------------------------------------------------------------
@@ -92,11 +81,11 @@ def _check_extract(view: Structured, extract: ir.Operation, ranges: Ranges, run:
             run.count("indices clamped only")
         else:
             with ir.InsertionPoint(view.op), view.op.location:
-                size = _size(source, dimension)
+                size = size_of(source, dimension)
                 _assert_index(view, index, size, dimension)
             run.count("indices checked")
         with extract.location, ir.InsertionPoint(extract):
-            extract.operands[dimension + 1] = _clamped(index, _size(source, dimension))
+            extract.operands[dimension + 1] = _clamped(index, size_of(source, dimension))
     if 0 in shaped.shape:  # nothing to read, wherever the index is
         with extract.location, ir.InsertionPoint(extract):
             zero = arith.constant(shaped.element_type, 0 if is_integer(shaped) else 0.0)
@@ -107,8 +96,8 @@ def _check_extract(view: Structured, extract: ir.Operation, ranges: Ranges, run:
 def _clamped(index: ir.Value, size: Size) -> ir.Value:
     """The nearest index that is there; 0 where an open size turns out to be 0."""
     if isinstance(size, int):
-        return arith.minsi(arith.maxsi(index, _index(0)), _index(size - 1))
-    return arith.maxsi(arith.minsi(index, arith.subi(size, _index(1))), _index(0))
+        return arith.minsi(arith.maxsi(index, constant_index(0)), constant_index(size - 1))
+    return arith.maxsi(arith.minsi(index, arith.subi(size, constant_index(1))), constant_index(0))
 
 
 def _depends_on_data(view: Structured, body: list[ir.Operation], index: ir.Value) -> bool:
@@ -159,14 +148,14 @@ def _assert_index(view: Structured, index: ir.Value, size: Size, dimension: int)
 
 def _before_wrap(index: ir.Value, size: Size, dimension: int) -> ir.Value | None:
     """The index as it was given, where a negative one counts from the end: `select(i < 0, i + size, i)`."""
-    while (cast := _producer(index)) is not None and cast.name in ("arith.index_cast", "arith.extsi"):
+    while (cast := made_by(index)) is not None and cast.name in ("arith.index_cast", "arith.extsi"):
         index = cast.operands[0]
-    op = _producer(index)
+    op = made_by(index)
     if op is None or op.name != "arith.select":
         return None
     condition, wrapped, plain = op.operands
-    added = _producer(wrapped)
-    compared = _producer(condition)
+    added = made_by(wrapped)
+    compared = made_by(condition)
     if added is None or added.name != "arith.addi" or compared is None or compared.name != "arith.cmpi":
         return None
     is_below = ir.IntegerAttr(compared.attributes["predicate"]).value == arith.CmpIPredicate.slt.value
@@ -182,21 +171,17 @@ def _before_wrap(index: ir.Value, size: Size, dimension: int) -> ir.Value | None
 def _is_size(value: ir.Value, size: Size, dimension: int) -> bool:
     if isinstance(size, int):
         return Ranges().of(value) == Range(size, size)
-    while (cast := _producer(value)) is not None and cast.name in (
+    while (cast := made_by(value)) is not None and cast.name in (
         "arith.index_cast",
         "arith.extsi",
         "arith.trunci",
     ):
         value = cast.operands[0]
-    told, op = _producer(size), _producer(value)
+    told, op = made_by(size), made_by(value)
     if told is None or op is None or op.name != "tensor.dim":
         return False
     same = op.operands[0] == told.operands[0]
     return same and Ranges().of(op.operands[1]) == Range(dimension, dimension)
-
-
-def _producer(value: ir.Value) -> ir.Operation | None:
-    return None if isinstance(value.owner, ir.Block) else value.owner.operation
 
 
 # -- scatters ---------------------------------------------------------------------------------------------------
@@ -216,7 +201,7 @@ def _check_scatter(op: ir.Operation, ranges: Ranges, run: PassRun) -> None:
         amap = ir.AffineMap.get(1, 0, [ir.AffineDimExpr.get(0), ir.AffineConstantExpr.get(place)])
         with ir.InsertionPoint(op), op.location:
             assert_in_range(
-                [values], [amap], _size(target, dimension), lambda index: index,
+                [values], [amap], size_of(target, dimension), lambda index: index,
                 dimension=dimension, counts_from_end=from_end,
             )  # fmt: skip
         run.count("indices checked")
@@ -227,7 +212,7 @@ def _check_scatter(op: ir.Operation, ranges: Ranges, run: PassRun) -> None:
 
 def _column(indices: ir.Value, column: int) -> tuple[ir.Value, int]:
     """A tensor that holds a column of indices, and which of its columns that is."""
-    op: Any = _producer(indices)
+    op: Any = made_by(indices)
     while op is not None and op.name == "tensor.insert_slice":
         offsets = list(ir.DenseI64ArrayAttr(op.attributes["static_offsets"]))
         sizes = list(ir.DenseI64ArrayAttr(op.attributes["static_sizes"]))
@@ -241,19 +226,8 @@ def _column(indices: ir.Value, column: int) -> tuple[ir.Value, int]:
             indices, column = source, column - offsets[1]
         else:
             indices = target
-        op = _producer(indices)
+        op = made_by(indices)
     return indices, column
 
 
 # -- building ---------------------------------------------------------------------------------------------------
-
-
-def _index(value: int) -> ir.Value:
-    return arith.constant(ir.IndexType.get(), value)
-
-
-def _size(value: ir.Value, dimension: int) -> Size:
-    shaped = ir.RankedTensorType(value.type)
-    if shaped.is_dynamic_dim(dimension):
-        return tensor.dim(value, _index(dimension))
-    return shaped.get_dim_size(dimension)

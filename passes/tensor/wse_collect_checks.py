@@ -12,6 +12,7 @@ from ..infra.diagnostics import PassFailure
 from ..infra.pass_base import Pass, PassRun, option
 from .checks.division_checks import DIVISION_CHECK
 from .checks.index_checks import INDEX_CHECK, dimension_of
+from .traversal import collect
 
 STATUS = "status"
 STATUS_WORDS = 3
@@ -45,7 +46,7 @@ class CollectChecks(Pass, name="wse-collect-checks", anchor="func.func"):
     indices: bool = option(True, "whether assertions about indices are kept, or only all others")
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
-        asserted = _assertions(op)
+        asserted = collect(op, lambda o: o.name == "cf.assert", in_bodies=True)
         kept = [a for a in asserted if self.indices or INDEX_CHECK not in a.attributes]
         for check in asserted:
             if check not in kept:
@@ -86,18 +87,6 @@ class _Check:
         if isinstance(compared, ir.Block) or compared.operation.name != "arith.cmpi":
             return [_word(0), _word(0)]
         return [_as_word(v) for v in compared.operation.operands]
-
-
-def _assertions(root: ir.Operation) -> list[ir.Operation]:
-    found: list[ir.Operation] = []
-
-    def visit(op: ir.Operation) -> ir.WalkResult:
-        if op.name == "cf.assert":
-            found.append(op)
-        return ir.WalkResult.ADVANCE
-
-    root.operation.walk(visit)
-    return found
 
 
 def _distinct(asserted: Sequence[ir.Operation]) -> list[_Check]:

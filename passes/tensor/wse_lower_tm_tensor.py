@@ -9,7 +9,9 @@ from ...dialects.host import arith, ir, scf, tensor
 from ...dialects.structured import PARALLEL, build_generic, inline_body
 from ..infra.diagnostics import PassFailure
 from ..infra.pass_base import Pass, PassRun
+from .sizes import constant_index, size_value
 from .sorting import lower_sort, lower_topk
+from .traversal import collect
 
 Lowering = Callable[[ir.Operation], list[ir.Value]]
 
@@ -41,7 +43,7 @@ class LowerTmTensor(Pass, name="wse-lower-tm-tensor", anchor="func.func"):
     """
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
-        for found in _tm_tensor_operations(op):
+        for found in collect(op, _is_lowered):
             lowering = _LOWERINGS.get(found.name)
             if lowering is None:
                 raise PassFailure(
@@ -57,16 +59,8 @@ class LowerTmTensor(Pass, name="wse-lower-tm-tensor", anchor="func.func"):
             found.erase()
 
 
-def _tm_tensor_operations(op: ir.Operation) -> list[ir.Operation]:
-    found: list[ir.Operation] = []
-
-    def visit(inner: ir.Operation) -> ir.WalkResult:
-        if inner.name.startswith("tm_tensor.") and inner.name != "tm_tensor.yield":
-            found.append(inner)
-        return ir.WalkResult.ADVANCE
-
-    op.operation.walk(visit)
-    return found
+def _is_lowered(op: ir.Operation) -> bool:
+    return op.name.startswith("tm_tensor.") and op.name != "tm_tensor.yield"
 
 
 # ----------------------------------------------------------------------------------------------- scatter
@@ -80,15 +74,17 @@ def _lower_scatter(op: ir.Operation) -> list[ir.Value]:
     dimensions = [int(d) for d in ir.DenseI64ArrayAttr(op.attributes["dimension_map"])]
     # An update's dimensions after the first are the last ones of the destination.
     missing = target_type.rank - (update_type.rank - 1)
-    extents = [_index(1)] * missing + [_size(updates, d) for d in range(1, update_type.rank)]
+    extents = [constant_index(1)] * missing + [size_value(updates, d) for d in range(1, update_type.rank)]
 
     def target_position(update: ir.Value) -> list[ir.Value]:
-        position = [_index(0)] * target_type.rank
+        position = [constant_index(0)] * target_type.rank
         for column, dimension in enumerate(dimensions):
-            element = tensor.extract(indices, [update, _index(column)])
-            wanted = _from_the_end(arith.index_cast(ir.IndexType.get(), element), _size(original, dimension))
-            limit = arith.subi(_size(original, dimension), extents[dimension])
-            position[dimension] = arith.minsi(arith.maxsi(wanted, _index(0)), limit)
+            element = tensor.extract(indices, [update, constant_index(column)])
+            wanted = _from_the_end(
+                arith.index_cast(ir.IndexType.get(), element), size_value(original, dimension)
+            )
+            limit = arith.subi(size_value(original, dimension), extents[dimension])
+            position[dimension] = arith.minsi(arith.maxsi(wanted, constant_index(0)), limit)
         return position
 
     def insert_slice(ivs: Sequence[ir.Value], carried: Sequence[ir.Value]) -> list[ir.Value]:
@@ -103,10 +99,10 @@ def _lower_scatter(op: ir.Operation) -> list[ir.Value]:
         return [tensor.insert(inline_body(body, [update, old])[0], carried[0], position)]
 
     is_slice = update_type.rank > 1 and any(size != 1 for size in update_type.shape[1:])
-    count = _none_into_nothing(_size(updates, 0), original, dimensions)
+    count = _none_into_nothing(size_value(updates, 0), original, dimensions)
     if overwrites and is_slice:
         return _loop_nest([count], [original], insert_slice)
-    within = [_size(updates, d) for d in range(1, update_type.rank)]
+    within = [size_value(updates, d) for d in range(1, update_type.rank)]
     return _loop_nest([count, *within], [original], combine_elements)
 
 
@@ -114,14 +110,14 @@ def _none_into_nothing(count: ir.Value, target: ir.Value, dimensions: Sequence[i
     """How many updates there are; none where an indexed dimension of open size turns out to have no elements."""
     for dimension in dimensions:
         if ir.RankedTensorType(target.type).is_dynamic_dim(dimension):
-            is_empty = arith.cmpi(arith.CmpIPredicate.eq, _size(target, dimension), _index(0))
-            count = arith.select(is_empty, _index(0), count)
+            is_empty = arith.cmpi(arith.CmpIPredicate.eq, size_value(target, dimension), constant_index(0))
+            count = arith.select(is_empty, constant_index(0), count)
     return count
 
 
 def _from_the_end(index: ir.Value, size: ir.Value) -> ir.Value:
     """A negative index counts from the end, as in PyTorch."""
-    is_negative = arith.cmpi(arith.CmpIPredicate.slt, index, _index(0))
+    is_negative = arith.cmpi(arith.CmpIPredicate.slt, index, constant_index(0))
     return arith.select(is_negative, arith.addi(index, size), index)
 
 
@@ -131,7 +127,7 @@ def _copy_slice(
     """Inserts `updates[row, ...]` into `target` at `position`; its first `missing` dimensions have extent 1."""
     shape = list(ir.RankedTensorType(updates.type).shape)[1:]
     dynamic = ir.ShapedType.get_dynamic_size()
-    sizes = [_size(updates, d) for d, size in enumerate(shape, start=1) if size == dynamic]
+    sizes = [size_value(updates, d) for d, size in enumerate(shape, start=1) if size == dynamic]
     slice_type = ir.RankedTensorType.get(shape, ir.RankedTensorType(updates.type).element_type)
     zeros, ones = [0] * len(shape), [1] * len(shape)
     offset = ir.ShapedType.get_dynamic_stride_or_offset()
@@ -164,18 +160,22 @@ def _lower_scan(op: ir.Operation) -> list[ir.Value]:
             return [*ivs[:scanned], position, *ivs[scanned:]]
 
         def step(line: Sequence[ir.Value], state: Sequence[ir.Value]) -> list[ir.Value]:
-            position = arith.addi(line[0], _index(1))
+            position = arith.addi(line[0], constant_index(1))
             read = position if inclusive else line[0]
             running = inline_body(body, [state[1], tensor.extract(source, at(read))])[0]
             return [tensor.insert(running, state[0], at(position)), running]
 
-        first = tensor.extract(source, at(_index(0))) if inclusive else tensor.extract(carried[1], list(ivs))
-        started = tensor.insert(first, carried[0], at(_index(0)))
-        steps = arith.subi(_size(source, scanned), _index(1))
+        first = (
+            tensor.extract(source, at(constant_index(0)))
+            if inclusive
+            else tensor.extract(carried[1], list(ivs))
+        )
+        started = tensor.insert(first, carried[0], at(constant_index(0)))
+        steps = arith.subi(size_value(source, scanned), constant_index(1))
         scanned_line, last = _loop_nest([steps], [started, first], step)
         return [scanned_line, tensor.insert(last, carried[1], list(ivs))]
 
-    return _loop_nest([_size(source, d) for d in outer], [output, accumulator], scan_line)
+    return _loop_nest([size_value(source, d) for d in outer], [output, accumulator], scan_line)
 
 
 def _scan_rows(op: ir.Operation, scanned: int, inclusive: bool) -> list[ir.Value]:
@@ -192,25 +192,25 @@ def _scan_rows(op: ir.Operation, scanned: int, inclusive: bool) -> list[ir.Value
 
     def scan_block(ivs: Sequence[ir.Value], carried: Sequence[ir.Value]) -> list[ir.Value]:
         def step(line: Sequence[ir.Value], state: Sequence[ir.Value]) -> list[ir.Value]:
-            position = arith.addi(line[0], _index(1))
+            position = arith.addi(line[0], constant_index(1))
             given = _row(source, [*ivs, position if inclusive else line[0]])
             made = combine(_row(state[0], [*ivs, line[0]]), given, _row(state[0], [*ivs, position]))
             return [_with_row(state[0], [*ivs, position], made)]
 
-        first = _row(source, [*ivs, _index(0)]) if inclusive else _row(carried[1], ivs)
-        started = _with_row(carried[0], [*ivs, _index(0)], first)
-        steps = arith.subi(_size(source, scanned), _index(1))
+        first = _row(source, [*ivs, constant_index(0)]) if inclusive else _row(carried[1], ivs)
+        started = _with_row(carried[0], [*ivs, constant_index(0)], first)
+        steps = arith.subi(size_value(source, scanned), constant_index(1))
         (filled,) = _loop_nest([steps], [started], step)
         return [filled, _with_row(carried[1], ivs, _row(filled, [*ivs, steps]))]
 
-    return _loop_nest([_size(source, d) for d in range(scanned)], [output, accumulator], scan_block)
+    return _loop_nest([size_value(source, d) for d in range(scanned)], [output, accumulator], scan_block)
 
 
 def _row(value: ir.Value, position: Sequence[ir.Value]) -> ir.Value:
     """The slice at a position along the first dimensions."""
     kind = ir.RankedTensorType(value.type)
     shape = list(kind.shape)[len(position) :]
-    sizes = [_size(value, d) for d in range(len(position), kind.rank) if kind.is_dynamic_dim(d)]
+    sizes = [size_value(value, d) for d in range(len(position), kind.rank) if kind.is_dynamic_dim(d)]
     offsets, ones = _slice_of(position, kind.rank)
     return tensor.extract_slice(
         ir.RankedTensorType.get(shape, kind.element_type), value, position, sizes, [],
@@ -221,7 +221,7 @@ def _row(value: ir.Value, position: Sequence[ir.Value]) -> ir.Value:
 def _with_row(value: ir.Value, position: Sequence[ir.Value], row: ir.Value) -> ir.Value:
     """A tensor with another slice at a position along the first dimensions."""
     kind = ir.RankedTensorType(value.type)
-    sizes = [_size(value, d) for d in range(len(position), kind.rank) if kind.is_dynamic_dim(d)]
+    sizes = [size_value(value, d) for d in range(len(position), kind.rank) if kind.is_dynamic_dim(d)]
     offsets, ones = _slice_of(position, kind.rank)
     shape = [*[1] * len(position), *list(kind.shape)[len(position) :]]
     return tensor.insert_slice(row, value, position, sizes, [], offsets, shape, ones)
@@ -236,17 +236,6 @@ def _slice_of(position: Sequence[ir.Value], rank: int) -> tuple[list[int], list[
 # ---------------------------------------------------------------------------------------------- building
 
 
-def _index(value: int) -> ir.Value:
-    return arith.constant(ir.IndexType.get(), value)
-
-
-def _size(value: ir.Value, dimension: int) -> ir.Value:
-    shaped = ir.RankedTensorType(value.type)
-    if shaped.is_dynamic_dim(dimension):
-        return tensor.dim(value, _index(dimension))
-    return _index(shaped.get_dim_size(dimension))
-
-
 def _loop_nest(
     bounds: Sequence[ir.Value],
     carried: Sequence[ir.Value],
@@ -256,7 +245,7 @@ def _loop_nest(
     """Loops `0 <= iv < bound`, outermost first, that carry values through `body(ivs, carried)`."""
     if not bounds:
         return body(ivs, carried)
-    loop: Any = scf.ForOp(_index(0), bounds[0], _index(1), list(carried))
+    loop: Any = scf.ForOp(constant_index(0), bounds[0], constant_index(1), list(carried))
     with ir.InsertionPoint(loop.body):
         inner = _loop_nest(bounds[1:], list(loop.inner_iter_args), body, (*ivs, loop.induction_variable))
         scf.yield_(inner)

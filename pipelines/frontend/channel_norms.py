@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from .norms import widened
+from .narrow_floats import widened
 
 aten = torch.ops.aten
 

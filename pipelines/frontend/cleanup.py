@@ -15,6 +15,8 @@ from typing import Any
 
 from ...dialects.host import arith, ir, tensor
 from ...dialects.structured import build_generic, clone_into, structured
+from ...passes.tensor.sizes import Size, constant_index, size_of
+from ...passes.tensor.traversal import collect, made_by
 
 
 def clean_up(module: ir.Module, *, sizes_agree: bool = False) -> None:
@@ -23,33 +25,20 @@ def clean_up(module: ir.Module, *, sizes_agree: bool = False) -> None:
     Args:
         sizes_agree: the model was exported: what it asserts about sizes was proven then, or is checked at each call.
     """
-    for op in _find(module.operation, "tensor.concat"):
+    for op in _named(module, "tensor.concat"):
         _expand_concat(op)
-    for op in _find(module.operation, "cf.assert"):
+    for op in _named(module, "cf.assert"):
         if sizes_agree and _depends_on_sizes_only(op.operands[0]):
             op.erase()
-    for op in _find(module.operation, "arith.truncf"):
+    for op in _named(module, "arith.truncf"):
         _round_constant(op)
-    for op in reversed(_find(module.operation, "linalg.generic")):
+    for op in reversed(_named(module, "linalg.generic")):
         _drop_unread_results(op)
     _remove_unused_globals(module)
 
 
-def _find(root: ir.Operation, name: str) -> list[ir.Operation]:
-    found: list[ir.Operation] = []
-
-    def visit(op: ir.Operation) -> ir.WalkResult:
-        if op.name == name:
-            found.append(op)
-        return ir.WalkResult.ADVANCE
-
-    root.walk(visit)
-    return found
-
-
-def _producer(value: ir.Value) -> ir.Operation | None:
-    """The operation that computes a value; None for a block's argument."""
-    return None if isinstance(value.owner, ir.Block) else value.owner.operation
+def _named(module: ir.Module, name: str) -> list[ir.Operation]:
+    return collect(module.operation, lambda op: op.name == name, in_bodies=True)
 
 
 def _replace(op: ir.Operation, build: Callable[[], ir.Value]) -> None:
@@ -59,17 +48,6 @@ def _replace(op: ir.Operation, build: Callable[[], ir.Value]) -> None:
     op.erase()
 
 
-def _index(value: int) -> ir.Value:
-    return arith.constant(ir.IndexType.get(), value)
-
-
-def _size(value: ir.Value, dimension: int) -> ir.Value | int:
-    shaped = ir.RankedTensorType(value.type)
-    if shaped.is_dynamic_dim(dimension):
-        return tensor.dim(value, _index(dimension))
-    return shaped.get_dim_size(dimension)
-
-
 def _expand_concat(op: ir.Operation) -> None:
     axis = ir.IntegerAttr(op.attributes["dim"]).value
     result = ir.RankedTensorType(op.results[0].type)
@@ -77,13 +55,13 @@ def _expand_concat(op: ir.Operation) -> None:
     dynamic_size = ir.ShapedType.get_dynamic_size()
 
     def build() -> ir.Value:
-        offsets: list[ir.Value | int] = [0]
+        offsets: list[Size] = [0]
         for part in op.operands:
-            offsets.append(_sum(offsets[-1], _size(part, axis)))
-        sizes = [offsets[-1] if d == axis else _size(op.operands[0], d) for d in range(result.rank)]
+            offsets.append(_sum(offsets[-1], size_of(part, axis)))
+        sizes = [offsets[-1] if d == axis else size_of(op.operands[0], d) for d in range(result.rank)]
         target: ir.Value = tensor.EmptyOp(sizes, result.element_type).result
         for part, offset in zip(op.operands, offsets[:-1], strict=True):
-            extents = [_size(part, d) for d in range(result.rank)]
+            extents = [size_of(part, d) for d in range(result.rank)]
             at: list[Any] = [offset if d == axis else 0 for d in range(result.rank)]
             target = tensor.insert_slice(
                 part,
@@ -100,16 +78,16 @@ def _expand_concat(op: ir.Operation) -> None:
     _replace(op, build)
 
 
-def _sum(left: ir.Value | int, right: ir.Value | int) -> ir.Value | int:
+def _sum(left: Size, right: Size) -> Size:
     if isinstance(left, int) and isinstance(right, int):
         return left + right
-    left, right = (_index(v) if isinstance(v, int) else v for v in (left, right))
+    left, right = (constant_index(v) if isinstance(v, int) else v for v in (left, right))
     return arith.addi(left, right)
 
 
 def _depends_on_sizes_only(value: ir.Value) -> bool:
     """Whether a value is computed of sizes of tensors and constants."""
-    op = _producer(value)
+    op = made_by(value)
     if op is None:
         return False
     if op.name == "tensor.dim":
@@ -119,7 +97,7 @@ def _depends_on_sizes_only(value: ir.Value) -> bool:
 
 
 def _round_constant(op: ir.Operation) -> None:
-    producer = _producer(op.operands[0])
+    producer = made_by(op.operands[0])
     if producer is None or producer.name != "arith.constant":
         return
     value = producer.attributes["value"]
@@ -168,7 +146,7 @@ def _backward_slice(block: ir.Block, values: list[ir.Value]) -> tuple[list[ir.Op
     pending = list(values)
     while pending:
         value = pending.pop()
-        producer = _producer(value)
+        producer = made_by(value)
         if value in block.arguments:
             arguments.add(ir.BlockArgument(value).arg_number)
         elif producer is not None and producer.block == block and producer not in operations:
@@ -178,10 +156,8 @@ def _backward_slice(block: ir.Block, values: list[ir.Value]) -> tuple[list[ir.Op
 
 
 def _remove_unused_globals(module: ir.Module) -> None:
-    uses = _find(module.operation, "ml_program.global_load") + _find(
-        module.operation, "ml_program.global_store"
-    )
+    uses = _named(module, "ml_program.global_load") + _named(module, "ml_program.global_store")
     used = {ir.FlatSymbolRefAttr(op.attributes["global"]).value for op in uses}
-    for op in _find(module.operation, "ml_program.global"):
+    for op in _named(module, "ml_program.global"):
         if ir.StringAttr(op.attributes["sym_name"]).value not in used:
             op.erase()

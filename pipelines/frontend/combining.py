@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from .narrow_floats import widened
+
 aten = torch.ops.aten
 
 _SUM, _MEAN, _MAX = range(3)  # how embedding bags combine rows
@@ -93,7 +95,7 @@ def embedding_bag(
         counted = counted & (position < offsets[-1])
     none = torch.zeros([bags], dtype=torch.int64, device=weight.device)
     sizes = torch.index_add(none, 0, bag, counted.to(torch.int64))
-    wide = weight.to(torch.float32) if weight.dtype in (torch.float16, torch.bfloat16) else weight
+    wide = widened(weight)
     rows = wide.index_select(0, indices)
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.to(wide.dtype)[:, None]

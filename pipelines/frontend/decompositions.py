@@ -34,8 +34,9 @@ from .foreach import foreach_decompositions
 from .gradients import gradient_decompositions
 from .indexing import indexing_decompositions
 from .margin_losses import margin_loss_decompositions
+from .narrow_floats import widened
 from .narrow_integers import widen_narrow_integers
-from .norms import norm_decompositions, widened
+from .norms import norm_decompositions
 from .order_statistics import order_decompositions
 from .pooling import pooling_decompositions
 from .pytorch_decompositions import pytorch_decompositions

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...dialects.host import arith, ir, tensor
 from ...dialects.structured import Structured, structured
+from ...passes.tensor.traversal import collect
 
 _STRICT = {arith.CmpFPredicate.OGT: arith.CmpFPredicate.UGT, arith.CmpFPredicate.OLT: arith.CmpFPredicate.ULT}
 _EXTREMES = ("arith.maximumf", "arith.minimumf")
@@ -18,15 +19,7 @@ _EXTREMES = ("arith.maximumf", "arith.minimumf")
 
 def find_unordered(module: ir.Module) -> None:
     """Repairs the comparisons of all positions of extremes in a module in place."""
-    found: list[ir.Operation] = []
-
-    def visit(op: ir.Operation) -> ir.WalkResult:
-        if op.name == "linalg.generic":
-            found.append(op)
-        return ir.WalkResult.ADVANCE
-
-    module.operation.walk(visit)
-    for op in found:
+    for op in collect(module.operation, lambda op: op.name == "linalg.generic"):
         view = structured(op)
         if view is not None and not view.is_parallel():
             for inner in view.body_operations():

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from .narrow_floats import widened
+
 aten = torch.ops.aten
 
 
@@ -34,7 +36,7 @@ def group_norm(
     eps: float,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """`aten.native_group_norm`: the result, and each group's mean and reciprocal deviation, [batch, groups]."""
-    wide = x.to(torch.float32) if x.dtype in (torch.float16, torch.bfloat16) else x
+    wide = widened(x)
     grouped = wide.reshape(batch, groups, -1)
     mean = torch.mean(grouped, 2, keepdim=True)
     centred = grouped - mean

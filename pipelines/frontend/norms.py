@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from .narrow_floats import widened
+
 aten = torch.ops.aten
 
 # Squares of numbers between these neither overflow nor vanish when a few thousand of them are added up.
@@ -157,8 +159,3 @@ def _rounded(
 
 def _dims(x: torch.Tensor, dim: Sequence[int] | None) -> list[int]:
     return list(range(x.dim())) if not dim else [d % max(x.dim(), 1) for d in dim]
-
-
-def widened(x: torch.Tensor) -> torch.Tensor:
-    """Narrow floats in f32, in which PyTorch computes norms of them."""
-    return x.to(torch.float32) if x.dtype in (torch.float16, torch.bfloat16) else x

@@ -16,6 +16,8 @@ from torch.fx import Graph, Node
 from ...dialects.host import arith, func, ir, scf, tensor
 from ...dialects.structured import clone_into
 from ...passes.infra.diagnostics import CompilerError
+from ...passes.tensor.sizes import constant_index, size_value
+from ...passes.tensor.traversal import collect
 from .torch_tensors import OPEN, builtin_type, converted
 
 SCAN = torch.ops.higher_order.scan
@@ -140,15 +142,10 @@ def expand_scans(module: ir.Module) -> None:
 
 
 def _calls(function: func.FuncOp, scans: Mapping[str, Any]) -> list[ir.Operation]:
-    found: list[ir.Operation] = []
+    def is_scan(op: ir.Operation) -> bool:
+        return op.name == "func.call" and ir.FlatSymbolRefAttr(op.attributes["callee"]).value in scans
 
-    def visit(op: ir.Operation) -> ir.WalkResult:
-        if op.name == "func.call" and ir.FlatSymbolRefAttr(op.attributes["callee"]).value in scans:
-            found.append(op)
-        return ir.WalkResult.ADVANCE
-
-    function.operation.walk(visit)
-    return found
+    return collect(function.operation, is_scan)
 
 
 class _Loop:
@@ -168,8 +165,8 @@ class _Loop:
 
     def emit(self) -> list[ir.Value]:
         """The last states, then all outputs."""
-        zero, one = _index(0), _index(1)
-        self._trips = _size(self._inputs[0])
+        zero, one = constant_index(0), constant_index(1)
+        self._trips = size_value(self._inputs[0], 0)
         count = len(self._states)
         parameters = list(self._step.arguments)
         varying, fixed = (
@@ -222,7 +219,7 @@ class _Loop:
             if size == OPEN:
                 operand, dimension = next(self._sizes), next(self._sizes)
                 given = self._operands[operand]
-                sizes.append(tensor.dim(converted(given, _builtin(given.type)), _index(dimension)))
+                sizes.append(tensor.dim(converted(given, _builtin(given.type)), constant_index(dimension)))
             else:
                 sizes.append(size)
         return tensor.empty(sizes, kind.element_type)
@@ -230,14 +227,14 @@ class _Loop:
     def _place(self, at: ir.Value, *, backwards: bool) -> ir.Value:
         if not backwards:
             return at
-        return arith.SubIOp(arith.SubIOp(self._trips, _index(1)).result, at).result
+        return arith.SubIOp(arith.SubIOp(self._trips, constant_index(1)).result, at).result
 
 
 def _part(source: ir.Value, place: ir.Value) -> ir.Value:
     """What a step reads of a tensor."""
     kind = ir.RankedTensorType(source.type)
     shape = [1, *kind.shape[1:]]
-    sizes = [tensor.dim(source, _index(d)) for d, size in enumerate(shape) if size == OPEN]
+    sizes = [tensor.dim(source, constant_index(d)) for d, size in enumerate(shape) if size == OPEN]
     slice_kind = ir.RankedTensorType.get(shape, kind.element_type)
     static = [_OPEN_OFFSET, *[0] * (kind.rank - 1)]
     part = tensor.ExtractSliceOp(slice_kind, source, [place], sizes, [], static, shape, [1] * kind.rank)
@@ -251,7 +248,7 @@ def _with_part(value: ir.Value, target: ir.Value, place: ir.Value) -> ir.Value:
     shape = [1, *kind.shape[1:]]
     value = converted(value, ir.RankedTensorType.get(shape[1:], kind.element_type))
     slice_kind = ir.RankedTensorType.get(shape, kind.element_type)
-    sizes = [tensor.dim(target, _index(d)) for d, size in enumerate(shape) if size == OPEN]
+    sizes = [tensor.dim(target, constant_index(d)) for d, size in enumerate(shape) if size == OPEN]
     part = tensor.ExpandShapeOp(slice_kind, value, _without_first(kind.rank), sizes, shape)
     static = [_OPEN_OFFSET, *[0] * (kind.rank - 1)]
     return tensor.InsertSliceOp(
@@ -271,15 +268,6 @@ def _builtin(kind: ir.Type) -> ir.RankedTensorType:
             f"operator 'scan' computes with '{kind}', which is not supported", hint="give its tensors ranks"
         )
     return found
-
-
-def _size(value: ir.Value) -> ir.Value:
-    size = ir.RankedTensorType(value.type).shape[0]
-    return tensor.dim(value, _index(0)) if size == OPEN else _index(size)
-
-
-def _index(number: int) -> ir.Value:
-    return arith.ConstantOp(ir.IndexType.get(), number).result
 
 
 def _numbers(op: func.FuncOp, key: str) -> list[int]:

@@ -17,6 +17,7 @@ import torch
 
 from ...dialects.host import arith, ir, tensor
 from ...dialects.structured import PARALLEL, build_generic
+from ...passes.tensor.traversal import collect
 from .elementwise.number import DTYPES, Number, constant
 from .torch_tensors import TensorType, converted
 
@@ -27,17 +28,10 @@ _NUMPY = {torch.int16: np.int16, torch.int32: np.int32, torch.int64: np.int64}
 
 def expand_unsigned_literals(module: ir.Module) -> None:
     """Replaces the literals of unsigned element types in a module in the torch dialect."""
-    found: list[tuple[ir.Operation, TensorType]] = []
-
-    def visit(op: ir.Operation) -> ir.WalkResult:
-        if op.name == "torch.vtensor.literal":
-            known = TensorType.of(op.results[0].type)
-            if known is not None and known.element in _WIDER:
-                found.append((op, known))
-        return ir.WalkResult.ADVANCE
-
-    module.operation.walk(visit)
-    for op, known in found:
+    for op in collect(module.operation, lambda op: op.name == "torch.vtensor.literal"):
+        known = TensorType.of(op.results[0].type)
+        if known is None or known.element not in _WIDER:
+            continue
         with op.location, ir.InsertionPoint(op):
             result = converted(_made(op.attributes["value"], known), op.results[0].type)
         op.results[0].replace_all_uses_with(result)

@@ -11,6 +11,7 @@ from typing import Any
 
 from ....dialects.host import arith, ir
 from ....dialects.structured import Structured
+from ...tensor.traversal import made_by
 
 WIDENINGS = ("arith.extf", "arith.extsi", "arith.extui")
 _SHIFTS = ("arith.addi", "arith.subi", "arith.xori")  # by a constant
@@ -63,11 +64,11 @@ def product_factors(view: Structured) -> tuple[Factor, Factor] | None:
     if len(view.inputs) != 2 or len(view.inits) != 1:
         return None
     first, second, init = view.body.arguments
-    total = _producer(view.yielded[0])
+    total = made_by(view.yielded[0])
     for multiply, add in _MULTIPLY_ADDS:
         if total is None or total.name != add or init not in tuple(total.operands):
             continue
-        product = _producer(total.operands[1 if total.operands[0] == init else 0])
+        product = made_by(total.operands[1 if total.operands[0] == init else 0])
         if product is None or product.name != multiply or not _used_once(init):
             return None
         one, other = (factor_of(v) for v in product.operands)
@@ -89,21 +90,17 @@ def factor_of(value: ir.Value) -> Factor:
 
 def step_of(value: ir.Value) -> Step | None:
     """The step that a value is the result of."""
-    producer = _producer(value)
+    producer = made_by(value)
     if producer is None:
         return None
     if producer.name in WIDENINGS:
         return Step(producer.name, value.type)
     if producer.name not in _SHIFTS or not isinstance(value.type, ir.IntegerType):
         return None
-    constant = _producer(producer.operands[1])
+    constant = made_by(producer.operands[1])
     if constant is None or constant.name != "arith.constant":
         return None
     return Step(producer.name, value.type, ir.IntegerAttr(constant.attributes["value"]).value)
-
-
-def _producer(value: ir.Value) -> ir.OpView | None:
-    return None if isinstance(value.owner, ir.Block) else value.owner
 
 
 def _used_once(value: ir.Value) -> bool:

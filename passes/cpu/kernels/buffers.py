@@ -12,6 +12,7 @@ from ....dialects.host import ir
 from ....dialects.structured import structured
 from ...tensor.bufferization.lifetimes import VIEW_OPS, operations_below
 from ...tensor.effects import has_no_effect
+from ...tensor.traversal import made_by
 
 Root = ir.Value | str
 _ALLOCATIONS = frozenset({"memref.alloc", "memref.alloca"})
@@ -39,14 +40,9 @@ def is_memref(value: ir.Value) -> bool:
     return isinstance(value.type, ir.MemRefType | ir.UnrankedMemRefType)
 
 
-def defining(value: ir.Value) -> ir.Operation | None:
-    """The operation whose result a value is; None for an argument of a block."""
-    return value.owner.operation if isinstance(value, ir.OpResult) else None
-
-
 def view_source(value: ir.Value) -> ir.Value | None:
     """What a memref is a view of; None when it is no view."""
-    op = defining(value)
+    op = made_by(value)
     return op.operands[0] if op is not None and op.name in VIEW_OPS else None
 
 
@@ -61,7 +57,7 @@ def view_chain(value: ir.Value) -> list[ir.Value]:
 def root_of(value: ir.Value) -> Root | None:
     """The root of a memref; None when it is not known."""
     origin = view_chain(value)[0]
-    op = defining(origin)
+    op = made_by(origin)
     if op is None:
         return origin if ir.BlockArgument(origin).owner.owner.operation.name == "func.func" else None
     if op.name == "memref.get_global":

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from ....dialects.host import ir
 from ...tensor.bufferization.lifetimes import operations_below
-from .buffers import Effects, Root, defining, effects_of
+from ...tensor.traversal import made_by
+from .buffers import Effects, Root, effects_of
 
 
 class Clusters:
@@ -40,7 +41,7 @@ class Clusters:
             self.producers[k] = sorted({w for r in self.effects[k].reads for w in memory.wrote(r)})[::-1]
             memory.note(k, self.effects[k])
             for inner in (op, *operations_below(op)):
-                makers = (defining(v) for v in inner.operands)
+                makers = (made_by(v) for v in inner.operands)
                 before |= {position[m] for m in makers if m is not None and m in position}
             needs.append(before)
         return needs

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from ....dialects.host import func, ir, memref
 from ....dialects.structured import clone_into
 from ...tensor.bufferization.lifetimes import VIEW_OPS, ancestor_in, operations_below, uses_of_buffer
-from .buffers import defining, is_memref, view_chain, view_source
+from ...tensor.traversal import made_by
+from .buffers import is_memref, view_chain, view_source
 
 KERNEL_MARK = "wse.kernel"
 
@@ -108,7 +109,7 @@ class _Inside:
 
     def _need(self, value: ir.Value) -> None:
         """Finds out how a value gets into the function."""
-        op = defining(value)
+        op = made_by(value)
         if value in self.parameters or is_constant(op):
             return
         if op is None or not self._is_repeated(op, value):
@@ -127,7 +128,7 @@ class _Inside:
 
     def _is_private(self, buffer: ir.Value) -> bool:
         """Whether only the group uses a buffer, which its block made."""
-        op = defining(buffer)
+        op = made_by(buffer)
         if op is None or op.block != self._block:
             return False
         users = (ancestor_in(self._block, user) for user in uses_of_buffer(buffer))
@@ -158,7 +159,7 @@ def _fill(body: ir.Block, group: Sequence[ir.Operation], inside: _Inside) -> Non
     ip = ir.InsertionPoint(body)
 
     def bring(value: ir.Value) -> None:
-        op = defining(value)
+        op = made_by(value)
         if value in mapping or op is None:
             return
         if is_constant(op) or op.name in VIEW_OPS or op in inside.allocations:
@@ -193,7 +194,7 @@ def _with_open_offset(kind: ir.MemRefType) -> ir.MemRefType:
 
 def _follow_layout(view: ir.Value) -> None:
     """Gives a view of a memref whose offset is open the type that it has now."""
-    op = defining(view)
+    op = made_by(view)
     if op is None or op.name not in ("memref.subview", "memref.expand_shape", "memref.collapse_shape"):
         return
     if _has_open_offset(ir.MemRefType(op.operands[0].type)):

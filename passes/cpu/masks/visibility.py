@@ -14,10 +14,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any
 
 from ....dialects.host import ir
 from ....dialects.structured import Structured
+from ...tensor.traversal import made_by
 
 Names = Callable[[int], int | None]  # what an iterator is called; None for one of which nothing is said
 
@@ -56,7 +56,7 @@ _OPPOSITE = {0: 1, 1: 0, 2: 5, 3: 4, 4: 3, 5: 2}
 
 def implied(value: ir.Value, truth: bool, names: Names) -> tuple[Inequality, ...]:
     """Inequalities of iterators that hold wherever a condition is true (or wherever it is false)."""
-    op = _maker(value)
+    op = made_by(value)
     if op is None:
         return ()
     if op.name == "arith.cmpi":
@@ -100,7 +100,7 @@ def _difference(a: _Linear, b: _Linear, constant: int) -> Inequality:
 
 
 def _linear(value: ir.Value, names: Names) -> _Linear | None:
-    op = _maker(value)
+    op = made_by(value)
     if op is None:
         return None
     if op.name == "arith.constant":
@@ -169,7 +169,7 @@ def _value(value: ir.Value, known: dict[ir.Value, Hidden]) -> Hidden:
 
 
 def _constant(value: ir.Value) -> Hidden:
-    op = _maker(value)
+    op = made_by(value)
     if op is None or op.name != "arith.constant":
         return Hidden.UNKNOWN
     attribute = op.attributes["value"]
@@ -219,7 +219,3 @@ _ABSORBING = {
     "arith.ori": (Hidden.YES, True),
     "arith.andi": (Hidden.NO, True),
 }
-
-
-def _maker(value: ir.Value) -> Any:
-    return None if isinstance(value.owner, ir.Block) else value.owner.operation

@@ -5,7 +5,6 @@ points leave half of a vector empty where rows of 49 fill three.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from ....dialects.host import arith, ir, linalg, memref
 from ....dialects.structured import (
@@ -15,6 +14,7 @@ from ....dialects.structured import (
     dim_position,
     structured,
 )
+from ...tensor.traversal import collect
 from ..access import dims_of
 
 Chain = tuple[int, ...]  # iterators that become one, outermost first
@@ -159,30 +159,18 @@ def _renamed_map(
     return ir.AffineMap.get(count, 0, [amap.results[group[0]].compose(substitution) for group in groups])
 
 
+def _indices(op: ir.Operation) -> list[ir.Operation]:
+    return collect(op, lambda inner: inner.name == "linalg.index", in_bodies=True)
+
+
 def _indexed(op: ir.Operation) -> set[int]:
     """Iterators whose index the body asks for."""
-    found: set[int] = set()
-
-    def visit(inner: ir.Operation) -> ir.WalkResult:
-        if inner.name == "linalg.index":
-            found.add(ir.IntegerAttr(inner.attributes["dim"]).value)
-        return ir.WalkResult.ADVANCE
-
-    op.walk(visit)
-    return found
+    return {ir.IntegerAttr(inner.attributes["dim"]).value for inner in _indices(op)}
 
 
 def _rename_indices(op: ir.Operation, renamed: dict[int, int]) -> None:
     """Lets the body's `linalg.index` ask for the new iterators; that of a dropped one is 0."""
-    asked: list[Any] = []
-
-    def visit(inner: ir.Operation) -> ir.WalkResult:
-        if inner.name == "linalg.index":
-            asked.append(inner)
-        return ir.WalkResult.ADVANCE
-
-    op.walk(visit)
-    for inner in asked:
+    for inner in _indices(op):
         dim = ir.IntegerAttr(inner.attributes["dim"]).value
         with inner.location, ir.InsertionPoint(inner):
             known = dim not in renamed

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ....dialects.host import arith, func, ir, scf
+from ...tensor.traversal import collect, made_by
 from ..parallel_marks import COST_MARK, PARALLEL_MARK
 from .division import divide
 from .nests import Nest, is_effect_free
@@ -96,7 +97,7 @@ def _capture(loops: Sequence[ir.Operation], scratch: Sequence[ir.Operation]) -> 
         if value in seen:
             return
         seen.add(value)
-        maker = _maker(value)
+        maker = made_by(value)
         if maker is not None and maker.name in _VIEWS:
             for operand in maker.operands:
                 take(operand)
@@ -141,11 +142,6 @@ def _share_used_elsewhere(
         if not is_private(maker.results[0]):
             captures.remade.remove(maker)
             captures.passed.append(maker.results[0])
-
-
-def _maker(value: ir.Value) -> ir.Operation | None:
-    owner = value.owner
-    return owner.operation if isinstance(owner, (ir.Operation, ir.OpView)) else None
 
 
 def _function_of(op: ir.Operation) -> ir.Operation:
@@ -201,15 +197,7 @@ def _move(loops: Sequence[ir.Operation], captures: _Captures, entry: ir.Block) -
 
 def _buffers_in(loop: ir.Operation) -> list[ir.Operation]:
     """Buffers on the stack of a fixed size; made in a loop, they would take new memory in each iteration."""
-    found: list[ir.Operation] = []
-
-    def visit(op: ir.Operation) -> ir.WalkResult:
-        if is_on_the_stack(op):
-            found.append(op)
-        return ir.WalkResult.ADVANCE
-
-    loop.walk(visit)
-    return found
+    return collect(loop, is_on_the_stack)
 
 
 def _unmark(loop: Loop) -> None:

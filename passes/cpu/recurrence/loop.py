@@ -8,9 +8,10 @@ from typing import Any
 
 from ....dialects.host import arith, ir, scf, tensor
 from ....dialects.structured import clone_into
+from ...tensor.traversal import made_by
 from .results import Gathered, Kept, Results
 from .runs import CARRIED, OUTSIDE, Run, offsets_moved, place_of
-from .steps import RESHAPES, Offsets, Sequence, Source, clone_with, is_constant_fill, maker
+from .steps import RESHAPES, Offsets, Sequence, Source, clone_with, is_constant_fill
 
 _OPEN = ir.ShapedType.get_dynamic_stride_or_offset()
 
@@ -177,12 +178,14 @@ class Loop:
                     _slice(op, result, _advancing(offsets, steps, iv)) if any(steps) else _view(op, result)
                 )
             return result
-        op = maker(value)
+        op = made_by(value)
         if op is None or not (op.name == "tensor.empty" or is_constant_fill(op)):
             return value
         if value not in self._values:  # every step has its own, where buffers are concerned
             chain = (
-                [op] if op.name == "tensor.empty" else [o for v in op.operands if (o := maker(v)) is not None]
+                [op]
+                if op.name == "tensor.empty"
+                else [o for v in op.operands if (o := made_by(v)) is not None]
             )
             self._values[value] = clone_into([*chain, op] if op not in chain else chain, {})[value]
         return self._values[value]
@@ -240,7 +243,7 @@ def _viewed(views: tuple[ir.Operation, ...], value: ir.Value) -> ir.Value:
 
 def _splat(value: ir.Value) -> ir.DenseElementsAttr | None:
     """The value of a constant whose elements are all the same."""
-    op = maker(value)
+    op = made_by(value)
     if op is None or op.name != "arith.constant" or not isinstance(value.type, ir.RankedTensorType):
         return None
     attribute = op.attributes["value"]

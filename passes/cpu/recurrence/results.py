@@ -8,8 +8,9 @@ from itertools import pairwise
 from typing import Any
 
 from ....dialects.host import ir, scf, tensor
+from ...tensor.traversal import made_by
 from .runs import Run
-from .steps import Offsets, Sequence, is_static_view, maker
+from .steps import Offsets, Sequence, is_static_view
 
 _OPEN = ir.ShapedType.get_dynamic_stride_or_offset()
 _LIGHT = frozenset({"arith.constant", "tensor.empty", "linalg.fill", "tensor.insert_slice"})
@@ -157,7 +158,7 @@ class Results:
         found: dict[ir.Operation, None] = {}
         pending = [base]
         while pending:
-            op = maker(pending.pop())
+            op = made_by(pending.pop())
             if op is None or op in found or op.block != last.block or op.is_before_in_block(last):
                 if op is not None and op.block == last.block and self._is_inside(op):
                     return False
@@ -241,7 +242,7 @@ def _outer_uses(value: ir.Value, inside: set[ir.Operation]) -> list[ir.Operation
 
 
 def _block(value: ir.Value) -> ir.Block | None:
-    made = maker(value)
+    made = made_by(value)
     return made.block if made is not None else None
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....dialects.host import ir
+from ...tensor.traversal import made_by
 from ..preparation.known_values import outer_operands
 
 _VIEWS = frozenset({"tensor.extract_slice", "tensor.collapse_shape", "tensor.expand_shape"})
@@ -76,7 +77,7 @@ class Sequence:
         return self._sources[value]
 
     def _follow(self, value: ir.Value) -> Source:
-        op = maker(value)
+        op = made_by(value)
         if op is None or not is_static_view(op):
             return Source(value, (), (), ())
         before = self.source(op.operands[0])
@@ -90,13 +91,8 @@ class Sequence:
         if op.name not in ("linalg.transpose", "linalg.broadcast"):
             return False
         root = self.source(op.operands[0]).root
-        source = maker(root)
+        source = made_by(root)
         return source is None or source.name == "arith.constant"
-
-
-def maker(value: ir.Value) -> ir.Operation | None:
-    """The operation that a value is a result of."""
-    return None if isinstance(value.owner, ir.Block) else value.owner.operation
 
 
 def is_static_view(op: ir.Operation) -> bool:
@@ -108,7 +104,7 @@ def is_constant_fill(op: ir.Operation) -> bool:
     """Whether an operation fills an empty tensor of static shape with a constant."""
     if op.name != "linalg.fill" or len(op.results) != 1:
         return False
-    makers = [maker(v) for v in op.operands]
+    makers = [made_by(v) for v in op.operands]
     names = [m.name for m in makers if m is not None]
     return names == ["arith.constant", "tensor.empty"] and ir.ShapedType(op.results[0].type).has_static_shape
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from ....dialects.host import ir, tensor
 from ....dialects.structured import structured
+from ..traversal import made_by
 from ..unit_reshape import reassociation
 from . import layouts
 from .op_model import disjoint_slices, is_empty, is_linalg, is_tensor, slice_key, writes_of
@@ -68,7 +69,7 @@ def sink_fills(block: ir.Block) -> None:
         users = [use.owner.operation for use in op.results[0].uses]
         if len(users) == 1 and users[0].block == op.block:
             op.move_before(users[0])
-            empty = _owner(op.operands[len(op.operands) - 1])
+            empty = made_by(op.operands[len(op.operands) - 1])
             if empty is not None and empty.block == op.block:
                 empty.move_before(op)
 
@@ -108,7 +109,7 @@ def _place(insertion: ir.Operation, writable: Sequence[ir.Value]) -> None:
 def _trace(value: ir.Value, block: ir.Block) -> tuple[ir.Operation, list[ir.Operation]] | None:
     """The `tensor.empty` that a tensor was computed in, and what computed it, last first; all in one block."""
     makers: list[ir.Operation] = []
-    while (op := _owner(value)) is not None and op.block == block:
+    while (op := made_by(value)) is not None and op.block == block:
         if op.name == "tensor.empty":
             return op, makers
         makers.append(op)
@@ -172,9 +173,9 @@ def _window(insertion: ir.Operation) -> ir.MemRefType | None:
 
 def _before_siblings(insertion: ir.Operation) -> ir.Value:
     """The destination before results of the same operation were inserted at other places of it."""
-    target, key, maker = insertion.operands[1], slice_key(insertion), _owner(insertion.operands[0])
-    while (before := _owner(target)) is not None and before.name == "tensor.insert_slice":
-        sibling = _owner(before.operands[0])
+    target, key, maker = insertion.operands[1], slice_key(insertion), made_by(insertion.operands[0])
+    while (before := made_by(target)) is not None and before.name == "tensor.insert_slice":
+        sibling = made_by(before.operands[0])
         if (
             maker is None
             or sibling is None
@@ -261,12 +262,8 @@ def _order_insertions(block: ir.Block) -> None:
 
 
 def _position(value: ir.Value, positions: dict[ir.Operation, int]) -> int:
-    owner = _owner(value)
+    owner = made_by(value)
     return -1 if owner is None else positions.get(owner, -1)
-
-
-def _owner(value: ir.Value) -> ir.Operation | None:
-    return None if isinstance(value.owner, ir.Block) else value.owner.operation
 
 
 def _chain_ending_at(op: ir.Operation) -> list[ir.Operation]:
@@ -274,7 +271,7 @@ def _chain_ending_at(op: ir.Operation) -> list[ir.Operation]:
     if op.name != "tensor.insert_slice" or _only_insertion(op.results[0]) is not None:
         return []
     chain = [op]
-    while (before := _owner(chain[0].operands[1])) is not None and before.name == "tensor.insert_slice":
+    while (before := made_by(chain[0].operands[1])) is not None and before.name == "tensor.insert_slice":
         if before.block != op.block or _only_insertion(before.results[0]) is None:
             break
         chain.insert(0, before)

@@ -12,13 +12,11 @@ from typing import Any
 
 from ....dialects.host import arith, cf, ir, linalg, tensor
 from ....dialects.structured import REDUCTION, build_generic, dim_position
-from ..sizes import sizes_of
+from ..sizes import Size, sizes_of
 
 INDEX_CHECK = "wse.index_check"
 FROM_FRONT, FROM_EITHER_END = "front", "either-end"
 _DIMENSION = "wse.dimension"
-
-Size = int | ir.Value
 
 
 def assert_in_range(

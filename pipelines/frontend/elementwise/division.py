@@ -11,7 +11,8 @@ import math as exact
 import torch
 
 from ....dialects.host import arith, math
-from .number import HALVES, Number, Plain
+from ..narrow_floats import HALVES
+from .number import Number, Plain
 
 _PRODUCTS = 8  # powers up to this are products
 

@@ -17,9 +17,12 @@ import torch
 
 from ....dialects.host import arith, cf, ir, tensor
 from ....dialects.structured import PARALLEL, build_generic
+from ....passes.tensor.sizes import constant_index
+from ....passes.tensor.traversal import collect
+from ..narrow_floats import HALVES
 from ..torch_tensors import OPEN, TensorType, converted
-from .number import DTYPES, HALVES, Number, Plain, constant
-from .table import CONVERSIONS, REINTERPRETATION, TABLE, Computed, Rule
+from .number import DTYPES, Number, Plain, constant
+from .table import CONVERSIONS, REINTERPRETATION, TABLE, Computed
 
 _OPERATOR = "torch.operator"
 _CONSTANT = "torch.constant."
@@ -48,21 +51,16 @@ class _Tensor:
 
 def expand_elementwise(module: ir.Module) -> None:
     """Replaces the operators of `TABLE` in a module in the torch dialect; what has unknown types is left alone."""
-    found: list[tuple[ir.Operation, Rule]] = []
-
-    def visit(op: ir.Operation) -> ir.WalkResult:
-        rule = TABLE.get(_name(op)) if op.name.startswith("torch.") else None
-        if rule is not None and len(op.results) == 1:
-            found.append((op, rule))
-        return ir.WalkResult.ADVANCE
-
-    module.operation.walk(visit)
-    for op, rule in found:
+    for op in collect(module.operation, _has_rule):
         with op.location, ir.InsertionPoint(op):
-            result = _Expansion(op, rule).emit()
+            result = _Expansion(op).emit()
         if result is not None:
             op.results[0].replace_all_uses_with(result)
             op.erase()
+
+
+def _has_rule(op: ir.Operation) -> bool:
+    return op.name.startswith("torch.") and _name(op) in TABLE and len(op.results) == 1
 
 
 def _name(op: ir.Operation) -> str:
@@ -74,9 +72,9 @@ def _name(op: ir.Operation) -> str:
 class _Expansion:
     """One operator."""
 
-    def __init__(self, op: ir.Operation, rule: Rule) -> None:
+    def __init__(self, op: ir.Operation) -> None:
         self._op = op
-        self._rule = rule
+        self._rule = TABLE[_name(op)]
 
     def emit(self) -> ir.Value | None:
         """The result in torch's type; None, and nothing made, where types are not known."""
@@ -227,14 +225,12 @@ def _broadcast(
             static = operand.shape[own]
     if not open_sizes:
         return static
-    found = [tensor.dim(value, _index(own)) for value, own in (open_sizes[:1] if strict else open_sizes)]
-    wanted = found[0] if static == 1 else _index(static)
+    found = [
+        tensor.dim(value, constant_index(own)) for value, own in (open_sizes[:1] if strict else open_sizes)
+    ]
+    wanted = found[0] if static == 1 else constant_index(static)
     if not strict:
         for size in found[1:] if static == 1 else found:
             same = arith.cmpi(arith.CmpIPredicate.eq, size, wanted)
             cf.assert_(same, "mismatched size for broadcast")
     return wanted if static == 1 else static
-
-
-def _index(number: int) -> ir.Value:
-    return arith.ConstantOp(ir.IndexType.get(), number).result

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from ....dialects.host import arith, math
-from .number import HALVES, Number, Plain, bits_of, constant
+from ..narrow_floats import HALVES
+from .number import Number, Plain, bits_of, constant
 
 _ROOT_OF_HALF = exact.sqrt(0.5)
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from ....dialects.host import arith, ir, math
+from ..narrow_floats import HALVES
 
 # By torch-mlir's names of elements
 DTYPES: dict[str, torch.dtype] = {
@@ -19,7 +20,6 @@ DTYPES: dict[str, torch.dtype] = {
     "si64": torch.int64, "si32": torch.int32, "si16": torch.int16, "si8": torch.int8,
     "ui64": torch.uint64, "ui32": torch.uint32, "ui16": torch.uint16, "ui8": torch.uint8, "i1": torch.bool,
 }  # fmt: skip
-HALVES = (torch.float16, torch.bfloat16)
 _FLOATS = {"float64": ir.F64Type, "float32": ir.F32Type, "float16": ir.F16Type, "bfloat16": ir.BF16Type}
 _PREDICATES = {
     "eq": ("OEQ", "eq", "eq"), "ne": ("UNE", "ne", "ne"), "lt": ("OLT", "slt", "ult"), "le": ("OLE", "sle", "ule"),

@@ -111,11 +111,6 @@ def dimensions(axes: Any, rank: int) -> list[int]:
     return list(range(rank)) if axes is None else [dimension(axis, rank) for axis in integers(axes)]
 
 
-def widened(x: torch.Tensor) -> torch.Tensor:
-    """f32 for narrower floats."""
-    return x.to(torch.float32) if x.dtype in (torch.float16, torch.bfloat16) else x
-
-
 def full_like_constant(values: Sequence[Any] | Any, dtype: torch.dtype) -> torch.Tensor:
     """A known tensor, which becomes a constant where it meets traced ones."""
     with untraced():

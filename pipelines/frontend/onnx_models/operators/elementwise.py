@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
+from ...narrow_floats import widened
 from ..registry import operator
 from ..types import SAME_BITS, carried, element_type, torch_type
-from ..values import Unsupported, full_like_constant, number, refuse_unless, truth, widened
+from ..values import Unsupported, full_like_constant, number, refuse_unless, truth
 
 _PLAIN: dict[str, Callable[..., Any]] = {
     "Abs": torch.abs,

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
+from ...narrow_floats import widened
 from ..registry import operator
-from ..values import dimension, refuse_unless, widened
+from ..values import dimension, refuse_unless
 from .windows import powers, root
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 
+from ...narrow_floats import widened
 from ..registry import operator
 from ..types import element_type, torch_type
-from ..values import dimension, full_like_constant, refuse_unless, widened
+from ..values import dimension, full_like_constant, refuse_unless
 from .products import centred, convolution_of_bytes
 
 

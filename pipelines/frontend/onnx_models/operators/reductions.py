@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
+from ...narrow_floats import widened
 from ..registry import operator
-from ..values import dimension, dimensions, integer, integers, refuse_unless, widened
+from ..values import dimension, dimensions, integer, integers, refuse_unless
 
 Reduce = Callable[[torch.Tensor, list[int], bool], torch.Tensor]
 

@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from ...decompositions import decomposition_table
+from ...narrow_floats import widened
 from ..registry import operator
 from ..values import (
     MOST_PLACES,
@@ -20,7 +21,6 @@ from ..values import (
     integers,
     numbers,
     refuse_unless,
-    widened,
 )
 
 aten = torch.ops.aten

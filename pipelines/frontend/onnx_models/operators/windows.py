@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
+from ...narrow_floats import widened
 from ..registry import operator
-from ..values import full_like_constant, refuse_unless, widened
+from ..values import full_like_constant, refuse_unless
 
 
 def padding_of(
