@@ -9,6 +9,7 @@ from ..infra.diagnostics import PassFailure
 from .nodes import analyse, op_result
 from .reduction_form import NEUTRAL
 from .scalar_body import scalar_constant
+from .slices_of_one_rank import keep_rank
 from .splat import splat_of
 
 _COMBINERS = {
@@ -84,6 +85,8 @@ def prepare(main: Any) -> None:
     for op in list(main.body.blocks[0].operations):
         if op.operation.name == "tensor.pad":
             _expand_pad(op)
+    for op in list(main.body.blocks[0].operations):
+        keep_rank(op)
     _lift_constants(main)
     for op in list(main.body.blocks[0].operations):
         if op.operation.name == "linalg.generic" and splat_of(op_result(op, 0)) is None:

@@ -17,7 +17,7 @@ import torch
 import wse_mlir
 
 from .rules import NODE_RULE
-from .verdicts import Verdict, Word, described, difference
+from .verdicts import Verdict, Word, described, difference, word_for
 
 
 @functools.cache
@@ -52,7 +52,7 @@ def run_node_test(
                     actual = compiled(*given)
                 word, detail = _judged(test, actual, [_tensor(value) for value in outputs], target)
             except wse_mlir.CompilerError as error:
-                word, detail = "refused", str(error)
+                word, detail = word_for(str(error)), str(error)
             except Exception as error:
                 word, detail = "crash", described(error)
             report("verdict", Verdict("onnx", name, str(position), word, detail))

@@ -16,7 +16,7 @@ from conformance.recorded import Recorded, regressions
 from conformance.rules import rule_for, tolerances
 from conformance.samples import Sample
 from conformance.tables import reason
-from conformance.verdicts import Verdict, difference
+from conformance.verdicts import Verdict, difference, word_for
 from conformance.workers import Task, run_tasks
 from torch.utils import _pytree as pytree
 
@@ -49,6 +49,14 @@ def test_what_ends_or_stops_a_worker_is_a_crash_and_the_rest_goes_on() -> None:
         ("first", "match"), ("dies", "crash"), ("second", "match"), ("hangs", "crash"), ("last", "match"),
     ]  # fmt: skip
     assert verdicts[1].detail.startswith("SIGKILL") and verdicts[3].detail == "no end after 0.5 s"
+
+
+def test_an_internal_error_is_no_refusal() -> None:
+    assert (
+        word_for("pass 'wse-partition' failed: internal error: IndexError: tuple index out of range")
+        == "crash"
+    )
+    assert word_for("operator 'aten.bincount' has no lowering to linalg") == "refused"
 
 
 def operator_named(name: str) -> Any:

@@ -16,7 +16,7 @@ import wse_mlir
 from .judgements import Call
 from .rules import rule_for, tolerances
 from .samples import Sample
-from .verdicts import Verdict, described, difference
+from .verdicts import Verdict, described, difference, word_for
 
 Report = Callable[[str, Any], None]
 Variations = dict[str, tuple[list[torch.Tensor], Any]]  # name -> tensors, what PyTorch computes of them
@@ -124,7 +124,7 @@ class Trial:
                 compiled = compiled or self._compile([(sample, tensors)])
                 actual = compiled([[t.clone() for t in tensors]])[0]
             except wse_mlir.CompilerError as error:
-                verdict = self._verdict(sample, name, "refused", str(error))
+                verdict = self._verdict(sample, name, word_for(str(error)), str(error))
             except Exception as error:
                 verdict = self._verdict(sample, name, "crash", described(error))
             else:

@@ -30,6 +30,11 @@ class Verdict:
     detail: str = ""
 
 
+def word_for(message: str) -> Word:
+    """A message that tells of an internal error is no refusal."""
+    return "crash" if "internal error" in message else "refused"
+
+
 def difference(actual: Any, expected: Any, *, on_wafer: bool) -> str:
     """What differs between two values of one call; empty where they match."""
     ours, our_spec = pytree.tree_flatten(actual)

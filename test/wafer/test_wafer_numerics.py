@@ -48,6 +48,8 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[torch.Size, ...]]] = {
         ("pad", lambda a: nn.functional.pad(a, (1, 2), value=0.5), ((5, 3),)),
         ("einsum", lambda a, b: torch.einsum("bij,bkj->ik", a, b), ((2, 4, 5), (2, 3, 5))),
         ("outer", lambda a: a[:, None] - a[None, :], ((12,),)),
+        ("rows_left_out", lambda a: torch.cat([a[1], a[:, 0], a[3, 2:4] + a[0, 1]]) * 2, ((5, 7),)),
+        ("running_product", lambda a: a.cumprod(0), ((4, 5),)),
         ("masked_attention", masked_attention, ((7, 6),)),
     )
 }
