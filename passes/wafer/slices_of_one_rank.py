@@ -1,4 +1,4 @@
-"""Slices that leave dimensions of size one out, in terms of slices of one rank and reshapes: PEs move blocks of one rank."""
+"""Slices that leave dimensions of size one out, as slices of one rank and reshapes: PEs move blocks of one rank."""
 
 from typing import Any
 
