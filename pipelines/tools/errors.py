@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ...passes.infra.diagnostics import CompilerError
+from .interrupts import EXIT_CODE, interruptible, tell_interrupt
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,13 @@ def one_message(trace: Trace) -> Iterator[None]:
     An exception of any other kind is a defect of the compiler: it is named as such, in one line, too.
     """
     try:
-        yield
+        with interruptible():
+            yield
     except CompilerError as error:
         _leave(f"error: {error}", trace)
     except KeyboardInterrupt:
-        raise SystemExit(130) from None
+        tell_interrupt()
+        raise SystemExit(EXIT_CODE) from None
     except BrokenPipeError:
         # A reader such as `head` has left; what it did not take is of no use to anybody.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from ...passes.infra.crashes import describe_end, send_progress_to
+from .interrupts import leave_when_interrupted
 
 _PAGE = 8192
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -38,7 +39,7 @@ def in_own_process(tool: str, work: Callable[[], int], *, hint: str = "") -> int
     child = os.fork()
     if child == 0:
         _end_with(parent)
-        signal.signal(signal.SIGINT, _interrupt_once)
+        leave_when_interrupted()
         send_progress_to(lambda place, note: _keep(page, place, note))
         return work()
     status = _wait(child)
@@ -91,12 +92,6 @@ def _wait(child: int) -> int:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _interrupt_once(number: int, frame: FrameType | None) -> None:
-    """A terminal interrupts both processes, and the waiting one passes it on: the second is for nobody."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def _end_with(parent: int) -> None:

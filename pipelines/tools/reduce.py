@@ -105,7 +105,7 @@ class _Run:
     def run(self, module: ir.Operation) -> bool:
         started = time.monotonic()
         try:
-            with _terminated_as_interrupted(), self._progress() as observer:
+            with _signals_interrupt(), self._progress() as observer:
                 complete = self._reduce(module, observer)
         except KeyboardInterrupt:
             if self.best is None:
@@ -183,13 +183,15 @@ class _Run:
 
 
 @contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Lets SIGTERM, as `timeout` sends it, do what Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _signals_interrupt() -> Iterator[None]:
+    """Lets SIGTERM, as `timeout` sends it, do what Ctrl-C does: the result so far is written, whatever is going on."""
+    heard = [n for n in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, signal.default_int_handler) for number in heard}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _progress_line(progress: Progress) -> str:

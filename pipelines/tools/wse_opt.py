@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from ...passes.infra.diagnostics import CompilerError
+from .interrupts import EXIT_CODE, interruptible, tell_interrupt
 from .opt.arguments import Arguments, parse_arguments
 from .own_process import in_own_process
 
@@ -26,9 +27,10 @@ def main(argv: list[str] | None = None) -> int:
 def _answer(words: list[str]) -> int:
     trace = "--trace" in words or "-trace" in words or os.environ.get("WSE_TRACE", "") not in ("", "0")
     try:
-        arguments = parse_arguments(words)
-        arguments.values["trace"] = trace
-        return _run(arguments)
+        with interruptible():
+            arguments = parse_arguments(words)
+            arguments.values["trace"] = trace
+            return _run(arguments)
     except CompilerError as error:
         if trace:
             raise
@@ -38,7 +40,8 @@ def _answer(words: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        return 130
+        tell_interrupt()
+        return EXIT_CODE
     except OSError as error:  # a full disk, a name that is too long
         if trace:
             raise

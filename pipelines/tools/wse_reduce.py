@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from .errors import Trace, one_message
+from .interrupts import EXIT_CODE
 
 app = typer.Typer(
     add_completion=False,
@@ -115,7 +116,7 @@ def wse_reduce(
                 tuple(irdl_file or ()), allow_unregistered_dialect, max_tests, timeout,
             )
         )  # fmt: skip
-    raise typer.Exit(0 if complete else 130)
+    raise typer.Exit(0 if complete else EXIT_CODE)
 
 
 def main() -> None:
