@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .host import ir
+from .structured import dim_position, used_dims
 
 
 def evaluate_affine(expr: ir.AffineExpr, variable: Callable[[Any], Any]) -> Any:
@@ -27,3 +28,18 @@ def evaluate_affine(expr: ir.AffineExpr, variable: Callable[[Any], Any]) -> Any:
     if isinstance(expr, ir.AffineModExpr):
         return left % right
     return left // right if isinstance(expr, ir.AffineFloorDivExpr) else -(-left // right)
+
+
+def coefficient(expr: ir.AffineExpr, iterator: int) -> int | None:
+    """The constant factor of a dimension in a linear expression; None when it is not linear in it."""
+    if iterator not in used_dims(expr):
+        return 0
+    if dim_position(expr) == iterator:
+        return 1
+    if isinstance(expr, ir.AffineAddExpr):
+        left, right = coefficient(expr.lhs, iterator), coefficient(expr.rhs, iterator)
+        return None if left is None or right is None else left + right
+    if isinstance(expr, ir.AffineMulExpr) and isinstance(expr.rhs, ir.AffineConstantExpr):
+        inner = coefficient(expr.lhs, iterator)
+        return None if inner is None else inner * expr.rhs.value
+    return None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal
 
+from ...dialects.affine_values import coefficient
 from ...dialects.host import arith, ir, memref
 from ...dialects.structured import Structured, dim_position
 
@@ -22,21 +23,6 @@ def dims_of(expr: ir.AffineExpr) -> frozenset[int]:
 def depends_on(amap: ir.AffineMap, iterator: int) -> bool:
     """Whether any result of the map changes along the iterator."""
     return any(iterator in dims_of(e) for e in amap.results)
-
-
-def coefficient(expr: ir.AffineExpr, iterator: int) -> int | None:
-    """The constant factor of a dimension in a linear expression; None when it is not linear in it."""
-    if iterator not in dims_of(expr):
-        return 0
-    if dim_position(expr) == iterator:
-        return 1
-    if isinstance(expr, ir.AffineAddExpr):
-        left, right = coefficient(expr.lhs, iterator), coefficient(expr.rhs, iterator)
-        return None if left is None or right is None else left + right
-    if isinstance(expr, ir.AffineMulExpr) and isinstance(expr.rhs, ir.AffineConstantExpr):
-        inner = coefficient(expr.lhs, iterator)
-        return None if inner is None else inner * expr.rhs.value
-    return None
 
 
 def access_kind(value: ir.Value, amap: ir.AffineMap, iterator: int) -> AccessKind:

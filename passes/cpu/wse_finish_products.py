@@ -20,10 +20,10 @@ from ...dialects.structured import (
     used_dims,
 )
 from ..infra.pass_base import Pass, PassRun
+from ..tensor.contraction.form import contraction_form
 from ..tensor.fusion_cost import is_cheap
 from ..tensor.sizes import sizes_of
 from ..tensor.traversal import tensor_blocks
-from .contraction.form import contraction_form
 
 
 class FinishProducts(Pass, name="wse-finish-products", anchor="func.func"):

@@ -8,8 +8,8 @@ from typing import Any
 from ...dialects.host import func, ir
 from ...dialects.structured import Structured, build_generic, clone_into, structured
 from ..infra.pass_base import Pass, PassRun, option
+from ..tensor.contraction.form import ContractionForm, contraction_form
 from ..tensor.traversal import collect
-from .contraction.form import ContractionForm, contraction_form
 from .preparation.byte_products import Side, column_sums, narrow_init, rebuild, sides_of, with_sums
 from .preparation.known_values import KnownValues
 from .processor import Processor, processor

@@ -8,10 +8,10 @@ from math import prod
 from ...dialects.host import func, ir, linalg
 from ...dialects.structured import Structured, dim_position, structured
 from ..infra.pass_base import Pass, PassRun, option
+from ..tensor.contraction.form import ContractionForm, contraction_form
 from ..tensor.traversal import collect
 from .access import dims_of, element_bits
 from .contraction.dot_product import dot_product
-from .contraction.form import ContractionForm, contraction_form
 from .contraction.packing import Group
 from .contraction.tile import choose_tile
 from .preparation.known_values import KnownValues

@@ -8,9 +8,9 @@ from ...dialects.host import ir
 from ...dialects.structured import REDUCTION, Structured, used_dims
 from ..infra.pass_base import Pass, PassRun, option
 from ..tensor.bufferization.arena import element_bytes
+from ..tensor.contraction.form import contraction_form
 from ..tensor.tiling.index_math import linear
 from .access import access_kind
-from .contraction.form import contraction_form
 from .kernels.facts import facts_of
 from .kernels.outline import KERNEL_MARK
 from .parallel_marks import next_nest

@@ -12,10 +12,10 @@ from ...dialects.structured import (
     structured,
 )
 from ..infra.pass_base import Pass, PassRun
+from ..tensor.contraction.factors import product_factors
+from ..tensor.contraction.form import ContractionForm, contraction_form
 from ..tensor.sizes import sizes_of
 from ..tensor.traversal import collect
-from .contraction.factors import product_factors
-from .contraction.form import ContractionForm, contraction_form
 
 _MANY_COLUMNS = 128  # two panels or more read each element
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 from wse_mlir.passes.cpu.nests.sliding_window import SlidingWindow
-from wse_mlir.passes.cpu.vector_body import Combiner
+from wse_mlir.passes.tensor.reductions import Combiner
 
 import wse_mlir
 

@@ -17,18 +17,22 @@ def package_of(path: Path) -> list[str]:
     return parts if parts[0] == "wse_mlir" else ["wse_mlir", *parts]
 
 
-def imported_layers(path: Path) -> set[str]:
-    """Names of the top-level folders that a file imports from, through relative imports."""
-    layers = set()
+def imported_modules(path: Path) -> list[list[str]]:
+    """Dotted names of what a file imports by relative imports, as installed."""
+    found = []
     for node in ast.walk(ast.parse(path.read_text())):
         if not isinstance(node, ast.ImportFrom) or node.level == 0:
             continue
         base = package_of(path)
         base = base[: len(base) - (node.level - 1)]
         target = [*base, *(node.module or "").split(".")]
-        names = [target] if node.module else [[*base, alias.name] for alias in node.names]
-        layers |= {name[1] for name in names if len(name) > 1 and name[1] in LAYERS}
-    return layers
+        found += [target] if node.module else [[*base, alias.name] for alias in node.names]
+    return found
+
+
+def imported_layers(path: Path) -> set[str]:
+    """Names of the top-level folders that a file imports from, through relative imports."""
+    return {name[1] for name in imported_modules(path) if len(name) > 1 and name[1] in LAYERS}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -46,6 +50,12 @@ def test_inside_the_package_imports_are_relative(path: Path) -> None:
             assert (node.module or "").split(".")[0] not in own
         if isinstance(node, ast.Import):
             assert not {alias.name.split(".")[0] for alias in node.names} & own
+
+
+def test_passes_for_both_targets_know_neither() -> None:
+    for path in (ROOT / "passes" / "tensor").rglob("*.py"):
+        rooms = {name[2] for name in imported_modules(path) if name[1] == "passes" and len(name) > 2}
+        assert not rooms & {"cpu", "wafer"}, path
 
 
 def test_the_target_knows_no_mlir() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ....dialects.host import ir
-from .factors import Step
+from ...tensor.contraction.factors import Step
 
 _FLIP = -128  # 128 in an i8
 

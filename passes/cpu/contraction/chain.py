@@ -16,12 +16,12 @@ from typing import Any
 from ....dialects.host import ir
 from ....dialects.structured import Structured, element_type, structured
 from ...tensor.bufferization.lifetimes import VIEW_OPS
+from ...tensor.contraction.form import ContractionForm
 from ...tensor.fusion_cost import INTEGER_DIVISIONS
 from ..access import access_kind, depends_on
 from ..kernels.buffers import Effects, Root, effects_of, root_of
 from ..vector_body import body_vectorizes
 from .accesses import Access, access_of, own_subscripts, plain_iterators, rename, solve
-from .form import ContractionForm
 
 _FARTHEST = 64  # operations between a contraction and a stage
 _ENOUGH_PRODUCTS = 2048  # for a result; elements of a stage that are not side by side cost a few each

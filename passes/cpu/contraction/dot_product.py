@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from ....dialects.host import arith, ir, llvm, vector
 from ....dialects.structured import Structured, dim_position, element_type
+from ...tensor.contraction.factors import product_factors
+from ...tensor.contraction.form import ContractionForm
 from ..access import dims_of
 from ..processor import Processor
 from .byte_factors import Byte, byte_of, flip
-from .factors import product_factors
 from .flat_operand import FlatOperand, Offset, add, multiply
-from .form import ContractionForm
 from .packing import Group
 
 _WORD = 32  # bits of a lane

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from ....dialects.host import ir
 from ....dialects.structured import Structured, plain_dims
+from ...tensor.contraction.form import ContractionForm, contraction_form
 from ..access import access_kind
 from ..processor import Processor
 from .chain import delay_frees, erase_chain, find_chain
 from .dot_product import dot_product
 from .flat_operand import is_linear
-from .form import ContractionForm, contraction_form
 from .nest import ContractionNest
 from .packing import is_readable, panels_of
 from .tile import choose_tile

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from ....dialects.host import ir
 from ....dialects.structured import Structured, dim_position
+from ...tensor.contraction.form import ContractionForm
 from ..access import access_kind, dims_of
-from .form import ContractionForm
 
 
 @dataclass(frozen=True)

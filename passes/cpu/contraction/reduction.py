@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ....dialects.host import arith, ir, math, scf
+from ...tensor.contraction.factors import product_factors
 from ..processor import Processor
 from ..vector_body import broadcast
 from .blocking import Ahead, Part
 from .chain import Chain
 from .dot_product import DotProduct, read_group
-from .factors import product_factors
 from .flat_operand import FlatOperand, Offset, add, index, multiply
 from .packing import Group, panels_of
 from .tile_memory import Columns, TileMemory

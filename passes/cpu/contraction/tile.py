@@ -12,9 +12,9 @@ from math import gcd, prod
 
 from ....dialects.host import ir
 from ....dialects.structured import Structured
+from ...tensor.contraction.form import ContractionForm
 from ..access import coefficient, element_bits
 from ..processor import Processor
-from .form import ContractionForm
 from .packing import Group
 
 _TYPICAL_TRIP = 128  # stands for a size that is known only at run time

@@ -9,7 +9,7 @@ from math import prod
 from ....dialects.host import ir
 from ....dialects.structured import PARALLEL, Structured, dim_position, structured
 from ...tensor.bufferization.arena import element_bytes
-from ..contraction.form import ContractionForm, contraction_form
+from ...tensor.contraction.form import ContractionForm, contraction_form
 from .buffers import Root, is_memref, root_of
 
 _UNKNOWN_SIZE = 1 << 12  # what an open size is taken for

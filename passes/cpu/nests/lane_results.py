@@ -7,8 +7,9 @@ shuffles together: each step combines two vectors, halves of which it keeps, and
 from collections.abc import Callable, Iterator, Sequence
 
 from ....dialects.host import arith, ir, vector
+from ...tensor.reductions import Combiner
 from ..access import element_bits
-from ..vector_body import Combiner, vector_of
+from ..vector_body import vector_of
 
 _BLOCK_BITS = 128  # within which processors shuffle elements of two vectors in one instruction
 

@@ -9,15 +9,14 @@ from typing import Any
 
 from ....dialects.host import arith, ir, scf, vector
 from ....dialects.structured import Structured
+from ...tensor.reductions import Combiner, reduction_kinds
 from ..access import access_kind, size_value
 from ..parallel_marks import mark_parallel
 from ..processor import Processor
 from ..vector_body import (
     BodyEmitter,
-    Combiner,
     body_cost,
     broadcast,
-    reduction_kinds,
     vector_of,
 )
 from .lane_results import combine, combine_all, combine_lanes, combine_rows, neutral, powers_of_two

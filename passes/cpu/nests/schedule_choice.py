@@ -12,9 +12,10 @@ from math import prod
 
 from ....dialects.host import ir
 from ....dialects.structured import PARALLEL, REDUCTION, Structured
+from ...tensor.reductions import reduction_kinds
 from ..access import access_kind, depends_on, dims_of, element_bits, stride_along
 from ..processor import Processor
-from ..vector_body import body_cost, body_divides_integers, body_vectorizes, reduction_kinds
+from ..vector_body import body_cost, body_divides_integers, body_vectorizes
 from .loop_schedule import Schedule
 from .shuffled_load import find_steps
 

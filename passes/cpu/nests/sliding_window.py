@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 
 from ....dialects.host import ir
 from ....dialects.structured import REDUCTION, Structured
+from ...tensor.reductions import Combiner, plain_reduction
 from ..access import coefficient, depends_on, dims_of
 from ..processor import Processor
-from ..vector_body import Combiner, plain_reduction
 from .loop_schedule import Schedule
 from .schedule_choice import unroll_factor
 

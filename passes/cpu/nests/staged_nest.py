@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 from ....dialects.host import ir
 from ....dialects.structured import PARALLEL, Structured
+from ...tensor.contraction.form import ContractionForm
 from ..contraction.accesses import Access
 from ..contraction.chain import Chain, Stage, delay_frees, erase_chain, find_chain
-from ..contraction.form import ContractionForm
 from ..processor import Processor
 from ..vector_body import BodyEmitter, broadcast
 from .loop_nest import LoopNest, Point, Values

@@ -18,11 +18,11 @@ from ....dialects.structured import (
     project_attributes,
     structured,
 )
+from ...tensor.contraction.factors import Factor, product_factors
 from ...tensor.sizes import sizes_of
 from ...tensor.uniform import uniform_scalar
 from ..access import dims_of
 from ..contraction.byte_factors import Byte, byte_of, flip
-from ..contraction.factors import Factor, product_factors
 from .packing import Source, look_through
 
 

@@ -16,9 +16,9 @@ from ....dialects.structured import (
     project_attributes,
     structured,
 )
+from ...tensor.contraction.factors import WIDENINGS, Factor, Step, factor_of
+from ...tensor.contraction.form import ContractionForm
 from ..access import dims_of
-from ..contraction.factors import WIDENINGS, Factor, Step, factor_of
-from ..contraction.form import ContractionForm
 from ..contraction.packing import Group
 
 

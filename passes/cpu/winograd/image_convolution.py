@@ -7,8 +7,8 @@ from math import prod
 
 from ....dialects.host import ir
 from ....dialects.structured import PARALLEL, Structured, dim_position
+from ...tensor.contraction.form import is_multiply_add
 from ...tensor.tiling.index_math import Linear, linear
-from ..contraction.form import is_multiply_add
 from .interpolation import TILES
 
 

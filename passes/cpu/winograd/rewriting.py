@@ -9,7 +9,7 @@ from typing import Any
 
 from ....dialects.host import arith, ir, tensor
 from ....dialects.structured import PARALLEL, REDUCTION, build_generic, project_attributes
-from ..reshapes.views import collapse, expand
+from ...tensor.simplify.reshapes.views import collapse, expand
 from .choice import tiles_along
 from .combination import transform
 from .epilogue import Elementwise, consumer, initial

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...dialects.host import ir
-from ...dialects.structured import Structured, structured
-from ..infra.pass_base import Pass, PassRun
-from ..tensor.effects import is_dead
-from ..tensor.traversal import tensor_blocks
+from ....dialects.host import ir
+from ....dialects.structured import Structured, structured
+from ...infra.pass_base import Pass, PassRun
+from ..effects import is_dead
+from ..traversal import tensor_blocks
 from .reshapes.quotients import defer_quotient
 from .reshapes.reads import absorb_copied_copies, absorb_reads, absorb_split_reads
 from .reshapes.writes import absorb_write, delay_broadcast, drop_plain_copy

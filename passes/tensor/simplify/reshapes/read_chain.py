@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ....dialects.host import ir, tensor
-from ....dialects.structured import Structured, structured
-from ...tensor.tiling.index_math import linear
-from ...tensor.unit_reshape import reassociation
+from .....dialects.host import ir, tensor
+from .....dialects.structured import Structured, structured
+from ...tiling.index_math import linear
+from ...unit_reshape import reassociation
 from .digits import Form, add, flattened, unflattened
 
 _WIDENING = "arith.extf"

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ....dialects.host import arith, ir, tensor
-from ...tensor.uniform import splat_attribute, underlying_empty, uniform_scalar
-from ...tensor.unit_reshape import reassociation
-from ..reshapes.read_chain import shape_of
-from ..reshapes.views import expand, open_part
+from .....dialects.host import arith, ir, tensor
+from ...simplify.reshapes.read_chain import shape_of
+from ...simplify.reshapes.views import expand, open_part
+from ...uniform import splat_attribute, underlying_empty, uniform_scalar
+from ...unit_reshape import reassociation
 
 
 @dataclass(frozen=True)

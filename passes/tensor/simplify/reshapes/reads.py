@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from ....dialects.host import affine, arith, ir, linalg, tensor
-from ....dialects.structured import (
+from .....dialects.host import affine, arith, ir, linalg, tensor
+from .....dialects.structured import (
     PARALLEL,
     Structured,
     build_generic,
@@ -18,9 +18,9 @@ from ....dialects.structured import (
     loops_inferable,
     project_attributes,
 )
-from ...infra.pass_base import PassRun
-from ...tensor.uniform import uniform_scalar
-from ..contraction.form import ContractionForm, contraction_form
+from ....infra.pass_base import PassRun
+from ...contraction.form import ContractionForm, contraction_form
+from ...uniform import uniform_scalar
 from .digits import iterator_form
 from .read_chain import Read, index_forms, read_chain, shape_of
 from .segments import Segments, find_segments

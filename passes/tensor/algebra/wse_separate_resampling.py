@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ...dialects.host import arith, ir, tensor
-from ...dialects.structured import PARALLEL, Structured, build_generic, clone_into, structured
-from ..infra.pass_base import Pass, PassRun
-from ..tensor.scalar_eval import NotEvaluable
-from ..tensor.traversal import collect
+from ....dialects.host import arith, ir, tensor
+from ....dialects.structured import PARALLEL, Structured, build_generic, clone_into, structured
+from ...infra.pass_base import Pass, PassRun
+from ..scalar_eval import NotEvaluable
+from ..traversal import collect
 from .resampling.axes import Axis, Resampling, find_resampling
 
 _SCATTERED = 3  # what reading elements that do not lie side by side costs more

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from ....dialects.host import ir
+from .....dialects.host import ir
 from .digits import Digit, Form, make_form
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ....dialects.host import ir, tensor
-from ....dialects.structured import (
+from .....dialects.host import ir, tensor
+from .....dialects.structured import (
     PARALLEL,
     Structured,
     build_generic,
@@ -16,11 +16,11 @@ from ....dialects.structured import (
     project_attributes,
     structured,
 )
-from ...infra.pass_base import PassRun
-from ...tensor.effects import is_dead
-from ...tensor.uniform import uniform_scalar
-from ...tensor.unit_reshape import reassociation
-from ..contraction.form import contraction_form
+from ....infra.pass_base import PassRun
+from ...contraction.form import contraction_form
+from ...effects import is_dead
+from ...uniform import uniform_scalar
+from ...unit_reshape import reassociation
 from .read_chain import shape_of
 from .reads import fresh_init
 from .views import open_part

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from wse_mlir.passes.cpu.resampling.sampling_line import find_line, find_positions
+from wse_mlir.passes.tensor.algebra.resampling.sampling_line import find_line, find_positions
 
 import wse_mlir
 

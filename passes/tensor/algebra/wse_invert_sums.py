@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...dialects.host import arith, ir, linalg, tensor
-from ...dialects.structured import (
+from ....dialects.host import arith, ir, linalg, tensor
+from ....dialects.structured import (
     PARALLEL,
     Structured,
     build_generic,
@@ -14,9 +14,9 @@ from ...dialects.structured import (
     project_attributes,
     structured,
 )
-from ..infra.pass_base import Pass, PassRun
-from ..tensor.traversal import collect
-from .vector_body import reduction_kinds
+from ...infra.pass_base import Pass, PassRun
+from ..reductions import reduction_kinds
+from ..traversal import collect
 
 
 class InvertSums(Pass, name="wse-invert-sums", anchor="func.func"):

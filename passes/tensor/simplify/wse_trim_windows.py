@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ...dialects.host import arith, ir, tensor
-from ...dialects.structured import (
+from ....dialects.host import arith, ir, tensor
+from ....dialects.structured import (
     PARALLEL,
     Structured,
     build_generic,
@@ -16,10 +16,10 @@ from ...dialects.structured import (
     structured,
     used_dims,
 )
-from ..infra.pass_base import Pass, PassRun
-from ..tensor.tiling.index_math import linear
-from ..tensor.traversal import collect
-from .contraction.factors import product_factors
+from ...infra.pass_base import Pass, PassRun
+from ..contraction.factors import product_factors
+from ..tiling.index_math import linear
+from ..traversal import collect
 
 
 class TrimWindows(Pass, name="wse-trim-windows", anchor="func.func"):

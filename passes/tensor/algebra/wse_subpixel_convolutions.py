@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ...dialects.host import ir
-from ...dialects.structured import PARALLEL, Structured, dim_position, structured
-from ..infra.pass_base import Pass, PassRun
-from ..tensor.traversal import collect
-from .access import coefficient, dims_of
-from .contraction.form import is_multiply_add
-from .reshapes.read_chain import shape_of
+from ....dialects.affine_values import coefficient
+from ....dialects.host import ir
+from ....dialects.structured import PARALLEL, Structured, dim_position, structured, used_dims
+from ...infra.pass_base import Pass, PassRun
+from ..contraction.form import is_multiply_add
+from ..simplify.reshapes.read_chain import shape_of
+from ..traversal import collect
 from .subpixel.phases import Window
 from .subpixel.rewriting import Subpixel
 from .subpixel.spread import Spread, find_spread
@@ -66,13 +66,13 @@ def _windows(view: Structured, image: int, spread: Spread) -> list[Window] | Non
             continue
         if spread.steps[d] == 1:
             continue
-        used = sorted(dims_of(expr), key=lambda i: view.iterators[i] != PARALLEL)
+        used = sorted(used_dims(expr), key=lambda i: view.iterators[i] != PARALLEL)
         if len(used) != 2 or [view.iterators[i] == PARALLEL for i in used] != [True, False]:
             return None
         output, tap = used
         dilation, count, taps = coefficient(expr, tap), sizes[output], sizes[tap]
         elsewhere = [e for k, e in enumerate(view.maps[image].results) if k != d]
-        if any(dims_of(e) & {output, tap} for e in elsewhere) or not _starts_at_zero(expr):
+        if any(used_dims(e) & {output, tap} for e in elsewhere) or not _starts_at_zero(expr):
             return None
         if coefficient(expr, output) != 1 or not dilation or dilation < 0 or not count or not taps:
             return None
@@ -83,7 +83,7 @@ def _windows(view: Structured, image: int, spread: Spread) -> list[Window] | Non
 
 
 def _starts_at_zero(expr: ir.AffineExpr) -> bool:
-    count = 1 + max(dims_of(expr))
+    count = 1 + max(used_dims(expr))
     zeros = ir.AffineMap.get(0, 0, [ir.AffineConstantExpr.get(0)] * count)
     first = ir.AffineMap.get(0, 0, [expr.compose(zeros)]).results[0]
     return isinstance(first, ir.AffineConstantExpr) and first.value == 0

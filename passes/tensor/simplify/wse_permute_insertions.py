@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...dialects.host import ir
-from ..infra.pass_base import Pass, PassRun
-from ..tensor.effects import is_dead
-from ..tensor.traversal import collect
+from ....dialects.host import ir
+from ...infra.pass_base import Pass, PassRun
+from ..effects import is_dead
+from ..traversal import collect
 from .reshapes.insertions import can_move, move_write, transposed, written_by
 from .reshapes.writes import transposition
 

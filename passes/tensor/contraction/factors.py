@@ -11,7 +11,7 @@ from typing import Any
 
 from ....dialects.host import arith, ir
 from ....dialects.structured import Structured
-from ...tensor.traversal import made_by
+from ..traversal import made_by
 
 WIDENINGS = ("arith.extf", "arith.extsi", "arith.extui")
 _SHIFTS = ("arith.addi", "arith.subi", "arith.xori")  # by a constant

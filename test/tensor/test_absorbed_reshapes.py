@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from wse_mlir.passes.cpu.reshapes.digits import Form, flattened, iterator_form, unflattened
+from wse_mlir.passes.tensor.simplify.reshapes.digits import Form, flattened, iterator_form, unflattened
 from wse_mlir.pipelines.agreement import relative_error
 
 import wse_mlir

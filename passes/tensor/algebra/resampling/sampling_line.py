@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ....dialects.host import ir
+from .....dialects.host import ir
 
 Array = np.ndarray[Any, Any]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ....dialects.host import arith, ir
-from ....dialects.structured import Structured, build_generic, inline_body, project_attributes, structured
-from ..vector_body import reduction_kinds
+from .....dialects.host import arith, ir
+from .....dialects.structured import Structured, build_generic, inline_body, project_attributes, structured
+from ...reductions import reduction_kinds
 
 _UNKNOWN_SIZE_BITS = 24  # a sum of unknown length is taken to have at most 2^24 terms
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...dialects.host import arith, ir, linalg, tensor
-from ...dialects.structured import (
+from ....dialects.host import arith, ir, linalg, tensor
+from ....dialects.structured import (
     PARALLEL,
     Structured,
     build_generic,
@@ -19,10 +19,10 @@ from ...dialects.structured import (
     project_attributes,
     structured,
 )
-from ..infra.pass_base import Pass, PassRun
-from ..tensor.traversal import tensor_blocks
-from ..tensor.uniform import empty_like, uniform_scalar
-from ..tensor.unit_reshape import unit_groups
+from ...infra.pass_base import Pass, PassRun
+from ..traversal import tensor_blocks
+from ..uniform import empty_like, uniform_scalar
+from ..unit_reshape import unit_groups
 from .reshapes.read_chain import shape_of
 from .reshapes.reads import fresh_init
 from .reshapes.views import expand, open_part

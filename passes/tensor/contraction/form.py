@@ -8,8 +8,7 @@ tensors and buffers alike, and on packed operands, whose maps are quasi-affine: 
 from dataclasses import dataclass
 
 from ....dialects.host import ir
-from ....dialects.structured import PARALLEL, Structured, dim_position, element_type
-from ..access import dims_of
+from ....dialects.structured import PARALLEL, Structured, dim_position, element_type, used_dims
 from .factors import product_factors
 
 _FEWEST_COLUMNS = (
@@ -49,7 +48,7 @@ def contraction_form(view: Structured) -> ContractionForm | None:
     column = _innermost(view)
     if column is None:
         return None
-    used = [frozenset(d for e in amap.results for d in dims_of(e)) for amap in view.input_maps]
+    used = [frozenset(d for e in amap.results for d in used_dims(e)) for amap in view.input_maps]
     if (column in used[0]) == (column in used[1]):
         return None
     rhs = 1 if column in used[1] else 0

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ....dialects.host import arith, ir
-from ....dialects.structured import Structured, dim_position
-from ...tensor.scalar_eval import Array, NotEvaluable, attribute_value, evaluate_scalar_op, numpy_dtype
+from .....dialects.host import arith, ir
+from .....dialects.structured import Structured, dim_position
+from ...scalar_eval import Array, NotEvaluable, attribute_value, evaluate_scalar_op, numpy_dtype
 
 _LARGEST = 1 << 22  # elements of an array that is computed here
 _MOST_TAPS = 64

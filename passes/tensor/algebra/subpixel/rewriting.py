@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from ....dialects.host import arith, ir, tensor
-from ....dialects.structured import (
+from .....dialects.host import arith, ir, tensor
+from .....dialects.structured import (
     PARALLEL,
     Structured,
     build_generic,
@@ -17,11 +17,11 @@ from ....dialects.structured import (
     element_type,
     inline_body,
     structured,
+    used_dims,
 )
-from ...tensor.bufferization.op_model import is_empty
-from ..access import dims_of
-from ..reshapes.read_chain import shape_of
-from ..reshapes.views import collapse, expand, open_part
+from ...bufferization.op_model import is_empty
+from ...simplify.reshapes.read_chain import shape_of
+from ...simplify.reshapes.views import collapse, expand, open_part
 from .phases import Phase, Window
 from .spread import Spread
 
@@ -361,7 +361,7 @@ def _can_shrink(made: Structured, dims: set[int]) -> bool:
     if any(o.operation.name == "linalg.index" for o in made.body_operations()):
         return False
     loops = {dim_position(e) for d, e in enumerate(made.init_maps[0].results) if d in dims}
-    return not any(dims_of(e) & loops for m in made.input_maps for e in m.results)
+    return not any(used_dims(e) & loops for m in made.input_maps for e in m.results)
 
 
 def _empty_like(value: ir.Value) -> ir.Value:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from ....dialects.host import arith, ir, tensor
-from ....dialects.structured import (
+from .....dialects.host import arith, ir, tensor
+from .....dialects.structured import (
     PARALLEL,
     REDUCTION,
     Structured,
@@ -21,9 +21,9 @@ from ....dialects.structured import (
     structured,
     used_dims,
 )
-from ...infra.pass_base import PassRun
-from ...tensor.cluster import producer_loops
-from ..contraction.form import contraction_form
+from ....infra.pass_base import PassRun
+from ...cluster import producer_loops
+from ...contraction.form import contraction_form
 from .bounded import Softmax, find_softmax, shrink
 from .read_chain import shape_of
 from .reads import starts_from_zero

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ....dialects.host import ir
-from ....dialects.structured import Structured
+from .....dialects.host import ir
+from .....dialects.structured import Structured
 from .reading import Array, Reading
 from .sampling_line import SamplingLine, find_positions
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ....dialects.host import ir, tensor
-from ....dialects.structured import PARALLEL, build_generic, element_type
-from ...tensor.bufferization.op_model import loop_inits
-from ...tensor.unit_reshape import unit_groups
+from .....dialects.host import ir, tensor
+from .....dialects.structured import PARALLEL, build_generic, element_type
+from ...bufferization.op_model import loop_inits
+from ...unit_reshape import unit_groups
 from .read_chain import kept_dims, shape_of
 from .views import open_part
 
