@@ -84,6 +84,7 @@ _EXECUTABLE = frozenset(
         "func.func",
         "func.return",
         "scf.for",
+        "scf.index_switch",
         "scf.yield",
         "affine.apply",
         "affine.min",

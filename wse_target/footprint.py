@@ -9,7 +9,10 @@ from typing import Any
 from .errors import TargetError
 from .image import (
     Access,
+    Choose,
+    Control,
     Instruction,
+    Join,
     Loop,
     Phase,
     Program,
@@ -17,12 +20,39 @@ from .image import (
     Relay,
     Send,
     Source,
+    Switch,
     Vector,
+    all_instructions,
     buffer_bytes,
 )
 from .quasi_affine import Const, Lookup, Var
 
 TABLE_ENTRY_BYTES = 2
+
+# Bytes of program text that an instruction takes: an estimate, for no published figure says more than that the code of
+# a whole product takes about 1.6 KB. Counted are a descriptor of 8 bytes for each operand that is walked over, loaded
+# by scalar code as long as itself, the operation's own word of 8, and 4 a scalar instruction.
+INSTRUCTION_BYTES: dict[type, int] = {
+    Vector: 40,  # two walks on average
+    Send: 32,
+    Receive: 32,
+    Relay: 40,
+    Join: 8,
+    Control: 8,  # a task's activation, a branch, a call
+    Switch: 12,  # the address of the router's register, the setting, a store
+    Loop: 16,
+    Choose: 16,  # the jump; and the table of addresses:
+    Phase: 0,
+}
+CASE_BYTES = 4
+
+
+def text_bytes(body: Iterable[Instruction]) -> int:
+    """About how many bytes of program text instructions take, scalar code for what depends on the PE left out."""
+    return sum(
+        INSTRUCTION_BYTES[type(op)] + CASE_BYTES * (len(op.cases) if isinstance(op, Choose) else 0)
+        for op in all_instructions(body)
+    )
 
 
 def phase_sram_bytes(program: Program) -> dict[str, int]:
@@ -40,16 +70,28 @@ def phase_sram_bytes(program: Program) -> dict[str, int]:
 
 
 def class_table_bytes(program: Program) -> dict[str, int]:
-    """Bytes of SRAM that the tables of each class's program text take, by class."""
+    """Bytes of SRAM that the tables of each class's program text take, by class.
+
+    Of a table that the PE's place alone says the entry of, the loader writes that one.
+    """
     sizes: dict[int, dict[str, int]] = {}  # of the tables of an instruction: classes share much of their text
     found = {}
     for pe_class in program.classes:
         held: dict[str, int] = {}
         for op in pe_class.body:
             if id(op) not in sizes:
-                sizes[id(op)] = {n: TABLE_ENTRY_BYTES * len(t) for n, t in tables((op,)).items()}
-            held |= sizes[id(op)]
+                sizes[id(op)] = _table_bytes(op)
+            for name, size in sizes[id(op)].items():
+                held[name] = max(held.get(name, 0), size)
         found[pe_class.name] = sum(held.values())
+    return found
+
+
+def _table_bytes(op: Instruction) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for lookup in lookups(op):
+        entries = 1 if lookup.variables() <= {"x", "y"} else len(lookup.table)
+        found[lookup.name] = max(found.get(lookup.name, 0), TABLE_ENTRY_BYTES * entries)
     return found
 
 
@@ -103,16 +145,8 @@ def accesses(instruction: Instruction) -> Iterator[Access]:
 def _buffers_by_phase(body: Iterable[Instruction]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     phase = ""
-    for instruction in _flattened(body):
+    for instruction in all_instructions(body):
         if isinstance(instruction, Phase):
             phase = instruction.name
         found.setdefault(phase, set()).update(access.buffer for access in accesses(instruction))
     return found
-
-
-def _flattened(body: Iterable[Instruction]) -> Iterator[Instruction]:
-    for instruction in body:
-        if isinstance(instruction, Loop):
-            yield from _flattened(instruction.body)
-        else:
-            yield instruction

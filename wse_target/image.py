@@ -9,6 +9,7 @@ Units: offsets and strides of an `Access` count *elements*; buffer offsets and s
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -199,6 +200,18 @@ class Loop:
 
 
 @dataclass(frozen=True)
+class Choose:
+    """Runs the case whose number, from 0, is `selector`; none where there is no such case.
+
+    PEs of one class that have different roles share a text in this way. One jump through a table, however many cases
+    there are; it costs a branch.
+    """
+
+    selector: Expr
+    cases: tuple[tuple[Instruction, ...], ...]
+
+
+@dataclass(frozen=True)
 class Phase:
     """Starts the phase `name`; cycles until the next one are attributed to it and to `source`."""
 
@@ -206,7 +219,20 @@ class Phase:
     source: Source = Source()
 
 
-Instruction = Vector | Send | Receive | Relay | Join | Control | Switch | Loop | Phase
+Instruction = Vector | Send | Receive | Relay | Join | Control | Switch | Loop | Choose | Phase
+
+
+def inner_bodies(op: Instruction) -> tuple[tuple[Instruction, ...], ...]:
+    """The texts inside of an instruction: a loop's body, the cases of a `Choose`."""
+    return (op.body,) if isinstance(op, Loop) else op.cases if isinstance(op, Choose) else ()
+
+
+def all_instructions(body: Iterable[Instruction]) -> Iterator[Instruction]:
+    """All instructions of a text, those inside of others behind them."""
+    for op in body:
+        yield op
+        for inner in inner_bodies(op):
+            yield from all_instructions(inner)
 
 
 @dataclass(frozen=True)

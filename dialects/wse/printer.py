@@ -173,6 +173,8 @@ class _Body:
                 lines.append(indent + getattr(self, f"_{name.removeprefix('wse.')}")(view))
             elif name == "scf.for":
                 lines += self._loop(view, indent)
+            elif name == "scf.index_switch":
+                lines += self._choice(view, indent)
             elif name == "arith.constant":
                 self.names[view.operation.results[0]] = str(view.operation.attributes["value"]).split(" : ")[
                     0
@@ -194,6 +196,12 @@ class _Body:
         low, high, step = (self.name(value) for value in view.operation.operands[:3])
         by = "" if step == "1" else f" by {step}"
         return [f"{indent}for {variable} = {low} .. {high}{by}", *self._block(block, indent + "  ")]
+
+    def _choice(self, view: Any, indent: str) -> list[str]:
+        lines = [f"{indent}choose {self.name(view.operation.operands[0])}"]
+        for number, region in enumerate(list(view.operation.regions)[1:]):
+            lines += [f"{indent}{number}:", *self._block(region.blocks[0], indent + "  ")]
+        return lines
 
     def _index(self, view: Any) -> None:
         amap = ir.AffineMapAttr(view.operation.attributes["map"]).value

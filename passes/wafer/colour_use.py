@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,10 +12,13 @@ from ...dialects.affine_values import evaluate_affine
 from ...dialects.host import ir
 from ...dialects.provenance import describe_location
 from ...dialects.wse import read
-from .executable import TRANSFERS, bodies, program_of, within
+from ...wse_target.image import StridedRect
+from .executable import CHOICE, TRANSFERS, bodies, instructions, program_of, symbols, within
+from .index_values import IndexValues
 
 Span = tuple[int, int]  # first and last position in a program text
-Spans = dict[str, list[Span]]  # by class, ascending
+Group = tuple[str, int]  # PEs of one class that have all their roles in common
+Spans = dict[Group, list[Span]]  # by group, ascending
 
 
 @dataclass
@@ -23,7 +26,7 @@ class Use:
     """The use of one colour.
 
     Attributes:
-        spans: by class, first and last operation at the text's top level between which a transfer of it may be
+        spans: by group, first and last operation at the text's top level between which a transfer of it may be
             under way; a transfer on a microthread is until it is joined. A colour that does the work of several, one
             after the other, has a span for each.
         receives / sends: the same, of transfers in one direction only.
@@ -46,7 +49,7 @@ class Use:
 
 
 def apart(left: Spans, right: Spans) -> bool:
-    """Whether spans of one class never overlap."""
+    """Whether spans of one group never overlap."""
     return not any(
         a[0] <= b[1] and b[0] <= a[1]
         for name in left.keys() & right.keys()
@@ -57,34 +60,51 @@ def apart(left: Spans, right: Spans) -> bool:
 
 def colour_uses(module: ir.Operation) -> dict[str, Use]:
     """The use of every colour that some text transfers, in order of first use."""
-    reader = _Reader(read.integers(program_of(module).grid))
+    tables = {t.sym_name.value: np.array(read.integers(t.values)) for t in symbols(module, "wse.table")}
+    reader = _Reader(read.integers(program_of(module).grid), tables)
     for pes, function in bodies(module):
-        reader.read(pes.sym_name.value, function.body.blocks[0])
+        reader.read(pes.sym_name.value, read.strided_rect(pes.where), function.body.blocks[0])
     return reader.found
 
 
 class _Reader:
     """Reads program texts; what many transfers have in common is worked out once."""
 
-    def __init__(self, grid: tuple[int, ...]) -> None:
+    def __init__(self, grid: tuple[int, ...], tables: dict[str, np.ndarray]) -> None:
+        self.tables = tables
         self.found: dict[str, Use] = {}
         self.corners = {0: np.array([0, grid[0] - 1] * 2), 1: np.array([0] * 2 + [grid[1] - 1] * 2)}
         self.lengths: dict[ir.Attribute, int] = {}
         self.places: dict[ir.Attribute, str] = {}
 
-    def read(self, name: str, text: ir.Block) -> None:
+    def read(self, name: str, where: StridedRect, text: ir.Block) -> None:
         """Adds the transfers of one class's text."""
         operations = list(text.operations)
         ends = transfer_ends(operations)
+        roles = self._roles(where, operations)
+        groups = np.arange(max((len(r) for r in roles.values() if r is not None), default=1))
         phase = 0
         for position, op in enumerate(operations):
             phase += op.operation.name == "wse.phase"
-            for inner in within(op):
+            for inner, on in _on_groups(op, roles, groups):
                 if inner.operation.name in TRANSFERS:
                     until = ends(position, read.integer(inner.thread))
-                    self._add(name, inner, (position, until), phase)
+                    self._add([(name, group) for group in on.tolist()], inner, (position, until), phase)
 
-    def _add(self, name: str, op: Any, span: Span, phase: int) -> None:
+    def _roles(self, where: StridedRect, operations: list[Any]) -> dict[ir.Operation, np.ndarray | None]:
+        """For each choice, the role of each group of PEs; None where a loop's variable decides it."""
+        (bx, by), (w, h), (sx, sy) = where.base, where.extent, where.step
+        x, y = np.meshgrid(bx + sx * np.arange(w), by + sy * np.arange(h))
+        values = IndexValues(self.tables, (x.ravel(), y.ravel()))
+        choices = [i for op in operations for i in within(op) if i.operation.name == CHOICE]
+        chosen = {op.operation: values.of(op.operation.operands[0]) for op in choices}
+        known = [np.broadcast_to(v, (w * h,)) for v in chosen.values() if v is not None]
+        if not known:
+            return chosen
+        columns = iter(np.unique(np.stack(known), axis=1))
+        return {op: None if value is None else next(columns) for op, value in chosen.items()}
+
+    def _add(self, groups: list[Group], op: Any, span: Span, phase: int) -> None:
         bounds, location = op.attributes["bounds"], op.location
         if bounds not in self.lengths:
             self.lengths[bounds] = _elements(op, self.corners)
@@ -93,11 +113,25 @@ class _Reader:
         for colour, direction in _directions(op):
             use = self.found.setdefault(colour, Use())
             for spans in (use.spans, getattr(use, direction)):
-                first, last = spans.get(name, [span])[0]
-                spans[name] = [(min(first, span[0]), max(last, span[1]))]
+                for group in groups:
+                    first, last = spans.get(group, [span])[0]
+                    spans[group] = [(min(first, span[0]), max(last, span[1]))]
             use.phases = (min(use.phases[0], phase), max(use.phases[1], phase))
             use.words = max(use.words, self.lengths[bounds])
             use.places[self.places[location.attr]] = None
+
+
+def _on_groups(
+    op: Any, roles: dict[ir.Operation, np.ndarray | None], groups: np.ndarray
+) -> Iterator[tuple[Any, np.ndarray]]:
+    """An operation and all that is inside of it, each with the groups of PEs that run it."""
+    yield op, groups
+    cases = roles.get(op.operation) if op.operation.name == CHOICE else None
+    for number, region in enumerate(op.operation.regions, -1 if op.operation.name == CHOICE else 0):
+        on = groups if cases is None else groups[cases[groups] == number]
+        if len(on):
+            for inner in (inner for block in region.blocks for inner in block.operations):
+                yield from _on_groups(inner, roles, on)
 
 
 def _directions(op: Any) -> list[tuple[str, str]]:
@@ -113,17 +147,32 @@ def transfer_ends(operations: list[Any]) -> Callable[[int, int], int]:
     Positions count the operations at a text's top level; a loop is one.
     """
     joins: list[tuple[int, frozenset[int]]] = []
+    chosen: dict[
+        int, frozenset[int]
+    ] = {}  # by position of a choice, threads that each case which launches them joins
     for position, op in enumerate(operations):
-        joined = [read.integers(i.threads) for i in within(op) if i.operation.name == "wse.join"]
-        if joined:
-            joins.append((position, frozenset(t for threads in joined for t in threads)))
+        if op.operation.name == CHOICE:
+            cases = [list(instructions(region.blocks[0])) for region in op.operation.regions]
+            left = [_launched(case) - _joined(case) for case in cases]
+            chosen[position] = frozenset().union(*map(_joined, cases)).difference(*left)
+        elif joined := _joined(within(op)):
+            joins.append((position, joined))
 
     def end(position: int, thread: int) -> int:
-        if thread == 0:
+        if thread == 0 or thread in chosen.get(position, ()):
             return position
         return next((at for at, threads in joins if at >= position and thread in threads), len(operations))
 
     return end
+
+
+def _joined(operations: Iterable[Any]) -> frozenset[int]:
+    joins = (op for op in operations if op.operation.name == "wse.join")
+    return frozenset(thread for op in joins for thread in read.integers(op.threads))
+
+
+def _launched(operations: Iterable[Any]) -> frozenset[int]:
+    return frozenset(read.integer(op.thread) for op in operations if op.operation.name in TRANSFERS) - {0}
 
 
 def _elements(op: Any, corners: dict[int, np.ndarray]) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ...wse_target.image import Instruction, Loop, Source, StridedRect
+from ...wse_target.image import Choose, Instruction, Loop, Source, StridedRect
 from .layout_rules import Grid
 from .library.fragment import Fragment, Part
 
@@ -29,6 +29,8 @@ def _stamped(body: Sequence[Instruction], source: Source) -> tuple[Instruction, 
     for op in body:
         if isinstance(op, Loop):
             stamped.append(replace(op, body=_stamped(op.body, source)))
+        elif isinstance(op, Choose):
+            stamped.append(replace(op, cases=tuple(_stamped(case, source) for case in op.cases)))
         else:
             stamped.append(op if op.source != Source() else replace(op, source=source))
     return tuple(stamped)

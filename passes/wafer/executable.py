@@ -10,6 +10,7 @@ from ...wse_target.image import Source
 from ..infra.diagnostics import PassFailure
 
 TRANSFERS = ("wse.send", "wse.receive", "wse.relay")
+CHOICE = "scf.index_switch"
 
 
 def symbols(module: ir.Operation, name: str) -> list[Any]:

@@ -12,13 +12,13 @@ from ...wse_target.image import (
     Buffer,
     HostTransfer,
     Instruction,
-    Loop,
     PEClass,
     Phase,
     Program,
     Source,
     StridedRect,
     TensorSpec,
+    all_instructions,
 )
 from ...wse_target.machine import load_machine
 from ..infra.diagnostics import PassFailure
@@ -32,7 +32,8 @@ from .emit_products import Products, for_product_alone
 from .emit_tiles import Tile, Tiles
 from .executable import source_of
 from .layout_rules import Grid
-from .library.fragment import Fragment, sequence
+from .library.fragment import Fragment
+from .library.roles import in_classes
 from .main_function import argument_attributes, constant_values, find_main, result_attributes
 from .plan import NO_NODE, RESHAPES, SLICES, is_node
 from .scalar_body import dtype_name
@@ -213,7 +214,7 @@ class _Emitter:
 
     def program(self) -> Program:
         """The whole program, colours without numbers and buffers without addresses."""
-        whole = sequence(self.fragments, (self.grid.width, self.grid.height))
+        whole = in_classes(self.fragments, (self.grid.width, self.grid.height))
         parts = whole.parts or on_all(self.grid, [Phase("nothing")])[0].parts
         used = {name for part in parts for name in _buffers(part.body)}
         used |= {transfer.access.buffer for transfer in (*self.scatters, *self.gathers)}
@@ -264,10 +265,7 @@ def _spec(name: str, tensor: ir.Type) -> TensorSpec:
 
 
 def _buffers(body: tuple[Instruction, ...]) -> set[str]:
-    found: set[str] = set()
-    for op in body:
-        found |= _buffers(op.body) if isinstance(op, Loop) else {access.buffer for access in accesses(op)}
-    return found
+    return {access.buffer for op in all_instructions(body) for access in accesses(op)}
 
 
 def class_name(where: StridedRect) -> str:

@@ -6,32 +6,43 @@ from typing import Any
 
 from ...dialects.host import ir
 from ...dialects.wse import build, read
-from ...wse_target.footprint import TABLE_ENTRY_BYTES
-from ...wse_target.image import DTYPE_BYTES
+from ...wse_target.footprint import CASE_BYTES, INSTRUCTION_BYTES, TABLE_ENTRY_BYTES
+from ...wse_target.image import (
+    DTYPE_BYTES,
+    Choose,
+    Control,
+    Join,
+    Loop,
+    Receive,
+    Relay,
+    Send,
+    Switch,
+    Vector,
+)
 from ...wse_target.machine import Machine, load_machine
 from ..infra.diagnostics import PassFailure
 from ..infra.pass_base import Pass, PassRun
 from .colour_use import transfer_ends
-from .executable import TRANSFERS, bodies, buffer_of, instructions, program_of, symbols, within
+from .executable import CHOICE, TRANSFERS, bodies, buffer_of, instructions, program_of, symbols, within
+from .index_values import depends_on_place_alone
 
-# Bytes of program text that an operation takes: an estimate, for no published figure says more than that the code of a
-# whole product takes about 1.6 KB. Counted are a descriptor of 8 bytes for each operand that is walked over, loaded by
-# scalar code as long as itself, the operation's own word of 8, and 4 a scalar instruction: a bound or an offset that
-# depends on the PE takes some of these.
+# Bytes of program text that an operation takes, see `INSTRUCTION_BYTES`; a bound or an offset that depends on the PE
+# takes some scalar instructions more.
 CODE_BYTES = {
-    "wse.vector": 40,  # two walks on average
-    "wse.send": 32,
-    "wse.receive": 32,
-    "wse.relay": 40,
-    "wse.join": 8,
-    "wse.control": 8,  # a task's activation, a branch, a call
-    "wse.switch": 12,  # the address of the router's register, the setting, a store
+    "wse.vector": INSTRUCTION_BYTES[Vector],
+    "wse.send": INSTRUCTION_BYTES[Send],
+    "wse.receive": INSTRUCTION_BYTES[Receive],
+    "wse.relay": INSTRUCTION_BYTES[Relay],
+    "wse.join": INSTRUCTION_BYTES[Join],
+    "wse.control": INSTRUCTION_BYTES[Control],
+    "wse.switch": INSTRUCTION_BYTES[Switch],
     "wse.lookup": 8,
     "affine.apply": 8,
     "affine.min": 12,
     "affine.max": 12,
     "arith.muli": 4,
-    "scf.for": 16,
+    "scf.for": INSTRUCTION_BYTES[Loop],
+    CHOICE: INSTRUCTION_BYTES[Choose] - CASE_BYTES,  # its regions are one more than its cases
 }
 
 
@@ -98,11 +109,20 @@ def _describe(op: Any) -> _Buffer:
 
 
 def _text(function: Any, lengths: dict[str, int]) -> _Text:
-    """The size of a program text; `lengths` are the entries of each table."""
+    """The size of a program text; `lengths` are the entries of each table.
+
+    Of a table that the PE's place alone says the entry of, the loader writes that one.
+    """
     operations = list(instructions(function.body.blocks[0]))
     code = sum(CODE_BYTES.get(op.operation.name, 0) for op in operations)
-    used = {op.table.value for op in operations if op.operation.name == "wse.lookup"}
-    return _Text(code, sum(TABLE_ENTRY_BYTES * lengths[name] for name in used))
+    code += sum(CASE_BYTES * len(op.regions) for op in operations if op.operation.name == CHOICE)
+    entries: dict[str, int] = {}
+    for op in operations:
+        if op.operation.name == "wse.lookup":
+            name = op.table.value
+            needed = 1 if depends_on_place_alone(op.index) else lengths[name]
+            entries[name] = max(entries.get(name, 0), needed)
+    return _Text(code, TABLE_ENTRY_BYTES * sum(entries.values()))
 
 
 def _touched(op: Any, position: int, ends: Callable[[int, int], int]) -> Iterator[tuple[str, int]]:

@@ -67,10 +67,11 @@ class BodyReader:
             "wse.control": self.control,
             "wse.switch": self.switch,
             "scf.for": self.loop,
+            "scf.index_switch": self.choose,
         }.get(name)
         if reader is None:
             raise PassFailure(op, f"'{name}' is not something a processing element runs")
-        if name == "scf.for":
+        if name in ("scf.for", "scf.index_switch"):
             return reader(op)
         identity = self.identity(op)
         if identity not in self.known.instructions:
@@ -166,6 +167,14 @@ class BodyReader:
         body = op.regions[0].blocks[0]
         self.names[body.arguments[0]] = Var(variable)
         return image.Loop(variable, self.expression(op.operands[1], op), self.block(body))
+
+    def choose(self, op: Any) -> image.Choose:
+        values = list(ir.DenseI64ArrayAttr(op.operation.attributes["cases"]))
+        default, *cases = op.operation.regions
+        if values != list(range(len(values))) or self.block(default.blocks[0]):
+            raise PassFailure(op, "a choice whose cases do not count 0, 1, 2, .., or that has a default")
+        selector = self.expression(op.operation.operands[0], op)
+        return image.Choose(selector, tuple(self.block(case.blocks[0]) for case in cases))
 
     def expression(self, value: ir.Value, op: Any) -> Expr:
         """An index value as an expression in coordinates and loop variables."""

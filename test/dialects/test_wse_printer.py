@@ -96,6 +96,26 @@ def test_index_arithmetic_is_shown_where_a_loop_uses_it():
     assert "    for t1 = y + 1 .. min(8, x * 2 - y) by 2\n      join 1, 2\n" in listing
 
 
+def test_what_pes_choose_is_shown_by_case():
+    text = """
+    "wse.program"() {sym_name = "p", machine = "tiny", grid = [1, 1], origin = [0, 0], inputs = [],
+      input_names = [], outputs = [], output_names = []} : () -> ()
+    "wse.pe_class"() {sym_name = "k", where = #wse.strided_rect<0, 0, 1, 1, 1, 1>, body = @f} : () -> ()
+    func.func @f(%x: index, %y: index) {
+      scf.index_switch %x
+      case 0 { "wse.join"() {threads = [1], tasks = 0} : () -> ()
+        scf.yield }
+      case 1 { "wse.join"() {threads = [2], tasks = 0} : () -> ()
+        scf.yield }
+      default {}
+      return
+    }
+    """
+    with create_context():
+        listing = print_program(ir.Module.parse(text))
+    assert "    choose x\n    0:\n      join 1\n    1:\n      join 2\n" in listing
+
+
 def test_rectangles():
     assert where_text(StridedRect((3, 0), (1, 1))) == "(3, 0)"
     assert where_text(StridedRect((1, 2), (3, 2), (2, 1))) == "(1..5:2, 2..3)"

@@ -14,6 +14,7 @@ from wse_mlir.passes.wafer.write.program import program_module
 from wse_mlir.pipelines.runtime.image_builder import build_image
 from wse_mlir.wse_target.analysis.deadlock import verdict
 from wse_mlir.wse_target.image import (
+    Choose,
     Instruction,
     Join,
     PEClass,
@@ -27,7 +28,7 @@ from wse_mlir.wse_target.image import (
     Vector,
 )
 from wse_mlir.wse_target.machine import load_machine
-from wse_mlir.wse_target.quasi_affine import Var, const, maximum
+from wse_mlir.wse_target.quasi_affine import Lookup, Var, const, maximum
 from wse_mlir.wse_target.sim.simulation import simulate
 
 TINY = load_machine("tiny")
@@ -136,6 +137,19 @@ def test_pes_that_share_a_text_with_routers_that_change() -> None:
     np.testing.assert_allclose(result.outputs[0][:1], expected(6, [pairs], a)[:1], rtol=1e-6)
     np.testing.assert_array_equal(result.outputs[0][1], a[1])
     assert len(switches(after)) > 9
+
+
+def test_roles_of_one_class_share_queues() -> None:
+    """Every PE has a neighbour on each side, and a class of its own or a case of the one class that there is."""
+    pairs = [(s, t) for s in range(8) for t in (s - 1, s + 1) if 0 <= t < 8]
+    several = program(8, [pairs])
+    cases = tuple(c.body[1:] for c in several.classes)
+    choose = Choose(Lookup("role", tuple(range(8)), Var("x")), cases)
+    one = PEClass("all", rect(0, 0, 8, 1), (several.classes[0].body[0], choose))
+    after = routed(replace(several, classes=(one,)))
+    a = values(several)
+    np.testing.assert_allclose(simulate(after, TINY, [a]).outputs[0], expected(8, [pairs], a), rtol=1e-6)
+    assert verdict(after, TINY).outcome == "free"
 
 
 def test_a_class_that_leaves_out_a_phase_cannot_change_its_routers() -> None:

@@ -14,6 +14,7 @@ from wse_mlir.passes.wafer.write.program import program_module
 from wse_mlir.pipelines.runtime.image_builder import build_image
 from wse_mlir.wse_target.errors import CompilerError, TargetError
 from wse_mlir.wse_target.image import (
+    Choose,
     Control,
     Loop,
     PEClass,
@@ -67,6 +68,17 @@ def test_random_programs(context: ir.Context) -> None:
         assert difference(case.program, there_and_back(case.program)) == ""
         seen += features(case)
     assert {*KINDS} <= set(seen), "the random programs hold every kind of instruction"
+
+
+def test_choices(context: ir.Context) -> None:
+    """Of what all PEs run with the classes' own texts as cases, some of them in a loop."""
+    for seed in range(4):
+        program = random_program(seed).program
+        cases = tuple(pe_class.body for pe_class in program.classes)
+        role = Lookup("roles", tuple(range(len(cases))), minimum(X * 2 + Y, len(cases) - 1))
+        choose = Choose(role, cases)
+        chosen = with_body(program, choose, Loop("again", const(2), (choose,)))
+        assert difference(chosen, there_and_back(chosen)) == ""
 
 
 @pytest.mark.parametrize("program", [chain_reduce(9, 5), two_phase_reduce(9, 3, 3)], ids=lambda p: p.name)

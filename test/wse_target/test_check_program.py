@@ -122,10 +122,13 @@ def test_a_table_looked_up_too_far_in_a_loop_is_named(engine: EngineName, index:
 
 
 def test_tables_take_memory() -> None:
-    table = Lookup("t", tuple(range(500)), Var("x"))
-    looked_up = with_op(Control("task", table + Lookup("u", (1, 2, 3, 4), Var("x"))))
-    assert sram_use(replace(looked_up, code_bytes={"all": 100}), TINY).code == 100 + 2 * 504
-    huge = with_op(Control("task", Lookup("t", (0,) * 24000, Var("x"))))
+    """Whole ones in loops; of those that the PE's place says the entry of, that entry."""
+    table = Lookup("t", tuple(range(500)), Var("step"))
+    looked_up = with_op(
+        Loop("step", const(4), (Control("task", table + Lookup("u", (1, 2, 3, 4), Var("x"))),))
+    )
+    assert sram_use(replace(looked_up, code_bytes={"all": 100}), TINY).code == 100 + 2 * 501
+    huge = with_op(Loop("step", const(4), (Control("task", Lookup("t", (0,) * 24000, Var("step"))),)))
     with pytest.raises(TargetError, match=r"48000 \(code\)") as caught:
         check_program(huge, TINY)
     assert "the code holds 48000 bytes of tables" in caught.value.notes

@@ -14,7 +14,7 @@ import numpy as np
 from ..image import MAIN_THREAD, Join, Program, Receive, Relay, Send, Switch
 from ..machine import Machine
 from ..quasi_affine import Const, Expr
-from ..sim.code import Code, Halt, LoopBegin, LoopEnd, Operation, Placement
+from ..sim.code import Branch, Code, Halt, Jump, LoopBegin, LoopEnd, Operation, Placement
 from ..sim.cost import words
 from .agents import IDLE, ISSUED, RECEIVING, RELAYING, SENDING, Agents, Budget, Impossible
 from .lines import Barrier
@@ -136,6 +136,13 @@ class Execution:
             again = self.counters[agents, op.slot] < self.trips[agents, op.slot]
             self._push(op.start, agents[again])
             self._push(pc + 1, agents[~again])
+        elif isinstance(op, Branch):
+            selected = self.evaluate(op.selector, pc, agents)
+            for number, target in enumerate(op.targets):
+                self._push(target, agents[selected == number])
+            self._push(op.exit, agents[(selected < 0) | (selected >= len(op.targets))])
+        elif isinstance(op, Jump):
+            self._push(op.target, agents)
         elif isinstance(op, Switch):
             self.epoch[op.colour][agents] += 1
             self._moved_gates.add(op.colour)
@@ -338,7 +345,9 @@ def _skips(code: Code) -> np.ndarray:
     found = np.arange(len(code) + 1)
     for pc in reversed(range(len(code))):
         op = code.operations[pc]
-        if isinstance(op, LoopBegin):
+        if isinstance(op, Jump):
+            found[pc] = found[op.target]
+        elif isinstance(op, (LoopBegin, Branch)):
             found[pc] = pc if before[op.exit] > before[pc] else found[op.exit]
         elif not isinstance(op, (*_RELEVANT, LoopEnd, Halt)):
             found[pc] = found[pc + 1]

@@ -10,7 +10,7 @@ programs are determinate, so no other order gets stuck either.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ..image import (
@@ -25,8 +25,10 @@ from ..image import (
     Send,
     StridedRect,
     Switch,
+    all_instructions,
 )
 from ..quasi_affine import Expr
+from ..roles import by_role
 
 _ALONG = {"east": "x", "west": "x", "north": "y", "south": "y"}
 _OTHER: dict[str, str] = {"x": "y", "y": "x"}
@@ -66,6 +68,10 @@ class _NotSeparableError(Exception):
 
 def line_programs(program: Program) -> list[Program] | None:
     """One program for each kind of row and of column, with barriers; None where lines cannot stand for the whole."""
+    classes = by_role(program.classes)
+    if classes is None:
+        return None
+    program = replace(program, classes=classes)
     try:
         axes = _axes(program)
         threads = _thread_axes(program, axes)
@@ -95,19 +101,12 @@ def _axes(program: Program) -> dict[str, str]:
 
 def _thread_axes(program: Program, axes: dict[str, str]) -> dict[int, str]:
     found: dict[int, str] = {}
-    for op in (op for c in program.classes for op in _all(c.body)):
+    for op in (op for c in program.classes for op in all_instructions(c.body)):
         if isinstance(op, (Send, Receive, Relay)) and op.thread:
             axis = _axis(op, axes)
             if found.setdefault(op.thread, axis) != axis:
                 raise _NotSeparableError
     return found
-
-
-def _all(body: Iterable[Instruction]) -> Iterator[Instruction]:
-    for op in body:
-        yield op
-        if isinstance(op, Loop):
-            yield from _all(op.body)
 
 
 def _axis(op: Send | Receive | Relay | Switch, axes: dict[str, str]) -> str:
@@ -179,7 +178,7 @@ def _along(stages: tuple[_Stage | _Repeated, ...], axis: str) -> tuple[Instructi
     for stage in stages:
         if isinstance(stage, _Repeated):
             inner = _along(stage.stages, axis)
-            if not any(_varies(op, stage.loop.variable) for op in _all(inner)):
+            if not any(_varies(op, stage.loop.variable) for op in all_instructions(inner)):
                 inner = (*inner, Barrier(stage.loop.variable))  # type: ignore[arg-type]
             body.append(replace(stage.loop, body=inner))
         else:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..image import Program, Switch
+from ..image import Program, Switch, all_instructions
 from ..machine import Machine
-from ..sim.code import Code, Halt, LoopBegin, Placement, strided
+from ..roles import switching
+from ..sim.code import Branch, Code, Halt, LoopBegin, Placement, strided
 
 _STEP = ((0, -1), (1, 0), (0, 1), (-1, 0))  # north, east, south, west; the ramp is direction 4
 _DIRECTIONS = ("north", "east", "south", "west", "ramp")
@@ -59,7 +60,7 @@ class Routing:
         self._settings: dict[str, dict[int, tuple[np.ndarray, np.ndarray]]] = {}
         self._code = code
         self._chosen: dict[str, list[np.ndarray]] = {}
-        self.switched = _switched(placement, code)
+        self.switched = _switched(program, placement)
 
     def net(self, colour: str, epoch: int) -> Net:
         """The streams of a colour in an epoch."""
@@ -186,12 +187,12 @@ def _bodies(placement: Placement, code: Code) -> Iterator[tuple[int, int, np.nda
         yield entry, end, np.arange(first, last)
 
 
-def _switched(placement: Placement, code: Code) -> dict[str, np.ndarray]:
+def _switched(program: Program, placement: Placement) -> dict[str, np.ndarray]:
     switched: dict[str, np.ndarray] = {}
-    for entry, end, pes in _bodies(placement, code):
-        for op in code.operations[entry:end]:
-            if isinstance(op, Switch):
-                switched.setdefault(op.colour, np.zeros(placement.count, bool))[pes] = True
+    for pe_class, (first, last) in zip(program.classes, placement.ranges, strict=True):
+        for colour in {op.colour for op in all_instructions(pe_class.body) if isinstance(op, Switch)}:
+            found = switched.setdefault(colour, np.zeros(placement.count, bool))
+            found[first:last] = switching(pe_class, colour).ravel()
     return switched
 
 
@@ -228,6 +229,15 @@ def _walk(
                     inside = {n: v[on] for n, v in values.items()}
                     inside[name] = np.full(int(on.sum()), trip)
                     _walk(code, (pc + 1, stop), colour, pes[on], inside, count, chosen)
+            pc = op.exit
+            continue
+        if isinstance(op, Branch):
+            if _switches(code, pc, op.exit, colour):
+                selected = np.broadcast_to(op.selector.evaluate(values), pes.shape)
+                for number, case in enumerate(op.stretches()):
+                    on = selected == number
+                    inside = {n: v[on] for n, v in values.items()}
+                    _walk(code, case, colour, pes[on], inside, count, chosen)
             pc = op.exit
             continue
         if isinstance(op, Switch) and op.colour == colour:

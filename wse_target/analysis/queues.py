@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..image import MAIN_THREAD, Instruction, Join, Loop, Program, Receive, Relay, Send
+from ..image import MAIN_THREAD, Choose, Instruction, Join, Loop, Program, Receive, Relay, Send
+from ..roles import by_role
 
 _Use = tuple[str, int]  # "input" or "output", and the queue's number
 
@@ -14,7 +15,9 @@ def shared_queue(program: Program) -> str:
 
     On such a PE words of one colour may lie before those of the other, which the model of streams knows nothing of.
     """
-    for pe_class in program.classes if program.queues else ():
+    if not program.queues:
+        return ""
+    for pe_class in by_role(program.classes) or program.classes:
         found = _walk(program, pe_class.body, {})
         if found:
             return f"class '{pe_class.name}': {found}"
@@ -28,6 +31,15 @@ def _walk(program: Program, body: Iterable[Instruction], open_: dict[int, list[t
             found = _walk(program, op.body, open_) or _walk(program, op.body, open_)
             if found:
                 return found
+        elif isinstance(op, Choose):
+            ways = [(case, dict(open_)) for case in (*op.cases, ())]
+            found = next(filter(None, (_walk(program, case, way) for case, way in ways)), "")
+            if found:
+                return found
+            open_.clear()
+            for _, way in ways:  # whatever one of them has left under way may still be
+                for thread, uses in way.items():
+                    open_[thread] = [*open_.get(thread, ()), *uses]
         elif isinstance(op, Join):
             for thread in op.threads:
                 open_.pop(thread, None)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..image import StridedRect
+
+Progression = tuple[int, int, int]  # base, count, step
 
 
 @dataclass(frozen=True)
@@ -60,3 +65,33 @@ def common_pe(a: StridedRect, b: StridedRect) -> tuple[int, int] | None:
 def _coordinates(rect: StridedRect, axis: int) -> range:
     base, extent, step = rect.base[axis], rect.extent[axis], rect.step[axis]
     return range(base, base + (extent - 1) * step + 1, step)
+
+
+def progressions(members: Sequence[int]) -> list[Progression]:
+    """Ascending numbers cut into arithmetic progressions, greedily the longest from the left."""
+    found: list[Progression] = []
+    start = 0
+    while start < len(members):
+        step = members[start + 1] - members[start] if start + 1 < len(members) else 1
+        end = start + 1
+        while end < len(members) and members[end] - members[end - 1] == step:
+            end += 1
+        if end - start == 2 and end < len(members):  # two are a progression of any step: do not waste one
+            end = start + 1
+            step = 1
+        found.append((members[start], end - start, step))
+        start = end
+    return found
+
+
+def strided_rects(mask: np.ndarray) -> list[StridedRect]:
+    """Disjoint strided rectangles that hold the true places of a mask [y, x], rows that are alike together."""
+    alike: dict[bytes, list[int]] = {}
+    for y in np.flatnonzero(mask.any(axis=1)).tolist():
+        alike.setdefault(mask[y].tobytes(), []).append(y)
+    return [
+        StridedRect((column[0], row[0]), (column[1], row[1]), (column[2], row[2]))
+        for rows in alike.values()
+        for column in progressions(np.flatnonzero(mask[rows[0]]).tolist())
+        for row in progressions(rows)
+    ]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from ..image import (
     DTYPE_BYTES,
     MAIN_THREAD,
     Access,
+    Choose,
     Control,
     Instruction,
     Join,
@@ -26,6 +26,7 @@ from ..image import (
     Switch,
     Unit,
     Vector,
+    all_instructions,
     buffer_bytes,
 )
 from ..kinds import ARITY
@@ -46,41 +47,37 @@ def check_program(program: Program, machine: Machine) -> None:
     for route in program.routes:
         _check_inside(program, route.where, f"a route of colour '{route.colour}'")
     check_queues(program, machine)
-    switches = (op for c in program.classes for op in instructions(c.body) if isinstance(op, Switch))
+    switches = (op for c in program.classes for op in all_instructions(c.body) if isinstance(op, Switch))
     check_positions(program, machine, by_colour(switches))
     _check_classes(program)
     for pe_class in program.classes:
-        for instruction in instructions(pe_class.body):
+        for instruction in all_instructions(pe_class.body):
             _check_instruction(program, machine, instruction)
         for instruction in pe_class.body:  # in loops, only PEs that have trips execute what is there
             if isinstance(instruction, Switch):
                 check_switch(pe_class, instruction, machine)
-            if isinstance(instruction, Loop):
-                check_lookups(pe_class.where, instruction.trips, "")
-            else:
-                check_lookups(pe_class.where, instruction, instruction.source.place)
+            check_lookups(pe_class.where, *_own(instruction))
     for transfer in (*program.scatters, *program.gathers):
         _check_access(program, transfer.access, len(transfer.bounds), transfer.source.place)
         _check_inside(program, transfer.where, "a host transfer")
         check_lookups(transfer.where, transfer, transfer.source.place)
 
 
-def instructions(body: tuple[Instruction, ...]) -> Iterator[Instruction]:
-    """All instructions of a body, those in loops included."""
-    for instruction in body:
-        yield instruction
-        if isinstance(instruction, Loop):
-            yield from instructions(instruction.body)
-
-
 def place_of(program: Program, lookup: Lookup) -> str:
     """Where in the user's model a table is looked up; where that is not known, on which class of PEs."""
     for pe_class in program.classes:
-        for op in instructions(pe_class.body):
-            item, place = (op.trips, "") if isinstance(op, Loop) else (op, op.source.place)
+        for op in all_instructions(pe_class.body):
+            item, place = _own(op)
             if lookup in lookups(item):
                 return place or f"class '{pe_class.name}'"
     return ""
+
+
+def _own(op: Instruction) -> tuple[Any, str]:
+    """What an instruction evaluates itself, what is inside of it left out, and where it comes from."""
+    if isinstance(op, Loop):
+        return op.trips, ""
+    return (op.selector, "") if isinstance(op, Choose) else (op, op.source.place)
 
 
 def sram_use(program: Program, machine: Machine) -> SramUse:
@@ -156,7 +153,7 @@ def _check_classes(program: Program) -> None:
 
 
 def _check_instruction(program: Program, machine: Machine, op: Instruction) -> None:
-    where = op.source.place if not isinstance(op, Loop) else ""
+    where = op.source.place if not isinstance(op, (Loop, Choose)) else ""
     if isinstance(op, Vector):
         if op.kind not in ARITY or len(op.srcs) != ARITY[op.kind]:
             expected = f"{ARITY[op.kind]} sources" if op.kind in ARITY else "a known kind"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..image import Instruction, Loop, PEClass, Phase, Program, Source
+from ..image import Choose, Instruction, Loop, PEClass, Phase, Program, Source
 from ..quasi_affine import Const, Expr
 
 
@@ -28,11 +29,32 @@ class LoopEnd:
 
 
 @dataclass(frozen=True)
+class Branch:
+    """Jumps to the case that `selector` counts, or to `exit` when there is none."""
+
+    selector: Expr
+    targets: tuple[int, ...]
+    exit: int
+
+    def stretches(self) -> Iterator[tuple[int, int]]:
+        """First and one past the last operation of each case, jumps to the exit left out."""
+        for start, end in zip(self.targets, (*self.targets[1:], self.exit + 1), strict=True):
+            yield start, end - 1
+
+
+@dataclass(frozen=True)
+class Jump:
+    """The end of a case: goes on at `target`."""
+
+    target: int
+
+
+@dataclass(frozen=True)
 class Halt:
     """The end of a class's code."""
 
 
-Operation = Instruction | LoopBegin | LoopEnd | Halt
+Operation = Instruction | LoopBegin | LoopEnd | Branch | Jump | Halt
 
 
 @dataclass
@@ -88,6 +110,9 @@ def _flatten(
             end = code.append(LoopEnd(slot, begin + 1), scope)
             code.operations[begin] = LoopBegin(slot, instruction.trips, end + 1)
             continue
+        if isinstance(instruction, Choose):
+            _flatten_cases(code, instruction, scope, numbers)
+            continue
         at = code.append(instruction, scope)
         if isinstance(instruction, Phase):
             phase = (instruction.name, instruction.source)
@@ -95,6 +120,22 @@ def _flatten(
                 numbers[phase] = len(code.phases)
                 code.phases.append(phase)
             code.phase_of[at] = numbers[phase]
+
+
+def _flatten_cases(
+    code: Code, choose: Choose, scope: dict[str, int], numbers: dict[tuple[str, Source], int]
+) -> None:
+    """The cases one after the other; each but the last one jumps over those behind it."""
+    begin, targets, jumps = code.append(Branch(choose.selector, (), 0), scope), list[int](), list[int]()
+    for case in choose.cases:
+        if targets:
+            jumps.append(code.append(Jump(0), scope))
+        targets.append(len(code))
+        _flatten(code, case, scope, numbers)
+    exit_ = len(code)
+    code.operations[begin] = Branch(choose.selector, tuple(targets), exit_)
+    for at in jumps:
+        code.operations[at] = Jump(exit_)
 
 
 @dataclass(frozen=True)

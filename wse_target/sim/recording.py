@@ -7,8 +7,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..image import Control, Instruction, Join, Loop, Phase, Program, Receive, Relay, Send, Switch, Vector
-from .code import Code, LoopBegin, LoopEnd
+from ..image import (
+    Choose,
+    Control,
+    Instruction,
+    Join,
+    Loop,
+    Phase,
+    Program,
+    Receive,
+    Relay,
+    Send,
+    Switch,
+    Vector,
+)
+from .code import Branch, Code, Jump, LoopBegin, LoopEnd
 from .engine import Recorder
 
 
@@ -108,7 +121,12 @@ def expected_events(program: Program) -> int:
 def _operations(body: Sequence[Instruction], values: dict[str, int]) -> int:
     count = 0
     for op in body:
-        if isinstance(op, Loop):
+        if isinstance(op, Choose):
+            selected = int(op.selector.evaluate(values))
+            count += 1
+            if 0 <= selected < len(op.cases):
+                count += _operations(op.cases[selected], values)
+        elif isinstance(op, Loop):
             trips = max(int(op.trips.evaluate(values)), 0)
             count += trips * (1 + _operations(op.body, values | {op.variable: 0}))
         else:
@@ -127,6 +145,8 @@ def operation_name(op: object) -> str:
             return type(op).__name__.lower()
         case LoopBegin() | LoopEnd():
             return "loop"
+        case Branch() | Jump():
+            return "choose"
         case _:
             return "end"
 

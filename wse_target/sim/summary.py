@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..image import DTYPE_BYTES, Access, Program, Vector
+from ..image import DTYPE_BYTES, Access, Program, Vector, all_instructions
 from ..machine import Machine
 from .accounting import BINS, WAITS, Accounting
-from .check import instructions, sram_use
+from .check import sram_use
 from .code import Placement
 from .cost import WAVELET_BYTES
 from .engine import Engine, Loaded
@@ -156,7 +156,7 @@ def _roofline(
 
 def _arithmetic_dtype(program: Program) -> str:
     """Element type of the multiply-adds, or of all vector operations where there are none; the widest of several."""
-    ops = [i for c in program.classes for i in instructions(c.body) if isinstance(i, Vector)]
+    ops = [i for c in program.classes for i in all_instructions(c.body) if isinstance(i, Vector)]
     chosen = [op for op in ops if op.kind == "fma"] or ops
     # What an accumulator wider than its factors costs depends on the widest access; see `CostModel.vector`.
     found = {

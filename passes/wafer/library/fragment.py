@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ....wse_target.image import Access, Combine, Direction, Dtype, Instruction, Route, StridedRect
+from ....wse_target.layout.rectangle import Progression, progressions
 from ....wse_target.machine import Machine
 from ....wse_target.quasi_affine import Expr, Var
 
@@ -224,8 +225,8 @@ def sequence(fragments: Sequence[Fragment], grid: tuple[int, int]) -> Fragment:
     text_of = [texts.setdefault(part.body, len(texts)) for part in parts]
     bodies = list(texts)
     placed: dict[tuple[Progression, tuple[int, ...]], list[int]] = {}  # columns and texts -> rows
-    columns = _covered([part.where for part in parts], grid[0], axis=0)
-    for rows, in_row in _covered([part.where for part in parts], grid[1], axis=1):
+    columns = covered([part.where for part in parts], grid[0], axis=0)
+    for rows, in_row in covered([part.where for part in parts], grid[1], axis=1):
         by_text: dict[tuple[int, ...], list[int]] = {}
         for members, in_column in columns:
             present = tuple(text_of[index] for index in sorted(in_row & in_column))
@@ -248,10 +249,7 @@ def sequence(fragments: Sequence[Fragment], grid: tuple[int, int]) -> Fragment:
     )
 
 
-Progression = tuple[int, int, int]  # base, count, step
-
-
-def _covered(rects: Sequence[StridedRect], size: int, axis: int) -> list[tuple[list[int], frozenset[int]]]:
+def covered(rects: Sequence[StridedRect], size: int, axis: int) -> list[tuple[list[int], frozenset[int]]]:
     """Coordinates along an axis, grouped by the rectangles that cover them."""
     by_progression: dict[Progression, list[int]] = {}  # many rectangles have one
     for index, rect in enumerate(rects):
@@ -269,20 +267,3 @@ def _covered(rects: Sequence[StridedRect], size: int, axis: int) -> list[tuple[l
     return [
         (at, frozenset(i for number in present for i in members[number])) for present, at in groups.items()
     ]
-
-
-def progressions(members: Sequence[int]) -> list[Progression]:
-    """Ascending numbers cut into arithmetic progressions, greedily the longest from the left."""
-    found: list[Progression] = []
-    start = 0
-    while start < len(members):
-        step = members[start + 1] - members[start] if start + 1 < len(members) else 1
-        end = start + 1
-        while end < len(members) and members[end] - members[end - 1] == step:
-            end += 1
-        if end - start == 2 and end < len(members):  # two are a progression of any step: do not waste one
-            end = start + 1
-            step = 1
-        found.append((members[start], end - start, step))
-        start = end
-    return found

@@ -14,6 +14,7 @@ from ....wse_target.footprint import accesses
 from ....wse_target.image import (
     Access,
     Buffer,
+    Choose,
     Control,
     Instruction,
     Join,
@@ -25,6 +26,7 @@ from ....wse_target.image import (
     Source,
     Switch,
     Vector,
+    all_instructions,
 )
 from ....wse_target.quasi_affine import Binary, Const, Expr, Lookup, Var
 from .expressions import COORDINATES, Symbols, is_product, parts
@@ -130,8 +132,8 @@ class BodyWriter:
     def write(self, body: Iterable[Instruction]) -> None:
         """Writes the instructions in order."""
         for instruction in body:
-            if isinstance(instruction, Loop):
-                self.loop(instruction)
+            if isinstance(instruction, (Loop, Choose)):
+                (self.loop if isinstance(instruction, Loop) else self.choose)(instruction)
                 continue
             writer: Any = getattr(self, type(instruction).__name__.lower())
             with self.shared.location(instruction.source):
@@ -146,6 +148,17 @@ class BodyWriter:
             self.write(op.body)
             scf.YieldOp([])
         self.values.scopes.pop()
+
+    def choose(self, op: Choose) -> None:
+        """An `scf.index_switch` with nothing by default."""
+        switch = scf.IndexSwitchOp([], self.values.of(op.selector), list(range(len(op.cases))))
+        for region, case in zip(switch.regions, ((), *op.cases), strict=True):
+            self.values.scopes.append({})
+            block = region.blocks[0] if len(region.blocks) else region.blocks.append()
+            with ir.InsertionPoint(block):
+                self.write(case)
+                scf.YieldOp([])
+            self.values.scopes.pop()
 
     def phase(self, op: Phase) -> None:
         """`wse.phase`."""
@@ -217,8 +230,4 @@ class BodyWriter:
 
 
 def _all_accesses(body: Iterable[Instruction]) -> list[Access]:
-    found = []
-    for instruction in body:
-        inner = _all_accesses(instruction.body) if isinstance(instruction, Loop) else accesses(instruction)
-        found += inner
-    return found
+    return [access for op in all_instructions(body) for access in accesses(op)]

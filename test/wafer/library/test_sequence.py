@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wse_mlir.passes.wafer.library.fragment import Fragment, Part, progressions, sequence
+from wse_mlir.passes.wafer.library.fragment import Fragment, Part, sequence
 from wse_mlir.wse_target.image import Control, StridedRect
+from wse_mlir.wse_target.layout.rectangle import progressions
 from wse_mlir.wse_target.quasi_affine import const
 
 GRID = (7, 6)

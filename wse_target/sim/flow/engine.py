@@ -11,7 +11,7 @@ import numpy as np
 from ...errors import TargetError
 from ...image import MAIN_THREAD, Access, Control, Join, Phase, Receive, Relay, Send, Source, Switch, Vector
 from ..accounting import Accounting
-from ..code import Halt, LoopBegin, LoopEnd
+from ..code import Branch, Halt, Jump, LoopBegin, LoopEnd
 from ..cost import CostModel
 from ..engine import Loaded
 from ..memory import Located, by_bounds
@@ -149,7 +149,21 @@ class _Run:
             if size(at) and not self.steady.holds(pc, at):
                 s.push(op.start, MAIN_THREAD, at)
             return
-        s.push(pc + 1, MAIN_THREAD, at)
+        elif isinstance(op, Branch):
+            self._branch(op, pc, at)
+            return
+        s.push(op.target if isinstance(op, Jump) else pc + 1, MAIN_THREAD, at)
+
+    def _branch(self, op: Branch, pc: int, at: Selection) -> None:
+        s = self.state
+        selected = s.evaluate(op.selector, pc, at)
+        self._spend(pc, at, s.machine.control.branch)
+        if isinstance(selected, int):
+            s.push(op.targets[selected] if 0 <= selected < len(op.targets) else op.exit, MAIN_THREAD, at)
+            return
+        for number, target in enumerate(op.targets):
+            s.push(target, MAIN_THREAD, pick(at, selected == number))
+        s.push(op.exit, MAIN_THREAD, pick(at, (selected < 0) | (selected >= len(op.targets))))
 
     def _loop_begin(self, op: LoopBegin, pc: int, at: Selection) -> None:
         s = self.state

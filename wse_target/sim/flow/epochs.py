@@ -10,20 +10,19 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ...image import Instruction, Loop, PEClass, Program, Switch
+from ...image import Choose, Instruction, Loop, PEClass, Program, Switch, all_instructions
 from ...quasi_affine import Expr
+from ...roles import switching
 from ..routing import UNKNOWN, Tree
 from .state import Selection
 
+_NEVER = 1 << 60  # as the epoch of PEs that switch nothing
 REPETITION = 1 << 32  # epochs from one repetition to the next, more than any program has
 
 
 def switches(body: tuple[Instruction, ...], colour: str) -> bool:
     """Whether code switches a colour."""
-    return any(
-        switches(op.body, colour) if isinstance(op, Loop) else isinstance(op, Switch) and op.colour == colour
-        for op in body
-    )
+    return any(isinstance(op, Switch) and op.colour == colour for op in all_instructions(body))
 
 
 class Positions:
@@ -37,7 +36,7 @@ class Positions:
         self._classes = [c for c in program.classes if switches(c.body, colour)]
         self.switched = np.zeros(self._shape, bool)
         for pe_class in self._classes:
-            self.switched[_block(pe_class)] = True
+            self.switched[_block(pe_class)] = switching(pe_class, colour)
         self._walks: list[Iterator[tuple[np.ndarray, np.ndarray | None]]] = []
         self._counts: list[np.ndarray] = []
         self._pending: dict[int, np.ndarray] = {}
@@ -45,7 +44,7 @@ class Positions:
 
     def _restart(self) -> None:
         self._walks = [_walk(c.body, self.colour, _axes(c)) for c in self._classes]
-        self._counts = [np.zeros(_axes(c)["shape"], np.int64) for c in self._classes]
+        self._counts = [np.where(self.switched[_block(c)], 0, _NEVER) for c in self._classes]
         self._pending = {}
         self._asked = 0
 
@@ -111,6 +110,12 @@ def _walk(
                     inside = np.broadcast_to(trips > trip, values["shape"])
                     inside = inside if mask is None else mask & inside
                 yield from _walk(op.body, colour, {**values, op.variable: trip}, inside)
+        elif isinstance(op, Choose):
+            selected = _evaluate(op.selector, values, mask)
+            for number, case in enumerate(op.cases):
+                if switches(case, colour):
+                    inside = np.broadcast_to(selected == number, values["shape"])
+                    yield from _walk(case, colour, values, inside if mask is None else mask & inside)
 
 
 def _evaluate(expr: Expr, values: dict, mask: np.ndarray | None) -> np.ndarray:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...image import MAIN_THREAD, Control, Phase, Receive, Relay, Send, Switch, Vector
-from ..code import Code, Halt, LoopBegin, LoopEnd
+from ..code import Branch, Code, Halt, LoopBegin, LoopEnd
 from .lane import Lane
 from .lanes import Lanes
 from .payload import Payload
@@ -71,6 +71,8 @@ def _is_steady(op: object, variable: str) -> bool:
         return variable not in op.count.variables()
     if isinstance(op, LoopBegin):
         return variable not in op.trips.variables()
+    if isinstance(op, Branch):
+        return variable not in op.selector.variables()
     return not isinstance(op, NEVER_STEADY)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...image import Program, Switch
-from ..code import Code, Halt, LoopBegin, LoopEnd, Placement
+from ..code import Branch, Code, Halt, Jump, LoopBegin, LoopEnd, Placement
 
 Positions = dict[tuple[int, str], list[int]]
 
@@ -35,11 +35,16 @@ def _walk(
         if isinstance(op, LoopEnd):
             counters[op.slot] += 1
             pc = op.start if counters[op.slot] < trips[op.slot] else pc
-        elif isinstance(op, (LoopBegin, Switch)):
+        elif isinstance(op, Jump):
+            pc = op.target
+        elif isinstance(op, (LoopBegin, Switch, Branch)):
             here = values | {name: counters[slot] for name, slot in scope.items()}
             if isinstance(op, Switch):
                 start = [program.positions.get(op.colour, 0)]
                 found.setdefault((pe, op.colour), start).append(int(op.position.evaluate(here)))
+            elif isinstance(op, Branch):
+                selected = int(op.selector.evaluate(here))
+                pc = op.targets[selected] if 0 <= selected < len(op.targets) else op.exit
             else:
                 counters[op.slot], trips[op.slot] = 0, int(op.trips.evaluate(here))
                 inside = any(isinstance(o, Switch) for o in code.operations[pc : op.exit])

@@ -20,7 +20,7 @@ from ...image import (
     Switch,
     Vector,
 )
-from ..code import Halt, LoopBegin, LoopEnd
+from ..code import Branch, Halt, Jump, LoopBegin, LoopEnd
 from ..cost import words
 from .channels import Channel, Message
 from .fabric import Word
@@ -174,6 +174,16 @@ def _loop_end(core: Core, op: LoopEnd, now: float) -> int:
     return op.start if core.counters[op.slot] < core.trips[op.slot] else core.pc + 1
 
 
+def _branch(core: Core, op: Branch, now: float) -> int:
+    selected = core.value(op.selector)
+    _busy(core, core.run.machine.control.branch)
+    return op.targets[selected] if 0 <= selected < len(op.targets) else op.exit
+
+
+def _jump(core: Core, op: Jump, now: float) -> int:
+    return op.target
+
+
 def _halt(core: Core, op: Halt, now: float) -> int:
     """The end of a repetition; positions are set back, which begins an epoch of its own."""
     core.ends.append(core.clock)
@@ -186,5 +196,6 @@ def _halt(core: Core, op: Halt, now: float) -> int:
 
 EXECUTE: dict[type, Callable[[Core, Any, float], int]] = {
     Vector: _vector, Send: _transfer, Receive: _transfer, Relay: _transfer, Join: _join, Control: _control,
-    Switch: _switch, Phase: _phase, LoopBegin: _loop_begin, LoopEnd: _loop_end, Halt: _halt,
+    Switch: _switch, Phase: _phase, LoopBegin: _loop_begin, LoopEnd: _loop_end,
+    Branch: _branch, Jump: _jump, Halt: _halt,
 }  # fmt: skip

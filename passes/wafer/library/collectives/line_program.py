@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .....wse_target.image import Instruction, Loop, Receive, Relay, Send, Vector
+from .....wse_target.layout.rectangle import Progression, progressions
 from .....wse_target.quasi_affine import Expr, Lookup, const
-from ..fragment import Fragment, Line, Part, Progression, Scratch, Tile, progressions
+from ..fragment import Fragment, Line, Part, Scratch, Tile
 from .wires import Wires
 
 MOST_PARTS = 16  # beyond that one text with a table of roles is smaller than a text for each role

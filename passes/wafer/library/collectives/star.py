@@ -13,9 +13,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from .....wse_target.image import Control, Direction, Instruction, Loop, Receive, Route, Send, Switch
+from .....wse_target.layout.rectangle import progressions
 from .....wse_target.quasi_affine import Expr, const
 from ..algorithm import Algorithm, register
-from ..fragment import CollectiveRequest, Fragment, progressions
+from ..fragment import CollectiveRequest, Fragment
 from .costs import Costs, tile_words
 from .line_program import LineProgram, at_least_one_loop
 

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .....wse_target.image import Direction, Route
-from ..fragment import Line, progressions
+from .....wse_target.layout.rectangle import progressions
+from ..fragment import Line
 
 Edge = tuple[int, int]  # positions on the line that words come from and go to
 

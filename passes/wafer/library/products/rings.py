@@ -10,9 +10,10 @@ from functools import cached_property
 from typing import Literal
 
 from .....wse_target.image import Route, StridedRect
+from .....wse_target.layout.rectangle import Progression, progressions
 from .....wse_target.quasi_affine import Expr, const, minimum
 from ..collectives.wires import Wires, colour_edges
-from ..fragment import Axis, Line, Progression, progressions
+from ..fragment import Axis, Line
 from .choosing import chosen
 
 Kind = Literal["plain", "interleaved"]
