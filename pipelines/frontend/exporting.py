@@ -21,6 +21,7 @@ from torch.utils import _pytree as pytree
 
 from ...dialects.provenance import Provenance
 from ...passes.infra.diagnostics import CompilerError, shown
+from .composite_kernels import composites_kept
 from .decompositions import decomposition_table
 from .margin_losses import own_margin_losses
 from .provenance import is_torch_file, operators_by_name
@@ -138,7 +139,7 @@ def decompose(program: ExportedProgram) -> tuple[ExportedProgram, dict[str, str]
     """
     operators = operators_by_name(program.graph)
     try:
-        with warnings.catch_warnings(), own_margin_losses():
+        with warnings.catch_warnings(), own_margin_losses(), composites_kept():
             warnings.simplefilter("ignore")
             return program.run_decompositions(decomposition_table() | recurrent_decompositions()), operators
     except CompilerError:  # a decomposition refuses what it is given

@@ -6,6 +6,7 @@ counts what follows the label -1, which ends a row, as the label 0.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,8 +18,9 @@ aten = torch.ops.aten
 _NONE, _MEAN, _SUM = range(3)
 
 
+@functools.cache
 def margin_loss_decompositions() -> dict[Any, Callable[..., Any]]:
-    """Entries of the decomposition table."""
+    """Entries of the decomposition table; shared, not to be changed."""
     return {
         aten.multi_margin_loss.default: one_label,
         aten.multilabel_margin_loss_forward.default: many_labels,

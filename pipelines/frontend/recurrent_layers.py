@@ -6,6 +6,7 @@ the same: later passes fuse them as they do any other operators.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,8 +61,9 @@ class _Weights:
         return _Weights(self.of_input, found[0], self.input_bias, found[1], found[2])
 
 
+@functools.cache
 def recurrent_decompositions() -> dict[Any, Callable[..., Any]]:
-    """Entries of the decomposition table."""
+    """Entries of the decomposition table; shared, not to be changed."""
     return {
         aten.lstm.input: lstm,
         aten.gru.input: partial(_of_one_state, gru_cell),
