@@ -12,7 +12,7 @@ from ...wse_target.image import Access, Combine, Dtype
 from ...wse_target.machine import Machine
 from ...wse_target.quasi_affine import const
 from .library.algorithm import choose
-from .library.fragment import CollectiveRequest, Line, Tile
+from .library.fragment import CollectiveRequest, Line, Spread, Tile
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class CostModel:
     machine: Machine
     share: float = 0.9
     _combined: dict[tuple[Any, ...], tuple[float, float]] = field(default_factory=dict, compare=False)
+    _gathered: dict[tuple[int, int], float] = field(default_factory=dict, compare=False)
 
     @property
     def sram(self) -> int:
@@ -63,12 +64,21 @@ class CostModel:
         return reduce + broadcast if everywhere else reduce
 
     def all_gather(self, words: int, extent: int) -> float:
-        """Blocks of `words` travel along the line in both directions, one after the other."""
+        """Blocks of `words` of every PE of a line on all of them, by the cheapest of the library's algorithms."""
         if extent == 1:
             return 0.0
-        fabric = self.machine.fabric
-        step = words * fabric.cycles_per_wavelet + fabric.transfer_setup + self.machine.control.loop
-        return 2 * extent * (step + fabric.ramp_in + fabric.ramp_out)
+        key = (words, extent)
+        if key not in self._gathered:
+            tile, whole = (
+                Tile(Access(name, const(0), (1,)), (const(count),), "f32")
+                for name, count in (("tile", words), ("whole", words * extent))
+            )
+            line, spread = Line("x", (extent, 1)), Spread(whole, 0, max(1, words))
+            request = CollectiveRequest(line, tile, self.machine, "", spread=spread)
+            self._gathered[key] = min(
+                choose("all_gather", name).cycles(request) for name in ("ring", "multicast")
+            )
+        return self._gathered[key]
 
     def slice(self, words: int) -> float:
         """Copying a PE's own block out of a whole dimension."""

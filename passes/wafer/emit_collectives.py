@@ -13,7 +13,7 @@ from .emit_movement import copy, emit_slice_redistribution, in_place
 from .emit_tiles import Tile, Tiles, loop_indices
 from .library import fragment
 from .library.algorithm import Choice, algorithms, choose
-from .library.fragment import CollectiveRequest, Fragment, Held, Line, RedistributionRequest
+from .library.fragment import CollectiveRequest, Fragment, Held, Line, RedistributionRequest, Spread
 
 IN_PLACE = ("wse.reduce", "wse.broadcast", "wse.all_reduce")
 COLLECTIVES = (
@@ -85,7 +85,11 @@ class Collectives:
         source = self.tiles.by_value[op.input]
         target = self.tiles.new(op.result, read.layout(op.layout).axes, hint)
         own, placed = self._walk(source), self._block_in(target, source, op)
-        request = CollectiveRequest(self.line(op.axis.value), own, self.machine, prefix, result=placed)
+        dim = read.integer(op.dim)
+        spread = Spread(self._walk(target), dim, source.shape[dim])
+        request = CollectiveRequest(
+            self.line(op.axis.value), own, self.machine, prefix, result=placed, spread=spread
+        )
         return [self._built(op, "all_gather", op.algorithm.value, request)]
 
     def _reduce_scatter(self, op: Any, hint: str, prefix: str) -> list[Fragment]:

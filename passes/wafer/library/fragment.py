@@ -7,15 +7,15 @@ Everything here is plain data; no MLIR object is involved.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from ....wse_target.image import Access, Combine, Direction, Dtype, Instruction, Route, StridedRect
+from ....wse_target.image import Access, Combine, Dtype, Instruction, Route, StridedRect
 from ....wse_target.layout.rectangle import Progression, progressions
 from ....wse_target.machine import Machine
-from ....wse_target.quasi_affine import Expr, Var
-
-Axis = Literal["x", "y"]
+from ....wse_target.quasi_affine import Expr, const, minimum
+from .lines import Axis as Axis
+from .lines import Line as Line
 
 
 @dataclass(frozen=True)
@@ -54,40 +54,6 @@ class Fragment:
 
 
 @dataclass(frozen=True)
-class Line:
-    """All lines of PEs along one axis of a program's grid; they do the same, each on its own."""
-
-    axis: Axis
-    grid: tuple[int, int]
-
-    @property
-    def extent(self) -> int:
-        """PEs on a line."""
-        return self.grid[0 if self.axis == "x" else 1]
-
-    @property
-    def position(self) -> Expr:
-        """A PE's position on its line."""
-        return Var(self.axis)
-
-    @property
-    def towards_low(self) -> Direction:
-        """The direction of smaller positions; rows count from the north."""
-        return "west" if self.axis == "x" else "north"
-
-    @property
-    def towards_high(self) -> Direction:
-        return "east" if self.axis == "x" else "south"
-
-    def where(self, base: int, count: int, step: int = 1) -> StridedRect:
-        """The PEs at positions base, base + step, ... of every line."""
-        width, height = self.grid
-        if self.axis == "x":
-            return StridedRect((base, 0), (count, height), (step, 1))
-        return StridedRect((0, base), (width, count), (1, step))
-
-
-@dataclass(frozen=True)
 class Tile:
     """A walk over what a PE holds of a value.
 
@@ -98,6 +64,27 @@ class Tile:
     access: Access
     bounds: tuple[Expr, ...]
     dtype: Dtype
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How the positions of a line share a tile: position k has trips k * pitch to (k + 1) * pitch of one of its loops.
+
+    Attributes:
+        whole: a walk over all of it; the loop's bound is alike along a line.
+    """
+
+    whole: Tile
+    loop: int
+    pitch: int
+
+    def blocks(self, first: Expr | int, count: int = 1) -> Tile:
+        """What `count` positions from `first` on have; less, or nothing (a bound below 0), where the trips end."""
+        start = (first if isinstance(first, Expr) else const(first)) * self.pitch
+        access, bounds = self.whole.access, list(self.whole.bounds)
+        bounds[self.loop] = minimum(count * self.pitch, bounds[self.loop] - start)
+        offset = access.offset + start * access.strides[self.loop]
+        return Tile(replace(access, offset=offset), tuple(bounds), self.whole.dtype)
 
 
 @dataclass(frozen=True)
@@ -112,6 +99,7 @@ class CollectiveRequest:
         distance / wrap: of a shift: the tile of position p goes to position p + distance (label, on a ring), modulo the
             extent; without `wrap` what leaves the line is lost, and zeros come in.
         order: of a shift: "line", positions; "ring", labels of the interleaved ring (`collectives.ring`).
+        spread: of a gathering: how the blocks of all positions lie in the result; of a scattering, in what is combined.
         prefix: what names of colours and scratch buffers begin with.
     """
 
@@ -125,6 +113,7 @@ class CollectiveRequest:
     distance: int = 1
     wrap: bool = True
     order: Literal["line", "ring"] = "line"
+    spread: Spread | None = None
 
 
 @dataclass(frozen=True)

@@ -73,14 +73,15 @@ func.func @main(%a: tensor<10xf32>) -> tensor<10xf32> attributes {wse.machine = 
 
 #rect = #wse.rect<0 : i64, 0 : i64, 1 : i64, 3 : i64>
 
-// An all-gather puts the PE's own block into place and passes the others' round a ring, whose labels say which comes
-// when: what no affine map can say is an index value, here a minimum.
+// An all-gather puts the PE's own block into place; neighbours' blocks come together on the first PE, which multicasts
+// them. All PEs share one text: who sends is in the bounds, and what no affine map can say is an index value.
 // CHECK: func.func @main_x0_y0
 // CHECK: kind = "copy"
-// CHECK: scf.for
-// CHECK: affine.min
-// CHECK: "wse.send"{{.*}}colour = @all_gather_c0_ring{{[0-9]}}
-// CHECK: "wse.receive"{{.*}}colour = @all_gather_c0_ring{{[0-9]}}
+// CHECK: "wse.send"{{.*}}(s1 mod 2) * 2{{.*}}colour = @all_gather_c0_level0
+// CHECK: "wse.receive"{{.*}}colour = @all_gather_c0_level0
+// CHECK: "wse.send"{{.*}}colour = @all_gather_c0_multicast0
+// CHECK: affine.max
+// CHECK: "wse.receive"{{.*}}colour = @all_gather_c0_multicast0
 func.func @main(%a: tensor<6xf32>) -> tensor<6xf32> attributes {wse.machine = "tiny", wse.rect = #rect} {
   %a1 = "wse.scatter"(%a) {layout = #wse.layout<["y"], #rect>} : (tensor<6xf32>) -> tensor<6xf32>
   %0 = "wse.all_gather"(%a1) {axis = "y", dim = 0 : i64, algorithm = "", source_layout = #wse.layout<["y"], #rect>, layout = #wse.layout<[""], #rect>} : (tensor<6xf32>) -> tensor<6xf32>

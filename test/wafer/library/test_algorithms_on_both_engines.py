@@ -18,6 +18,7 @@ from wse_mlir.passes.wafer.library.fragment import (
     Line,
     ProductRequest,
     RedistributionRequest,
+    Spread,
     Tile,
 )
 from wse_mlir.wse_target.image import Access, Program
@@ -50,9 +51,9 @@ def block(buffer: str, length: int, *, spread: bool) -> Tile:
 
 
 def gathered(choice: Choice) -> Case:
-    request = CollectiveRequest(
-        ROW, block("t", 12, spread=False), MACHINE, "g_", result=block("r", 12, spread=True)
-    )
+    own, placed = block("t", 12, spread=False), block("r", 12, spread=True)
+    spread = Spread(tile("r", 12 * SIDE), 0, 12)
+    request = CollectiveRequest(ROW, own, MACHINE, "g_", result=placed, spread=spread)
     return collective(choice, request, [("t", 12), ("r", 12 * SIDE)], ["t"], ["r"])
 
 

@@ -16,6 +16,7 @@ from wse_mlir.passes.wafer.library.fragment import (
     Held,
     Line,
     RedistributionRequest,
+    Spread,
     Tile,
 )
 from wse_mlir.wse_target.analysis.deadlock import verdict
@@ -32,7 +33,10 @@ def on_lines(operation: str, lines: Line) -> CollectiveRequest:
         "reduce_scatter": (block, tile("r", WORDS)),
         "all_gather": (tile("t", WORDS), replace(block, access=replace(block.access, buffer="r"))),
     }.get(operation, (whole, tile("r", PES * WORDS)))
-    return CollectiveRequest(lines, own, MACHINE, "f_", result=result, root=PES // 3, distance=3)
+    spread = Spread(tile("r", PES * WORDS), 0, WORDS) if operation == "all_gather" else None
+    return CollectiveRequest(
+        lines, own, MACHINE, "f_", result=result, root=PES // 3, distance=3, spread=spread
+    )
 
 
 def cases() -> Iterator[Any]:

@@ -26,6 +26,7 @@ from wse_mlir.passes.wafer.library.fragment import (
     Line,
     ProductRequest,
     RedistributionRequest,
+    Spread,
     Tile,
 )
 from wse_mlir.passes.wafer.library.products.blocks import Cut, Tiles
@@ -73,6 +74,15 @@ def halo() -> Program:
     return program_of(fragment, ROW.grid, [("t", 6 * 13, "f32")], inputs=[], outputs=[])
 
 
+def gathered(groups: int) -> Program:
+    """Blocks of every PE of a row on all of them."""
+    spread = Spread(tile("r", WORDS), 0, WORDS // SIDE)
+    request = CollectiveRequest(ROW, tile("t", WORDS // SIDE), WSE3, "g_", spread=spread)
+    buffers = [("t", WORDS // SIDE, "f32"), ("r", WORDS, "f32")]
+    fragment = choose("all_gather", f"multicast{{groups={groups}}}").build(request)
+    return program_of(fragment, ROW.grid, buffers, inputs=[], outputs=[])
+
+
 def redistributed(operation: str) -> Program:
     """Rows over x become columns over x, or columns over x of the transposed tensor become its rows."""
     grid, shape = (8, 1), (32, 40)
@@ -103,6 +113,8 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
     "all_reduce star": lambda: in_place("all_reduce", "star"),
     "all_reduce auto_tree": lambda: in_place("all_reduce", "auto_tree"),
     "all_reduce k_tree": lambda: in_place("all_reduce", "k_tree"),
+    "all_gather multicast": lambda: gathered(4),
+    "all_gather multicast, one group": lambda: gathered(1),
     "halo_exchange neighbours": halo,
     "redistribute circulate": lambda: redistributed("redistribute"),
     "transpose circulate": lambda: redistributed("transpose"),
@@ -151,6 +163,7 @@ HOPS: dict[str, tuple[float, float]] = {  # and the tolerance
     "reduce auto_tree": (SIDE - 1, 0.05),
     "all_reduce auto_tree": (2 * (SIDE - 1), 0.05),  # there and back
     "all_reduce k_tree": (2 * (SIDE - 1), 0.05),
+    "all_gather multicast, one group": (2 * (SIDE - 1), 0.05),  # to the first PE, then to all
     "halo_exchange neighbours": (1, 0.05),
     "redistribute circulate": (1.5 * RING, 0.33),  # partners are one hop away or two
     "transpose circulate": (1.5 * RING, 0.33),
@@ -253,6 +266,10 @@ STALLS: dict[str, tuple[float, float]] = {  # cycles, and the tolerance
         0.1,
     ),  # to the middle of 15 PEs, on from there
     # Two streams share a ramp, until one of them waits.
+    "all_gather multicast, one group": (
+        stalls(WORDS // 4, 4) + stalls(WORDS // 2, 8) + stalls(WORDS, 1),
+        0.1,
+    ),
     "halo_exchange neighbours": (stalls(HALO[0], 1) - HALO[1] * FABRIC.cycles_per_wavelet, 0.1),
     "redistribute circulate": (RING * exchanged(4 * 40, 2), 0.05),
     "transpose circulate": (RING * exchanged(4 * 40, 2), 0.05),

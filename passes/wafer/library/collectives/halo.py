@@ -35,8 +35,8 @@ class _Slabs:
 
     def extent_at(self, step: int) -> Expr:
         """Indices of the block of the PE `step` positions further on."""
-        axis = self.request.line.axis
-        return substitute(self.own, {axis: self.request.line.position + step})
+        line = self.request.line
+        return substitute(self.own, {line.axis: line.coordinate(line.position + step)})
 
     def wanted(self, width: int, holder: Expr) -> Expr:
         """`width` where a PE holds anything, else 0."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .....wse_target.image import Instruction, Loop, Receive, Relay, Send, Vector
-from .....wse_target.layout.rectangle import Progression, progressions
-from .....wse_target.quasi_affine import Expr, Lookup, const
+from .....wse_target.quasi_affine import Expr, Lookup, const, minimum
 from ..fragment import Fragment, Line, Part, Scratch, Tile
+from .costs import largest
 from .wires import Wires
 
 MOST_PARTS = 16  # beyond that one text with a table of roles is smaller than a text for each role
@@ -21,6 +21,23 @@ def at_least_one_loop(tile: Tile) -> Tile:
     if tile.bounds:
         return tile
     return Tile(replace(tile.access, strides=(0,)), (const(1),), tile.dtype)
+
+
+def limited(count: Expr, most: int, *flags: Expr) -> Expr:
+    """`count`, which is no more than `most`, where all flags are positive; else 0 or less.
+
+    Flags may be any whole numbers, so that conditions on a position are affine: it is `k` where `p - (k - 1)` and
+    `k + 1 - p` are positive.
+    """
+    for flag in flags:
+        count = minimum(count, flag * most)
+    return count
+
+
+def only(tile: Tile, grid: tuple[int, int], *flags: Expr) -> tuple[Expr, ...]:
+    """Bounds of a walk that is done where all flags are positive."""
+    first, *rest = tile.bounds
+    return (limited(first, max(1, largest((first,), grid)), *flags), *rest)
 
 
 @dataclass
@@ -59,12 +76,14 @@ class LineProgram:
         for position, numbers in enumerate(done):
             if numbers:
                 roles.setdefault(tuple(numbers), []).append(position)
-        places: list[tuple[tuple[Instruction, ...], Progression]] = [
-            (tuple(steps[n][0][1] for n in role), p) for role, at in roles.items() for p in progressions(at)
-        ]
-        if len(places) > MOST_PARTS:
-            places = [(self._shared_text(steps), (0, self.line.extent, 1))]
-        parts = tuple(Part(self.line.where(*p), body) for body, p in places)
+        parts = tuple(
+            Part(where, tuple(steps[n][0][1] for n in role))
+            for role, at in roles.items()
+            for where in self.line.where(at)
+        )
+        if len(parts) > MOST_PARTS:
+            text = self._shared_text(steps)
+            parts = tuple(Part(where, text) for where in self.line.where(range(self.line.extent)))
         return Fragment(parts, tuple(self.scratch), self.wires.colours, self.wires.routes())
 
     def _shared_text(

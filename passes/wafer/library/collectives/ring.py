@@ -35,7 +35,7 @@ def substitute(expr: Expr, values: Mapping[str, Expr]) -> Expr:
 
 def tile_at(tile: Tile, line: Line, position: Expr) -> Tile:
     """The walk that a tile's expressions describe for another position of the line."""
-    values = {line.axis: position}
+    values = {line.axis: line.coordinate(position)}
     access = replace(tile.access, offset=substitute(tile.access.offset, values))
     return Tile(access, tuple(substitute(b, values) for b in tile.bounds), tile.dtype)
 

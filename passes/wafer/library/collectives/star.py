@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from .....wse_target.image import Control, Direction, Instruction, Loop, Receive, Route, Send, Switch
-from .....wse_target.layout.rectangle import progressions
 from .....wse_target.quasi_affine import Expr, const
 from ..algorithm import Algorithm, register
 from ..fragment import CollectiveRequest, Fragment
@@ -86,17 +85,16 @@ class _Side:
             found += self._routes(colour, users, "ramp", OWN)
             found += self._routes(colour, users[:-1], self.outwards, PASSING)
             found += self._routes(colour, passing, self.outwards, 0)
-            root = self.request.line.where(self.request.root, 1)
-            found.append(Route(colour, root, self.outwards, ("ramp",)))
+            for root in self.request.line.where([self.request.root]):
+                found.append(Route(colour, root, self.outwards, ("ramp",)))
         return found
 
     def _routes(
         self, colour: str, distances: Sequence[int], receive: Direction, position: int
     ) -> Iterator[Route]:
         """Settings inwards at distances from the root."""
-        positions = sorted(self.request.root + self.sign * d for d in distances)
-        for place in progressions(positions):
-            yield Route(colour, self.request.line.where(*place), receive, (self.inwards,), position)
+        for where in self.request.line.where(self.request.root + self.sign * d for d in distances):
+            yield Route(colour, where, receive, (self.inwards,), position)
 
 
 def _turns(colour: str, position: int, times: Expr, variable: str) -> tuple[Instruction, ...]:

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .....wse_target.image import Direction, Route
-from .....wse_target.layout.rectangle import progressions
 from ..fragment import Line
 
 Edge = tuple[int, int]  # positions on the line that words come from and go to
@@ -88,5 +87,5 @@ class Wires:
                 receive, sends = settings[position]
                 groups.setdefault((receive, tuple(sorted(sends))), []).append(position)
             for (receive, sends), members in groups.items():
-                found += [Route(colour, self.line.where(*p), receive, sends) for p in progressions(members)]
+                found += [Route(colour, where, receive, sends) for where in self.line.where(members)]
         return tuple(found)

@@ -53,19 +53,20 @@ class Multicast:
             return ()
         low, high = line.towards_low, line.towards_high
         return (
-            self._route(1, last - 1, FROM_LOW, low, (high, "ramp")),
-            self._route(last, 1, FROM_LOW, low, ("ramp",)),
-            self._route(1, last - 1, FROM_HIGH, high, (low, "ramp")),
-            self._route(0, 1, FROM_HIGH, high, ("ramp",)),
-            self._route(1, last - 1, ROOT, "ramp", (low, high)),
-            self._route(0, 1, ROOT, "ramp", (high,)),
-            self._route(last, 1, ROOT, "ramp", (low,)),
+            *self._routes(1, last - 1, FROM_LOW, low, (high, "ramp")),
+            *self._routes(last, 1, FROM_LOW, low, ("ramp",)),
+            *self._routes(1, last - 1, FROM_HIGH, high, (low, "ramp")),
+            *self._routes(0, 1, FROM_HIGH, high, ("ramp",)),
+            *self._routes(1, last - 1, ROOT, "ramp", (low, high)),
+            *self._routes(0, 1, ROOT, "ramp", (high,)),
+            *self._routes(last, 1, ROOT, "ramp", (low,)),
         )
 
-    def _route(
+    def _routes(
         self, base: int, count: int, position: int, source: Direction, to: tuple[Direction, ...]
-    ) -> Route:
-        return Route(self.colour, self.line.where(base, count), source, to, position)
+    ) -> tuple[Route, ...]:
+        places = self.line.where(range(base, base + count))
+        return tuple(Route(self.colour, where, source, to, position) for where in places)
 
     def switch(self, root: Expr, rewrite: bool) -> Switch:
         """Turns the PE's router towards a root."""
