@@ -35,7 +35,10 @@ SHAKEN = """def shaken(value):
     if not isinstance(value, torch.Tensor) or not value.is_floating_point():
         return value
     noise = torch.rand(value.shape, generator=torch.Generator().manual_seed(value.numel()), dtype=torch.float64)
-    return (value.double() * (1 + (noise - 0.5) * 8 * torch.finfo(value.dtype).eps)).to(value.dtype)
+    wide, step = value.double(), 8 * torch.finfo(value.dtype).eps
+    largest = wide.nan_to_num(0, 0, 0).abs().amax() if value.numel() else 0.0
+    lost = wide.abs() < (step * largest if largest < 1e6 else 0.0)  # what a difference leaves of equals may be zero
+    return torch.where(lost, 0.0, wide * (1 + (noise - 0.5) * step)).to(value.dtype)
 
 
 """
