@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Sequence
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,12 @@ def available_machines() -> dict[str, Path | EntryPoint]:
     is loaded when its machine is read.
     """
     found: dict[str, Path | EntryPoint] = {path.stem: path for path in sorted(MACHINES.glob("*.toml"))}
-    found |= {entry.name: entry for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda e: e.name)}
-    return found | _registered
+    return found | _installed() | _registered
+
+
+@cache
+def _installed() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda e: e.name)}
 
 
 def _path_of(place: Path | EntryPoint) -> Path:

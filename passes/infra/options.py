@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
+from collections.abc import Mapping
 from typing import Any, Literal, Union, get_args, get_origin
 
 from .diagnostics import CompilerError
@@ -91,7 +93,8 @@ def fields_of(cls: type) -> tuple[dataclasses.Field[Any], ...]:
     return dataclasses.fields(cls)
 
 
-def annotations_of(cls: type) -> dict[str, Any]:
+@functools.cache
+def annotations_of(cls: type) -> Mapping[str, Any]:
     """Resolved annotations of the option fields of a pass class, in order of declaration.
 
     Raises:

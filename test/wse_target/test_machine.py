@@ -235,7 +235,7 @@ def test_a_machine_with_other_numbers_is_read_from_its_text(tmp_path: Path) -> N
 
 def test_a_plugin_that_fails_hurts_its_own_machine_only(monkeypatch: pytest.MonkeyPatch) -> None:
     bad = EntryPoint("odd", "no_such_package:machine", "wse_mlir.targets")
-    monkeypatch.setattr(machine_file, "entry_points", lambda group: [bad])
+    monkeypatch.setattr(machine_file, "_installed", lambda: {"odd": bad})
     assert load_machine("tiny").name == "tiny"
     with pytest.raises(
         TargetError, match=r"no_such_package:machine: the plugin that provides the machine 'odd' fails"
