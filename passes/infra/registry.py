@@ -24,6 +24,7 @@ BUILTIN: dict[str, str] = {
     "wse-collect-checks": "tensor.wse_collect_checks:CollectChecks",
     "wse-generalize": "tensor.wse_generalize:Generalize",
     "wse-accumulate": "tensor.wse_accumulate:Accumulate",
+    "wse-narrow-factors": "tensor.contraction.wse_narrow_factors:NarrowFactors",
     "wse-specialize": "tensor.wse_specialize:Specialize",
     "wse-fuse": "tensor.wse_fuse:Fuse",
     "wse-fold-constants": "tensor.wse_fold_constants:FoldConstants",

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from ...dialects.host import ir
-from ...dialects.structured import REDUCTION, Structured, structured
+from ...dialects.structured import REDUCTION, Structured, element_type, structured
 from ...wse_target.image import DTYPE_BYTES, Combine, Dtype
 from ..infra.diagnostics import PassFailure
 from .cost import CostModel
@@ -22,6 +22,7 @@ from .layout_rules import (
 from .reduction_form import Accumulation, accumulations, combine_kind, is_neutral
 from .scalar_body import Index, Operand, ScalarBody, Temp, dtype_name, restrict_to_results, translate_body
 from .splat import is_undefined, splat_of
+from .widening_reads import read_narrow
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,9 @@ def analyse(op: Any) -> Compute:
     body = restrict_to_results(whole_body, used)
     while (needed := _running_values(view, body, used)) != used:
         used, body = needed, restrict_to_results(whole_body, needed)
+    types = [dtype_name(element_type(v.type)) for v in view.operands]
+    body = read_narrow(body, types, accumulations(body, len(view.inputs)))
+    body = restrict_to_results(body, used)
     found = tuple(accumulations(body, len(view.inputs)))
     return Compute(view, body, found, used, REDUCTION in view.iterators)
 

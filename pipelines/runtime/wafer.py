@@ -37,7 +37,7 @@ def pipeline_text(machine: str, options: Mapping[str, Any], sram_share: int = SR
 
 def accumulate_pass(element_type: str) -> str:
     """The pass that makes products sum in a type, as a pipeline of modules."""
-    return f"func.func(wse-accumulate{{type={print_value(element_type)}}})"
+    return f"func.func(wse-narrow-factors,wse-accumulate{{type={print_value(element_type)}}})"
 
 
 def compile_program(

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.utils import _pytree
 from wse_mlir.passes.infra.pass_manager import run_pipeline
-from wse_mlir.pipelines.named import ROLL_STAGE, TENSOR_STAGES
+from wse_mlir.pipelines.named import FOLD_STAGE, IMPORTED_STAGE, ROLL_STAGE
 
 import wse_mlir
 
@@ -30,7 +30,7 @@ def check(model: nn.Module, *inputs: torch.Tensor) -> None:
 def loops(model: nn.Module, *inputs: torch.Tensor) -> int:
     """Loops after the row that makes them."""
     module: Any = wse_mlir.import_model(model.eval(), inputs)
-    stages = ",".join(stage.passes for stage in (*TENSOR_STAGES[:-1], ROLL_STAGE) if stage.passes)
+    stages = ",".join(stage.passes for stage in (IMPORTED_STAGE, FOLD_STAGE, ROLL_STAGE))
     run_pipeline(module, f"builtin.module({stages})")
     return str(module).count("scf.for")
 

@@ -18,6 +18,7 @@ from ....dialects.structured import (
 )
 from ...infra.pass_base import Pass, PassRun
 from ..contraction.factors import product_factors
+from ..padding import is_zero_pad
 from ..tiling.index_math import linear
 from ..traversal import collect
 
@@ -77,22 +78,7 @@ def _padded_operand(view: Structured) -> int | None:
     """The operand of a sum of products that is an image with zeros around it."""
     if product_factors(view) is None or not all(isinstance(v.type, ir.RankedTensorType) for v in view.inputs):
         return None
-    return next((k for k, v in enumerate(view.inputs) if _is_zero_pad(v)), None)
-
-
-def _is_zero_pad(value: ir.Value) -> bool:
-    if isinstance(value.owner, ir.Block) or value.owner.operation.name != "tensor.pad":
-        return False
-    pad: Any = value.owner.opview
-    if min((*pad.static_low, *pad.static_high)) < 0:
-        return False  # known only at run time, or it cuts off
-    end = list(pad.operation.regions[0].blocks[0].operations)[-1]
-    owner: Any = end.operands[0].owner
-    if isinstance(owner, ir.Block) or not isinstance(owner, arith.ConstantOp):
-        return False
-    kind = owner.result.type
-    zero = ir.FloatAttr.get(kind, 0.0) if isinstance(kind, ir.FloatType) else ir.IntegerAttr.get(kind, 0)
-    return owner.operation.attributes["value"] == zero
+    return next((k for k, v in enumerate(view.inputs) if is_zero_pad(v)), None)
 
 
 def _maker(value: Any) -> Any:
