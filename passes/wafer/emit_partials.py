@@ -9,6 +9,7 @@ from .layout_rules import Grid
 from .main_function import arguments_named
 from .nodes import analyse
 from .scalar_body import Operand
+from .splat import splat_of
 
 
 def partial_in_place(op: Any, iterators: Sequence[str], grid: Grid, main: Any) -> ir.Value | None:
@@ -30,6 +31,8 @@ def partial_in_place(op: Any, iterators: Sequence[str], grid: Grid, main: Any) -
     if None in kept or in_order != [dim_position(e) for e in view.init_maps[0].results]:
         return None
     value = view.inputs[0]
+    if splat_of(value) is not None:  # which no tile holds
+        return None
     return value if len(list(value.uses)) == 1 and not _stays(value, main) else None
 
 

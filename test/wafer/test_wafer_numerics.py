@@ -78,6 +78,12 @@ def test_nan_and_infinity_stay_in_their_places() -> None:
     assert wafer_errors(compared, (x,), grid="2x2") == [0.0] * 4
 
 
+def test_a_known_number_that_is_reduced() -> None:
+    x = torch.tensor(3.0)
+    numbers = Function(lambda x: torch.bitwise_xor(x.argmin(), x.argmin()).prod(0))
+    assert wafer_errors(numbers, (x,), grid="1x1") == [0.0]
+
+
 def test_a_number_that_repeats_in_a_result_and_is_read_on() -> None:
     def numbers(scale: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         zero = torch.zeros_like(x).copysign(scale)
