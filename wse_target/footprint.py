@@ -11,6 +11,7 @@ from .image import (
     Access,
     Choose,
     Control,
+    Index,
     Instruction,
     Join,
     Loop,
@@ -127,11 +128,12 @@ def lookups(item: Any) -> Iterator[Lookup]:
 
 
 def accesses(instruction: Instruction) -> Iterator[Access]:
-    """The walks over buffers that an instruction makes (a loop none of its own)."""
+    """The walks over buffers that an instruction makes, over indices' numbers too (a loop none of its own)."""
     match instruction:
         case Vector(dst=dst, srcs=srcs):
-            yield dst
-            yield from (s for s in srcs if isinstance(s, Access))
+            for access in (dst, *(s for s in srcs if isinstance(s, Access))):
+                yield access
+                yield from (index.numbers for index in access.indices)
         case Send(src=src):
             yield src
         case Receive(dst=dst):
@@ -140,6 +142,12 @@ def accesses(instruction: Instruction) -> Iterator[Access]:
             yield from (access for access in (own, dst) if access is not None)
         case _:
             return
+
+
+def indices_of(op: Vector) -> tuple[Index, ...]:
+    """What moves an operation's accesses, equal indices once: their numbers are read once."""
+    accesses = (op.dst, *(s for s in op.srcs if isinstance(s, Access)))
+    return tuple(dict.fromkeys(index for access in accesses for index in access.indices))
 
 
 def _buffers_by_phase(body: Iterable[Instruction]) -> dict[str, set[str]]:

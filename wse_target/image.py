@@ -65,11 +65,35 @@ class Access:
     """A strided walk over one buffer: element address = offset + sum(strides[i] * i-th loop index).
 
     A stride of 0 repeats an element (broadcast when read, accumulation when written).
+
+    Attributes:
+        indices: what moves the element further, by numbers that are in memory; vector operations only.
     """
 
     buffer: str
     offset: Expr
     strides: tuple[int, ...]
+    indices: tuple[Index, ...] = ()
+
+
+@dataclass(frozen=True)
+class Index:
+    """A dimension of an access in which a number in memory says where the element is: at `stride` * (number - origin).
+
+    The PE holds the positions from `origin` on, `size` of them. Every iteration reads its number anew.
+
+    Attributes:
+        numbers: a walk over integers in the loops of the operation, without indices of its own.
+        stride: elements from one position to the next, above 0.
+        partial: an iteration whose number is none of the PE's positions does nothing, whether the access is read or
+            written: what another PE owns is none of its business. If not, such a number is an error.
+    """
+
+    numbers: Access
+    stride: int
+    size: Expr
+    origin: Expr
+    partial: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +103,9 @@ class Vector:
     Loops run in order, outermost first, each iteration seeing what earlier ones wrote. Hence `add` whose first
     source is the destination's own access, with stride 0 in some loop, is a sum in that order, and `fma`
     (dst += src0 * src1) a dot product. Kinds: see `wse_target.kinds`.
+
+    Accesses with indices make it a gather, a scatter, or a sum of what is scattered; of equal places the last one
+    written stays.
 
     Attributes:
         bounds: trip counts, outermost first; a bound of 0 or less runs nothing.

@@ -124,6 +124,7 @@ class VectorSection(_Section):
             it, when the loop nest is a hardware map.
         looped_row: cycles of each further trip of any outer loop when scalar code runs it.
         scalar_element: cycles of an element when scalar code runs every loop, arithmetic included.
+        index: cycles of reading an index from memory, seeing whether the PE has it, and finding its address.
     """
 
     setup: Cycles
@@ -131,6 +132,7 @@ class VectorSection(_Section):
     mapped_map: Cycles
     looped_row: Cycles
     scalar_element: Cycles
+    index: Cycles
 
 
 class RatesSection(_Section):

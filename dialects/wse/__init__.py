@@ -20,6 +20,7 @@ from .distribution import GatherOp, RedistributeOp, ScatterOp, TransposeDistribu
 from .pe_ops import (
     ControlOp,
     GetBufferOp,
+    IndexedOp,
     JoinOp,
     LookupOp,
     PhaseOp,
@@ -43,6 +44,7 @@ __all__ = [
     "HaloExchangeOp",
     "HostGatherOp",
     "HostScatterOp",
+    "IndexedOp",
     "JoinOp",
     "LayoutAttr",
     "LookupOp",

@@ -12,6 +12,7 @@ from typing import Any
 from ..host import ir
 from .build_pe import control as control
 from .build_pe import get_buffer as get_buffer
+from .build_pe import indexed as indexed
 from .build_pe import join as join
 from .build_pe import lookup as lookup
 from .build_pe import phase as phase

@@ -21,6 +21,30 @@ def get_buffer(name: str, memref_type: ir.Type, *, loc: Loc = None) -> ir.Value:
     return create("get_buffer", {"buffer": symbol(name)}, results=[memref_type], loc=loc).result
 
 
+def indexed(
+    buffer: ir.Value,
+    numbers: ir.Value,
+    amap: ir.AffineMap,
+    size: ir.AffineMap,
+    origin: ir.AffineMap,
+    symbols: Sequence[ir.Value],
+    *,
+    stride: int = 1,
+    partial: bool = False,
+    loc: Loc = None,
+) -> ir.Value:
+    """The buffer, moved by `stride` * (number - origin) elements where `numbers`, walked over by `amap`, say so."""
+    attributes = {
+        "map": ir.AffineMapAttr.get(amap), "size": ir.AffineMapAttr.get(size), "origin": ir.AffineMapAttr.get(origin),
+        "stride": stride, "partial": int(partial),
+    }  # fmt: skip
+    segments = [1, 1, len(symbols)]
+    operands = [buffer, numbers, *symbols]
+    return create(
+        "indexed", attributes, operands=operands, results=[buffer.type], segments=segments, loc=loc
+    ).result
+
+
 def vector(
     kind: str,
     dst: ir.Value,

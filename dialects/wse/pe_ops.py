@@ -17,10 +17,11 @@ from .access_checks import (
     check_number,
     check_relay,
     check_thread,
-    check_vector,
 )
 from .checks import flag, integers, one_of
 from .dialect import Op, ReadsAndWrites, require
+from .indexed_checks import check_indexed, check_unmoved
+from .vector_checks import check_vector
 
 UNITS: tuple[str, ...] = get_args(Unit)
 
@@ -39,6 +40,28 @@ class GetBufferOp(Op, name="get_buffer", traits=[ext.Pure]):
 
     buffer: ir.FlatSymbolRefAttr
     result: ir.OpResult[ir.MemRefType]
+
+
+class IndexedOp(Op, name="indexed", traits=[ext.Pure]):
+    """`buffer`, every access to it moved by numbers in memory; for operands of `wse.vector`.
+
+    In each iteration `map`, a map of the vector operation's loops, finds a number in `numbers`, and the element is
+    `stride` * (number - origin) elements further. The PE has `size` positions (the minimum of the map's results); an
+    iteration whose number is none of them does nothing if `partial` is 1, else it is an error.
+    """
+
+    map: ir.AffineMapAttr
+    size: ir.AffineMapAttr
+    origin: ir.AffineMapAttr
+    stride: ir.IntegerAttr
+    partial: ir.IntegerAttr
+    buffer: ir.Value[ir.MemRefType]
+    numbers: ir.Value[ir.MemRefType]
+    symbols: Sequence[ir.Value[ir.IndexType]]
+    result: ir.OpResult[ir.MemRefType]
+
+    def check(self) -> None:
+        check_indexed(self)
 
 
 class VectorOp(Op, name="vector", traits=[ReadsAndWrites]):
@@ -95,6 +118,7 @@ class SendOp(Op, name="send", traits=[ReadsAndWrites]):
         symbols = len(self.symbols)
         loops = check_bounds(self.bounds, symbols)
         check_access(self.map, loops, symbols, self.source.type, "map")
+        check_unmoved(self.source)
         check_thread(self.thread)
         flag(self.packed, "packed")
 
@@ -114,6 +138,7 @@ class ReceiveOp(Op, name="receive", traits=[ReadsAndWrites]):
         symbols = len(self.symbols)
         loops = check_bounds(self.bounds, symbols)
         check_access(self.map, loops, symbols, self.destination.type, "map")
+        check_unmoved(self.destination)
         check_combine(self.combine)
         check_thread(self.thread)
 
@@ -137,6 +162,9 @@ class RelayOp(Op, name="relay", traits=[ReadsAndWrites]):
 
     def check(self) -> None:
         check_relay(self)
+        for value in (self.own, self.destination):
+            if value is not None:
+                check_unmoved(value)
 
 
 class JoinOp(Op, name="join", traits=[ReadsAndWrites]):

@@ -24,6 +24,7 @@ from ..host import ir
 from ..provenance import read_location
 from . import read
 from .affine_text import index_names, render, render_bound
+from .indexed_checks import indexed_chain, unmoved
 from .whole_program import Placed, Symbols, collect
 
 
@@ -155,6 +156,7 @@ class _Body:
     def __init__(self, function: Any) -> None:
         self.block = function.operation.regions[0].blocks[0]
         self.names: dict[ir.Value, str] = dict(zip(self.block.arguments, ("x", "y"), strict=False))
+        self.moves: dict[ir.Value, str] = {}  # what a memref's accesses are moved by
         self.loops = 0
 
     def lines(self) -> list[str]:
@@ -166,6 +168,8 @@ class _Body:
             name = view.operation.name
             if name == "wse.get_buffer":
                 self.names[view.operation.results[0]] = view.operation.attributes["buffer"].value  # type: ignore[attr-defined]
+            elif name == "wse.indexed":
+                self.moves[view.operation.results[0]] = self._index_text(view)
             elif name == "wse.lookup":
                 table = view.operation.attributes["table"].value  # type: ignore[attr-defined]
                 self.names[view.operation.results[0]] = f"{table}[{self.name(view.operation.operands[0])}]"
@@ -216,7 +220,16 @@ class _Body:
 
     def _access(self, value: ir.Value, amap: ir.AffineMap, op: Any) -> str:
         symbols = [self.name(s) for s in op.symbols]
-        return f"{self.name(value)}[{render(amap, index_names(amap.n_dims), symbols)}]"
+        moves = "".join(f" + {self.moves[moved.result]}" for moved in reversed(list(indexed_chain(value))))
+        return f"{self.name(unmoved(value))}[{render(amap, index_names(amap.n_dims), symbols)}{moves}]"
+
+    def _index_text(self, op: Any) -> str:
+        """`6 * (ids[i] - x * 4 < 4)`: elements that an access is moved by, and the positions that there are; a
+        question mark where others are left out."""
+        symbols = [self.name(s) for s in op.symbols]
+        origin, size = render(op.origin.value, (), symbols), render_bound(op.size.value, symbols)
+        number = self._access(op.numbers, op.map.value, op) + ("" if origin == "0" else f" - ({origin})")
+        return f"{read.integer(op.stride)} * ({number} < {size}{' ?' if read.integer(op.partial) else ''})"
 
     def _over(self, op: Any) -> str:
         symbols = [self.name(s) for s in op.symbols]

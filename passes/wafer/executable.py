@@ -6,6 +6,7 @@ from typing import Any
 
 from ...dialects.host import ir
 from ...dialects.provenance import read_location
+from ...dialects.wse.indexed_checks import indexed_chain, unmoved
 from ...wse_target.image import Source
 from ..infra.diagnostics import PassFailure
 
@@ -51,6 +52,13 @@ def buffer_of(value: ir.Value) -> str | None:
     if isinstance(value.owner, ir.Block) or value.owner.name != "wse.get_buffer":
         return None
     return ir.FlatSymbolRefAttr(value.owner.attributes["buffer"]).value
+
+
+def buffers_of(value: ir.Value) -> tuple[str, ...]:
+    """The buffers that an operation touches through a memref: what is accessed, and numbers that say where."""
+    moved = list(indexed_chain(value))
+    names = (buffer_of(v) for v in (unmoved(value), *(op.numbers for op in moved)))
+    return tuple(name for name in names if name is not None)
 
 
 def source_of(op: Any) -> Source:

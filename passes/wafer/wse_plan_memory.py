@@ -23,7 +23,7 @@ from ...wse_target.machine import Machine, load_machine
 from ..infra.diagnostics import PassFailure
 from ..infra.pass_base import Pass, PassRun
 from .colour_use import transfer_ends
-from .executable import CHOICE, TRANSFERS, bodies, buffer_of, instructions, program_of, symbols, within
+from .executable import CHOICE, TRANSFERS, bodies, buffers_of, instructions, program_of, symbols, within
 from .index_values import depends_on_place_alone
 
 # Bytes of program text that an operation takes, see `INSTRUCTION_BYTES`; a bound or an offset that depends on the PE
@@ -37,6 +37,7 @@ CODE_BYTES = {
     "wse.control": INSTRUCTION_BYTES[Control],
     "wse.switch": INSTRUCTION_BYTES[Switch],
     "wse.lookup": 8,
+    "wse.indexed": 24,  # a load, a subtraction, a comparison, a branch, a product and a sum
     "affine.apply": 8,
     "affine.min": 12,
     "affine.max": 12,
@@ -129,8 +130,8 @@ def _touched(op: Any, position: int, ends: Callable[[int, int], int]) -> Iterato
     """Buffers that an operation, or its body, touches, each with the position until which it may still do so."""
     for inner in within(op):
         thread = read.integer(inner.thread) if inner.operation.name in TRANSFERS else 0
-        for name in map(buffer_of, inner.operation.operands):
-            if name is not None:
+        for operand in inner.operation.operands:
+            for name in buffers_of(operand):
                 yield name, ends(position, thread)
 
 

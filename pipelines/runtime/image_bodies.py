@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...dialects.host import ir
 from ...dialects.wse import read
+from ...dialects.wse.indexed_checks import indexed_chain, unmoved
 from ...passes.infra.diagnostics import PassFailure
 from ...passes.wafer.executable import buffer_of, source_of
 from ...wse_target import image
@@ -82,10 +83,21 @@ class BodyReader:
         """An operation's name, place, attributes and operands: those with one identity are one instruction."""
         attributes = op.operation.attributes
         operands = (
-            self.expression(v, op) if isinstance(v.type, ir.IndexType) else buffer_of(v) for v in op.operands
+            self.expression(v, op) if isinstance(v.type, ir.IndexType) else self.moved(v) for v in op.operands
         )
         values = (attributes[name] for name in attributes)
         return (op.operation.name, op.location.attr, *values, *operands)
+
+    def moved(self, memref: ir.Value) -> tuple[Any, ...]:
+        """The buffer that a memref is, and what moves it."""
+        return (buffer_of(unmoved(memref)), *(self.index(op) for op in indexed_chain(memref)))
+
+    def index(self, op: Any) -> image.Index:
+        """What a `wse.indexed` adds to an access."""
+        numbers = self.access(op.numbers, op.map.value, op)
+        values = self.symbols(op)
+        size, origin = (smallest(m.value, values, op) for m in (op.size, op.origin))
+        return image.Index(numbers, read.integer(op.stride), size, origin, bool(read.integer(op.partial)))
 
     def symbols(self, op: Any) -> list[Expr]:
         return [self.expression(v, op) for v in op.symbols]
@@ -95,10 +107,12 @@ class BodyReader:
         return tuple(smallest(m, values, op) for m in read.maps(op.bounds))
 
     def access(self, memref: ir.Value, amap: ir.AffineMap, op: Any) -> image.Access:
-        name = buffer_of(memref)
+        name = buffer_of(unmoved(memref))
         if name is None:
             raise PassFailure(op, "a memref that is no buffer of this program")
-        return access(amap, self.known.buffers[name], self.symbols(op), op)
+        plain = access(amap, self.known.buffers[name], self.symbols(op), op)
+        indices = [self.index(moved) for moved in indexed_chain(memref)]
+        return replace(plain, indices=tuple(reversed(indices)))
 
     def phase(self, op: Any) -> image.Phase:
         return image.Phase(op.label.value, source_of(op))
@@ -207,6 +221,6 @@ _COMBINE: dict[str, Callable[[Expr, Expr], Expr]] = {
     "affine.apply": minimum, "affine.min": minimum, "affine.max": maximum,
 }  # fmt: skip
 _SUPPORTING = (
-    "wse.get_buffer", "wse.lookup", "arith.constant", "arith.muli", "affine.apply", "affine.min", "affine.max",
-    "func.return", "scf.yield",
+    "wse.get_buffer", "wse.indexed", "wse.lookup", "arith.constant", "arith.muli", "affine.apply", "affine.min",
+    "affine.max", "func.return", "scf.yield",
 )  # fmt: skip

@@ -23,7 +23,7 @@ from ..named import named_pipeline
 from ..native.codegen import NativeCode
 from .jit import NativeModule
 from .pe_kernels_emit import NAME, emit_kernel
-from .pe_kernels_general import General, emit_general
+from .pe_kernels_general import General, emit_general, index_walks
 from .pe_kernels_nest import reach
 
 THREADS = max(1, min(8, os.cpu_count() or 1))
@@ -45,7 +45,8 @@ class NativeKernels:
     """Native kernels, kept for the life of the process.
 
     A nest runs by the general kernel of its kind until compiling one for it alone has paid off, as far as one can tell:
-    when the general one has cost about as much as the compilation would.
+    when the general one has cost about as much as the compilation would. Where numbers in memory move its operands, it
+    always does: there are no vectors in it to be found.
     """
 
     def __init__(self, break_even: int = BREAK_EVEN) -> None:
@@ -76,7 +77,7 @@ class _Tiered:
         self._signature = signature
         self._left = break_even
         self._work = max(1, prod(signature.bounds))
-        walks = (signature.dst, *signature.srcs)
+        walks = (signature.dst, *signature.srcs, *index_walks(signature))
         self._before = [reach(w.strides, signature.bounds)[0] * DTYPE_BYTES[w.dtype] for w in walks]
         general = General.of(signature)
         self._general, self._numbers = general, general.numbers(signature)
@@ -84,7 +85,7 @@ class _Tiered:
 
     def __call__(self, pes: int, operands: Sequence[Operand]) -> None:
         self._left -= pes * self._work
-        if self._left < 0 and self._code is None:
+        if self._left < 0 and self._code is None and not self._signature.indices:
             self._code = special_code(self._signature)
         special = self._code  # once: another thread may set it
         code = special or general_code(self._general)

@@ -17,6 +17,8 @@ program @sum on tiny, 4 x 1 PEs at (2, 3)
   out 0 0: tensor<4xf32>
   buffers
          ? +4      @mask  memref<4xi1>
+         ? +8      @ids  memref<2xi32>
+         ? +16     @rows  memref<2x2xf32>
          0 +16     @part  memref<4xf32>
         16 +4      @scale  memref<f32, #wse.sram<16 : i64>>
   colours
@@ -48,6 +50,8 @@ program @sum on tiny, 4 x 1 PEs at (2, 3)
   class @last on (3, 0): @last_body
     receive odd -> add part[i]  for i < 4
     add part[0] = part[0], part[i + 1]  for i < 3
+    copy rows[i, j] = part[j + 2 * (ids[i] - (x * 2) < 2 ?)]  for i < 2, j < 2
+    add part[j + 2 * (ids[i] - (x * 2) < 2 ?)] = part[j + 2 * (ids[i] - (x * 2) < 2 ?)], rows[i, j]  for i < 2, j < 2
 """
 
 

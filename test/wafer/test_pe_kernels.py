@@ -10,18 +10,20 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from indirect_operations import NUMBER_TYPES, contents_of, operations, run
 from wse_mlir.passes.cpu.processor import Processor
 from wse_mlir.pipelines.runtime import pe_kernels_nest
 from wse_mlir.pipelines.runtime.pe_kernels import NativeKernels, special_code
 from wse_mlir.pipelines.runtime.pe_kernels_nest import plan_blocks
 from wse_mlir.wse_target.errors import TargetError
-from wse_mlir.wse_target.image import Access, Buffer, Dtype, PEClass, Program, StridedRect
+from wse_mlir.wse_target.image import Access, Buffer, Dtype, PEClass, Program, StridedRect, Vector
 from wse_mlir.wse_target.kinds import ARITY
 from wse_mlir.wse_target.quasi_affine import const
 from wse_mlir.wse_target.sim.arithmetic import FUNCTIONS, NUMPY_DTYPE, fma, operand_dtypes
 from wse_mlir.wse_target.sim.code import place
 from wse_mlir.wse_target.sim.kernels import NumpyKernels, Operand, Signature, Walk
-from wse_mlir.wse_target.sim.memory import Located, Memory
+from wse_mlir.wse_target.sim.located import Located
+from wse_mlir.wse_target.sim.memory import Memory
 
 import wse_mlir
 
@@ -340,3 +342,20 @@ def test_accesses_that_overlap_in_any_way(data: st.DataObject, dtype: Dtype, see
         results.append(memory.bytes.view(NUMPY_DTYPE[dtype]))
     assert same(results[1], results[0], dtype)
     assert same(results[2], results[0], dtype)
+
+
+@settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    operations(),
+    st.sampled_from(["f32", "f16", "i8"]),
+    st.sampled_from(NUMBER_TYPES),
+    st.integers(0, 2**32 - 1),
+)
+def test_what_numbers_in_memory_move(op: Vector, dtype: Dtype, numbers: Dtype, seed: int) -> None:
+    """Gathers and scatters, also after so much work that other nests would have code of their own."""
+    dtypes: dict[str, Dtype] = {"p": dtype, "q": dtype, "n": numbers}
+    contents = contents_of(seed, dtypes)
+    expected = run(op, contents, dtypes)
+    got = run(op, contents, dtypes, kernels=SPECIAL_ONLY)
+    for name in "pqn":
+        assert same(got[name], expected[name], dtypes[name]), (op, name)

@@ -40,6 +40,7 @@ KINDS = (
     "Loop",
     "unpacked",
     "tasks",
+    "indirect",
 )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from random_builder import LENGTH, SLACK, Builder, Slot
 from random_fabric import PE
-from wse_mlir.wse_target.image import Access, Control, Instruction, Vector
+from wse_mlir.wse_target.image import Access, Control, Index, Instruction, Vector
 from wse_mlir.wse_target.kinds import ACCUMULATES, ARITY
 from wse_mlir.wse_target.quasi_affine import Expr, const, maximum, minimum
 
@@ -23,6 +25,9 @@ assert {*WILD, *TAME, *COMPARISONS, "select"} == set(ARITY)
 
 def compute(b: Builder, pes: list[PE]) -> None:
     """One vector operation on all of `pes`."""
+    if b.chance(0.15):
+        b.emit(pes, indirect(b))
+        return
     choice = b.random.random()
     kind = b.pick(TAME if choice < 0.6 else WILD if choice < 0.85 else (*COMPARISONS, "select"))
     b.emit(pes, vector(b, kind))
@@ -52,6 +57,28 @@ def vector(b: Builder, kind: str) -> Vector:
         sources = sources if kind == "fma" else [dst, sources[1]]
     schedule = b.pick(["mapped", "mapped", "mapped", "looped", "scalar"])
     return Vector(kind, bounds, dst, tuple(sources), schedule=schedule)
+
+
+def indirect(b: Builder) -> Vector:
+    """Rows, or elements, gathered, scattered or added up where numbers in memory say; some PEs have no such place."""
+    dtype, numbers_dtype = b.pick(b.dtypes), b.pick(d for d in b.dtypes if d not in FLOATS)
+    rows, columns, held = b.between(1, 5), b.between(1, 7), b.between(1, 6)
+    numbers = b.slot(numbers_dtype)
+    target = b.slot(dtype, but=numbers)
+    loops = b.pick([(1, 0), (1, 0), (columns, 1)])  # a number for each row, or for each element
+    step = b.pick([columns, columns, b.between(1, columns)])  # rows that overlap
+    size = const(held) if b.chance(0.5) else minimum(const(held), b.expression(held + 1))
+    index = Index(b.walk(numbers, loops), step, size, b.expression(8) - 4, partial=True)
+    bounds = (const(rows), const(columns))
+    kind = b.pick(["copy", "add", "add", "max", "min", "fma"])
+    if b.chance(0.5):
+        place = Access(f"m_{dtype}", const(target[1] * LENGTH), (0, 1), (index,))
+        other = b.walk(b.slot(dtype, but=target), (columns, 1))
+    else:
+        place = b.walk(target, (columns, 1))
+        other = replace(b.walk(b.slot(dtype, but=target), (0, 1), skip=False), indices=(index,))
+    sources = (other,) if kind == "copy" else (other, 1.0 if dtype in FLOATS else 1) if kind == "fma" else (place, other)
+    return Vector(kind, bounds, place, sources, schedule=b.pick(["mapped", "looped", "scalar"]))
 
 
 def fits(kind: str, dtype: str) -> bool:

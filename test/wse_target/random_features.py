@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 import numpy as np
+from wse_mlir.wse_target.footprint import indices_of
 from wse_mlir.wse_target.image import (
     DTYPE_BYTES,
     Control,
@@ -34,12 +35,14 @@ def count(program: Program, machine: Machine) -> Counter[str]:
         "contention": links that streams of two colours use in one phase (the phase in which they begin);
         "long": messages longer than what a stream to the nearest of its receivers holds;
         "switches", "microthreads": instructions that switch, transfers that run beside the main thread;
+        "indirect": operations that numbers in memory move;
         "unpacked", "empty", "multicast", "wavelet hops": of messages that are sent.
     """
     found: Counter[str] = Counter()
     texts = {id(op): op for c in program.classes for op in _all(c.body)}
     for op in texts.values():
         found[_name(op)] += 1
+        found["indirect"] += isinstance(op, Vector) and len(indices_of(op)) > 0
         found["microthreads"] += getattr(op, "thread", 0) > 0
         found["switches"] += isinstance(op, Switch)
         found["tasks"] += isinstance(op, Join) and op.tasks

@@ -189,6 +189,9 @@ class _Execution:
         bounds = _bounds(op.bounds, values)
         if not np.prod(bounds):
             return
+        if any(a.indices for a in (op.dst, *op.srcs) if isinstance(a, Access)):
+            self._indirect(pe, op, bounds, values)
+            return
         dst = self._view(pe, op.dst, bounds, values)
         srcs = [self._view(pe, s, bounds, values) if isinstance(s, Access) else s for s in op.srcs]
         with np.errstate(all="ignore"):
@@ -200,6 +203,39 @@ class _Execution:
             for at in np.ndindex(bounds):
                 parts = [s[at] if isinstance(s, np.ndarray) else s for s in srcs]
                 dst[at] = _element(op.kind, dst[at], parts, dst.dtype, at[-1])
+
+    def _indirect(self, pe: PE, op: Vector, bounds: tuple[int, ...], values: Values) -> None:
+        """One element after the other; iterations that have a place nowhere are left out."""
+        for at in np.ndindex(bounds):
+            places = [
+                self._place(pe, a, at, values) if isinstance(a, Access) else 0 for a in (op.dst, *op.srcs)
+            ]
+            if None in places:
+                continue
+            memories = [
+                self.memory[pe][a.buffer] if isinstance(a, Access) else None for a in (op.dst, *op.srcs)
+            ]
+            parts = [
+                source if memory is None else memory[place]
+                for source, memory, place in zip(op.srcs, memories[1:], places[1:], strict=True)
+            ]
+            target = memories[0]
+            assert target is not None
+            with np.errstate(all="ignore"):
+                target[places[0]] = _element(op.kind, target[places[0]], parts, target.dtype)
+
+    def _place(self, pe: PE, access: Access, at: tuple[int, ...], values: Values) -> int | None:
+        """Number of an iteration's element in its buffer, None where an index has no place on the PE."""
+        place = int(access.offset.evaluate(values)) + int(np.dot(access.strides, at))
+        for index in access.indices:
+            numbers = self._place(pe, index.numbers, at, values)
+            position = int(self.memory[pe][index.numbers.buffer][numbers]) - int(
+                index.origin.evaluate(values)
+            )
+            if not 0 <= position < int(index.size.evaluate(values)):
+                return None
+            place += index.stride * position
+        return place
 
 
 def _element(kind: str, dst: Any, srcs: list[Any], dtype: np.dtype, column: int | None = None) -> Any:

@@ -12,7 +12,8 @@ from wse_mlir.wse_target.image import Access, Buffer, PEClass, Program
 from wse_mlir.wse_target.sim.code import place
 from wse_mlir.wse_target.sim.contents import Contents
 from wse_mlir.wse_target.sim.kernels import Kernel, NumpyKernels, Signature
-from wse_mlir.wse_target.sim.memory import Located, Memory
+from wse_mlir.wse_target.sim.located import Located
+from wse_mlir.wse_target.sim.memory import Memory
 
 PES, SIZE = 6, 24
 

@@ -141,7 +141,9 @@ def _remainder(a: Array, b: Array) -> Array:
 def _power(a: Array, b: Array) -> Array:
     """Integer powers by squaring, wrapping around; those with a negative exponent are +-1 or 0."""
     if a.dtype.kind not in "iu":
-        return np.power(a, b)
+        return np.power(np.ascontiguousarray(a), np.ascontiguousarray(b)).reshape(
+            np.broadcast_shapes(a.shape, b.shape)
+        )
     power, square, rest = np.ones_like(a), a.copy(), b.copy()
     while (rest > 0).any():
         power = np.where((rest > 0) & (rest & 1 == 1), power * square, power)
@@ -157,9 +159,14 @@ def _erf(x: Array) -> Array:
 _math_erf = np.frompyfunc(math.erf, 1, 1)
 
 
+def _dense(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """A function whose results do not depend on how its argument lies: NumPy has other code for elements in a row."""
+    return lambda x: function(np.ascontiguousarray(x)).reshape(x.shape)
+
+
 def _sigmoid(x: Array) -> Array:
     one = x.dtype.type(1)
-    return one / (one + np.exp(-x))
+    return one / (one + np.exp(np.ascontiguousarray(-x)).reshape(x.shape))
 
 
 # Elementary operations on arrays of one type. `round` is to even, as torch.round.
@@ -168,9 +175,10 @@ ELEMENTARY: dict[str, Callable[..., Any]] = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": _divide,
     "max": _maximum, "min": _minimum, "rem": _remainder, "pow": _power,
     "neg": np.negative, "abs": np.abs, "floor": np.floor, "ceil": np.ceil, "round": np.rint,
-    "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "log2": np.log2,
-    "sqrt": np.sqrt, "rsqrt": lambda a: a.dtype.type(1) / np.sqrt(a),
-    "tanh": np.tanh, "erf": _erf, "sin": np.sin, "cos": np.cos, "sigmoid": _sigmoid,
+    "exp": _dense(np.exp), "exp2": _dense(np.exp2), "expm1": _dense(np.expm1), "log": _dense(np.log),
+    "log1p": _dense(np.log1p), "log2": _dense(np.log2), "sqrt": np.sqrt,
+    "rsqrt": lambda a: a.dtype.type(1) / np.sqrt(a), "tanh": _dense(np.tanh), "erf": _erf, "sin": _dense(np.sin),
+    "cos": _dense(np.cos), "sigmoid": _sigmoid,
     "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor,
     "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal,
     "gt": np.greater, "ge": np.greater_equal, "select": np.where,

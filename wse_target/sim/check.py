@@ -36,6 +36,7 @@ from .check_fabric import by_colour, check_colours, check_lookups, check_positio
 from .report import SramUse
 
 UNITS: tuple[str, ...] = get_args(Unit)
+INDEX_TYPES = frozenset({"i8", "i16", "i32", "i64"})
 
 
 def check_program(program: Program, machine: Machine) -> None:
@@ -59,6 +60,7 @@ def check_program(program: Program, machine: Machine) -> None:
             check_lookups(pe_class.where, *_own(instruction))
     for transfer in (*program.scatters, *program.gathers):
         _check_access(program, transfer.access, len(transfer.bounds), transfer.source.place)
+        _check_unmoved(transfer.access, "a host transfer", transfer.source.place)
         _check_inside(program, transfer.where, "a host transfer")
         check_lookups(transfer.where, transfer, transfer.source.place)
 
@@ -163,6 +165,7 @@ def _check_instruction(program: Program, machine: Machine, op: Instruction) -> N
         for access in (op.dst, *op.srcs):
             if isinstance(access, Access):
                 _check_access(program, access, len(op.bounds), where)
+                _check_indices(program, access, len(op.bounds), where)
     elif isinstance(op, (Send, Receive, Relay)):
         for colour in (op.receive, op.send) if isinstance(op, Relay) else (op.colour,):
             if colour not in program.colours:
@@ -171,6 +174,7 @@ def _check_instruction(program: Program, machine: Machine, op: Instruction) -> N
                 )
         for access in _transfer_accesses(op):
             _check_access(program, access, len(op.bounds), where)
+            _check_unmoved(access, "a transfer", where)
         _check_thread(machine, op.thread, where)
     elif isinstance(op, Join):
         for thread in op.threads:
@@ -192,6 +196,33 @@ def _check_access(program: Program, access: Access, loops: int, where: str) -> N
     if len(access.strides) != loops:
         raise TargetError(
             f"an access to '{access.buffer}' has {len(access.strides)} strides for {loops} loops", where=where
+        )
+
+
+def _check_indices(program: Program, access: Access, loops: int, where: str) -> None:
+    """What moves an access: walks over integers that nothing moves, by a step forward."""
+    for index in access.indices:
+        name = index.numbers.buffer
+        _check_access(program, index.numbers, loops, where)
+        _check_unmoved(index.numbers, "a walk over indices", where)
+        dtype = program.buffers[name].dtype
+        if dtype not in INDEX_TYPES:
+            raise TargetError(
+                f"'{access.buffer}' is moved by '{name}' of {dtype}, not by integers", where=where
+            )
+        if index.stride < 1:
+            raise TargetError(
+                f"positions of '{access.buffer}' are {index.stride} elements apart, expected 1 and up",
+                where=where,
+            )
+
+
+def _check_unmoved(access: Access, what: str, where: str) -> None:
+    if access.indices:
+        raise TargetError(
+            f"{what} reaches '{access.buffer}' by indices, which vector operations alone do",
+            where=where,
+            hint="gather into a buffer first",
         )
 
 

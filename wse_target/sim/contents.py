@@ -13,7 +13,8 @@ import numpy as np
 
 from .arithmetic import NUMPY_DTYPE
 from .kernels import KernelProvider, Operand, Walk
-from .memory import Located, Memory, Message, run
+from .located import Located
+from .memory import Memory, Message, run
 from .walks import common_nest, dense_strides
 
 _SPARE = 4  # arrays kept for reuse: fresh ones cost more than the copy that fills them

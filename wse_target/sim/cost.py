@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from ..image import DTYPE_BYTES, Access, Vector
+from ..footprint import indices_of
+from ..image import DTYPE_BYTES, Access, Index, Vector
 from ..machine import Machine
 
 _NO_FLOPS = frozenset({"fill", "copy", "convert", "select", "iota"})
@@ -45,6 +47,11 @@ def collapse(
     return bounds, keep
 
 
+def _row(access: Access, inner: int) -> Access:
+    """An access in the inner loops alone, where nothing moves it."""
+    return Access(access.buffer, access.offset, access.strides[inner:])
+
+
 class CostModel:
     """Cycles of single operations on one machine."""
 
@@ -56,10 +63,15 @@ class CostModel:
 
         setup + elements / rate, plus a cost for each further trip of the outer loops. An innermost stride
         that hits the same banks again divides the rate. The rate is that of the widest element type involved.
-        Scalar code has a cost of its own for every element.
+        Scalar code has a cost of its own for every element. So has reading an index, each time that its number changes:
+        loops in which numbers change are scalar code around what the hardware runs. What an iteration does that is
+        left out costs as much as if it were not: time does not depend on data.
         """
         costs = self.machine.vector
         total = bounds.prod(axis=1)
+        indices = indices_of(op)
+        if indices:
+            return self._indirect(op, indices, bounds, dtype, dtypes)
         if op.schedule == "scalar":
             return total * costs.scalar_element
         if bounds.shape[1] == 0:
@@ -75,6 +87,27 @@ class CostModel:
         else:
             outer = (rows - 1) * costs.mapped_row + (maps - 1) * costs.mapped_map
         return np.where(total > 0, costs.setup + total / rate + outer, 0.0)
+
+    def _indirect(
+        self, op: Vector, indices: Sequence[Index], bounds: np.ndarray, dtype: str, dtypes: dict[str, str]
+    ) -> np.ndarray:
+        """Cycles of an operation whose accesses are moved: scalar code around operations on rows.
+
+        Scalar code reads each number, compares it with both ends and adds up the address; then it runs an element, or
+        sets a descriptor and issues the operation on a row.
+        """
+        costs = self.machine.vector
+        moving = [i for i in range(bounds.shape[1]) if any(index.numbers.strides[i] for index in indices)]
+        inner = moving[-1] + 1 if moving else 0  # the loops from here on are a row
+        read = costs.index * len(indices)
+        trips = bounds[:, :inner].prod(axis=1)
+        if op.schedule == "scalar" or inner == bounds.shape[1]:
+            return bounds.prod(axis=1) * costs.scalar_element + trips * read
+        row = replace(op, bounds=op.bounds[inner:], dst=_row(op.dst, inner),
+                      srcs=tuple(_row(s, inner) if isinstance(s, Access) else s for s in op.srcs))  # fmt: skip
+        each = self.vector(row, bounds[:, inner:], dtype, dtypes) - costs.setup
+        whole = costs.setup + trips * (each + read) + (trips - 1) * costs.looped_row
+        return np.where(bounds.prod(axis=1) > 0, whole, 0.0)
 
     def _bank_penalty(self, accesses: Sequence[Access], dtypes: dict[str, str]) -> float:
         sram = self.machine.sram

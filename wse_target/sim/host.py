@@ -14,7 +14,8 @@ from .arithmetic import NUMPY_DTYPE
 from .code import Placement, strided
 from .cost import words
 from .kernels import KernelProvider, NumpyKernels, Operand, Walk
-from .memory import Located, Memory, Message, by_bounds, run
+from .located import Located
+from .memory import Memory, Message, by_bounds, run
 from .walks import dense_strides
 
 _CHECKED = 1 << 22  # elements that are compared at a time

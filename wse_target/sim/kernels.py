@@ -26,6 +26,21 @@ class Walk:
 
 
 @dataclass(frozen=True)
+class IndexWalk:
+    """Numbers that move operands: in each iteration by strides * (number - origin), where 0 <= number - origin < size.
+
+    An iteration for which that does not hold does nothing.
+
+    Attributes:
+        numbers: how the numbers are walked over.
+        strides: of the destination and of each source, in elements, 0 or above.
+    """
+
+    numbers: Walk
+    strides: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Signature:
     """All that a kernel's code depends on.
 
@@ -36,6 +51,8 @@ class Signature:
         own: for each source, whether it is the destination's own element in every iteration.
         dependent: some iteration reads or overwrites what another one wrote, other than along loops in which the
             destination has stride 0: the whole nest must run in order.
+        indices: what moves operands besides. Behind the destination and the sources, the kernel gets three operands
+            for each: the numbers, and an i64 on each PE for origin and size.
     """
 
     kind: str
@@ -44,6 +61,7 @@ class Signature:
     srcs: tuple[Walk, ...]
     own: tuple[bool, ...]
     dependent: bool = False
+    indices: tuple[IndexWalk, ...] = ()
 
     @property
     def in_order(self) -> tuple[bool, ...]:
@@ -79,7 +97,7 @@ class KernelProvider(Protocol):
     """Makes kernels."""
 
     def kernel(self, signature: Signature) -> Kernel:
-        """A function (number of PEs, [destination, *sources]) that runs the operation on all these PEs.
+        """A function (number of PEs, [destination, *sources, ...]) that runs the operation on all these PEs.
 
         No two PEs' destinations share a byte, and no PE's source another one's destination.
         """
@@ -91,6 +109,8 @@ class NumpyKernels:
 
     def kernel(self, signature: Signature) -> Kernel:
         """See `KernelProvider.kernel`."""
+        if signature.indices:
+            return indirect_kernel(signature)
         types = [NUMPY_DTYPE[name] for name in signature.operand_dtypes]
         walks = (signature.dst, *signature.srcs)
         loops = [i for i, in_order in enumerate(signature.in_order) if in_order]
@@ -131,11 +151,11 @@ def view(operand: Operand, walk: Walk, bounds: tuple[int, ...], pes: int) -> Arr
 
 def gather(operand: Operand, walk: Walk, bounds: tuple[int, ...], pes: int) -> Array:
     """A copy [PEs, *bounds] of an operand's elements; loops of stride 0 are repeated without a copy."""
-    elements, index = _elements(operand, walk, bounds)
+    elements, index = positions(operand, walk, bounds)
     return np.broadcast_to(elements[index], (pes, *bounds))
 
 
-def _elements(operand: Operand, walk: Walk, bounds: tuple[int, ...]) -> tuple[Array, Array]:
+def positions(operand: Operand, walk: Walk, bounds: tuple[int, ...]) -> tuple[Array, Array]:
     """All of an operand's bytes as elements, and the numbers [PEs, *bounds] of those walked over.
 
     Loops of stride 0 have extent 1.
@@ -164,7 +184,7 @@ def _scattered(run: Kernel, signature: Signature, pes: int, operands: Sequence[O
             ]
             run(1, part)
         return
-    elements, index = _elements(operands[0], signature.dst, signature.bounds)
+    elements, index = positions(operands[0], signature.dst, signature.bounds)
     compact = elements[index]
     item, size = compact.itemsize, compact[0].nbytes
     strides = [s // item if n > 1 else 0 for s, n in zip(compact.strides[1:], compact.shape[1:], strict=True)]
@@ -179,6 +199,13 @@ def _scattered(run: Kernel, signature: Signature, pes: int, operands: Sequence[O
 
 def _step(signature: Signature, types: Sequence[np.dtype[Any]], dst: Array, srcs: Sequence[Array]) -> None:
     """The operation on a part of the loop nest in which no iteration depends on another."""
+    np.copyto(dst, result_of(signature, types, dst, srcs))
+
+
+def result_of(
+    signature: Signature, types: Sequence[np.dtype[Any]], dst: Array, srcs: Sequence[Array]
+) -> Array:
+    """What such a part writes, in the destination's type."""
     kind = signature.kind
     values = [convert(s, t) for s, t in zip(srcs, types, strict=False)]
     if kind == "fma":
@@ -187,4 +214,59 @@ def _step(signature: Signature, types: Sequence[np.dtype[Any]], dst: Array, srcs
         result = values[0] + convert(srcs[1], types[0])
     else:
         result = values[0] if kind in MOVES else ELEMENTARY[kind](*values)
-    np.copyto(dst, convert(result, dst.dtype))
+    return convert(result, dst.dtype)
+
+
+def indirect_kernel(signature: Signature) -> Kernel:
+    """A NumPy kernel for operands that numbers in memory move: loops that must run in order are Python loops."""
+    types = [NUMPY_DTYPE[name] for name in signature.operand_dtypes]
+    walks, count = (signature.dst, *signature.srcs), 1 + len(signature.srcs)
+    loops = [i for i, in_order in enumerate(signature.in_order) if in_order]
+
+    def run(pes: int, operands: Sequence[Operand]) -> None:
+        whole = (pes, *signature.bounds)
+        found = [positions(o, w, signature.bounds) for o, w in zip(operands, walks, strict=False)]
+        places = [(elements, np.broadcast_to(at, whole)) for elements, at in found]
+        rows = [
+            _index_rows(operands[count + 3 * i :], index.numbers, signature.bounds, whole)
+            for i, index in enumerate(signature.indices)
+        ]
+        last = np.broadcast_to(np.arange(signature.bounds[-1] if signature.bounds else 1), whole)
+        with np.errstate(all="ignore"):
+            for trip in np.ndindex(*(signature.bounds[i] for i in loops)):
+                key: list[Any] = [slice(None)] * len(whole)
+                for loop, at in zip(loops, trip, strict=True):
+                    key[1 + loop] = at
+                _indirect_step(signature, types, places, rows, last, tuple(key))
+
+    return run
+
+
+def _index_rows(
+    operands: Sequence[Operand], walk: Walk, bounds: tuple[int, ...], whole: tuple[int, ...]
+) -> tuple[Array, Array, Array, Array]:
+    """An index's elements and where they are [PEs, *bounds], then origin and size in that shape."""
+    elements, at = positions(operands[0], walk, bounds)
+    once = Walk("i64", (0,) * len(bounds))
+    origin, size = (gather(operand, once, bounds, whole[0]) for operand in operands[1:3])
+    return elements, np.broadcast_to(at, whole), origin, size
+
+
+def _indirect_step(
+    signature: Signature,
+    types: Sequence[np.dtype[Any]],
+    places: Sequence[tuple[Array, Array]],
+    rows: Sequence[tuple[Array, Array, Array, Array]],
+    last: Array,
+    key: tuple[Any, ...],
+) -> None:
+    """A part of the loop nest in which no iteration depends on another; those that are nowhere are left out."""
+    at = [where[key] for _, where in places]
+    inside = np.ones(at[0].shape, bool)
+    for index, (numbers, where, origin, size) in zip(signature.indices, rows, strict=True):
+        position = numbers[where[key]].astype(np.int64) - origin[key]
+        inside &= (position >= 0) & (position < size[key])
+        at = [a + stride * position for a, stride in zip(at, index.strides, strict=True)]
+    values = [elements[where[inside]] for (elements, _), where in zip(places, at, strict=True)]
+    sources = [*values[1:], last[key][inside]] if signature.kind == "iota" else values[1:]
+    places[0][0][at[0][inside]] = result_of(signature, types, values[0], sources)

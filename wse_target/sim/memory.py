@@ -6,7 +6,7 @@ Because buffers are only places, overlapping or misplaced ones spoil each other,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -15,21 +15,9 @@ from ..errors import TargetError
 from ..image import DTYPE_BYTES, Access, Buffer, Program
 from .arithmetic import DTYPE_NAME, NUMPY_DTYPE, convert, operand_dtypes
 from .code import Placement
-from .kernels import KernelProvider, Operand, Signature, Walk, gather, view
-from .walks import dense_strides, interferes, meets_itself, simplify
-
-
-@dataclass(frozen=True)
-class Located:
-    """An access whose first element is known on each PE of a group."""
-
-    access: Access
-    base: np.ndarray  # [PEs of the group], elements from the buffer's start
-    ends: tuple[int, int] = field(init=False)  # the least and the greatest base; equal when all are
-
-    def __post_init__(self) -> None:
-        ends = (int(self.base.min()), int(self.base.max())) if len(self.base) else (0, 0)
-        object.__setattr__(self, "ends", ends)
+from .kernels import IndexWalk, KernelProvider, Operand, Signature, Walk, gather, view
+from .located import Located, LocatedIndex
+from .walks import dense_strides, interferes, meets_itself, rows_meet, simplify
 
 
 @dataclass(frozen=True)
@@ -80,16 +68,44 @@ class Memory:
     def check(self, located: Located, bounds: tuple[int, ...], pes: np.ndarray) -> None:
         """Raises `TargetError` when the walk leaves its buffer on some PE."""
         access, count = located.access, self.counts[located.access.buffer]
-        low, high = reach_of(access.strides, bounds)
+        for index in located.indices:
+            self.check(index.numbers, bounds, pes)
+            if not index.index.partial:
+                self._must_hold(index, access, bounds, pes)
+        low, high = located.reach(bounds)
         if len(pes) == 0 or (located.ends[0] + low >= 0 and located.ends[1] + high < count):
             return
-        at = int(np.flatnonzero((located.base + low < 0) | (located.base + high >= count))[0])
+        moves = sum((index.moves for index in located.indices), np.zeros(1, np.int64))
+        last = located.base + high - sum(index.most for index in located.indices) + moves
+        outside = np.flatnonzero((located.base + low < 0) | (last >= count))
+        if not len(outside):
+            return
+        at = int(outside[0])
         raise TargetError(
-            f"elements {int(located.base[at]) + low} to {int(located.base[at]) + high} of buffer '{access.buffer}' "
+            f"elements {int(located.base[at]) + low} to {int(last[at])} of buffer '{access.buffer}' "
             f"are accessed, which has {count}",
             where=self.placement.name(int(pes[at])),
             hint="check the offset, strides and bounds of the access",
         )
+
+    def _must_hold(
+        self, index: LocatedIndex, access: Access, bounds: tuple[int, ...], pes: np.ndarray
+    ) -> None:
+        """Raises `TargetError` when a number says a position that the PE does not have."""
+        once = tuple(b if s else 1 for b, s in zip(bounds, index.index.numbers.strides, strict=True))
+        numbers = self.read(index.numbers, once, pes).reshape(len(pes), -1).astype(np.int64)
+        found = numbers - index.origin[:, None]
+        wrong = np.argwhere((found < 0) | (found >= index.size[:, None]))
+        if len(wrong):
+            pe, at = (int(i) for i in wrong[0])
+            first, size = int(index.origin[pe]), int(index.size[pe])
+            has = f"positions {first} to {first + size - 1}" if size > 0 else "none"
+            raise TargetError(
+                f"buffer '{access.buffer}' is accessed at position {numbers[pe, at]}, as "
+                f"'{index.index.numbers.buffer}' says; the PE has {has}",
+                where=self.placement.name(int(pes[pe])),
+                hint="an access that is 'partial' leaves out what other PEs have",
+            )
 
     def operand(self, located: Located, pes: np.ndarray) -> Operand:
         """Where an access begins on each PE."""
@@ -134,7 +150,9 @@ class Memory:
         if self.before_write is not None:
             self.before_write(pes, *self.span(dst, bounds))
         own = tuple(_same(s, dst) for s in srcs)
-        dependent = meets_itself(dst.access.strides, bounds) or any(
+        indices = _indices(dst, srcs)
+        self._must_stay(dst, indices, bounds, pes)
+        dependent = _meets_itself(dst, bounds) or any(
             isinstance(s, Located) and not o and self._interferes(dst, s, bounds)
             for s, o in zip(srcs, own, strict=True)
         )
@@ -144,12 +162,46 @@ class Memory:
             place if same else self._source(source, dtype, bounds, pes)
             for source, same, dtype in zip(srcs, own, names, strict=True)
         ]
-        run(kernels, kind, len(pes), bounds, [place, *places], own, dependent)
+        if not indices:
+            run(kernels, kind, len(pes), bounds, [place, *places], own, dependent)
+            return
+        walks, rest = self._index_operands(indices, (dst, *srcs), pes)
+        signature = signature_of(kind, bounds, tuple(w for _, w in (place, *places)), own, dependent, walks)
+        kernels.kernel(signature)(len(pes), [*(o for o, _ in (place, *places)), *rest])
+
+    def _index_operands(
+        self, indices: Sequence[LocatedIndex], operands: Sequence[Source], pes: np.ndarray
+    ) -> tuple[tuple[IndexWalk, ...], list[Operand]]:
+        """How indices move the operands, and the operands that they are to a kernel."""
+        walks, rest = [], []
+        for found in indices:
+            moved = (
+                [i.index for i in o.indices].count(found.index) if isinstance(o, Located) else 0
+                for o in operands
+            )
+            strides = tuple(found.index.stride * times for times in moved)
+            walks.append(IndexWalk(self.walk(found.index.numbers), strides))
+            rest += [self.operand(found.numbers, pes), *found.limits()]
+        return tuple(walks), rest
+
+    def _must_stay(
+        self, dst: Located, indices: Sequence[LocatedIndex], bounds: tuple[int, ...], pes: np.ndarray
+    ) -> None:
+        """Raises `TargetError` when an operation may overwrite the numbers that move its operands."""
+        low, high = self.span(dst, bounds)
+        for found in indices:
+            first, last = self.span(found.numbers, bounds)
+            if low < last and first < high:
+                raise TargetError(
+                    f"an operation that buffer '{found.index.numbers.buffer}' moves writes to the same memory, "
+                    f"to '{dst.access.buffer}'",
+                    where=self.placement.name(int(pes[0])),
+                )
 
     def span(self, located: Located, bounds: tuple[int, ...]) -> tuple[int, int]:
         """First and one past the last byte of their SRAM that a walk touches on any of the PEs."""
         buffer = self.buffers[located.access.buffer]
-        low, high = reach_of(located.access.strides, bounds)
+        low, high = located.reach(bounds)
         size = DTYPE_BYTES[buffer.dtype]
         first, last = located.ends
         return buffer.offset + (first + low) * size, buffer.offset + (last + high + 1) * size
@@ -188,6 +240,8 @@ class Memory:
         src_low, src_high = self.span(src, bounds)
         if low >= src_high or src_low >= high:
             return False
+        if dst.indices or src.indices:
+            return True
         a, b = self.buffers[dst.access.buffer], self.buffers[src.access.buffer]
         shift = src.base - dst.base
         if (a.offset, a.dtype) != (b.offset, b.dtype) or (shift != shift[0]).any():
@@ -211,26 +265,40 @@ def run(
 
 @lru_cache(maxsize=4096)
 def signature_of(
-    kind: str, bounds: tuple[int, ...], walks: tuple[Walk, ...], own: tuple[bool, ...], dependent: bool
+    kind: str,
+    bounds: tuple[int, ...],
+    walks: tuple[Walk, ...],
+    own: tuple[bool, ...],
+    dependent: bool,
+    indices: tuple[IndexWalk, ...] = (),
 ) -> Signature:
     """The simplest nest that does the same."""
     if kind != "iota":
-        bounds, walks = simplify(bounds, walks)
-    return Signature(kind, bounds, walks[0], walks[1:], own, dependent)
+        bounds, simpler = simplify(bounds, (*walks, *(index.numbers for index in indices)))
+        walks, numbers = simpler[: len(walks)], simpler[len(walks) :]
+        indices = tuple(IndexWalk(n, i.strides) for n, i in zip(numbers, indices, strict=True))
+    return Signature(kind, bounds, walks[0], walks[1:], own, dependent, indices)
 
 
-@lru_cache(maxsize=4096)
-def reach_of(strides: tuple[int, ...], bounds: tuple[int, ...]) -> tuple[int, int]:
-    """Lowest and highest element that a walk reaches, from its first one."""
-    reach = [s * (b - 1) for s, b in zip(strides, bounds, strict=True)]
-    return sum(r for r in reach if r < 0), sum(r for r in reach if r > 0)
+def _indices(dst: Located, srcs: Sequence[Source]) -> list[LocatedIndex]:
+    """The indices of all operands, equal ones once."""
+    operands = [dst, *(s for s in srcs if isinstance(s, Located))]
+    return list({i.index: i for operand in operands for i in operand.indices}.values())
+
+
+def _meets_itself(dst: Located, bounds: tuple[int, ...]) -> bool:
+    """Whether iterations may write one element, other than along loops in which the destination has stride 0."""
+    moved = [(i.index.stride, i.index.numbers.strides) for i in dst.indices]
+    strides = dst.access.strides
+    return meets_itself(strides, bounds) or (bool(moved) and rows_meet(strides, bounds, moved))
 
 
 def _same(source: Source, dst: Located) -> bool:
     """Whether a source is the very place that the destination names, iteration by iteration."""
     if not isinstance(source, Located):
         return False
-    same = source.access.buffer == dst.access.buffer and source.access.strides == dst.access.strides
+    a, b = source.access, dst.access
+    same = (a.buffer, a.strides, a.indices) == (b.buffer, b.strides, b.indices)
     if not same or source.base is dst.base:
         return same
     uniform = source.ends[0] == source.ends[1]

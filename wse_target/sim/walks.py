@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import gcd
 
 import numpy as np
 
@@ -48,6 +49,23 @@ def meets_itself(strides: Sequence[int], bounds: Sequence[int]) -> bool:
             return True
         span += stride * (bound - 1)
     return False
+
+
+def rows_meet(
+    strides: Sequence[int], bounds: Sequence[int], moved: Sequence[tuple[int, Sequence[int]]]
+) -> bool:
+    """Whether iterations may meet in an element, other than along loops of stride 0, in a walk that numbers move.
+
+    Loops of stride 0, run in order, are enough when the numbers change in them alone and what is walked over between
+    two of their changes is a row that no other position shares.
+
+    Args:
+        moved: for each index the elements between its positions, and the strides of its numbers.
+    """
+    loops = [i for i, (stride, bound) in enumerate(zip(strides, bounds, strict=True)) if stride and bound > 1]
+    span = sum(abs(strides[i]) * (bounds[i] - 1) for i in loops)
+    changes = any(numbers[i] for _, numbers in moved for i in loops)
+    return changes or span >= gcd(*(step for step, _ in moved))
 
 
 def interferes(dst: Sequence[int], src: Sequence[int], shift: int, bounds: Sequence[int]) -> bool:

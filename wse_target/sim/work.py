@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..footprint import indices_of
 from ..image import DTYPE_BYTES, Access, Receive, Relay, Send, Vector
 from .cost import flops_per_element
 
@@ -22,6 +23,7 @@ def work_per_element(op: Operation, dtypes: Mapping[str, str]) -> tuple[int, int
     if isinstance(op, Vector):
         sources = [s for s in op.srcs if isinstance(s, Access)]
         moved = sum(_bytes(access, dtypes) for access in (*sources, op.dst))
+        moved += sum(_bytes(index.numbers, dtypes) for index in indices_of(op))
         if op.kind == "fma":
             moved += _bytes(op.dst, dtypes)
         return flops_per_element(op.kind), moved
@@ -35,6 +37,8 @@ def work_per_element(op: Operation, dtypes: Mapping[str, str]) -> tuple[int, int
 
 
 def _bytes(access: Access, dtypes: Mapping[str, str]) -> int:
-    if access.strides and access.strides[-1] == 0:
+    """Bytes that an element of the walk is; none where the innermost loop stays with one element."""
+    moved = any(index.numbers.strides[-1:] != (0,) for index in access.indices if access.strides)
+    if access.strides and access.strides[-1] == 0 and not moved:
         return 0
     return DTYPE_BYTES[dtypes[access.buffer]]

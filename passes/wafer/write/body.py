@@ -16,6 +16,7 @@ from ....wse_target.image import (
     Buffer,
     Choose,
     Control,
+    Index,
     Instruction,
     Join,
     Loop,
@@ -168,10 +169,31 @@ class BodyWriter:
         """`wse.vector`."""
         given = [op.dst, *(s for s in op.srcs if isinstance(s, Access))]
         bounds, maps, symbols = self._walk(op, given)
-        sources = [self.memrefs[s.buffer] if isinstance(s, Access) else s for s in op.srcs]
-        build.vector(
-            op.kind, self.memrefs[op.dst.buffer], sources, bounds, maps, symbols, schedule=op.schedule
+        known: dict[tuple[str, tuple[Index, ...]], ir.Value] = {}
+        dst, *sources = (
+            self._moved(a, len(bounds), known) if isinstance(a, Access) else a for a in (op.dst, *op.srcs)
         )
+        build.vector(op.kind, dst, sources, bounds, maps, symbols, schedule=op.schedule)
+
+    def _moved(
+        self, access: Access, loops: int, known: dict[tuple[str, tuple[Index, ...]], ir.Value]
+    ) -> ir.Value:
+        """The memref that an access walks over, moved by its indices; `known` are those of the operation."""
+        value = self.memrefs[access.buffer]
+        for count, index in enumerate(access.indices, 1):
+            key = access.buffer, access.indices[:count]
+            if key not in known:
+                known[key] = self._indexed(value, index, loops)
+            value = known[key]
+        return value
+
+    def _indexed(self, value: ir.Value, index: Index, loops: int) -> ir.Value:
+        symbols = Symbols()
+        size, origin = symbols.bound(index.size), symbols.affine(index.origin)
+        walk = symbols.index(index.numbers, self.shared.buffers[index.numbers.buffer].shape)
+        maps = symbols.map(walk, loops), symbols.map(size), symbols.map([origin])
+        numbers, values = self.memrefs[index.numbers.buffer], self.values.all(symbols)
+        return build.indexed(value, numbers, *maps, values, stride=index.stride, partial=index.partial)
 
     def send(self, op: Send) -> None:
         """`wse.send`."""

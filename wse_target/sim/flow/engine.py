@@ -14,7 +14,8 @@ from ..accounting import Accounting
 from ..code import Branch, Halt, Jump, LoopBegin, LoopEnd
 from ..cost import CostModel
 from ..engine import Loaded
-from ..memory import Located, by_bounds
+from ..located import Located, locate_on
+from ..memory import by_bounds
 from .deadlock import stuck
 from .epochs import REPETITION
 from .lanes import Lanes
@@ -231,15 +232,13 @@ class _Run:
         self.transfers.payload.note(self._compute, op, pc, at, table)
 
         def located(access: Access) -> Located:
-            base = s.evaluate(access.offset, pc, at)
-            return Located(access, np.broadcast_to(np.asarray(base, np.int64), pes.shape))
+            return locate_on(access, len(pes), lambda expr: s.evaluate(expr, pc, at))
 
         dst = located(op.dst)
         srcs = [located(src) if isinstance(src, Access) else src for src in op.srcs]
         for rows, trip_counts in by_bounds(table):
-            parts = [Located(src.access, src.base[rows]) if isinstance(src, Located) else src for src in srcs]
-            place = Located(dst.access, dst.base[rows])
-            s.memory.apply(s.loaded.kernels, op.kind, pes[rows], trip_counts, place, parts)
+            parts = [src.on(rows) if isinstance(src, Located) else src for src in srcs]
+            s.memory.apply(s.loaded.kernels, op.kind, pes[rows], trip_counts, dst.on(rows), parts)
 
     def _transfer(self, op: Send | Receive | Relay, pc: int, thread: int, at: Selection) -> None:
         """Issues a transfer on the thread it is for, or takes an issued one further."""

@@ -9,7 +9,8 @@ import numpy as np
 
 from ...image import Access, Receive, Relay, Send
 from ..contents import Contents
-from ..memory import Located, by_bounds
+from ..located import Located
+from ..memory import by_bounds
 from .lane import Index, Lane, Numbers
 from .state import Selection, State, listed, size
 

@@ -22,7 +22,8 @@ from ...quasi_affine import Const, Expr
 from ..arithmetic import operand_dtypes
 from ..code import LoopEnd
 from ..kernels import Operand, Signature, Walk
-from ..memory import reach_of, signature_of
+from ..located import reach_of
+from ..memory import signature_of
 from ..walks import common_nest, meets_itself
 from .lane import Lane
 from .payload import kind
@@ -157,6 +158,8 @@ class _Builder:
         return bounds
 
     def _place(self, index: int, pc: int, access: Access, bounds: tuple[int, ...]) -> Place:
+        if access.indices:
+            raise Unfit  # what it touches depends on data
         base = self._base(index, pc, access.offset)
         buffer = self.memory.buffers[access.buffer]
         least, most = reach_of(access.strides, bounds)

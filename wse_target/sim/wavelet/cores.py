@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import TargetError
 from ...image import MAIN_THREAD, Access, Source
 from ...quasi_affine import Const, Expr
-from ..memory import Located
+from ..located import Located
 from .channels import Channel
 from .fabric import CALL
 from .operations import BLOCKED, EXECUTE

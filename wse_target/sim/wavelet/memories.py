@@ -16,7 +16,8 @@ from ...errors import TargetError
 from ...image import Access, Receive, Relay, Vector
 from ..code import Code
 from ..kernels import KernelProvider
-from ..memory import Located, Memory
+from ..located import Located, locate
+from ..memory import Memory
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Pending:
 
     Attributes:
         rank: place of the operation in the program's text; equal for all PEs that share it.
-        bases: offset of the destination, then of each source that is an access.
+        bases: values of the `expressions` of the destination, then of each source that is an access.
         data: elements that were taken, in loop order.
     """
 
@@ -97,10 +98,10 @@ class Pendings:
         op, bounds = group[0].op, group[0].bounds
         assert op.dst is not None
         bases = iter(np.array([one.bases for one in group]).T)
-        dst = Located(op.dst, next(bases))
+        dst = locate(op.dst, bases)
         if isinstance(op, Vector):
             kind = op.kind
-            srcs = [Located(s, next(bases)) if isinstance(s, Access) else s for s in op.srcs]
+            srcs = [locate(s, bases) if isinstance(s, Access) else s for s in op.srcs]
         else:
             data = np.stack([one.data for one in group if one.data is not None]).reshape(-1, *bounds)
             stores = isinstance(op, Relay) or op.combine == "store"

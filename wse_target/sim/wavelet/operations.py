@@ -22,6 +22,7 @@ from ...image import (
 )
 from ..code import Branch, Halt, Jump, LoopBegin, LoopEnd
 from ..cost import words
+from ..located import expressions
 from .channels import Channel, Message
 from .fabric import Word
 from .routes import REPETITION
@@ -40,7 +41,8 @@ def _vector(core: Core, op: Vector, now: float) -> int:
     core.changed |= elements > 0
     if run.memories is not None and elements:
         accesses = (op.dst, *(s for s in op.srcs if isinstance(s, Access)))
-        run.memories.add(core.pe, op, bounds, tuple(core.value(a.offset) for a in accesses))
+        values = tuple(core.value(expr) for access in accesses for expr in expressions(access))
+        run.memories.add(core.pe, op, bounds, values)
     _busy(core, run.vector_cycles(op, bounds))
     run.accounting.add_work(core.pe, op, elements)
     return core.pc + 1

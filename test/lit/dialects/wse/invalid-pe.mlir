@@ -368,3 +368,107 @@ func.func @lookup(%x: index, %y: index, %f: f32) {
   %0 = "wse.lookup"(%f) {table = @t} : (f32) -> index
   return
 }
+
+// -----
+
+// Positions go forward.
+func.func @indexed_stride(%x: index, %y: index, %t: memref<8xf32>, %n: memref<4xi32>) {
+  // expected-error @+1 {{has stride 0; expected 1 and up, elements from one position to the next}}
+  %0 = "wse.indexed"(%t, %n) {map = affine_map<(i) -> (i)>, size = affine_map<() -> (4)>, origin = affine_map<() -> (0)>, stride = 0, partial = 0, operandSegmentSizes = array<i32: 1, 1, 0>} : (memref<8xf32>, memref<4xi32>) -> memref<8xf32>
+  return
+}
+
+// -----
+
+// Numbers are integers.
+func.func @indexed_numbers(%x: index, %y: index, %t: memref<8xf32>, %n: memref<4xf16>) {
+  // expected-error @+1 {{is moved by numbers of f16; expected one of i8, i16, i32, i64}}
+  %0 = "wse.indexed"(%t, %n) {map = affine_map<(i) -> (i)>, size = affine_map<() -> (4)>, origin = affine_map<() -> (0)>, stride = 1, partial = 0, operandSegmentSizes = array<i32: 1, 1, 0>} : (memref<8xf32>, memref<4xf16>) -> memref<8xf32>
+  return
+}
+
+// -----
+
+// A number is an element.
+func.func @indexed_map(%x: index, %y: index, %t: memref<8xf32>, %n: memref<4xi32>) {
+  // expected-error @+1 {{has 2 results in map (d0) -> (d0, 0); expected 1}}
+  %0 = "wse.indexed"(%t, %n) {map = affine_map<(i) -> (i, 0)>, size = affine_map<() -> (4)>, origin = affine_map<() -> (0)>, stride = 1, partial = 0, operandSegmentSizes = array<i32: 1, 1, 0>} : (memref<8xf32>, memref<4xi32>) -> memref<8xf32>
+  return
+}
+
+// -----
+
+// Sizes are those of the PE, not of an iteration.
+func.func @indexed_size(%x: index, %y: index, %t: memref<8xf32>, %n: memref<4xi32>) {
+  // expected-error @+1 {{has dimensions in size: (d0) -> (d0); expected symbols only}}
+  %0 = "wse.indexed"(%t, %n) {map = affine_map<(i) -> (i)>, size = affine_map<(i) -> (i)>, origin = affine_map<() -> (0)>, stride = 1, partial = 0, operandSegmentSizes = array<i32: 1, 1, 0>} : (memref<8xf32>, memref<4xi32>) -> memref<8xf32>
+  return
+}
+
+// -----
+
+// One origin.
+func.func @indexed_origin(%x: index, %y: index, %t: memref<8xf32>, %n: memref<4xi32>) {
+  // expected-error @+1 {{has origin () -> (0, 1); expected a map of the symbols with one result}}
+  %0 = "wse.indexed"(%t, %n) {map = affine_map<(i) -> (i)>, size = affine_map<() -> (4)>, origin = affine_map<() -> (0, 1)>, stride = 1, partial = 0, operandSegmentSizes = array<i32: 1, 1, 0>} : (memref<8xf32>, memref<4xi32>) -> memref<8xf32>
+  return
+}
+
+// -----
+
+// All or some of the positions.
+func.func @indexed_partial(%x: index, %y: index, %t: memref<8xf32>, %n: memref<4xi32>) {
+  // expected-error @+1 {{expects partial to be 0 or 1, got 2}}
+  %0 = "wse.indexed"(%t, %n) {map = affine_map<(i) -> (i)>, size = affine_map<() -> (4)>, origin = affine_map<() -> (0)>, stride = 1, partial = 2, operandSegmentSizes = array<i32: 1, 1, 0>} : (memref<8xf32>, memref<4xi32>) -> memref<8xf32>
+  return
+}
+
+// -----
+
+// What is moved stays what it is.
+func.func @indexed_result(%x: index, %y: index, %t: memref<8xf32>, %n: memref<4xi32>) {
+  // expected-error @+1 {{gives memref<4xf32> of a buffer of memref<8xf32>}}
+  %0 = "wse.indexed"(%t, %n) {map = affine_map<(i) -> (i)>, size = affine_map<() -> (4)>, origin = affine_map<() -> (0)>, stride = 1, partial = 0, operandSegmentSizes = array<i32: 1, 1, 0>} : (memref<8xf32>, memref<4xi32>) -> memref<4xf32>
+  return
+}
+
+// -----
+
+// Numbers are where they are.
+func.func @indexed_twice(%x: index, %y: index, %t: memref<8xf32>, %n: memref<4xi32>) {
+  %0 = "wse.indexed"(%n, %n) {map = affine_map<(i) -> (i)>, size = affine_map<() -> (4)>, origin = affine_map<() -> (0)>, stride = 1, partial = 0, operandSegmentSizes = array<i32: 1, 1, 0>} : (memref<4xi32>, memref<4xi32>) -> memref<4xi32>
+  // expected-error @+1 {{takes a buffer that numbers in memory move; expected one as it is (gather it first)}}
+  %1 = "wse.indexed"(%t, %0) {map = affine_map<(i) -> (i)>, size = affine_map<() -> (4)>, origin = affine_map<() -> (0)>, stride = 1, partial = 0, operandSegmentSizes = array<i32: 1, 1, 0>} : (memref<8xf32>, memref<4xi32>) -> memref<8xf32>
+  return
+}
+
+// -----
+
+// What is sent is where it is.
+func.func @indexed_send(%x: index, %y: index, %t: memref<8xf32>, %n: memref<4xi32>) {
+  %0 = "wse.indexed"(%t, %n) {map = affine_map<(i) -> (i)>, size = affine_map<() -> (4)>, origin = affine_map<() -> (0)>, stride = 1, partial = 0, operandSegmentSizes = array<i32: 1, 1, 0>} : (memref<8xf32>, memref<4xi32>) -> memref<8xf32>
+  // expected-error @+1 {{takes a buffer that numbers in memory move; expected one as it is (gather it first)}}
+  "wse.send"(%0) {colour = @c, bounds = [affine_map<() -> (4)>], map = affine_map<(i) -> (i)>, thread = 0, packed = 1, operandSegmentSizes = array<i32: 1, 0>} : (memref<8xf32>) -> ()
+  return
+}
+
+// -----
+
+// A number for each iteration of the operation.
+func.func @indexed_loops(%x: index, %y: index, %t: memref<8xf32>, %n: memref<4xi32>) {
+  %0 = "wse.indexed"(%t, %n) {map = affine_map<(i) -> (i)>, size = affine_map<() -> (4)>, origin = affine_map<() -> (0)>, stride = 1, partial = 0, operandSegmentSizes = array<i32: 1, 1, 0>} : (memref<8xf32>, memref<4xi32>) -> memref<8xf32>
+  // expected-error @+1 {{has an operand whose numbers take 1 loops; expected 2, one per bound}}
+  "wse.vector"(%t, %0) {kind = "copy", bounds = [affine_map<() -> (2)>, affine_map<() -> (2)>], maps = [affine_map<(i, j) -> (i * 2 + j)>, affine_map<(i, j) -> (0)>], scalars = [unit], schedule = "mapped", operandSegmentSizes = array<i32: 1, 1, 0, 0, 0>} : (memref<8xf32>, memref<8xf32>) -> ()
+  return
+}
+
+// -----
+
+// A sum of what is scattered reads where it writes.
+func.func @indexed_accumulation(%x: index, %y: index, %t: memref<8xf32>, %n: memref<4xi32>) {
+  %0 = "wse.indexed"(%t, %n) {map = affine_map<(i, j) -> (i)>, size = affine_map<() -> (4)>, origin = affine_map<() -> (0)>, stride = 1, partial = 0, operandSegmentSizes = array<i32: 1, 1, 0>} : (memref<8xf32>, memref<4xi32>) -> memref<8xf32>
+  %1 = "wse.indexed"(%t, %n) {map = affine_map<(i, j) -> (i)>, size = affine_map<() -> (4)>, origin = affine_map<() -> (0)>, stride = 2, partial = 0, operandSegmentSizes = array<i32: 1, 1, 0>} : (memref<8xf32>, memref<4xi32>) -> memref<8xf32>
+  // expected-error @+1 {{accumulates over loop 1; expected the destination as first source, with the same map}}
+  "wse.vector"(%0, %1, %t) {kind = "add", bounds = [affine_map<() -> (2)>, affine_map<() -> (2)>], maps = [affine_map<(i, j) -> (0)>, affine_map<(i, j) -> (0)>, affine_map<(i, j) -> (j)>], scalars = [unit, unit], schedule = "mapped", operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>} : (memref<8xf32>, memref<8xf32>, memref<8xf32>) -> ()
+  return
+}

@@ -13,6 +13,8 @@
 "wse.buffer"() {sym_name = "scale", type = memref<f32, #wse.sram<16>>, offset = 16} : () -> ()
 // CHECK: "wse.buffer"() {offset = -1 : i64, sym_name = "mask", type = memref<4xi1>}
 "wse.buffer"() {sym_name = "mask", type = memref<4xi1>, offset = -1} : () -> ()
+"wse.buffer"() {sym_name = "ids", type = memref<2xi32>, offset = -1} : () -> ()
+"wse.buffer"() {sym_name = "rows", type = memref<2x2xf32>, offset = -1} : () -> ()
 
 // CHECK: "wse.colour"() {id = 5 : i64, input_queue = 1 : i64, output_queue = 2 : i64, position = -1 : i64, sym_name = "odd"}
 "wse.colour"() {sym_name = "odd", id = 5, position = -1, input_queue = 1, output_queue = 2} : () -> ()
@@ -94,10 +96,20 @@ func.func private @middle_body(%x: index, %y: index) {
 // CHECK-LABEL: func.func private @last_body
 // CHECK: "wse.receive"{{.*}}combine = "add"
 // CHECK: "wse.vector"
+// Rows of a table where numbers in memory say: two positions a PE, others are left out.
+// CHECK: %[[IDS:.*]] = "wse.get_buffer"() {buffer = @ids}
+// CHECK: %[[ROWS:.*]] = "wse.indexed"(%{{.*}}, %[[IDS]], %{{.*}}) {map = #{{.*}}, operandSegmentSizes = array<i32: 1, 1, 1>, origin = #{{.*}}, partial = 1 : i64, size = #{{.*}}, stride = 2 : i64} : (memref<4xf32>, memref<2xi32>, index) -> memref<4xf32>
+// CHECK: "wse.vector"(%{{.*}}, %[[ROWS]])
+// CHECK: "wse.vector"(%[[ROWS]], %[[ROWS]], %{{.*}})
 func.func private @last_body(%x: index, %y: index) {
   %part = "wse.get_buffer"() {buffer = @part} : () -> memref<4xf32>
   %again = "wse.get_buffer"() {buffer = @part} : () -> memref<4xf32>
   "wse.receive"(%part) {colour = @odd, bounds = [affine_map<() -> (4)>], map = affine_map<(i) -> (i)>, combine = "add", thread = 0, operandSegmentSizes = array<i32: 1, 0>} : (memref<4xf32>) -> ()
   "wse.vector"(%part, %again, %part) {kind = "add", bounds = [affine_map<() -> (3)>], maps = [affine_map<(i) -> (0)>, affine_map<(i) -> (0)>, affine_map<(i) -> (i + 1)>], scalars = [unit, unit], schedule = "mapped", operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>} : (memref<4xf32>, memref<4xf32>, memref<4xf32>) -> ()
+  %ids = "wse.get_buffer"() {buffer = @ids} : () -> memref<2xi32>
+  %out = "wse.get_buffer"() {buffer = @rows} : () -> memref<2x2xf32>
+  %rows = "wse.indexed"(%part, %ids, %x) {map = affine_map<(i, j)[x] -> (i)>, size = affine_map<()[x] -> (2)>, origin = affine_map<()[x] -> (x * 2)>, stride = 2, partial = 1, operandSegmentSizes = array<i32: 1, 1, 1>} : (memref<4xf32>, memref<2xi32>, index) -> memref<4xf32>
+  "wse.vector"(%out, %rows) {kind = "copy", bounds = [affine_map<() -> (2)>, affine_map<() -> (2)>], maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (j)>], scalars = [unit], schedule = "mapped", operandSegmentSizes = array<i32: 1, 1, 0, 0, 0>} : (memref<2x2xf32>, memref<4xf32>) -> ()
+  "wse.vector"(%rows, %rows, %out) {kind = "add", bounds = [affine_map<() -> (2)>, affine_map<() -> (2)>], maps = [affine_map<(i, j) -> (j)>, affine_map<(i, j) -> (j)>, affine_map<(i, j) -> (i, j)>], scalars = [unit, unit], schedule = "mapped", operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>} : (memref<4xf32>, memref<4xf32>, memref<2x2xf32>) -> ()
   return
 }
