@@ -329,6 +329,21 @@ class TensorSpec:
 
 
 @dataclass(frozen=True)
+class ScalarSpec:
+    """A number that the host sends to all PEs at each call, for expressions in their text (`quasi_affine.Scalar`).
+
+    Attributes:
+        argument: position of the program's argument that it is, a tensor of one integer.
+        least / most: what it may be, both included; memory, code and freedom from deadlock are those of all of these.
+    """
+
+    name: str
+    argument: int
+    least: int
+    most: int
+
+
+@dataclass(frozen=True)
 class Program:
     """A complete image for a rectangle of `grid` = (width, height) PEs.
 
@@ -339,6 +354,7 @@ class Program:
         queues: (input, output) queue of each colour on every PE that receives or sends it; a colour that is not
             named has the deepest ones. Two colours may name one queue when no PE uses both at a time.
         positions: setting that each colour's routers start with, 0 where it is not named; -1 is none.
+        scalars: numbers that the text depends on and the host sends.
     """
 
     name: str
@@ -354,6 +370,7 @@ class Program:
     code_bytes: dict[str, int] = field(default_factory=dict)
     queues: dict[str, tuple[int, int]] = field(default_factory=dict)
     positions: dict[str, int] = field(default_factory=dict)
+    scalars: tuple[ScalarSpec, ...] = ()
 
     def sram_bytes(self) -> int:
         """Bytes of SRAM that buffers reach up to on each PE, code not included."""

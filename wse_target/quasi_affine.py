@@ -78,6 +78,22 @@ class Var(Expr):
         return self.name
 
 
+@dataclass(frozen=True)
+class Scalar(Expr):
+    """A number that the host sends to all PEs at each call: `Program.scalars` says which values it may have."""
+
+    name: str
+
+    def evaluate(self, values: Values) -> Any:
+        return values[str(self)]
+
+    def variables(self) -> frozenset[str]:
+        return frozenset((str(self),))
+
+    def __str__(self) -> str:
+        return f"${self.name}"
+
+
 _EVALUATE = {
     "+": lambda a, b: a + b,
     "*": lambda a, b: a * b,

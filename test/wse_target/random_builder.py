@@ -27,10 +27,11 @@ from wse_mlir.wse_target.image import (
     Source,
 )
 from wse_mlir.wse_target.machine import Machine
-from wse_mlir.wse_target.quasi_affine import Const, Expr, Lookup, Var, const, maximum, minimum
+from wse_mlir.wse_target.quasi_affine import Const, Expr, Lookup, Scalar, Var, const, maximum, minimum
 
 SLOTS, LENGTH, SLACK = 9, 64, 8  # pieces of each buffer; their elements, of which an offset may skip SLACK
 WORDS = {"f32": 1.0, "i32": 1.0, "f16": 0.5, "bf16": 0.5, "i16": 0.5, "i8": 0.25}
+MOST = 3  # values of scalars are from 0 to this
 COMBINES = ("store", "add", "max", "min", "mul")
 Slot = tuple[str, int]
 
@@ -63,6 +64,8 @@ class Builder:
     Attributes:
         budget: wavelet-hops that may still be spent.
         variables: loop variables in scope, each below SLACK / 2.
+        scalars: numbers that the host sends, each from 0 to MOST.
+        further: choices that others do not depend on.
     """
 
     random: np.random.Generator
@@ -78,15 +81,25 @@ class Builder:
     ends: dict[str, tuple[set[PE], set[PE]]] = field(default_factory=dict)
     open: list[Open] = field(default_factory=list)
     variables: list[str] = field(default_factory=list)
+    scalars: list[str] = field(default_factory=list)
     names: int = 0
+    further: np.random.Generator = field(init=False)
 
     def __post_init__(self) -> None:
+        self.further = self.random.spawn(1)[0]
         self.bodies = {(x, y): [] for y in range(self.height) for x in range(self.width)}
 
     # Choices
 
     def chance(self, probability: float) -> bool:
         return bool(self.random.random() < probability)
+
+    @contextmanager
+    def choosing_apart(self) -> Iterator[None]:
+        """Choices of the `further` ones: what is chosen afterwards stays what it would be without."""
+        self.random, self.further = self.further, self.random
+        yield
+        self.random, self.further = self.further, self.random
 
     def below(self, bound: int) -> int:
         return int(self.random.integers(bound))
@@ -112,6 +125,7 @@ class Builder:
             Lookup(self.name("table"), tuple(self.below(below) for _ in range(4)), x % 4),
         ]  # fmt: skip
         options += [Var(v) % below for v in self.variables]
+        options += [(Scalar(s) + x) % below for s in self.scalars]
         return self.pick(options)
 
     # Memory
@@ -148,6 +162,8 @@ class Builder:
         self.budget -= hops * count * (WORDS[dtype] if packed else 1)
         if along and self.chance(0.3):
             bounds: tuple[Expr, ...] = (maximum(const(count) - Var(along) * self.between(1, 3), 0),)
+        elif self.scalars and self.chance(0.4):
+            bounds = (minimum(const(count), Scalar(self.pick(self.scalars)) * 5 + 1),)
         elif count % 2 == 0 and self.chance(0.25):
             bounds = (const(2), const(count // 2))
         else:

@@ -25,9 +25,9 @@ assert {*WILD, *TAME, *COMPARISONS, "select"} == set(ARITY)
 
 def compute(b: Builder, pes: list[PE]) -> None:
     """One vector operation on all of `pes`."""
-    if b.chance(0.15):
-        b.emit(pes, indirect(b))
-        return
+    with b.choosing_apart():
+        if b.chance(0.15):
+            b.emit(pes, indirect(b))
     choice = b.random.random()
     kind = b.pick(TAME if choice < 0.6 else WILD if choice < 0.85 else (*COMPARISONS, "select"))
     b.emit(pes, vector(b, kind))
@@ -77,7 +77,8 @@ def indirect(b: Builder) -> Vector:
     else:
         place = b.walk(target, (columns, 1))
         other = replace(b.walk(b.slot(dtype, but=target), (0, 1), skip=False), indices=(index,))
-    sources = (other,) if kind == "copy" else (other, 1.0 if dtype in FLOATS else 1) if kind == "fma" else (place, other)
+    one = 1.0 if dtype in FLOATS else 1
+    sources = {"copy": (other,), "fma": (other, one)}.get(kind, (place, other))
     return Vector(kind, bounds, place, sources, schedule=b.pick(["mapped", "looped", "scalar"]))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from random_builder import LENGTH, SLOTS, Builder
+from random_builder import LENGTH, MOST, SLOTS, Builder
 from random_compute import compute, control
 from random_fabric import rectangles
 from random_features import count
@@ -32,11 +32,13 @@ from wse_mlir.wse_target.image import (
     HostTransfer,
     PEClass,
     Program,
+    ScalarSpec,
     StridedRect,
     TensorSpec,
 )
 from wse_mlir.wse_target.machine import Machine, load_machine
 from wse_mlir.wse_target.quasi_affine import Var, const
+from wse_mlir.wse_target.scalars import bound, values_of
 from wse_mlir.wse_target.sim.kernels import NUMPY_DTYPE
 
 _SIDES = (2, 2, 3, 3, 4, 4, 5, 6, 7, 8, 8, 11, 16)
@@ -53,6 +55,11 @@ class RandomProgram:
     machine: Machine
     inputs: list[np.ndarray]
 
+    @property
+    def scalars(self) -> dict[str, int]:
+        """The values that the inputs give to the program's scalars."""
+        return values_of(self.program, dict(enumerate(self.inputs)))
+
 
 def random_program(seed: int, *, small: bool = False) -> RandomProgram:
     """The program number `seed`; the same one each time. `small` ones have few PEs and few steps."""
@@ -63,6 +70,8 @@ def random_program(seed: int, *, small: bool = False) -> RandomProgram:
     half = random.permutation(["f16", "bf16"])[: random.integers(0, 3)]
     budget = float(random.integers(100, 600) if small else random.integers(600, 4500))
     b = Builder(random, width, height, machine, ["f32", *half.tolist(), *whole.tolist()], budget)
+    with b.choosing_apart():
+        b.scalars = ["s"] if b.chance(0.15) else []
     made: list = []
     for number in range(int(random.integers(2, 5) if small else random.integers(4, 13))):
         b.phase(f"step{number}")
@@ -159,10 +168,12 @@ def assemble(b: Builder, name: str) -> Program:
         specs.append(TensorSpec(buffer.name, (b.height, b.width, size), buffer.dtype))
         bounds, origin = (const(1), const(1), const(size)), (Var("y"), Var("x"), const(0))
         moves.append(HostTransfer(number, whole, bounds, origin, Access(buffer.name, const(0), (0, 0, 1))))
+    sent = [ScalarSpec(s, len(specs) + i, 0, MOST) for i, s in enumerate(b.scalars)]
+    arguments = (*specs, *(TensorSpec(scalar.name, (), "i32") for scalar in sent))
     return Program(
-        name, (b.width, b.height), tuple(specs), tuple(specs), buffers, tuple(classes),
+        name, (b.width, b.height), arguments, tuple(specs), buffers, tuple(classes),
         dict(zip(b.colours, b.machine.usable_colours, strict=False)), tuple(b.routes), tuple(moves), tuple(moves),
-        queues=_queues(b), positions=b.positions,
+        queues=_queues(b), positions=b.positions, scalars=tuple(sent),
     )  # fmt: skip
 
 
@@ -185,6 +196,8 @@ def _queues(b: Builder) -> dict[str, tuple[int, int]]:
 
 
 def _values(random: np.random.Generator, spec: TensorSpec) -> np.ndarray:
+    if not spec.shape:
+        return np.array(random.integers(MOST + 1), np.int32)
     if spec.dtype == "i1":
         return random.random(spec.shape) < 0.5
     if spec.dtype.startswith("i"):
@@ -194,4 +207,4 @@ def _values(random: np.random.Generator, spec: TensorSpec) -> np.ndarray:
 
 def features(case: RandomProgram) -> Counter[str]:
     """What a program has, see `random_features.count`."""
-    return count(case.program, case.machine)
+    return count(bound(case.program, case.scalars), case.machine)

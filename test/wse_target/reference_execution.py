@@ -26,6 +26,7 @@ from wse_mlir.wse_target.image import (
     Vector,
 )
 from wse_mlir.wse_target.quasi_affine import Expr
+from wse_mlir.wse_target.scalars import bound, values_of
 from wse_mlir.wse_target.sim.arithmetic import COMPARISONS, ELEMENTARY, NUMPY_DTYPE, convert, fma
 
 PE = tuple[int, int]
@@ -44,6 +45,7 @@ def execute(program: Program, inputs: list[np.ndarray]) -> list[np.ndarray]:
     Raises:
         StuckError: threads wait for ever, or words were not taken.
     """
+    program = bound(program, values_of(program, dict(enumerate(inputs))))
     run = _Execution(program)
     for transfer in program.scatters:
         for x, y in _pes(transfer.where):

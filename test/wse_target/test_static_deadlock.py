@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import product
 
 import numpy as np
 import pytest
@@ -21,9 +22,12 @@ CAPACITY = 8 + 8 + 2  # between neighbours
 
 
 def completes(case: RandomProgram, engine: EngineName) -> bool:
+    """Whether a program ends for all values of its scalars."""
     simulation = Simulation(case.program, case.machine, timing_only=True, engine=engine)
+    names = [scalar.name for scalar in case.program.scalars]
     try:
-        simulation.call([])
+        for values in product(*(range(s.least, s.most + 1) for s in case.program.scalars)):
+            simulation.call([], scalars=dict(zip(names, values, strict=True)))
     except TargetError:
         return False
     return True

@@ -5,12 +5,14 @@ See docs/wafer-lowering.md, "Freedom from deadlock", for what is proven and what
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..errors import TargetError
 from ..image import Program, Source
 from ..machine import Machine
+from ..scalars import bound, representatives
 from ..sim.code import flatten, place
 from .agents import Impossible, TooMuchWork
 from .execution import Execution
@@ -20,6 +22,7 @@ from .queues import shared_queue
 
 Outcome = Literal["free", "deadlocks", "undecided"]
 WORK = 400_000_000  # operations of single PEs, see `agents.Budget`; half a minute or so
+MOST_VALUES = 64  # of scalars, that are executed one by one
 _MANY_LINES = 4  # below, a whole grid is no more work than its lines
 
 
@@ -41,12 +44,33 @@ class Verdict:
 
 
 def verdict(program: Program, machine: Machine, work: int = WORK) -> Verdict:
-    """Decides by one untimed execution whether a program comes to its end on a machine.
+    """Decides by untimed execution whether a program comes to its end on a machine.
+
+    One execution for all values of its scalars that make no difference to what PEs send, receive, wait for and switch;
+    where they make too many, nothing is decided.
 
     Args:
         program: one that `sim.check.check_program` accepts.
         work: bound on the operations of single PEs that are looked at; beyond it the verdict is "undecided".
     """
+    values = representatives(program, MOST_VALUES)
+    if values is None:
+        return Verdict("undecided", f"scalars make PEs send and receive in more than {MOST_VALUES} ways")
+    for some in values:
+        found = _bound_verdict(bound(program, some), machine, work // len(values))
+        if found.outcome != "free":
+            return replace(found, reason=_for(some, program, found.reason))
+    return Verdict("free")
+
+
+def _for(values: Mapping[str, int], program: Program, reason: str) -> str:
+    """A reason, with the values of scalars that it is for."""
+    said = ", ".join(f"{s.name} = {values[s.name]}" for s in program.scalars)
+    return f"{reason} (for {said})" if said else reason
+
+
+def _bound_verdict(program: Program, machine: Machine, work: int) -> Verdict:
+    """The verdict on a program without scalars."""
     width, height = program.grid
     lines = line_programs(program) if min(width, height) >= _MANY_LINES else None
     if lines is None or any(execute_whole(line, machine, work).outcome != "free" for line in lines):

@@ -32,6 +32,7 @@ from ..image import (
 from ..kinds import ARITY
 from ..machine import Machine
 from ..quasi_affine import Lookup
+from ..scalars import SCALAR_BYTES, check_scalars
 from .check_fabric import by_colour, check_colours, check_lookups, check_positions, check_queues, check_switch
 from .report import SramUse
 
@@ -44,6 +45,7 @@ def check_program(program: Program, machine: Machine) -> None:
     _check_grid(program, machine)
     _check_buffers(program)
     _check_sram(program, machine)
+    check_scalars(program)
     check_colours(program, machine)
     for route in program.routes:
         _check_inside(program, route.where, f"a route of colour '{route.colour}'")
@@ -83,9 +85,10 @@ def _own(op: Instruction) -> tuple[Any, str]:
 
 
 def sram_use(program: Program, machine: Machine) -> SramUse:
-    """Bytes that the fullest PE needs; tables count as code, for both are a class's own."""
+    """Bytes that the fullest PE needs; tables count as code, for both are a class's own, and so do scalars."""
     tables = class_table_bytes(program)
     code = max((program.code_bytes.get(name, 0) + size for name, size in tables.items()), default=0)
+    code += SCALAR_BYTES * len(program.scalars)
     buffers = program.sram_bytes()
     total = buffers + code + machine.sram.runtime
     return SramUse(buffers, code, machine.sram.runtime, total, machine.sram.bytes)

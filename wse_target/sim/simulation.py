@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from ..errors import TargetError
 from ..image import HostTransfer, Program
 from ..machine import Machine
 from ..quasi_affine import NoSuchEntry
+from ..scalars import bound, check_value, largest, values_of
 from .check import check_program, place_of
 from .code import flatten, place
 from .cost import CostModel
@@ -66,11 +68,13 @@ class Simulation:
         placement = place(*program.grid, program.classes)
         self._memory = Memory(program, placement, allocate=not timing_only)
         self._host = HostLink(program, placement, kernels)
+        self._engine_name: EngineName = engine
+        self._scalars = largest(program)
+        bound_program = bound(program, self._scalars)
         self.loaded = Loaded(
-            program, machine, placement, flatten(program),
+            bound_program, machine, placement, flatten(bound_program),
             None if timing_only else self._memory, kernels or NumpyKernels(), recorder, progress,
         )  # fmt: skip
-        self._engine_name: EngineName = engine
         with _located(program):
             self.engine = make_engine(engine, self.loaded)
         self._host_times = self._host_cycles()
@@ -91,17 +95,24 @@ class Simulation:
             self._missing.discard(position)
         return self
 
-    def call(self, inputs: Sequence[np.ndarray], *, repeat: int = 1) -> SimulationResult:
+    def call(
+        self, inputs: Sequence[np.ndarray], *, repeat: int = 1, scalars: Mapping[str, int] | None = None
+    ) -> SimulationResult:
         """Runs the program once, or several times back to back.
 
         Args:
             inputs: one array per entry of `call_arguments`; not looked at when timing only.
             repeat: repetitions; the report's `cycles.device` is then that of one in the steady state.
+            scalars: when timing only, values of the program's scalars by name; the greatest where none is given.
 
         Raises:
             TargetError: wrong inputs, a deadlock, an access outside of its buffer, and the like.
         """
-        if not self.timing_only:
+        if self.timing_only:
+            for name, value in (scalars or {}).items():
+                check_value(self.program, name, value)
+            self._bind({**largest(self.program), **(scalars or {})})
+        else:
             self._take_inputs(inputs)
         with _located(self.program):
             self.engine.run(repeat)
@@ -119,8 +130,20 @@ class Simulation:
             raise TargetError(
                 f"program '{self.program.name}' takes {len(self.call_arguments)} inputs, got {len(inputs)}"
             )
-        for position, array in zip(self.call_arguments, inputs, strict=True):
+        given = dict(zip(self.call_arguments, inputs, strict=True))
+        for position, array in given.items():
             self._scatter(position, array, resident=False)
+        self._bind(values_of(self.program, given))
+
+    def _bind(self, scalars: Mapping[str, int]) -> None:
+        """Makes the engine that of the program for these values of its scalars; memory stays as it is."""
+        if scalars == self._scalars:
+            return
+        program = bound(self.program, scalars)
+        self.loaded = replace(self.loaded, program=program, code=flatten(program))
+        with _located(self.program):
+            self.engine = make_engine(self._engine_name, self.loaded)
+        self._scalars = dict(scalars)
 
     def _scatter(self, position: int, array: np.ndarray, *, resident: bool) -> None:
         array = self._host.check_array(self.program.arguments[position], array)
@@ -136,8 +159,9 @@ class Simulation:
             chosen = [t for t in transfers if t.resident == resident]
             return sum(cost.host(self._host.words(t, results), rows, not results) for t in chosen)
 
+        sent = len(self.program.scalars) * cost.host(1, rows, True)
         return (
-            total(self.program.scatters, resident=False, results=False),
+            sent + total(self.program.scatters, resident=False, results=False),
             total(self.program.gathers, resident=False, results=True),
             total(self.program.scatters, resident=True, results=False),
         )
