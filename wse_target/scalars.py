@@ -10,7 +10,20 @@ from typing import Any
 import numpy as np
 
 from .errors import TargetError
-from .image import HostTransfer, Instruction, Join, Loop, Program, Receive, Relay, Send, Switch
+from .image import (
+    Choose,
+    HostTransfer,
+    Instruction,
+    Join,
+    Loop,
+    Program,
+    Receive,
+    Relay,
+    Send,
+    Switch,
+    all_instructions,
+    inner_bodies,
+)
 from .quasi_affine import Binary, Expr, Lookup, Scalar, binary, const
 
 SCALAR_BYTES = 4  # each has a word in every PE's SRAM
@@ -124,19 +137,15 @@ def representatives(program: Program, most: int) -> list[dict[str, int]] | None:
 def _deciding(body: tuple[Instruction, ...]) -> Iterator[Expr]:
     """Expressions that decide which transfers, joins and switches are executed, and how long transfers are."""
     for op in body:
-        if isinstance(op, Loop):
-            inside = list(_deciding(op.body))
-            yield from inside
-            if _communicates(op.body):
-                yield op.trips
+        if isinstance(op, (Loop, Choose)):
+            if any(isinstance(inside, _TRANSFERS) for inside in all_instructions((op,))):
+                yield op.trips if isinstance(op, Loop) else op.selector
+            for inner in inner_bodies(op):
+                yield from _deciding(inner)
         elif isinstance(op, (Send, Receive, Relay)):
             yield from op.bounds
         elif isinstance(op, Switch):
             yield op.position
-
-
-def _communicates(body: tuple[Instruction, ...]) -> bool:
-    return any(_communicates(op.body) if isinstance(op, Loop) else isinstance(op, _TRANSFERS) for op in body)
 
 
 def _scalar_parts(expr: Expr) -> Iterator[Expr]:

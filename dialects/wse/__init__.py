@@ -20,6 +20,7 @@ from .distribution import GatherOp, RedistributeOp, ScatterOp, TransposeDistribu
 from .pe_ops import (
     ControlOp,
     GetBufferOp,
+    GetScalarOp,
     IndexedOp,
     JoinOp,
     LookupOp,
@@ -30,7 +31,17 @@ from .pe_ops import (
     SwitchOp,
     VectorOp,
 )
-from .program import BufferOp, ColourOp, HostGatherOp, HostScatterOp, PEClassOp, ProgramOp, RouteOp, TableOp
+from .program import (
+    BufferOp,
+    ColourOp,
+    HostGatherOp,
+    HostScatterOp,
+    PEClassOp,
+    ProgramOp,
+    RouteOp,
+    ScalarOp,
+    TableOp,
+)
 
 __all__ = [
     "AllGatherOp",
@@ -41,6 +52,7 @@ __all__ = [
     "ControlOp",
     "GatherOp",
     "GetBufferOp",
+    "GetScalarOp",
     "HaloExchangeOp",
     "HostGatherOp",
     "HostScatterOp",
@@ -58,6 +70,7 @@ __all__ = [
     "ReduceScatterOp",
     "RelayOp",
     "RouteOp",
+    "ScalarOp",
     "ScatterOp",
     "SendOp",
     "ShiftOp",

@@ -12,6 +12,7 @@ from typing import Any
 from ..host import ir
 from .build_pe import control as control
 from .build_pe import get_buffer as get_buffer
+from .build_pe import get_scalar as get_scalar
 from .build_pe import indexed as indexed
 from .build_pe import join as join
 from .build_pe import lookup as lookup
@@ -178,6 +179,11 @@ def buffer(name: str, memref_type: ir.Type, *, offset: int = -1, loc: Loc = None
     """A tile in every PE's SRAM, `offset` bytes from its start (-1: not planned yet)."""
     attributes = {"sym_name": name, "type": ir.TypeAttr.get(memref_type), "offset": offset}
     return create("buffer", attributes, loc=loc)
+
+
+def scalar_input(name: str, argument: int, least: int, most: int, *, loc: Loc = None) -> Any:
+    """A number that the host sends to all PEs at each call."""
+    return create("scalar", {"sym_name": name, "argument": argument, "least": least, "most": most}, loc=loc)
 
 
 def table(name: str, values: Sequence[int], *, loc: Loc = None) -> Any:

@@ -21,6 +21,11 @@ def get_buffer(name: str, memref_type: ir.Type, *, loc: Loc = None) -> ir.Value:
     return create("get_buffer", {"buffer": symbol(name)}, results=[memref_type], loc=loc).result
 
 
+def get_scalar(name: str, *, loc: Loc = None) -> ir.Value:
+    """The number that a scalar has in this call."""
+    return create("get_scalar", {"scalar": symbol(name)}, results=[ir.IndexType.get()], loc=loc).result
+
+
 def indexed(
     buffer: ir.Value,
     numbers: ir.Value,

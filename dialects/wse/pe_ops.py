@@ -42,6 +42,13 @@ class GetBufferOp(Op, name="get_buffer", traits=[ext.Pure]):
     result: ir.OpResult[ir.MemRefType]
 
 
+class GetScalarOp(Op, name="get_scalar", traits=[ext.Pure]):
+    """The number that a `wse.scalar` has in this call, the same on all PEs."""
+
+    scalar: ir.FlatSymbolRefAttr
+    result: ir.OpResult[ir.IndexType]
+
+
 class IndexedOp(Op, name="indexed", traits=[ext.Pure]):
     """`buffer`, every access to it moved by numbers in memory; for operands of `wse.vector`.
 

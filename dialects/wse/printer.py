@@ -42,6 +42,7 @@ def _print_in_context(module: ir.Operation) -> str:
     lines += _section("buffers", _buffers(module))
     lines += _section("colours", _colours(module.operation, symbols.routes))
     lines += _section("tables", _tables(module))
+    lines += _section("scalars", _scalars(module))
     lines += _section("host", _transfers(symbols))
     for item in symbols.classes:
         body = item.op.body.value
@@ -124,6 +125,13 @@ def _tables(module: ir.Operation) -> list[str]:
     return [f"@{t.sym_name.value} = {', '.join(map(str, read.integers(t.values)))}" for t in tables]
 
 
+def _scalars(module: ir.Operation) -> list[str]:
+    return [
+        f"@{s.sym_name.value} = in {read.integer(s.argument)}, {read.integer(s.least)} to {read.integer(s.most)}"
+        for s in _symbols_named(module, "wse.scalar")
+    ]
+
+
 def _transfers(symbols: Symbols) -> list[str]:
     lines = []
     for what, arrow, items in (("in ", "->", symbols.scatters), ("out", "<-", symbols.gathers)):
@@ -170,6 +178,8 @@ class _Body:
                 self.names[view.operation.results[0]] = view.operation.attributes["buffer"].value  # type: ignore[attr-defined]
             elif name == "wse.indexed":
                 self.moves[view.operation.results[0]] = self._index_text(view)
+            elif name == "wse.get_scalar":
+                self.names[view.operation.results[0]] = view.operation.attributes["scalar"].value  # type: ignore[attr-defined]
             elif name == "wse.lookup":
                 table = view.operation.attributes["table"].value  # type: ignore[attr-defined]
                 self.names[view.operation.results[0]] = f"{table}[{self.name(view.operation.operands[0])}]"

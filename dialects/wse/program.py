@@ -67,6 +67,23 @@ class TableOp(Op, name="table"):
         check_table(self.values)
 
 
+class ScalarOp(Op, name="scalar"):
+    """A number that the host sends to all PEs at each call: program input `argument`, from `least` to `most`.
+
+    `wse.get_scalar` gives it to program texts.
+    """
+
+    sym_name: ir.StringAttr
+    argument: ir.IntegerAttr
+    least: ir.IntegerAttr
+    most: ir.IntegerAttr
+
+    def check(self) -> None:
+        least, most = integer(self.least, "least"), integer(self.most, "most")
+        require(integer(self.argument, "argument") >= 0, "expects the position of an input, 0 and up")
+        require(least <= most, f"is to be from {least} to {most}; expected at least one number")
+
+
 class ColourOp(Op, name="colour"):
     """A virtual colour; `id` is the hardware colour (0 to 23), -1 until routed.
 

@@ -16,7 +16,9 @@ from .checks import pair
 from .dialect import Invalid, Op, listed, require
 
 # What in a program's body names symbols.
-_REFERRING = frozenset({"wse.get_buffer", "wse.send", "wse.receive", "wse.relay", "wse.switch", "wse.lookup"})
+_REFERRING = frozenset(
+    {"wse.get_buffer", "wse.send", "wse.receive", "wse.relay", "wse.switch", "wse.lookup", "wse.get_scalar"}
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Symbols:
     buffers: dict[str, ir.Type] = field(default_factory=dict)
     colours: set[str] = field(default_factory=set)
     tables: set[str] = field(default_factory=set)
+    scalars: dict[str, Any] = field(default_factory=dict)
     functions: dict[str, Any] = field(default_factory=dict)
     routes: list[Placed] = field(default_factory=list)
     classes: list[Placed] = field(default_factory=list)
@@ -72,6 +75,8 @@ def collect(module: ir.Operation) -> Symbols:
             found.colours.add(view.sym_name.value)
         elif name == "wse.table":
             found.tables.add(view.sym_name.value)
+        elif name == "wse.scalar":
+            found.scalars[view.sym_name.value] = view
         elif name in placed:
             placed[name].append(Placed(view, read.strided_rect(view.where)))
     return found
@@ -99,6 +104,7 @@ def check_whole_program(program: Any) -> None:
     if not symbols.well_formed:  # their own verifiers say why; what follows from it would only distract
         return
     _check_grid(pair(program.grid, "grid"), symbols)
+    _check_scalars(program.inputs, symbols)
     _check_classes(symbols)
     _check_routes(symbols)
     _check_transfers(symbols.scatters, "input", program.inputs, symbols)
@@ -113,6 +119,17 @@ def _check_grid(grid: tuple[int, int], symbols: Symbols) -> None:
         last = tuple(b + (e - 1) * s for b, e, s in zip(base, extent, step, strict=True))
         inside = all(position < size for position, size in zip(last, grid, strict=True))
         require_at(item.op, inside, f"reaches PE {last}, outside the program's grid of {grid[0]} x {grid[1]}")
+
+
+def _check_scalars(inputs: ir.Attribute, symbols: Symbols) -> None:
+    """Each is an input of one integer."""
+    tensors = read.types(inputs)
+    for op in symbols.scalars.values():
+        index = read.integer(op.argument)
+        require_at(op, index < len(tensors), f"is input {index} of a program that has {len(tensors)}")
+        tensor = ir.RankedTensorType(tensors[index])
+        single = all(size == 1 for size in tensor.shape) and isinstance(tensor.element_type, ir.IntegerType)
+        require_at(op, single, f"is input {index}, a {tensor}; expected a tensor of one integer")
 
 
 def _check_classes(symbols: Symbols) -> None:
@@ -203,6 +220,8 @@ def _check_body(function: Any, symbols: Symbols) -> None:
             _known(op, "send", symbols.colours)
         elif op.name == "wse.lookup":
             _known(op, "table", symbols.tables)
+        elif op.name == "wse.get_scalar":
+            _known(op, "scalar", symbols.scalars)
         else:
             _known(op, "colour", symbols.colours)
 
@@ -219,7 +238,7 @@ def operations_of(function: ir.Operation) -> Iterator[ir.Operation]:
 def _known(op: Any, attribute: str, symbols: Any) -> str:
     """The symbol that `attribute` names; it must exist."""
     name = ir.FlatSymbolRefAttr(op.attributes[attribute]).value
-    kind = attribute if attribute in ("buffer", "table") else "colour"
+    kind = attribute if attribute in ("buffer", "table", "scalar") else "colour"
     require_at(
         op, name in symbols, f"names {kind} '@{name}'; this module has {listed(sorted(symbols)) or 'none'}"
     )

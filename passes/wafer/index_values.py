@@ -27,7 +27,7 @@ class IndexValues:
     _known: dict[ir.Value, Any] = field(default_factory=dict)
 
     def of(self, value: ir.Value) -> Any:
-        """A number, or an array of one a PE; None where a loop's variable decides."""
+        """A number, or an array of one a PE; None where a loop's variable, or the host, decides."""
         if value not in self._known:
             self._known[value] = self._computed(value)
         return self._known[value]
@@ -65,4 +65,6 @@ def depends_on_place_alone(value: ir.Value) -> bool:
     owner = value.owner
     if isinstance(owner, ir.Block):
         return owner.owner.operation.name == "func.func"
-    return all(depends_on_place_alone(operand) for operand in owner.operands)
+    return owner.name != "wse.get_scalar" and all(
+        depends_on_place_alone(operand) for operand in owner.operands
+    )

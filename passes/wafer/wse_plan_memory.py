@@ -1,7 +1,7 @@
 """The pass `wse-plan-memory`: addresses of buffers in each PE's SRAM."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...dialects.host import ir
@@ -20,6 +20,7 @@ from ...wse_target.image import (
     Vector,
 )
 from ...wse_target.machine import Machine, load_machine
+from ...wse_target.scalars import SCALAR_BYTES
 from ..infra.diagnostics import PassFailure
 from ..infra.pass_base import Pass, PassRun
 from .colour_use import transfer_ends
@@ -49,14 +50,15 @@ CODE_BYTES = {
 
 @dataclass(frozen=True)
 class _Text:
-    """What a class's program text takes: bytes of code and of the tables that it looks numbers up in."""
+    """What a class's program text takes: bytes of code, and of the tables and scalars that it depends on."""
 
     code: int
     tables: int
+    scalars: int = 0
 
     @property
     def total(self) -> int:
-        return self.code + self.tables
+        return self.code + self.tables + self.scalars
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,9 @@ class PlanMemory(Pass, name="wse-plan-memory", anchor="builtin.module"):
         conflicts = _conflicts(op, buffers)
         offsets = _assign(buffers, conflicts)
         top = max((offsets[b.name] + b.size for b in buffers), default=0)
+        sent = SCALAR_BYTES * len(symbols(op, "wse.scalar"))
         most = max(texts.values(), key=lambda text: text.total, default=_Text(0, 0))
+        most = replace(most, scalars=sent)
         if top + most.total > machine.sram_available:
             raise _does_not_fit(op, buffers, top, most, machine)
         for buffer in buffers:
@@ -205,6 +209,7 @@ def _does_not_fit(
     listed = ", ".join(f"@{b.name} {b.size}" for b in largest)
     terms = f"{kept} (parameters) + {top - kept} (activations and temporaries) + {text.code} (code)"
     terms += f" + {text.tables} (tables)" if text.tables else ""
+    terms += f" + {text.scalars} (scalars)" if text.scalars else ""
     smaller = ", or an algorithm without tables" if text.tables else ""
     return PassFailure(
         program_of(module),

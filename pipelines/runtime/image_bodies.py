@@ -12,7 +12,7 @@ from ...dialects.wse.indexed_checks import indexed_chain, unmoved
 from ...passes.infra.diagnostics import PassFailure
 from ...passes.wafer.executable import buffer_of, source_of
 from ...wse_target import image
-from ...wse_target.quasi_affine import Const, Expr, Lookup, Var, const, maximum, minimum
+from ...wse_target.quasi_affine import Const, Expr, Lookup, Scalar, Var, const, maximum, minimum
 from .image_expressions import access, combined, smallest
 
 COORDINATES = (Var("x"), Var("y"))
@@ -209,6 +209,8 @@ class BodyReader:
             return combined(amap, rest, op, dims, _COMBINE[owner.name])
         if owner.name == "arith.muli":
             return self.expression(owner.operands[0], op) * self.expression(owner.operands[1], op)
+        if owner.name == "wse.get_scalar":
+            return Scalar(ir.FlatSymbolRefAttr(owner.attributes["scalar"]).value)
         if owner.name == "wse.lookup":
             table = ir.FlatSymbolRefAttr(owner.attributes["table"]).value
             return Lookup(table, self.known.tables[table], self.expression(owner.operands[0], op))
@@ -221,6 +223,6 @@ _COMBINE: dict[str, Callable[[Expr, Expr], Expr]] = {
     "affine.apply": minimum, "affine.min": minimum, "affine.max": maximum,
 }  # fmt: skip
 _SUPPORTING = (
-    "wse.get_buffer", "wse.indexed", "wse.lookup", "arith.constant", "arith.muli", "affine.apply", "affine.min",
-    "affine.max", "func.return", "scf.yield",
+    "wse.get_buffer", "wse.get_scalar", "wse.indexed", "wse.lookup", "arith.constant", "arith.muli", "affine.apply",
+    "affine.min", "affine.max", "func.return", "scf.yield",
 )  # fmt: skip

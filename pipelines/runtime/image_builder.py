@@ -60,6 +60,7 @@ class _ImageBuilder:
             code_bytes=self.code_bytes(),
             queues=self.queues(),
             positions=self.positions(),
+            scalars=tuple(_scalar(op) for op in symbols(self.module, "wse.scalar")),
         )
 
     def code_bytes(self) -> dict[str, int]:
@@ -105,6 +106,11 @@ def _buffer(op: Any) -> image.Buffer:
         raise PassFailure(op, "this buffer has no address yet", hint="run wse-plan-memory first")
     dtype: Any = str(memref.element_type)
     return image.Buffer(op.sym_name.value, offset, tuple(memref.shape), dtype)
+
+
+def _scalar(op: Any) -> image.ScalarSpec:
+    numbers = (read.integer(n) for n in (op.argument, op.least, op.most))
+    return image.ScalarSpec(op.sym_name.value, *numbers)
 
 
 def _specs(types: ir.Attribute, names: ir.Attribute) -> tuple[image.TensorSpec, ...]:

@@ -14,6 +14,7 @@ LISTING = """\
 program @sum on tiny, 4 x 1 PEs at (2, 3)
   in  0 x: tensor<16xf32>
   in  1 w: tensor<f32>
+  in  2 n: tensor<i64>
   out 0 0: tensor<4xf32>
   buffers
          ? +4      @mask  memref<4xi1>
@@ -30,6 +31,8 @@ program @sum on tiny, 4 x 1 PEs at (2, 3)
       west -> ramp  on (1..3:2, 0)
   tables
     @partner = 3, 2, 1, 0
+  scalars
+    @length = in 2, 0 to 3
   host
     in  0 -> part[i] on (0..3, 0): [min(4, 16 - x * 4)] from [x * 4]
     in  1 -> scale[] on (0..3, 0): [] from [], resident
@@ -44,7 +47,7 @@ program @sum on tiny, 4 x 1 PEs at (2, 3)
     control task x 2
     switch odd to position partner[x] mod 2  by rewrite
   class @middle on (1..2, 0): @middle_body
-    for t1 = 0 .. 4
+    for t1 = 0 .. length
       relay even add part[i + t1] -> odd and part[i + t1]  for i < min(1, t1 + 1)
     relay even -> odd  for i < 0  on thread 2
   class @last on (3, 0): @last_body

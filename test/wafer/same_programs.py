@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from wse_mlir.wse_target.footprint import lookups
 from wse_mlir.wse_target.image import Loop, Program, Relay
-from wse_mlir.wse_target.quasi_affine import _EVALUATE, Binary, Const, Expr, Lookup, Var
+from wse_mlir.wse_target.quasi_affine import _EVALUATE, Binary, Const, Expr, Lookup, Scalar, Var
 
 
 def difference(a: Program, b: Program) -> str:
@@ -64,6 +64,8 @@ class _Comparison:
             return np.broadcast_to(expr.value, self.values["x"].shape)
         if isinstance(expr, Var):
             return np.broadcast_to(self.values[renamed.get(expr.name, expr.name)], self.values["x"].shape)
+        if isinstance(expr, Scalar):
+            return np.broadcast_to(len(expr.name) + 11, self.values["x"].shape)
         if isinstance(expr, Lookup):
             return np.take(np.asarray(expr.table), self.value(expr.index, renamed), mode="wrap")
         assert isinstance(expr, Binary)

@@ -64,11 +64,12 @@ def with_body(program: Program, *body) -> Program:
 
 def test_random_programs(context: ir.Context) -> None:
     seen: Counter[str] = Counter()
-    for seed in range(12):
+    for seed in (*range(12), 20):
         case = random_program(seed)
         assert difference(case.program, there_and_back(case.program)) == ""
         seen += features(case)
     assert {*KINDS} <= set(seen), "the random programs hold every kind of instruction"
+    assert case.program.scalars
 
 
 def test_choices(context: ir.Context) -> None:

@@ -29,7 +29,7 @@ from ....wse_target.image import (
     Vector,
     all_instructions,
 )
-from ....wse_target.quasi_affine import Binary, Const, Expr, Lookup, Var
+from ....wse_target.quasi_affine import Binary, Const, Expr, Lookup, Scalar, Var
 from .expressions import COORDINATES, Symbols, is_product, parts
 
 Walks = tuple[
@@ -78,6 +78,8 @@ class IndexValues:
     def _compute(self, expr: Expr) -> ir.Value:
         if isinstance(expr, Const):
             return arith.ConstantOp(ir.IndexType.get(), expr.value).result
+        if isinstance(expr, Scalar):
+            return build.get_scalar(expr.name)
         if isinstance(expr, Lookup):
             return build.lookup(expr.name, self.of(expr.index))
         if is_product(expr) and isinstance(expr, Binary):
@@ -170,9 +172,8 @@ class BodyWriter:
         given = [op.dst, *(s for s in op.srcs if isinstance(s, Access))]
         bounds, maps, symbols = self._walk(op, given)
         known: dict[tuple[str, tuple[Index, ...]], ir.Value] = {}
-        dst, *sources = (
-            self._moved(a, len(bounds), known) if isinstance(a, Access) else a for a in (op.dst, *op.srcs)
-        )
+        dst = self._moved(op.dst, len(bounds), known)
+        sources = [self._moved(s, len(bounds), known) if isinstance(s, Access) else s for s in op.srcs]
         build.vector(op.kind, dst, sources, bounds, maps, symbols, schedule=op.schedule)
 
     def _moved(

@@ -20,7 +20,7 @@ class Symbols:
     """The symbols that the maps of one operation share: x, y, then what else they need, in order of use.
 
     Attributes:
-        atoms: what each symbol stands for: a variable, a minimum, a maximum, a lookup or a product.
+        atoms: what each symbol stands for: a variable, a minimum, a maximum, a lookup, a scalar or a product.
     """
 
     def __init__(self) -> None:

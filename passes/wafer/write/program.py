@@ -39,6 +39,8 @@ def write_program(
         build.buffer(name, memref_type(buffer), offset=buffer.offset)
     for name, values in program_tables(program).items():
         build.table(name, values)
+    for scalar in program.scalars:
+        build.scalar_input(scalar.name, scalar.argument, scalar.least, scalar.most)
     for name, number in program.colours.items():
         queues = program.queues.get(name, (-1, -1))
         build.colour(name, id=number, position=program.positions.get(name, 0), queues=queues)

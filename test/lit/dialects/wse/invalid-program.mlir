@@ -219,3 +219,15 @@ func.func @f() {
 func.func @k(%x: index, %y: index) { return }
 // expected-error @+1 {{redefinition of symbol named 'k'}}
 "wse.pe_class"() {sym_name = "k", where = #wse.strided_rect<0, 0, 2, 2, 1, 1>, body = @k} : () -> ()
+
+// -----
+
+// A scalar has at least one value.
+// expected-error @+1 {{is to be from 3 to 2; expected at least one number}}
+"wse.scalar"() {sym_name = "n", argument = 0, least = 3, most = 2} : () -> ()
+
+// -----
+
+// It is one of the inputs.
+// expected-error @+1 {{expects the position of an input, 0 and up}}
+"wse.scalar"() {sym_name = "n", argument = -1, least = 0, most = 2} : () -> ()

@@ -157,6 +157,32 @@ func.func @f(%x: index, %y: index) {
 
 // -----
 
+// A scalar is a known one.
+"wse.program"() {sym_name = "p", machine = "tiny", grid = [4, 4], origin = [0, 0], inputs = [tensor<1xi32>], input_names = ["n"], outputs = [], output_names = []} : () -> ()
+"wse.scalar"() {sym_name = "n", argument = 0, least = 1, most = 2} : () -> ()
+"wse.pe_class"() {sym_name = "k", where = #wse.strided_rect<0, 0, 1, 1, 1, 1>, body = @f} : () -> ()
+func.func @f(%x: index, %y: index) {
+  // expected-error @+1 {{names scalar '@m'; this module has 'n'}}
+  %0 = "wse.get_scalar"() {scalar = @m} : () -> index
+  return
+}
+
+// -----
+
+// Of an input that there is.
+"wse.program"() {sym_name = "p", machine = "tiny", grid = [4, 4], origin = [0, 0], inputs = [], input_names = [], outputs = [], output_names = []} : () -> ()
+// expected-error @+1 {{is input 0 of a program that has 0}}
+"wse.scalar"() {sym_name = "n", argument = 0, least = 1, most = 2} : () -> ()
+
+// -----
+
+// Of one integer.
+"wse.program"() {sym_name = "p", machine = "tiny", grid = [4, 4], origin = [0, 0], inputs = [tensor<2xi32>], input_names = ["n"], outputs = [], output_names = []} : () -> ()
+// expected-error @+1 {{is input 0, a tensor<2xi32>; expected a tensor of one integer}}
+"wse.scalar"() {sym_name = "n", argument = 0, least = 1, most = 2} : () -> ()
+
+// -----
+
 // A lookup is in a known table.
 "wse.program"() {sym_name = "p", machine = "tiny", grid = [4, 4], origin = [0, 0], inputs = [], input_names = [], outputs = [], output_names = []} : () -> ()
 "wse.table"() {sym_name = "t", values = [1, 2]} : () -> ()

@@ -3,8 +3,8 @@
 
 // A complete program on 4 x 1 PEs: each scales its part, then a chain from the west sums the parts up in the east.
 
-// CHECK: "wse.program"() {grid = [4, 1], input_names = ["x", "w"], inputs = [tensor<16xf32>, tensor<f32>], machine = "tiny", origin = [2, 3], output_names = ["0"], outputs = [tensor<4xf32>], sym_name = "sum"}
-"wse.program"() {sym_name = "sum", machine = "tiny", grid = [4, 1], origin = [2, 3], inputs = [tensor<16xf32>, tensor<f32>], input_names = ["x", "w"], outputs = [tensor<4xf32>], output_names = ["0"]} : () -> ()
+// CHECK: "wse.program"() {grid = [4, 1], input_names = ["x", "w", "n"], inputs = [tensor<16xf32>, tensor<f32>, tensor<i64>], machine = "tiny", origin = [2, 3], output_names = ["0"], outputs = [tensor<4xf32>], sym_name = "sum"}
+"wse.program"() {sym_name = "sum", machine = "tiny", grid = [4, 1], origin = [2, 3], inputs = [tensor<16xf32>, tensor<f32>, tensor<i64>], input_names = ["x", "w", "n"], outputs = [tensor<4xf32>], output_names = ["0"]} : () -> ()
 
 // A buffer's memref may carry its place in SRAM as memory space.
 // CHECK: "wse.buffer"() {offset = 0 : i64, sym_name = "part", type = memref<4xf32>}
@@ -23,6 +23,9 @@
 
 // CHECK: "wse.table"() {sym_name = "partner", values = [3, 2, 1, 0]}
 "wse.table"() {sym_name = "partner", values = [3, 2, 1, 0]} : () -> ()
+
+// CHECK: "wse.scalar"() {argument = 2 : i64, least = 0 : i64, most = 3 : i64, sym_name = "length"}
+"wse.scalar"() {sym_name = "length", argument = 2, least = 0, most = 3} : () -> ()
 
 // One colour may be received from two sides where its positions tell them apart.
 // CHECK-COUNT-4: "wse.route"
@@ -78,14 +81,15 @@ func.func private @first_body(%x: index, %y: index) {
 
 // A relay with a destination, and a loop whose variable is a symbol of the accesses.
 // CHECK-LABEL: func.func private @middle_body
+// CHECK: "wse.get_scalar"() {scalar = @length} : () -> index
 // CHECK: "wse.relay"{{.*}}combine = "add"{{.*}}operandSegmentSizes = array<i32: 1, 1, 3>, receive = @even, send = @odd
 // CHECK: "wse.relay"{{.*}}combine = "store"{{.*}}maps = []{{.*}}operandSegmentSizes = array<i32: 0, 0, 0>
 func.func private @middle_body(%x: index, %y: index) {
   %part = "wse.get_buffer"() {buffer = @part} : () -> memref<4xf32>
   %zero = arith.constant 0 : index
   %one = arith.constant 1 : index
-  %four = arith.constant 4 : index
-  scf.for %k = %zero to %four step %one {
+  %length = "wse.get_scalar"() {scalar = @length} : () -> index
+  scf.for %k = %zero to %length step %one {
     "wse.relay"(%part, %part, %x, %y, %k) {receive = @even, send = @odd, bounds = [affine_map<()[x, y, k] -> (1, k + 1)>], maps = [affine_map<(i)[x, y, k] -> (i + k)>, affine_map<(i)[x, y, k] -> (i + (x mod 2) * 0 + k)>], combine = "add", thread = 0, operandSegmentSizes = array<i32: 1, 1, 3>} : (memref<4xf32>, memref<4xf32>, index, index, index) -> ()
   }
   "wse.relay"() {receive = @even, send = @odd, bounds = [affine_map<() -> (0)>], maps = [], combine = "store", thread = 2, operandSegmentSizes = array<i32: 0, 0, 0>} : () -> ()
