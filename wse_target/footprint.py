@@ -51,7 +51,7 @@ CASE_BYTES = 4
 def text_bytes(body: Iterable[Instruction]) -> int:
     """About how many bytes of program text instructions take, scalar code for what depends on the PE left out."""
     return sum(
-        INSTRUCTION_BYTES[type(op)] + CASE_BYTES * (len(op.cases) if isinstance(op, Choose) else 0)
+        INSTRUCTION_BYTES.get(type(op), 0) + CASE_BYTES * (len(op.cases) if isinstance(op, Choose) else 0)
         for op in all_instructions(body)
     )
 
@@ -148,6 +148,11 @@ def indices_of(op: Vector) -> tuple[Index, ...]:
     """What moves an operation's accesses, equal indices once: their numbers are read once."""
     accesses = (op.dst, *(s for s in op.srcs if isinstance(s, Access)))
     return tuple(dict.fromkeys(index for access in accesses for index in access.indices))
+
+
+def all_buffers(body: Iterable[Instruction]) -> set[str]:
+    """Names of all buffers that a text touches."""
+    return {access.buffer for op in all_instructions(body) for access in accesses(op)}
 
 
 def _buffers_by_phase(body: Iterable[Instruction]) -> dict[str, set[str]]:

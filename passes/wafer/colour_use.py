@@ -13,7 +13,17 @@ from ...dialects.host import ir
 from ...dialects.provenance import describe_location
 from ...dialects.wse import read
 from ...wse_target.image import StridedRect
-from .executable import CHOICE, TRANSFERS, bodies, instructions, program_of, symbols, within
+from .executable import (
+    CHOICE,
+    TRANSFERS,
+    Step,
+    bodies,
+    instructions,
+    is_stretch,
+    program_of,
+    steps,
+    symbols,
+)
 from .index_values import IndexValues
 
 Span = tuple[int, int]  # first and last position in a program text
@@ -26,7 +36,7 @@ class Use:
     """The use of one colour.
 
     Attributes:
-        spans: by group, first and last operation at the text's top level between which a transfer of it may be
+        spans: by group, first and last position of `executable.steps` between which a transfer of it may be
             under way; a transfer on a microthread is until it is joined. A colour that does the work of several, one
             after the other, has a span for each.
         receives / sends: the same, of transfers in one direction only.
@@ -79,24 +89,24 @@ class _Reader:
 
     def read(self, name: str, where: StridedRect, text: ir.Block) -> None:
         """Adds the transfers of one class's text."""
-        operations = list(text.operations)
-        ends = transfer_ends(operations)
-        roles = self._roles(where, operations)
+        order = steps(text)
+        ends = transfer_ends(order)
+        roles = self._roles(where, list(instructions(text)))
         groups = np.arange(max((len(r) for r in roles.values() if r is not None), default=1))
         phase = 0
-        for position, op in enumerate(operations):
-            phase += op.operation.name == "wse.phase"
-            for inner, on in _on_groups(op, roles, groups):
+        for position, step in enumerate(order):
+            phase += step.op.operation.name == "wse.phase" and step.loop is None
+            for inner, on in _on_groups(step.op, roles, groups):
                 if inner.operation.name in TRANSFERS:
-                    until = ends(position, read.integer(inner.thread))
-                    self._add([(name, group) for group in on.tolist()], inner, (position, until), phase)
+                    span = _span(step, position, ends(position, read.integer(inner.thread)))
+                    self._add([(name, group) for group in on.tolist()], inner, span, phase)
 
     def _roles(self, where: StridedRect, operations: list[Any]) -> dict[ir.Operation, np.ndarray | None]:
         """For each choice, the role of each group of PEs; None where a loop's variable decides it."""
         (bx, by), (w, h), (sx, sy) = where.base, where.extent, where.step
         x, y = np.meshgrid(bx + sx * np.arange(w), by + sy * np.arange(h))
         values = IndexValues(self.tables, (x.ravel(), y.ravel()))
-        choices = [i for op in operations for i in within(op) if i.operation.name == CHOICE]
+        choices = [op for op in operations if op.operation.name == CHOICE]
         chosen = {op.operation: values.of(op.operation.operands[0]) for op in choices}
         known = [np.broadcast_to(v, (w * h,)) for v in chosen.values() if v is not None]
         if not known:
@@ -126,12 +136,21 @@ def _on_groups(
 ) -> Iterator[tuple[Any, np.ndarray]]:
     """An operation and all that is inside of it, each with the groups of PEs that run it."""
     yield op, groups
+    if is_stretch(op):
+        return  # what is inside has positions of its own
     cases = roles.get(op.operation) if op.operation.name == CHOICE else None
     for number, region in enumerate(op.operation.regions, -1 if op.operation.name == CHOICE else 0):
         on = groups if cases is None else groups[cases[groups] == number]
         if len(on):
             for inner in (inner for block in region.blocks for inner in block.operations):
                 yield from _on_groups(inner, roles, on)
+
+
+def _span(step: Step, position: int, until: int) -> Span:
+    """Positions between which a transfer may be under way: from begin to end of a loop that it is not joined in."""
+    if step.loop is None or until <= step.loop[1]:
+        return position, until
+    return step.loop[0], until
 
 
 def _directions(op: Any) -> list[tuple[str, str]]:
@@ -141,27 +160,27 @@ def _directions(op: Any) -> list[tuple[str, str]]:
     return [(op.colour.value, "sends" if op.operation.name == "wse.send" else "receives")]
 
 
-def transfer_ends(operations: list[Any]) -> Callable[[int, int], int]:
+def transfer_ends(order: list[Step]) -> Callable[[int, int], int]:
     """(position, thread) -> position where a transfer that starts there on that thread is known to be over.
 
-    Positions count the operations at a text's top level; a loop is one.
+    Positions are those of `executable.steps`.
     """
     joins: list[tuple[int, frozenset[int]]] = []
     chosen: dict[
         int, frozenset[int]
     ] = {}  # by position of a choice, threads that each case which launches them joins
-    for position, op in enumerate(operations):
-        if op.operation.name == CHOICE:
-            cases = [list(instructions(region.blocks[0])) for region in op.operation.regions]
+    for position, step in enumerate(order):
+        if step.op.operation.name == CHOICE:
+            cases = [list(instructions(region.blocks[0])) for region in step.op.operation.regions]
             left = [_launched(case) - _joined(case) for case in cases]
             chosen[position] = frozenset().union(*map(_joined, cases)).difference(*left)
-        elif joined := _joined(within(op)):
+        elif joined := _joined(step.inside):
             joins.append((position, joined))
 
     def end(position: int, thread: int) -> int:
         if thread == 0 or thread in chosen.get(position, ()):
             return position
-        return next((at for at, threads in joins if at >= position and thread in threads), len(operations))
+        return next((at for at, threads in joins if at >= position and thread in threads), len(order))
 
     return end
 

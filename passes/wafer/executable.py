@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from ...dialects.host import ir
@@ -12,6 +13,7 @@ from ..infra.diagnostics import PassFailure
 
 TRANSFERS = ("wse.send", "wse.receive", "wse.relay")
 CHOICE = "scf.index_switch"
+OF_TRIPS = "wse.of_trips"  # on buffers whose contents live in one trip of a loop over phases
 
 
 def symbols(module: ir.Operation, name: str) -> list[Any]:
@@ -37,6 +39,40 @@ def instructions(block: ir.Block) -> Iterator[Any]:
     """All operations of a program text, loops before their bodies."""
     for op in block.operations:
         yield from within(op)
+
+
+@dataclass(frozen=True)
+class Step:
+    """An operation of a program text, with a position in its order.
+
+    Attributes:
+        loop: first and last position of the loop around it whose steps have positions of their own.
+    """
+
+    op: Any
+    loop: tuple[int, int] | None = None
+
+    @property
+    def inside(self) -> list[Any]:
+        """The operation, and what is inside of it but has no position of its own."""
+        return [self.op] if is_stretch(self.op) else list(within(self.op))
+
+
+def is_stretch(op: Any) -> bool:
+    """Whether an operation is a loop over a stretch of the program: phases begin in it, and nothing stays under way."""
+    return op.operation.name == "scf.for" and any(
+        inner.operation.name == "wse.phase" for inner in op.operation.regions[0].blocks[0].operations
+    )
+
+
+def steps(text: ir.Block) -> list[Step]:
+    """The operations of a program text in order, those of loops over phases behind these."""
+    found: list[Step] = []
+    for op in text.operations:
+        inner = steps(op.operation.regions[0].blocks[0]) if is_stretch(op) else []
+        loop = (len(found), len(found) + len(inner)) if inner else None
+        found += [Step(op, loop), *(Step(step.op, loop) for step in inner)]
+    return found
 
 
 def within(op: Any) -> Iterator[Any]:

@@ -7,7 +7,7 @@ from ...dialects.host import ir
 from ...dialects.provenance import read_location
 from ...dialects.wse import read
 from ...dialects.wse.annotations import ALGORITHM
-from ...wse_target.footprint import accesses
+from ...wse_target.footprint import all_buffers
 from ...wse_target.image import (
     Buffer,
     HostTransfer,
@@ -18,11 +18,11 @@ from ...wse_target.image import (
     Source,
     StridedRect,
     TensorSpec,
-    all_instructions,
 )
 from ...wse_target.machine import load_machine
 from ..infra.diagnostics import PassFailure
 from ..infra.pass_base import Pass, PassRun
+from .emit.rolling import Rolled, fold
 from .emit_collectives import COLLECTIVES, Collectives
 from .emit_compute import ComputeEmitter
 from .emit_fragments import everywhere, on_all, with_source
@@ -30,7 +30,7 @@ from .emit_movement import emit_shape_operation, fill
 from .emit_partials import partial_in_place
 from .emit_products import Products, for_product_alone
 from .emit_tiles import Tile, Tiles
-from .executable import source_of
+from .executable import OF_TRIPS, source_of, symbols
 from .layout_rules import Grid
 from .library.fragment import Fragment
 from .library.roles import in_classes
@@ -66,10 +66,12 @@ class EmitPrograms(Pass, name="wse-emit-programs", anchor="builtin.module"):
         with op.context:
             emitter = _Emitter(main)
             emitter.collect()
+            loops = emitter.roll()
             program = emitter.program()
             emitter.write(program)
             main.operation.erase()
         run.count("fragments", len(emitter.fragments))
+        run.count("loops over equal stretches", loops)
         run.count("classes", len(program.classes))
         run.count("colours", len(program.colours))
 
@@ -89,6 +91,8 @@ class _Emitter:
         self.locations: dict[Source, ir.Location] = {}
         self.phase = ""
         self.phases: dict[str, int] = {}  # how often each label began: a phase is one stretch of the program
+        self.buffers: dict[str, Buffer] = {}
+        self.of_trips: set[str] = set()
         self.built = 0  # fragments that the library made
         self.names = argument_attributes(main, "name", "")
         self.kinds = argument_attributes(main, "kind", "input")
@@ -212,11 +216,20 @@ class _Emitter:
 
     # From fragments to IR
 
+    def roll(self) -> int:
+        """Makes loops of equal stretches of fragments; returns how many."""
+        grid = (self.grid.width, self.grid.height)
+        rolled = Rolled(grid, self.fragments, dict(self.tiles.buffers), self.scatters, self.gathers)
+        loops = rolled.roll()
+        self.fragments, self.buffers = rolled.fragments, rolled.buffers
+        self.scatters, self.gathers, self.of_trips = rolled.scatters, rolled.gathers, rolled.of_trips
+        return loops
+
     def program(self) -> Program:
         """The whole program, colours without numbers and buffers without addresses."""
         whole = in_classes(self.fragments, (self.grid.width, self.grid.height))
         parts = whole.parts or on_all(self.grid, [Phase("nothing")])[0].parts
-        used = {name for part in parts for name in _buffers(part.body)}
+        used = {name for part in parts for name in all_buffers(part.body)}
         used |= {transfer.access.buffer for transfer in (*self.scatters, *self.gathers)}
         arguments, results = self._specs()
         return Program(
@@ -224,8 +237,8 @@ class _Emitter:
             (self.grid.width, self.grid.height),
             arguments,
             results,
-            {name: buffer for name, buffer in self.tiles.buffers.items() if name in used},
-            tuple(PEClass(class_name(part.where), part.where, part.body) for part in parts),
+            {name: buffer for name, buffer in self.buffers.items() if name in used},
+            tuple(PEClass(class_name(part.where), part.where, fold(part.body)) for part in parts),
             dict.fromkeys(whole.colours, -1),
             whole.routes,
             tuple(self.scatters),
@@ -238,6 +251,9 @@ class _Emitter:
         with ir.InsertionPoint(self.main), self.main.location:
             origin = (self.rect.x0, self.rect.y0)
             written = write_program(program, self.machine, origin=origin, locations=self.locations)
+        for symbol in symbols(written.operation.parent, "wse.buffer"):
+            if symbol.sym_name.value in self.of_trips:
+                symbol.attributes[OF_TRIPS] = ir.UnitAttr.get()
         constants = constant_values(self.main)
         if constants:
             written.attributes["wse.constants"] = ir.ArrayAttr.get(constants)
@@ -262,10 +278,6 @@ def _spec(name: str, tensor: ir.Type) -> TensorSpec:
     ranked = ir.RankedTensorType(tensor)
     dtype: Any = dtype_name(ranked.element_type)
     return TensorSpec(name, tuple(ranked.shape), dtype)
-
-
-def _buffers(body: tuple[Instruction, ...]) -> set[str]:
-    return {access.buffer for op in all_instructions(body) for access in accesses(op)}
 
 
 def class_name(where: StridedRect) -> str:

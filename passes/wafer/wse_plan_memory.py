@@ -24,7 +24,18 @@ from ...wse_target.scalars import SCALAR_BYTES
 from ..infra.diagnostics import PassFailure
 from ..infra.pass_base import Pass, PassRun
 from .colour_use import transfer_ends
-from .executable import CHOICE, TRANSFERS, bodies, buffers_of, instructions, program_of, symbols, within
+from .executable import (
+    CHOICE,
+    OF_TRIPS,
+    TRANSFERS,
+    Step,
+    bodies,
+    buffers_of,
+    instructions,
+    program_of,
+    steps,
+    symbols,
+)
 from .index_values import depends_on_place_alone
 
 # Bytes of program text that an operation takes, see `INSTRUCTION_BYTES`; a bound or an offset that depends on the PE
@@ -72,9 +83,9 @@ class _Buffer:
 class PlanMemory(Pass, name="wse-plan-memory", anchor="builtin.module"):
     """Gives each buffer an offset. Buffers share memory when no class of PEs needs both at once.
 
-    A buffer is live from the first operation that touches it to the last (a loop counts as a whole, a microthread's
-    transfer until it is joined); what the host brings in lives from the start, what it takes away to the end, and
-    what stays resident always.
+    A buffer is live from the first operation that touches it to the last (a loop counts as a whole, but for what lives
+    in each trip of a loop over layers alone; a microthread's transfer until it is joined); what the host brings in
+    lives from the start, what it takes away to the end, and what stays resident always.
 
         wse.buffer @a {offset = -1}         wse.buffer @a {offset = 0}
         wse.buffer @b {offset = -1}   ->    wse.buffer @b {offset = 128}
@@ -130,13 +141,21 @@ def _text(function: Any, lengths: dict[str, int]) -> _Text:
     return _Text(code, TABLE_ENTRY_BYTES * sum(entries.values()))
 
 
-def _touched(op: Any, position: int, ends: Callable[[int, int], int]) -> Iterator[tuple[str, int]]:
-    """Buffers that an operation, or its body, touches, each with the position until which it may still do so."""
-    for inner in within(op):
+def _touched(
+    step: Step, position: int, ends: Callable[[int, int], int], of_trips: set[str]
+) -> Iterator[tuple[str, int, int]]:
+    """Buffers that a step touches, each with the positions from and until which it has to keep them.
+
+    In a loop that is from its begin to its end, but for what lives in a trip only.
+    """
+    for inner in step.inside:
         thread = read.integer(inner.thread) if inner.operation.name in TRANSFERS else 0
-        for operand in inner.operation.operands:
-            for name in buffers_of(operand):
-                yield name, ends(position, thread)
+        for name in (name for operand in inner.operation.operands for name in buffers_of(operand)):
+            until = ends(position, thread)
+            if step.loop is None or (name in of_trips and until <= step.loop[1]):
+                yield name, position, until
+            else:
+                yield name, step.loop[0], max(until, step.loop[1])
 
 
 def _conflicts(module: ir.Operation, buffers: list[_Buffer]) -> dict[str, set[str]]:
@@ -146,15 +165,16 @@ def _conflicts(module: ir.Operation, buffers: list[_Buffer]) -> dict[str, set[st
         (resident if op.resident.value else scattered).add(op.buffer.value)
     for op in symbols(module, "wse.host_gather"):
         gathered.add(op.buffer.value)
+    of_trips = {b.name for b in buffers if OF_TRIPS in b.op.attributes}
     conflicts: dict[str, set[str]] = {b.name: set() for b in buffers}
     for _, function in bodies(module):
-        operations = list(function.body.blocks[0].operations)
+        operations = steps(function.body.blocks[0])
         first: dict[str, int] = {}
         last: dict[str, int] = {}
         ends = transfer_ends(operations)
-        for position, op in enumerate(operations):
-            for name, until in _touched(op, position, ends):
-                first.setdefault(name, position)
+        for position, step in enumerate(operations):
+            for name, begin, until in _touched(step, position, ends, of_trips):
+                first[name] = min(first.get(name, begin), begin)
                 last[name] = max(last.get(name, -1), until)
         for name in (b.name for b in buffers):
             if name in scattered | resident:

@@ -1,0 +1,1 @@
+"""From fragments to program text: what repeats is found and becomes a loop."""

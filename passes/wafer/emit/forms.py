@@ -1,0 +1,132 @@
+"""The form of a fragment: what it does, whatever its buffers, colours, variables and places of origin are called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any
+
+from ....wse_target.image import Access, Buffer, Loop, Phase, Source, Switch, all_instructions
+from ....wse_target.quasi_affine import Binary, Expr, Lookup, Var, binary, const
+from ..library.fragment import Fragment
+from ..write.expressions import linear_terms
+
+_COLOURS = ("colour", "receive", "send")  # attributes of transfers that name colours
+
+
+@dataclass(frozen=True)
+class Rewriter:
+    """Makes other instructions of instructions."""
+
+    access: Callable[[Access], Access]
+    colour: Callable[[str], str]
+    source: Callable[[Source], Source]
+    phase: Callable[[Phase], Phase] = lambda phase: phase
+    expression: Callable[[Expr], Expr] = lambda expr: expr
+    loop: Callable[[Loop], Loop] = lambda loop: loop
+
+    def __call__(self, item: Any, name: str = "") -> Any:
+        """An instruction, or a part of one that is called `name` in it."""
+        if isinstance(item, tuple):
+            return tuple(self(part) for part in item)
+        if isinstance(item, str):
+            return self.colour(item) if name in _COLOURS else item
+        if isinstance(item, Access):
+            return replace(self.access(item), indices=self(item.indices))
+        if isinstance(item, Source):
+            return self.source(item)
+        if isinstance(item, Expr):
+            return self.expression(item)
+        if not is_dataclass(item) or isinstance(item, type):
+            return item
+        if isinstance(item, Loop):
+            item = self.loop(item)
+        changed = replace(item, **{f.name: self(getattr(item, f.name), f.name) for f in fields(item)})
+        return self.phase(changed) if isinstance(changed, Phase) else changed
+
+
+@dataclass
+class Form:
+    """A fragment's form, and what it leaves open: names in order of first use, constants in order of accesses.
+
+    Attributes:
+        key: equal for fragments that differ in these alone.
+        offsets: constant of each access's address.
+        switched: colours that some PE switches.
+    """
+
+    key: Hashable = None
+    buffers: list[str] = field(default_factory=list)
+    colours: list[str] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
+    switched: set[str] = field(default_factory=set)
+
+
+def form_of(fragment: Fragment, buffers: Mapping[str, Buffer]) -> Form:
+    """The form of a fragment."""
+    return _Reader(buffers).read(fragment)
+
+
+class _Reader:
+    def __init__(self, buffers: Mapping[str, Buffer]) -> None:
+        self.buffers = buffers
+        self.form = Form()
+        self.variables: dict[str, Expr] = {}
+        self.rewrite = Rewriter(
+            self._access,
+            self._colour,
+            lambda source: Source(),
+            lambda phase: Phase(""),
+            self._expression,
+            self._loop,
+        )
+
+    def read(self, fragment: Fragment) -> Form:
+        form, parts = self.form, []
+        for part in fragment.parts:
+            parts.append((part.where, self.rewrite(part.body)))
+        for op in (op for part in fragment.parts for op in all_instructions(part.body)):
+            if isinstance(op, Switch):
+                form.switched.add(op.colour)
+        routes = [replace(route, colour=self._colour(route.colour)) for route in fragment.routes]
+        tiles = tuple((self.buffers[n].shape, self.buffers[n].dtype) for n in form.buffers)
+        starts = sorted((self._colour(name), position) for name, position in fragment.positions.items())
+        form.key = (tuple(parts), tuple(routes), tiles, tuple(starts))
+        return form
+
+    def _access(self, access: Access) -> Access:
+        terms, constant = linear_terms(access.offset)
+        self.form.offsets.append(constant)
+        offset = sum_of({self._expression(atom): factor for atom, factor in terms.items()}, 0)
+        return replace(access, buffer=_numbered("b", access.buffer, self.form.buffers), offset=offset)
+
+    def _colour(self, name: str) -> str:
+        return _numbered("c", name, self.form.colours)
+
+    def _loop(self, loop: Loop) -> Loop:
+        name = f"v{len(self.variables)}"
+        self.variables[loop.variable] = Var(name)
+        return replace(loop, variable=name)
+
+    def _expression(self, expr: Expr) -> Expr:
+        if isinstance(expr, Var):
+            return self.variables.get(expr.name, expr)
+        if isinstance(expr, Lookup):
+            return Lookup("", expr.table, self._expression(expr.index))
+        if isinstance(expr, Binary):
+            return Binary(expr.operator, self._expression(expr.left), self._expression(expr.right))
+        return expr
+
+
+def sum_of(terms: Mapping[Expr, int], constant: int) -> Expr:
+    """The expression that `linear_terms` takes apart."""
+    total: Expr = const(constant)
+    for atom, factor in terms.items():
+        total = binary("+", total, binary("*", atom, factor))
+    return total
+
+
+def _numbered(letter: str, name: str, known: list[str]) -> str:
+    if name not in known:
+        known.append(name)
+    return f"{letter}{known.index(name)}"
