@@ -17,7 +17,7 @@ from wse_mlir.wse_target.roles import by_role
 from wse_mlir.wse_target.sim import Simulation
 from wse_mlir.wse_target.sim.engine import EngineName
 
-GRID = (40, 30)
+GRID: tuple[int, int] = (40, 30)
 
 
 def in_one_class(program: Program) -> Program:
@@ -72,7 +72,7 @@ def _line(axis: int, roles: int, first: int) -> Fragment:
     """A role for each of the first PEs of a line, and one for the others."""
     parts = []
     for role in range(roles):
-        base, extent = [0, 0], list(GRID)
+        base, extent = [0, 0], [*GRID]
         base[axis], extent[axis] = role, 1 if role < roles - 1 else GRID[axis] - role
         body = (Control("scalar", const(first + role)),) * (1 + first)
         parts.append(Part(StridedRect((base[0], base[1]), (extent[0], extent[1])), body))
