@@ -2,7 +2,7 @@
 
 * `tensor.concat` -> `tensor.insert_slice` into an empty tensor (it has no destination to be bufferized into).
 * `cf.assert` about nothing but sizes of tensors (those of two batches are equal) -> removed, where the exporter has
-  proven it for all sizes that a call may have.
+  proven it for all sizes that a call may have. It proves nothing of sizes below two (`open_sizes.py`).
 * `arith.truncf` of an f64 constant -> the rounded constant.
 * Results of a `linalg.generic` that nobody reads (the position of a maximum) -> removed with what computes them.
 * `ml_program` globals that nobody reads (a random seed) -> removed.
@@ -17,6 +17,7 @@ from ...dialects.host import arith, ir, tensor
 from ...dialects.structured import build_generic, clone_into, structured
 from ...passes.tensor.sizes import Size, constant_index, size_of
 from ...passes.tensor.traversal import collect, made_by
+from .open_sizes import TOO_SMALL
 
 
 def clean_up(module: ir.Module, *, sizes_agree: bool = False) -> None:
@@ -28,7 +29,8 @@ def clean_up(module: ir.Module, *, sizes_agree: bool = False) -> None:
     for op in _named(module, "tensor.concat"):
         _expand_concat(op)
     for op in _named(module, "cf.assert"):
-        if sizes_agree and _depends_on_sizes_only(op.operands[0]):
+        told = TOO_SMALL in ir.StringAttr(op.attributes["msg"]).value
+        if sizes_agree and not told and _depends_on_sizes_only(op.operands[0]):
             op.erase()
     for op in _named(module, "arith.truncf"):
         _round_constant(op)

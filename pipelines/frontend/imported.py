@@ -24,6 +24,7 @@ from .interface import annotate_main
 from .lowering import finish_import, lower_torch_to_linalg
 from .models import Function, as_tensors, is_mlir_text, is_plain_function, print_whole
 from .open_reshapes import split_open_reshapes
+from .open_sizes import assert_open_sizes
 from .plain_views import rewrite_plain_views
 from .scans import walk_backwards
 from .signature import Argument, Result, Signature, read_signature
@@ -133,6 +134,7 @@ def _import_program(program: ExportedProgram, context: ir.Context) -> ImportedMo
     split_open_reshapes(program.graph)
     drop_empty_values(program.graph)
     assert_scalars(program.graph)
+    assert_open_sizes(program)
     walk_backwards(program.graph)
     signature = read_signature(program)
     module = LiftingImporter(context, operators).import_lifted(program, signature)
