@@ -251,15 +251,25 @@ def compare(
     raise typer.Exit(0 if matches else 1)
 
 
+Models = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="[NAME=]MODEL...",
+        help="FILE.py[:FUNCTION], .pt2, .onnx or .mlir; several make one library.",
+    ),
+]
+CheckIndices = Annotated[
+    bool | None,
+    typer.Option(
+        "--check-indices/--no-check-indices",
+        help="Whether runs on the CPU report indices out of range, as they do when not given.",
+    ),
+]
+
+
 @app.command()
 def compile(
-    models: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="[NAME=]MODEL...",
-            help="FILE.py[:FUNCTION], .pt2, .onnx or .mlir; several make one library.",
-        ),
-    ],
+    models: Models,
     out: Annotated[
         str, typer.Option("--output", "-o", metavar="OUT", help="File to write; '-' for standard output.")
     ],
@@ -286,13 +296,7 @@ def compile(
     ] = None,
     pipeline: Annotated[str, typer.Option(help="Name or text of a pipeline to use instead of 'cpu'.")] = "",
     debug: Annotated[bool, typer.Option("--debug", help="Source locations in IR and machine code.")] = False,
-    check_indices: Annotated[
-        bool | None,
-        typer.Option(
-            "--check-indices/--no-check-indices",
-            help="Whether runs on the CPU report indices out of range, as they do when not given.",
-        ),
-    ] = None,
+    check_indices: CheckIndices = None,
     keep_intermediates: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Keep every stage in this folder, also of a failed compilation."),

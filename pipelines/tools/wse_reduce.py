@@ -46,19 +46,41 @@ class Options:
     timeout: float | None
 
 
+Test = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COMMAND",
+        help="Exits with 0 when the file whose path it gets is interesting. The path takes the place of {}, "
+        "or comes last; no shell is involved. (mlir-reduce expects exit code 1 instead.)",
+    ),
+]
+Message = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        help="What the pipeline's failure says. When not given: the same pass fails in the same way as on FILE.",
+    ),
+]
+Plugins = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PLUGIN", help="A Python file or module with passes and dialects; repeatable."),
+]
+Seconds = Annotated[
+    float | None,
+    typer.Option(min=0.001, metavar="SECONDS", help="What takes longer than this is not interesting."),
+]
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_show_version, is_eager=True, help="Show versions and exit."),
+]
+
+
 @app.command()
 def wse_reduce(
     file: Annotated[
         str, typer.Argument(metavar="FILE", help="MLIR text, bytecode or a reproducer; - for standard input.")
     ],
-    test: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COMMAND",
-            help="Exits with 0 when the file whose path it gets is interesting. The path takes the place of {}, "
-            "or comes last; no shell is involved. (mlir-reduce expects exit code 1 instead.)",
-        ),
-    ] = None,
+    test: Test = None,
     pipeline: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Instead of --test: this named pipeline fails or crashes."),
@@ -66,23 +88,14 @@ def wse_reduce(
     pass_pipeline: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Instead of --test: this pipeline fails or crashes.")
     ] = None,
-    message: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TEXT",
-            help="What the pipeline's failure says. When not given: the same pass fails in the same way as on FILE.",
-        ),
-    ] = None,
+    message: Message = None,
     out: Annotated[
         Path | None, typer.Option("-o", metavar="OUT", help="Where the result goes; else standard output.")
     ] = None,
     keep_locations: Annotated[
         bool, typer.Option("--keep-locations", help="Leave source locations in.")
     ] = False,
-    load: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PLUGIN", help="A Python file or module with passes and dialects; repeatable."),
-    ] = None,
+    load: Plugins = None,
     irdl_file: Annotated[
         list[str] | None, typer.Option(metavar="FILE", help="A dialect as IRDL; repeatable.")
     ] = None,
@@ -92,15 +105,9 @@ def wse_reduce(
     max_tests: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Stop after so many tests.")
     ] = None,
-    timeout: Annotated[
-        float | None,
-        typer.Option(min=0.001, metavar="SECONDS", help="What takes longer than this is not interesting."),
-    ] = None,
+    timeout: Seconds = None,
     trace: Annotated[bool, typer.Option("--trace", help="Print the full trace of a failure.")] = False,
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Show versions and exit."),
-    ] = False,
+    version: Version = False,
 ) -> None:
     """Shrinks IR as long as a command exits with 0, or a pipeline fails: operations, regions, signatures, shapes.
 
