@@ -19,15 +19,21 @@ _TRIED = 8  # runs whose distances may be a period
 class Line:
     """All lines of PEs along one axis of a program's grid; they do the same, each on its own.
 
-    A line has whole rows (columns), or stretches of them that follow one another: the PEs of an inner sub-axis.
+    A line has whole rows (columns), stretches of them that follow one another, or every `stride`-th PE of such a
+    stretch: the PEs of a sub-axis. Lines with a stride cross each other; those of one `offset` do not, and programs
+    are made for them (`collectives.strided` puts those of all offsets together).
 
     Attributes:
-        length: PEs on a line, which divide the axis; 0: all of it.
+        length: PEs on a line; `length * stride` divides the axis. 0: all of it.
+        stride: PEs from one position to the next.
+        offset: of the first PE of a line in its stretch.
     """
 
     axis: Axis
     grid: tuple[int, int]
     length: int = 0
+    stride: int = 1
+    offset: int = 0
 
     @property
     def along(self) -> int:
@@ -37,18 +43,25 @@ class Line:
     @property
     def extent(self) -> int:
         """PEs on a line."""
-        return self.length or self.along
+        return self.length or self.along // self.stride
+
+    @property
+    def stretch(self) -> int:
+        """PEs along the axis from the first PE of a line to that of the next one behind it."""
+        return self.extent * self.stride
 
     @property
     def position(self) -> Expr:
         """A PE's position on its line."""
-        return Var(self.axis) if self.extent == self.along else Var(self.axis) % self.extent
+        number = Var(self.axis) // self.stride
+        return number if self.stretch == self.along else number % self.extent
 
     def coordinate(self, position: Expr) -> Expr:
         """Of the PE at a position of the line that a PE is on, along the axis."""
-        if self.extent == self.along:
-            return position
-        return Var(self.axis) // self.extent * self.extent + position
+        at = position * self.stride
+        if self.stretch < self.along:
+            at = Var(self.axis) // self.stretch * self.stretch + at
+        return at if self.stride == 1 else at + Var(self.axis) % self.stride
 
     @property
     def towards_low(self) -> Direction:
@@ -61,17 +74,26 @@ class Line:
 
     def where(self, positions: Iterable[int]) -> tuple[StridedRect, ...]:
         """The PEs at these positions of every line, in as few rectangles as are easily found."""
-        members = sorted(positions)
-        everywhere = [start + position for start in range(0, self.along, self.extent) for position in members]
+        return self._rectangles(self.offset + position * self.stride for position in positions)
+
+    def between(self, positions: Iterable[int]) -> tuple[StridedRect, ...]:
+        """The PEs between these positions and the next higher ones, which are on other lines."""
+        apart = range(1, self.stride)
+        return self._rectangles(self.offset + p * self.stride + n for p in positions for n in apart)
+
+    def _rectangles(self, places: Iterable[int]) -> tuple[StridedRect, ...]:
+        """The PEs at these places of every stretch."""
+        members = sorted(places)
+        everywhere = [start + place for start in range(0, self.along, self.stretch) for place in members]
         width, height = self.grid
         if self.axis == "x":
             return tuple(
                 StridedRect((base, 0), (count, height), (step, 1))
-                for base, count, step in cover(everywhere, self.extent)
+                for base, count, step in cover(everywhere, self.stretch)
             )
         return tuple(
             StridedRect((0, base), (width, count), (1, step))
-            for base, count, step in cover(everywhere, self.extent)
+            for base, count, step in cover(everywhere, self.stretch)
         )
 
 

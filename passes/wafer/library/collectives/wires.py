@@ -8,7 +8,7 @@ low end, each with the smallest colour that is free, needs as few colours as any
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from .....wse_target.image import Direction, Route
@@ -86,6 +86,18 @@ class Wires:
             for position in sorted(settings):
                 receive, sends = settings[position]
                 groups.setdefault((receive, tuple(sorted(sends))), []).append(position)
+            found += self._passing(colour, settings)
             for (receive, sends), members in groups.items():
                 found += [Route(colour, where, receive, sends) for where in self.line.where(members)]
         return tuple(found)
+
+    def _passing(self, colour: str, settings: dict[int, tuple[Direction, set[Direction]]]) -> Iterator[Route]:
+        """Settings of the routers between positions of a line with a stride: words go straight on."""
+        if self.line.stride == 1:
+            return
+        low, high = self._direction(-1), self._direction(1)
+        upwards = [p for p, (_, sends) in settings.items() if high in sends]
+        downwards = [p - 1 for p, (_, sends) in settings.items() if low in sends]
+        for positions, receive, send in ((upwards, low, high), (downwards, high, low)):
+            for where in self.line.between(positions):
+                yield Route(colour, where, receive, (send,))
