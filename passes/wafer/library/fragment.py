@@ -72,11 +72,13 @@ class Spread:
 
     Attributes:
         whole: a walk over all of it; the loop's bound is alike along a line.
+        every: PEs from one position to the next, counted along the line; those between have the same as it.
     """
 
     whole: Tile
     loop: int
     pitch: int
+    every: int = 1
 
     def blocks(self, first: Expr | int, count: int = 1) -> Tile:
         """What `count` positions from `first` on have; less, or nothing (a bound below 0), where the trips end."""

@@ -99,7 +99,7 @@ def test_long_lines_take_little_more_than_their_links_need(
 
 def test_plans_keep_to_their_colours() -> None:
     for extent, owners, most in ((420, 420, 3), (420, 8, 12), (755, 700, 9), (2, 2, 1), (1, 1, 1)):
-        found = list(plans(extent, owners, most, 4))
+        found = list(plans(extent, owners, 1, most, 4))
         assert found or most < 3
         assert all(p.colours <= most and p.group * len(p.leaders) >= owners for p in found)
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from .....wse_target.image import Combine
 from .....wse_target.machine import Machine
-from .....wse_target.quasi_affine import Expr
+from .....wse_target.quasi_affine import Const, Expr
 from .....wse_target.sim.cost import CostModel, words
 from ..fragment import CollectiveRequest, Tile
 
 
 def largest(bounds: tuple[Expr, ...], grid: tuple[int, int]) -> int:
     """Most elements that a walk with these bounds covers on any PE of a grid."""
+    if all(isinstance(bound, Const) for bound in bounds):
+        return math.prod(max(0, bound.value) for bound in bounds if isinstance(bound, Const))
     y, x = np.mgrid[0 : grid[1], 0 : grid[0]]
     total = np.ones_like(x)
     for bound in bounds:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .....wse_target.image import Access, Dtype, StridedRect
 from .....wse_target.quasi_affine import Expr, Var, const, maximum, minimum
-from ..fragment import Axis, Held
+from ..fragment import Axis, Held, Line
 from .ring import contiguous, substitute
 
 Range = tuple[Expr, Expr]  # first index and number of indices; none when that is 0 or less
@@ -45,9 +45,9 @@ class Boxes:
         sizes = _sizes(ranges, grid)
         return Boxes(grid, ranges, _present(held.where, grid), access, held.dtype, sizes)
 
-    def at(self, axis: Axis, position: Expr) -> Boxes:
-        """The same for the PE at another position along an axis."""
-        values = {axis: position}
+    def at(self, line: Line, position: Expr) -> Boxes:
+        """The same for the PE at another position of a PE's line."""
+        values = {line.axis: line.coordinate(position)}
         ranges = tuple((substitute(o, values), substitute(n, values)) for o, n in self.ranges)
         present: dict[Axis, Expr] = {a: substitute(e, values) for a, e in self.present.items()}
         offset = substitute(self.access.offset, values)

@@ -25,12 +25,14 @@ class GatherPlan:
     """A way to gather blocks.
 
     Attributes:
-        extent / owners: PEs of the line, and how many of them, from the first on, have a block.
+        extent: PEs of the line.
+        owners / every: how many of them have a block, and PEs from one to the next.
         radices: of the levels, innermost first.
     """
 
     extent: int
     owners: int
+    every: int
     radices: tuple[int, ...]
 
     @property
@@ -40,7 +42,7 @@ class GatherPlan:
 
     @cached_property
     def leaders(self) -> tuple[int, ...]:
-        """Positions that multicast."""
+        """Owners that multicast."""
         return tuple(range(0, self.owners, self.group))
 
     @property
@@ -69,7 +71,7 @@ class GatherPlan:
             parts = min(radix, -(-self.owners // size))
             if parts < 2:
                 continue
-            found += costs.setup + costs.way(size) + moved
+            found += costs.setup + costs.way(size * self.every) + moved
             if radix > 2:
                 found += control.branch + (parts - 2) * (control.loop + costs.setup + costs.relay + moved)
         everything, streams = int(words(total, dtype)), len(self.leaders)
@@ -80,13 +82,13 @@ class GatherPlan:
     def _last_arrival(self, block: int, total: int, dtype: str, costs: Costs) -> float:
         """When the last PE has everything, after the leaders begin: of the streams on its ramp near ones go first."""
         return max(
-            costs.way(self.extent - 1 - leader)
+            costs.way(self.extent - 1 - leader * self.every)
             + int(words(min(total, (number + 1) * self.group * block), dtype)) * costs.pace
             for number, leader in enumerate(self.leaders)
         )
 
 
-def plans(extent: int, owners: int, most_colours: int, most_streams: int) -> Iterator[GatherPlan]:
+def plans(extent: int, owners: int, every: int, most_colours: int, most_streams: int) -> Iterator[GatherPlan]:
     """Plans that need no more colours, each with another number of groups and of levels."""
     seen: set[tuple[int, ...]] = set()
     for streams in range(1, min(owners, most_colours, most_streams) + 1):
@@ -96,7 +98,7 @@ def plans(extent: int, owners: int, most_colours: int, most_streams: int) -> Ite
             if radices is None or radices in seen:
                 continue
             seen.add(radices)
-            plan = GatherPlan(extent, owners, radices)
+            plan = GatherPlan(extent, owners, every, radices)
             if plan.colours <= most_colours:
                 yield plan
 

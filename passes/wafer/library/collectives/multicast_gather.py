@@ -30,11 +30,13 @@ def plan_for(request: CollectiveRequest, colours: int = 0, groups: int = 0) -> G
     """The plan of least cycles with no more colours, and with that many groups if it is not 0; None: there is none."""
     spread, extent = _spread(request), request.line.extent
     grid = request.line.grid
-    owners = min(extent, -(-largest((spread.whole.bounds[spread.loop],), grid) // spread.pitch))
+    owners = min(
+        extent // spread.every, -(-largest((spread.whole.bounds[spread.loop],), grid) // spread.pitch)
+    )
     total, block = (largest(t.bounds, grid) for t in (spread.whole, spread.blocks(0)))
     able = [
         p
-        for p in plans(extent, max(1, owners), colours or MOST_COLOURS, most_streams(request))
+        for p in plans(extent, max(1, owners), spread.every, colours or MOST_COLOURS, most_streams(request))
         if not groups or len(p.leaders) == groups
     ]
     cost = {p: p.cycles(block, total, request.tile.dtype, request.machine) for p in able}
@@ -47,7 +49,7 @@ def build(request: CollectiveRequest, *, colours: int = 0, groups: int = 0) -> F
     plan = plan_for(request, colours, groups)
     assert plan is not None
     body: list[Instruction] = []
-    mine = spread.blocks(request.line.position)
+    mine = spread.blocks(request.line.position // spread.every)
     if own.access != mine.access:
         body.append(Vector("copy", own.bounds, mine.access, (own.access,)))
     wires = Wires(request.line)
@@ -65,19 +67,20 @@ def _level(
     """`radix` parts of `size` owners each become one, on the first PE of the first."""
     spread, at, grid = _spread(request), request.line.position, request.line.grid
     names = [f"{request.prefix}level{number}{suffix}" for suffix in (("",) if radix == 2 else ("a", "b"))]
+    far, number_of = size * spread.every, at // spread.every
     for first in range(size, plan.owners, size):
         if part := first // size % radix:
-            wires.connect(names[part % len(names)], first, first - size)
-    part, leads = at // size % radix, const(1) - at % size
-    own = spread.blocks(at, size)
+            wires.connect(names[part % len(names)], first * spread.every, first * spread.every - far)
+    part, leads = at // far % radix, const(1) - at % far
+    own = spread.blocks(number_of, size)
     if radix == 2:
-        other = spread.blocks(at + size, size)
+        other = spread.blocks(number_of + size, size)
         return [
             Send(names[0], only(own, grid, leads, part), own.access),
             Receive(names[0], only(other, grid, leads, const(1) - part), other.access),
         ]
     step = Var(f"{request.prefix}step{number}")
-    behind = spread.blocks(at + (step + 1) * size, size)
+    behind = spread.blocks(number_of + (step + 1) * size, size)
     body: list[Instruction] = []
     for parity, flag in ((0, const(1) - part % 2), (1, part % 2)):
         sends, receives = names[parity], names[1 - parity]
@@ -94,10 +97,10 @@ def _multicasts(request: CollectiveRequest, plan: GatherPlan, wires: Wires) -> l
     alone = len(plan.leaders) == 1
     sends: list[Instruction] = []
     takes: list[Instruction] = []
-    for number, leader in enumerate(plan.leaders):
-        colour = f"{request.prefix}multicast{number}"
+    for number, first in enumerate(plan.leaders):
+        colour, leader = f"{request.prefix}multicast{number}", first * spread.every
         wires.multicast(colour, leader, [p for p in range(plan.extent) if p != leader])
-        tile, threads = spread.blocks(leader, plan.group), (0, 0) if alone else (1, 2 + number)
+        tile, threads = spread.blocks(first, plan.group), (0, 0) if alone else (1, 2 + number)
         bounds = only(tile, grid, at - (leader - 1), const(leader + 1) - at)
         sends.append(Send(colour, bounds, tile.access, thread=threads[0]))
         bounds = only(tile, grid, maximum(at - leader, const(leader) - at))

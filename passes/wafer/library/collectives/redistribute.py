@@ -7,7 +7,11 @@ alone do not have what their PEs need, a first round brings each PE what its cro
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from .....wse_target.image import Instruction, Loop, Vector
+from .....wse_target.machine import Machine
 from .....wse_target.quasi_affine import Var, const
 from .....wse_target.sim.cost import words
 from ..algorithm import Algorithm, register
@@ -51,16 +55,24 @@ def build(request: RedistributionRequest) -> Fragment:
         if target.access.buffer == request.target.access.buffer:
             scratch = []
         prefix = f"{request.prefix}{number}_"
-        fragments.append(_along(axis, source, target, prefix, scratch))
+        line = Line(axis or "x", source.grid)
+        fragments.append(circulate(line, source, target, prefix, scratch, moves=axis is not None))
     return sequence(fragments, request.grid)
 
 
-def _along(axis: Axis | None, source: Boxes, target: Boxes, prefix: str, scratch: list[Scratch]) -> Fragment:
-    """One round: each tile of a line passes by all of its PEs."""
-    line = Line(axis or "x", source.grid)
+def circulate(
+    line: Line,
+    source: Boxes,
+    target: Boxes,
+    prefix: str,
+    scratch: Sequence[Scratch] = (),
+    *,
+    moves: bool = True,
+) -> Fragment:
+    """One round: each tile of a line passes by all of its PEs, or stays where it is."""
     program, ring = LineProgram(line, prefix), Ring(line)
     program.scratch += scratch
-    if axis is None or ring.extent == 1:
+    if not moves or ring.extent == 1:
         for position in range(line.extent):
             program.add(position, 0, _take(source, target))
         return program.fragment()
@@ -70,9 +82,7 @@ def _along(axis: Axis | None, source: Boxes, target: Boxes, prefix: str, scratch
     first = source.moved_to(passing, const(0))
     copy = Vector("copy", source.bounds, first.access, (source.access,))
     origin = {back: ring.position(ring.upstream(step + back)) for back in (0, 1)}
-    out, into = (
-        source.at(line.axis, origin[back]).moved_to(passing, (step + back) % 2 * room) for back in (0, 1)
-    )
+    out, into = (source.at(line, origin[back]).moved_to(passing, (step + back) % 2 * room) for back in (0, 1))
     for position, colours in ring.wire(program, "round").items():
         moved = exchange(
             colours, Tile(out.access, out.bounds, out.dtype), Tile(into.access, into.bounds, into.dtype)
@@ -93,16 +103,25 @@ def _take(source: Boxes, target: Boxes) -> Vector:
 
 def cycles(request: RedistributionRequest) -> float:
     """For each round the exchanges of whole tiles, and a copy of what is needed after each."""
-    machine, total = request.machine, 0.0
+    total = 0.0
     for axis, source, target in stages(request):
-        taken = machine.vector.setup + min(source.elements, target.elements) / machine.rate(
-            "copy", source.dtype
+        total += cycles_of_round(
+            Line(axis or "x", request.grid), source, target, request.machine, axis is not None
         )
-        ring = Ring(Line(axis or "x", request.grid))
-        moves = ring.extent - 1 if axis else 0
-        step = ring.step_cycles(int(words(source.elements, source.dtype)), Costs.of(machine, source.dtype))
-        total += taken + moves * (step + taken + machine.control.loop)
     return total
+
+
+def cycles_of_round(line: Line, source: Boxes, target: Boxes, machine: Machine, moves: bool = True) -> float:
+    """Exchanges of whole tiles, and a copy of what is needed after each."""
+    ring, setup, rate = Ring(line), machine.vector.setup, machine.rate("copy", source.dtype)
+    both = math.prod(min(*pair) for pair in zip(source.sizes, target.sizes, strict=True))
+    taken = setup + both / rate
+    if not moves or ring.extent == 1:
+        return taken
+    step = ring.step_cycles(int(words(source.elements, source.dtype)), Costs.of(machine, source.dtype))
+    copied = setup + source.elements / rate
+    useful = min(ring.extent, math.ceil(target.elements / both))  # tiles that have some of what a PE wants
+    return useful * taken + copied + (ring.extent - 1) * (step + machine.control.loop)
 
 
 def refuses(request: RedistributionRequest) -> str:

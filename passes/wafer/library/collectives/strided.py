@@ -6,6 +6,7 @@ and share the links word by word; hops are as many times longer, and links as ma
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from .....wse_target.machine import Machine
@@ -22,6 +23,11 @@ def build(choice: Choice, request: CollectiveRequest) -> Fragment:
         choice.build(replace(request, line=line, prefix=f"{request.prefix}{line.offset}_"))
         for line in lines_of(request.line)
     ]
+    return together(made)
+
+
+def together(made: Sequence[Fragment]) -> Fragment:
+    """Fragments that run on different PEs as one."""
     return Fragment(
         tuple(p for f in made for p in f.parts),
         tuple(s for f in made for s in f.scratch),

@@ -98,6 +98,10 @@ class Wires:
         low, high = self._direction(-1), self._direction(1)
         upwards = [p for p, (_, sends) in settings.items() if high in sends]
         downwards = [p - 1 for p, (_, sends) in settings.items() if low in sends]
-        for positions, receive, send in ((upwards, low, high), (downwards, high, low)):
+        ways: tuple[tuple[list[int], Direction, Direction], ...] = (
+            (upwards, low, high),
+            (downwards, high, low),
+        )
+        for positions, receive, send in ways:
             for where in self.line.between(positions):
                 yield Route(colour, where, receive, (send,))

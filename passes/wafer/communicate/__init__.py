@@ -1,0 +1,5 @@
+"""How values get from one layout to another: ways with their prices, and the fragments that carry them out."""
+
+from .movement import Movement as Movement
+from .movement import emit as emit
+from .movement import movements as movements

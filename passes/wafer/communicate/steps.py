@@ -1,0 +1,153 @@
+"""Single steps of movements: what each needs, costs, and makes PEs do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ....wse_target.image import DTYPE_BYTES, Combine, Dtype, StridedRect
+from ....wse_target.layout.tensor_layout import TensorLayout
+from ....wse_target.machine import Machine
+from ..library.algorithm import Choice
+from ..library.collectives import neighbours, redistribute, strided
+from ..library.collectives.distribution import Boxes
+from ..library.fragment import CollectiveRequest, Fragment, Line, Part, Scratch, sequence
+from .coverage import line_of
+from .tiles import Placed, copy, copy_cycles, is_in_order, shared
+
+Kind = Literal["copy", "all_gather", "neighbours", "circulate", "all_reduce", "reduce_scatter"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """From one layout to another.
+
+    Attributes:
+        axis: the sub-axis that words travel along; "" for a copy.
+        choice: of a collective.
+        combine: of a reduction.
+        is_first: whether its source is somebody else's, and must stay as it is.
+    """
+
+    kind: Kind
+    source: TensorLayout
+    target: TensorLayout
+    axis: str = ""
+    choice: Choice | None = None
+    combine: Combine = "add"
+    is_first: bool = False
+
+    def __str__(self) -> str:
+        by = f" by {self.choice}" if self.choice else ""
+        return f"{self.kind}{f' along {self.axis}' if self.axis else ''}{by}"
+
+    @property
+    def spoils(self) -> bool:
+        """Whether it works on its source, so that it needs a copy of one that must stay."""
+        return self.kind == "reduce_scatter" and self.is_first
+
+    def bytes(self, dtype: Dtype) -> int:
+        """Of buffers beside its source and its target."""
+        passing = 2 if self.kind == "circulate" else 1 if self.spoils else 0
+        return passing * self.source.elements * DTYPE_BYTES[dtype]
+
+    def line(self) -> Line:
+        """The lines that it runs along."""
+        line = line_of(self.source.mesh, self.axis)
+        if self.every > 1:
+            return replace(line, length=line.extent * line.stride, stride=1)
+        return line
+
+    @property
+    def every(self) -> int:
+        """PEs that hold copies of one block, one after the other: of a gathering along an outer sub-axis."""
+        mesh = self.source.mesh
+        stride = mesh.stride(self.axis) if self.axis else 1
+        if self.kind != "all_gather" or stride == 1 or not is_in_order(self.source, self.axis):
+            return 1
+        along = mesh.x if mesh.axis_of(self.axis) == "x" else mesh.y
+        names = [f.name for f in along]
+        inner = names[names.index(self.axis) + 1 :]
+        return stride if set(inner) <= set(self.source.copied) else 1
+
+
+def request_of(step: Step, here: Placed, there: Placed, machine: Machine, prefix: str) -> CollectiveRequest:
+    """What a collective is asked for."""
+    line = step.line()
+    if step.kind == "all_reduce":
+        return CollectiveRequest(line, there.walk(), machine, prefix, combine=step.combine)
+    if step.kind == "reduce_scatter":
+        own, placed, spread = shared(there, here, step.axis)
+        return CollectiveRequest(
+            line, placed, machine, prefix, result=own, combine=step.combine, spread=spread
+        )
+    own, placed, spread = shared(here, there, step.axis)
+    if spread is not None:
+        spread = replace(spread, every=step.every)
+    return CollectiveRequest(line, own, machine, prefix, result=placed, spread=spread)
+
+
+def _sample(step: Step, dtype: Dtype) -> tuple[Placed, Placed]:
+    return Placed(step.source, "s", dtype), Placed(step.target, "t", dtype)
+
+
+def refusal(step: Step, dtype: Dtype, machine: Machine) -> str:
+    """Why a step cannot be done, "" if it can."""
+    if step.choice is None:
+        return ""
+    if step.every > 1 and step.choice.algorithm.name != "multicast":
+        return "blocks of which there are copies are multicast"
+    return strided.refuses(step.choice, request_of(step, *_sample(step, dtype), machine, "m"))
+
+
+def cycles(step: Step, dtype: Dtype, machine: Machine) -> float:
+    """Predicted cycles of a step."""
+    if step.kind == "copy":
+        return copy_cycles(step.source, step.target, dtype, machine)
+    copied = copy_cycles(step.source, step.source, dtype, machine)
+    line = step.line()
+    slow = strided.slower(machine, line.stride)
+    if step.kind == "circulate":
+        source, target = _boxes(*_sample(step, dtype))
+        return redistribute.cycles_of_round(line, source, target, slow)
+    if step.kind == "neighbours":
+        source, target = _boxes(*_sample(step, dtype))
+        return neighbours.cycles(line, source, target, slow)
+    assert step.choice is not None
+    first = copied if step.kind == "all_reduce" or step.spoils else 0.0
+    return first + strided.cycles(step.choice, request_of(step, *_sample(step, dtype), machine, "m"))
+
+
+def _boxes(here: Placed, there: Placed) -> tuple[Boxes, Boxes]:
+    """Source and target of a step between layouts that have no dimension in pieces."""
+    source, target = here.boxes(), there.boxes()
+    assert source is not None and target is not None
+    return source, target
+
+
+def fragment(step: Step, here: Placed, there: Placed, machine: Machine, prefix: str) -> Fragment:
+    """What PEs do in a step."""
+    rect = step.source.mesh.rect
+    grid = (rect.w, rect.h)
+    everywhere = StridedRect((0, 0), grid)
+    if step.kind == "copy":
+        return Fragment((Part(everywhere, copy(here, there, prefix)),))
+    if step.kind in ("circulate", "neighbours"):
+        boxes = _boxes(here, there)
+        make = redistribute.circulate if step.kind == "circulate" else neighbours.build
+        made = [
+            make(line, *boxes, f"{prefix}{line.offset}_" if line.stride > 1 else prefix)
+            for line in strided.lines_of(step.line())
+        ]
+        return strided.together(made)
+    before: list[Fragment] = []
+    if step.kind == "all_reduce":
+        before = [Fragment((Part(everywhere, copy(here, replace(there, layout=step.source), prefix)),))]
+    if step.spoils:
+        kept = Placed(step.source, f"{prefix}spoilt", here.dtype)
+        scratch = Scratch(kept.buffer, (max(1, step.source.elements),), here.dtype)
+        before = [Fragment((Part(everywhere, copy(here, kept, prefix)),), (scratch,))]
+        here = kept
+    assert step.choice is not None
+    request = request_of(step, here, there, machine, prefix)
+    return sequence([*before, strided.build(step.choice, request)], grid)
