@@ -147,6 +147,11 @@ def project_attributes(op: Any) -> dict[str, ir.Attribute]:
     return {name: attributes[name] for name in attributes if name.startswith("wse.")}
 
 
+def names_loops(op: Any) -> bool:
+    """Whether the user said of an operation's loops, one by one, where they run: they stay as they are then."""
+    return "wse.iterators" in op.operation.attributes
+
+
 def build_generic(
     inputs: Sequence[ir.Value],
     inits: Sequence[ir.Value],

@@ -141,13 +141,25 @@ UNROLL_STAGE = Stage(
     "processing elements have no loops over steps: the layers of recurrent networks are written out",
 )
 
+SIMPLIFY_STAGE = Stage(
+    "simplify",
+    "func.func(wse-separate-resampling,wse-trim-windows,wse-subpixel-convolutions,wse-permute-insertions,wse-drop-unit-dims),"
+    "canonicalize,cse",
+    "no products with zeros that padding or strides put there, no dimensions of size one: a window of one tap is none",
+)
+
+# PEs read by maps of iterators alone.
+ABSORB_STAGE = Stage(
+    "absorb",
+    "func.func(wse-absorb-reshapes{plain-maps=true}),canonicalize,cse",
+    "copies between operations become how they read and write",
+)
+
 CPU_STAGES = (
     Stage(
         "lay-out",
-        "func.func(wse-separate-resampling,wse-trim-windows,wse-subpixel-convolutions,wse-permute-insertions,wse-drop-unit-dims),"
-        "canonicalize,cse,"
         "func.func(wse-inline-masks,wse-absorb-reshapes,wse-channels-last),canonicalize,cse",
-        "copies and dimensions of size one between operations become how they read and write; channels lie innermost",
+        "copies between operations become how they read and write; channels lie innermost",
     ),
     Stage(
         "prepare",
@@ -258,13 +270,13 @@ TENSOR = _define(
 CPU = _define(
     "cpu",
     "imported IR -> native code of the machine this runs on",
-    (IMPORTED_STAGE, ACCUMULATE_STAGE, FOLD_STAGE, ROLL_STAGE, FUSE_STAGE, CHECK_STAGE),
+    (IMPORTED_STAGE, ACCUMULATE_STAGE, FOLD_STAGE, ROLL_STAGE, FUSE_STAGE, CHECK_STAGE, SIMPLIFY_STAGE),
     CPU_STAGES,
 )
 WAFER = _define(
     "wafer",
     "imported IR -> programs of processing elements, ready for the simulator",
-    (IMPORTED_STAGE, NARROW_STAGE, FOLD_STAGE, UNROLL_STAGE, FUSE_STAGE),
+    (IMPORTED_STAGE, NARROW_STAGE, FOLD_STAGE, UNROLL_STAGE, FUSE_STAGE, SIMPLIFY_STAGE, ABSORB_STAGE),
     WAFER_STAGES,
 )
 REFERENCE = _define(

@@ -31,6 +31,7 @@ from .splat import splat_of
 RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape")
 SLICES = ("tensor.extract_slice", "tensor.insert_slice", "tensor.concat")
 NO_NODE = ("tensor.empty", "arith.constant", "func.return", "linalg.fill")
+_MOST_STATES = 128  # partial plans that are carried on from reshapes
 _OVERFLOW = 1e4  # cycles that a byte too much counts as: a plan that fits always wins
 
 
@@ -153,7 +154,9 @@ class Planner:
                     key = tuple(extended.layouts.values())
                     if key not in best or self.score(extended) < self.score(best[key]):
                         best[key] = extended
-            beam = sorted(best.values(), key=self.score)[:width]
+            # Layouts of a reshape cost nothing: which of them is good is only known when its readers have chosen.
+            undecided = len(node.options) if node.op.operation.name in RESHAPES else 1
+            beam = sorted(best.values(), key=self.score)[: min(width * undecided, _MOST_STATES)]
         final = beam[0]
         return Plan(self.grid, final.chosen, final.cycles, final.resident, final.peak)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from ....dialects.host import ir
-from ....dialects.structured import Structured, structured
-from ...infra.pass_base import Pass, PassRun
+from ....dialects.structured import Structured, names_loops, structured
+from ...infra.pass_base import Pass, PassRun, option
 from ..effects import is_dead
 from ..traversal import tensor_blocks
 from .reshapes.quotients import defer_quotient
@@ -25,6 +26,7 @@ _REWRITES = (
     absorb_copied_copies,
     drop_plain_copy,
 )
+_READS = (absorb_reads, absorb_split_reads, absorb_copied_copies)
 
 
 class AbsorbReshapes(Pass, name="wse-absorb-reshapes", anchor="func.func"):
@@ -49,9 +51,15 @@ class AbsorbReshapes(Pass, name="wse-absorb-reshapes", anchor="func.func"):
                ins(%q, %x) outs(%z) { mulf, addf }
     """
 
+    plain_maps: bool = option(
+        False, "read by maps of iterators and constants alone: heads that others share stay repeated"
+    )
+
     def run(self, op: ir.Operation, run: PassRun) -> None:
         for block in tensor_blocks(op):
             for rewrite in _REWRITES:
+                if rewrite in _READS:
+                    rewrite = partial(rewrite, plain=self.plain_maps)
                 _apply(rewrite, block, run)
                 _erase_dead(block)
 
@@ -60,7 +68,7 @@ def _apply(rewrite: Callable[[Structured, PassRun], bool], block: ir.Block, run:
     """Tries a rewrite on every generic, producers first; it may erase what comes before and the operation itself."""
     for op in list(block.operations):
         view = structured(op)
-        if view is not None and len(view.op.results):
+        if view is not None and len(view.op.results) and not names_loops(op):
             rewrite(view, run)
 
 

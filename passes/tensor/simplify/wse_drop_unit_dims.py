@@ -16,6 +16,7 @@ from ....dialects.structured import (
     dim_position,
     element_type,
     loops_inferable,
+    names_loops,
     project_attributes,
     structured,
 )
@@ -44,14 +45,14 @@ class DropUnitDims(Pass, name="wse-drop-unit-dims", anchor="func.func"):
 
     A window that only starts at one place reads the slice that it covers. A sum of a single term adds its start, where
     that is a known scalar, to the term: a column times a row needs no filled result. Function arguments and results
-    keep their types.
+    keep their types, and so do operations that name their loops (`wse.iterators`).
     """
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
         for block in tensor_blocks(op):
             for inner in list(block.operations):
                 view = structured(inner)
-                if view is not None and len(view.op.results):
+                if view is not None and len(view.op.results) and not names_loops(inner):
                     _drop(view, run)
 
 

@@ -1,8 +1,13 @@
 // RUN: wse-opt %s --split-input-file --wse-absorb-reshapes --canonicalize --cse | filecheck %s
+// RUN: wse-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(wse-absorb-reshapes{plain-maps=true}),canonicalize,cse)' | filecheck %s --check-prefix=PLAIN
 
 // The transposed keys of attention are read where they lie: dimension 1 of the columns of a projection, by heads.
 // CHECK-DAG: #[[KEYS:.*]] = affine_map<(d0, d1, d2, d3) -> (d2, d0, d3)>
 // CHECK-LABEL: func.func @keys_of_a_projection
+// PLAIN-LABEL: func.func @keys_of_a_projection
+// PLAIN-NOT: linalg.yield %{{.*}} : f32
+// PLAIN: tensor.extract_slice
+// PLAIN: arith.mulf
 // CHECK-SAME: (%[[Q:.*]]: tensor<4x5x8xf32>, %[[P:.*]]: tensor<6x96xf32>)
 // CHECK: %[[E:.*]] = tensor.expand_shape %[[P]] {{\[\[}}0], [1, 2, 3]] output_shape [6, 3, 4, 8]
 // CHECK: %[[S:.*]] = tensor.extract_slice %[[E]][0, 1, 0, 0] [6, 1, 4, 8] [1, 1, 1, 1] : tensor<6x3x4x8xf32> to tensor<6x4x8xf32>
@@ -42,8 +47,15 @@ func.func @keys_of_a_projection(%q: tensor<4x5x8xf32>, %p: tensor<6x96xf32>) -> 
 // -----
 
 // Heads that share keys read them by a map: the repeating copy is gone, and so is the computation that it repeated.
+// With plain maps the copy stays, and the computation is still done once.
 // CHECK-DAG: #[[SHARED:.*]] = affine_map<(d0, d1, d2, d3) -> (d0 floordiv 3, d2, d3)>
 // CHECK-LABEL: func.func @shared_heads
+// PLAIN-NOT: floordiv
+// PLAIN-LABEL: func.func @shared_heads
+// PLAIN: arith.mulf
+// PLAIN: linalg.generic {{.*}} outs(%{{.*}} : tensor<2x3x7x8xf32>)
+// PLAIN: tensor.collapse_shape
+// PLAIN: linalg.generic
 // CHECK: %[[ONCE:.*]] = linalg.generic {{.*}} ins(%{{.*}} : tensor<2x7x8xf32>)
 // CHECK: linalg.generic {indexing_maps = [{{.*}}, #[[SHARED]], {{.*}}]{{.*}} ins(%{{.*}}, %[[ONCE]] :
 // CHECK-NOT: linalg.generic

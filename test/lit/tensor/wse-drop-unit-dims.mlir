@@ -107,3 +107,18 @@ func.func @added(%a: tensor<5x1xf32>, %b: tensor<1x7xf32>, %c: tensor<5x7xf32>) 
   } -> tensor<5x7xf32>
   return %r : tensor<5x7xf32>
 }
+
+// -----
+
+// An operation that names its loops keeps them.
+// CHECK-LABEL: func.func @named_loops
+// CHECK: iterator_types = ["parallel", "parallel"]} ins(%arg0 : tensor<1x7xf32>)
+func.func @named_loops(%a: tensor<1x7xf32>) -> tensor<1x7xf32> {
+  %e = tensor.empty() : tensor<1x7xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]} ins(%a : tensor<1x7xf32>) outs(%e : tensor<1x7xf32>) attrs = {wse.iterators = ["", "x"]} {
+  ^bb0(%x: f32, %y: f32):
+    %p = arith.addf %x, %x : f32
+    linalg.yield %p : f32
+  } -> tensor<1x7xf32>
+  return %r : tensor<1x7xf32>
+}

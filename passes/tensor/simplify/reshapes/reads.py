@@ -27,32 +27,37 @@ from .segments import Segments, find_segments
 from .views import Crop, ViewPlan, collapse, expand, open_part, plan_crop, plan_view
 
 
-def absorb_reads(view: Structured, run: PassRun) -> bool:
+def absorb_reads(view: Structured, run: PassRun, *, plain: bool = False) -> bool:
     """Makes an operation read past copies; False when there is nothing that it can read past.
 
     Of a contraction only the batch is split: a copy of a result that is summed over may well go into its producer.
+
+    Args:
+        plain: only by maps whose results are iterators and constants.
     """
     if view.is_copy():
         return False  # who reads the copy will read past it
     form = contraction_form(view)
     kept = () if form is None else (*form.rows, *form.columns, *form.reduction)
-    return _absorb(view, form, kept, run)
+    return _absorb(view, form, kept, run, plain)
 
 
-def absorb_split_reads(view: Structured, run: PassRun) -> bool:
+def absorb_split_reads(view: Structured, run: PassRun, *, plain: bool = False) -> bool:
     """The same, splitting all but a contraction's columns, whose vectors run along them."""
     if view.is_copy():
         return False
     form = contraction_form(view)
-    return _absorb(view, form, () if form is None else form.columns, run)
+    return _absorb(view, form, () if form is None else form.columns, run, plain)
 
 
-def absorb_copied_copies(view: Structured, run: PassRun) -> bool:
+def absorb_copied_copies(view: Structured, run: PassRun, *, plain: bool = False) -> bool:
     """Makes one copy of several in a row."""
-    return view.is_copy() and _absorb(view, None, (), run)
+    return view.is_copy() and _absorb(view, None, (), run, plain)
 
 
-def _absorb(view: Structured, form: ContractionForm | None, kept: Sequence[int], run: PassRun) -> bool:
+def _absorb(
+    view: Structured, form: ContractionForm | None, kept: Sequence[int], run: PassRun, plain: bool
+) -> bool:
     sizes = view.loop_sizes()
     loops = [iterator_form(i, s) for i, s in enumerate(sizes)]
     starts: dict[int, Read] = {}
@@ -63,12 +68,18 @@ def _absorb(view: Structured, form: ContractionForm | None, kept: Sequence[int],
     chosen = _choose(view, starts, form, sizes)
     while chosen:
         plan = _plan(view, starts, chosen, kept, sizes)
+        if isinstance(plan, _Plan) and plain:
+            plan = next((k for k in chosen if not _is_plain(plan.maps[k])), plan)
         if isinstance(plan, _Plan):
             plan.build()
             run.count("copies absorbed", sum(read.copies for read in chosen.values()))
             return True
         del chosen[plan if plan in chosen else next(iter(chosen))]
     return False
+
+
+def _is_plain(access: ir.AffineMap) -> bool:
+    return all(isinstance(e, (ir.AffineDimExpr, ir.AffineConstantExpr)) for e in access.results)
 
 
 def _choose(
