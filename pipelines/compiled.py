@@ -15,7 +15,6 @@ from ..dialects.fork_lock import ForkLock, Order
 from ..passes.infra.diagnostics import CompilerError
 from .frontend.call_interface import CallInterface
 from .frontend.models import is_mlir_text, is_plain_function
-from .frontend.signature import Argument
 from .parameter_sources import TensorNames
 from .runtime.arrays import (
     as_array,
@@ -26,6 +25,7 @@ from .runtime.arrays import (
     tensor_if_array,
 )
 from .runtime.executable import Executable
+from .states import States
 
 if TYPE_CHECKING:
     from .runtime.direct_call import DirectCall
@@ -74,17 +74,14 @@ class Compiled:
         self._parameters = parameters_of(interface)
         self._tensor_names = tensor_names or TensorNames.of(model, interface.arguments)
         self._turn = ForkLock(Order.CALL, f"in a call of {self.name}")
-        states = [a for a in interface.arguments if a.kind == "state"]
-        self._calls_take_turns = executable.calls_take_turns or bool(states)
-        self._initial = {a.name: _data(a).clone() for a in states}
-        self._state = {name: value.clone() for name, value in self._initial.items()}
-        self._state_arrays = {name: as_array(value) for name, value in self._state.items()}
+        self._states = States(interface.arguments, executable)
+        self._calls_take_turns = executable.calls_take_turns or bool(self._states)
         self._outputs = sum(r.kind == "output" for r in interface.results)
         # MLIR's integers have no sign: the same bytes are signed until somebody says otherwise.
         self._unsigned = [
             (i, str(numpy_dtype(r.dtype))) for i, r in enumerate(interface.results) if is_unsigned(r.dtype)
         ]
-        self._direct = _direct_call(interface, executable, list(self._state_arrays.values()))
+        self._direct = _direct_call(interface, executable, list(self._states.arrays.values()))
         self._out_form = _out_form(interface)
         self._input_positions = {a.name: i for i, a in enumerate(interface.inputs)}
 
@@ -92,7 +89,7 @@ class Compiled:
         outputs = ", ".join(
             str(r.dtype).removeprefix("torch.") for r in self._interface.results[: self._outputs]
         )
-        states = f", {len(self._state)} states" if self._state else ""
+        states = f", {len(self._states)} states" if self._states else ""
         return (
             f"<{self.name} compiled for {self.target}: ({self._interface.listed_inputs}) -> ({outputs}), "
             f"{sum(a.nbytes for a in self._parameters) / 2**20:.1f} MiB of parameters{states}>"
@@ -112,15 +109,16 @@ class Compiled:
     def state(self) -> dict[str, torch.Tensor]:
         """The live buffers that the model mutates, by name; each call updates them in place.
 
-        Read them while no other thread calls: a call that runs may have written some.
+        Read them while no other thread calls: a call that runs may have written some. On a wafer they are brought from
+        the device when they are asked for, and again after each call while somebody has them.
         """
-        return dict(self._state)
+        with self._turn:
+            return self._states.tensors()
 
     def reset(self) -> None:
         """Gives the state the values that it had when the model was compiled."""
         with self._turn:
-            for name, array in self._state_arrays.items():
-                np.copyto(array, as_array(self._initial[name]))
+            self._states.reset()
 
     def update_parameters(self, source: Any = None) -> None:
         """Takes the parameters from a model or a state dict as they are now, and prepares them again.
@@ -168,18 +166,18 @@ class Compiled:
         from .saved.saving import Contents, save
 
         names = [a.name for a in self._interface.arguments if a.kind == "parameter"]
-        contents = Contents(
-            self.name,
-            self.target,
-            self._interface,
-            self._executable.program,
-            self._compilation,
-            dict(zip(names, self._parameters, strict=True)),
-            {name: as_array(value) for name, value in self._initial.items()},
-            self._state_arrays,
-            self._tensor_names,
-        )
         with self._turn:
+            contents = Contents(
+                self.name,
+                self.target,
+                self._interface,
+                self._executable.program,
+                self._compilation,
+                dict(zip(names, self._parameters, strict=True)),
+                self._states.initial,
+                self._states.present(),
+                self._tensor_names,
+            )
             save(contents, Path(path))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -201,7 +199,8 @@ class Compiled:
             if outputs is not None:
                 return self._unflatten(outputs)
         tensors, numpy_out = self._flatten(args, kwargs)
-        results = self._executable.run([*map(as_array, tensors), *self._state_arrays.values()])
+        with self._states.in_a_call():
+            results = self._executable.run([*map(as_array, tensors), *self._states.arrays.values()])
         for position, dtype in self._unsigned:
             results[position] = results[position].view(dtype)
         if len(results) > self._outputs:
@@ -240,8 +239,8 @@ class Compiled:
         """Stores the next state, and writes back inputs that the model mutates."""
         results = [r for r in self._interface.results if r.kind == "state"]
         for result, value in zip(results, values, strict=True):
-            if result.name in self._state_arrays:
-                array = self._state_arrays[result.name]
+            if result.name in self._states.arrays:
+                array = self._states.arrays[result.name]
                 if value is not array:
                     np.copyto(array, value)
             else:
@@ -275,8 +274,3 @@ def _out_form(interface: CallInterface) -> Literal["tensor", "tuple", "tree"]:
     if interface.out_spec == pytree.tree_structure(0):
         return "tensor"
     return "tuple" if interface.out_spec == pytree.tree_structure(tuple(range(count))) else "tree"
-
-
-def _data(argument: Argument) -> torch.Tensor:
-    assert argument.tensor is not None, "checked before the target was asked to build"
-    return argument.tensor

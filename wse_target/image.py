@@ -307,7 +307,8 @@ class HostTransfer:
         tensor: position of the argument (scatter) or result (gather) of the program.
         bounds: extent per tensor dimension on each PE; may differ between PEs, 0 on PEs without a part.
         origin: first index of the PE's block per tensor dimension.
-        resident: moved once at load time (parameters), hence not counted in a call's host cycles.
+        resident: moved once at load time (parameters, states) or, on the way out, when somebody asks for it (states),
+            hence not counted in a call's host cycles.
     """
 
     tensor: int

@@ -138,7 +138,7 @@ class HostScatterOp(Op, name="host_scatter"):
     `bounds[k]` / `origin[k]`: maps `()[x, y] -> (...)` giving extent and first index (minimum of the results) of
     the PE's block in tensor dimension k. `access`: `(d0, ..)[x, y] -> (buffer indices)` for each element.
     `symbols` is empty, or names a function of (x, y) whose results are further symbols of all these maps.
-    `resident` = 1: moved once at load time, as parameters are.
+    `resident` = 1: moved once at load time, as parameters and states are.
     """
 
     tensor: ir.IntegerAttr
@@ -155,7 +155,10 @@ class HostScatterOp(Op, name="host_scatter"):
 
 
 class HostGatherOp(Op, name="host_gather"):
-    """Moves one buffer on every PE of `where` into program output `tensor`; fields as in `wse.host_scatter`."""
+    """Moves one buffer on every PE of `where` into program output `tensor`; fields as in `wse.host_scatter`.
+
+    `resident` = 1: a state, which stays where it is until somebody asks for it.
+    """
 
     tensor: ir.IntegerAttr
     buffer: ir.FlatSymbolRefAttr

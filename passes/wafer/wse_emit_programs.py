@@ -21,7 +21,7 @@ from ...wse_target.image import (
 )
 from ...wse_target.machine import load_machine
 from ..infra.diagnostics import PassFailure
-from ..infra.pass_base import Pass, PassRun
+from ..infra.pass_base import Pass, PassRun, option
 from .emit.rolling import Rolled, fold
 from .emit_collectives import COLLECTIVES, Collectives
 from .emit_compute import ComputeEmitter
@@ -31,6 +31,7 @@ from .emit_partials import partial_in_place
 from .emit_products import Products, for_product_alone
 from .emit_tiles import Tile, Tiles
 from .executable import OF_TRIPS, source_of, symbols
+from .kept_states import keep_states, states_of
 from .layout_rules import Grid
 from .library.fragment import Fragment
 from .library.roles import in_classes
@@ -59,12 +60,14 @@ class EmitPrograms(Pass, name="wse-emit-programs", anchor="builtin.module"):
             wse.relay @linear_c0_up0 -> @linear_c0_up1, own = %c, "add"
     """
 
+    keep_states: bool = option(True, "whether states stay on the PEs between calls, as far as they can")
+
     def run(self, op: ir.Operation, run: PassRun) -> None:
         main = find_main(op)
         if "wse.rect" not in main.attributes:
             raise PassFailure(main, "@main is not distributed", hint="run wse-partition and wse-place first")
         with op.context:
-            emitter = _Emitter(main)
+            emitter = _Emitter(main, keeps_states=self.keep_states)
             emitter.collect()
             loops = emitter.roll()
             program = emitter.program()
@@ -77,8 +80,9 @@ class EmitPrograms(Pass, name="wse-emit-programs", anchor="builtin.module"):
 
 
 class _Emitter:
-    def __init__(self, main: Any) -> None:
+    def __init__(self, main: Any, *, keeps_states: bool = True) -> None:
         self.main = main
+        self.keeps_states = keeps_states
         self.rect = read.rect(main.attributes["wse.rect"])
         self.grid = Grid(self.rect.w, self.rect.h)
         self.machine = read.string(main.attributes["wse.machine"])
@@ -96,6 +100,8 @@ class _Emitter:
         self.built = 0  # fragments that the library made
         self.names = argument_attributes(main, "name", "")
         self.kinds = argument_attributes(main, "kind", "input")
+        self.brought: dict[int, Tile] = {}  # tiles of arguments, by position
+        self.returned: dict[int, tuple[ir.Value, Tile]] = {}  # values and tiles of results, by position
 
     # From operations to fragments
 
@@ -111,6 +117,16 @@ class _Emitter:
             number = ir.BlockArgument(scatter.operands[0]).arg_number
             resident = self._is_resident(number)
             self.scatters.append(place.transfer(number, self._source(scatter), resident=resident))
+        if self.keeps_states:
+            self._keep_states()
+
+    def _keep_states(self) -> None:
+        """States stay where they are, as far as they can; see `kept_states`."""
+        kinds, names = (result_attributes(self.main, n, d) for n, d in (("kind", "output"), ("name", "")))
+        states = states_of(self.kinds, self.names, kinds, names)
+        copies = keep_states(states, self.brought, self.returned, self.tiles, self.scatters, self.gathers)
+        if copies:
+            self.fragments += on_all(self.grid, [Phase("state"), *copies])
 
     def _append(self, op: Any, fragments: list[Fragment]) -> None:
         parts = [fragment for fragment in fragments if fragment.parts]
@@ -186,6 +202,7 @@ class _Emitter:
             number = ir.BlockArgument(op.input).arg_number
             transfer = self._transfer(number, tile, everywhere(self.grid), op)
             self.scatters.append(replace(transfer, resident=self._is_resident(number)))
+            self.brought[number] = tile
             return []
         number = splat_of(op.input)
         if number is None:
@@ -206,6 +223,7 @@ class _Emitter:
                 self.gathers.append(place.transfer(position, self._source(value.owner)))
                 continue
             tile = self.tiles.by_value[gathered]
+            self.returned[position] = gathered, tile
             extent = tuple(self.grid.extent(axis) if axis in tile.axes else 1 for axis in ("x", "y"))
             where = StridedRect((0, 0), (extent[0], extent[1]))
             self.gathers.append(self._transfer(position, tile, where, value.owner))

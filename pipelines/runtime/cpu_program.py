@@ -103,6 +103,7 @@ class CpuExecutable:
     """
 
     calls_take_turns = False
+    held_states: frozenset[str] = frozenset()  # they are where the caller has them
 
     def __init__(self, program: CpuProgram, parameters: Sequence[np.ndarray]) -> None:
         function, provisions = program.function, program.function.provisions
@@ -147,6 +148,14 @@ class CpuExecutable:
             preparation.run(parameters)
             bound |= enumerate(preparation.arrays, start=self._first_provided)
         self._function.bind(bound)
+
+    def read_state(self, name: str) -> np.ndarray:
+        """See `Executable.read_state`: it holds none."""
+        raise KeyError(name)
+
+    def write_state(self, name: str, value: np.ndarray) -> None:
+        """See `Executable.write_state`: it holds none."""
+        raise KeyError(name)
 
     def direct_call(self, states: Sequence[np.ndarray]) -> DirectCall | None:
         """See `Executable.direct_call`; there is one if all sizes are known and the model changes no input."""

@@ -19,10 +19,13 @@ class Executable(Protocol):
         report: what is known about the compilation and the last run, ready for JSON. Keys are the target's own;
             `compile()` adds those that all targets share.
         calls_take_turns: whether `run` is for one thread at a time; `bind` never runs beside another `bind`.
+        held_states: names of states that the executable keeps between runs: it does not look at the values that `run`
+            is given for these, and gives them back as they are.
     """
 
     program: Any
     calls_take_turns: bool
+    held_states: frozenset[str]
     report: dict[str, Any]
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -37,6 +40,14 @@ class Executable(Protocol):
             Arrays in the order of `@main`'s results: the outputs, which are new, then the next value of each
             state, either a new array or the very array that was passed and is now updated.
         """
+        ...
+
+    def read_state(self, name: str) -> np.ndarray:
+        """A new array with the present value of a state that it holds."""
+        ...
+
+    def write_state(self, name: str, value: np.ndarray) -> None:
+        """Gives a state that it holds another value; has to be done once before the first run."""
         ...
 
     def direct_call(self, states: Sequence[np.ndarray]) -> DirectCall | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
 from ...dialects.host import ir
 from ...passes.infra.options import print_value
 from ...passes.infra.pass_manager import Instrumentation, PipelineFailure, run_pipeline
 from ...passes.infra.timing import Timer
+from ...passes.wafer.kept_states import has_states
 from ...wse_target.analysis.deadlock import require_free
 from ...wse_target.image import Program
 from ...wse_target.machine import Machine, load_machine
@@ -21,7 +23,9 @@ from .wafer_program import WaferProgram, read_constants, stage_bytes
 SRAM_SHARES = (90, 70, 50)  # per cent of the SRAM that a plan may fill with data, tried in this order
 
 
-def pipeline_text(machine: str, options: Mapping[str, Any], sram_share: int = SRAM_SHARES[0]) -> str:
+def pipeline_text(
+    machine: str, options: Mapping[str, Any], sram_share: int = SRAM_SHARES[0], *, keep_states: bool = True
+) -> str:
     """The named pipeline `wafer` for one machine, with the target's options filled in."""
     partition = f"wse-partition{{machine={print_value(machine)} sram-share={sram_share}"
     for name in ("grid", "algorithm"):
@@ -30,6 +34,8 @@ def pipeline_text(machine: str, options: Mapping[str, Any], sram_share: int = SR
     stages = {"partition": partition + "}"}
     if options.get("accumulate"):
         stages["accumulate"] = accumulate_pass(options["accumulate"])
+    if not keep_states:
+        stages["emit"] = "wse-emit-programs{keep-states=false}"
     if options.get("origin"):
         stages["place"] = f"wse-place{{origin={options['origin']}}}"
     return named_pipeline("wafer").override(**stages).text
@@ -82,18 +88,21 @@ def lower(
 ) -> tuple[ir.Operation, list[dict[str, Any]]]:
     """The executable stage of `module`, and what the partitioner chose among (see `passes.wafer.explanation`).
 
-    Plans again, more thriftily, when code and transfers need more than planned.
+    Plans again, more thriftily, when code and transfers need more than planned, and gives up that states stay on the
+    PEs when nothing else is left.
 
     Raises:
         CompilerError: a pass failed; of several plans that do not fit, the first one's message.
     """
     failure: PipelineFailure | None = None
-    for share in SRAM_SHARES:
+    for keep_states, share in product((True, False), SRAM_SHARES):
+        if not keep_states and not has_states(module.operation):
+            break
         attempt = module.operation.clone()
         try:
             result = run_pipeline(
                 attempt.operation,
-                pipeline_text(machine, options, share),
+                pipeline_text(machine, options, share, keep_states=keep_states),
                 instrumentation=instrumentation or Instrumentation(verify_each=False),
             )
             weighed = [r for r in result.remarks if r.pass_name == "wse-partition" and r.data]

@@ -86,7 +86,7 @@ def _array(value: ir.Attribute) -> np.ndarray:
 
 
 class WaferExecutable:
-    """A program on the simulator. Parameters and constants are loaded once and stay on the device.
+    """A program on the simulator. Parameters and constants are loaded once and stay on the device, and so do states.
 
     Attributes:
         program: what runs; simulation: the machine that it is loaded on.
@@ -102,6 +102,8 @@ class WaferExecutable:
         arguments = program.interface.arguments
         self._given = [i for i, a in enumerate(arguments) if a.kind != "parameter"]
         self._parameters = [i for i, a in enumerate(arguments) if a.kind == "parameter"]
+        self._held = _held_states(program)
+        self.held_states = frozenset(self._held)
         self._unused: dict[int, np.ndarray] = {}
         self._phase_sram = phase_sram_bytes(program.image)
         self.report: dict[str, Any] = {}
@@ -123,9 +125,32 @@ class WaferExecutable:
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Runs once; see `Executable.run`."""
         given = dict(zip(self._given, map(as_signed, inputs), strict=True)) | self._unused
-        result = self.simulation.call([given[i] for i in self.simulation.call_arguments])
+        held = {result: argument for argument, result in self._held.values()}
+        result = self.simulation.call([given[i] for i in self.simulation.call_arguments], leave=held)
         report = {**result.report.to_json(), **self.program.facts}
         for phase in report["phases"]:
             phase["sram"] = self._phase_sram.get(phase["name"], 0)
         self.report = report  # whole, for threads that read it meanwhile
-        return result.outputs
+        outputs, states = iter(result.outputs), dict(zip(self._given, inputs, strict=True))
+        count = len(self.program.image.results)
+        return [states[held[i]] if i in held else next(outputs) for i in range(count)]
+
+    def read_state(self, name: str) -> np.ndarray:
+        """See `Executable.read_state`."""
+        return self.simulation.read(self._held[name][1])
+
+    def write_state(self, name: str, value: np.ndarray) -> None:
+        """See `Executable.write_state`."""
+        self.simulation.load({self._held[name][0]: as_signed(value)})
+
+
+def _held_states(program: WaferProgram) -> dict[str, tuple[int, int]]:
+    """States that stay on the PEs: the argument and the result that each is, by name."""
+    results = {r.name: i for i, r in enumerate(program.interface.results) if r.kind == "state"}
+    resident = {t.tensor for t in program.image.scatters if t.resident}
+    held = {t.tensor for t in program.image.gathers if t.resident}
+    return {
+        a.name: (i, results[a.name])
+        for i, a in enumerate(program.interface.arguments)
+        if a.kind == "state" and i in resident and results.get(a.name, -1) in held
+    }

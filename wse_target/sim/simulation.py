@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -96,7 +96,12 @@ class Simulation:
         return self
 
     def call(
-        self, inputs: Sequence[np.ndarray], *, repeat: int = 1, scalars: Mapping[str, int] | None = None
+        self,
+        inputs: Sequence[np.ndarray],
+        *,
+        repeat: int = 1,
+        scalars: Mapping[str, int] | None = None,
+        leave: Collection[int] = (),
     ) -> SimulationResult:
         """Runs the program once, or several times back to back.
 
@@ -104,6 +109,7 @@ class Simulation:
             inputs: one array per entry of `call_arguments`; not looked at when timing only.
             repeat: repetitions; the report's `cycles.device` is then that of one in the steady state.
             scalars: when timing only, values of the program's scalars by name; the greatest where none is given.
+            leave: positions of results that are left where they are, for `read`; they are no outputs.
 
         Raises:
             TargetError: wrong inputs, a deadlock, an access outside of its buffer, and the like.
@@ -118,9 +124,13 @@ class Simulation:
             self.engine.run(repeat)
         outputs = []
         if not self.timing_only:
-            outputs = [self._host.gather(i, self._memory) for i in range(len(self.program.results))]
+            outputs = [self.read(i) for i in range(len(self.program.results)) if i not in leave]
         report = summarise(self.loaded, self.engine, self._engine_name, self._host_times)
         return SimulationResult(outputs, report)
+
+    def read(self, position: int) -> np.ndarray:
+        """A result as the PEs hold it after the last call; of one that is resident, also what was loaded before any."""
+        return self._host.gather(position, self._memory)
 
     def _take_inputs(self, inputs: Sequence[np.ndarray]) -> None:
         if self._missing:
