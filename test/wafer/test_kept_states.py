@@ -53,7 +53,7 @@ class Exchange(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         before = self.old.clone()
-        a, b, first, second = self.a.clone(), self.b.clone(), self.first.clone(), self.second.clone()
+        a, b, second = self.a.clone(), self.b.clone(), self.second.clone()
         self.a.copy_(b)
         self.b.copy_(a)
         self.first.copy_(second)
@@ -74,7 +74,9 @@ def same_state(compiled: Compiled, model: nn.Module) -> None:
     for name, value in compiled.state.items():
         wanted = model.get_buffer(name)
         assert value.dtype == wanted.dtype and value.shape == wanted.shape, name
-        torch.testing.assert_close(value, wanted, rtol=1e-2 if name == "narrow" else 1e-4, atol=1e-5, msg=name)
+        torch.testing.assert_close(
+            value, wanted, rtol=1e-2 if name == "narrow" else 1e-4, atol=1e-5, msg=name
+        )
 
 
 @pytest.mark.parametrize("grid", ["3x2", "1x4"])
@@ -138,3 +140,32 @@ def test_states_that_others_read_at_the_end_stay_with_the_host() -> None:
 def test_without_room_on_the_device_states_travel() -> None:
     """As an option of the pass; `compile` takes it when nothing else fits."""
     assert "wse-emit-programs{keep-states=false}" in pipeline_text("tiny", {}, keep_states=False)
+
+
+class Layers(nn.Module):
+    """Equal layers, each with a state of its own: on the wafer they are a loop."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.count = count
+        for number in range(count):
+            self.register_buffer(f"state{number}", torch.zeros(12, 12))
+        self.layers = nn.ModuleList(nn.Linear(12, 12) for _ in range(count))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for number, layer in enumerate(self.layers):
+            x = torch.softmax(layer(x), 1)
+            self.get_buffer(f"state{number}").mul_(0.5).add_(x)
+            x = x + self.get_buffer(f"state{number}")
+        return x
+
+
+def test_states_of_equal_layers() -> None:
+    torch.manual_seed(2)
+    model, x = Layers(6), torch.randn(12, 12)
+    compiled = compile_model(model, (x,), target="tiny", grid="2x2")
+    assert len(held(compiled)) == 6
+    for _ in range(2):
+        x = torch.randn(12, 12)
+        agree(compiled, model, x)
+        same_state(compiled, model)

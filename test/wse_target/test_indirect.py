@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fabric_programs import X, access, ints
+from fabric_programs import X, access, chain_reduce, ints
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from indirect_operations import (
@@ -24,13 +24,16 @@ from indirect_operations import (
 from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.image import (
     Access,
+    Buffer,
     Dtype,
+    HostTransfer,
     Index,
     PEClass,
     Program,
     Route,
     Send,
     StridedRect,
+    TensorSpec,
     Vector,
 )
 from wse_mlir.wse_target.quasi_affine import const
@@ -203,3 +206,71 @@ def test_a_loop_that_gathers_runs_trip_by_trip() -> None:
         inside = numbers[(numbers >= 0) & (numbers < 4)]
         np.testing.assert_array_equal(result.outputs[1][x, :6], table[inside].sum(axis=0))
     assert SIZE == 48 and isinstance(program, Program)
+
+
+def embedding(width: int = 3) -> Program:
+    """Two rows of a table of which each PE owns four: all gather what they own, a chain adds it up on PE 0."""
+    program, everywhere = chain_reduce(width, 12), StridedRect((0, 0), (width, 1))
+    index = replace(rows(4), origin=X * 4)
+    own = (
+        Vector("fill", ints(12), access("a", 1), (0.0,)),
+        Vector("copy", ints(2, 6), access("a", 6, 1), (moved("p", index, 0, 1),)),
+    )
+    buffers = {**program.buffers, "p": Buffer("p", 256, (24,), "f32"), "n": Buffer("n", 384, (2,), "i32")}
+    arguments = TensorSpec("table", (width * 4, 6), "f32"), TensorSpec("ids", (2,), "i32")
+    return replace(
+        program, buffers=buffers, arguments=arguments,
+        classes=tuple(replace(c, body=(c.body[0], *own, *c.body[1:])) for c in program.classes),
+        scatters=(
+            HostTransfer(0, everywhere, ints(4, 6), (X * 4, const(0)), access("p", 6, 1), resident=True),
+            HostTransfer(1, everywhere, ints(2), ints(0), access("n", 1)),
+        ),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ["flow", "wavelet"])
+def test_nothing_of_an_owner_computes_gather_is_for_show(engine: Any) -> None:
+    random = np.random.default_rng(7)
+    table, ids = random.normal(size=(12, 6)).astype(np.float32), np.array([9, 2], np.int32)
+
+    def found(program: Program) -> tuple[np.ndarray, float]:
+        simulation = Simulation(program, TINY, engine=engine).load({0: table})
+        result = simulation.call([ids])
+        return result.outputs[0][0, 0].reshape(2, 6), result.report.cycles.makespan
+
+    whole = embedding()
+    got, cycles = found(whole)
+    np.testing.assert_array_equal(got, table[ids])
+
+    def without(at: int, change: Any = None) -> Program:
+        classes = tuple(
+            replace(c, body=(*c.body[:at], *((change(c.body[at]),) if change else ()), *c.body[at + 1 :]))
+            for c in whole.classes
+        )
+        return replace(whole, classes=classes)
+
+    got, less = found(without(2))
+    assert not np.array_equal(got, table[ids]) and less < cycles, "no gather"
+    got, less = found(without(1))
+    assert less < cycles, "nothing is cleared: what is left over from before counts"
+    moved_index = without(2, lambda op: replace(op, srcs=(moved("p", rows(4, origin=0), 0, 1),)))
+    assert not np.array_equal(found(moved_index)[0], table[ids]), "all own the same rows"
+    strict = without(2, lambda op: replace(op, srcs=(moved("p", rows(4, partial=False), 0, 1),)))
+    with pytest.raises(TargetError, match="is accessed at position"):
+        found(strict)
+    with pytest.raises(TargetError):
+        found(without(3))
+
+
+def test_rows_of_a_cache_are_written_by_their_owner() -> None:
+    """`index_copy` on rows that PEs share out, into a buffer that stays from call to call."""
+    index = Index(access("n", 1, 0), 6, const(4), X * 4, partial=True)
+    write = Vector("copy", ints(2, 6), moved("p", index, 0, 1), (access("q", 6, 1),))
+    contents = contents_of(8, DTYPES)
+    contents["n"][:, :2] = [5, 10]
+    got = run(write, contents, DTYPES)["p"]
+    expected = contents["p"].copy()
+    for x, (row, slot) in enumerate(((None, None), (1, 0), (2, 1))):
+        if row is not None and slot is not None:
+            expected[x, row * 6 : row * 6 + 6] = contents["q"][x, slot * 6 : slot * 6 + 6]
+    np.testing.assert_array_equal(got, expected)

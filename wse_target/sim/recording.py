@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..footprint import indices_of
 from ..image import (
     Choose,
     Control,
@@ -137,8 +138,8 @@ def _operations(body: Sequence[Instruction], values: dict[str, int]) -> int:
 def operation_name(op: object) -> str:
     """What people call an operation of linear code: "vector fma", "send", "control task", ..."""
     match op:
-        case Vector(kind=kind):
-            return f"vector {kind}"
+        case Vector(kind=kind) as vector:
+            return f"vector {kind} by index" if indices_of(vector) else f"vector {kind}"
         case Control(unit=unit):
             return f"control {unit}"
         case Send() | Receive() | Relay() | Join() | Switch() | Phase():

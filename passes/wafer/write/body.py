@@ -135,8 +135,11 @@ class BodyWriter:
     def write(self, body: Iterable[Instruction]) -> None:
         """Writes the instructions in order."""
         for instruction in body:
-            if isinstance(instruction, (Loop, Choose)):
-                (self.loop if isinstance(instruction, Loop) else self.choose)(instruction)
+            if isinstance(instruction, Loop):
+                self.loop(instruction)
+                continue
+            if isinstance(instruction, Choose):
+                self.choose(instruction)
                 continue
             writer: Any = getattr(self, type(instruction).__name__.lower())
             with self.shared.location(instruction.source):
