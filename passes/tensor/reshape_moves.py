@@ -118,8 +118,8 @@ def _merge_loops(view: Structured, operand: int, reshape: Any) -> bool:
         return False
     with ir.InsertionPoint(view.op), view.op.location:
         operands = [
-            reshape.src if v == view.operands[operand] else _collapse(v, p.groups)
-            for v, p in zip(view.operands, plans, strict=True)
+            reshape.src if _is_same_read(view, operand, k) else _collapse(v, p.groups)
+            for k, (v, p) in enumerate(zip(view.operands, plans, strict=True))
             if p is not None
         ]
         results = _rebuild(view, operands, [p.map for p in plans if p is not None], len(merged))
@@ -173,8 +173,8 @@ def _split_loops(view: Structured, operand: int, reshape: Any) -> bool:
         return False
     with ir.InsertionPoint(view.op), view.op.location:
         operands = [
-            reshape.src if v == view.operands[operand] else _expand(v, p.groups, _split_sizes(v, m, sizes))
-            for v, m, p in zip(view.operands, view.maps, plans, strict=True)
+            reshape.src if _is_same_read(view, operand, k) else _expand(v, p.groups, _split_sizes(v, m, sizes))
+            for k, (v, m, p) in enumerate(zip(view.operands, view.maps, plans, strict=True))
         ]
         results = _rebuild(view, operands, [p.map for p in plans], sum(len(g) for g in split))
         for old, value, plan in zip(view.op.results, results, plans[len(view.inputs) :], strict=True):
@@ -203,6 +203,11 @@ def _split_sizes(value: ir.Value, access: ir.AffineMap, sizes: dict[int, list[in
 
 
 # -- both -------------------------------------------------------------------------------------------------------
+
+
+def _is_same_read(view: Structured, operand: int, other: int) -> bool:
+    """Whether two operands are one tensor read in one way: an outer product reads a vector in two."""
+    return view.operands[other] == view.operands[operand] and view.maps[other] == view.maps[operand]
 
 
 def _cuts_another(view: Structured, operand: int, plans: list[_Reshaped | None]) -> bool:

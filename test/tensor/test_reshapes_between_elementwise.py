@@ -82,3 +82,39 @@ def test_one_operation_with_the_same_result(
         np.testing.assert_array_equal(run_function(function, inputs), expected)
         names = [op.operation.name for op in function.entry_block.operations]
         assert names.count("linalg.generic") == (1 if moves else 2)
+
+
+@pytest.mark.parametrize(
+    ("reshape", "wide", "flat"),
+    [
+        ("collapse_shape %p [[0, 1]]", (2, 3), (6,)),
+        ("expand_shape %p [[0, 1]] output_shape [2, 3]", (6,), (2, 3)),
+    ],
+)
+def test_a_tensor_that_is_read_in_two_ways(
+    reshape: str, wide: tuple[int, ...], flat: tuple[int, ...]
+) -> None:
+    """The outer product of a reshaped tensor with itself."""
+
+    def kind(shape: tuple[int, ...]) -> str:
+        return f"tensor<{'x'.join(map(str, shape))}xf32>"
+
+    def loops(first: int, count: int) -> str:
+        return ", ".join(f"d{d}" for d in range(first, first + count))
+
+    rank = len(flat)
+    factors = [("%r", loops(0, rank), kind(flat)), ("%r", loops(rank, rank), kind(flat))]
+    text = f"func.func @main(%x: {kind(wide)}) -> {kind(flat + flat)} {{\n"
+    text += _generic(
+        "p", [("%x", loops(0, len(wide)), kind(wide))], len(wide), kind(wide), "%y = math.exp %i0 : f32"
+    )
+    text += f"%r = tensor.{reshape} : {kind(wide)} into {kind(flat)}\n"
+    text += _generic("c", factors, 2 * rank, kind(flat + flat), "%y = arith.mulf %i0, %i1 : f32")
+    with create_context(), ir.Location.unknown():
+        module = ir.Module.parse(f"{text}return %c : {kind(flat + flat)}\n}}")
+        function = module.body.operations[0]
+        x = np.random.default_rng(1).random(wide, np.float32)
+        expected = run_function(function, [x])
+        Fuse().run(function.operation, PassRun("wse-fuse"))
+        assert module.operation.verify()
+        np.testing.assert_array_equal(run_function(function, [x]), expected)
