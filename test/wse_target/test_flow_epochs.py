@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
 from fabric_programs import X, access, copy_own, ints, rect, row_program, values
 from wse_mlir.wse_target.errors import TargetError
-from wse_mlir.wse_target.image import Loop, PEClass, Program, Receive, Route, Send, Switch, Vector
+from wse_mlir.wse_target.image import (
+    Control,
+    Loop,
+    PEClass,
+    Program,
+    Receive,
+    Route,
+    Send,
+    StridedRect,
+    Switch,
+    Vector,
+)
 from wse_mlir.wse_target.machine import load_machine
-from wse_mlir.wse_target.quasi_affine import Var, const, maximum, minimum
+from wse_mlir.wse_target.quasi_affine import Expr, Var, const, maximum, minimum
 from wse_mlir.wse_target.sim import Simulation
 
 WIDTH, WORDS, HEIGHT = 5, 8, 3
@@ -51,6 +63,43 @@ def test_every_pe_hears_every_other_one(machine: str) -> None:
         for k in range(WIDTH):
             total = total + a[:, k] if k != x else total
         np.testing.assert_array_equal(result.outputs[0][:, x], total)
+
+
+def test_columns_of_a_square_grid_wait_for_their_own_switches() -> None:
+    """Every column goes on at its own pace, though there are as many rows as columns."""
+    down = {"west": "north", "east": "south", "ramp": "ramp"}
+
+    def turned(where: StridedRect) -> StridedRect:
+        return StridedRect(where.base[::-1], where.extent[::-1], where.step[::-1])
+
+    rows = wandering(height=WIDTH)
+    swapped = {"x": Var("y"), "y": X}
+    routes = tuple(
+        replace(r, where=turned(r.where), receive=down[r.receive], send=tuple(down[s] for s in r.send))
+        for r in rows.routes
+    )
+    late = Control("scalar", (X * 3 % 5) * 700)
+    body = tuple(with_coordinates(op, swapped) for op in rows.classes[0].body)
+    program = replace(
+        rows, routes=routes, classes=(replace(rows.classes[0], body=(late, *body)),), code_bytes={}
+    )
+    flow, wavelet = (
+        Simulation(program, load_machine("wse3"), engine=engine).call([values(program)])
+        for engine in ("flow", "wavelet")
+    )
+    assert flow.outputs[0].tobytes() == wavelet.outputs[0].tobytes()
+    np.testing.assert_allclose(flow.report.per_pe["total"], wavelet.report.per_pe["total"], rtol=0.01)
+
+
+def with_coordinates(item: Any, by: dict[str, Expr]) -> Any:
+    """An instruction, or a part of one, with expressions in place of coordinates."""
+    if isinstance(item, Var):
+        return by.get(item.name, item)
+    if isinstance(item, tuple):
+        return tuple(with_coordinates(part, by) for part in item)
+    if not is_dataclass(item) or isinstance(item, type):
+        return item
+    return replace(item, **{f.name: with_coordinates(getattr(item, f.name), by) for f in fields(item)})
 
 
 @pytest.mark.parametrize("repeat", [1, 3])

@@ -162,13 +162,13 @@ class SwitchTimes:
         if small == self._shape and min(small) > 1:
             found = _along_pointers(latest.ravel(), tree.parent)
         else:
-            found = _along_lines(latest, tree.parent).ravel()
+            found = _along_lines(latest, tree.parent, columns=small[1] == 1).ravel()
         return found[self._routers]
 
 
-def _along_lines(latest: np.ndarray, parent: np.ndarray) -> np.ndarray:
+def _along_lines(latest: np.ndarray, parent: np.ndarray, *, columns: bool) -> np.ndarray:
     """Running maximum from each root to both sides, in rows whose trees are all alike (or columns)."""
-    lines = latest if len(parent) == latest.shape[1] else latest.T
+    lines = latest.T if columns else latest
     found = lines.copy()
     steps = parent - np.arange(len(parent))
     for root in np.flatnonzero((parent >= 0) & (steps == 0)).tolist():
@@ -183,7 +183,7 @@ def _along_lines(latest: np.ndarray, parent: np.ndarray) -> np.ndarray:
             part = np.maximum.accumulate(lines[:, root : first - 1 if first else None : -1], axis=1)
             found[:, first : root + 1] = part[:, ::-1]
             found[:, root:end] = np.maximum.accumulate(lines[:, root:end], axis=1)
-    return found if lines is latest else found.T
+    return found.T if columns else found
 
 
 def _along_pointers(latest: np.ndarray, parent: np.ndarray) -> np.ndarray:
