@@ -173,7 +173,9 @@ def _split_loops(view: Structured, operand: int, reshape: Any) -> bool:
         return False
     with ir.InsertionPoint(view.op), view.op.location:
         operands = [
-            reshape.src if _is_same_read(view, operand, k) else _expand(v, p.groups, _split_sizes(v, m, sizes))
+            reshape.src
+            if _is_same_read(view, operand, k)
+            else _expand(v, p.groups, _split_sizes(v, m, sizes))
             for k, (v, m, p) in enumerate(zip(view.operands, view.maps, plans, strict=True))
         ]
         results = _rebuild(view, operands, [p.map for p in plans], sum(len(g) for g in split))
