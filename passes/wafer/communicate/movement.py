@@ -8,11 +8,13 @@ already are left alone. All of that is tried, and the ways that are best in cycl
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ....wse_target.image import DTYPE_BYTES, Dtype, Instruction, Loop, Receive, Relay
+from ....wse_target.layout.dimension import Dimension
 from ....wse_target.layout.tensor_layout import Partial, TensorLayout
 from ....wse_target.machine import Machine
 from ..library.algorithm import Choice, choose
@@ -149,11 +151,12 @@ class _Search:
             yield Step("copy", here, refined)
         if len(here.partial) > len(self.target.partial):
             yield from self.reductions(here)
+        yield from self.turns(here)
         for name in here.mesh.names:
             if any(name in dim.axes for dim in self._differing(here)):
                 yield from self.along(here, name)
 
-    def _differing(self, here: TensorLayout) -> list:
+    def _differing(self, here: TensorLayout) -> list[Dimension]:
         return [dim for dim, wanted in zip(here.dims, self.target.dims, strict=True) if dim != wanted]
 
     def refined(self, here: TensorLayout) -> TensorLayout:
@@ -166,6 +169,23 @@ class _Search:
             if not changed.problem():
                 found = changed
         return found
+
+    def turns(self, here: TensorLayout) -> Iterator[Step]:
+        """Blocks along one axis, of which there are copies along the other, become blocks along that."""
+        mesh = here.mesh
+        for name, across in itertools.permutations(mesh.names, 2):
+            old, new = mesh[name], mesh[across]
+            if (
+                mesh.axis_of(name) == mesh.axis_of(across)
+                or across not in here.copied
+                or mesh.stride(name) > 1
+            ):
+                continue
+            if old.extent != new.extent or old.order != "line" or not any(name in d.axes for d in here.dims):
+                continue
+            turned = replace(here, dims=tuple(_renamed(dim, name, across) for dim in here.dims))
+            if any(a == c != b for a, b, c in zip(turned.dims, here.dims, self.target.dims, strict=True)):
+                yield Step("turn", here, turned, name, across=across)
 
     def along(self, here: TensorLayout, name: str) -> Iterator[Step]:
         """Blocks that differ along a sub-axis: all of them everywhere, or what a PE wants of them."""
@@ -209,6 +229,12 @@ class _Search:
                 for choice in _choices("reduce_scatter", ("ring",)):
                     kept = replace(whole, dims=dims)
                     yield Step("reduce_scatter", here, kept, name, choice, first.kind)
+
+
+def _renamed(dim: Dimension, old: str, new: str) -> Dimension:
+    """A dimension whose digits are bound to another sub-axis."""
+    digits = tuple(replace(d, axes=tuple(new if n == old else n for n in d.axes)) for d in dim.digits)
+    return replace(dim, digits=digits)
 
 
 def _choices(operation: str, names: tuple[str, ...]) -> list[Choice]:

@@ -9,13 +9,13 @@ from ....wse_target.image import DTYPE_BYTES, Combine, Dtype, StridedRect
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ....wse_target.machine import Machine
 from ..library.algorithm import Choice
-from ..library.collectives import neighbours, redistribute, strided
+from ..library.collectives import neighbours, redistribute, strided, turning
 from ..library.collectives.distribution import Boxes
 from ..library.fragment import CollectiveRequest, Fragment, Line, Part, Scratch, sequence
 from .coverage import line_of
 from .tiles import Placed, copy, copy_cycles, is_in_order, shared
 
-Kind = Literal["copy", "all_gather", "neighbours", "circulate", "all_reduce", "reduce_scatter"]
+Kind = Literal["copy", "all_gather", "neighbours", "circulate", "all_reduce", "reduce_scatter", "turn"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Step:
         axis: the sub-axis that words travel along; "" for a copy.
         choice: of a collective.
         combine: of a reduction.
+        across: of a turn: the sub-axis that blocks are bound to in the target, in place of `axis`.
         is_first: whether its source is somebody else's, and must stay as it is.
     """
 
@@ -35,6 +36,7 @@ class Step:
     axis: str = ""
     choice: Choice | None = None
     combine: Combine = "add"
+    across: str = ""
     is_first: bool = False
 
     def __str__(self) -> str:
@@ -110,6 +112,8 @@ def cycles(step: Step, dtype: Dtype, machine: Machine) -> float:
     if step.kind == "circulate":
         source, target = _boxes(*_sample(step, dtype))
         return redistribute.cycles_of_round(line, source, target, slow)
+    if step.kind == "turn":
+        return turning.cycles(line, Placed(step.source, "s", dtype).walk(), machine)
     if step.kind == "neighbours":
         source, target = _boxes(*_sample(step, dtype))
         return neighbours.cycles(line, source, target, slow)
@@ -140,6 +144,9 @@ def fragment(step: Step, here: Placed, there: Placed, machine: Machine, prefix: 
             for line in strided.lines_of(step.line())
         ]
         return strided.together(made)
+    if step.kind == "turn":
+        root = step.target.mesh.coordinate(step.across)
+        return turning.build(step.line(), root, here.walk(), there.walk(), machine, prefix)
     before: list[Fragment] = []
     if step.kind == "all_reduce":
         before = [Fragment((Part(everywhere, copy(here, replace(there, layout=step.source), prefix)),))]

@@ -117,13 +117,16 @@ def test_any_layout_becomes_any_other(pair: tuple[TensorLayout, TensorLayout], d
 
 
 SQUARE, TALL = " on x:8; y:8 at (0, 0)", " on x:3; y:7 at (0, 0)"
+QUARTERS = " on xo:2 xi:4; y:4 at (0, 0)"
 FACTORED = " on xo:3 xi:4; y:2 at (0, 0)"
 CASES = [  # shape, from, to, and what the fastest way is made of
     ((40, 24), f"[x:8/5, -]{SQUARE}", f"[-, -]{SQUARE}", ["all_gather"]),
     ((40, 24), f"[-, -]{SQUARE}", f"[y:8/5, x:8/3]{SQUARE}", ["copy"]),
     ((40, 24), f"[x:8/5, y:8/3]{SQUARE}", f"[x:8/5, -]{SQUARE}", ["all_gather"]),
     ((40, 24), f"[x:8/5, -]{SQUARE}", f"[-, x:8/3]{SQUARE}", ["all_gather", "copy"]),
-    ((24, 24), f"[x:8/3, y:8/3]{SQUARE}", f"[y:8/3, x:8/3]{SQUARE}", ["all_gather", "all_gather", "copy"]),
+    ((40, 24), f"[x:8/5, -]{SQUARE}", f"[y:8/5, -]{SQUARE}", ["turn"]),
+    ((24, 24), f"[x:8/3, y:8/3]{SQUARE}", f"[y:8/3, x:8/3]{SQUARE}", ["all_gather", "turn", "copy"]),
+    ((39, 6), f"[xi:4/10, xo:2/3]{QUARTERS}", f"[y:4/10, -]{QUARTERS}", ["turn", "all_gather"]),
     ((25, 9), f"[x:3/9, y:7/2]{TALL}", f"[y:7/4, x:3/3]{TALL}", ["all_gather", "all_gather", "copy"]),
     ((40, 24), f"[x:8/5, -]{SQUARE}", f"[x:8/5 halo 2,1, -]{SQUARE}", ["neighbours"]),
     ((10, 4), f"[x:3/4, -]{TALL}", f"[x:3/5, -]{TALL}", ["neighbours"]),
@@ -151,8 +154,9 @@ def test_fastest_ways_and_their_prices(
     ways = movements(source, target, "f32", MACHINE)
     assert [step.kind for step in ways[0].steps] == steps
     for way in ways:
-        cycles = run(way, emit(way, "s", "t", "m_"), random_parts(source, "f32"))
-        assert way.cycles == pytest.approx(cycles, rel=0.15, abs=20), way
+        for engine in ("flow", "wavelet"):
+            cycles = run(way, emit(way, "s", "t", "m_"), random_parts(source, "f32"), engine)
+            assert way.cycles == pytest.approx(cycles, rel=0.15, abs=20), f"{way}, {engine}: {cycles}"
 
 
 def test_what_cannot_move_is_said() -> None:
@@ -188,7 +192,7 @@ def test_without_a_message_a_movement_gets_stuck_or_is_wrong() -> None:
     assert bitten > 5
 
 
-@pytest.mark.parametrize(("shape", "before", "after", "steps"), CASES[:13:2])
+@pytest.mark.parametrize(("shape", "before", "after", "steps"), CASES[:15:2])
 def test_movements_are_free_of_deadlock(
     shape: tuple[int, ...], before: str, after: str, steps: list[str]
 ) -> None:
@@ -209,7 +213,7 @@ def test_activations_between_layers_do_not_cost_a_gathering_of_all() -> None:
     source = parse_layout(f"[x:420/10]{mesh}", (4096,))
     target = parse_layout(f"[y:420/10]{mesh}", (4096,))
     best = movements(source, target, "f16", MACHINE)[0]
-    assert best.cycles < 4000
+    assert best.cycles < 1000
     row = parse_layout("[x:420/10] on x:420; y:1 at (0, 0)", (4096,))
     whole = parse_layout("[-] on x:420; y:1 at (0, 0)", (4096,))
     way = movements(row, whole, "f16", MACHINE)[0]

@@ -12,17 +12,15 @@ from functools import cached_property
 from .....wse_target.image import (
     Access,
     Control,
-    Direction,
     Instruction,
     Join,
     Loop,
     Receive,
-    Route,
     Send,
-    Switch,
     Vector,
 )
-from .....wse_target.quasi_affine import Expr, Var, const, maximum, minimum
+from .....wse_target.quasi_affine import Expr, Var, const
+from ..collectives.turning import FROM_LOW, Multicast
 from ..fragment import Axis, Fragment, Held, Line, Part, Product, ProductRequest
 from .blocks import Cut, Tiles, clear, everywhere
 from .choosing import chosen, equal
@@ -32,47 +30,6 @@ X, Y, PANEL, BATCH = Var("x"), Var("y"), Var("panel"), Var("batch")
 POSITION: dict[Axis, Var] = {"x": X, "y": Y}
 # (send, receive): one of the two is without words on every PE; on a shared thread it would wait for the other.
 THREADS: dict[Axis, tuple[int, int]] = {"x": (1, 2), "y": (3, 4)}
-FROM_LOW, FROM_HIGH, ROOT = (
-    0,
-    1,
-    2,
-)  # settings of a router: words come from smaller positions, larger ones, the core
-
-
-@dataclass(frozen=True)
-class Multicast:
-    """A colour on every line along an axis, whose root changes from panel to panel."""
-
-    colour: str
-    line: Line
-
-    def routes(self) -> tuple[Route, ...]:
-        """The three settings; lines end at the grid's edges."""
-        line, last = self.line, self.line.extent - 1
-        if last == 0:
-            return ()
-        low, high = line.towards_low, line.towards_high
-        return (
-            *self._routes(1, last - 1, FROM_LOW, low, (high, "ramp")),
-            *self._routes(last, 1, FROM_LOW, low, ("ramp",)),
-            *self._routes(1, last - 1, FROM_HIGH, high, (low, "ramp")),
-            *self._routes(0, 1, FROM_HIGH, high, ("ramp",)),
-            *self._routes(1, last - 1, ROOT, "ramp", (low, high)),
-            *self._routes(0, 1, ROOT, "ramp", (high,)),
-            *self._routes(last, 1, ROOT, "ramp", (low,)),
-        )
-
-    def _routes(
-        self, base: int, count: int, position: int, source: Direction, to: tuple[Direction, ...]
-    ) -> tuple[Route, ...]:
-        places = self.line.where(range(base, base + count))
-        return tuple(Route(self.colour, where, source, to, position) for where in places)
-
-    def switch(self, root: Expr, rewrite: bool) -> Switch:
-        """Turns the PE's router towards a root."""
-        beyond = root - self.line.position  # positive on the PEs before the root
-        reached, before = minimum(1, maximum(beyond + 1, 0)), minimum(1, maximum(beyond, 0))
-        return Switch(self.colour, reached * ROOT - before, rewrite)
 
 
 @dataclass(frozen=True)
