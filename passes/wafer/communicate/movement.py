@@ -20,7 +20,7 @@ from ....wse_target.machine import Machine
 from ..library.algorithm import Choice, choose
 from ..library.fragment import Fragment, Scratch, sequence
 from .coverage import covers, neighbours_cover
-from .steps import Step, cycles, fragment, refusal
+from .steps import Step, cycles, fragment, inner_names, refusal
 from .tiles import Placed, gathered, is_stretch, rooms, stripped
 
 MOST_STEPS = 8
@@ -190,8 +190,12 @@ class _Search:
     def along(self, here: TensorLayout, name: str) -> Iterator[Step]:
         """Blocks that differ along a sub-axis: all of them everywhere, or what a PE wants of them."""
         whole, number, place = gathered(here, name)
-        for text in _gatherings(here, name, self.machine):
-            yield Step("all_gather", here, whole, name, text)
+        gatherings = [
+            step
+            for choice in _gatherings(here, name, self.machine)
+            if not refusal(step := Step("all_gather", here, whole, name, choice), self.dtype, self.machine)
+        ]
+        yield from gatherings or self.inside(here, name)
         wanted = self.refined(whole)
         if wanted == whole or any(dim.pieces for layout in (here, wanted) for dim in layout.dims):
             return
@@ -207,6 +211,14 @@ class _Search:
             ):
                 yield Step("neighbours", here, wanted, name)
 
+    def inside(self, here: TensorLayout, name: str) -> Iterator[Step]:
+        """Where too many lines cross: blocks along inner sub-axes are gathered, so that there are copies of them."""
+        for inner in inner_names(here.mesh, name):
+            if any(inner in dim.axes for dim in here.dims):
+                whole, *_ = gathered(here, inner)
+                for choice in _gatherings(here, inner, self.machine):
+                    yield Step("all_gather", here, whole, inner, choice)
+
     def reductions(self, here: TensorLayout) -> Iterator[Step]:
         """One sub-axis less over which values are partial."""
         first, *rest = here.partial
@@ -214,9 +226,16 @@ class _Search:
             left = tuple(n for n in first.axes if n != name)
             partial = (Partial(first.kind, left), *rest) if left else tuple(rest)
             whole = replace(here, partial=partial)
-            for choice in _choices("all_reduce", _REDUCTIONS):
-                if _fits(here, name, 4, self.machine):
-                    yield Step("all_reduce", here, whole, name, choice, first.kind)
+            steps = [
+                step
+                for choice in _choices("all_reduce", _REDUCTIONS)
+                if not refusal(
+                    step := Step("all_reduce", here, whole, name, choice, first.kind),
+                    self.dtype,
+                    self.machine,
+                )
+            ]
+            yield from steps or self.inside(here, name)
             for number, (dim, wanted) in enumerate(zip(here.dims, self.target.dims, strict=True)):
                 blocks = wanted.is_plain and not dim.pieces and wanted.digits[-1:]
                 if (
@@ -250,10 +269,6 @@ def _gatherings(here: TensorLayout, name: str, machine: Machine) -> list[Choice]
         choose("all_gather", f"multicast{{colours={n}}}") for n in {min(12, most), min(6, most)} if n >= 1
     ]
     return [*found, *(_choices("all_gather", ("ring",)) if most >= 3 else [])]
-
-
-def _fits(here: TensorLayout, name: str, colours: int, machine: Machine) -> bool:
-    return Step("all_reduce", here, here, name).line().stride * colours <= len(machine.usable_colours)
 
 
 def emit(movement: Movement, source: str, target: str, prefix: str) -> Fragment:

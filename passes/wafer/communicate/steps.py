@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ....wse_target.image import DTYPE_BYTES, Combine, Dtype, StridedRect
+from ....wse_target.layout.mesh import Mesh
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ....wse_target.machine import Machine
-from ..library.algorithm import Choice
-from ..library.collectives import neighbours, redistribute, strided, turning
+from ..library.algorithm import Choice, choose
+from ..library.collectives import broadcast, neighbours, redistribute, strided, turning
 from ..library.collectives.distribution import Boxes
 from ..library.fragment import CollectiveRequest, Fragment, Line, Part, Scratch, sequence
 from .coverage import line_of
@@ -62,15 +63,20 @@ class Step:
 
     @property
     def every(self) -> int:
-        """PEs that hold copies of one block, one after the other: of a gathering along an outer sub-axis."""
+        """PEs that hold copies of one tile, one after the other, of a collective along an outer sub-axis."""
         mesh = self.source.mesh
         stride = mesh.stride(self.axis) if self.axis else 1
-        if self.kind != "all_gather" or stride == 1 or not is_in_order(self.source, self.axis):
+        if self.kind not in ("all_gather", "all_reduce") or stride == 1:
             return 1
-        along = mesh.x if mesh.axis_of(self.axis) == "x" else mesh.y
-        names = [f.name for f in along]
-        inner = names[names.index(self.axis) + 1 :]
-        return stride if set(inner) <= set(self.source.copied) else 1
+        if self.kind == "all_gather" and not is_in_order(self.source, self.axis):
+            return 1
+        return stride if set(inner_names(mesh, self.axis)) <= set(self.source.copied) else 1
+
+
+def inner_names(mesh: Mesh, name: str) -> list[str]:
+    """The sub-axes inside of one."""
+    names = [f.name for f in (mesh.x if mesh.axis_of(name) == "x" else mesh.y)]
+    return names[names.index(name) + 1 :]
 
 
 def request_of(step: Step, here: Placed, there: Placed, machine: Machine, prefix: str) -> CollectiveRequest:
@@ -95,10 +101,21 @@ def _sample(step: Step, dtype: Dtype) -> tuple[Placed, Placed]:
 
 def refusal(step: Step, dtype: Dtype, machine: Machine) -> str:
     """Why a step cannot be done, "" if it can."""
+    if step.kind in ("copy", "turn"):
+        return ""
+    line, name = step.line(), step.choice.algorithm.name if step.choice else step.kind
+    colours = {"two_phase": 4, "neighbours": 4, "tree": line.extent.bit_length() + 1, "multicast": 1}.get(
+        name, 3
+    )
+    if line.stride * colours > len(machine.usable_colours):
+        return f"{line.stride} lines that cross need {colours} colours each"
     if step.choice is None:
         return ""
-    if step.every > 1 and step.choice.algorithm.name != "multicast":
-        return "blocks of which there are copies are multicast"
+    if step.every > 1:
+        if name == "ring":
+            return "there are copies between the PEs of a ring"
+        if step.kind == "all_reduce":
+            return ""
     return strided.refuses(step.choice, request_of(step, *_sample(step, dtype), machine, "m"))
 
 
@@ -118,8 +135,26 @@ def cycles(step: Step, dtype: Dtype, machine: Machine) -> float:
         source, target = _boxes(*_sample(step, dtype))
         return neighbours.cycles(line, source, target, slow)
     assert step.choice is not None
+    if step.kind == "all_reduce" and step.every > 1:
+        request, spread = _reduction_of_copies(step, *_sample(step, dtype), machine, "m")
+        far = machine.replace(fabric__hop_latency=machine.fabric.hop_latency * step.every)
+        reduction = _reduction(step).cycles(replace(request, machine=far))
+        return copied + reduction + broadcast.cycles(spread)
     first = copied if step.kind == "all_reduce" or step.spoils else 0.0
     return first + strided.cycles(step.choice, request_of(step, *_sample(step, dtype), machine, "m"))
+
+
+def _reduction(step: Step) -> Choice:
+    assert step.choice is not None
+    return choose("reduce", step.choice.algorithm.name)
+
+
+def _reduction_of_copies(
+    step: Step, here: Placed, there: Placed, machine: Machine, prefix: str
+) -> tuple[CollectiveRequest, CollectiveRequest]:
+    """Of PEs that have copies the first ones combine what they have, and send it to all."""
+    request = request_of(step, here, there, machine, prefix)
+    return replace(request, line=line_of(step.source.mesh, step.axis)), request
 
 
 def _boxes(here: Placed, there: Placed) -> tuple[Boxes, Boxes]:
@@ -156,5 +191,8 @@ def fragment(step: Step, here: Placed, there: Placed, machine: Machine, prefix: 
         before = [Fragment((Part(everywhere, copy(here, kept, prefix)),), (scratch,))]
         here = kept
     assert step.choice is not None
+    if step.kind == "all_reduce" and step.every > 1:
+        request, spread = _reduction_of_copies(step, here, there, machine, prefix)
+        return sequence([*before, _reduction(step).build(request), broadcast.build(spread)], grid)
     request = request_of(step, here, there, machine, prefix)
     return sequence([*before, strided.build(step.choice, request)], grid)

@@ -118,6 +118,7 @@ def test_any_layout_becomes_any_other(pair: tuple[TensorLayout, TensorLayout], d
 
 SQUARE, TALL = " on x:8; y:8 at (0, 0)", " on x:3; y:7 at (0, 0)"
 QUARTERS = " on xo:2 xi:4; y:4 at (0, 0)"
+MANY = " on xo:3 xi:10; y:1 at (0, 0)"  # more lines cross along xo than there are colours for
 FACTORED = " on xo:3 xi:4; y:2 at (0, 0)"
 CASES = [  # shape, from, to, and what the fastest way is made of
     ((40, 24), f"[x:8/5, -]{SQUARE}", f"[-, -]{SQUARE}", ["all_gather"]),
@@ -142,6 +143,10 @@ CASES = [  # shape, from, to, and what the fastest way is made of
     ((24, 8), f"[-, -]{SQUARE}, partial add over x", f"[-, -]{SQUARE}", ["all_reduce"]),
     ((64, 8), f"[-, -]{SQUARE}, partial add over x", f"[x:8/8, -]{SQUARE}", ["reduce_scatter"]),
     ((64, 8), f"[y:8/8, -]{SQUARE}, partial add over x", f"[y:8/8, -]{SQUARE}", ["all_reduce"]),
+    ((24, 10), f"[xo:3/8, xi:10/1]{MANY}", f"[-, xi:10/1]{MANY}", ["all_gather", "all_gather", "copy"]),
+    ((20, 10), f"[xi:10/2, -]{MANY}", f"[xo:3/8, xi:10/1]{MANY}", ["all_gather", "copy"]),
+    ((24, 10), f"[-, xi:10/1]{MANY}, partial add over xo", f"[-, -]{MANY}", ["all_gather", "all_reduce"]),
+    ((24, 10), f"[-, -]{MANY}, partial add over xo", f"[-, xi:10/1]{MANY}", ["all_reduce", "copy"]),
     ((64, 8), f"[-, -]{SQUARE}, partial max over x", f"[y:8/8, -]{SQUARE}", ["copy", "all_reduce"]),
 ]
 
