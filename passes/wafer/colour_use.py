@@ -41,6 +41,8 @@ class Use:
             after the other, has a span for each.
         receives / sends: the same, of transfers in one direction only.
         phases: first and last number of the phases it is used in; phase k begins with the text's k-th `wse.phase`.
+        loops: first and last phase of each loop over phases that it is used in.
+        outside: whether it is used outside of such loops.
         words: elements of its longest message.
         places: of the user's model, in order.
     """
@@ -49,8 +51,21 @@ class Use:
     receives: Spans = field(default_factory=dict)
     sends: Spans = field(default_factory=dict)
     phases: Span = (1 << 30, -1)
+    loops: set[Span] = field(default_factory=set)
+    outside: bool = False
     words: int = 0
     places: dict[str, None] = field(default_factory=dict)
+
+    @property
+    def loop(self) -> Span | None:
+        """The one loop outside of which it is not used."""
+        return next(iter(self.loops)) if len(self.loops) == 1 and not self.outside else None
+
+    @property
+    def life(self) -> Span:
+        """First and last phase between which it keeps its number; of a loop that it also lives outside of all."""
+        spans = [self.phases] if self.loop else [self.phases, *self.loops]
+        return min(span[0] for span in spans), max(span[1] for span in spans)
 
     def before(self, other: Use) -> bool:
         """Whether every PE has done its last transfer of this colour before its first one of the other."""
@@ -93,13 +108,14 @@ class _Reader:
         ends = transfer_ends(order)
         roles = self._roles(where, list(instructions(text)))
         groups = np.arange(max((len(r) for r in roles.values() if r is not None), default=1))
-        phase = 0
+        phases = np.cumsum([step.op.operation.name == "wse.phase" for step in order]).tolist()
         for position, step in enumerate(order):
-            phase += step.op.operation.name == "wse.phase" and step.loop is None
+            loop = step.loop and (phases[step.loop[0]] + 1, phases[step.loop[1]])
             for inner, on in _on_groups(step.op, roles, groups):
                 if inner.operation.name in TRANSFERS:
                     span = _span(step, position, ends(position, read.integer(inner.thread)))
-                    self._add([(name, group) for group in on.tolist()], inner, span, phase)
+                    when = phases[position], loop
+                    self._add([(name, group) for group in on.tolist()], inner, span, when)
 
     def _roles(self, where: StridedRect, operations: list[Any]) -> dict[ir.Operation, np.ndarray | None]:
         """For each choice, the role of each group of PEs; None where a loop's variable decides it."""
@@ -114,7 +130,7 @@ class _Reader:
         columns = iter(np.unique(np.stack(known), axis=1))
         return {op: None if value is None else next(columns) for op, value in chosen.items()}
 
-    def _add(self, groups: list[Group], op: Any, span: Span, phase: int) -> None:
+    def _add(self, groups: list[Group], op: Any, span: Span, when: tuple[int, Span | None]) -> None:
         bounds, location = op.attributes["bounds"], op.location
         if bounds not in self.lengths:
             self.lengths[bounds] = _elements(op, self.corners)
@@ -126,7 +142,10 @@ class _Reader:
                 for group in groups:
                     first, last = spans.get(group, [span])[0]
                     spans[group] = [(min(first, span[0]), max(last, span[1]))]
+            phase, loop = when
             use.phases = (min(use.phases[0], phase), max(use.phases[1], phase))
+            use.outside |= loop is None
+            use.loops |= {loop} if loop else set()
             use.words = max(use.words, self.lengths[bounds])
             use.places[self.places[location.attr]] = None
 

@@ -10,7 +10,7 @@ from ...wse_target.machine import Machine, load_machine
 from ..infra.diagnostics import PassFailure
 from ..infra.pass_base import Pass, PassRun
 from .colour_use import Spans, Use, apart, colour_uses
-from .executable import TRANSFERS, bodies, instructions, program_of, symbols
+from .executable import TRANSFERS, bodies, instructions, program_of, steps, symbols
 
 
 class Route(Pass, name="wse-route", anchor="builtin.module"):
@@ -18,7 +18,8 @@ class Route(Pass, name="wse-route", anchor="builtin.module"):
 
     Colours with the same routes become one where no PE uses both at a time: nothing has to change in between. When
     the machine's colours run out even so, colours that are not used in one phase share a number: the routers of the
-    later one start without a setting, and every PE that it touches writes its own at the start of its first phase.
+    later one start without a setting, and every PE that it touches writes its own at the start of its first phase. In a
+    loop over phases the earlier one comes back, and is written in each trip, too.
 
         wse.colour @fc1_c0_up0 {id = -1, position = 0, ..}        wse.colour @fc1_c0_up0 {id = 0, input_queue = 0, ..}
         wse.route @fc1_c0_up0 at .. from "ramp" to ["west"]       wse.route @fc1_c0_up0 ..
@@ -107,31 +108,41 @@ class _Router:
         """
         available = self.machine.usable_colours
         holders: list[list[str]] = [[] for _ in available]
-        rewritten = 0
-        names = sorted((n for n in self.uses if n in self.colours), key=lambda n: self.uses[n].phases[0])
+        written: set[str] = set()
+        names = sorted((n for n in self.uses if n in self.colours), key=lambda n: self.uses[n].life[0])
         for name in names:
             free = next((k for k, held in enumerate(holders) if not held), None)
             place = self._successor(name, holders) if free is None else free
             if place is None:
                 raise self._run_out(name, holders)
-            if holders[place]:
-                self._write_on_entry(name)
-                rewritten += 1
+            again = [h for h in holders[place] if self._comes_back(h, name)]
+            for late in [name] * bool(holders[place]) + [h for h in again if h not in written]:
+                self._write_on_entry(late)
+                written.add(late)
             holders[place].append(name)
             self.colours[name].attributes["id"] = build.i64(available[place])
-        return rewritten
+        return len(written)
+
+    def _comes_back(self, before: str, name: str) -> bool:
+        """Whether a colour is used again after the one that takes over its number: in a loop's next trip."""
+        return self.uses[before].loop is not None and self.uses[before].loop == self.uses[name].loop
 
     def _successor(self, name: str, holders: Sequence[Sequence[str]]) -> int | None:
         """The number that was let go most recently, of those whose colours are done when `name` begins."""
         if name in self.switched or read.integer(self.colours[name].position) < 0:
             return None  # settings of its own: the one it starts with would shift their count
-        begin = self.uses[name].phases[0]
-        done = [k for k, held in enumerate(holders) if all(self.uses[h].phases[1] < begin for h in held)]
-        return max(done, key=lambda k: max(self.uses[h].phases[1] for h in holders[k])) if done else None
+        begin = self.uses[name].life[0]
+        done = [k for k, held in enumerate(holders) if all(self._may_go(h, begin, name) for h in held)]
+        return max(done, key=lambda k: max(self.uses[h].life[1] for h in holders[k])) if done else None
+
+    def _may_go(self, held: str, begin: int, name: str) -> bool:
+        """Whether a colour's number is free when another begins; one that comes back has to be written then, too."""
+        comes_back = self._comes_back(held, name)
+        return self.uses[held].life[1] < begin and not (comes_back and held in self.switched)
 
     def _write_on_entry(self, name: str) -> None:
         """The colour's routers start without a setting; their PEs write it at the start of its first phase."""
-        colour, phase = self.colours[name], self.uses[name].phases[0]
+        colour, phase = self.colours[name], self.uses[name].life[0]
         start = ir.AffineMap.get(0, 0, [ir.AffineExpr.get_constant(read.integer(colour.position))])
         places = [read.strided_rect(route.where) for route in self.routes.get(name, ())]
         for pes, function in bodies(self.module):
@@ -188,7 +199,7 @@ class _Router:
 
 def _phase(pes: Any, function: Any, number: int) -> Any:
     """Where a class begins its phase of that number, from 1."""
-    phases = [op for op in function.body.blocks[0].operations if op.operation.name == "wse.phase"]
+    phases = [s.op for s in steps(function.body.blocks[0]) if s.op.operation.name == "wse.phase"]
     if len(phases) < number:
         raise PassFailure(
             pes,
@@ -209,6 +220,8 @@ def _joined(first: Use, second: Use) -> Use:
         spans(first.receives, second.receives),
         spans(first.sends, second.sends),
         (min(first.phases[0], second.phases[0]), max(first.phases[1], second.phases[1])),
+        first.loops | second.loops,
+        first.outside or second.outside,
         max(first.words, second.words),
         first.places | second.places,
     )

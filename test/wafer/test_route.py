@@ -17,6 +17,7 @@ from wse_mlir.wse_target.image import (
     Choose,
     Instruction,
     Join,
+    Loop,
     PEClass,
     Phase,
     Program,
@@ -150,6 +151,33 @@ def test_roles_of_one_class_share_queues() -> None:
     a = values(several)
     np.testing.assert_allclose(simulate(after, TINY, [a]).outputs[0], expected(8, [pairs], a), rtol=1e-6)
     assert verdict(after, TINY).outcome == "free"
+
+
+def test_numbers_that_are_rewritten_in_a_loop_are_given_back_for_the_next_trip() -> None:
+    """Some colours are used before the loop or behind it as well, and keep their numbers."""
+    pairs = [(s, t) for s in range(6) for t in range(6) if s != t]
+    once = program(6, [[pair] for pair in pairs])
+    classes = []
+    for pe_class in once.classes:
+        first, *rest = pe_class.body
+        transfers = [op for op in rest if isinstance(op, Send | Receive)]
+        again = [Phase("before"), *(op for op in transfers if op.colour in ("c3", "c4"))]
+        behind = [Phase("behind"), *(op for op in transfers if op.colour in ("c3", "c29"))]
+        body = (first, *again, Loop("layer", const(3), tuple(rest)), *behind)
+        classes.append(replace(pe_class, body=body))
+    after = routed(replace(once, classes=tuple(classes)))
+    a = values(once)
+    phases = [[pairs[3], pairs[4]], *[[pair] for pair in pairs] * 3, [pairs[3], pairs[29]]]
+    np.testing.assert_allclose(simulate(after, TINY, [a]).outputs[0], expected(6, phases, a), rtol=1e-6)
+    assert verdict(after, TINY).outcome == "free"
+    by_number: dict[int, list[str]] = {}
+    for name, number in after.colours.items():
+        by_number.setdefault(number, []).append(name)
+    shared = {name for names in by_number.values() if len(names) > 1 for name in names}
+    assert len(by_number) == 21 and len(after.colours) == 30 and not shared & {"c3", "c4", "c29"}
+    loops = [op for c in after.classes for op in c.body if isinstance(op, Loop)]
+    assert {op.colour for loop in loops for op in loop.body if isinstance(op, Switch)} == shared
+    assert {name for name, position in after.positions.items() if position == -1} == shared
 
 
 def test_a_class_that_leaves_out_a_phase_cannot_change_its_routers() -> None:
