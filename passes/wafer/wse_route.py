@@ -1,6 +1,7 @@
 """The pass `wse-route`: hardware colours and queues."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...dialects.host import ir
@@ -12,12 +13,14 @@ from ..infra.pass_base import Pass, PassRun
 from .colour_use import Spans, Use, apart, colour_uses
 from .executable import TRANSFERS, bodies, instructions, program_of, steps, symbols
 
+_GAPS = (math.inf, 16, 4, 1)  # phases between uses that are merged, tried in this order
+
 
 class Route(Pass, name="wse-route", anchor="builtin.module"):
     """Numbers the colours in use and drops the others; gives each its queues.
 
     Colours with the same routes become one where no PE uses both at a time: nothing has to change in between. When
-    the machine's colours run out even so, colours that are not used in one phase share a number: the routers of the
+    the machine's colours run out for that, only those used soon after each other do; when they run out even so, colours that are not used in one phase share a number: the routers of the
     later one start without a setting, and every PE that it touches writes its own at the start of its first phase. In a
     loop over phases the earlier one comes back, and is written in each trip, too.
 
@@ -63,22 +66,38 @@ class _Router:
             op.operation.erase()
 
     def merge(self) -> int:
-        """Makes one of colours with the same routes that follow each other on every PE; how many fewer there are."""
+        """Makes one of colours with the same routes that follow each other on every PE; how many fewer there are.
+
+        A merged colour keeps its number for longer. Where numbers run out for that, only uses that are near to each
+        other are merged.
+        """
+        for gap in _GAPS:
+            uses, renamed = self._merged(gap)
+            if not renamed or self._holders(uses)[1] is None:
+                break
+        else:
+            return 0
+        for name in renamed:
+            self._erase(name)
+        self.uses = uses
+        self._rename(renamed)
+        return len(renamed)
+
+    def _merged(self, gap: float) -> tuple[dict[str, Use], dict[str, str]]:
+        """Uses after merging those at most so many phases apart, and what each merged colour is called."""
         groups: dict[tuple[str, ...], list[str]] = {}
-        renamed: dict[str, str] = {}
+        uses, renamed = dict(self.uses), dict[str, str]()
         for name in [n for n in self.uses if n in self.colours and n not in self.switched]:
-            kept = groups.setdefault(self._settings(name), [])
-            use = self.uses[name]
-            into = next((other for other in kept if self.uses[other].before(use)), None)
+            kept, use = groups.setdefault(self._settings(name), []), self.uses[name]
+            near = (o for o in kept if gap == math.inf or _phases_between(uses[o], use) <= gap)
+            into = next((other for other in near if uses[other].before(use)), None)
             if into is None:
                 kept.append(name)
                 continue
-            self.uses[into] = _joined(self.uses[into], use)
+            uses[into] = _joined(uses[into], use)
             renamed[name] = into
-            del self.uses[name]
-            self._erase(name)
-        self._rename(renamed)
-        return len(renamed)
+            del uses[name]
+        return uses, renamed
 
     def _settings(self, name: str) -> tuple[str, ...]:
         """What the routers do with a colour, as something to compare."""
@@ -106,39 +125,45 @@ class _Router:
         Raises:
             PassFailure: more are in use at a time than the machine has.
         """
-        available = self.machine.usable_colours
-        holders: list[list[str]] = [[] for _ in available]
+        holders, short = self._holders(self.uses)
+        if short is not None:
+            raise self._run_out(short, holders)
         written: set[str] = set()
-        names = sorted((n for n in self.uses if n in self.colours), key=lambda n: self.uses[n].life[0])
-        for name in names:
-            free = next((k for k, held in enumerate(holders) if not held), None)
-            place = self._successor(name, holders) if free is None else free
-            if place is None:
-                raise self._run_out(name, holders)
-            again = [h for h in holders[place] if self._comes_back(h, name)]
-            for late in [name] * bool(holders[place]) + [h for h in again if h not in written]:
-                self._write_on_entry(late)
-                written.add(late)
-            holders[place].append(name)
-            self.colours[name].attributes["id"] = build.i64(available[place])
+        for number, held in zip(self.machine.usable_colours, holders, strict=True):
+            for place, name in enumerate(held):
+                self.colours[name].attributes["id"] = build.i64(number)
+                if place or any(self._comes_back(self.uses, name, later) for later in held[1:]):
+                    self._write_on_entry(name)
+                    written.add(name)
         return len(written)
 
-    def _comes_back(self, before: str, name: str) -> bool:
-        """Whether a colour is used again after the one that takes over its number: in a loop's next trip."""
-        return self.uses[before].loop is not None and self.uses[before].loop == self.uses[name].loop
+    def _holders(self, uses: Mapping[str, Use]) -> tuple[list[list[str]], str | None]:
+        """The colours that have each number in turn, and the first one for which there is none."""
+        holders: list[list[str]] = [[] for _ in self.machine.usable_colours]
+        for name in sorted((n for n in uses if n in self.colours), key=lambda n: uses[n].life[0]):
+            free = next((k for k, held in enumerate(holders) if not held), None)
+            place = self._successor(uses, name, holders) if free is None else free
+            if place is None:
+                return holders, name
+            holders[place].append(name)
+        return holders, None
 
-    def _successor(self, name: str, holders: Sequence[Sequence[str]]) -> int | None:
+    def _comes_back(self, uses: Mapping[str, Use], before: str, name: str) -> bool:
+        """Whether a colour is used again after the one that takes over its number: in a loop's next trip."""
+        return before != name and uses[before].loop is not None and uses[before].loop == uses[name].loop
+
+    def _successor(self, uses: Mapping[str, Use], name: str, holders: Sequence[Sequence[str]]) -> int | None:
         """The number that was let go most recently, of those whose colours are done when `name` begins."""
         if name in self.switched or read.integer(self.colours[name].position) < 0:
             return None  # settings of its own: the one it starts with would shift their count
-        begin = self.uses[name].life[0]
-        done = [k for k, held in enumerate(holders) if all(self._may_go(h, begin, name) for h in held)]
-        return max(done, key=lambda k: max(self.uses[h].life[1] for h in holders[k])) if done else None
+        begin = uses[name].life[0]
 
-    def _may_go(self, held: str, begin: int, name: str) -> bool:
-        """Whether a colour's number is free when another begins; one that comes back has to be written then, too."""
-        comes_back = self._comes_back(held, name)
-        return self.uses[held].life[1] < begin and not (comes_back and held in self.switched)
+        def done(held: str) -> bool:
+            fixed = held in self.switched and self._comes_back(uses, held, name)
+            return uses[held].life[1] < begin and not fixed
+
+        free = [k for k, held in enumerate(holders) if all(map(done, held))]
+        return max(free, key=lambda k: max(uses[h].life[1] for h in holders[k])) if free else None
 
     def _write_on_entry(self, name: str) -> None:
         """The colour's routers start without a setting; their PEs write it at the start of its first phase."""
@@ -207,6 +232,11 @@ def _phase(pes: Any, function: Any, number: int) -> Any:
             hint="every class of PEs takes part in every phase",
         )
     return phases[number - 1]
+
+
+def _phases_between(first: Use, second: Use) -> float:
+    """Phases in which a colour that is merged of two would keep its number for nothing."""
+    return second.phases[0] - first.phases[1] if first.loop == second.loop else math.inf
 
 
 def _joined(first: Use, second: Use) -> Use:
