@@ -20,9 +20,10 @@ class Route(Pass, name="wse-route", anchor="builtin.module"):
     """Numbers the colours in use and drops the others; gives each its queues.
 
     Colours with the same routes become one where no PE uses both at a time: nothing has to change in between. When
-    the machine's colours run out for that, only those used soon after each other do; when they run out even so, colours that are not used in one phase share a number: the routers of the
-    later one start without a setting, and every PE that it touches writes its own at the start of its first phase. In a
-    loop over phases the earlier one comes back, and is written in each trip, too.
+    the machine's colours run out for that, only those used soon after each other do; when they run out even so,
+    colours that are not used in one phase share a number: the routers of the later one start without a setting, and
+    every PE that it touches writes its own at the start of its first phase. In a loop over phases the earlier one comes
+    back, and is written in each trip, too.
 
         wse.colour @fc1_c0_up0 {id = -1, position = 0, ..}        wse.colour @fc1_c0_up0 {id = 0, input_queue = 0, ..}
         wse.route @fc1_c0_up0 at .. from "ramp" to ["west"]       wse.route @fc1_c0_up0 ..
