@@ -81,6 +81,7 @@ _BUFFERS = frozenset(
 _EXECUTABLE = frozenset(
     {
         "builtin.module",
+        "func.call",
         "func.func",
         "func.return",
         "scf.for",

@@ -44,6 +44,10 @@ def _print_in_context(module: ir.Operation) -> str:
     lines += _section("tables", _tables(module))
     lines += _section("scalars", _scalars(module))
     lines += _section("host", _transfers(symbols))
+    bodies = {item.op.body.value for item in symbols.classes}
+    for name, function in symbols.functions.items():
+        if name not in bodies and not function.type.results:  # those with results are for host transfers
+            lines += [f"  routine @{name}", *_Body(function).lines()]
     for item in symbols.classes:
         body = item.op.body.value
         lines.append(f"  class @{item.op.sym_name.value} on {where_text(item.where)}: @{body}")
@@ -163,7 +167,8 @@ class _Body:
 
     def __init__(self, function: Any) -> None:
         self.block = function.operation.regions[0].blocks[0]
-        self.names: dict[ir.Value, str] = dict(zip(self.block.arguments, ("x", "y"), strict=False))
+        further = (f"s{number}" for number in range(len(self.block.arguments)))
+        self.names: dict[ir.Value, str] = dict(zip(self.block.arguments, ("x", "y", *further), strict=False))
         self.moves: dict[ir.Value, str] = {}  # what a memref's accesses are moved by
         self.loops = 0
 
@@ -187,6 +192,10 @@ class _Body:
                 lines.append(indent + getattr(self, f"_{name.removeprefix('wse.')}")(view))
             elif name == "scf.for":
                 lines += self._loop(view, indent)
+            elif name == "func.call":
+                variables = [self.name(value) for value in list(view.operation.operands)[2:]]
+                called = ir.FlatSymbolRefAttr(view.operation.attributes["callee"]).value
+                lines.append(f"{indent}call {called}" + (f" at {', '.join(variables)}" if variables else ""))
             elif name == "scf.index_switch":
                 lines += self._choice(view, indent)
             elif name == "arith.constant":

@@ -109,8 +109,13 @@ def check_whole_program(program: Any) -> None:
     _check_routes(symbols)
     _check_transfers(symbols.scatters, "input", program.inputs, symbols)
     _check_transfers(symbols.gathers, "output", program.outputs, symbols)
-    for placed in symbols.classes:
-        _check_body(symbols.functions[placed.op.body.value], symbols)
+    names = [placed.op.body.value for placed in symbols.classes]
+    for name in names:  # which grow by the routines that they call
+        function = symbols.functions[name]
+        _check_body(function, symbols)
+        called = (op for op in operations_of(function.operation) if op.name == "func.call")
+        found = dict.fromkeys(ir.FlatSymbolRefAttr(op.attributes["callee"]).value for op in called)
+        names += [name for name in found if name not in names]
 
 
 def _check_grid(grid: tuple[int, int], symbols: Symbols) -> None:

@@ -20,6 +20,7 @@ from .executable import (
     bodies,
     instructions,
     is_stretch,
+    operations,
     program_of,
     steps,
     symbols,
@@ -117,12 +118,12 @@ class _Reader:
                     when = phases[position], loop
                     self._add([(name, group) for group in on.tolist()], inner, span, when)
 
-    def _roles(self, where: StridedRect, operations: list[Any]) -> dict[ir.Operation, np.ndarray | None]:
+    def _roles(self, where: StridedRect, text: list[Any]) -> dict[ir.Operation, np.ndarray | None]:
         """For each choice, the role of each group of PEs; None where a loop's variable decides it."""
         (bx, by), (w, h), (sx, sy) = where.base, where.extent, where.step
         x, y = np.meshgrid(bx + sx * np.arange(w), by + sy * np.arange(h))
         values = IndexValues(self.tables, (x.ravel(), y.ravel()))
-        choices = [op for op in operations if op.operation.name == CHOICE]
+        choices = [op for op in text if op.operation.name == CHOICE]
         chosen = {op.operation: values.of(op.operation.operands[0]) for op in choices}
         known = [np.broadcast_to(v, (w * h,)) for v in chosen.values() if v is not None]
         if not known:
@@ -161,7 +162,7 @@ def _on_groups(
     for number, region in enumerate(op.operation.regions, -1 if op.operation.name == CHOICE else 0):
         on = groups if cases is None else groups[cases[groups] == number]
         if len(on):
-            for inner in (inner for block in region.blocks for inner in block.operations):
+            for inner in (inner for block in region.blocks for inner in operations(block)):
                 yield from _on_groups(inner, roles, on)
 
 

@@ -12,6 +12,7 @@ from ...wse_target.image import Source
 from ..infra.diagnostics import PassFailure
 
 TRANSFERS = ("wse.send", "wse.receive", "wse.relay")
+CALL = "func.call"
 CHOICE = "scf.index_switch"
 OF_TRIPS = "wse.of_trips"  # on buffers whose contents live in one trip of a loop over phases
 
@@ -35,9 +36,26 @@ def bodies(module: ir.Operation) -> list[tuple[Any, Any]]:
     return [(pes, functions[pes.body.value]) for pes in symbols(module, "wse.pe_class")]
 
 
-def instructions(block: ir.Block) -> Iterator[Any]:
-    """All operations of a program text, loops before their bodies."""
+def operations(block: ir.Block) -> Iterator[Any]:
+    """The operations of a block, those of a routine in the place of its call."""
     for op in block.operations:
+        if op.operation.name == CALL:
+            yield from operations(routine(op).body.blocks[0])
+        else:
+            yield op
+
+
+def routine(call: Any) -> Any:
+    """The function that a call names."""
+    root = call.operation
+    while root.parent is not None:
+        root = root.parent.operation
+    return ir.SymbolTable(root)[ir.FlatSymbolRefAttr(call.operation.attributes["callee"]).value]
+
+
+def instructions(block: ir.Block) -> Iterator[Any]:
+    """All operations of a program text, loops before their bodies, those of routines in the places of calls."""
+    for op in operations(block):
         yield from within(op)
 
 
@@ -68,7 +86,7 @@ def is_stretch(op: Any) -> bool:
 def steps(text: ir.Block) -> list[Step]:
     """The operations of a program text in order, those of loops over phases behind these."""
     found: list[Step] = []
-    for op in text.operations:
+    for op in operations(text):
         inner = steps(op.operation.regions[0].blocks[0]) if is_stretch(op) else []
         loop = (len(found), len(found) + len(inner)) if inner else None
         found += [Step(op, loop), *(Step(step.op, loop) for step in inner)]

@@ -35,8 +35,7 @@ class IndexValues:
     def _computed(self, value: ir.Value) -> Any:
         owner = value.owner
         if isinstance(owner, ir.Block):
-            of_text = owner.owner.operation.name == "func.func"
-            return self.coordinates[ir.BlockArgument(value).arg_number] if of_text else None
+            return self.coordinates[ir.BlockArgument(value).arg_number] if _is_coordinate(value) else None
         if owner.name == "arith.constant":
             return ir.IntegerAttr(owner.attributes["value"]).value
         operands = [self.of(operand) for operand in owner.operands]
@@ -64,7 +63,31 @@ def depends_on_place_alone(value: ir.Value) -> bool:
     """Whether each PE has one value for the whole program."""
     owner = value.owner
     if isinstance(owner, ir.Block):
-        return owner.owner.operation.name == "func.func"
+        return _is_coordinate(value)
     return owner.name != "wse.get_scalar" and all(
         depends_on_place_alone(operand) for operand in owner.operands
     )
+
+
+def place_number(op: Any) -> str:
+    """What number an operation computes of the PE's place, as text; "" for none, or one that a loop decides."""
+    results = op.operation.results
+    if len(results) != 1 or not isinstance(results[0].type, ir.IndexType):
+        return ""
+    return _described(results[0]) if depends_on_place_alone(results[0]) else ""
+
+
+def _described(value: ir.Value) -> str:
+    owner = value.owner
+    if isinstance(owner, ir.Block):
+        return f"%{ir.BlockArgument(value).arg_number}"
+    what = " ".join(
+        str(owner.attributes[name]) for name in ("map", "value", "table") if name in owner.attributes
+    )
+    return f"{owner.name} {what}({', '.join(map(_described, owner.operands))})"
+
+
+def _is_coordinate(value: ir.Value) -> bool:
+    """Whether a block's argument is x or y; further ones of a routine are variables of loops around its calls."""
+    argument = ir.BlockArgument(value)
+    return argument.owner.owner.operation.name == "func.func" and argument.arg_number < 2

@@ -36,7 +36,7 @@ from .executable import (
     steps,
     symbols,
 )
-from .index_values import depends_on_place_alone
+from .index_values import depends_on_place_alone, place_number
 
 # Bytes of program text that an operation takes, see `INSTRUCTION_BYTES`; a bound or an offset that depends on the PE
 # takes some scalar instructions more.
@@ -127,9 +127,16 @@ def _describe(op: Any) -> _Buffer:
 def _text(function: Any, lengths: dict[str, int]) -> _Text:
     """The size of a program text; `lengths` are the entries of each table.
 
-    Of a table that the PE's place alone says the entry of, the loader writes that one.
+    Of a table that the PE's place alone says the entry of, the loader writes that one. A number that the place alone
+    says is computed once, however many routines write down how.
     """
-    operations = list(instructions(function.body.blocks[0]))
+    once: set[str] = set()
+    operations = []
+    for op in instructions(function.body.blocks[0]):
+        name = place_number(op)
+        if not name or name not in once:
+            operations.append(op)
+            once.add(name)
     code = sum(CODE_BYTES.get(op.operation.name, 0) for op in operations)
     code += sum(CASE_BYTES * len(op.regions) for op in operations if op.operation.name == CHOICE)
     entries: dict[str, int] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from ...dialects.host import ir
 from ...dialects.wse import read
 from ...dialects.wse.indexed_checks import indexed_chain, unmoved
 from ...passes.infra.diagnostics import PassFailure
-from ...passes.wafer.executable import buffer_of, source_of
+from ...passes.wafer.executable import CALL, buffer_of, source_of
 from ...wse_target import image
 from ...wse_target.quasi_affine import Const, Expr, Lookup, Scalar, Var, const, maximum, minimum
 from .image_expressions import access, combined, smallest
@@ -29,16 +29,23 @@ class Known:
     buffers: dict[str, image.Buffer]
     tables: dict[str, tuple[int, ...]]
     instructions: dict[tuple[Any, ...], image.Instruction] = field(default_factory=dict)
+    functions: dict[str, Any] = field(default_factory=dict)
+
+    def routine(self, call: Any) -> Any:
+        """The function that a call names."""
+        return self.functions[ir.FlatSymbolRefAttr(call.operation.attributes["callee"]).value]
 
 
 class BodyReader:
     """Reads one program text, or a function of the coordinates."""
 
-    def __init__(self, function: Any, known: Known) -> None:
+    def __init__(
+        self, function: Any, known: Known, arguments: Sequence[Expr] = COORDINATES, loops: int = 0
+    ) -> None:
         self.entry = function.body.blocks[0]
         self.known = known
-        self.names: dict[ir.Value, Expr] = dict(zip(self.entry.arguments, COORDINATES, strict=True))
-        self.loops = 0
+        self.names: dict[ir.Value, Expr] = dict(zip(self.entry.arguments, arguments, strict=True))
+        self.loops = loops
 
     def run(self) -> tuple[image.Instruction, ...]:
         """The instructions of a program text."""
@@ -50,8 +57,18 @@ class BodyReader:
         return [self.expression(value, terminator) for value in terminator.operands]
 
     def block(self, block: ir.Block) -> tuple[image.Instruction, ...]:
-        found = (self.instruction(op) for op in block.operations)
+        found: list[image.Instruction | None] = []
+        for op in block.operations:
+            found += self.called(op) if op.operation.name == CALL else [self.instruction(op)]
         return tuple(instruction for instruction in found if instruction is not None)
+
+    def called(self, op: Any) -> tuple[image.Instruction, ...]:
+        """A routine's instructions, with what its call gives it."""
+        arguments = [self.expression(value, op) for value in op.operation.operands]
+        reader = BodyReader(self.known.routine(op), self.known, arguments, self.loops)
+        found = reader.run()
+        self.loops = reader.loops
+        return found
 
     def instruction(self, op: Any) -> image.Instruction | None:
         """The instruction of an operation, None for what only supports others."""

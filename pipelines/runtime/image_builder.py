@@ -33,6 +33,7 @@ class _ImageBuilder:
         self.known = Known(
             {op.sym_name.value: _buffer(op) for op in symbols(module, "wse.buffer")},
             {op.sym_name.value: read.integers(op.values) for op in tables},
+            functions=self.functions,
         )
 
     def run(self) -> image.Program:

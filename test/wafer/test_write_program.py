@@ -10,10 +10,14 @@ from random_programs import features, random_program
 from same_programs import difference
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
+from wse_mlir.dialects.wse.printer import print_program
+from wse_mlir.passes.wafer.executable import bodies as bodies_of
+from wse_mlir.passes.wafer.executable import instructions, symbols
 from wse_mlir.passes.wafer.write.program import program_module
 from wse_mlir.pipelines.runtime.image_builder import build_image
 from wse_mlir.wse_target.errors import CompilerError, TargetError
 from wse_mlir.wse_target.image import (
+    Buffer,
     Choose,
     Control,
     Loop,
@@ -24,6 +28,7 @@ from wse_mlir.wse_target.image import (
     StridedRect,
     Switch,
     Vector,
+    all_instructions,
 )
 from wse_mlir.wse_target.quasi_affine import Expr, Lookup, Var, binary, const, maximum, minimum
 
@@ -158,3 +163,29 @@ def test_classes_on_strided_rectangles(context: ir.Context) -> None:
     assert rect(2, 0, 3, 1, 2) in [c.where for c in again.classes]
     assert isinstance(again.classes[1].body[1], Send) and again.grid == (9, 1)
     assert StridedRect((8, 0), (1, 1)) == again.classes[1].where
+
+
+def test_what_texts_have_in_common_is_written_once(context: ir.Context) -> None:
+    """Runs of instructions of several classes, some of them inside of a loop that differs otherwise."""
+    program = random_program(3).program
+    shared = tuple(Vector("add", ints(4), access("p", 1), (access("p", 1), float(k))) for k in range(9))
+    moving = tuple(replace(op, bounds=(Var("layer") + k,)) for k, op in enumerate(shared))
+    program = replace(program, buffers={**program.buffers, "p": Buffer("p", 0, (16,), "f32")})
+    bodies = [
+        (*shared, Control("scalar", const(k)), Loop("layer", const(3), (*moving, Control("task", const(k)))))
+        for k, _ in enumerate(program.classes)
+    ]
+    classes = tuple(
+        replace(c, body=(*body, *c.body)) for c, body in zip(program.classes, bodies, strict=True)
+    )
+    program = replace(program, classes=classes)
+    assert len(classes) > 2
+    module = program_module(program, "tiny")
+    routines = [f for f in symbols(module.operation, "func.func") if f.name.value.startswith("routine_")]
+    assert {len(f.type.inputs) for f in routines} == {2, 3}
+    assert difference(program, there_and_back(program)) == ""
+    for (_, function), pe_class in zip(bodies_of(module.operation), classes, strict=True):
+        kinds = [op.operation.name for op in instructions(function.body.blocks[0])]
+        expected = [op for op in all_instructions(pe_class.body) if isinstance(op, Vector)]
+        assert kinds.count("wse.vector") == len(expected)
+    assert print_program(module).count("add p[i] = p[i], 1.0") == 2

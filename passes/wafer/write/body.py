@@ -31,6 +31,7 @@ from ....wse_target.image import (
 )
 from ....wse_target.quasi_affine import Binary, Const, Expr, Lookup, Scalar, Var
 from .expressions import COORDINATES, Symbols, is_product, parts
+from .routines import Call, Routine
 
 Walks = tuple[
     list[ir.AffineMap], list[ir.AffineMap], Symbols
@@ -61,8 +62,9 @@ class Shared:
 class IndexValues:
     """Index values in scope: coordinates, loop variables, and what was computed from them."""
 
-    def __init__(self, x: ir.Value, y: ir.Value) -> None:
-        self.scopes: list[dict[Expr, ir.Value]] = [dict(zip(COORDINATES, (x, y), strict=True))]
+    def __init__(self, x: ir.Value, y: ir.Value, variables: Mapping[str, ir.Value] | None = None) -> None:
+        known = {Var(name): value for name, value in (variables or {}).items()}
+        self.scopes: list[dict[Expr, ir.Value]] = [dict(zip(COORDINATES, (x, y), strict=True)) | known]
 
     def of(self, expr: Expr) -> ir.Value:
         """The value of an expression, computed at the current insertion point when it is not there yet."""
@@ -100,12 +102,14 @@ class IndexValues:
         return [self.of(atom) for atom in symbols.atoms]
 
 
-def write_function(name: str, body: Sequence[Instruction], shared: Shared) -> None:
-    """`func.func @name(%x: index, %y: index)` with the instructions, at the current insertion point."""
-    index = ir.IndexType.get()
-    block = func.FuncOp(name, ([index, index], [])).add_entry_block()
+def write_function(
+    name: str, body: Sequence[Instruction | Call], shared: Shared, variables: Sequence[str] = ()
+) -> None:
+    """`func.func @name(%x: index, %y: index, variables..)` with the instructions, at the current insertion point."""
+    types = [ir.IndexType.get()] * (2 + len(variables))
+    block = func.FuncOp(name, (types, [])).add_entry_block()
     with ir.InsertionPoint(block):
-        BodyWriter(block, body, shared).write(body)
+        BodyWriter(block, body, shared, variables).write(body)
         func.ReturnOp([])
 
 
@@ -126,15 +130,25 @@ def memref_type(buffer: Buffer) -> ir.MemRefType:
 class BodyWriter:
     """Writes instructions at the current insertion point of a class's function."""
 
-    def __init__(self, block: ir.Block, body: Sequence[Instruction], shared: Shared) -> None:
+    def __init__(
+        self,
+        block: ir.Block,
+        body: Sequence[Instruction | Call],
+        shared: Shared,
+        variables: Sequence[str] = (),
+    ) -> None:
         self.shared = shared
-        self.values = IndexValues(*block.arguments)
+        x, y, *others = block.arguments
+        self.values = IndexValues(x, y, dict(zip(variables, others, strict=True)))
         names = dict.fromkeys(access.buffer for access in _all_accesses(body))
         self.memrefs = {name: build.get_buffer(name, memref_type(shared.buffers[name])) for name in names}
 
-    def write(self, body: Iterable[Instruction]) -> None:
+    def write(self, body: Iterable[Instruction | Call]) -> None:
         """Writes the instructions in order."""
         for instruction in body:
+            if isinstance(instruction, Call):
+                self.call(instruction.routine)
+                continue
             if isinstance(instruction, Loop):
                 self.loop(instruction)
                 continue
@@ -154,6 +168,11 @@ class BodyWriter:
             self.write(op.body)
             scf.YieldOp([])
         self.values.scopes.pop()
+
+    def call(self, routine: Routine) -> None:
+        """A `func.call` with the coordinates and the variables of loops around it."""
+        operands = [self.values.of(var) for var in (*COORDINATES, *map(Var, routine.variables))]
+        func.CallOp([], ir.FlatSymbolRefAttr.get(routine.name), operands)
 
     def choose(self, op: Choose) -> None:
         """An `scf.index_switch` with nothing by default."""
@@ -255,5 +274,5 @@ class BodyWriter:
         return bounds, maps, self.values.all(symbols)
 
 
-def _all_accesses(body: Iterable[Instruction]) -> list[Access]:
+def _all_accesses(body: Iterable[Instruction | Call]) -> list[Access]:
     return [access for op in all_instructions(body) for access in accesses(op)]

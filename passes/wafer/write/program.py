@@ -11,6 +11,7 @@ from ....wse_target.footprint import program_tables
 from ....wse_target.image import HostTransfer, Program, Source, TensorSpec
 from .body import Shared, memref_type, write_function, write_numbers
 from .expressions import Symbols
+from .routines import Outline
 
 
 def write_program(
@@ -51,9 +52,12 @@ def write_program(
         for position, transfer in enumerate(transfers):
             with shared.location(transfer.source):
                 _write_transfer(program, f"{kind}_{position}", transfer)
-    for pes in program.classes:
+    outline = Outline.of([pes.body for pes in program.classes])
+    for routine in outline.routines:
+        write_function(routine.name, routine.body, shared, routine.variables)
+    for pes, text in zip(program.classes, outline.texts, strict=True):
         body = f"main_{pes.name}"
-        write_function(body, pes.body, shared)
+        write_function(body, text, shared)
         symbol = build.pe_class(pes.name, pes.where, body)
         if pes.name in program.code_bytes:
             symbol.attributes["wse.code_bytes"] = build.i64(program.code_bytes[pes.name])
