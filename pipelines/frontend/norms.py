@@ -49,7 +49,8 @@ def vector_norm(
         return torch.amin(torch.abs(x), dims, keepdim)
     if ord == 0:
         return torch.sum((x != 0).to(x.dtype), dims, keepdim)
-    if ord == 1:
+    alone = all(isinstance(x.shape[d], int) and x.shape[d] == 1 for d in dims)
+    if ord == 1 or alone:  # the square of a number that has no company may underflow
         return torch.sum(torch.abs(x), dims, keepdim)
     if ord == 2:
         return torch.sqrt(torch.sum(x * x, dims, keepdim))

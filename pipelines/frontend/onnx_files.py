@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -84,6 +84,12 @@ def _load(onnx: Any, path: str) -> Any:
             if beside
             else "the file is cut off, damaged or of another kind: export or copy it again",
         ) from error
+    if any(isinstance(text, bytes) for text in _texts(model)):
+        raise CompilerError(
+            "the ONNX model cannot be read: a name in it is no UTF-8 text",
+            where=path,
+            hint="the file is damaged: export or copy it again",
+        )
     newest = onnx.defs.onnx_opset_version()
     for domain, version in _opsets(model).items():
         if domain == "" and version > newest:
@@ -99,6 +105,19 @@ def _load(onnx: Any, path: str) -> Any:
             f"the ONNX model cannot be read: it is not valid, {_in_one_line(error)}", where=path
         ) from error
     return model
+
+
+def _texts(message: Any) -> Iterator[str | bytes]:
+    """All texts of a protobuf message; what is no UTF-8 comes as bytes."""
+    for field, value in message.ListFields():
+        repeated = (
+            list(value) if isinstance(value, Sequence) and not isinstance(value, str | bytes) else [value]
+        )
+        if field.type == field.TYPE_MESSAGE:
+            for part in repeated:
+                yield from _texts(part)
+        elif field.type == field.TYPE_STRING:
+            yield from repeated
 
 
 def _in_one_line(error: Exception) -> str:

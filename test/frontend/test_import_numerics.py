@@ -73,6 +73,10 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[torch.Tensor, ...]]] = {
         lambda q, k: functional.scaled_dot_product_attention(q, k, k, enable_gqa=True),
         (random(1, 4, 4, 8), HEADS),
     ),
+    "norms of one number": (
+        lambda x: (x[0].norm(), torch.linalg.vector_norm(x[:, None], 3, 1), x[1].norm(p=0.5), x[:1].norm()),
+        (torch.tensor([2.9e-39, -1e-30, 1e30]),),
+    ),
     "group normalisation": (lambda x: functional.group_norm(x, 2), (random(1, 4, 3, 3),)),
 }
 
