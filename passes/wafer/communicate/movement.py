@@ -9,6 +9,7 @@ already are left alone. All of that is tried, and the ways that are best in cycl
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,11 +21,10 @@ from ....wse_target.machine import Machine
 from ..library.algorithm import Choice, choose
 from ..library.fragment import Fragment, Scratch, sequence
 from .coverage import covers, neighbours_cover
-from .steps import Step, cycles, fragment, inner_names, refusal
+from .steps import Prices, Step, cycles, fragment, inner_names, refusal
 from .tiles import Placed, gathered, is_stretch, rooms, stripped
 
 MOST_STEPS = 8
-_REDUCTIONS = ("chain", "two_phase", "tree", "ring")
 
 
 @dataclass(frozen=True)
@@ -82,15 +82,24 @@ def _instructions(body: tuple[Instruction, ...]) -> Iterator[Instruction]:
         yield op
 
 
-def movements(source: TensorLayout, target: TensorLayout, dtype: Dtype, machine: Machine) -> list[Movement]:
+def movements(
+    source: TensorLayout,
+    target: TensorLayout,
+    dtype: Dtype,
+    machine: Machine,
+    prices: Prices | None = None,
+) -> list[Movement]:
     """Ways from one layout to another, the fastest first; each one is better than those before it in bytes.
 
     None where no PEs together have what the target wants: indices that a slice cut off, other meshes, blocks that
     rotate, partial values that were none.
+
+    Args:
+        prices: what is known of collectives on this machine, for later calls to look up.
     """
     if problem(source, target):
         return []
-    search = _Search(target, dtype, machine)
+    search = _Search(target, dtype, machine, {} if prices is None else prices)
     search.follow(stripped(source), (), 0.0, 0)
     found: list[Movement] = []
     for price, peak, steps in sorted(search.ends, key=lambda end: end[:2]):
@@ -114,10 +123,11 @@ def problem(source: TensorLayout, target: TensorLayout) -> str:
 class _Search:
     """All ways to a target that are better than others in cycles or in bytes."""
 
-    def __init__(self, target: TensorLayout, dtype: Dtype, machine: Machine) -> None:
+    def __init__(self, target: TensorLayout, dtype: Dtype, machine: Machine, prices: Prices) -> None:
         self.target = stripped(target)
         self.dtype: Dtype = dtype
         self.machine = machine
+        self.prices = prices
         self.ends: list[tuple[float, int, tuple[Step, ...]]] = []
         self._known: dict[TensorLayout, list[tuple[float, int]]] = {}
 
@@ -138,7 +148,7 @@ class _Search:
                 continue
             held = 0 if not steps else step.source.elements * DTYPE_BYTES[self.dtype]
             needed = held + step.target.elements * DTYPE_BYTES[self.dtype] + step.bytes(self.dtype)
-            more = cycles(step, self.dtype, self.machine)
+            more = cycles(step, self.dtype, self.machine, self.prices)
             self.follow(step.target, (*steps, step), price + more, max(peak, needed))
 
     def next_steps(self, here: TensorLayout) -> Iterator[Step]:
@@ -228,7 +238,7 @@ class _Search:
             whole = replace(here, partial=partial)
             steps = [
                 step
-                for choice in _choices("all_reduce", _REDUCTIONS)
+                for choice in _choices("all_reduce", _reductions(here.mesh[name].extent))
                 if not refusal(
                     step := Step("all_reduce", here, whole, name, choice, first.kind),
                     self.dtype,
@@ -258,6 +268,11 @@ def _renamed(dim: Dimension, old: str, new: str) -> Dimension:
 
 def _choices(operation: str, names: tuple[str, ...]) -> list[Choice]:
     return [choose(operation, name) for name in names]
+
+
+def _reductions(extent: int) -> tuple[str, ...]:
+    """Algorithms whose plans are made at once, with few colours."""
+    return ("chain", f"two_phase{{group={max(1, math.isqrt(extent))}}}", "tree", "ring")
 
 
 def _gatherings(here: TensorLayout, name: str, machine: Machine) -> list[Choice]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from ....wse_target.image import DTYPE_BYTES, Combine, Dtype, StridedRect
 from ....wse_target.layout.mesh import Mesh
@@ -11,11 +11,13 @@ from ....wse_target.layout.tensor_layout import TensorLayout
 from ....wse_target.machine import Machine
 from ..library.algorithm import Choice, choose
 from ..library.collectives import broadcast, neighbours, redistribute, strided, turning
+from ..library.collectives.costs import largest
 from ..library.collectives.distribution import Boxes
 from ..library.fragment import CollectiveRequest, Fragment, Line, Part, Scratch, sequence
 from .coverage import line_of
 from .tiles import Placed, copy, copy_cycles, is_in_order, shared
 
+Prices = dict[tuple[Any, ...], float]  # predicted cycles of collectives on one machine
 Kind = Literal["copy", "all_gather", "neighbours", "circulate", "all_reduce", "reduce_scatter", "turn"]
 
 
@@ -111,16 +113,15 @@ def refusal(step: Step, dtype: Dtype, machine: Machine) -> str:
         return f"{line.stride} lines that cross need {colours} colours each"
     if step.choice is None:
         return ""
-    if step.every > 1:
-        if name == "ring":
-            return "there are copies between the PEs of a ring"
-        if step.kind == "all_reduce":
-            return ""
+    if step.every > 1 and name == "ring":
+        return "there are copies between the PEs of a ring"
+    if step.kind != "all_gather":
+        return ""
     return strided.refuses(step.choice, request_of(step, *_sample(step, dtype), machine, "m"))
 
 
-def cycles(step: Step, dtype: Dtype, machine: Machine) -> float:
-    """Predicted cycles of a step."""
+def cycles(step: Step, dtype: Dtype, machine: Machine, prices: Prices) -> float:
+    """Predicted cycles of a step; `prices` are looked up and added to."""
     if step.kind == "copy":
         return copy_cycles(step.source, step.target, dtype, machine)
     copied = copy_cycles(step.source, step.source, dtype, machine)
@@ -135,18 +136,31 @@ def cycles(step: Step, dtype: Dtype, machine: Machine) -> float:
         source, target = _boxes(*_sample(step, dtype))
         return neighbours.cycles(line, source, target, slow)
     assert step.choice is not None
+    first = copied if step.kind == "all_reduce" or step.spoils else 0.0
+    request = request_of(step, *_sample(step, dtype), machine, "m")
+    walks = [tile.bounds for tile in (request.tile, request.result) if tile is not None]
+    if request.spread is not None:
+        walks += [request.spread.whole.bounds, request.spread.blocks(0).bounds]
+    sizes = tuple(largest(bounds, line.grid) for bounds in walks)
+    key = (step.kind, str(step.choice), line.extent, line.stride, step.every, *sizes, dtype, step.combine)
+    if key not in prices:
+        prices[key] = _price(step, request, dtype, machine)
+    return first + prices[key]
+
+
+def _price(step: Step, request: CollectiveRequest, dtype: Dtype, machine: Machine) -> float:
+    """Of a collective."""
+    assert step.choice is not None
     if step.kind == "all_reduce" and step.every > 1:
         request, spread = _reduction_of_copies(step, *_sample(step, dtype), machine, "m")
         far = machine.replace(fabric__hop_latency=machine.fabric.hop_latency * step.every)
-        reduction = _reduction(step).cycles(replace(request, machine=far))
-        return copied + reduction + broadcast.cycles(spread)
-    first = copied if step.kind == "all_reduce" or step.spoils else 0.0
-    return first + strided.cycles(step.choice, request_of(step, *_sample(step, dtype), machine, "m"))
+        return _reduction(step).cycles(replace(request, machine=far)) + broadcast.cycles(spread)
+    return strided.cycles(step.choice, request)
 
 
 def _reduction(step: Step) -> Choice:
     assert step.choice is not None
-    return choose("reduce", step.choice.algorithm.name)
+    return choose("reduce", str(step.choice))
 
 
 def _reduction_of_copies(

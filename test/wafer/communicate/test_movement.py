@@ -212,6 +212,18 @@ def test_movements_are_free_of_deadlock(
         assert way.code < 200
 
 
+def test_prices_are_looked_up_once() -> None:
+    source = parse_layout(f"[y:8/8, -]{SQUARE}, partial add over x", (64, 8))
+    target = parse_layout(f"[y:8/8, x:8/1]{SQUARE}", (64, 8))
+    prices: dict[tuple[object, ...], float] = {}
+    first = movements(source, target, "f32", MACHINE, prices)
+    known = dict(prices)
+    second = movements(source, target, "f32", MACHINE, prices)
+    assert known and prices == known
+    assert [str(way) for way in first] == [str(way) for way in second]
+    assert [str(way) for way in first] == [str(w) for w in movements(source, target, "f32", MACHINE)]
+
+
 def test_activations_between_layers_do_not_cost_a_gathering_of_all() -> None:
     """4,096 f16 in blocks over the columns of a grid of 420 become blocks over its rows."""
     mesh = " on x:420; y:420 at (0, 0)"

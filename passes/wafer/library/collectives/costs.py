@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from .....wse_target.image import Combine
 from .....wse_target.machine import Machine
-from .....wse_target.quasi_affine import Const, Expr
+from .....wse_target.quasi_affine import Expr
 from .....wse_target.sim.cost import CostModel, words
 from ..fragment import CollectiveRequest, Tile
 
 
+@lru_cache(maxsize=1 << 12)
 def largest(bounds: tuple[Expr, ...], grid: tuple[int, int]) -> int:
     """Most elements that a walk with these bounds covers on any PE of a grid."""
-    if all(isinstance(bound, Const) for bound in bounds):
-        return math.prod(max(0, bound.value) for bound in bounds if isinstance(bound, Const))
-    y, x = np.mgrid[0 : grid[1], 0 : grid[0]]
-    total = np.ones_like(x)
+    groups: dict[frozenset[str], list[Expr]] = {}
     for bound in bounds:
-        total = total * np.maximum(bound.evaluate({"x": x, "y": y}), 0)
-    return int(total.max(initial=0))
+        groups.setdefault(bound.variables(), []).append(bound)
+    if any(len(used) > 1 for used in groups):  # else each coordinate can be looked at by itself
+        groups = {frozenset("xy"): list(bounds)}
+    found = 1
+    for used, several in groups.items():
+        y, x = np.mgrid[0 : grid[1] if "y" in used else 1, 0 : grid[0] if "x" in used else 1]
+        total = np.ones_like(x)
+        for bound in several:
+            total = total * np.maximum(bound.evaluate({"x": x, "y": y}), 0)
+        found *= int(total.max(initial=0))
+    return found
 
 
 def tile_words(tile: Tile, grid: tuple[int, int]) -> int:
