@@ -155,6 +155,13 @@ ABSORB_STAGE = Stage(
     "copies between operations become how they read and write",
 )
 
+# LLVM multiplies by reciprocals of powers of two, and the row `prepare` by those of a softmax's sums.
+INVERT_STAGE = Stage(
+    "invert",
+    "func.func(wse-invert-divisors)",
+    "PEs have no instruction for division: it takes as long as a hundred multiplications",
+)
+
 CPU_STAGES = (
     Stage(
         "lay-out",
@@ -276,7 +283,16 @@ CPU = _define(
 WAFER = _define(
     "wafer",
     "imported IR -> programs of processing elements, ready for the simulator",
-    (IMPORTED_STAGE, NARROW_STAGE, FOLD_STAGE, UNROLL_STAGE, FUSE_STAGE, SIMPLIFY_STAGE, ABSORB_STAGE),
+    (
+        IMPORTED_STAGE,
+        NARROW_STAGE,
+        FOLD_STAGE,
+        UNROLL_STAGE,
+        FUSE_STAGE,
+        SIMPLIFY_STAGE,
+        ABSORB_STAGE,
+        INVERT_STAGE,
+    ),
     WAFER_STAGES,
 )
 REFERENCE = _define(

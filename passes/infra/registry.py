@@ -17,6 +17,7 @@ _PACKAGE = __package__.rsplit(".", 1)[0] if __package__ else ""
 
 # name -> "module:Class", relative to the `passes` package
 BUILTIN: dict[str, str] = {
+    "wse-invert-divisors": "tensor.algebra.wse_invert_divisors:InvertDivisors",
     "wse-invert-sums": "tensor.algebra.wse_invert_sums:InvertSums",
     "wse-lower-tm-tensor": "tensor.wse_lower_tm_tensor:LowerTmTensor",
     "wse-check-indices": "tensor.wse_check_indices:CheckIndices",
