@@ -22,7 +22,7 @@ from ..library.algorithm import Choice, choose
 from ..library.fragment import Fragment, Scratch, sequence
 from .coverage import covers, neighbours_cover
 from .steps import Prices, Step, cycles, fragment, inner_names, refusal
-from .tiles import Placed, gathered, is_stretch, rooms, stripped
+from .tiles import Placed, gathered, has_equal_pieces, is_stretch, rooms, stripped
 
 MOST_STEPS = 8
 
@@ -159,6 +159,7 @@ class _Search:
             return
         if refined.elements < here.elements:
             yield Step("copy", here, refined)
+        yield from self.without_halos(here)
         if len(here.partial) > len(self.target.partial):
             yield from self.reductions(here)
         yield from self.turns(here)
@@ -180,6 +181,15 @@ class _Search:
                 found = changed
         return found
 
+    def without_halos(self, here: TensorLayout) -> Iterator[Step]:
+        """Neighbours' indices are left out before blocks move."""
+        dims = tuple(
+            replace(dim, before=0, after=0) if dim != wanted and min(dim.before, dim.after) >= 0 else dim
+            for dim, wanted in zip(here.dims, self.target.dims, strict=True)
+        )
+        if dims != here.dims:
+            yield Step("copy", here, replace(here, dims=dims))
+
     def turns(self, here: TensorLayout) -> Iterator[Step]:
         """Blocks along one axis, of which there are copies along the other, become blocks along that."""
         mesh = here.mesh
@@ -200,17 +210,20 @@ class _Search:
     def along(self, here: TensorLayout, name: str) -> Iterator[Step]:
         """Blocks that differ along a sub-axis: all of them everywhere, or what a PE wants of them."""
         whole, number, place = gathered(here, name)
+        dim = here.dims[number]
+        if not has_equal_pieces(dim):
+            yield from self.circulated(here, whole, name)
+            return
         gatherings = [
             step
             for choice in _gatherings(here, name, self.machine)
             if not refusal(step := Step("all_gather", here, whole, name, choice), self.dtype, self.machine)
         ]
         yield from gatherings or self.inside(here, name)
+        yield from self.circulated(here, whole, name)
         wanted = self.refined(whole)
-        if wanted == whole or any(dim.pieces for layout in (here, wanted) for dim in layout.dims):
+        if wanted == whole or _in_pieces(here, wanted):
             return
-        yield Step("circulate", here, wanted, name)
-        dim = here.dims[number]
         if dim.is_plain and is_stretch(dim, place) and len(dim.digits[place].axes) == 1:
             others = zip(here.dims, wanted.dims, strict=True)
             if here.mesh[name].order == "line" and all(
@@ -221,10 +234,17 @@ class _Search:
             ):
                 yield Step("neighbours", here, wanted, name)
 
+    def circulated(self, here: TensorLayout, whole: TensorLayout, name: str) -> Iterator[Step]:
+        """What a PE wants of all tiles along a sub-axis, which would be `whole` together; all where nothing else is."""
+        wanted = self.refined(whole)
+        can_gather = all(has_equal_pieces(dim) for dim in here.dims if name in dim.axes)
+        if (wanted != whole or not can_gather) and not _in_pieces(here, wanted):
+            yield Step("circulate", here, wanted, name)
+
     def inside(self, here: TensorLayout, name: str) -> Iterator[Step]:
         """Where too many lines cross: blocks along inner sub-axes are gathered, so that there are copies of them."""
         for inner in inner_names(here.mesh, name):
-            if any(inner in dim.axes for dim in here.dims):
+            if any(inner in dim.axes and has_equal_pieces(dim) for dim in here.dims):
                 whole, *_ = gathered(here, inner)
                 for choice in _gatherings(here, inner, self.machine):
                     yield Step("all_gather", here, whole, inner, choice)
@@ -258,6 +278,10 @@ class _Search:
                 for choice in _choices("reduce_scatter", ("ring",)):
                     kept = replace(whole, dims=dims)
                     yield Step("reduce_scatter", here, kept, name, choice, first.kind)
+
+
+def _in_pieces(*layouts: TensorLayout) -> bool:
+    return any(dim.pieces for layout in layouts for dim in layout.dims)
 
 
 def _renamed(dim: Dimension, old: str, new: str) -> Dimension:

@@ -161,6 +161,11 @@ def gathered(layout: TensorLayout, name: str) -> tuple[TensorLayout, int, int]:
     return replace(layout, dims=dims), number, place
 
 
+def has_equal_pieces(dim: Dimension) -> bool:
+    """Whether pieces are as far apart in the tensor as in a buffer: none has a halo, or is cut at the tensor's ends."""
+    return not dim.before and not dim.after and dim.low >= 0 and dim.high <= dim.size
+
+
 def is_stretch(dim: Dimension, place: int) -> bool:
     """Whether the pieces of a digit follow each other without a gap, for a PE that has all of them."""
     return place == len(dim.digits) - 1 and not dim.pieces
