@@ -1,0 +1,61 @@
+"""How large programs are: classes, code and IR have bounds, and layers that repeat add nothing to code."""
+
+from __future__ import annotations
+
+import torch
+from lowering import lower
+from torch import nn
+from wse_mlir.pipelines.runtime.image_builder import build_image
+from wse_mlir.wse_target.image import Loop, Phase, Program
+
+MOST_CLASSES, MOST_TEXT = 64, 1 << 20
+
+
+class Residual(nn.Module):
+    """What a transformer's feed-forward half is."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.up, self.down, self.norm = (
+            nn.Linear(width, 2 * width),
+            nn.Linear(2 * width, width),
+            nn.LayerNorm(width),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.norm(x + self.down(torch.relu(self.up(x))))
+
+
+def lowered(model: nn.Module, x: torch.Tensor, grid: str) -> tuple[Program, int]:
+    """A model's image, and the characters of its executable stage."""
+    module = lower(model.eval(), (x,), grid, "plan-memory").module.operation
+    return build_image(module), len(str(module))
+
+
+def trips(program: Program) -> int:
+    """Of the loops over layers together."""
+    loops = [op for op in program.classes[0].body if isinstance(op, Loop)]
+    return sum(
+        int(loop.trips.evaluate({})) for loop in loops if any(isinstance(op, Phase) for op in loop.body)
+    )
+
+
+def test_equal_layers_add_no_code() -> None:
+    found = {
+        n: lowered(nn.Sequential(*(Residual(16) for _ in range(n))), torch.randn(8, 16), "4x4")
+        for n in (6, 9)
+    }
+    (small, text), (large, longer) = found[6], found[8]
+    assert trips(large) - trips(small) == 2
+    assert max(large.code_bytes.values()) == max(small.code_bytes.values())
+    assert len(large.classes) == len(small.classes) <= MOST_CLASSES
+    assert (longer - text) / 2 < 3000  # its buffers, and how its parameters get there
+
+
+def test_an_encoder_is_within_bounds() -> None:
+    """Trees along both axes give PEs as many roles as there are PEs."""
+    layer = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True, dropout=0.0)
+    model = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+    program, text = lowered(model, torch.randn(1, 16, 32), "8x8")
+    assert len(program.classes) <= MOST_CLASSES and text < MOST_TEXT
+    assert max(program.code_bytes.values()) < 16384
