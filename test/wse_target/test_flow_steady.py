@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fabric_programs import access, copy_own, ints, rect, row_program, values
-from wse_mlir.wse_target.image import Instruction, Join, Loop, PEClass, Program, Receive, Route, Send, Vector
+from wse_mlir.wse_target.image import (
+    Control,
+    Instruction,
+    Join,
+    Loop,
+    PEClass,
+    Phase,
+    Program,
+    Receive,
+    Route,
+    Send,
+    Vector,
+)
 from wse_mlir.wse_target.machine import load_machine
 from wse_mlir.wse_target.quasi_affine import Var, binary, const
 from wse_mlir.wse_target.sim import Simulation
@@ -80,6 +94,30 @@ def test_trips_are_replayed_if_the_order_of_operations_does_not_matter(
     skipped, whole = (run(program, skips=s, timing_only=False) for s in (True, False))
     assert [plan is not None for plan in plans] == [replays]
     assert [a.tobytes() for a in skipped.outputs] == [b.tobytes() for b in whole.outputs]
+
+
+def layers(trips: int) -> Program:
+    """Layers of two phases in a loop: neighbours swap tiles in an inner loop, then compute."""
+    once = exchange(3, 5)
+
+    def body(pe_class: PEClass) -> tuple[Instruction, ...]:
+        first, loop, last = pe_class.body
+        work = Vector("mul", ints(9), access("r", 1), (access("r", 1), 0.5))
+        layer = (Phase("swap"), loop, Phase("work"), work, Control("task", Var("x") + 1))
+        return (Phase("before"), first, Loop("layer", const(trips), layer), Phase("behind"), last)
+
+    return replace(once, classes=tuple(replace(c, body=body(c)) for c in once.classes))
+
+
+def test_phases_of_a_loop_over_layers_get_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    skipped, whole = (run(layers(40), skips=s, timing_only=True).report for s in (True, False))
+    assert skipped.cycles.makespan == pytest.approx(whole.cycles.makespan, rel=1e-9)
+    assert [row.name for row in skipped.phases] == [row.name for row in whole.phases]
+    for ours, theirs in zip(skipped.phases, whole.phases, strict=True):
+        for name, value in vars(theirs).items():
+            if isinstance(value, float | np.ndarray):
+                np.testing.assert_allclose(vars(ours)[name], value, rtol=1e-5, err_msg=f"{ours.name} {name}")
+    assert groups(layers(400), monkeypatch) == groups(layers(40), monkeypatch)
 
 
 def groups(program: Program, monkeypatch: pytest.MonkeyPatch) -> int:

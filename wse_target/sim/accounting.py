@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -16,6 +17,14 @@ BINS: tuple[Bin, ...] = (
 )  # fmt: skip
 WAITS: tuple[Bin, ...] = BINS[2:]
 Group = np.ndarray | slice | int  # PE numbers, no PE twice; slices are the quick way
+
+
+@dataclass(frozen=True)
+class PhaseSums:
+    """What phases have been given at some time: see `Accounting`."""
+
+    sums: np.ndarray
+    spent: dict[int, np.ndarray]
 
 
 class Accounting:
@@ -93,6 +102,19 @@ class Accounting:
             self.totals[:, warm] = 0.0
             self._before[:, warm] = 0.0
         self._repetition[at] += 1
+
+    def phases_until(self, clock: np.ndarray) -> PhaseSums:
+        """What all phases have been given up to now, PEs being at these clocks in the middle of theirs."""
+        self._settle(slice(0, len(self._since)), clock)
+        return PhaseSums(self._sums.copy(), {phase: spent.copy() for phase, spent in self.spent.items()})
+
+    def repeat(self, times: int, first: PhaseSums, last: PhaseSums, cycles: np.ndarray) -> None:
+        """Phases get as often again what came between two sums; `cycles` pass on each PE, `totals` being counted."""
+        self._sums += times * (last.sums - first.sums)
+        for phase, spent in last.spent.items():
+            self.spent[phase] += times * (spent - first.spent.get(phase, np.zeros_like(spent)))
+        self._before[:] = self.totals
+        self._since += cycles
 
     def _settle(self, at: Group, clock: np.ndarray | float) -> None:
         """Adds what PEs spent since they entered their phase to that phase."""

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...image import MAIN_THREAD, Control, Phase, Receive, Relay, Send, Switch, Vector
+from ..accounting import PhaseSums
 from ..code import Branch, Code, Halt, LoopBegin, LoopEnd
 from .lane import Lane
 from .lanes import Lanes
@@ -27,7 +28,7 @@ from .payload import Payload
 from .replay import replay
 from .state import Selection, State, size, union
 
-NEVER_STEADY = (Switch, Phase, Halt)
+NEVER_STEADY = (Switch, Halt)
 _FEWEST = 6  # trips below which waiting at the ends of trips is not worth it
 _LONGEST = 4  # trips of a period
 _SAMPLE = 101
@@ -38,8 +39,7 @@ _CLOSE = 1e-7  # relative to a clock; sums of the same numbers in another order 
 def steady_loops(code: Code, *, nested: bool) -> frozenset[int]:
     """Program counters of the ends of loops whose trips all take the same time if they begin alike.
 
-    Their bodies transfer something, do not switch routes or start phases, and nothing in them that takes time depends
-    on the trip.
+    Their bodies transfer something and do not switch routes, and nothing in them that takes time depends on the trip.
 
     Args:
         nested: whether loops inside of them are allowed.
@@ -84,6 +84,7 @@ class _Cut:
     clock: np.ndarray  # [threads, PEs]
     totals: np.ndarray
     words: dict[int, np.ndarray]  # by lane
+    phases: PhaseSums | None  # where phases begin in the loops
 
 
 class Steady:
@@ -94,6 +95,11 @@ class Steady:
         self.payload = payload
         self.lanes = lanes
         self._ends = steady_loops(state.code, nested=state.memory is None) if active else frozenset()
+        self._phased = any(
+            isinstance(op, Phase)
+            for end in self._ends
+            for op in state.code.operations[_begin(state.code, end) : end]
+        )
         self._held: list[tuple[int, Selection]] = []
         self._cuts: list[_Cut] = []
         self._number = 0  # of cuts so far
@@ -156,6 +162,7 @@ class Steady:
             self._copy(state.agents.clock, "clock", 2 * _LONGEST + 1),
             self._copy(state.accounting.totals, "totals", _LONGEST + 1),
             words,
+            state.accounting.phases_until(state.agents.clock[MAIN_THREAD]) if self._phased else None,
         )
 
     def _copy(self, array: np.ndarray, name: object, count: int) -> np.ndarray:
@@ -225,6 +232,8 @@ class Steady:
         a.clock += times * shift
         self._advance(third.where, times * period)
         state.accounting.totals += times * (third.totals - second.totals)
+        if second.phases is not None and third.phases is not None:
+            state.accounting.repeat(times, second.phases, third.phases, times * shift[MAIN_THREAD])
         for lane in self.lanes.all():
             words = second.words.get(id(lane))
             if words is not None:
