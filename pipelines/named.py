@@ -112,6 +112,12 @@ NARROW_STAGE = replace(
     "wse-accumulate gives another",
 )
 
+RETURN_STAGE = Stage(
+    "return-checks",
+    "wse-return-checks",
+    "what a run asserts of indices and divisors becomes results for the host",
+)
+
 FOLD_STAGE = Stage(
     "fold", "func.func(wse-fold-constants),canonicalize,cse", "what is known now is not computed later"
 )
@@ -285,6 +291,7 @@ WAFER = _define(
     "imported IR -> programs of processing elements, ready for the simulator",
     (
         IMPORTED_STAGE,
+        RETURN_STAGE,
         NARROW_STAGE,
         FOLD_STAGE,
         UNROLL_STAGE,

@@ -81,7 +81,8 @@ class Run:
         if self.repeat == 1:
             self._keep(simulation, result.report, recorders)
         kinds = [numpy_dtype(r.dtype) if is_unsigned(r.dtype) else None for r in lowered.imported.results]
-        return [o if kind is None else o.view(kind) for o, kind in zip(result.outputs, kinds, strict=True)]
+        outputs = result.outputs[: len(kinds)]  # checks come behind
+        return [o if kind is None else o.view(kind) for o, kind in zip(outputs, kinds, strict=True)]
 
     def for_time(self) -> None:
         """Runs all repetitions without data."""

@@ -68,6 +68,7 @@ BUILTIN: dict[str, str] = {
     "wse-partition": "wafer.wse_partition:Partition",
     "wse-expand-collectives": "wafer.wse_expand_collectives:ExpandCollectives",
     "wse-place": "wafer.wse_place:Place",
+    "wse-return-checks": "wafer.wse_return_checks:ReturnChecks",
     "wse-emit-programs": "wafer.wse_emit_programs:EmitPrograms",
     "wse-route": "wafer.wse_route:Route",
     "wse-plan-memory": "wafer.wse_plan_memory:PlanMemory",

@@ -40,6 +40,7 @@ from .plan import NO_NODE, RESHAPES, SLICES, is_node
 from .scalar_body import dtype_name
 from .splat import splat_of
 from .write.program import write_program
+from .wse_return_checks import CHECKS
 
 
 class EmitPrograms(Pass, name="wse-emit-programs", anchor="builtin.module"):
@@ -272,6 +273,8 @@ class _Emitter:
         for symbol in symbols(written.operation.parent, "wse.buffer"):
             if symbol.sym_name.value in self.of_trips:
                 symbol.attributes[OF_TRIPS] = ir.UnitAttr.get()
+        if CHECKS in self.main.attributes:
+            written.attributes[CHECKS] = self.main.attributes[CHECKS]
         constants = constant_values(self.main)
         if constants:
             written.attributes["wse.constants"] = ir.ArrayAttr.get(constants)

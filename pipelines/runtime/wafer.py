@@ -18,7 +18,7 @@ from ...wse_target.sim.check import check_program
 from ..frontend.imported import ImportedModel
 from ..named import named_pipeline
 from .image_builder import build_image
-from .wafer_program import WaferProgram, read_constants, stage_bytes
+from .wafer_program import WaferProgram, read_checks, read_constants, stage_bytes
 
 SRAM_SHARES = (90, 70, 50)  # per cent of the SRAM that a plan may fill with data, tried in this order
 
@@ -63,10 +63,11 @@ def compile_program(
         lowered, choices = lower(imported.module, machine, options, instrumentation)
     with timer.scope("image"):
         image, constants, stage = build_image(lowered), read_constants(lowered), stage_bytes(lowered)
+        checks = read_checks(lowered)
     with timer.scope("proof"):
         facts = {"choices": choices, "deadlock": prove(image, description)}
     interface = imported.interface.without_data()
-    return WaferProgram(stage, interface, description, image, tuple(constants), facts)
+    return WaferProgram(stage, interface, description, image, tuple(constants), facts, checks)
 
 
 def prove(program: Program, machine: Machine) -> str:

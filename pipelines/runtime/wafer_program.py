@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
@@ -14,12 +14,14 @@ from ...dialects.host import ir
 from ...dialects.parsing import parsed
 from ...passes.infra.diagnostics import CompilerError
 from ...passes.wafer.executable import program_of
+from ...passes.wafer.wse_return_checks import CHECKS
 from ...wse_target.footprint import phase_sram_bytes
 from ...wse_target.image import Program
 from ...wse_target.machine import Machine
 from ...wse_target.sim.simulation import Simulation
 from ..frontend.call_interface import CallInterface
 from .arrays import as_signed
+from .checks import Check, CheckFailed
 from .image_builder import build_image
 from .pe_kernels import NativeKernels
 
@@ -34,6 +36,7 @@ class WaferProgram:
         machine: that the program is for.
         image: what the simulator runs.
         constants: dense constants of the model, which are arguments of the program after the model's own.
+        checks: what results behind the model's own tell of, in order.
         facts: what compiling found out, for the report: "choices" that the partitioner weighed, and the proof about
             "deadlock".
     """
@@ -44,6 +47,7 @@ class WaferProgram:
     image: Program
     constants: tuple[np.ndarray, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    checks: tuple[ReturnedCheck, ...] = ()
 
 
 def read_program(
@@ -57,7 +61,8 @@ def read_program(
     with COMPILING:
         module = parsed(lambda: ir.Module.parse(stage, create_context()), "the executable stage")
         image, constants = build_image(module.operation), read_constants(module.operation)
-    return WaferProgram(stage, interface.without_data(), machine, image, tuple(constants), facts)
+        checks = read_checks(module.operation)
+    return WaferProgram(stage, interface.without_data(), machine, image, tuple(constants), facts, checks)
 
 
 def stage_bytes(module: ir.Operation) -> bytes:
@@ -74,6 +79,41 @@ def read_constants(module: ir.Operation) -> list[np.ndarray]:
         return []
     with module.context:
         return [_array(value) for value in ir.ArrayAttr(program.attributes["wse.constants"])]
+
+
+@dataclass(frozen=True)
+class ReturnedCheck:
+    """A check that a program makes of its data, and the size that its indices have to be below.
+
+    See `wse-return-checks`.
+    """
+
+    check: Check
+    size: int
+
+    def take(self, results: Iterator[np.ndarray]) -> CheckFailed | None:
+        """The exception for the results that it is read from, the next ones; None when all is well."""
+        if self.check.kind == "division":
+            return self.check.failure(0, 0) if next(results).item() else None
+        low, high = next(results).item(), next(results).item()
+        index = low if low < 0 else high
+        return None if 0 <= index < self.size else self.check.failure(index, self.size)
+
+
+def read_checks(module: ir.Operation) -> tuple[ReturnedCheck, ...]:
+    """The checks that a module of the executable stage makes."""
+    program = program_of(module)
+    if CHECKS not in program.attributes:
+        return ()
+    with module.context:
+        return tuple(_check(ir.DictAttr(entry)) for entry in ir.ArrayAttr(program.attributes[CHECKS]))
+
+
+def _check(entry: ir.DictAttr) -> ReturnedCheck:
+    kind, where, message = (ir.StringAttr(entry[name]).value for name in ("kind", "where", "message"))
+    size, dimension = (ir.IntegerAttr(entry[name]).value for name in ("size", "dimension"))
+    known: Any = kind
+    return ReturnedCheck(Check(known, where, message, dimension), size)
 
 
 def _array(value: ir.Attribute) -> np.ndarray:
@@ -131,9 +171,19 @@ class WaferExecutable:
         for phase in report["phases"]:
             phase["sram"] = self._phase_sram.get(phase["name"], 0)
         self.report = report  # whole, for threads that read it meanwhile
+        self._check(result.outputs)
         outputs, states = iter(result.outputs), dict(zip(self._given, inputs, strict=True))
-        count = len(self.program.image.results)
+        count = len(self.program.interface.results)
         return [states[held[i]] if i in held else next(outputs) for i in range(count)]
+
+    def _check(self, outputs: Sequence[np.ndarray]) -> None:
+        """Raises what the first check found wrong with the data of a call."""
+        returned = sum(1 if c.check.kind == "division" else 2 for c in self.program.checks)
+        results = iter(outputs[len(outputs) - returned :])
+        failures = [check.take(results) for check in self.program.checks]
+        for failure in failures:
+            if failure is not None:
+                raise failure
 
     def read_state(self, name: str) -> np.ndarray:
         """See `Executable.read_state`."""
