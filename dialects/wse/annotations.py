@@ -1,11 +1,14 @@
 """Checks of what linalg operations carry at the logical stage: `wse.iterators`, `wse.layouts` and `wse.algorithm`."""
 
-from ...wse_target.layout import AXES, WHOLE
+from ...wse_target.errors import TargetError
+from ...wse_target.layout.tensor_layout import TensorLayout
+from ...wse_target.layout.text import dimension_text
 from ..host import ir
 from ..structured import Structured, dim_position, structured
 from . import read
+from .attributes import LayoutAttr
 from .checks import check_algorithm, check_layout, strings
-from .dialect import Invalid, listed, require
+from .dialect import Invalid, require
 
 ITERATORS = "wse.iterators"
 LAYOUTS = "wse.layouts"
@@ -33,49 +36,55 @@ def annotation_error(op: ir.Operation | ir.OpView) -> str:
     """What is wrong with one operation's annotations, or ""."""
     attributes = op.operation.attributes
     try:
-        if LAYOUTS in attributes:
-            _check_layouts(op.operation.opview, attributes[LAYOUTS])
-        if ITERATORS in attributes:
-            _check_iterators(op, attributes[ITERATORS])
+        layouts = _check_layouts(op.operation.opview, attributes[LAYOUTS]) if LAYOUTS in attributes else []
+        loops = _check_iterators(op, attributes[ITERATORS]) if ITERATORS in attributes else None
         if ALGORITHM in attributes:
             _check_algorithm(op, attributes[ALGORITHM])
-        if LAYOUTS in attributes and ITERATORS in attributes:
-            _check_agreement(op, read.strings(attributes[ITERATORS]), attributes[LAYOUTS])
+        if loops is not None:
+            _check_agreement(op, loops, layouts)
     except Invalid as error:
         return f"'{op.operation.name}' {error}"
     return ""
 
 
-def _check_layouts(op: ir.OpView, layouts: ir.Attribute) -> None:
+def _check_layouts(op: ir.OpView, layouts: ir.Attribute) -> list[TensorLayout]:
     if not isinstance(layouts, ir.ArrayAttr):
         raise Invalid(f"has {LAYOUTS} = {layouts}; expected an array of #wse.layout, one per result")
     results = [value.type for value in op.operation.results]
     require(
         len(layouts) == len(results), f"has {len(layouts)} layouts; expected {len(results)}, one per result"
     )
+    found = []
     for position, (layout, result) in enumerate(zip(layouts, results, strict=True)):
         what = f"{LAYOUTS}[{position}]"
-        require(
-            getattr(layout, "attr_name", "") == "wse.layout", f"has {what} = {layout}; expected #wse.layout"
-        )
-        check_layout(op, layout, result, what)
+        require(isinstance(layout, LayoutAttr), f"has {what} = {layout}; expected #wse.layout")
+        found.append(check_layout(op, layout, result, what))
+    return found
 
 
-def _check_iterators(op: ir.Operation | ir.OpView, iterators: ir.Attribute) -> None:
-    if not isinstance(iterators, ir.ArrayAttr):
-        raise Invalid(f"has {ITERATORS} = {iterators}; expected an array of grid axes, one per loop")
-    axes = strings(iterators, ITERATORS)
-    for axis in axes:
-        require(
-            axis in (*AXES, WHOLE),
-            f"has unknown axis '{axis}' in {ITERATORS}; expected one of {listed((*AXES, WHOLE))}",
-        )
-    split = [axis for axis in axes if axis]
-    require(len(set(split)) == len(split), f"splits two loops over one axis in {ITERATORS}: {list(axes)}")
+def _check_iterators(op: ir.Operation | ir.OpView, iterators: ir.Attribute) -> TensorLayout | None:
+    """Where the loops are, as far as that is settled: before it is, sub-axes may be named for them."""
     view = structured(op)
+    if isinstance(iterators, LayoutAttr):
+        if view is None:
+            return None
+        try:
+            return read.layout(iterators, [size or 1 for size in view.loop_sizes()])
+        except TargetError as error:
+            raise Invalid(f"has {ITERATORS} that are no layout of its loops: {error.message}") from None
+    if not isinstance(iterators, ir.ArrayAttr):
+        raise Invalid(
+            f"has {ITERATORS} = {iterators}; expected #wse.layout of its loops, or an axis for each"
+        )
+    axes = strings(iterators, ITERATORS)
+    named = [name for name in axes if name]
+    unknown = next((name for name in named if name not in ("x", "y")), None)
+    require(unknown is None, f"has unknown axis '{unknown}' in {ITERATORS}; expected one of 'x', 'y', ''")
+    require(len(set(named)) == len(named), f"splits two loops over one axis in {ITERATORS}: {list(axes)}")
     if view is not None:
         loops = len(view.iterators)
         require(len(axes) == loops, f"has {len(axes)} axes in {ITERATORS}; expected {loops}, one per loop")
+    return None
 
 
 def _check_algorithm(op: ir.Operation | ir.OpView, algorithm: ir.Attribute) -> None:
@@ -91,19 +100,19 @@ def _check_algorithm(op: ir.Operation | ir.OpView, algorithm: ir.Attribute) -> N
     require(LAYOUTS in attributes, f"has {ALGORITHM} without {LAYOUTS}; expected where its result lives")
 
 
-def _check_agreement(op: ir.Operation | ir.OpView, iterators: tuple[str, ...], layouts: ir.Attribute) -> None:
-    """A result dimension that a loop walks is split as the loop is."""
+def _check_agreement(op: ir.Operation | ir.OpView, loops: TensorLayout, layouts: list[TensorLayout]) -> None:
+    """A result dimension that a loop walks is cut as the loop is."""
     view: Structured | None = structured(op)
     if view is None:
         return
-    for position, (amap, attribute) in enumerate(zip(view.init_maps, ir.ArrayAttr(layouts), strict=True)):
-        axes = read.layout(attribute).axes
+    for position, (amap, layout) in enumerate(zip(view.init_maps, layouts, strict=True)):
         for dim, expr in enumerate(amap.results):
             loop = dim_position(expr)
             if loop is None:
                 continue
+            cut, held = loops.dims[loop], layout.dims[dim]
             require(
-                axes[dim] == iterators[loop],
-                f"splits loop {loop} over '{iterators[loop]}', but {LAYOUTS}[{position}] splits the dimension it "
-                f"walks, {dim}, over '{axes[dim]}'; expected one axis",
+                cut == held,
+                f"has loop {loop} cut as {dimension_text(cut)}, but {LAYOUTS}[{position}] the dimension it walks, "
+                f"{dim}, as {dimension_text(held)}; expected one",
             )

@@ -17,14 +17,14 @@ class RectAttr(Wse.Attribute, name="rect"):
 
 
 class LayoutAttr(Wse.Attribute, name="layout"):
-    """`#wse.layout<["y", ""], #wse.rect<...>>`: how a tensor is spread over a rectangle of PEs.
+    """`#wse.layout<"[y:4/2, -] on x:4; y:4 at (0, 0)">`: where a tensor is; see `wse_target.layout.text`.
 
-    One grid axis ("x", "y" or "" for none) per tensor dimension: the dimension is cut into blocks of
-    ceil(size / extent) along it. The tensor is replicated along an axis that no dimension names.
+    Of each dimension its digits: so many pieces of so many indices along a sub-axis of the mesh, `*` for pieces that
+    one PE holds, `-` for a dimension that is whole. Behind `on` the mesh: sub-axes of x and of y, outermost first, and
+    where it is. The tensor is replicated along sub-axes that no dimension names and no partial value.
     """
 
-    axes: ir.ArrayAttr
-    rect: RectAttr
+    text: ir.StringAttr
 
 
 class StridedRectAttr(Wse.Attribute, name="strided_rect"):

@@ -2,7 +2,7 @@
 
 Use these and not the operation classes' constructors: those take an empty array for a missing attribute.
 Every function takes `loc`, the location of the new operation (default: the current one).
-Layouts may be given as `Layout` or as attribute, strided rectangles as `StridedRect` or as attribute.
+Layouts may be given as `TensorLayout` or as attribute, strided rectangles as `StridedRect` or as attribute.
 """
 
 from collections.abc import Sequence

@@ -6,11 +6,14 @@ operation write their message only when it is needed: printing a map costs more 
 
 import re
 
+from ...wse_target.errors import TargetError
 from ...wse_target.image import DTYPE_BYTES
-from ...wse_target.layout import AXES, WHOLE, Layout
+from ...wse_target.layout.algebra import gathered
+from ...wse_target.layout.mesh import Mesh
+from ...wse_target.layout.tensor_layout import TensorLayout
+from ...wse_target.layout.text import layout_text
 from ..host import ir
 from . import read
-from .attributes import LayoutAttr
 from .dialect import Invalid, listed, require
 
 REDUCTIONS = ("add", "mul", "max", "min")
@@ -80,23 +83,14 @@ def check_same_type(op: ir.OpView) -> None:
     check_element_type(after.element_type, "a tensor")
 
 
-def check_layout(op: ir.OpView, layout: ir.Attribute, tensor: ir.Type, what: str = "layout") -> Layout:
-    """The layout is well formed, fits the tensor's rank, and lies on the program's grid when that is known."""
-    axes = strings(LayoutAttr(layout).params[0], f"axes of {what}")
-    for axis in axes:
-        require(
-            axis in (*AXES, WHOLE),
-            f"has unknown axis '{axis}' in {what}; expected one of {listed((*AXES, WHOLE))}",
-        )
-    split = [axis for axis in axes if axis]
-    require(len(set(split)) == len(split), f"uses a grid axis twice in {what}: {list(axes)}")
-    rank = ir.ShapedType(tensor).rank
-    require(len(axes) == rank, f"has {len(axes)} axes in {what} for a tensor of rank {rank}; expected {rank}")
-    value = read.layout(layout)
-    rect = value.rect
-    require(rect.w > 0 and rect.h > 0, f"has an empty rectangle in {what}: {rect}; expected w and h above 0")
-    require(rect.x0 >= 0 and rect.y0 >= 0, f"has a rectangle off the grid in {what}: {rect}")
-    grid = known_grid(op)
+def check_layout(op: ir.OpView, layout: ir.Attribute, tensor: ir.Type, what: str = "layout") -> TensorLayout:
+    """The layout is well formed, one of such a tensor, and on the program's grid when that is known."""
+    try:
+        value = read.layout(layout, tensor)
+    except TargetError as error:
+        hint = f"; expected a text {error.hint}" if error.hint else ""
+        raise Invalid(f"has a {what} that is none: {error.message}{hint}") from None
+    rect, grid = value.mesh.rect, known_grid(op)
     if grid is not None:
         require(
             rect.x0 + rect.w <= grid[0] and rect.y0 + rect.h <= grid[1],
@@ -121,9 +115,9 @@ def known_grid(op: ir.OpView | ir.Operation) -> tuple[int, int] | None:
     return None
 
 
-def check_axis(axis: ir.StringAttr) -> str:
-    """A grid axis that PEs communicate along."""
-    return one_of(axis, "axis", AXES)
+def check_axis(axis: ir.StringAttr, mesh: Mesh) -> str:
+    """A sub-axis of the mesh that PEs communicate along."""
+    return one_of(axis, "axis", mesh.names)
 
 
 def check_kind(kind: ir.StringAttr) -> str:
@@ -140,10 +134,10 @@ def check_algorithm(algorithm: ir.StringAttr) -> None:
     )
 
 
-def check_replicated(layout: ir.Attribute, axis: ir.StringAttr) -> None:
+def check_replicated(layout: TensorLayout, axis: ir.StringAttr) -> None:
     """What PEs along `axis` combine or copy is the same block: the axis must not split the tensor."""
-    name = check_axis(axis)
-    dim = read.layout(layout).dim_of(name)
+    name = check_axis(axis, layout.mesh)
+    dim = layout.dim_of(name)
     require(
         dim is None,
         f"communicates whole blocks along '{name}', but the layout splits dimension {dim} over it; "
@@ -151,9 +145,9 @@ def check_replicated(layout: ir.Attribute, axis: ir.StringAttr) -> None:
     )
 
 
-def check_root(layout: ir.Attribute, axis: ir.StringAttr, root: ir.Attribute) -> None:
+def check_root(layout: TensorLayout, axis: ir.StringAttr, root: ir.Attribute) -> None:
     """The root is a position on the line of PEs along `axis`."""
-    extent, position = read.layout(layout).axis_extent(axis.value), integer(root, "root")
+    extent, position = layout.mesh[axis.value].extent, integer(root, "root")
     require(
         0 <= position < extent, f"has root {position} on a line of {extent} PEs; expected 0 to {extent - 1}"
     )
@@ -165,14 +159,18 @@ def check_dim(dim: ir.Attribute, tensor: ir.Type) -> None:
     require(0 <= position < rank, f"has dim {position} for a tensor of rank {rank}")
 
 
-def check_relayout(op: ir.OpView, *, split: ir.Attribute, whole: ir.Attribute) -> None:
+def check_relayout(op: ir.OpView, *, split: TensorLayout, whole: TensorLayout) -> None:
     """The two layouts differ in one thing: `split` cuts dimension `dim` over `axis`, `whole` does not."""
-    axis, dim = check_axis(ir.StringAttr(op.attributes["axis"])), read.integer(op.attributes["dim"])
-    cut, full = read.layout(split), read.layout(whole)
-    require(cut.rect == full.rect, f"expects both layouts on one rectangle, got {cut.rect} and {full.rect}")
-    require(cut.axes[dim] == axis, f"expects dimension {dim} split over '{axis}', got axes {list(cut.axes)}")
-    expected = [WHOLE if k == dim else name for k, name in enumerate(cut.axes)]
+    require(split.mesh == whole.mesh, f"expects both layouts on one mesh, got {split.mesh} and {whole.mesh}")
+    axis, dim = (
+        check_axis(ir.StringAttr(op.attributes["axis"]), split.mesh),
+        read.integer(op.attributes["dim"]),
+    )
     require(
-        list(full.axes) == expected,
-        f"expects the layout without the split to have axes {expected}, got {list(full.axes)}",
+        axis in split.dims[dim].axes, f"expects dimension {dim} split over '{axis}', got {layout_text(split)}"
+    )
+    expected = gathered(split, axis)
+    require(
+        expected is not None and whole.simplified() == expected.simplified(),
+        f"expects the layout without the split to be {expected and layout_text(expected)}, got {layout_text(whole)}",
     )

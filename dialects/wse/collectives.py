@@ -1,7 +1,7 @@
 """Communication between the PEs of one rectangle, on the global view of a distributed tensor.
 
 `algorithm` names how it is done, as `name{option=value ...}`; "" leaves the choice to the lowering.
-`axis` is the grid axis along which PEs talk; every line of PEs along it does the same on its own.
+`axis` is the sub-axis of the mesh along which PEs talk; every line of PEs along it does the same on its own.
 """
 
 from ..host import ext, ir
@@ -21,7 +21,6 @@ from .checks import (
     integers,
 )
 from .dialect import Op, require
-from .read import layout as read_layout
 
 
 class AllReduceOp(Op, name="all_reduce", traits=[ext.Pure]):
@@ -38,8 +37,7 @@ class AllReduceOp(Op, name="all_reduce", traits=[ext.Pure]):
         check_same_type(self)
         check_kind(self.kind)
         check_algorithm(self.algorithm)
-        check_layout(self, self.layout, self.result.type)
-        check_replicated(self.layout, self.axis)
+        check_replicated(check_layout(self, self.layout, self.result.type), self.axis)
 
 
 class ReduceOp(Op, name="reduce", traits=[ext.Pure]):
@@ -57,9 +55,9 @@ class ReduceOp(Op, name="reduce", traits=[ext.Pure]):
         check_same_type(self)
         check_kind(self.kind)
         check_algorithm(self.algorithm)
-        check_layout(self, self.layout, self.result.type)
-        check_replicated(self.layout, self.axis)
-        check_root(self.layout, self.axis, self.root)
+        layout = check_layout(self, self.layout, self.result.type)
+        check_replicated(layout, self.axis)
+        check_root(layout, self.axis, self.root)
 
 
 class BroadcastOp(Op, name="broadcast", traits=[ext.Pure]):
@@ -75,9 +73,9 @@ class BroadcastOp(Op, name="broadcast", traits=[ext.Pure]):
     def check(self) -> None:
         check_same_type(self)
         check_algorithm(self.algorithm)
-        check_layout(self, self.layout, self.result.type)
-        check_replicated(self.layout, self.axis)
-        check_root(self.layout, self.axis, self.root)
+        layout = check_layout(self, self.layout, self.result.type)
+        check_replicated(layout, self.axis)
+        check_root(layout, self.axis, self.root)
 
 
 class AllGatherOp(Op, name="all_gather", traits=[ext.Pure]):
@@ -94,10 +92,10 @@ class AllGatherOp(Op, name="all_gather", traits=[ext.Pure]):
     def check(self) -> None:
         check_same_type(self)
         check_algorithm(self.algorithm)
-        check_layout(self, self.source_layout, self.input.type, "source_layout")
-        check_layout(self, self.layout, self.result.type)
+        source = check_layout(self, self.source_layout, self.input.type, "source_layout")
+        target = check_layout(self, self.layout, self.result.type)
         check_dim(self.dim, self.input.type)
-        check_relayout(self, split=self.source_layout, whole=self.layout)
+        check_relayout(self, split=source, whole=target)
 
 
 class ReduceScatterOp(Op, name="reduce_scatter", traits=[ext.Pure]):
@@ -116,10 +114,10 @@ class ReduceScatterOp(Op, name="reduce_scatter", traits=[ext.Pure]):
         check_same_type(self)
         check_kind(self.kind)
         check_algorithm(self.algorithm)
-        check_layout(self, self.source_layout, self.input.type, "source_layout")
-        check_layout(self, self.layout, self.result.type)
+        source = check_layout(self, self.source_layout, self.input.type, "source_layout")
+        target = check_layout(self, self.layout, self.result.type)
         check_dim(self.dim, self.input.type)
-        check_relayout(self, split=self.layout, whole=self.source_layout)
+        check_relayout(self, split=target, whole=source)
 
 
 class ShiftOp(Op, name="shift", traits=[ext.Pure]):
@@ -137,10 +135,10 @@ class ShiftOp(Op, name="shift", traits=[ext.Pure]):
 
     def check(self) -> None:
         check_same_type(self)
-        check_layout(self, self.layout, self.result.type)
-        axis = check_axis(self.axis)
+        mesh = check_layout(self, self.layout, self.result.type).mesh
+        axis = check_axis(self.axis, mesh)
         flag(self.wrap, "wrap")
-        distance, extent = integer(self.distance, "distance"), read_layout(self.layout).axis_extent(axis)
+        distance, extent = integer(self.distance, "distance"), mesh[axis].extent
         require(distance != 0, "expects a distance other than 0")
         require(
             abs(distance) < extent,
@@ -159,16 +157,15 @@ class HaloExchangeOp(Op, name="halo_exchange", traits=[ext.Pure]):
 
     def check(self) -> None:
         check_same_type(self)
-        check_layout(self, self.layout, self.result.type)
-        layout = read_layout(self.layout)
+        layout = check_layout(self, self.layout, self.result.type)
         for name, widths in (("low", integers(self.low, "low")), ("high", integers(self.high, "high"))):
             require(
-                len(widths) == len(layout.axes),
-                f"has {len(widths)} {name} widths for a tensor of rank {len(layout.axes)}",
+                len(widths) == len(layout.dims),
+                f"has {len(widths)} {name} widths for a tensor of rank {len(layout.dims)}",
             )
             for dim, width in enumerate(widths):
                 require(width >= 0, f"has a negative {name} width {width} in dimension {dim}")
                 require(
-                    width == 0 or layout.axes[dim],
+                    width == 0 or layout.dims[dim].axes,
                     f"has a {name} width {width} in dimension {dim}, which no grid axis splits; expected 0",
                 )

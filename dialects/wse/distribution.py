@@ -4,11 +4,12 @@ They act on the global view of a tensor (value semantics): the type never change
 live. `layout` is always where the result lives, or, for `wse.gather`, where the operand lives.
 """
 
+from ...wse_target.layout.algebra import renamed
+from ...wse_target.layout.text import layout_text
 from ..host import ext, ir
 from .attributes import LayoutAttr
 from .checks import check_layout, check_same_type
 from .dialect import Invalid, Op, require
-from .read import layout as read_layout
 
 
 class ScatterOp(Op, name="scatter", traits=[ext.Pure]):
@@ -59,16 +60,15 @@ class TransposeDistributionOp(Op, name="transpose_distribution", traits=[ext.Pur
 
     def check(self) -> None:
         check_same_type(self)
-        check_layout(self, self.source_layout, self.input.type, "source_layout")
-        check_layout(self, self.layout, self.result.type)
-        source, target = read_layout(self.source_layout), read_layout(self.layout)
+        source = check_layout(self, self.source_layout, self.input.type, "source_layout")
+        target = check_layout(self, self.layout, self.result.type)
+        rect = source.mesh.rect
         require(
-            source.rect == target.rect and source.rect.w == source.rect.h,
-            f"expects both layouts on one square rectangle, got {source.rect} and {target.rect}",
+            rect == target.mesh.rect and rect.w == rect.h and source.mesh.names == ("x", "y"),
+            f"expects both layouts on one square rectangle, got {source.mesh} and {target.mesh}",
         )
-        swapped = tuple({"x": "y", "y": "x", "": ""}[axis] for axis in source.axes)
-        if target.axes != swapped:
+        expected = renamed(source, {"x": "y", "y": "x"})
+        if target.dims != expected.dims:
             raise Invalid(
-                f"expects layout axes {list(swapped)} (source axes with x and y swapped), "
-                f"got {list(target.axes)}"
+                f"expects layout {layout_text(expected)}, x and y of source_layout swapped, got {layout_text(target)}"
             )

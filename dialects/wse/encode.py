@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 
 from ...wse_target.image import StridedRect
-from ...wse_target.layout import Layout, Rect
+from ...wse_target.layout.rectangle import Rect
+from ...wse_target.layout.tensor_layout import TensorLayout
+from ...wse_target.layout.text import layout_text
 from ..host import ir
 from .attributes import LayoutAttr, RectAttr, SramAttr, StridedRectAttr
 
 Scalar = float | int
-LayoutLike = Layout | LayoutAttr
+LayoutLike = TensorLayout | LayoutAttr
 WhereLike = StridedRect | StridedRectAttr
 
 
@@ -41,7 +43,7 @@ def layout(value: LayoutLike) -> LayoutAttr:
     """`#wse.layout` of a layout."""
     if isinstance(value, LayoutAttr):
         return value
-    return LayoutAttr.get(string_array(value.axes), rect(value.rect))
+    return LayoutAttr.get(ir.StringAttr.get(layout_text(value)))
 
 
 def strided_rect(value: WhereLike) -> StridedRectAttr:

@@ -1,7 +1,11 @@
 """Plain Python values out of `wse` attributes."""
 
+from collections.abc import Sequence
+
 from ...wse_target.image import StridedRect
-from ...wse_target.layout import Layout, Rect
+from ...wse_target.layout.rectangle import Rect
+from ...wse_target.layout.tensor_layout import TensorLayout
+from ...wse_target.layout.text import parse_layout
 from ..host import ir
 from .attributes import LayoutAttr, RectAttr, SramAttr, StridedRectAttr
 
@@ -41,10 +45,21 @@ def rect(attribute: ir.Attribute) -> Rect:
     return Rect(*(integer(p) for p in RectAttr(attribute).params))
 
 
-def layout(attribute: ir.Attribute) -> Layout:
-    """`#wse.layout<axes, rect>` as a `Layout`."""
-    axes, where = LayoutAttr(attribute).params
-    return Layout(strings(axes), rect(where))
+def layout(attribute: ir.Attribute, of: ir.Type | Sequence[int]) -> TensorLayout:
+    """`#wse.layout` of a tensor of that type, or of so many indices along each dimension, as a `TensorLayout`.
+
+    Raises:
+        TargetError: it is none of such a tensor.
+    """
+    shape = tuple(ir.ShapedType(of).shape) if isinstance(of, ir.Type) else tuple(of)
+    return parse_layout(string(LayoutAttr(attribute).params[0]), shape)
+
+
+def layouts(op: ir.OpView | ir.Operation) -> tuple[TensorLayout, ...]:
+    """`wse.layouts` of an operation: where each result is."""
+    attributes = ir.ArrayAttr(op.attributes["wse.layouts"])
+    results = op.operation.results
+    return tuple(layout(a, value.type) for a, value in zip(attributes, results, strict=True))
 
 
 def strided_rect(attribute: ir.Attribute) -> StridedRect:

@@ -12,9 +12,11 @@ import numpy as np
 from ...dialects.host import ir
 from ...dialects.structured import REDUCTION, Structured, dim_position
 from ...wse_target.image import DTYPE_BYTES
+from ...wse_target.layout.mesh import Mesh
+from ...wse_target.layout.tensor_layout import TensorLayout
 from ...wse_target.machine import Machine
 from ...wse_target.quasi_affine import Expr
-from .layout_rules import AXES, Axes, Grid
+from .layout_rules import wide_axes
 from .library.fragment import Held, ProductRequest
 from .nodes import Compute
 from .scalar_body import Operand, ScalarBody, ScalarValue, Temp, dtype_name
@@ -51,12 +53,12 @@ class Contraction:
     b: Side
     c: Side
 
-    def request(self, grid: Grid, machine: Machine, prefix: str) -> ProductRequest:
+    def request(self, mesh: Mesh, machine: Machine, prefix: str) -> ProductRequest:
         """The request to the library."""
         m, k, n, batch = self.sizes
         dtype: Any = self.dtype
         accumulate: Any = self.accumulate
-        return ProductRequest((grid.width, grid.height), m, k, n, dtype, accumulate, machine, prefix, batch)
+        return ProductRequest((mesh.rect.w, mesh.rect.h), m, k, n, dtype, accumulate, machine, prefix, batch)
 
 
 def contraction_of(compute: Compute) -> Contraction | None:
@@ -146,11 +148,11 @@ class Placing:
         in_order: whether block k along an axis is at position k; if not, only the host can bring the tensor there.
     """
 
-    axes: Axes
+    layout: TensorLayout
     in_order: bool
 
 
-def placing(held: Held, side: Side, shape: tuple[int, ...], grid: Grid) -> Placing | None:
+def placing(held: Held, side: Side, shape: tuple[int, ...], mesh: Mesh) -> Placing | None:
     """The layout that a held tensor has, per dimension of the generic's operand; None when no layout is like it.
 
     Of a tensor whose blocks are in another order, of another size, or on a part of the PEs only, the layout says along
@@ -160,32 +162,32 @@ def placing(held: Held, side: Side, shape: tuple[int, ...], grid: Grid) -> Placi
     in_order = held.where.base == (0, 0) and held.where.step == (1, 1)
     for dim, origin, extent in zip(side.dims, held.origin, held.bounds, strict=True):
         if dim is not None:
-            found[dim], ordered = _axis_of(origin, extent, shape[dim], grid)
+            found[dim], ordered = _axis_of(origin, extent, shape[dim], mesh)
             in_order = in_order and ordered
     named = [axis for axis in found if axis]
-    free = [axis for axis in AXES if axis not in named and grid.extent(axis) > 1]
+    free = [axis for axis in wide_axes(mesh) if axis not in named]
     axes = tuple(axis if axis is not None else free.pop() if free else None for axis in found)
     if None in axes or len(named) != len(set(named)):
         return None
-    everywhere = (grid.width, grid.height)
-    once = tuple(grid.extent(axis) if axis in axes else 1 for axis in AXES)
-    whole = held.where.extent in (everywhere, once)
-    return Placing(tuple(axis or "" for axis in axes), in_order and whole)
+    everywhere = (mesh.rect.w, mesh.rect.h)
+    once = tuple(mesh[axis].extent if axis in axes else 1 for axis in ("x", "y"))
+    layout = TensorLayout.blocks(shape, [axis or "" for axis in axes], mesh)
+    return Placing(layout, in_order and held.where.extent in (everywhere, once))
 
 
-def _axis_of(origin: Expr, extent: Expr, size: int, grid: Grid) -> tuple[str | None, bool]:
+def _axis_of(origin: Expr, extent: Expr, size: int, mesh: Mesh) -> tuple[str | None, bool]:
     """The axis that a dimension is split over, and whether its blocks are those of a layout, in order.
 
     "" for a dimension that every PE has whole; None when the split depends on both coordinates.
     """
-    xs, ys = np.arange(grid.width)[None, :], np.arange(grid.height)[:, None]
+    width, height = mesh.rect.w, mesh.rect.h
+    xs, ys = np.arange(width)[None, :], np.arange(height)[:, None]
     starts, extents = (
-        np.broadcast_to(np.asarray(e.evaluate({"x": xs, "y": ys})), (grid.height, grid.width))
-        for e in (origin, extent)
+        np.broadcast_to(np.asarray(e.evaluate({"x": xs, "y": ys})), (height, width)) for e in (origin, extent)
     )
     for axis, position in (("x", xs), ("y", ys)):
-        block = grid.block(size, axis)
-        if grid.extent(axis) > 1 and block < size and (starts == position * block)[extents > 0].all():
+        block = -(-size // mesh[axis].extent)
+        if mesh[axis].extent > 1 and block < size and (starts == position * block)[extents > 0].all():
             return axis, True
     if not starts.any() and (extents == size).all():
         return "", True

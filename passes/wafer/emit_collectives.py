@@ -51,7 +51,7 @@ class Collectives:
 
     def line(self, axis: Any) -> Line:
         """The lines of the grid along an axis."""
-        return Line(axis, (self.tiles.grid.width, self.tiles.grid.height))
+        return Line(axis, (self.tiles.mesh.rect.w, self.tiles.mesh.rect.h))
 
     def broadcast(self, op: Any, tile: Tile, axis: str, prefix: str) -> Fragment:
         """`tile` of each line's first PE on all of its PEs, for an operation that is no collective itself."""
@@ -78,12 +78,12 @@ class Collectives:
             root=read.integer(op.root) if "root" in op.attributes else 0,
         )
         operation = op.operation.name.removeprefix("wse.")
-        return [*on_all(self.tiles.grid, copies), self._built(op, operation, op.algorithm.value, request)]
+        return [*on_all(self.tiles.mesh, copies), self._built(op, operation, op.algorithm.value, request)]
 
     def _all_gather(self, op: Any, hint: str, prefix: str) -> list[Fragment]:
         """Every PE's block at its place in the whole."""
         source = self.tiles.by_value[op.input]
-        target = self.tiles.new(op.result, read.layout(op.layout).axes, hint)
+        target = self.tiles.new(op.result, read.layout(op.layout, op.result.type), hint)
         own, placed = self._walk(source), self._block_in(target, source, op)
         dim = read.integer(op.dim)
         spread = Spread(self._walk(target), dim, source.shape[dim])
@@ -99,8 +99,8 @@ class Collectives:
         if len(list(op.input.uses)) > 1:
             kept = source
             source = self.tiles.like(source, hint)
-            copies = [copy(source, kept, self.tiles)]
-        target = self.tiles.new(op.result, read.layout(op.layout).axes, hint)
+            copies = [copy(source, kept)]
+        target = self.tiles.new(op.result, read.layout(op.layout, op.result.type), hint)
         request = CollectiveRequest(
             self.line(op.axis.value),
             self._block_in(source, target, op),
@@ -110,19 +110,19 @@ class Collectives:
             combine=op.kind.value,
         )
         built = self._built(op, "reduce_scatter", op.algorithm.value, request)
-        return [*on_all(self.tiles.grid, copies), built]
+        return [*on_all(self.tiles.mesh, copies), built]
 
     def _shift(self, op: Any, hint: str, prefix: str) -> list[Fragment]:
         """Every PE gets a whole block of another: blocks have to be of one size."""
         axis, source = op.axis.value, self.tiles.by_value[op.input]
-        dim = source.axes.index(axis) if axis in source.axes else None
-        if dim is not None and source.sizes[dim] % self.tiles.grid.extent(axis):
+        dim, extent = source.layout.dim_of(axis), self.tiles.mesh[axis].extent
+        if dim is not None and source.sizes[dim] % extent:
             raise PassFailure(
                 op,
-                f"a shift of {source.sizes[dim]} elements over {self.tiles.grid.extent(axis)} PEs, whose blocks differ",
+                f"a shift of {source.sizes[dim]} elements over {extent} PEs, whose blocks differ",
                 hint="choose a grid that divides the dimension",
             )
-        target = self.tiles.new(op.result, source.axes, hint)
+        target = self.tiles.new(op.result, source.layout, hint)
         request = CollectiveRequest(
             self.line(axis),
             self._walk(source),
@@ -136,32 +136,31 @@ class Collectives:
 
     def _redistribute(self, op: Any, hint: str, prefix: str) -> list[Fragment]:
         """Every PE gets its block of the new layout: out of what it holds, where that is enough."""
-        before, after = read.layout(op.source_layout).axes, read.layout(op.layout).axes
-        if all(not b or b == a for b, a in zip(before, after, strict=True)):
-            return on_all(self.tiles.grid, emit_slice_redistribution(op, self.tiles, hint))
+        before = read.layout(op.source_layout, op.input.type)
+        after = read.layout(op.layout, op.result.type)
+        if all(b.is_whole or b == a for b, a in zip(before.dims, after.dims, strict=True)):
+            return on_all(self.tiles.mesh, emit_slice_redistribution(op, self.tiles, hint))
         source = self._held(self.tiles.by_value[op.input])
         target = self._held(self.tiles.new(op.result, after, hint))
-        grid = (self.tiles.grid.width, self.tiles.grid.height)
+        grid = (self.tiles.mesh.rect.w, self.tiles.mesh.rect.h)
         request = RedistributionRequest(grid, source, target, self.machine, prefix)
         return [build(op, "redistribute", "", request)]
 
     def _held(self, tile: Tile) -> Held:
-        grid, buffer = self.tiles.grid, self.tiles.buffers[tile.buffer]
+        buffer = self.tiles.buffers[tile.buffer]
         return Held(
             tile.buffer,
             buffer.shape,
             buffer.dtype,
-            tile.bounds(grid),
-            tile.origin(grid),
+            tile.bounds(),
+            tile.origin(),
             tile.whole(),
-            everywhere(grid),
+            everywhere(self.tiles.mesh),
         )
 
     def _walk(self, tile: Tile) -> fragment.Tile:
         """A loop for each dimension."""
-        return fragment.Tile(
-            tile.whole(), tile.bounds(self.tiles.grid), self.tiles.buffers[tile.buffer].dtype
-        )
+        return fragment.Tile(tile.whole(), tile.bounds(), self.tiles.buffers[tile.buffer].dtype)
 
     def _block_in(self, whole: Tile, block: Tile, op: Any) -> fragment.Tile:
         """The walk over the PE's own block, laid out as `block`, inside of what is whole along the operation's axis."""
@@ -169,7 +168,7 @@ class Collectives:
         indices = loop_indices(len(whole.shape))
         indices[dim] = indices[dim] + Var(op.axis.value) * block.shape[dim]
         dtype = self.tiles.buffers[whole.buffer].dtype
-        return fragment.Tile(whole.at(indices, len(indices)), block.bounds(self.tiles.grid), dtype)
+        return fragment.Tile(whole.at(indices, len(indices)), block.bounds(), dtype)
 
 
 def _check_root_is_known(op: Any) -> None:

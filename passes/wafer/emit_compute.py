@@ -11,11 +11,12 @@ from typing import Any
 from ...dialects.host import ir
 from ...dialects.structured import PARALLEL, REDUCTION, dim_position
 from ...wse_target.image import Access, Instruction, Loop, Vector
+from ...wse_target.layout.tensor_layout import NOW, TensorLayout
 from ...wse_target.quasi_affine import Expr, Var, const
 from ..infra.diagnostics import PassFailure
-from .emit_tiles import Tile, Tiles, local_bound, loop_indices
-from .layout_rules import Axes, operand_axes
-from .nodes import Compute, analyse, op_result
+from .emit_tiles import Tile, Tiles, loop_indices
+from .layout_rules import operand_layout
+from .nodes import Compute, analyse, op_result, shape_of
 from .reduction_form import Accumulation
 from .scalar_body import Immediate, Index, Operand, ScalarOp, ScalarValue, Temp
 from .splat import splat_of
@@ -26,10 +27,10 @@ Source = Access | float | int
 class ComputeEmitter:
     """Emits one operation."""
 
-    def __init__(self, op: Any, assignment: Axes, tiles: Tiles, hint: str) -> None:
+    def __init__(self, op: Any, loops: TensorLayout, tiles: Tiles, hint: str) -> None:
         self.compute: Compute = analyse(op)
         self.view = self.compute.view
-        self.assignment = assignment
+        self.loops = loops
         self.tiles = tiles
         self.hint = hint
         self.steps: list[Instruction] = []
@@ -65,8 +66,9 @@ class ComputeEmitter:
     def _result_tile(self, r: int) -> Tile | None:
         if not self.compute.used[r]:
             return None
-        axes = operand_axes(self.view.init_maps[r], self.assignment)
-        return self.tiles.new(op_result(self.view.op, r), axes, self.hint)
+        result = op_result(self.view.op, r)
+        layout = operand_layout(self.view.init_maps[r], self.loops, shape_of(result))
+        return self.tiles.new(result, layout, self.hint)
 
     def _accumulations(self) -> dict[int, Accumulation]:
         if not self.compute.has_reduction or not self.compute.combinable():
@@ -90,10 +92,10 @@ class ComputeEmitter:
         return homes
 
     def _block(self, iterator: int) -> int:
-        return self.tiles.grid.block(self.compute.sizes[iterator], self.assignment[iterator])
+        return self.loops.dims[iterator].room
 
     def _bound(self, iterator: int) -> Expr:
-        return local_bound(self.compute.sizes[iterator], self.assignment[iterator], self.tiles.grid)
+        return self.loops.span(iterator)[1]
 
     def _index(self, iterator: int, loops: Sequence[int]) -> Expr:
         if iterator in self.looped:
@@ -145,18 +147,21 @@ class ComputeEmitter:
         used |= {y.dim for y in self.compute.body.yielded if isinstance(y, Index)}
         for iterator in sorted(used):
             tile = self.tiles.scratch(f"{self.hint}_index", (self._block(iterator),), "i32")
-            axis = self.assignment[iterator]
             start: Source = 0
-            if axis:
-                origin = self.tiles.scratch(f"{self.hint}_start", (), "i32").at([], 0)
-                self.steps.append(Vector("fill", (), origin, (0,)))
-                # Adds the block's size as often as there are blocks before.
-                total = Access(origin.buffer, origin.offset, (0,))
-                before = (Var(axis),)
-                self.steps.append(Vector("add", before, total, (total, self._block(iterator))))
-                start = Access(origin.buffer, origin.offset, (0,))
+            if self.loops.dims[iterator].axes:
+                start = self._start(iterator)
             self.steps.append(Vector("iota", (self._bound(iterator),), tile.whole(), (start,)))
             self.indices[iterator] = tile
+
+    def _start(self, iterator: int) -> Access:
+        """The first index of the PE's block: the blocks' sizes added up as often as there are blocks before."""
+        origin = self.tiles.scratch(f"{self.hint}_start", (), "i32").at([], 0)
+        self.steps.append(Vector("fill", (), origin, (0,)))
+        total = Access(origin.buffer, origin.offset, (0,))
+        for digit in self.loops.dims[iterator].digits:
+            before = (self.loops.value_of(digit, NOW),)
+            self.steps.append(Vector("add", before, total, (total, digit.pitch)))
+        return total
 
     def _initialise(self) -> None:
         """Reductions start from their inits."""
@@ -167,7 +172,7 @@ class ComputeEmitter:
                 continue
             init = self.view.inits[r]
             number = splat_of(init)
-            bounds = tile.bounds(self.tiles.grid)
+            bounds = tile.bounds()
             if number is not None:
                 self.steps.append(Vector("fill", bounds, tile.whole(), (number,)))
             elif init not in self.tiles.by_value:

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ...wse_target.image import Choose, Instruction, Loop, Source, StridedRect
-from .layout_rules import Grid
+from ...wse_target.layout.mesh import Mesh
 from .library.fragment import Fragment, Part
 
 
-def everywhere(grid: Grid) -> StridedRect:
-    """All PEs of a grid."""
-    return StridedRect((0, 0), (grid.width, grid.height))
+def everywhere(mesh: Mesh) -> StridedRect:
+    """All PEs of a mesh."""
+    return StridedRect((0, 0), (mesh.rect.w, mesh.rect.h))
 
 
-def on_all(grid: Grid, body: Sequence[Instruction]) -> list[Fragment]:
+def on_all(mesh: Mesh, body: Sequence[Instruction]) -> list[Fragment]:
     """Instructions that every PE runs; no fragment when there are none."""
-    return [Fragment((Part(everywhere(grid), tuple(body)),))] if body else []
+    return [Fragment((Part(everywhere(mesh), tuple(body)),))] if body else []
 
 
 def with_source(fragment: Fragment, source: Source) -> Fragment:

@@ -6,52 +6,51 @@ from typing import Any
 from ...dialects.host import ir
 from ...dialects.wse import read
 from ...wse_target.image import Access, Instruction, Vector
-from ...wse_target.quasi_affine import Expr, Var
+from ...wse_target.layout.tensor_layout import TensorLayout
+from ...wse_target.quasi_affine import Expr
 from ..infra.diagnostics import PassFailure
 from .emit_tiles import Tile, Tiles, loop_indices
-from .layout_rules import Axes
-from .nodes import shape_of
+from .nodes import resized, shape_of
 from .splat import is_undefined, splat_of
 
 
-def copy(target: Tile, source: Tile, tiles: Tiles) -> Vector:
+def copy(target: Tile, source: Tile) -> Vector:
     """Copies a tile to another of the same layout."""
-    return Vector("copy", target.bounds(tiles.grid), target.whole(), (source.whole(),))
+    return Vector("copy", target.bounds(), target.whole(), (source.whole(),))
 
 
-def fill(target: Tile, number: float | int, tiles: Tiles) -> Vector:
+def fill(target: Tile, number: float | int) -> Vector:
     """Writes one number to all of a tile."""
-    return Vector("fill", target.bounds(tiles.grid), target.whole(), (number,))
+    return Vector("fill", target.bounds(), target.whole(), (number,))
 
 
 def in_place(op: Any, tiles: Tiles, hint: str) -> tuple[Tile, list[Instruction]]:
     """The tile that a collective works on: its operand's, or a copy when something else reads that too."""
-    axes = read.layout(op.layout).axes
     source = tiles.by_value[op.input]
     if len(list(op.input.uses)) == 1:
         tiles.by_value[op.result] = source
         return source, []
-    target = tiles.new(op.result, axes, hint)
-    return target, [copy(target, source, tiles)]
+    target = tiles.new(op.result, source.layout, hint)
+    return target, [copy(target, source)]
 
 
 def emit_slice_redistribution(op: Any, tiles: Tiles, hint: str) -> list[Instruction]:
     """`wse.redistribute` that only slices: each PE keeps its block of what it holds."""
-    before, after = read.layout(op.source_layout).axes, read.layout(op.layout).axes
     source = tiles.by_value[op.input]
-    target = tiles.new(op.result, after, hint)
+    target = tiles.new(op.result, read.layout(op.layout, op.result.type), hint)
     indices = loop_indices(len(target.shape))
     taken = [
-        index + Var(a) * target.shape[d] if a and not b else index
-        for d, (index, b, a) in enumerate(zip(indices, before, after, strict=True))
+        index + (target.origin()[d] - source.origin()[d]) if kept != held else index
+        for d, (index, kept, held) in enumerate(
+            zip(indices, target.layout.dims, source.layout.dims, strict=True)
+        )
     ]
-    rank = len(indices)
-    return [Vector("copy", target.bounds(tiles.grid), target.whole(), (source.at(taken, rank),))]
+    return [Vector("copy", target.bounds(), target.whole(), (source.at(taken, len(indices)),))]
 
 
-def emit_shape_operation(op: Any, axes: Axes, tiles: Tiles, hint: str) -> list[Instruction]:
+def emit_shape_operation(op: Any, layout: TensorLayout, tiles: Tiles, hint: str) -> list[Instruction]:
     """`tensor.extract_slice`, `insert_slice` and `concat`: copies between whole dimensions."""
-    target = tiles.new(op.results[0], axes, hint)
+    target = tiles.new(op.results[0], layout, hint)
     name = op.operation.name
     rank = len(target.shape)
     if name == "tensor.concat":
@@ -70,7 +69,7 @@ def emit_shape_operation(op: Any, axes: Axes, tiles: Tiles, hint: str) -> list[I
         indices = loop_indices(rank)
         source = _source(op.operands[0], _strided(indices, offsets, strides), tiles)
         kind = "copy" if isinstance(source, Access) else "fill"
-        return [Vector(kind, target.bounds(tiles.grid), target.whole(), (source,))]
+        return [Vector(kind, target.bounds(), target.whole(), (source,))]
     part_step = _insert(op.operands[0], target, offsets, strides, tiles)
     if is_undefined(op.operands[1]):
         return [part_step]
@@ -85,12 +84,12 @@ def _insert(
     value: ir.Value, target: Tile, offsets: Sequence[int], strides: Sequence[int], tiles: Tiles
 ) -> Vector:
     """Copies `value` to `offsets` in `target`; dimensions that are split have offset 0."""
-    part = Tile("", tiles.grid.tile(shape_of(value), target.axes), shape_of(value), target.axes)
+    part = Tile("", resized(target.layout, shape_of(value)))
     indices = loop_indices(len(target.shape))
     source = _source(value, indices, tiles)
     kind = "copy" if isinstance(source, Access) else "fill"
     placed = target.at(_strided(indices, offsets, strides), len(indices))
-    return Vector(kind, part.bounds(tiles.grid), placed, (source,))
+    return Vector(kind, part.bounds(), placed, (source,))
 
 
 def _source(value: ir.Value, indices: Sequence[Expr], tiles: Tiles) -> Access | float | int:

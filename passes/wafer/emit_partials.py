@@ -1,18 +1,18 @@
 """Reductions of which every PE holds just one element: its part of the result is there before anything is computed."""
 
-from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 from ...dialects.host import ir
 from ...dialects.structured import PARALLEL, REDUCTION, dim_position
-from .layout_rules import Grid
+from ...wse_target.layout.tensor_layout import TensorLayout
 from .main_function import arguments_named
 from .nodes import analyse
 from .scalar_body import Operand
 from .splat import splat_of
 
 
-def partial_in_place(op: Any, iterators: Sequence[str], grid: Grid, main: Any) -> ir.Value | None:
+def partial_in_place(op: Any, loops: TensorLayout, main: Any) -> ir.Value | None:
     """The operand whose tile is the operation's partial result as it stands, None when there is none.
 
     That takes a plain reduction from its neutral number, one element along each reduced dimension on every PE, the
@@ -23,7 +23,7 @@ def partial_in_place(op: Any, iterators: Sequence[str], grid: Grid, main: Any) -
     if len(view.inputs) != 1 or len(view.inits) != 1 or found is None or found.value != Operand(0):
         return None
     reduced = [i for i, kind in enumerate(view.iterators) if kind == REDUCTION]
-    single = all(compute.sizes[i] == grid.extent(iterators[i]) for i in reduced)
+    single = all(prod(d.extent for d in loops.dims[i].digits) == loops.dims[i].size for i in reduced)
     kept = [dim_position(e) for e in view.maps[0].results]
     in_order = [i for i in kept if i is not None and view.iterators[i] == PARALLEL]
     if not reduced or not single or not compute.neutral_inits():

@@ -14,12 +14,13 @@ from ...dialects.host import ir
 from ...dialects.wse import read
 from ...dialects.wse.annotations import ALGORITHM
 from ...wse_target.image import Access, Buffer, HostTransfer, Source, Vector
+from ...wse_target.layout.text import layout_text
 from ...wse_target.quasi_affine import Expr, const, minimum
 from ..infra.diagnostics import PassFailure
 from .contraction import Contraction, Side, contraction_of
 from .emit_collectives import Collectives, build
 from .emit_tiles import Tile, Tiles
-from .layout_rules import Grid, elements
+from .layout_rules import elements
 from .library.fragment import Fragment, Held, Part, Product
 from .nodes import analyse, op_result, shape_of
 from .write.expressions import row_major_pitches
@@ -85,7 +86,7 @@ class Products:
         found = contraction_of(analyse(op))
         if found is None:
             raise PassFailure(op, f"carries {ALGORITHM} = '{text}', but is no product of two tensors")
-        request = found.request(self.tiles.grid, self.collectives.machine, prefix)
+        request = found.request(self.tiles.mesh, self.collectives.machine, prefix)
         product: Product = build(op, found.operation, text, request)
         for held in (product.a, product.b, product.c):
             self.tiles.buffers[held.buffer] = Buffer(held.buffer, -1, held.shape, held.dtype)
@@ -112,40 +113,42 @@ class Products:
         if all(use.owner.operation.name == "wse.gather" for use in result.uses):
             self.results[result] = place
             return []
-        axes = read.layout(ir.ArrayAttr(op.attributes["wse.layouts"])[0]).axes
-        tile = Tile(product.c.buffer, self.tiles.grid.tile(shape_of(result), axes), shape_of(result), axes)
+        (layout,) = read.layouts(op)
+        tile = Tile(product.c.buffer, layout)
         self._check_same(op, tile, place, "the result")
         fragments: list[Fragment] = []
         row_major = Access(tile.buffer, const(0), tuple(row_major_pitches(tile.shape)))
         if place.access == row_major and elements(tile.shape) == elements(product.c.shape):
             self.tiles.by_value[result] = tile
         else:
-            tile = self.tiles.new(result, axes, hint)
+            tile = self.tiles.new(result, layout, hint)
             copy = Vector("copy", place.bounds, tile.whole(), (place.access,))
             fragments.append(Fragment((Part(product.c.where, (copy,)),)))
         return [*fragments, *self._replicas(op, tile, product.c, prefix)]
 
     def _replicas(self, op: Any, tile: Tile, held: Held, prefix: str) -> list[Fragment]:
         """Copies for the lines that the layout says hold one, and the product does not serve."""
-        grid = self.tiles.grid
+        mesh = self.tiles.mesh
         found = []
         for number, axis in enumerate(("x", "y")):
-            if held.where.extent[number] == grid.extent(axis):
+            if held.where.extent[number] == mesh[axis].extent:
                 continue
-            if axis in tile.axes or held.where.base[number] != 0:
-                raise PassFailure(op, f"this product leaves its result on a part of the {grid} PEs only")
+            if tile.layout.dim_of(axis) is not None or held.where.base[number] != 0:
+                raise PassFailure(
+                    op, f"this product leaves its result on a part of the {mesh.rect.grid} PEs only"
+                )
             found.append(self.collectives.broadcast(op, tile, axis, f"{prefix}{axis}_"))
         return found
 
     def _check_same(self, op: Any, tile: Tile, place: Place, what: str) -> None:
         """The tile and the library's buffer hold the same block on every PE that the library uses."""
-        grid = self.tiles.grid
-        here = _blocks(tile.bounds(grid), tile.origin(grid), place.held, grid)
-        there = _blocks(place.bounds, place.origin, place.held, grid)
+        here = _blocks(tile.bounds(), tile.origin(), place.held)
+        there = _blocks(place.bounds, place.origin, place.held)
         if not np.array_equal(here, there):
             raise PassFailure(
                 op,
-                f"algorithm '{op.attributes[ALGORITHM].value}' does not keep {what} as layout {list(tile.axes)} does",
+                f"algorithm '{op.attributes[ALGORITHM].value}' does not keep {what} as layout "
+                f"{layout_text(tile.layout)} does",
                 hint="choose another layout or algorithm; wse-partition chooses ones that agree",
             )
 
@@ -160,7 +163,7 @@ def for_product_alone(value: ir.Value) -> bool:
     return is_argument and len(uses) == 1 and ALGORITHM in uses[0].owner.operation.attributes
 
 
-def _blocks(bounds: Sequence[Expr], origin: Sequence[Expr], held: Held, grid: Grid) -> np.ndarray:
+def _blocks(bounds: Sequence[Expr], origin: Sequence[Expr], held: Held) -> np.ndarray:
     """First index and extent of each PE's block in every dimension; zeros where it is empty."""
     (x0, y0), (width, height), (sx, sy) = held.where.base, held.where.extent, held.where.step
     ys, xs = np.mgrid[y0 : y0 + sy * height : sy, x0 : x0 + sx * width : sx]

@@ -10,10 +10,11 @@ from typing import Any
 
 from ...dialects.host import ir
 from ...wse_target.image import Access, Buffer
-from ...wse_target.quasi_affine import Expr, Var, const, minimum
-from .layout_rules import Axes, Grid, elements
+from ...wse_target.layout.mesh import Mesh
+from ...wse_target.layout.tensor_layout import TensorLayout
+from ...wse_target.quasi_affine import Expr, Var, const
+from .layout_rules import elements
 from .library import fragment
-from .nodes import shape_of
 from .plan import RESHAPES
 from .scalar_body import dtype_name
 from .write.expressions import linear_terms, row_major_pitches
@@ -24,17 +25,6 @@ _IN_PLACE = ("wse.reduce", "wse.broadcast", "wse.all_reduce")
 def loop_indices(rank: int) -> list[Expr]:
     """The indices of a vector operation's loops, outermost first."""
     return [Var(f"loop {dim}") for dim in range(rank)]
-
-
-def local_bound(size: int, axis: str, grid: Grid, number: Expr | None = None) -> Expr:
-    """How many elements of a dimension block `number` holds (default: the PE's own); may be negative."""
-    if not axis:
-        return const(size)
-    block = grid.block(size, axis)
-    if block * grid.extent(axis) == size:
-        return const(block)
-    number = Var(axis) if number is None else number
-    return minimum(block, const(size) - number * block)
 
 
 def access(buffer: str, position: Expr, loops: int) -> Access:
@@ -53,14 +43,21 @@ class Tile:
 
     Attributes:
         buffer: the SRAM buffer it lives in.
-        shape: of the largest tile; row-major in the buffer.
-        sizes / axes: shape and layout of the whole tensor.
+        layout: of the tensor; the tile lies row-major in the buffer, with room for the largest.
     """
 
     buffer: str
-    shape: tuple[int, ...]
-    sizes: tuple[int, ...]
-    axes: Axes
+    layout: TensorLayout
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the largest tile."""
+        return self.layout.tile_shape
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Shape of the whole tensor."""
+        return self.layout.shape
 
     def at(self, indices: Sequence[Expr], loops: int) -> Access:
         """The walk over the elements at `indices` of the tile, in a nest of so many loops."""
@@ -73,21 +70,20 @@ class Tile:
         """The walk over all elements, a loop for each dimension."""
         return self.at(loop_indices(len(self.shape)), len(self.shape))
 
-    def bounds(self, grid: Grid) -> tuple[Expr, ...]:
+    def bounds(self) -> tuple[Expr, ...]:
         """Trip counts of a walk over the elements that this PE holds."""
-        return tuple(local_bound(s, a, grid) for s, a in zip(self.sizes, self.axes, strict=True))
+        return tuple(self.layout.span(dim)[1] for dim in range(len(self.sizes)))
 
-    def origin(self, grid: Grid) -> tuple[Expr, ...]:
+    def origin(self) -> tuple[Expr, ...]:
         """The tensor's index of the tile's first element."""
-        split = zip(self.axes, self.shape, strict=True)
-        return tuple(Var(axis) * block if axis else const(0) for axis, block in split)
+        return tuple(self.layout.span(dim)[0] for dim in range(len(self.sizes)))
 
 
 @dataclass
 class Tiles:
     """Buffers by name, in order of creation, and the tile of every value."""
 
-    grid: Grid
+    mesh: Mesh
     buffers: dict[str, Buffer] = field(default_factory=dict)
     by_value: dict[ir.Value, Tile] = field(default_factory=dict)
 
@@ -103,30 +99,28 @@ class Tiles:
         self.buffers[name] = Buffer(name, -1, shape, kind)
         return name
 
-    def new(self, value: ir.Value, axes: Axes, hint: str) -> Tile:
-        """A tile in a buffer of its own for `value`, laid out as `axes`."""
-        sizes = shape_of(value)
-        shape = self.grid.tile(sizes, axes)
+    def new(self, value: ir.Value, layout: TensorLayout, hint: str) -> Tile:
+        """A tile in a buffer of its own for `value`, laid out like that."""
+        shape = layout.tile_shape
         flat = not shape or _is_reshaped(value)
         dtype = dtype_name(ir.RankedTensorType(value.type).element_type)
         name = self.buffer(hint, (elements(shape),) if flat else shape, dtype)
-        self.by_value[value] = Tile(name, shape, sizes, axes)
+        self.by_value[value] = Tile(name, layout)
         return self.by_value[value]
 
-    def alias(self, value: ir.Value, source: ir.Value, axes: Axes) -> None:
+    def alias(self, value: ir.Value, source: ir.Value, layout: TensorLayout) -> None:
         """`value` is `source`'s memory seen in another shape."""
-        sizes = shape_of(value)
-        self.by_value[value] = Tile(self.by_value[source].buffer, self.grid.tile(sizes, axes), sizes, axes)
+        self.by_value[value] = Tile(self.by_value[source].buffer, layout)
 
     def like(self, tile: Tile, hint: str) -> Tile:
         """A tile of the same part of the same tensor in a buffer of its own."""
         shape, dtype = self.buffers[tile.buffer].shape, self.buffers[tile.buffer].dtype
-        return Tile(self.buffer(hint, shape, dtype), tile.shape, tile.sizes, tile.axes)
+        return Tile(self.buffer(hint, shape, dtype), tile.layout)
 
     def scratch(self, hint: str, shape: tuple[int, ...], dtype: str) -> Tile:
         """A tile for an intermediate value that no tensor stands for."""
         name = self.buffer(hint, shape or (1,), dtype)
-        return Tile(name, shape, shape, ("",) * len(shape))
+        return Tile(name, TensorLayout.whole(shape, self.mesh))
 
     def dtype(self, tile: Tile) -> str:
         """Element type of a tile."""
@@ -134,7 +128,7 @@ class Tiles:
 
     def walk(self, tile: Tile) -> fragment.Tile:
         """A tile as the library sees it: one loop where it is one stretch of memory, else a loop for each dimension."""
-        bounds = tile.bounds(self.grid)
+        bounds = tile.bounds()
         dtype = self.buffers[tile.buffer].dtype
         if bounds == tuple(const(size) for size in tile.shape):
             return fragment.Tile(Access(tile.buffer, const(0), (1,)), (const(elements(tile.shape)),), dtype)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ...wse_target.layout.tensor_layout import TensorLayout
 from ..infra.pass_base import PassRun
-from .layout_rules import Axes
 from .nodes import Node, Option
 from .plan import Plan, Problem
 from .product_options import ProductOptions
@@ -20,16 +20,16 @@ def explain(
     The remarks' data: "chosen" and "alternatives" (name and cycles each, cheapest first, redistribution of operands
     not counted), and "refused", the algorithms that cannot serve the operation, with the reason.
     """
-    grids = [_entry(str(p.grid), p.cycles, bytes=p.peak) for p in sorted(tried, key=lambda p: p.cycles)]
+    grids = [_entry(p.mesh.rect.grid, p.cycles, bytes=p.peak) for p in sorted(tried, key=lambda p: p.cycles)]
     run.remark(
         None,
-        f"grid {plan.grid}, about {plan.cycles:.0f} cycles, {plan.peak} bytes a PE",
-        chosen=_entry(str(plan.grid), plan.cycles, bytes=plan.peak),
+        f"grid {plan.mesh.rect.grid}, about {plan.cycles:.0f} cycles, {plan.peak} bytes a PE",
+        chosen=_entry(plan.mesh.rect.grid, plan.cycles, bytes=plan.peak),
         alternatives=grids[:_SHOWN],
     )
     for node, option in zip(problem.nodes, plan.options, strict=True):
         if len(node.options) > 1 or option.algorithm:
-            _explain_node(run, node, option, products.refusals(node.op, plan.grid))
+            _explain_node(run, node, option, products.refusals(node.op, plan.mesh))
 
 
 def _explain_node(run: PassRun, node: Node, option: Option, refused: Sequence[tuple[str, str]]) -> None:
@@ -50,13 +50,14 @@ def describe(option: Option) -> str:
     """An option in a few words: its algorithm, or how its loops are split."""
     if option.algorithm:
         return option.algorithm
-    split = _split(option.iterators)
+    split = _split(option.loops)
     combined = ", ".join(sorted({f"combined along {r.axis}" for r in option.reductions}))
     return f"{split}, {combined}" if combined else split
 
 
-def _split(iterators: Axes) -> str:
-    parts = [f"loop {i} over {axis}" for i, axis in enumerate(iterators) if axis]
+def _split(loops: TensorLayout | None) -> str:
+    dims = () if loops is None else loops.dims
+    parts = [f"loop {i} over {' '.join(dim.axes)}" for i, dim in enumerate(dims) if dim.axes]
     return "split " + ", ".join(parts) if parts else "on every PE alike"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from ...dialects.host import ir
 from ...wse_target.image import HostTransfer, Instruction
 from .emit_movement import copy
-from .emit_tiles import Tile, Tiles
+from .emit_tiles import Tile
 from .main_function import find_main, result_attributes
 from .plan import RESHAPES
 
@@ -48,7 +48,6 @@ def keep_states(
     states: Sequence[State],
     brought: Mapping[int, Tile],
     returned: Mapping[int, tuple[ir.Value, Tile]],
-    tiles: Tiles,
     scatters: list[HostTransfer],
     gathers: list[HostTransfer],
 ) -> list[Instruction]:
@@ -69,7 +68,7 @@ def keep_states(
         many = sum(t.tensor == state.argument for t in scatters) + sum(
             t.tensor == state.result for t in gathers
         )
-        if many == 2 and (old.axes, old.shape) == (new.axes, new.shape) and not _on_one_pe(value):
+        if many == 2 and old.layout == new.layout and not _on_one_pe(value):
             found[state] = old, new
     read = {(number, tile.buffer) for number, (_, tile) in returned.items()}
     kept = {
@@ -84,7 +83,7 @@ def keep_states(
         replace(t, resident=True, access=places[t.tensor].whole()) if t.tensor in places else t
         for t in gathers
     ]
-    return [copy(old, new, tiles) for old, new in kept.values() if old.buffer != new.buffer]
+    return [copy(old, new) for old, new in kept.values() if old.buffer != new.buffer]
 
 
 def _on_one_pe(value: Any) -> bool:

@@ -1,46 +1,21 @@
-"""Which part of a tensor a PE holds, and which layouts an operation's operands need.
-
-A tensor dimension is split over a grid axis ("x" or "y") into blocks of ceil(size / extent), or left whole
-(""); axes that no dimension names hold copies. The last PEs may hold a short block or none at all: no value
-outside the tensor is ever computed on.
-"""
+"""Which layouts an operation's loops can have, which its operands then need, and how one layout becomes another."""
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...dialects.host import ir
 from ...dialects.structured import Structured, dim_position
+from ...wse_target.layout.algebra import gathered, reshaped
+from ...wse_target.layout.dimension import Dimension
+from ...wse_target.layout.mesh import Mesh
+from ...wse_target.layout.rectangle import Rect
+from ...wse_target.layout.tensor_layout import TensorLayout
 
-AXES = ("x", "y")
-Axes = tuple[str, ...]
 
-
-@dataclass(frozen=True)
-class Grid:
-    """A rectangle of PEs, `width` along x and `height` along y."""
-
-    width: int
-    height: int
-
-    def extent(self, axis: str) -> int:
-        """PEs along `axis`; 1 for ""."""
-        return {"x": self.width, "y": self.height}.get(axis, 1)
-
-    def block(self, size: int, axis: str) -> int:
-        """Elements of a dimension of `size` that a PE holds at most."""
-        return -(-size // self.extent(axis))
-
-    def tile(self, shape: Sequence[int], axes: Axes) -> tuple[int, ...]:
-        """Shape of the largest part of a tensor that a PE holds."""
-        return tuple(self.block(s, a) for s, a in zip(shape, axes, strict=True))
-
-    @property
-    def pes(self) -> int:
-        return self.width * self.height
-
-    def __str__(self) -> str:
-        return f"{self.width}x{self.height}"
+def grid_mesh(width: int, height: int) -> Mesh:
+    """A grid of PEs, its axes as they are."""
+    return Mesh.of(Rect(0, 0, width, height))
 
 
 def elements(shape: Sequence[int]) -> int:
@@ -51,15 +26,14 @@ def elements(shape: Sequence[int]) -> int:
     return count
 
 
-def whole(rank: int) -> Axes:
-    """The layout that gives every PE the whole tensor."""
-    return ("",) * rank
-
-
-def operand_axes(amap: ir.AffineMap, assignment: Sequence[str]) -> Axes:
-    """The layout an operand needs when iterator `i` is split over axis `assignment[i]`."""
+def operand_layout(amap: ir.AffineMap, loops: TensorLayout, shape: Sequence[int]) -> TensorLayout:
+    """The layout an operand needs when an operation's loops are laid out as `loops`."""
     positions = [dim_position(e) for e in amap.results]
-    return tuple("" if p is None else assignment[p] for p in positions)
+    dims = [
+        Dimension.whole(size) if p is None else loops.dims[p]
+        for p, size in zip(positions, shape, strict=True)
+    ]
+    return TensorLayout(loops.mesh, tuple(dims))
 
 
 def is_local_map(amap: ir.AffineMap) -> bool:
@@ -76,92 +50,72 @@ def is_local_map(amap: ir.AffineMap) -> bool:
     return True
 
 
-def assignments(view: Structured, splittable: Sequence[bool], grid: Grid) -> list[Axes]:
-    """Every way to split the iterators of `view` over the grid's axes, each axis at most once.
+def wide_axes(mesh: Mesh) -> list[str]:
+    """The sub-axes of more than one PE."""
+    return [name for name in mesh.names if mesh[name].extent > 1]
+
+
+def loop_layouts(view: Structured, splittable: Sequence[bool], mesh: Mesh) -> list[TensorLayout]:
+    """Every way to split the loops of `view` over the mesh's axes, each loop over one at most.
 
     Args:
         splittable: per iterator, whether it may be split (some reductions may not).
     """
-    sizes = view.loop_sizes()
-    candidates = [i for i, ok in enumerate(splittable) if ok and (sizes[i] or 0) > 1]
-    axes = [a for a in AXES if grid.extent(a) > 1]
-    result: list[Axes] = []
+    sizes = [size or 1 for size in view.loop_sizes()]
+    candidates = [i for i, ok in enumerate(splittable) if ok and sizes[i] > 1]
+    axes = wide_axes(mesh)
+    result: list[TensorLayout] = []
     for choice in itertools.product([None, *candidates], repeat=len(axes)):
         used = [c for c in choice if c is not None]
-        if len(used) != len(set(used)):
-            continue
-        assignment = [""] * len(view.iterators)
-        for axis, iterator in zip(axes, choice, strict=True):
-            if iterator is not None:
-                assignment[iterator] = axis
-        result.append(tuple(assignment))
+        if len(used) == len(set(used)):
+            named = [""] * len(sizes)
+            for axis, iterator in zip(axes, choice, strict=True):
+                if iterator is not None:
+                    named[iterator] = axis
+            result.append(TensorLayout.blocks(sizes, named, mesh))
     return result
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a redistribution: `axis` of dimension `dim` is gathered (made whole) or sliced (split)."""
+    """One step of a redistribution to `layout`: a sub-axis is gathered, or a dimension sliced."""
 
     kind: str  # "gather" | "slice"
     dim: int
     axis: str
+    layout: TensorLayout
 
 
-def redistribution(source: Axes, target: Axes) -> list[Step]:
-    """Steps that turn one layout into another: slices first where the axis is free, for they only shrink tiles."""
-    current = list(source)
-    steps: list[Step] = []
-    while current != list(target):
-        for dim, axis in enumerate(target):
-            if axis and current[dim] == "" and axis not in current:
-                steps.append(Step("slice", dim, axis))
-                current[dim] = axis
-        for dim, axis in enumerate(target):
-            if current[dim] and current[dim] != axis:
-                steps.append(Step("gather", dim, current[dim]))
-                current[dim] = ""
+def redistribution(source: TensorLayout, target: TensorLayout) -> list[Step]:
+    """Steps that turn one layout into another: slices first where the axes are free, for they only shrink tiles."""
+    current, steps = source, []
+    while current.dims != target.dims:
+        before = len(steps)
+        for number, wanted in enumerate(target.dims):
+            free = set(wanted.axes) <= set(current.copied)
+            if wanted.axes and current.dims[number].is_whole and free:
+                dims = (*current.dims[:number], wanted, *current.dims[number + 1 :])
+                current = replace(current, dims=dims)
+                steps.append(Step("slice", number, wanted.axes[0], current))
+        for number, wanted in enumerate(target.dims):
+            held = current.dims[number]
+            if held.axes and held != wanted:
+                axis = held.axes[-1]
+                after = gathered(current, axis)
+                if after is None:
+                    raise ValueError(f"digits of {current} along '{axis}' depend on others")
+                current = after
+                steps.append(Step("gather", number, axis, current))
                 break
+        if len(steps) == before:
+            raise ValueError(f"no steps lead from {current} to {target}")
     return steps
 
 
-def apply_step(axes: Axes, step: Step) -> Axes:
-    """The layout after one step."""
-    changed = list(axes)
-    changed[step.dim] = "" if step.kind == "gather" else step.axis
-    return tuple(changed)
-
-
-def reshape_axes(
-    source_shape: Sequence[int],
-    target_shape: Sequence[int],
-    groups: Sequence[Sequence[int]],
-    axes: Axes,
-    grid: Grid,
-    *,
-    expand: bool,
-) -> Axes | None:
-    """The target layout of a reshape whose source is laid out as `axes`, None when tiles would not line up.
-
-    A group's split survives when it is on the group's outermost dimension of more than one element and both
-    sides cut it at the same places.
-
-    Args:
-        groups: reassociation, per collapsed dimension the expanded ones.
-    """
-    wide_shape = target_shape if expand else source_shape
-    flat_shape = source_shape if expand else target_shape
-    result = [""] * len(target_shape)
-    for flat, wide in enumerate(groups):
-        outer = next((d for d in wide if wide_shape[d] > 1), wide[0] if wide else None)
-        held = [axes[flat]] if expand else [axes[d] for d in wide]
-        used = [a for a in held if a]
-        if not used:
-            continue
-        axis = used[0]
-        if outer is None or (not expand and axes[outer] != axis) or len(used) > 1:
-            return None
-        inner = elements([wide_shape[d] for d in wide if d > outer])
-        if grid.block(wide_shape[outer], axis) * inner != grid.block(flat_shape[flat], axis):
-            return None
-        result[outer if expand else flat] = axis
-    return tuple(result)
+def reshape_layout(layout: TensorLayout, shape: Sequence[int]) -> TensorLayout | None:
+    """The layout of a reshape whose tiles are the same memory before and after; None when tiles do not line up."""
+    found = reshaped(layout, shape)
+    if found is None or found.mesh != layout.mesh:
+        return None
+    plain = all(dim.is_plain and not dim.pieces for dim in found.dims)
+    return found if plain else None

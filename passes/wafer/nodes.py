@@ -1,23 +1,24 @@
 """The operations of `@main` as nodes with choices: which layouts an operation can take and give, at what cost."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from ...dialects.host import ir
 from ...dialects.structured import REDUCTION, Structured, element_type, structured
 from ...wse_target.image import DTYPE_BYTES, Combine, Dtype
+from ...wse_target.layout.dimension import Dimension
+from ...wse_target.layout.mesh import Mesh
+from ...wse_target.layout.tensor_layout import TensorLayout
 from ..infra.diagnostics import PassFailure
 from .cost import CostModel
 from .layout_rules import (
-    AXES,
-    Axes,
-    Grid,
-    assignments,
     elements,
     is_local_map,
-    operand_axes,
-    reshape_axes,
-    whole,
+    loop_layouts,
+    operand_layout,
+    reshape_layout,
+    wide_axes,
 )
 from .reduction_form import Accumulation, accumulations, combine_kind, is_neutral
 from .scalar_body import Index, Operand, ScalarBody, Temp, dtype_name, restrict_to_results, translate_body
@@ -31,7 +32,7 @@ class AllReduce:
 
     result: int
     axis: str
-    kind: str
+    kind: Combine
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Option:
     """One way to distribute an operation.
 
     Attributes:
+        loops: where the operation's loops are; None for what has none, or is the library's.
         needs: layout of each operand, None where any will do (it is not read, or is one number).
         gives: layout of each result.
         cycles: compute and all-reduce cycles; redistribution of operands comes on top.
@@ -47,9 +49,9 @@ class Option:
         brought: operands that the host brings straight to where the algorithm wants them.
     """
 
-    iterators: Axes
-    needs: tuple[Axes | None, ...]
-    gives: tuple[Axes, ...]
+    loops: TensorLayout | None
+    needs: tuple[TensorLayout | None, ...]
+    gives: tuple[TensorLayout, ...]
     cycles: float = 0.0
     scratch: int = 0
     reductions: tuple[AllReduce, ...] = ()
@@ -70,10 +72,10 @@ def shape_of(value: ir.Value) -> tuple[int, ...]:
     return tuple(ir.RankedTensorType(value.type).shape)
 
 
-def bytes_of(value: ir.Value, axes: Axes, grid: Grid) -> int:
+def bytes_of(value: ir.Value, layout: TensorLayout) -> int:
     """Bytes of SRAM that the largest tile of `value` takes."""
     element = dtype_name(ir.RankedTensorType(value.type).element_type)
-    return elements(grid.tile(shape_of(value), axes)) * DTYPE_BYTES.get(element, 4)
+    return layout.elements * DTYPE_BYTES.get(element, 4)
 
 
 @dataclass(frozen=True)
@@ -166,23 +168,26 @@ def _running_values(view: Structured, body: ScalarBody, used: tuple[bool, ...]) 
     return tuple(u or len(view.inputs) + r in read for r, u in enumerate(used))
 
 
-def compute_options(op: Any, grid: Grid, cost: CostModel) -> list[Option]:
-    """Every distribution of a `linalg.generic` on `grid`."""
+def compute_options(op: Any, mesh: Mesh, cost: CostModel) -> list[Option]:
+    """Every distribution of a `linalg.generic` over a mesh."""
     compute = analyse(op)
     view = compute.view
     may_split_reductions = compute.combinable() and compute.neutral_inits()
     splittable = [i != REDUCTION or may_split_reductions for i in view.iterators]
     forced = "wse.iterators" in op.attributes
-    choices = [_forced(op, splittable)] if forced else assignments(view, splittable, grid)
+    choices = [_forced(op, compute, splittable, mesh)] if forced else loop_layouts(view, splittable, mesh)
     depends = compute.dependencies()
-    return [_compute_option(compute, depends, choice, grid, cost) for choice in choices]
+    return [_compute_option(compute, depends, choice, cost) for choice in choices]
 
 
-def _forced(op: Any, splittable: list[bool]) -> Axes:
+def _forced(op: Any, compute: Compute, splittable: list[bool], mesh: Mesh) -> TensorLayout:
     """The split that an operation asks for itself; raises `PassFailure` when it makes no sense."""
-    forced = tuple(ir.StringAttr(a).value for a in ir.ArrayAttr(op.attributes["wse.iterators"]))
+    asked = op.attributes["wse.iterators"]
+    if not isinstance(asked, ir.ArrayAttr):
+        raise PassFailure(op, "this operation is distributed already", hint="run wse-partition once")
+    forced = tuple(ir.StringAttr(a).value for a in asked)
     named = [axis for axis in forced if axis]
-    if len(forced) != len(splittable) or not set(named) <= set(AXES) or len(named) != len(set(named)):
+    if len(forced) != len(splittable) or not set(named) <= set(mesh.names) or len(named) != len(set(named)):
         raise PassFailure(
             op,
             f"wse.iterators = {list(forced)} for {len(splittable)} iterators",
@@ -195,16 +200,17 @@ def _forced(op: Any, splittable: list[bool]) -> Axes:
                 f"wse.iterators splits iterator {number}, a reduction whose parts cannot be combined",
                 hint="split a parallel iterator instead",
             )
-    return forced
+    return TensorLayout.blocks(compute.sizes, forced, mesh)
 
 
 def _compute_option(
-    compute: Compute, depends: list[frozenset[int]], choice: Axes, grid: Grid, cost: CostModel
+    compute: Compute, depends: list[frozenset[int]], loops: TensorLayout, cost: CostModel
 ) -> Option:
     view = compute.view
-    needs = tuple(operand_axes(m, choice) if compute.reads(k) else None for k, m in enumerate(view.maps))
-    gives = tuple(operand_axes(m, choice) for m in view.init_maps)
-    tiles = [grid.block(size, axis) for size, axis in zip(compute.sizes, choice, strict=True)]
+    layouts = [operand_layout(m, loops, shape_of(v)) for m, v in zip(view.maps, view.operands, strict=True)]
+    needs = tuple(layout if compute.reads(k) else None for k, layout in enumerate(layouts))
+    gives = tuple(layouts[len(view.inputs) :])
+    tiles = list(loops.tile_shape)
     skipped = {a.product for a in compute.accumulations if a is not None}
     cycles = 0.0
     for index, op in enumerate(compute.body.ops):
@@ -215,24 +221,25 @@ def _compute_option(
         cycles += cost.vector("fma" if fused else op.kind, op.dtype, trips)
     for r, yielded in enumerate(compute.body.yielded):
         if compute.used[r] and not isinstance(yielded, Temp):
-            cycles += cost.vector("copy", "f32", grid.tile(shape_of(view.inits[r]), gives[r]))
+            cycles += cost.vector("copy", "f32", gives[r].tile_shape)
     reductions = tuple(
-        AllReduce(r, choice[i], combine_kind(found.kind))
+        AllReduce(r, axis, combine_kind(found.kind))
         for r, found in enumerate(compute.accumulations)
         if found is not None and compute.used[r]
         for i, iterator in enumerate(view.iterators)
-        if iterator == REDUCTION and choice[i]
+        if iterator == REDUCTION
+        for axis in loops.dims[i].axes
     )
     for reduction in reductions:
         result = op_result(view.op, reduction.result)
         cycles += cost.combined(
-            elements(grid.tile(shape_of(result), gives[reduction.result])),
+            gives[reduction.result].elements,
             cast(Dtype, dtype_name(ir.RankedTensorType(result.type).element_type)),
             cast(Combine, reduction.kind),
-            grid.extent(reduction.axis),
+            loops.mesh[reduction.axis].extent,
             everywhere=not only_returned(result),
         )
-    return Option(choice, needs, gives, cycles, _scratch(compute, depends, tiles), reductions)
+    return Option(loops, needs, gives, cycles, _scratch(compute, depends, tiles), reductions)
 
 
 def only_returned(value: ir.Value) -> bool:
@@ -266,37 +273,30 @@ def op_result(op: Any, index: int) -> ir.Value:
     return list(op.results)[index]
 
 
-def all_layouts(shape: tuple[int, ...], grid: Grid) -> list[Axes]:
-    """Every layout of a tensor on `grid`."""
-    axes = [a for a in AXES if grid.extent(a) > 1]
-    found: list[Axes] = [whole(len(shape))]
-    for axis in axes:
+def all_layouts(shape: tuple[int, ...], mesh: Mesh) -> list[TensorLayout]:
+    """Every layout of a tensor in blocks over a mesh's axes."""
+    found = [TensorLayout.whole(shape, mesh)]
+    for axis in wide_axes(mesh):
         for base in list(found):
             for dim, size in enumerate(shape):
-                if size > 1 and not base[dim]:
-                    found.append((*base[:dim], axis, *base[dim + 1 :]))
+                if size > 1 and base.dims[dim].is_whole:
+                    cut = Dimension.blocks(size, axis, mesh[axis].extent)
+                    found.append(replace(base, dims=(*base.dims[:dim], cut, *base.dims[dim + 1 :])))
     return found
 
 
-def reshape_options(op: Any, grid: Grid) -> list[Option]:
+def reshape_options(op: Any, mesh: Mesh) -> list[Option]:
     """Layouts of a reshape under which every PE's tile is the same memory before and after."""
-    expand = op.operation.name == "tensor.expand_shape"
-    groups = reassociation(op)
     source, target = shape_of(op.operands[0]), shape_of(op.results[0])
     found = []
-    for axes in all_layouts(source, grid):
-        result = reshape_axes(source, target, groups, axes, grid, expand=expand)
+    for layout in all_layouts(source, mesh):
+        result = reshape_layout(layout, target)
         if result is not None:
-            found.append(Option((), (axes,), (result,)))
+            found.append(Option(None, (layout,), (result,)))
     return found
 
 
-def reassociation(op: Any) -> list[list[int]]:
-    """The groups of dimensions of an expand_shape or collapse_shape."""
-    return [[ir.IntegerAttr(d).value for d in ir.ArrayAttr(g)] for g in op.attributes["reassociation"]]
-
-
-def slice_options(op: Any, grid: Grid, cost: CostModel) -> list[Option]:
+def slice_options(op: Any, mesh: Mesh, cost: CostModel) -> list[Option]:
     """Layouts of slicing, inserting and concatenating: the dimensions that change size are whole on each PE."""
     result = op.results[0]
     rank = len(shape_of(result))
@@ -307,10 +307,21 @@ def slice_options(op: Any, grid: Grid, cost: CostModel) -> list[Option]:
         )
     changed = {d for v in operands for d in range(rank) if shape_of(v)[d] != shape_of(result)[d]}
     found = []
-    for axes in all_layouts(shape_of(result), grid):
-        if any(axes[d] for d in changed):
+    for layout in all_layouts(shape_of(result), mesh):
+        if any(layout.dims[d].axes for d in changed):
             continue
-        tile = grid.tile(shape_of(result), axes)
-        needs = tuple(None if splat_of(v) is not None or is_undefined(v) else axes for v in operands)
-        found.append(Option((), needs, (axes,), cost.vector("copy", "f32", tile)))
+        needs = tuple(
+            None if splat_of(v) is not None or is_undefined(v) else resized(layout, shape_of(v))
+            for v in operands
+        )
+        found.append(Option(None, needs, (layout,), cost.vector("copy", "f32", layout.tile_shape)))
     return found
+
+
+def resized(layout: TensorLayout, shape: Sequence[int]) -> TensorLayout:
+    """The layout of a tensor that differs in size along dimensions that are whole."""
+    dims = [
+        dim if dim.size == size else Dimension.whole(size)
+        for dim, size in zip(layout.dims, shape, strict=True)
+    ]
+    return replace(layout, dims=tuple(dims))

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...dialects.host import ir
+from ...wse_target.layout.mesh import Mesh
+from ...wse_target.layout.tensor_layout import TensorLayout
 from ..infra.diagnostics import PassFailure
 from .contraction import contraction_of
 from .cost import CostModel
-from .layout_rules import Axes, Grid, apply_step, elements, redistribution
+from .layout_rules import grid_mesh, redistribution
 from .nodes import (
     Node,
     Option,
@@ -22,7 +24,6 @@ from .nodes import (
     bytes_of,
     compute_options,
     reshape_options,
-    shape_of,
     slice_options,
 )
 from .product_options import ProductOptions
@@ -56,7 +57,7 @@ class Problem:
 class State:
     """A partial plan. Bytes are per PE."""
 
-    layouts: dict[ir.Value, tuple[Axes, ...]] = field(default_factory=dict)
+    layouts: dict[ir.Value, tuple[TensorLayout, ...]] = field(default_factory=dict)
     chosen: tuple[Option, ...] = ()
     cycles: float = 0.0
     resident: int = 0
@@ -68,7 +69,7 @@ class State:
 class Plan:
     """A complete plan for one grid."""
 
-    grid: Grid
+    mesh: Mesh
     options: tuple[Option, ...]
     cycles: float
     resident: int
@@ -83,11 +84,11 @@ def is_node(op: Any) -> bool:
 
 
 def build_problem(
-    main: Any, grid: Grid, cost: CostModel, free: frozenset[int], products: ProductOptions
+    main: Any, mesh: Mesh, cost: CostModel, free: frozenset[int], products: ProductOptions
 ) -> Problem:
-    """Lists nodes and their options on `grid`."""
+    """Lists nodes and their options on a mesh."""
     operations = [op for op in main.body.blocks[0].operations if is_node(op)]
-    nodes = tuple(Node(op, _options(op, grid, cost, products)) for op in operations)
+    nodes = tuple(Node(op, _options(op, mesh, cost, products)) for op in operations)
     last_use: dict[ir.Value, int] = {}
     aliases = set()
     terminator = list(main.body.blocks[0].operations)[-1]
@@ -103,40 +104,41 @@ def build_problem(
     return Problem(nodes, tuple(main.body.blocks[0].arguments), free, last_use, frozenset(aliases))
 
 
-def _options(op: Any, grid: Grid, cost: CostModel, products: ProductOptions) -> list[Option]:
+def _options(op: Any, mesh: Mesh, cost: CostModel, products: ProductOptions) -> list[Option]:
     name = op.operation.name
     if name == "linalg.generic":
-        local = compute_options(op, grid, cost)
+        local = compute_options(op, mesh, cost)
         if "wse.iterators" in op.attributes:
             return local
         if products.combining:
             return [o for o in local if o.reductions] or local
-        fitting = [o.cycles for o in local if _bytes_at_least(op, o, grid) <= cost.sram]
-        offered = products.options(op, grid, min(fitting, default=math.inf))
+        fitting = [o.cycles for o in local if _bytes_at_least(op, o) <= cost.sram]
+        offered = products.options(op, mesh, min(fitting, default=math.inf))
         forced = products.forced and contraction_of(analyse(op)) is not None
         return offered if forced else local + offered
     if name in RESHAPES:
-        return reshape_options(op, grid)
+        return reshape_options(op, mesh)
     if name in SLICES:
-        return slice_options(op, grid, cost)
+        return slice_options(op, mesh, cost)
     raise PassFailure(op, f"'{name}' has no lowering to the wafer yet", hint="it runs on target='cpu'")
 
 
-def _bytes_at_least(op: Any, option: Option, grid: Grid) -> int:
+def _bytes_at_least(op: Any, option: Option) -> int:
     """Bytes of a PE's SRAM that an operation's own operands and results take, laid out as an option says."""
-    needed = [(v, axes) for v, axes in zip(op.operands, option.needs, strict=True) if axes is not None]
-    return sum(bytes_of(v, axes, grid) for v, axes in (*needed, *zip(op.results, option.gives, strict=True)))
+    needed = [(v, to) for v, to in zip(op.operands, option.needs, strict=True) if to is not None]
+    return sum(bytes_of(v, to) for v, to in (*needed, *zip(op.results, option.gives, strict=True)))
 
 
 class Planner:
-    """Runs the beam search for one grid."""
+    """Runs the beam search for one mesh."""
 
-    def __init__(self, problem: Problem, grid: Grid, cost: CostModel, *, thrift: float = 0.0) -> None:
+    def __init__(self, problem: Problem, mesh: Mesh, cost: CostModel, *, thrift: float = 0.0) -> None:
         self.problem = problem
-        self.grid = grid
+        self.mesh = mesh
         self.cost = cost
         self.thrift = thrift  # cycles that a byte of memory counts as
         self.numbers = {a: i for i, a in enumerate(problem.arguments)}
+        self.moved: dict[tuple[TensorLayout, TensorLayout], float] = {}
 
     def score(self, state: State) -> float:
         """Cycles, with memory counted in as far as it is scarce."""
@@ -158,7 +160,7 @@ class Planner:
             undecided = len(node.options) if node.op.operation.name in RESHAPES else 1
             beam = sorted(best.values(), key=self.score)[: min(width * undecided, _MOST_STATES)]
         final = beam[0]
-        return Plan(self.grid, final.chosen, final.cycles, final.resident, final.peak)
+        return Plan(self.mesh, final.chosen, final.cycles, final.resident, final.peak)
 
     def extend(self, state: State, at: int, node: Node, option: Option) -> State:
         """`state` with the operation at position `at` done as `option` says."""
@@ -169,7 +171,7 @@ class Planner:
                 continue
             operand = node.op.operands[position]
             number = self.numbers.get(operand)
-            size = bytes_of(operand, needed, self.grid)
+            size = bytes_of(operand, needed)
             if position in option.brought:
                 resident += size if number in self.problem.free else 0
                 brought += size if number not in self.problem.free else 0
@@ -182,17 +184,17 @@ class Planner:
             else:
                 live += size
                 if held:
-                    cycles += min(self.redistribution_cycles(operand, h, needed) for h in held)
+                    cycles += min(self.redistribution_cycles(h, needed) for h in held)
             layouts[operand] = (*held, needed)
         for result, given in zip(node.op.results, option.gives, strict=True):
             layouts[result] = (given,)
             if result not in self.problem.aliases:
-                live += bytes_of(result, given, self.grid)
+                live += bytes_of(result, given)
         peak = max(state.peak, resident + live + brought + option.scratch)
         for value in [v for v in layouts if self.problem.last_use.get(v, -1) <= at]:
             number = self.numbers.get(value)
             if (number is None or number not in self.problem.free) and value not in self.problem.aliases:
-                live -= sum(bytes_of(value, axes, self.grid) for axes in layouts[value])
+                live -= sum(bytes_of(value, held) for held in layouts[value])
             del layouts[value]
         return replace(
             state,
@@ -204,36 +206,39 @@ class Planner:
             peak=peak,
         )
 
-    def redistribution_cycles(self, value: ir.Value, held: Axes, needed: Axes) -> float:
-        """Cycles to bring a value from one layout into another."""
-        cycles, axes = 0.0, held
+    def redistribution_cycles(self, held: TensorLayout, needed: TensorLayout) -> float:
+        """Cycles to bring a value from one layout into another; worked out once, for searches ask all the time."""
+        if (held, needed) not in self.moved:
+            self.moved[held, needed] = self._redistribution_cycles(held, needed)
+        return self.moved[held, needed]
+
+    def _redistribution_cycles(self, held: TensorLayout, needed: TensorLayout) -> float:
+        cycles, before = 0.0, held
         for step in redistribution(held, needed):
-            before = elements(self.grid.tile(shape_of(value), axes))
-            axes = apply_step(axes, step)
-            after = elements(self.grid.tile(shape_of(value), axes))
             if step.kind == "gather":
-                cycles += self.cost.all_gather(before, self.grid.extent(step.axis))
+                cycles += self.cost.all_gather(before.elements, self.mesh[step.axis].extent)
             else:
-                cycles += self.cost.slice(after)
+                cycles += self.cost.slice(step.layout.elements)
+            before = step.layout
         return cycles
 
 
-def candidate_grids(width: int, height: int) -> list[Grid]:
+def candidate_grids(width: int, height: int) -> list[Mesh]:
     """Grids to try, small ones first: powers of two along one axis, near-squares, and the whole fabric."""
-    found: list[Grid] = [Grid(1, 1)]
+    found = [(1, 1)]
     side = 2
     while side <= max(width, height):
         w, h = min(side, width), min(side, height)
-        found += [Grid(w, 1), Grid(w, max(1, h // 2)), Grid(w, h)]
+        found += [(w, 1), (w, max(1, h // 2)), (w, h)]
         side *= 2
-    found.append(Grid(width, height))
-    return list(dict.fromkeys(found))
+    found.append((width, height))
+    return [grid_mesh(w, h) for w, h in dict.fromkeys(found)]
 
 
 def search(
-    main: Any, grids: Sequence[Grid], cost: CostModel, free: frozenset[int], products: ProductOptions
+    main: Any, meshes: Sequence[Mesh], cost: CostModel, free: frozenset[int], products: ProductOptions
 ) -> tuple[Plan, Problem, list[Plan]]:
-    """The cheapest plan over `grids`, its problem, and all plans that were tried.
+    """The cheapest plan over `meshes`, its problem, and all plans that were tried.
 
     When none fits the SRAM, it is the one that is over by the least.
 
@@ -241,9 +246,9 @@ def search(
     """
     best: tuple[float, Plan, Problem] | None = None
     worse, tried = 0, []
-    for grid in grids:
-        problem = build_problem(main, grid, cost, free, products)
-        plan = _plan(problem, grid, cost, width=8 if len(grids) == 1 else 3)
+    for mesh in meshes:
+        problem = build_problem(main, mesh, cost, free, products)
+        plan = _plan(problem, mesh, cost, width=8 if len(meshes) == 1 else 3)
         tried.append(plan)
         score = plan.cycles + _OVERFLOW * max(0, plan.peak - cost.sram)
         if best is None or score < best[0]:
@@ -257,11 +262,11 @@ def search(
     return best[1], best[2], tried
 
 
-def _plan(problem: Problem, grid: Grid, cost: CostModel, *, width: int) -> Plan:
-    """The best plan for one grid; a thriftier one when that needs too much memory."""
-    plan = Planner(problem, grid, cost).run(width=width)
+def _plan(problem: Problem, mesh: Mesh, cost: CostModel, *, width: int) -> Plan:
+    """The best plan for one mesh; a thriftier one when that needs too much memory."""
+    plan = Planner(problem, mesh, cost).run(width=width)
     for thrift in (0.1, 10.0):
         if plan.peak > cost.sram:
-            thrifty = Planner(problem, grid, cost, thrift=thrift).run(width=8)
+            thrifty = Planner(problem, mesh, cost, thrift=thrift).run(width=8)
             plan = min(plan, thrifty, key=lambda p: p.peak)
     return plan

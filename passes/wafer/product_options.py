@@ -7,10 +7,10 @@ from typing import Any
 
 from ...dialects.host import ir
 from ...wse_target.image import DTYPE_BYTES
+from ...wse_target.layout.mesh import Mesh
 from ...wse_target.machine import Machine
 from ..infra.diagnostics import PassFailure
 from .contraction import Contraction, Placing, contraction_of, placing
-from .layout_rules import Grid
 from .library.algorithm import Choice, algorithms, choose
 from .library.fragment import Product, ProductRequest
 from .nodes import Option, analyse, shape_of
@@ -32,7 +32,7 @@ class ProductOptions:
     combining: bool = False
     _built: dict[tuple[Any, ...], Product] = field(default_factory=dict)
 
-    def options(self, op: Any, grid: Grid, best: float) -> list[Option]:
+    def options(self, op: Any, mesh: Mesh, best: float) -> list[Option]:
         """The library's options for an operation; none when it is no product.
 
         Args:
@@ -44,16 +44,16 @@ class ProductOptions:
         found = contraction_of(analyse(op))
         if found is None:
             return []
-        request = found.request(grid, self.machine, "product")
-        offered = [self._option(op, found, c, request, grid, best) for c in self._choices(op, found, request)]
+        request = found.request(mesh, self.machine, "product")
+        offered = [self._option(op, found, c, request, mesh, best) for c in self._choices(op, found, request)]
         return [option for option in offered if option is not None]
 
-    def refusals(self, op: Any, grid: Grid) -> list[tuple[str, str]]:
-        """The algorithms that cannot compute an operation on `grid`, with the reason; none for what is no product."""
+    def refusals(self, op: Any, mesh: Mesh) -> list[tuple[str, str]]:
+        """The algorithms that cannot compute an operation on a mesh, with the reason; none for what is no product."""
         found = contraction_of(analyse(op)) if op.operation.name == "linalg.generic" else None
         if found is None:
             return []
-        request = found.request(grid, self.machine, "product")
+        request = found.request(mesh, self.machine, "product")
         reasons = [(a.name, Choice(a, dict(a.options)).refuses(request)) for a in algorithms(found.operation)]
         return [(name, reason) for name, reason in reasons if reason]
 
@@ -71,14 +71,14 @@ class ProductOptions:
                 yield choice
 
     def _option(
-        self, op: Any, found: Contraction, choice: Choice, request: ProductRequest, grid: Grid, best: float
+        self, op: Any, found: Contraction, choice: Choice, request: ProductRequest, mesh: Mesh, best: float
     ) -> Option | None:
         """None when the algorithm is too slow to matter, or keeps its tensors where they cannot be brought."""
         cycles = choice.cycles(request)
         if not self.forced and cycles > _WORTH * best:
             return None
         product = self.build(choice, request)
-        places = _places(op, found, product, grid)
+        places = _places(op, found, product, mesh)
         brought = frozenset(k for k in (0, 1) if _comes_from_host(op, k))
         with_host = brought | ({2} if _goes_to_host(op) else frozenset())
         unreachable = any(p is None or not (p.in_order or k in with_host) for k, p in enumerate(places))
@@ -91,9 +91,9 @@ class ProductOptions:
                     "or choose another grid",
                 )
             return None
-        axes = [p.axes for p in places if p is not None]
+        held = [p.layout for p in places if p is not None]
         return Option(
-            (), (axes[0], axes[1], None), (axes[2],), cycles, scratch_bytes(found, product, brought),
+            None, (held[0], held[1], None), (held[2],), cycles, scratch_bytes(found, product, brought),
             algorithm=str(choice), brought=brought,
         )  # fmt: skip
 
@@ -106,11 +106,11 @@ class ProductOptions:
         return self._built[key]
 
 
-def _places(op: Any, found: Contraction, product: Product, grid: Grid) -> list[Placing | None]:
+def _places(op: Any, found: Contraction, product: Product, mesh: Mesh) -> list[Placing | None]:
     """Where each operand of the operation is, the result's last."""
     held = {found.a.operand: product.a, found.b.operand: product.b, found.c.operand: product.c}
     sides = {side.operand: side for side in (found.a, found.b, found.c)}
-    return [placing(held[k], sides[k], shape_of(op.operands[k]), grid) for k in range(3)]
+    return [placing(held[k], sides[k], shape_of(op.operands[k]), mesh) for k in range(3)]
 
 
 def _comes_from_host(op: Any, position: int) -> bool:

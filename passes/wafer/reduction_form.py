@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from .scalar_body import Operand, ScalarBody, ScalarValue, Temp
 
@@ -73,6 +74,6 @@ def is_neutral(kind: str, number: float | int, dtype: str) -> bool:
     return kind in NEUTRAL and float(number) == NEUTRAL[kind]
 
 
-def combine_kind(kind: str) -> str:
+def combine_kind(kind: str) -> Any:
     """The combination of a collective that does what operation `kind` does (i1 and / or are min / max)."""
     return {"and": "min", "or": "max"}.get(kind, kind)

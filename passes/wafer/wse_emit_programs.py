@@ -32,9 +32,10 @@ from .emit_products import Products, for_product_alone
 from .emit_tiles import Tile, Tiles
 from .executable import OF_TRIPS, source_of, symbols
 from .kept_states import keep_states, states_of
-from .layout_rules import Grid
+from .layout_rules import grid_mesh
 from .library.fragment import Fragment
 from .library.roles import in_classes
+from .loops import loops_of
 from .main_function import argument_attributes, constant_values, find_main, result_attributes
 from .plan import NO_NODE, RESHAPES, SLICES, is_node
 from .scalar_body import dtype_name
@@ -85,9 +86,9 @@ class _Emitter:
         self.main = main
         self.keeps_states = keeps_states
         self.rect = read.rect(main.attributes["wse.rect"])
-        self.grid = Grid(self.rect.w, self.rect.h)
+        self.mesh = grid_mesh(self.rect.w, self.rect.h)
         self.machine = read.string(main.attributes["wse.machine"])
-        self.tiles = Tiles(self.grid)
+        self.tiles = Tiles(self.mesh)
         self.collectives = Collectives(self.tiles, load_machine(self.machine))
         self.products = Products(self.tiles, self.collectives)
         self.fragments: list[Fragment] = []
@@ -125,9 +126,9 @@ class _Emitter:
         """States stay where they are, as far as they can; see `kept_states`."""
         kinds, names = (result_attributes(self.main, n, d) for n, d in (("kind", "output"), ("name", "")))
         states = states_of(self.kinds, self.names, kinds, names)
-        copies = keep_states(states, self.brought, self.returned, self.tiles, self.scatters, self.gathers)
+        copies = keep_states(states, self.brought, self.returned, self.scatters, self.gathers)
         if copies:
-            self.fragments += on_all(self.grid, [Phase("state"), *copies])
+            self.fragments += on_all(self.mesh, [Phase("state"), *copies])
 
     def _append(self, op: Any, fragments: list[Fragment]) -> None:
         parts = [fragment for fragment in fragments if fragment.parts]
@@ -138,7 +139,7 @@ class _Emitter:
         if label != self.phase:
             count = self.phases[label] = self.phases.get(label, 0) + 1
             name = label if count == 1 else f"{label} #{count}"
-            self.fragments += on_all(self.grid, [Phase(name, source)])
+            self.fragments += on_all(self.mesh, [Phase(name, source)])
             self.phase = label
         self.fragments += [with_source(fragment, source) for fragment in parts]
         for scratch in (s for f in parts for s in f.scratch):
@@ -155,7 +156,7 @@ class _Emitter:
             return self.products.product_step(op, hint, self._prefix(hint))
         if name in COLLECTIVES:
             return self.collectives.emit(op, hint, self._prefix(hint))
-        return on_all(self.grid, self._body_of(op, hint))
+        return on_all(self.mesh, self._body_of(op, hint))
 
     def _body_of(self, op: Any, hint: str) -> list[Instruction]:
         """What every PE does for an operation without communication."""
@@ -163,20 +164,19 @@ class _Emitter:
         if name == "linalg.generic":
             if "wse.iterators" not in op.attributes:
                 raise PassFailure(op, "this operation is not distributed", hint="run wse-partition first")
-            iterators = read.strings(op.attributes["wse.iterators"])
-            partial = partial_in_place(op, iterators, self.grid, self.main)
+            loops = loops_of(op)
+            partial = partial_in_place(op, loops, self.main)
             if partial is not None:
-                axes = read.layout(ir.ArrayAttr(op.attributes["wse.layouts"])[0]).axes
-                self.tiles.alias(op.results[0], partial, axes)
+                self.tiles.alias(op.results[0], partial, read.layouts(op)[0].with_partial())
                 return []
-            return ComputeEmitter(op, iterators, self.tiles, hint).run()
+            return ComputeEmitter(op, loops, self.tiles, hint).run()
         if name == "wse.scatter":
             return self._scatter(op, hint)
         if name in RESHAPES + SLICES:
-            axes = read.layout(ir.ArrayAttr(op.attributes["wse.layouts"])[0]).axes
+            (layout,) = read.layouts(op)
             if name in SLICES:
-                return emit_shape_operation(op, axes, self.tiles, hint)
-            self.tiles.alias(op.results[0], op.operands[0], axes)
+                return emit_shape_operation(op, layout, self.tiles, hint)
+            self.tiles.alias(op.results[0], op.operands[0], layout)
             return []
         raise PassFailure(op, f"'{name}' has no program yet")
 
@@ -198,10 +198,10 @@ class _Emitter:
         """An argument is brought in by the host, a tensor of one number is written by the PE itself."""
         if for_product_alone(op.result):
             return []
-        tile = self.tiles.new(op.result, read.layout(op.layout).axes, hint)
+        tile = self.tiles.new(op.result, read.layout(op.layout, op.result.type), hint)
         if isinstance(op.input.owner, ir.Block):
             number = ir.BlockArgument(op.input).arg_number
-            transfer = self._transfer(number, tile, everywhere(self.grid), op)
+            transfer = self._transfer(number, tile, everywhere(self.mesh), op)
             self.scatters.append(replace(transfer, resident=self._is_resident(number)))
             self.brought[number] = tile
             return []
@@ -210,7 +210,7 @@ class _Emitter:
             raise PassFailure(
                 op, "only arguments come from the host", hint="this is a defect of wse-partition"
             )
-        return [fill(tile, number, self.tiles)]
+        return [fill(tile, number)]
 
     def _is_resident(self, argument: int) -> bool:
         return self.kinds[argument] in ("parameter", "constant")
@@ -225,19 +225,18 @@ class _Emitter:
                 continue
             tile = self.tiles.by_value[gathered]
             self.returned[position] = gathered, tile
-            extent = tuple(self.grid.extent(axis) if axis in tile.axes else 1 for axis in ("x", "y"))
-            where = StridedRect((0, 0), (extent[0], extent[1]))
+            where = tile.layout.owners
             self.gathers.append(self._transfer(position, tile, where, value.owner))
 
     def _transfer(self, tensor: int, tile: Tile, where: StridedRect, op: Any) -> HostTransfer:
-        bounds, origin = tile.bounds(self.grid), tile.origin(self.grid)
+        bounds, origin = tile.bounds(), tile.origin()
         return HostTransfer(tensor, where, bounds, origin, tile.whole(), source=self._source(op))
 
     # From fragments to IR
 
     def roll(self) -> int:
         """Makes loops of equal stretches of fragments; returns how many."""
-        grid = (self.grid.width, self.grid.height)
+        grid = (self.rect.w, self.rect.h)
         rolled = Rolled(grid, self.fragments, dict(self.tiles.buffers), self.scatters, self.gathers)
         loops = rolled.roll()
         self.fragments, self.buffers = rolled.fragments, rolled.buffers
@@ -246,14 +245,14 @@ class _Emitter:
 
     def program(self) -> Program:
         """The whole program, colours without numbers and buffers without addresses."""
-        whole = in_classes(self.fragments, (self.grid.width, self.grid.height))
-        parts = whole.parts or on_all(self.grid, [Phase("nothing")])[0].parts
+        whole = in_classes(self.fragments, (self.rect.w, self.rect.h))
+        parts = whole.parts or on_all(self.mesh, [Phase("nothing")])[0].parts
         used = {name for part in parts for name in all_buffers(part.body)}
         used |= {transfer.access.buffer for transfer in (*self.scatters, *self.gathers)}
         arguments, results = self._specs()
         return Program(
             "program",
-            (self.grid.width, self.grid.height),
+            (self.rect.w, self.rect.h),
             arguments,
             results,
             {name: buffer for name, buffer in self.buffers.items() if name in used},

@@ -5,7 +5,7 @@ from typing import Any
 from ...dialects.host import ir
 from ...dialects.wse import build, read
 from ..infra.pass_base import Pass, PassRun
-from .layout_rules import apply_step, redistribution
+from .layout_rules import redistribution
 from .main_function import find_main
 
 
@@ -15,9 +15,9 @@ class ExpandCollectives(Pass, name="wse-expand-collectives", anchor="builtin.mod
     A redistribution becomes all-gathers of what has to be whole, and redistributions that only slice: every PE
     keeps a part of what it holds. Slices come first where the axis is free, for they make what follows smaller.
 
-        %1 = wse.redistribute %0 from ["", "x"] to ["y", ""]
+        %1 = wse.redistribute %0 from [-, x:4/2] to [y:4/2, -]
     becomes
-        %a = wse.redistribute %0 from ["", "x"] to ["y", "x"]
+        %a = wse.redistribute %0 from [-, x:4/2] to [y:4/2, x:4/2]
         %1 = wse.all_gather %a {axis = "x", dim = 1}
     """
 
@@ -34,14 +34,12 @@ class ExpandCollectives(Pass, name="wse-expand-collectives", anchor="builtin.mod
 
 
 def _redistribute(op: Any) -> ir.Value:
-    source, target = read.layout(op.source_layout), read.layout(op.layout)
-    value, axes = op.input, source.axes
-    for step in redistribution(source.axes, target.axes):
-        after = apply_step(axes, step)
-        here, there = source.with_axes(axes), source.with_axes(after)
+    here, target = read.layout(op.source_layout, op.input.type), read.layout(op.layout, op.input.type)
+    value = op.input
+    for step in redistribution(here, target):
         if step.kind == "gather":
-            value = build.all_gather(value, step.axis, step.dim, here, there)
+            value = build.all_gather(value, step.axis, step.dim, here, step.layout)
         else:
-            value = build.redistribute(value, here, there)
-        axes = after
+            value = build.redistribute(value, here, step.layout)
+        here = step.layout
     return value

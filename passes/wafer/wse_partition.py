@@ -4,13 +4,14 @@ from typing import Any
 
 from ...dialects.host import ir
 from ...dialects.wse import build
-from ...wse_target.layout import Layout, Rect
+from ...wse_target.layout.mesh import Mesh
+from ...wse_target.layout.tensor_layout import Partial, TensorLayout
 from ...wse_target.machine import load_machine
 from ..infra.diagnostics import CompilerError, PassFailure
 from ..infra.pass_base import Pass, PassRun, option
 from .cost import CostModel
 from .explanation import explain
-from .layout_rules import Axes, Grid, redistribution
+from .layout_rules import grid_mesh, redistribution
 from .library.algorithm import operations
 from .main_function import arguments_named, find_main, prepare
 from .nodes import Option, only_returned, shape_of
@@ -22,17 +23,18 @@ from .splat import splat_of
 class Partition(Pass, name="wse-partition", anchor="builtin.module"):
     """Distributes `@main` over a grid of PEs and makes all communication explicit.
 
-    Each `linalg.generic` gets `wse.iterators`, the grid axis that each of its loops is split over ("" for none),
-    and `wse.layouts`, the layout of each result. Arguments come in through `wse.scatter`, results leave through
-    `wse.gather`, operands that are needed in another layout go through `wse.redistribute`, and a reduction that
-    is split is followed by `wse.all_reduce`. An operation that carries `wse.iterators` already is left as it asks.
+    Each `linalg.generic` gets `wse.iterators`, how its loops are split over the grid's axes, and `wse.layouts`, the
+    layout of each result. Arguments come in through `wse.scatter`, results leave through `wse.gather`, operands that
+    are needed in another layout go through `wse.redistribute`, and the partial values of a reduction that is split
+    through `wse.all_reduce`. An operation that names axes in `wse.iterators` already is split as it asks.
 
         %0 = linalg.generic {... ["parallel", "parallel", "reduction"]} ins(%x, %w) outs(%fill) {..}
         return %0
     becomes
-        %x1 = wse.scatter %x {["y", "x"]}
-        %w1 = wse.scatter %w {["", "x"]}
-        %0 = linalg.generic {..., wse.iterators = ["y", "", "x"], wse.layouts = [..]} ins(%x1, %w1) outs(%fill) {..}
+        %x1 = wse.scatter %x {"[y:4/2, x:4/8] on .."}
+        %w1 = wse.scatter %w {"[-, x:4/8] on .."}
+        %0 = linalg.generic {..., wse.iterators = "[y:4/2, -, x:4/8] on ..",
+                             wse.layouts = ["[y:4/2, -] on .., partial add over x"]} ins(%x1, %w1) outs(%fill) {..}
         %1 = wse.all_reduce %0 {axis = "x", kind = "add"}
         %2 = wse.gather %1
         return %2
@@ -53,7 +55,7 @@ class Partition(Pass, name="wse-partition", anchor="builtin.module"):
         width, height = machine.grid
         prepare(main)
         _refuse_empty(main)
-        grids = [parse_grid(self.grid, width, height)] if self.grid else candidate_grids(width, height)
+        meshes = [parse_grid(self.grid, width, height)] if self.grid else candidate_grids(width, height)
         for_products = self.algorithm and set(operations(self.algorithm)) & {"matmul", "matvec"}
         forced_for_products = self.algorithm if for_products else ""
         kinds = arguments_named(main)
@@ -61,30 +63,30 @@ class Partition(Pass, name="wse-partition", anchor="builtin.module"):
         with op.context, op.location:
             combining = bool(self.algorithm) and not forced_for_products
             products = ProductOptions(machine, forced_for_products, combining)
-            plan, problem, tried = search(main, grids, cost, free, products)
+            plan, problem, tried = search(main, meshes, cost, free, products)
             if plan.peak > cost.sram:
                 raise _does_not_fit(main, plan, cost, width * height)
             explain(run, plan, problem, tried, products)
             rewriter = _Rewriter(main, plan, "" if forced_for_products else self.algorithm)
             rewriter.run()
             main.attributes["wse.machine"] = ir.StringAttr.get(self.machine)
-            main.attributes["wse.rect"] = build.rect(rewriter.rect)
+            main.attributes["wse.rect"] = build.rect(plan.mesh.rect)
         run.count("operations distributed", len(problem.nodes))
-        run.count("PEs", plan.grid.pes)
+        run.count("PEs", plan.mesh.rect.size)
 
 
-def parse_grid(text: str, width: int, height: int) -> Grid:
+def parse_grid(text: str, width: int, height: int) -> Mesh:
     """Reads "WIDTHxHEIGHT"; raises `CompilerError` when malformed or larger than the machine."""
     parts = text.lower().split("x")
     if len(parts) != 2 or not all(p.isdigit() and int(p) > 0 for p in parts):
         raise CompilerError(f"grid '{text}' is not of the form WIDTHxHEIGHT", hint="e.g. grid=8x8")
-    grid = Grid(int(parts[0]), int(parts[1]))
-    if grid.width > width or grid.height > height:
+    columns, rows = int(parts[0]), int(parts[1])
+    if columns > width or rows > height:
         raise CompilerError(
-            f"grid {grid} does not fit the machine, which gives {width}x{height} PEs to a program",
+            f"grid {columns}x{rows} does not fit the machine, which gives {width}x{height} PEs to a program",
             hint="choose a smaller grid or a larger machine",
         )
-    return grid
+    return grid_mesh(columns, rows)
 
 
 def _refuse_empty(main: Any) -> None:
@@ -103,12 +105,19 @@ def _does_not_fit(main: Any, plan: Plan, cost: CostModel, available: int) -> Pas
     activations = plan.peak - plan.resident
     message = (
         f"the model does not fit the SRAM: {plan.resident} (parameters) + {activations} (activations and "
-        f"temporaries) = {plan.peak} B a PE > {cost.sram} B, on a grid of {plan.grid} PEs"
+        f"temporaries) = {plan.peak} B a PE > {cost.sram} B, on a grid of {plan.mesh.rect.grid} PEs"
     )
     more = (
-        "more PEs (another grid or machine), " if plan.grid.pes < available else "a machine with more PEs, "
+        "more PEs (another grid or machine), "
+        if plan.mesh.rect.size < available
+        else "a machine with more PEs, "
     )
     return PassFailure(main, message, hint=f"use {more}a smaller batch, or a narrower element type")
+
+
+def _partial(chosen: Option, result: int) -> list[Partial]:
+    """What has to be combined before a result is there."""
+    return [Partial(r.kind, (r.axis,)) for r in chosen.reductions if r.result == result]
 
 
 class _Rewriter:
@@ -118,12 +127,11 @@ class _Rewriter:
         self.main = main
         self.plan = plan
         self.algorithm = algorithm
-        self.rect = Rect(0, 0, plan.grid.width, plan.grid.height)
         self.arguments = list(main.body.blocks[0].arguments)
-        self.versions: dict[ir.Value, dict[Axes, ir.Value]] = {}
+        self.versions: dict[ir.Value, dict[TensorLayout, ir.Value]] = {}
 
-    def layout(self, axes: Axes) -> Layout:
-        return Layout(axes, self.rect)
+    def whole(self, value: ir.Value) -> TensorLayout:
+        return TensorLayout.whole(shape_of(value), self.plan.mesh)
 
     def run(self) -> None:
         block = self.main.body.blocks[0]
@@ -138,74 +146,71 @@ class _Rewriter:
 
     def leave_whole(self, op: Any) -> None:
         """A tensor of one number, which each PE can make up: no axis has a part in it."""
-        rank = len(shape_of(op.results[0]))
-        op.attributes["wse.iterators"] = build.string_array([""] * rank)
-        layouts = [build.layout(self.layout(("",) * len(shape_of(r)))) for r in op.results]
-        op.attributes["wse.layouts"] = ir.ArrayAttr.get(layouts)
+        layouts = [self.whole(result) for result in op.results]
+        op.attributes["wse.iterators"] = build.layout(layouts[0])
+        op.attributes["wse.layouts"] = ir.ArrayAttr.get([build.layout(layout) for layout in layouts])
 
     def distribute(self, op: Any, chosen: Option) -> None:
         """Brings operands into place, marks the operation, and combines partial results after it."""
         with ir.InsertionPoint(op), op.location:
             for position, needed in enumerate(chosen.needs):
                 if position in chosen.brought and needed is not None:
-                    op.operation.operands[position] = build.scatter(
-                        op.operands[position], self.layout(needed)
-                    )
+                    op.operation.operands[position] = build.scatter(op.operands[position], needed)
                 elif needed is not None:
                     op.operation.operands[position] = self.version(op.operands[position], needed)
         if chosen.algorithm:
             op.attributes["wse.algorithm"] = ir.StringAttr.get(chosen.algorithm)
-        elif op.operation.name == "linalg.generic":
-            op.attributes["wse.iterators"] = build.string_array(chosen.iterators)
-        layouts = [self.layout(axes) for axes in chosen.gives]
+        elif chosen.loops is not None:
+            op.attributes["wse.iterators"] = build.layout(chosen.loops)
+        layouts = [given.with_partial(*_partial(chosen, index)) for index, given in enumerate(chosen.gives)]
         op.attributes["wse.layouts"] = ir.ArrayAttr.get([build.layout(layout) for layout in layouts])
-        self.reduce(op, chosen, layouts)
+        self.reduce(op, chosen)
 
-    def reduce(self, op: Any, chosen: Option, layouts: list[Layout]) -> None:
+    def reduce(self, op: Any, chosen: Option) -> None:
         after = ir.InsertionPoint.after(op)
-        for index, (result, axes) in enumerate(zip(op.results, chosen.gives, strict=True)):
+        for index, (result, wanted) in enumerate(zip(op.results, chosen.gives, strict=True)):
             value: ir.Value = result
             consumers = [(use.owner, use.operand_number) for use in result.uses]
+            left = _partial(chosen, index)
             with after, op.location:
                 combine = build.reduce if only_returned(result) else build.all_reduce
-                for reduction in (r for r in chosen.reductions if r.result == index):
-                    value = combine(
-                        value, reduction.axis, reduction.kind, layouts[index], algorithm=self.algorithm
-                    )
+                while left:
+                    (axis,), kind = left[0].axes, left.pop(0).kind
+                    value = combine(value, axis, kind, wanted.with_partial(*left), algorithm=self.algorithm)
             if value != result:
                 for owner, number in consumers:
                     owner.operation.operands[number] = value
-            self.versions[value] = {axes: value}
+            self.versions[value] = {wanted: value}
 
-    def version(self, value: ir.Value, needed: Axes) -> ir.Value:
+    def version(self, value: ir.Value, needed: TensorLayout) -> ir.Value:
         """`value` in the layout that is asked for, at the current insertion point."""
         held = self.versions.setdefault(value, {})
         if needed not in held:
             is_argument = isinstance(value.owner, ir.Block)
             kind = arguments_named(self.main)[self.arguments.index(value)] if is_argument else ""
             if is_argument and (not held or kind in ("parameter", "constant")):
-                held[needed] = build.scatter(value, self.layout(needed))
+                held[needed] = build.scatter(value, needed)
             elif not held:
                 held[needed] = self.materialise(value, needed)
             else:
-                source = min(held, key=lambda axes: self.distance(axes, needed))
-                held[needed] = build.redistribute(held[source], self.layout(source), self.layout(needed))
+                source = min(held, key=lambda layout: self.distance(layout, needed))
+                held[needed] = build.redistribute(held[source], source, needed)
         return held[needed]
 
-    def materialise(self, value: ir.Value, needed: Axes) -> ir.Value:
+    def materialise(self, value: ir.Value, needed: TensorLayout) -> ir.Value:
         """A tensor of one number, which any PE can write for itself."""
         if splat_of(value) is None:
             raise PassFailure(value.owner, "this value is never distributed")  # type: ignore[arg-type]
-        return build.scatter(value, self.layout(needed))
+        return build.scatter(value, needed)
 
-    def distance(self, source: Axes, target: Axes) -> int:
+    def distance(self, source: TensorLayout, target: TensorLayout) -> int:
         return sum(1 + (s.kind == "gather") * 4 for s in redistribution(source, target))
 
     def finish(self, terminator: Any) -> None:
         with ir.InsertionPoint(terminator), terminator.location:
             for position, value in enumerate(terminator.operands):
                 held = self.versions.get(value, {})
-                axes = next(iter(held)) if held else ("",) * len(shape_of(value))
+                layout = next(iter(held)) if held else self.whole(value)
                 with value.owner.location if not isinstance(value.owner, ir.Block) else terminator.location:
-                    gathered = build.gather(self.version(value, axes), self.layout(axes))
+                    gathered = build.gather(self.version(value, layout), layout)
                 terminator.operation.operands[position] = gathered

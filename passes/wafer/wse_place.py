@@ -5,7 +5,8 @@ from typing import Any
 
 from ...dialects.host import ir
 from ...dialects.wse import LayoutAttr, build, read
-from ...wse_target.layout import Rect
+from ...wse_target.layout.rectangle import Rect
+from ...wse_target.layout.text import moved_text
 from ...wse_target.machine import load_machine
 from ..infra.diagnostics import PassFailure
 from ..infra.pass_base import Pass, PassRun, option
@@ -15,9 +16,9 @@ from .main_function import find_main
 class Place(Pass, name="wse-place", anchor="builtin.module"):
     """Moves every layout of `@main` to one place among the PEs that the machine gives to programs.
 
-        layout = #wse.layout<["y", ""], #wse.rect<0, 0, 8, 4>>
+        layout = #wse.layout<"[y:4/2, -] on x:8; y:4 at (0, 0)">
     becomes, with origin=2,1
-        layout = #wse.layout<["y", ""], #wse.rect<2, 1, 8, 4>>
+        layout = #wse.layout<"[y:4/2, -] on x:8; y:4 at (2, 1)">
     """
 
     origin: tuple[int, ...] = option((0, 0), "column and row of the rectangle's first PE", least=0)
@@ -46,13 +47,14 @@ class Place(Pass, name="wse-place", anchor="builtin.module"):
 
 
 def _layouts(op: Any) -> Iterator[tuple[str, ir.Attribute]]:
-    for name in ("layout", "source_layout", "wse.layouts"):
+    for name in ("layout", "source_layout", "wse.layouts", "wse.iterators"):
         if name in op.attributes:
             yield name, op.attributes[name]
 
 
 def _moved(attribute: ir.Attribute, rect: Rect) -> ir.Attribute:
-    if isinstance(attribute, ir.ArrayAttr):
-        return ir.ArrayAttr.get([_moved(a, rect) for a in attribute])
-    axes, _ = LayoutAttr(attribute).params
-    return LayoutAttr.get(axes, build.rect(rect))
+    if isinstance(attribute, LayoutAttr):
+        return LayoutAttr.get(
+            ir.StringAttr.get(moved_text(read.string(attribute.params[0]), rect.x0, rect.y0))
+        )
+    return ir.ArrayAttr.get([_moved(a, rect) for a in ir.ArrayAttr(attribute)])

@@ -6,18 +6,24 @@ stays apart here, as on the wafer.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from ...dialects.host import ir
-from ...dialects.structured import dim_position, structured
+from ...dialects.structured import structured
 from ...dialects.wse import read
 from ...passes.infra.diagnostics import CompilerError
-from ...wse_target.layout import Layout
+from ...passes.wafer.layout_rules import operand_layout
+from ...passes.wafer.loops import loops_of
+from ...passes.wafer.nodes import resized
+from ...wse_target.layout.mesh import Mesh
+from ...wse_target.layout.tensor_layout import TensorLayout
+from ...wse_target.layout.text import layout_text
 from ..frontend.interface import torch_dtype
 from ..runtime.arrays import numpy_dtype
 from .calls import Arrays
@@ -55,20 +61,25 @@ class Spread:
     """
 
     shape: tuple[int, ...]
-    layout: Layout
+    layout: TensorLayout
     tiles: dict[PE, np.ndarray]
 
     def seen_from(self, pe: PE) -> np.ndarray:
         """The whole tensor, of blocks on PEs that differ from `pe` only along axes that the layout splits."""
         some = next(iter(self.tiles.values()))
         whole = np.empty(self.shape, some.dtype)
-        x, y = pe
-        columns = range(self.layout.rect.w) if "x" in self.layout.axes else (x,)
-        rows = range(self.layout.rect.h) if "y" in self.layout.axes else (y,)
-        for column in columns:
-            for row in rows:
-                whole[_block(self.layout, self.shape, (column, row))] = self.tiles[column, row]
+        for held, tile in self.tiles.items():
+            if self._differ_in_split_axes(pe, held):
+                whole[_block(self.layout, held)] = tile
         return whole
+
+    def _differ_in_split_axes(self, one: PE, other: PE) -> bool:
+        mesh = self.layout.mesh
+        values = [{"x": x, "y": y} for x, y in (one, other)]
+        return all(
+            mesh.coordinate(name).evaluate(values[0]) == mesh.coordinate(name).evaluate(values[1])
+            for name in self.layout.copied
+        )
 
 
 Value = Spread | np.ndarray  # what is no Spread is known everywhere: constants, and tensors nobody wrote yet
@@ -146,22 +157,26 @@ class Interpreter:
         if name in ("tensor.empty", "linalg.fill", "arith.constant"):
             return [_constant(op, shape)]
         if name == "wse.gather":
-            return [_whole(self.laid_out(op, values[0], read.layout(op.layout)))]
+            return [_whole(self.laid_out(op, values[0], self.layout(op, op.layout)))]
         if name == "wse.scatter":
-            return [self.spread(_whole(values[0]), read.layout(op.layout))]
+            return [self.spread(_whole(values[0]), self.layout(op, op.layout))]
         if name in _RELAYOUTS or name == "wse.reduce_scatter":
-            source = self.laid_out(op, values[0], read.layout(op.source_layout))
+            source = self.laid_out(op, values[0], self.layout(op, op.source_layout))
             source = self.combined(op, source) if name == "wse.reduce_scatter" else source
-            return [self.relaid(source, read.layout(op.layout))]
+            return [self.relaid(source, self.layout(op, op.layout))]
         if name.startswith("wse."):
-            source = self.laid_out(op, values[0], read.layout(op.layout))
-            return [self.along(op, source)]
+            layout = self.layout(op, op.layout)
+            return [replace(self.along(op, self.laid_out(op, values[0], layout)), layout=layout)]
         return [self.on_tiles(op, values, shape)]
+
+    def layout(self, op: Any, attribute: ir.Attribute) -> TensorLayout:
+        """What an operation says of its operand or its result, which are of one type."""
+        return read.layout(attribute, op.operation.results[0].type)
 
     def generic(self, number: int, op: Any, values: list[Value]) -> list[Value]:
         view = structured(op)
         assert view is not None
-        layouts = [read.layout(a) for a in ir.ArrayAttr(op.attributes["wse.layouts"])]
+        layouts = read.layouts(op)
         tiles: list[dict[PE, np.ndarray]] = [{} for _ in layouts]
         whole = "wse.iterators" not in op.attributes
         wholes = [_whole(value) for value in values] if whole else []
@@ -170,8 +185,8 @@ class Interpreter:
         for pe in self.wanted(op):
             parts = self.parts(op, pe)
             given = wholes or [
-                self.part(op, value, axes, pe) if read_by_body else _like(value, shape)
-                for value, (shape, axes), read_by_body in zip(values, parts, reads, strict=True)
+                self.part(op, value, layout, pe) if read_by_body else _like(value, shape)
+                for value, (shape, layout), read_by_body in zip(values, parts, reads, strict=True)
             ]
             starts = [0] * len(view.iterators) if whole else self.starts(op, pe)
             for held, result in zip(tiles, self.bodies.call(number, given, starts), strict=True):
@@ -185,91 +200,88 @@ class Interpreter:
         """The PEs that compute an operation; the library computes its products as a whole."""
         return self.pes() if "wse.iterators" in op.attributes else iter([(0, 0)])
 
-    def parts(self, op: Any, pe: PE) -> list[tuple[tuple[int, ...], tuple[str, ...]]]:
+    def parts(self, op: Any, pe: PE) -> list[tuple[tuple[int, ...], TensorLayout]]:
         """Shape and layout of the part of every tensor operand that a PE needs."""
         view = structured(op)
         assert view is not None
         found = []
-        split = read.strings(op.attributes["wse.iterators"]) if "wse.iterators" in op.attributes else ()
+        loops = loops_of(op) if "wse.iterators" in op.attributes else None
         for value, amap in zip(view.operands, view.maps, strict=True):
             if not isinstance(value.type, ir.RankedTensorType):
                 continue
-            positions = [dim_position(e) for e in amap.results]
-            axes = tuple(split[p] if split and p is not None else "" for p in positions)
             shape = tuple(ir.RankedTensorType(value.type).shape)
-            found.append((_extent(Layout(axes, self.rect), shape, pe), axes))
+            layout = (
+                TensorLayout.whole(shape, Mesh.of(self.rect))
+                if loops is None
+                else operand_layout(amap, loops, shape)
+            )
+            found.append((_extent(layout, pe), layout))
         return found
 
     def starts(self, op: Any, pe: PE) -> list[int]:
         """The first index of every loop on a PE."""
-        view = structured(op)
-        assert view is not None
-        sizes = tuple(size or 1 for size in view.loop_sizes())
-        layout = Layout(read.strings(op.attributes["wse.iterators"]), self.rect)
-        return [start for start, _ in layout.tile_range(sizes, *pe)]
+        return [start for start, _ in loops_of(op).tile_range(*pe)]
 
-    def part(self, op: Any, value: Value, axes: tuple[str, ...], pe: PE) -> np.ndarray:
+    def part(self, op: Any, value: Value, layout: TensorLayout, pe: PE) -> np.ndarray:
         """What a PE reads of an operand."""
         if isinstance(value, np.ndarray):
-            return value[_block(Layout(axes, self.rect), value.shape, pe)]
-        if value.layout.axes == axes:
+            return value[_block(layout, pe)]
+        if value.layout.dims == layout.dims:
             return value.tiles[pe]
         number = _uniform(value)
         if number is None:
-            raise _misplaced(op, value.layout.axes, axes)
-        return np.full(_extent(Layout(axes, self.rect), value.shape, pe), number)
+            raise _misplaced(op, value.layout, layout)
+        return np.full(_extent(layout, pe), number)
 
     # Movement
 
-    def spread(self, value: np.ndarray, layout: Layout) -> Spread:
-        tiles = {pe: value[_block(layout, value.shape, pe)] for pe in self.pes()}
+    def spread(self, value: np.ndarray, layout: TensorLayout) -> Spread:
+        tiles = {pe: value[_block(layout, pe)] for pe in self.pes()}
         return Spread(value.shape, layout, tiles)
 
-    def laid_out(self, op: Any, value: Value, layout: Layout) -> Spread:
+    def laid_out(self, op: Any, value: Value, layout: TensorLayout) -> Spread:
         """`value`, which the operation says is laid out like that."""
         if isinstance(value, np.ndarray):
             return self.spread(value, layout)
-        if value.layout.axes != layout.axes:
-            raise _misplaced(op, value.layout.axes, layout.axes)
+        if value.layout.dims != layout.dims:
+            raise _misplaced(op, value.layout, layout)
         return value
 
-    def relaid(self, source: Spread, layout: Layout) -> Spread:
+    def relaid(self, source: Spread, layout: TensorLayout) -> Spread:
         """Every PE's block of `layout`."""
-        tiles = {pe: source.seen_from(pe)[_block(layout, source.shape, pe)] for pe in self.pes()}
+        tiles = {pe: source.seen_from(pe)[_block(layout, pe)] for pe in self.pes()}
         return Spread(source.shape, layout, tiles)
 
-    def line(self, axis: str, pe: PE) -> list[PE]:
-        """The PEs on a PE's line along an axis."""
-        x, y = pe
-        extent = self.rect.w if axis == "x" else self.rect.h
-        return [(i, y) if axis == "x" else (x, i) for i in range(extent)]
+    def line(self, op: Any, source: Spread, pe: PE) -> list[PE]:
+        """The PEs on a PE's line along the operation's axis."""
+        return source.layout.mesh.line(op.axis.value, *pe)
 
     def combined(self, op: Any, source: Spread) -> Spread:
         """Parts of a result combined along the operation's axis, on every PE."""
         combine = _COMBINE[op.kind.value]
-        lines = {pe: self.line(op.axis.value, pe) for pe in self.pes()}
+        lines = {pe: self.line(op, source, pe) for pe in self.pes()}
         tiles = {pe: reduce(combine, [source.tiles[p] for p in line]) for pe, line in lines.items()}
         return Spread(source.shape, source.layout, tiles)
 
     def along(self, op: Any, source: Spread) -> Spread:
         """A collective that leaves the layout as it is."""
-        name, axis = op.operation.name, op.axis.value
+        name = op.operation.name
         tiles = dict(source.tiles)
         if name in ("wse.all_reduce", "wse.reduce"):
             combined = self.combined(op, source).tiles
             root = read.integer(op.root) if name == "wse.reduce" else None
             for pe in self.pes():
-                if root is None or pe == self.line(axis, pe)[root]:
+                if root is None or pe == self.line(op, source, pe)[root]:
                     tiles[pe] = combined[pe]
         elif name == "wse.broadcast":
             root = read.integer(op.root)
-            tiles = {pe: source.tiles[self.line(axis, pe)[root]] for pe in self.pes()}
+            tiles = {pe: source.tiles[self.line(op, source, pe)[root]] for pe in self.pes()}
         else:
             tiles = {pe: self.shifted(op, source, pe) for pe in self.pes()}
         return Spread(source.shape, source.layout, tiles)
 
     def shifted(self, op: Any, source: Spread, pe: PE) -> np.ndarray:
-        line = self.line(op.axis.value, pe)
+        line = self.line(op, source, pe)
         position = line.index(pe) - read.integer(op.distance)
         if read.integer(op.wrap):
             return source.tiles[line[position % len(line)]]
@@ -279,16 +291,15 @@ class Interpreter:
     def on_tiles(self, op: Any, values: list[Value], shape: tuple[int, ...]) -> Value:
         """Reshapes and slices, which every PE does with what it holds."""
         if all(isinstance(value, np.ndarray) for value in values) and "wse.layouts" not in op.attributes:
-            return _local(op, [_whole(v) for v in values], shape, ("",) * len(shape))
-        layout = read.layout(ir.ArrayAttr(op.attributes["wse.layouts"])[0])
-        axes = layout.axes
+            return _local(op, [_whole(v) for v in values], shape, None)
+        (layout,) = read.layouts(op)
         tiles = {}
         for pe in self.pes():
             parts = [
-                v.tiles[pe] if isinstance(v, Spread) else v[_block(Layout(axes, self.rect), v.shape, pe)]
+                v.tiles[pe] if isinstance(v, Spread) else v[_block(resized(layout, v.shape), pe)]
                 for v in values
             ]
-            tiles[pe] = _local(op, parts, _extent(layout, shape, pe), axes)
+            tiles[pe] = _local(op, parts, _extent(layout, pe), layout)
         return Spread(shape, layout, tiles)
 
 
@@ -308,18 +319,25 @@ def _uniform(value: Spread) -> Any:
     return first if all(same) else None
 
 
-def _misplaced(op: Any, found: Sequence[str], needed: Sequence[str]) -> CompilerError:
+def _misplaced(op: Any, found: TensorLayout, needed: TensorLayout) -> CompilerError:
     return CompilerError(
-        f"'{op.operation.name}' takes an operand laid out as {list(needed)} that is laid out as {list(found)}"
+        f"'{op.operation.name}' takes an operand laid out as {layout_text(needed)} that is laid out as "
+        f"{layout_text(found)}"
     )
 
 
-def _block(layout: Layout, shape: Sequence[int], pe: PE) -> tuple[slice, ...]:
-    return tuple(slice(start, stop) for start, stop in layout.tile_range(shape, *pe))
+@functools.lru_cache(65536)
+def _indices(layout: TensorLayout, pe: PE) -> tuple[np.ndarray, ...]:
+    return layout.indices(*pe)
 
 
-def _extent(layout: Layout, shape: Sequence[int], pe: PE) -> tuple[int, ...]:
-    return tuple(stop - start for start, stop in layout.tile_range(shape, *pe))
+def _block(layout: TensorLayout, pe: PE) -> tuple[np.ndarray, ...]:
+    """What a PE holds of a tensor, as an index into that."""
+    return np.ix_(*_indices(layout, pe))
+
+
+def _extent(layout: TensorLayout, pe: PE) -> tuple[int, ...]:
+    return tuple(len(found) for found in _indices(layout, pe))
 
 
 def _whole(value: Value) -> np.ndarray:
@@ -327,7 +345,7 @@ def _whole(value: Value) -> np.ndarray:
     return value.seen_from((0, 0)) if isinstance(value, Spread) else value
 
 
-def _local(op: Any, parts: Arrays, shape: tuple[int, ...], axes: Sequence[str]) -> np.ndarray:
+def _local(op: Any, parts: Arrays, shape: tuple[int, ...], layout: TensorLayout | None) -> np.ndarray:
     """A reshape or a slice of what a PE holds; `shape` is that of its part of the result."""
     name, attributes = op.operation.name, op.operation.attributes
     if name in _RESHAPES:
@@ -339,9 +357,10 @@ def _local(op: Any, parts: Arrays, shape: tuple[int, ...], axes: Sequence[str]) 
     offsets, sizes, strides = (
         list(ir.DenseI64ArrayAttr(attributes[f"static_{n}"])) for n in ("offsets", "sizes", "strides")
     )
+    split = [bool(dim.axes) for dim in layout.dims] if layout else [False] * len(offsets)
     where = tuple(
         slice(None) if axis else slice(o, o + (n - 1) * s + 1 if n else o, s)
-        for o, n, s, axis in zip(offsets, sizes, strides, axes, strict=True)
+        for o, n, s, axis in zip(offsets, sizes, strides, split, strict=True)
     )
     if name == "tensor.extract_slice":
         return parts[0][where]

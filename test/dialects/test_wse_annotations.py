@@ -5,7 +5,12 @@ from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.dialects.wse.annotations import verify_annotations
 
-BLOCKS = '#wse.layout<["y", "x"], #wse.rect<0, 0, 4, 4>>'
+MESH = "x:4; y:4 at (0, 0)"
+BLOCKS = f'#wse.layout<"[y:4/2, x:4/2] on {MESH}">'
+
+
+def loops(dims: str) -> str:
+    return f'wse.iterators = #wse.layout<"[{dims}] on {MESH}">'
 
 
 def matmul(annotations: str) -> str:
@@ -34,8 +39,9 @@ def errors(annotations: str) -> list[str]:
     "annotations",
     [
         "",
-        f'wse.iterators = ["y", "x", ""], wse.layouts = [{BLOCKS}]',
-        'wse.iterators = ["y", "", "x"], wse.layouts = [#wse.layout<["y", ""], #wse.rect<0, 0, 4, 4>>]',
+        'wse.iterators = ["y", "x", ""]',
+        f"{loops('y:4/2, x:4/2, -')}, wse.layouts = [{BLOCKS}]",
+        f'{loops("y:4/2, -, x:4/2")}, wse.layouts = [#wse.layout<"[y:4/2, -] on {MESH}, partial add over x">]',
         f'wse.algorithm = "mesh_gemm{{aligned=2}}", wse.layouts = [{BLOCKS}]',
     ],
 )
@@ -46,7 +52,10 @@ def test_right(annotations):
 @pytest.mark.parametrize(
     ("annotations", "message"),
     [
-        ('wse.iterators = "y"', 'has wse.iterators = "y"; expected an array of grid axes, one per loop'),
+        (
+            'wse.iterators = "y"',
+            'has wse.iterators = "y"; expected #wse.layout of its loops, or an axis for each',
+        ),
         ("wse.iterators = [1, 2, 3]", "expects wse.iterators to be strings"),
         ('wse.iterators = ["y", "x"]', "has 2 axes in wse.iterators; expected 3, one per loop"),
         (
@@ -68,12 +77,16 @@ def test_right(annotations):
         ("wse.layouts = []", "has 0 layouts; expected 1, one per result"),
         ("wse.layouts = [#wse.rect<0, 0, 4, 4>]", "has wse.layouts[0] = #wse.rect<0"),
         (
-            'wse.layouts = [#wse.layout<["x"], #wse.rect<0, 0, 4, 4>>]',
-            "has 1 axes in wse.layouts[0] for a tensor of rank 2",
+            f'wse.layouts = [#wse.layout<"[x:4/2] on {MESH}">]',
+            "has a wse.layouts[0] that is none: '[x:4/2] on x:4; y:4 at (0, 0)' has 1 dimensions, the tensor has 2",
         ),
         (
-            f'wse.iterators = ["x", "y", ""], wse.layouts = [{BLOCKS}]',
-            "splits loop 0 over 'x', but wse.layouts[0] splits the dimension it walks, 0, over 'y'",
+            f"{loops('x:4/2, y:4/2, -')}, wse.layouts = [{BLOCKS}]",
+            "has loop 0 cut as x:4/2, but wse.layouts[0] the dimension it walks, 0, as y:4/2; expected one",
+        ),
+        (
+            loops("y:4/2, x:4/2"),
+            "has wse.iterators that are no layout of its loops: '[y:4/2, x:4/2] on x:4; y:4 at (0, 0)' has",
         ),
     ],
 )

@@ -10,7 +10,9 @@ from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ext, func, ir
 from wse_mlir.dialects.wse import build, read
 from wse_mlir.wse_target.image import StridedRect
-from wse_mlir.wse_target.layout import Layout, Rect
+from wse_mlir.wse_target.layout import Rect
+from wse_mlir.wse_target.layout.mesh import Mesh
+from wse_mlir.wse_target.layout.tensor_layout import TensorLayout
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "test" / "lit" / "dialects" / "wse"
@@ -104,8 +106,8 @@ def test_a_comparisons_immediate_has_the_type_of_what_it_is_compared_with(contex
 
 
 def test_layouts_survive_the_attribute(context):
-    layout = Layout(("y", "", "x"), Rect(1, 2, 3, 4))
-    assert read.layout(build.layout(layout)) == layout
+    layout = TensorLayout.blocks((8, 5, 7), ("y", "", "x"), Mesh.of(Rect(1, 2, 3, 4)))
+    assert read.layout(build.layout(layout), layout.shape) == layout
     assert build.layout(build.layout(layout)) == build.layout(layout)
 
 

@@ -31,7 +31,8 @@ STRANGE = [
     "array<i32>",
     "#wse.rect<0, 0, 0, -1>",
     "#wse.strided_rect<-1, 0, 0, 0, 0, 0>",
-    '#wse.layout<["x", 1], #wse.rect<0, 0, 1, 1>>',
+    '#wse.layout<"[x:4/2, -] on x:3; y:1 at (0, 0)">',
+    '#wse.layout<"">',
     "#wse.sram<3>",
 ]
 

@@ -1,5 +1,6 @@
 """Faults planted inside of the real passes, one each, and small models that show them."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -166,9 +167,7 @@ def _lower_tm_tensor(monkey: Monkey) -> None:
 
 def _partition(monkey: Monkey) -> None:
     """Parts of a sum are never added up."""
-    monkey.setattr(
-        wse_partition._Rewriter, "reduce", lambda self, op, chosen, layouts: _remember(self, op, chosen)
-    )
+    monkey.setattr(wse_partition._Rewriter, "reduce", _remember)
 
 
 def _remember(rewriter: Any, op: Any, chosen: Any) -> None:
@@ -184,15 +183,23 @@ def _expand_collectives(monkey: Monkey) -> None:
 def _place(monkey: Monkey) -> None:
     """What comes from the host is spread over the other axis."""
     moved = wse_place._moved
-    swap = {"x": "y", "y": "x", "": ""}
+    other = {"x": "y", "y": "x"}
+    done: list[ir.Attribute] = []
 
     def misplaced(attribute: ir.Attribute, rect: Any) -> ir.Attribute:
         found = moved(attribute, rect)
-        if isinstance(found, ir.ArrayAttr):
+        done.append(attribute)
+        if len(done) > 1:
             return found
-        axes, place = wse_place.LayoutAttr(found).params
-        names = [ir.StringAttr.get(swap[ir.StringAttr(a).value]) for a in ir.ArrayAttr(axes)]
-        return wse_place.LayoutAttr.get(ir.ArrayAttr.get(names), place)
+        dims, mesh = ir.StringAttr(wse_place.LayoutAttr(found).params[0]).value.split(" on ")
+        extents = {"x": rect.w, "y": rect.h}
+
+        def swapped(digit: re.Match[str]) -> str:
+            axis = other[digit[1]]
+            return f"{axis}:{extents[axis]}/{-(-int(digit[2]) * int(digit[3]) // extents[axis])}"
+
+        dims = re.sub(r"([xy]):(\d+)/(\d+)", swapped, dims)
+        return wse_place.LayoutAttr.get(ir.StringAttr.get(f"{dims} on {mesh}"))
 
     monkey.setattr(wse_place, "_moved", misplaced)
 
@@ -201,11 +208,11 @@ def _emit(monkey: Monkey) -> None:
     """Results are taken from the rows of PEs in the opposite order."""
     origin, finish = emit_tiles.Tile.origin, wse_emit_programs._Emitter._finish
 
-    def reversed_rows(self: Any, grid: Any) -> tuple[Any, ...]:
-        found = list(origin(self, grid))
-        for dim, axis in enumerate(self.axes):
-            if axis == "y":
-                found[dim] = (const(grid.height - 1) - Var("y")) * self.shape[dim]
+    def reversed_rows(self: Any) -> tuple[Any, ...]:
+        found = list(origin(self))
+        for dim, held in enumerate(self.layout.dims):
+            if held.axes == ("y",):
+                found[dim] = (const(self.layout.mesh.rect.h - 1) - Var("y")) * self.shape[dim]
         return tuple(found)
 
     def finish_reversed(self: Any, op: Any) -> None:

@@ -13,6 +13,10 @@ from wse_mlir.pipelines.frontend.imported import ImportedModel, import_model
 from wse_mlir.pipelines.named import named_pipeline
 from wse_mlir.pipelines.runtime.image_builder import build_image
 from wse_mlir.pipelines.runtime.wafer import read_constants
+from wse_mlir.wse_target.layout.mesh import Mesh
+from wse_mlir.wse_target.layout.rectangle import Rect
+from wse_mlir.wse_target.layout.tensor_layout import TensorLayout
+from wse_mlir.wse_target.layout.text import layout_text
 from wse_mlir.wse_target.machine import load_machine
 from wse_mlir.wse_target.sim.report import SimulationResult
 from wse_mlir.wse_target.sim.simulation import simulate
@@ -27,6 +31,12 @@ class Function(nn.Module):
 
     def forward(self, *args: torch.Tensor) -> Any:
         return self.function(*args)
+
+
+def blocks(shape: Sequence[int], axes: Sequence[str], grid: tuple[int, int], rest: str = "") -> str:
+    """The attribute of a tensor in blocks along grid axes, "" for a dimension that is whole."""
+    mesh = Mesh.of(Rect(0, 0, *grid))
+    return f'#wse.layout<"{layout_text(TensorLayout.blocks(shape, axes, mesh))}{rest}">'
 
 
 def error(actual: torch.Tensor, expected: torch.Tensor) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from lowering import blocks
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_manager import run_pipeline
@@ -18,9 +19,8 @@ WIDTH, HEIGHT = 5, 4
 RECT = f"#wse.rect<0, 0, {WIDTH}, {HEIGHT}>"
 
 
-def layout(*axes: str) -> str:
-    named = ", ".join(f'"{axis}"' for axis in axes)
-    return f"#wse.layout<[{named}], {RECT}>"
+def layout(*axes: str, rest: str = "") -> str:
+    return blocks((12, 10, 15)[: len(axes)], axes, (WIDTH, HEIGHT), rest)
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def context() -> Iterator[None]:
 
 def compiled(body: str, result: str) -> Program:
     """`body` defines %r of type tensor<12x10xf32> in layout `result`, from %sum, rows summed in parts along x."""
-    held, rows = layout("y", "", "x"), layout("y", "")
+    held, rows = layout("y", "", "x"), layout("y", "", rest=", partial add over x")
     text = f"""
     func.func @main(%a: tensor<12x10x15xf32>) -> tensor<12x10xf32>
         attributes {{wse.machine = "tiny", wse.rect = {RECT}}} {{
@@ -40,7 +40,7 @@ def compiled(body: str, result: str) -> Program:
       %sum = linalg.generic {{indexing_maps = [affine_map<(i, j, k) -> (i, j, k)>, affine_map<(i, j, k) -> (i, j)>],
                              iterator_types = ["parallel", "parallel", "reduction"]}}
           ins(%a1 : tensor<12x10x15xf32>) outs(%zero : tensor<12x10xf32>)
-          attrs = {{wse.iterators = ["y", "", "x"], wse.layouts = [{rows}]}} {{
+          attrs = {{wse.iterators = {held}, wse.layouts = [{rows}]}} {{
         ^bb0(%l: f32, %acc: f32):
           %s = arith.addf %acc, %l : f32
           linalg.yield %s : f32

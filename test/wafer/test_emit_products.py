@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from lowering import blocks
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_manager import PipelineFailure, run_pipeline
@@ -32,8 +33,11 @@ def tensor(rows: int, columns: int) -> str:
     return f"tensor<{rows}x{columns}xf32>"
 
 
-def product(a: str, b: str, result: str, sizes: tuple[int, int, int], algorithm: str, layout: str) -> str:
+def product(
+    a: str, b: str, result: str, sizes: tuple[int, int, int], algorithm: str, grid: tuple[int, int]
+) -> str:
     m, k, n = sizes
+    layout = blocks((m, n), "yx", grid)
     ta, tb, tc = tensor(m, k), tensor(k, n), tensor(m, n)
     return f"""
       {result}_zero = arith.constant dense<0.0> : {tc}
@@ -47,21 +51,22 @@ def product(a: str, b: str, result: str, sizes: tuple[int, int, int], algorithm:
       }} -> {tc}"""
 
 
-def lowered(grid: tuple[int, int], arguments: list[tuple[int, int]], body: str, result: str) -> Program:
-    """`body` defines %r, in layout #blocks, from %s0, %s1, ..., scattered in that layout."""
+def lowered(
+    grid: tuple[int, int], arguments: list[tuple[int, int]], body: str, shape: tuple[int, int]
+) -> Program:
+    """`body` defines %r, in blocks of rows along y and columns along x, from %s0, %s1, ..., scattered like that."""
+    result = tensor(*shape)
     rect = f"#wse.rect<0, 0, {grid[0]}, {grid[1]}>"
-    blocks = f'#wse.layout<["y", "x"], {rect}>'
     taken = ", ".join(f"%a{i}: {tensor(*shape)}" for i, shape in enumerate(arguments))
     scatters = "\n".join(
-        f'%s{i} = "wse.scatter"(%a{i}) {{layout = {blocks}}} : ({tensor(*s)}) -> {tensor(*s)}'
+        f'%s{i} = "wse.scatter"(%a{i}) {{layout = {blocks(s, "yx", grid)}}} : ({tensor(*s)}) -> {tensor(*s)}'
         for i, s in enumerate(arguments)
     )
     text = f"""{MAPS}
-    #blocks = {blocks}
     func.func @main({taken}) -> {result} attributes {{wse.machine = "tiny", wse.rect = {rect}}} {{
       {scatters}
       {body}
-      %g = "wse.gather"(%r) {{layout = #blocks}} : ({result}) -> {result}
+      %g = "wse.gather"(%r) {{layout = {blocks(shape, "yx", grid)}}} : ({result}) -> {result}
       return %g : {result}
     }}"""
     module = ir.Module.parse(text)
@@ -80,8 +85,8 @@ def random(*shape: int) -> np.ndarray:
 )
 def test_operands_from_the_host(algorithm: str, grid: tuple[int, int]) -> None:
     a, b = random(7, 11), random(11, 10)
-    body = product("%s0", "%s1", "%r", (7, 11, 10), algorithm, "#blocks")
-    program = lowered(grid, [a.shape, b.shape], body, tensor(7, 10))
+    body = product("%s0", "%s1", "%r", (7, 11, 10), algorithm, grid)
+    program = lowered(grid, [a.shape, b.shape], body, (7, 10))
     np.testing.assert_array_equal(simulate(program, TINY, [a, b]).outputs[0], a @ b)
     assert verdict(program, TINY).outcome == "free"
 
@@ -91,18 +96,19 @@ def test_products_between_other_operations(algorithm: str) -> None:
     """(-(A B)) C: the first result is read by an elementwise operation, whose result the second product takes."""
     a, b, c = random(6, 9), random(9, 12), random(12, 8)
     first, last = ("mesh_gemm", algorithm) if algorithm == "cannon" else (algorithm, algorithm)
+    held = blocks((6, 12), "yx", (3, 3))
     negate = f"""
       %empty = tensor.empty() : {tensor(6, 12)}
       %n = linalg.generic {{indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}}
           ins(%f : {tensor(6, 12)}) outs(%empty : {tensor(6, 12)})
-          attrs = {{wse.iterators = ["y", "x"], wse.layouts = [#blocks]}} {{
+          attrs = {{wse.iterators = {held}, wse.layouts = [{held}]}} {{
         ^bb0(%l: f32, %o: f32):
           %v = arith.negf %l : f32
           linalg.yield %v : f32
       }} -> {tensor(6, 12)}"""
-    body = product("%s0", "%s1", "%f", (6, 9, 12), first, "#blocks") + negate
-    body += product("%n", "%s2", "%r", (6, 12, 8), last, "#blocks")
-    program = lowered((3, 3), [a.shape, b.shape, c.shape], body, tensor(6, 8))
+    body = product("%s0", "%s1", "%f", (6, 9, 12), first, (3, 3)) + negate
+    body += product("%n", "%s2", "%r", (6, 12, 8), last, (3, 3))
+    program = lowered((3, 3), [a.shape, b.shape, c.shape], body, (6, 8))
     np.testing.assert_array_equal(simulate(program, TINY, [a, b, c]).outputs[0], -(a @ b) @ c)
     assert verdict(program, TINY).outcome == "free"
 
@@ -110,14 +116,14 @@ def test_products_between_other_operations(algorithm: str) -> None:
 def test_an_operand_in_another_layout_is_refused() -> None:
     """The first product's result feeds the second as its right operand, whose blocks come rotated for mesh_gemm."""
     a, b = random(6, 6), random(6, 6)
-    body = product("%s0", "%s1", "%f", (6, 6, 6), "mesh_gemm", "#blocks")
-    body += product("%s2", "%f", "%r", (6, 6, 6), "mesh_gemm", "#blocks")
+    body = product("%s0", "%s1", "%f", (6, 6, 6), "mesh_gemm", (3, 3))
+    body += product("%s2", "%f", "%r", (6, 6, 6), "mesh_gemm", (3, 3))
     with pytest.raises(PipelineFailure, match="algorithm 'mesh_gemm' does not keep operand 1 as layout"):
-        lowered((3, 3), [a.shape, b.shape, a.shape], body, tensor(6, 6))
+        lowered((3, 3), [a.shape, b.shape, a.shape], body, (6, 6))
 
 
 def test_the_host_brings_operands_straight_to_the_library() -> None:
-    body = product("%s0", "%s1", "%r", (6, 6, 6), "cannon", "#blocks")
-    program = lowered((3, 3), [(6, 6), (6, 6)], body, tensor(6, 6))
+    body = product("%s0", "%s1", "%r", (6, 6, 6), "cannon", (3, 3))
+    program = lowered((3, 3), [(6, 6), (6, 6)], body, (6, 6))
     assert {t.access.buffer for t in program.scatters} == {"generic_c0_a", "generic_c0_b"}
     assert {t.access.buffer for t in program.gathers} == {"generic_c0_c"}

@@ -86,9 +86,9 @@ def test_plans_are_made_again_when_the_program_text_needs_more(monkeypatch: pyte
     tried: list[int] = []
     text_for = wafer.pipeline_text
 
-    def remember(machine: str, options: dict[str, str], sram_share: int) -> str:
+    def remember(machine: str, options: dict[str, str], sram_share: int, **rest: bool) -> str:
         tried.append(sram_share)
-        return text_for(machine, options, sram_share)
+        return text_for(machine, options, sram_share, **rest)
 
     monkeypatch.setattr(wafer, "pipeline_text", remember)
     monkeypatch.setitem(CODE_BYTES, "wse.vector", 30_000)

@@ -20,6 +20,33 @@ def permuted(layout: TensorLayout, order: Sequence[int]) -> TensorLayout:
     return replace(layout, dims=tuple(layout.dims[d] for d in order))
 
 
+def renamed(layout: TensorLayout, names: Mapping[str, str]) -> TensorLayout:
+    """The same digits bound to other sub-axes of the mesh."""
+
+    def digit_of(digit: Digit) -> Digit:
+        return replace(digit, axes=tuple(names.get(name, name) for name in digit.axes))
+
+    dims = tuple(replace(dim, digits=tuple(map(digit_of, dim.digits))) for dim in layout.dims)
+    partial = tuple(Partial(p.kind, tuple(names.get(name, name) for name in p.axes)) for p in layout.partial)
+    return replace(layout, dims=dims, partial=partial)
+
+
+def gathered(layout: TensorLayout, name: str) -> TensorLayout | None:
+    """What every PE holds that also has what the others along a sub-axis hold.
+
+    None where another digit's value depends on that sub-axis.
+    """
+    number = layout.dim_of(name)
+    if number is None:
+        return layout
+    dim = layout.dims[number]
+    digits = tuple(replace(d, axes=()) if d.axes == (name,) else d for d in dim.digits)
+    if any(name in d.axes for d in digits):
+        return None
+    whole = replace(dim, digits=digits).simplified()
+    return replace(layout, dims=(*layout.dims[:number], whole, *layout.dims[number + 1 :]))
+
+
 def expanded(layout: TensorLayout, dim: int, sizes: Sequence[int]) -> TensorLayout | None:
     """Of a dimension that becomes several; a sub-axis that both sides of a cut need is factored."""
     factors: dict[str, int] = {}

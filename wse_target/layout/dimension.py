@@ -100,20 +100,21 @@ class Dimension:
             value_of: which piece of a digit.
         """
         start: Expr = const(self.low)
-        end: Expr = const(self.high)
+        count: Expr = const(self.high - self.low)
         parent, is_even = self.high - self.low, True
         for digit in self.digits:
-            start = start + value_of(digit) * digit.pitch
+            offset = value_of(digit) * digit.pitch
+            start = start + offset
             is_even = is_even and digit.extent * digit.pitch == parent
-            end = start + digit.pitch if is_even else minimum(end, start + digit.pitch)
+            count = const(digit.pitch) if is_even else minimum(digit.pitch, count - offset)
             parent = digit.pitch
         if not self.before and not self.after and self.low >= 0 and self.high <= self.size:
-            return start, end - start
+            return start, count
         first = maximum(start - self.before, 0)
-        count = minimum(end + self.after, self.size) - first
+        held = minimum(start + count + self.after, self.size) - first
         if self._shortest() > 0:
-            return first, count
-        return first, count * minimum(1, maximum(end - start, 0))  # an empty piece has no halo either
+            return first, held
+        return first, held * minimum(1, maximum(count, 0))  # an empty piece has no halo either
 
     def _shortest(self) -> int:
         """Indices of the shortest piece, halo not counted."""

@@ -68,6 +68,9 @@ class Mesh:
                 raise ValueError(
                     f"sub-axes of {axis} have {listed} = {product} PEs, the rectangle has {size}"
                 )
+        empty = next((f for f in (*self.x, *self.y) if f.extent < 1), None)
+        if empty is not None:
+            raise ValueError(f"sub-axis {empty} has no PE")
         names = [f.name for f in (*self.x, *self.y)]
         if len(set(names)) != len(names):
             raise ValueError(f"two sub-axes have one name: {', '.join(names)}")
@@ -106,6 +109,16 @@ class Mesh:
         if not outermost:
             position = position % factor.extent
         return ring_label(position, factor.extent) if factor.order == "ring" else position
+
+    def line(self, name: str, x: int, y: int) -> list[tuple[int, int]]:
+        """Columns and rows of the PEs that differ from (x, y) only along a sub-axis, in its order."""
+        extent, stride = self[name].extent, self.stride(name)
+        is_x = self.axis_of(name) == "x"
+        at = x if is_x else y
+        first = at - at // stride % extent * stride
+        found = [(first + k * stride, y) if is_x else (x, first + k * stride) for k in range(extent)]
+        label = self.coordinate(name)
+        return sorted(found, key=lambda pe: int(label.evaluate({"x": pe[0], "y": pe[1]})))
 
     def factored(self, inner: Mapping[str, int]) -> Mesh:
         """With some sub-axes cut in two, `name` into `nameo` and `namei`, of which the inner one has that extent.

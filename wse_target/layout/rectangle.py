@@ -26,6 +26,11 @@ class Rect:
         """Number of PEs."""
         return self.w * self.h
 
+    @property
+    def grid(self) -> str:
+        """Its width and height as a user gives them: "8x4"."""
+        return f"{self.w}x{self.h}"
+
     def contains(self, other: Rect) -> bool:
         """Whether every PE of `other` is one of this rectangle's."""
         return (

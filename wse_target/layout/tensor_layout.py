@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ..image import Combine
+from ..image import Combine, StridedRect
 from ..quasi_affine import Expr, Var, const
 from .dimension import Digit, Dimension
 from .mesh import Mesh
@@ -42,6 +43,14 @@ class TensorLayout:
     partial: tuple[Partial, ...] = ()
     is_resident: bool = False
 
+    def __hash__(self) -> int:
+        """Kept: plans look layouts up all the time."""
+        found = self.__dict__.get("_hash")
+        if found is None:
+            found = hash((self.mesh, self.dims, self.partial, self.is_resident))
+            object.__setattr__(self, "_hash", found)
+        return found
+
     @staticmethod
     def whole(shape: Sequence[int], mesh: Mesh) -> TensorLayout:
         """The whole tensor on every PE."""
@@ -60,7 +69,7 @@ class TensorLayout:
     def shape(self) -> tuple[int, ...]:
         return tuple(dim.size for dim in self.dims)
 
-    @property
+    @cached_property
     def copied(self) -> tuple[str, ...]:
         """The sub-axes along which every PE holds the same."""
         named = {name for dim in self.dims for name in dim.axes}
@@ -68,12 +77,32 @@ class TensorLayout:
         return tuple(name for name in self.mesh.names if name not in named)
 
     @property
+    def owners(self) -> StridedRect:
+        """PEs, relative to the mesh, that hold all of the tensor between them: each part once if that can be."""
+        base, extents, steps = [], [], []
+        for factors in (self.mesh.x, self.mesh.y):
+            wide = [f for f in factors if f.extent > 1]
+            kept = [f.name not in self.copied for f in wide]
+            inner = (
+                len(wide) - kept[::-1].index(True) if any(kept) else 0
+            )  # first of the copied ones at the end
+            outer = kept.index(True) if any(kept) else 0
+            extents.append(math.prod(f.extent for f in wide[outer:inner]))
+            steps.append(math.prod(f.extent for f in wide[inner:]) if any(kept) else 1)
+            base.append(0)
+        return StridedRect((base[0], base[1]), (extents[0], extents[1]), (steps[0], steps[1]))
+
+    def dim_of(self, name: str) -> int | None:
+        """The dimension that a sub-axis splits, None when it does none."""
+        return next((k for k, dim in enumerate(self.dims) if name in dim.axes), None)
+
+    @cached_property
     def tile_shape(self) -> tuple[int, ...]:
         """Of the buffer that has room for any PE's part: for each dimension its pieces, if there are several, and
         the indices of the longest."""
         return tuple(n for dim in self.dims for n in (*dim.pieces, dim.room))
 
-    @property
+    @cached_property
     def elements(self) -> int:
         """Of that buffer."""
         return math.prod(self.tile_shape)

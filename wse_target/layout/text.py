@@ -7,9 +7,9 @@ where a dimension has them.
 
 from __future__ import annotations
 
+import functools
 import math
 import re
-from collections.abc import Sequence
 from typing import get_args
 
 from ..errors import TargetError
@@ -22,6 +22,7 @@ from .tensor_layout import TIME, Partial, TensorLayout
 _LAYOUT = re.compile(
     r"\[(?P<dims>[^\]]*)\] on (?P<x>[^;]*); (?P<y>.*?) at \((?P<x0>\d+), (?P<y0>\d+)\)(?P<rest>.*)"
 )
+_PLACE = re.compile(r" at \(\d+, \d+\)")
 _DIGIT = re.compile(r"(?P<where>\*|\w+|\([\w+]+\)):?(?P<extent>\d+)/(?P<pitch>\d+)")
 _RANGE = re.compile(r" cut (-?\d+)\.\.(-?\d+)")
 _HALO = re.compile(r" halo (-?\d+),(-?\d+)")
@@ -35,6 +36,11 @@ def layout_text(layout: TensorLayout) -> str:
     dims = ", ".join(dimension_text(dim) for dim in layout.dims)
     partial = "".join(f", partial {p.kind} over {' '.join(p.axes)}" for p in layout.partial)
     return f"[{dims}] on {layout.mesh}{partial}{RESIDENT if layout.is_resident else ''}"
+
+
+def moved_text(text: str, x0: int, y0: int) -> str:
+    """The text of the same layout on a mesh that begins at another PE."""
+    return _PLACE.sub(f" at ({x0}, {y0})", text, count=1)
 
 
 def dimension_text(dim: Dimension) -> str:
@@ -51,7 +57,8 @@ def _digit_text(digit: Digit) -> str:
     return f"{where}:{digit.extent}/{digit.pitch}" if where else f"*{digit.extent}/{digit.pitch}"
 
 
-def parse_layout(text: str, shape: Sequence[int]) -> TensorLayout:
+@functools.lru_cache(4096)
+def parse_layout(text: str, shape: tuple[int, ...]) -> TensorLayout:
     """The layout that a text tells, of a tensor of that shape.
 
     Raises:

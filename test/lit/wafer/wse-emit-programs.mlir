@@ -26,19 +26,19 @@
 func.func @main(%a: tensor<6x10xf32>, %w: tensor<5x10xf32> {wse.kind = "parameter", wse.name = "w"}) -> tensor<6x5xf32>
     attributes {wse.machine = "tiny", wse.rect = #rect} {
   %zero = arith.constant dense<0.0> : tensor<6x5xf32>
-  %a1 = "wse.scatter"(%a) {layout = #wse.layout<["", "x"], #rect>} : (tensor<6x10xf32>) -> tensor<6x10xf32>
-  %w1 = "wse.scatter"(%w) {layout = #wse.layout<["", "x"], #rect>} : (tensor<5x10xf32>) -> tensor<5x10xf32>
+  %a1 = "wse.scatter"(%a) {layout = #wse.layout<"[-, x:4/3] on x:4; y:1 at (0, 0)">} : (tensor<6x10xf32>) -> tensor<6x10xf32>
+  %w1 = "wse.scatter"(%w) {layout = #wse.layout<"[-, x:4/3] on x:4; y:1 at (0, 0)">} : (tensor<5x10xf32>) -> tensor<5x10xf32>
   %0 = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d1, d2)>,
       affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]}
       ins(%a1, %w1 : tensor<6x10xf32>, tensor<5x10xf32>) outs(%zero : tensor<6x5xf32>)
-      attrs = {wse.iterators = ["", "", "x"], wse.layouts = [#wse.layout<["", ""], #rect>]} {
+      attrs = {wse.iterators = #wse.layout<"[-, -, x:4/3] on x:4; y:1 at (0, 0)">, wse.layouts = [#wse.layout<"[-, -] on x:4; y:1 at (0, 0), partial add over x">]} {
   ^bb0(%l: f32, %r: f32, %acc: f32):
     %p = arith.mulf %l, %r : f32
     %s = arith.addf %acc, %p : f32
     linalg.yield %s : f32
   } -> tensor<6x5xf32>
-  %1 = "wse.reduce"(%0) {axis = "x", kind = "add", root = 0 : i64, algorithm = "chain", layout = #wse.layout<["", ""], #rect>} : (tensor<6x5xf32>) -> tensor<6x5xf32>
-  %2 = "wse.gather"(%1) {layout = #wse.layout<["", ""], #rect>} : (tensor<6x5xf32>) -> tensor<6x5xf32>
+  %1 = "wse.reduce"(%0) {axis = "x", kind = "add", root = 0 : i64, algorithm = "chain", layout = #wse.layout<"[-, -] on x:4; y:1 at (0, 0)">} : (tensor<6x5xf32>) -> tensor<6x5xf32>
+  %2 = "wse.gather"(%1) {layout = #wse.layout<"[-, -] on x:4; y:1 at (0, 0)">} : (tensor<6x5xf32>) -> tensor<6x5xf32>
   return %2 : tensor<6x5xf32>
 }
 
@@ -56,16 +56,16 @@ func.func @main(%a: tensor<6x10xf32>, %w: tensor<5x10xf32> {wse.kind = "paramete
 func.func @main(%a: tensor<10xf32>) -> tensor<10xf32> attributes {wse.machine = "tiny", wse.rect = #rect} {
   %empty = tensor.empty() : tensor<10xf32>
   %zero = arith.constant 0.0 : f32
-  %a1 = "wse.scatter"(%a) {layout = #wse.layout<["x"], #rect>} : (tensor<10xf32>) -> tensor<10xf32>
+  %a1 = "wse.scatter"(%a) {layout = #wse.layout<"[x:4/3] on x:4; y:1 at (0, 0)">} : (tensor<10xf32>) -> tensor<10xf32>
   %0 = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}
-      ins(%a1 : tensor<10xf32>) outs(%empty : tensor<10xf32>) attrs = {wse.iterators = ["x"], wse.layouts = [#wse.layout<["x"], #rect>]} {
+      ins(%a1 : tensor<10xf32>) outs(%empty : tensor<10xf32>) attrs = {wse.iterators = #wse.layout<"[x:4/3] on x:4; y:1 at (0, 0)">, wse.layouts = [#wse.layout<"[x:4/3] on x:4; y:1 at (0, 0)">]} {
   ^bb0(%l: f32, %o: f32):
     %n = arith.negf %l : f32
     %c = arith.cmpf ugt, %n, %zero : f32
     %s = arith.select %c, %n, %zero : f32
     linalg.yield %s : f32
   } -> tensor<10xf32>
-  %1 = "wse.gather"(%0) {layout = #wse.layout<["x"], #rect>} : (tensor<10xf32>) -> tensor<10xf32>
+  %1 = "wse.gather"(%0) {layout = #wse.layout<"[x:4/3] on x:4; y:1 at (0, 0)">} : (tensor<10xf32>) -> tensor<10xf32>
   return %1 : tensor<10xf32>
 }
 
@@ -83,16 +83,18 @@ func.func @main(%a: tensor<10xf32>) -> tensor<10xf32> attributes {wse.machine = 
 // CHECK: affine.max
 // CHECK: "wse.receive"{{.*}}colour = @all_gather_c0_multicast0
 func.func @main(%a: tensor<6xf32>) -> tensor<6xf32> attributes {wse.machine = "tiny", wse.rect = #rect} {
-  %a1 = "wse.scatter"(%a) {layout = #wse.layout<["y"], #rect>} : (tensor<6xf32>) -> tensor<6xf32>
-  %0 = "wse.all_gather"(%a1) {axis = "y", dim = 0 : i64, algorithm = "", source_layout = #wse.layout<["y"], #rect>, layout = #wse.layout<[""], #rect>} : (tensor<6xf32>) -> tensor<6xf32>
-  %1 = "wse.gather"(%0) {layout = #wse.layout<[""], #rect>} : (tensor<6xf32>) -> tensor<6xf32>
+  %a1 = "wse.scatter"(%a) {layout = #wse.layout<"[y:3/2] on x:1; y:3 at (0, 0)">} : (tensor<6xf32>) -> tensor<6xf32>
+  %0 = "wse.all_gather"(%a1) {axis = "y", dim = 0 : i64, algorithm = "", source_layout = #wse.layout<"[y:3/2] on x:1; y:3 at (0, 0)">, layout = #wse.layout<"[-] on x:1; y:3 at (0, 0)">} : (tensor<6xf32>) -> tensor<6xf32>
+  %1 = "wse.gather"(%0) {layout = #wse.layout<"[-] on x:1; y:3 at (0, 0)">} : (tensor<6xf32>) -> tensor<6xf32>
   return %1 : tensor<6xf32>
 }
 
 // -----
 
 #rect = #wse.rect<0 : i64, 0 : i64, 2 : i64, 2 : i64>
-#blocks = #wse.layout<["y", "x"], #rect>
+#lhs = #wse.layout<"[y:2/3, x:2/4] on x:2; y:2 at (0, 0)">
+#rhs = #wse.layout<"[y:2/4, x:2/2] on x:2; y:2 at (0, 0)">
+#out = #wse.layout<"[y:2/3, x:2/2] on x:2; y:2 at (0, 0)">
 #a = affine_map<(m, n, k) -> (m, k)>
 #b = affine_map<(m, n, k) -> (k, n)>
 #c = affine_map<(m, n, k) -> (m, n)>
@@ -110,16 +112,16 @@ func.func @main(%a: tensor<6xf32>) -> tensor<6xf32> attributes {wse.machine = "t
 // CHECK: "wse.join"() {tasks = 1
 func.func @main(%a: tensor<6x8xf32>, %b: tensor<8x4xf32>) -> tensor<6x4xf32> attributes {wse.machine = "tiny", wse.rect = #rect} {
   %zero = arith.constant dense<0.0> : tensor<6x4xf32>
-  %a1 = "wse.scatter"(%a) {layout = #blocks} : (tensor<6x8xf32>) -> tensor<6x8xf32>
-  %b1 = "wse.scatter"(%b) {layout = #blocks} : (tensor<8x4xf32>) -> tensor<8x4xf32>
+  %a1 = "wse.scatter"(%a) {layout = #lhs} : (tensor<6x8xf32>) -> tensor<6x8xf32>
+  %b1 = "wse.scatter"(%b) {layout = #rhs} : (tensor<8x4xf32>) -> tensor<8x4xf32>
   %0 = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
       ins(%a1, %b1 : tensor<6x8xf32>, tensor<8x4xf32>) outs(%zero : tensor<6x4xf32>)
-      attrs = {wse.algorithm = "cannon", wse.layouts = [#blocks]} {
+      attrs = {wse.algorithm = "cannon", wse.layouts = [#out]} {
   ^bb0(%l: f32, %r: f32, %acc: f32):
     %p = arith.mulf %l, %r : f32
     %s = arith.addf %acc, %p : f32
     linalg.yield %s : f32
   } -> tensor<6x4xf32>
-  %1 = "wse.gather"(%0) {layout = #blocks} : (tensor<6x4xf32>) -> tensor<6x4xf32>
+  %1 = "wse.gather"(%0) {layout = #out} : (tensor<6x4xf32>) -> tensor<6x4xf32>
   return %1 : tensor<6x4xf32>
 }

@@ -8,9 +8,9 @@
 
 // A forced algorithm: the product carries it, and its operands, which nothing else reads, are scattered for it alone.
 // CHECK-LABEL: func.func @main
-// CHECK: %[[A:.*]] = "wse.scatter"(%arg0) {{.*}}<["y", "x"]
-// CHECK: %[[B:.*]] = "wse.scatter"(%arg1) {{.*}}<["y", "x"]
-// CHECK: linalg.generic {{.*}}"reduction"]} ins(%[[A]], %[[B]] {{.*}}wse.algorithm = "mesh_gemm", wse.layouts = [#wse.layout<["y", "x"]
+// CHECK: %[[A:.*]] = "wse.scatter"(%arg0) {{.*}}<"[y:{{[0-9/]*}}, x:
+// CHECK: %[[B:.*]] = "wse.scatter"(%arg1) {{.*}}<"[y:{{[0-9/]*}}, x:
+// CHECK: linalg.generic {{.*}}"reduction"]} ins(%[[A]], %[[B]] {{.*}}wse.algorithm = "mesh_gemm", wse.layouts = [#wse.layout<"[y:{{[0-9/]*}}, x:{{[0-9/]*}}]
 #lhs = affine_map<(d0, d1, d2) -> (d0, d2)>
 #rhs = affine_map<(d0, d1, d2) -> (d2, d1)>
 #out = affine_map<(d0, d1, d2) -> (d0, d1)>

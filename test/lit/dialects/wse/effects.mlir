@@ -60,8 +60,8 @@ func.func private @body(%x: index, %y: index) {
 // CHECK-NEXT: "wse.scatter"
 // CHECK-NEXT: return
 func.func @logical(%t: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) {
-  %0 = "wse.scatter"(%t) {layout = #wse.layout<["x"], #wse.rect<0, 0, 2, 1>>} : (tensor<8xf32>) -> tensor<8xf32>
-  %1 = "wse.scatter"(%t) {layout = #wse.layout<["x"], #wse.rect<0, 0, 2, 1>>} : (tensor<8xf32>) -> tensor<8xf32>
-  %2 = "wse.all_reduce"(%1) {axis = "y", kind = "add", algorithm = "", layout = #wse.layout<["x"], #wse.rect<0, 0, 2, 1>>} : (tensor<8xf32>) -> tensor<8xf32>
+  %0 = "wse.scatter"(%t) {layout = #wse.layout<"[x:2/4] on x:2; y:1 at (0, 0)">} : (tensor<8xf32>) -> tensor<8xf32>
+  %1 = "wse.scatter"(%t) {layout = #wse.layout<"[x:2/4] on x:2; y:1 at (0, 0)">} : (tensor<8xf32>) -> tensor<8xf32>
+  %2 = "wse.all_reduce"(%1) {axis = "y", kind = "add", algorithm = "", layout = #wse.layout<"[x:2/4] on x:2; y:1 at (0, 0)">} : (tensor<8xf32>) -> tensor<8xf32>
   return %0, %1 : tensor<8xf32>, tensor<8xf32>
 }

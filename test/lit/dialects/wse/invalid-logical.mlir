@@ -2,8 +2,8 @@
 
 // An axis that the grid does not have.
 func.func @unknown_axis(%t: tensor<8x8xf32>) {
-  // expected-error @+1 {{'wse.scatter' op has unknown axis 'z' in layout; expected one of 'x', 'y', ''}}
-  %0 = "wse.scatter"(%t) {layout = #wse.layout<["z", ""], #wse.rect<0, 0, 4, 4>>} : (tensor<8x8xf32>) -> tensor<8x8xf32>
+  // expected-error @+1 {{'wse.scatter' op has a layout that is none: '[z:4/2, -] on x:4; y:4 at (0, 0)': dimension 0: the mesh has no sub-axis 'z', only x, y}}
+  %0 = "wse.scatter"(%t) {layout = #wse.layout<"[z:4/2, -] on x:4; y:4 at (0, 0)">} : (tensor<8x8xf32>) -> tensor<8x8xf32>
   return
 }
 
@@ -11,8 +11,8 @@ func.func @unknown_axis(%t: tensor<8x8xf32>) {
 
 // Two dimensions cannot be split over one axis.
 func.func @axis_twice(%t: tensor<8x8xf32>) {
-  // expected-error @+1 {{uses a grid axis twice in layout}}
-  %0 = "wse.scatter"(%t) {layout = #wse.layout<["x", "x"], #wse.rect<0, 0, 4, 4>>} : (tensor<8x8xf32>) -> tensor<8x8xf32>
+  // expected-error @+1 {{digits along x and x depend on each other}}
+  %0 = "wse.scatter"(%t) {layout = #wse.layout<"[x:4/2, x:4/2] on x:4; y:4 at (0, 0)">} : (tensor<8x8xf32>) -> tensor<8x8xf32>
   return
 }
 
@@ -20,17 +20,17 @@ func.func @axis_twice(%t: tensor<8x8xf32>) {
 
 // One axis entry per tensor dimension.
 func.func @rank(%t: tensor<8x8xf32>) {
-  // expected-error @+1 {{has 1 axes in layout for a tensor of rank 2; expected 2}}
-  %0 = "wse.scatter"(%t) {layout = #wse.layout<["x"], #wse.rect<0, 0, 4, 4>>} : (tensor<8x8xf32>) -> tensor<8x8xf32>
+  // expected-error @+1 {{has 1 dimensions, the tensor has 2}}
+  %0 = "wse.scatter"(%t) {layout = #wse.layout<"[x:4/2] on x:4; y:4 at (0, 0)">} : (tensor<8x8xf32>) -> tensor<8x8xf32>
   return
 }
 
 // -----
 
-// Axes are strings.
+// A layout is a text.
 func.func @axes_type(%t: tensor<8xf32>) {
-  // expected-error @+1 {{expects axes of layout to be strings}}
-  %0 = "wse.scatter"(%t) {layout = #wse.layout<[1], #wse.rect<0, 0, 4, 4>>} : (tensor<8xf32>) -> tensor<8xf32>
+  // expected-error @+1 {{expected base attribute 'builtin.string' but got 'builtin.integer'}}
+  %0 = "wse.scatter"(%t) {layout = #wse.layout<1>} : (tensor<8xf32>) -> tensor<8xf32>
   return
 }
 
@@ -38,8 +38,8 @@ func.func @axes_type(%t: tensor<8xf32>) {
 
 // A rectangle holds at least one PE.
 func.func @empty_rect(%t: tensor<8xf32>) {
-  // expected-error @+1 {{has an empty rectangle in layout: 0 x 4 at (0, 0); expected w and h above 0}}
-  %0 = "wse.scatter"(%t) {layout = #wse.layout<["x"], #wse.rect<0, 0, 0, 4>>} : (tensor<8xf32>) -> tensor<8xf32>
+  // expected-error @+1 {{has a layout that is none: sub-axis x:0 has no PE}}
+  %0 = "wse.scatter"(%t) {layout = #wse.layout<"[x:0/8] on x:0; y:4 at (0, 0)">} : (tensor<8xf32>) -> tensor<8xf32>
   return
 }
 
@@ -47,8 +47,8 @@ func.func @empty_rect(%t: tensor<8xf32>) {
 
 // Coordinates are not negative.
 func.func @negative_rect(%t: tensor<8xf32>) {
-  // expected-error @+1 {{has a rectangle off the grid in layout: 4 x 4 at (-1, 0)}}
-  %0 = "wse.scatter"(%t) {layout = #wse.layout<["x"], #wse.rect<-1, 0, 4, 4>>} : (tensor<8xf32>) -> tensor<8xf32>
+  // expected-error @+1 {{is no layout; expected a text as in [x:4/8, -] on x:4; y:2 at (0, 0)}}
+  %0 = "wse.scatter"(%t) {layout = #wse.layout<"[x:4/2] on x:4; y:4 at (-1, 0)">} : (tensor<8xf32>) -> tensor<8xf32>
   return
 }
 
@@ -58,7 +58,7 @@ func.func @negative_rect(%t: tensor<8xf32>) {
 "wse.program"() {sym_name = "p", machine = "tiny", grid = [4, 4], origin = [0, 0], inputs = [], input_names = [], outputs = [], output_names = []} : () -> ()
 func.func @off_grid(%t: tensor<8xf32>) {
   // expected-error @+1 {{has a rectangle of 4 x 4 at (1, 0) in layout, outside the program's grid of 4 x 4}}
-  %0 = "wse.gather"(%t) {layout = #wse.layout<["x"], #wse.rect<1, 0, 4, 4>>} : (tensor<8xf32>) -> tensor<8xf32>
+  %0 = "wse.gather"(%t) {layout = #wse.layout<"[x:4/2] on x:4; y:4 at (1, 0)">} : (tensor<8xf32>) -> tensor<8xf32>
   return
 }
 
@@ -67,7 +67,7 @@ func.func @off_grid(%t: tensor<8xf32>) {
 // Moving a tensor never changes its type.
 func.func @type_change(%t: tensor<8xf32>) {
   // expected-error @+1 {{expects operand and result of one type, got tensor<8xf32> and tensor<4xf32>}}
-  %0 = "wse.scatter"(%t) {layout = #wse.layout<["x"], #wse.rect<0, 0, 4, 4>>} : (tensor<8xf32>) -> tensor<4xf32>
+  %0 = "wse.scatter"(%t) {layout = #wse.layout<"[x:4/1] on x:4; y:4 at (0, 0)">} : (tensor<8xf32>) -> tensor<4xf32>
   return
 }
 
@@ -76,7 +76,7 @@ func.func @type_change(%t: tensor<8xf32>) {
 // PEs do not compute with every type.
 func.func @element(%t: tensor<8xi7>) {
   // expected-error @+1 {{has a tensor of element type i7; expected one of 'f64', 'f32', 'f16'}}
-  %0 = "wse.scatter"(%t) {layout = #wse.layout<["x"], #wse.rect<0, 0, 4, 4>>} : (tensor<8xi7>) -> tensor<8xi7>
+  %0 = "wse.scatter"(%t) {layout = #wse.layout<"[x:4/2] on x:4; y:4 at (0, 0)">} : (tensor<8xi7>) -> tensor<8xi7>
   return
 }
 
@@ -85,7 +85,7 @@ func.func @element(%t: tensor<8xi7>) {
 // A misspelt attribute is not ignored.
 func.func @unknown_attribute(%t: tensor<8xf32>) {
   // expected-error @+1 {{has unknown attribute 'rooot'; expected: axis, root, algorithm, layout}}
-  %0 = "wse.broadcast"(%t) {axis = "y", root = 0, rooot = 1, algorithm = "", layout = #wse.layout<["x"], #wse.rect<0, 0, 4, 4>>} : (tensor<8xf32>) -> tensor<8xf32>
+  %0 = "wse.broadcast"(%t) {axis = "y", root = 0, rooot = 1, algorithm = "", layout = #wse.layout<"[x:4/2] on x:4; y:4 at (0, 0)">} : (tensor<8xf32>) -> tensor<8xf32>
   return
 }
 
@@ -94,7 +94,7 @@ func.func @unknown_attribute(%t: tensor<8xf32>) {
 // Integers are 64 bits wide.
 func.func @width(%t: tensor<8xf32>) {
   // expected-error @+1 {{expects root to be a 64-bit integer}}
-  %0 = "wse.broadcast"(%t) {axis = "y", root = 0 : i32, algorithm = "", layout = #wse.layout<["x"], #wse.rect<0, 0, 4, 4>>} : (tensor<8xf32>) -> tensor<8xf32>
+  %0 = "wse.broadcast"(%t) {axis = "y", root = 0 : i32, algorithm = "", layout = #wse.layout<"[x:4/2] on x:4; y:4 at (0, 0)">} : (tensor<8xf32>) -> tensor<8xf32>
   return
 }
 
@@ -111,8 +111,8 @@ func.func @layout_kind(%t: tensor<8xf32>) {
 
 // Transposition swaps exactly the axes.
 func.func @transpose_axes(%t: tensor<8x8xf32>) {
-  // expected-error @+1 {{expects layout axes ['x', 'y'] (source axes with x and y swapped), got ['y', 'x']}}
-  %0 = "wse.transpose_distribution"(%t) {source_layout = #wse.layout<["y", "x"], #wse.rect<0, 0, 4, 4>>, layout = #wse.layout<["y", "x"], #wse.rect<0, 0, 4, 4>>} : (tensor<8x8xf32>) -> tensor<8x8xf32>
+  // expected-error @+1 {{expects layout [x:4/2, y:4/2] on x:4; y:4 at (0, 0), x and y of source_layout swapped, got [y:4/2, x:4/2]}}
+  %0 = "wse.transpose_distribution"(%t) {source_layout = #wse.layout<"[y:4/2, x:4/2] on x:4; y:4 at (0, 0)">, layout = #wse.layout<"[y:4/2, x:4/2] on x:4; y:4 at (0, 0)">} : (tensor<8x8xf32>) -> tensor<8x8xf32>
   return
 }
 
@@ -120,8 +120,8 @@ func.func @transpose_axes(%t: tensor<8x8xf32>) {
 
 // Transposition needs a square.
 func.func @transpose_rect(%t: tensor<8x8xf32>) {
-  // expected-error @+1 {{expects both layouts on one square rectangle, got 4 x 2 at (0, 0) and 4 x 2 at (0, 0)}}
-  %0 = "wse.transpose_distribution"(%t) {source_layout = #wse.layout<["y", "x"], #wse.rect<0, 0, 4, 2>>, layout = #wse.layout<["x", "y"], #wse.rect<0, 0, 4, 2>>} : (tensor<8x8xf32>) -> tensor<8x8xf32>
+  // expected-error @+1 {{expects both layouts on one square rectangle, got x:4; y:2 at (0, 0) and x:4; y:2 at (0, 0)}}
+  %0 = "wse.transpose_distribution"(%t) {source_layout = #wse.layout<"[y:2/4, x:4/2] on x:4; y:2 at (0, 0)">, layout = #wse.layout<"[x:4/2, y:2/4] on x:4; y:2 at (0, 0)">} : (tensor<8x8xf32>) -> tensor<8x8xf32>
   return
 }
 
@@ -129,8 +129,8 @@ func.func @transpose_rect(%t: tensor<8x8xf32>) {
 
 // Both layouts of a redistribution are checked.
 func.func @source_layout(%t: tensor<8xf32>) {
-  // expected-error @+1 {{has 2 axes in source_layout for a tensor of rank 1; expected 1}}
-  %0 = "wse.redistribute"(%t) {source_layout = #wse.layout<["y", "x"], #wse.rect<0, 0, 4, 2>>, layout = #wse.layout<["x"], #wse.rect<0, 0, 4, 2>>} : (tensor<8xf32>) -> tensor<8xf32>
+  // expected-error @+1 {{has a source_layout that is none: '[y:2/4, x:4/2] on x:4; y:2 at (0, 0)' has 2 dimensions, the tensor has 1}}
+  %0 = "wse.redistribute"(%t) {source_layout = #wse.layout<"[y:2/4, x:4/2] on x:4; y:2 at (0, 0)">, layout = #wse.layout<"[x:4/2] on x:4; y:2 at (0, 0)">} : (tensor<8xf32>) -> tensor<8xf32>
   return
 }
 
@@ -139,7 +139,7 @@ func.func @source_layout(%t: tensor<8xf32>) {
 // PEs talk along an axis of the grid.
 func.func @collective_axis(%t: tensor<8xf32>) {
   // expected-error @+1 {{'wse.all_reduce' op has unknown axis 'z'; expected one of 'x', 'y'}}
-  %0 = "wse.all_reduce"(%t) {axis = "z", kind = "add", algorithm = "", layout = #wse.layout<["x"], #wse.rect<0, 0, 4, 4>>} : (tensor<8xf32>) -> tensor<8xf32>
+  %0 = "wse.all_reduce"(%t) {axis = "z", kind = "add", algorithm = "", layout = #wse.layout<"[x:4/2] on x:4; y:4 at (0, 0)">} : (tensor<8xf32>) -> tensor<8xf32>
   return
 }
 
@@ -148,7 +148,7 @@ func.func @collective_axis(%t: tensor<8xf32>) {
 // Partial results are combined by known operations.
 func.func @kind(%t: tensor<8xf32>) {
   // expected-error @+1 {{has unknown kind 'sub'; expected one of 'add', 'mul', 'max', 'min'}}
-  %0 = "wse.all_reduce"(%t) {axis = "y", kind = "sub", algorithm = "", layout = #wse.layout<["x"], #wse.rect<0, 0, 4, 4>>} : (tensor<8xf32>) -> tensor<8xf32>
+  %0 = "wse.all_reduce"(%t) {axis = "y", kind = "sub", algorithm = "", layout = #wse.layout<"[x:4/2] on x:4; y:4 at (0, 0)">} : (tensor<8xf32>) -> tensor<8xf32>
   return
 }
 
@@ -157,7 +157,7 @@ func.func @kind(%t: tensor<8xf32>) {
 // Algorithms have one written form.
 func.func @algorithm(%t: tensor<8xf32>) {
   // expected-error @+1 {{has malformed algorithm 'tree{4}'; expected the form name{option=value ...}}}
-  %0 = "wse.all_reduce"(%t) {axis = "y", kind = "add", algorithm = "tree{4}", layout = #wse.layout<["x"], #wse.rect<0, 0, 4, 4>>} : (tensor<8xf32>) -> tensor<8xf32>
+  %0 = "wse.all_reduce"(%t) {axis = "y", kind = "add", algorithm = "tree{4}", layout = #wse.layout<"[x:4/2] on x:4; y:4 at (0, 0)">} : (tensor<8xf32>) -> tensor<8xf32>
   return
 }
 
@@ -166,7 +166,7 @@ func.func @algorithm(%t: tensor<8xf32>) {
 // Blocks that differ along the axis are no partial results of one block.
 func.func @split_axis(%t: tensor<8xf32>) {
   // expected-error @+1 {{communicates whole blocks along 'x', but the layout splits dimension 0 over it}}
-  %0 = "wse.reduce"(%t) {axis = "x", kind = "add", root = 0, algorithm = "", layout = #wse.layout<["x"], #wse.rect<0, 0, 4, 4>>} : (tensor<8xf32>) -> tensor<8xf32>
+  %0 = "wse.reduce"(%t) {axis = "x", kind = "add", root = 0, algorithm = "", layout = #wse.layout<"[x:4/2] on x:4; y:4 at (0, 0)">} : (tensor<8xf32>) -> tensor<8xf32>
   return
 }
 
@@ -175,7 +175,7 @@ func.func @split_axis(%t: tensor<8xf32>) {
 // The root is on the line.
 func.func @root(%t: tensor<8xf32>) {
   // expected-error @+1 {{has root 4 on a line of 4 PEs; expected 0 to 3}}
-  %0 = "wse.broadcast"(%t) {axis = "y", root = 4, algorithm = "", layout = #wse.layout<["x"], #wse.rect<0, 0, 8, 4>>} : (tensor<8xf32>) -> tensor<8xf32>
+  %0 = "wse.broadcast"(%t) {axis = "y", root = 4, algorithm = "", layout = #wse.layout<"[x:8/1] on x:8; y:4 at (0, 0)">} : (tensor<8xf32>) -> tensor<8xf32>
   return
 }
 
@@ -184,7 +184,7 @@ func.func @root(%t: tensor<8xf32>) {
 // The dimension is one of the tensor's.
 func.func @dim(%t: tensor<8xf32>) {
   // expected-error @+1 {{has dim 1 for a tensor of rank 1}}
-  %0 = "wse.all_gather"(%t) {axis = "x", dim = 1, algorithm = "", source_layout = #wse.layout<["x"], #wse.rect<0, 0, 8, 4>>, layout = #wse.layout<[""], #wse.rect<0, 0, 8, 4>>} : (tensor<8xf32>) -> tensor<8xf32>
+  %0 = "wse.all_gather"(%t) {axis = "x", dim = 1, algorithm = "", source_layout = #wse.layout<"[x:8/1] on x:8; y:4 at (0, 0)">, layout = #wse.layout<"[-] on x:8; y:4 at (0, 0)">} : (tensor<8xf32>) -> tensor<8xf32>
   return
 }
 
@@ -192,8 +192,8 @@ func.func @dim(%t: tensor<8xf32>) {
 
 // What is gathered along an axis was split over it.
 func.func @gathered_dim(%t: tensor<8x8xf32>) {
-  // expected-error @+1 {{expects dimension 0 split over 'x', got axes ['y', 'x']}}
-  %0 = "wse.all_gather"(%t) {axis = "x", dim = 0, algorithm = "", source_layout = #wse.layout<["y", "x"], #wse.rect<0, 0, 8, 4>>, layout = #wse.layout<["y", ""], #wse.rect<0, 0, 8, 4>>} : (tensor<8x8xf32>) -> tensor<8x8xf32>
+  // expected-error @+1 {{expects dimension 0 split over 'x', got [y:4/2, x:8/1]}}
+  %0 = "wse.all_gather"(%t) {axis = "x", dim = 0, algorithm = "", source_layout = #wse.layout<"[y:4/2, x:8/1] on x:8; y:4 at (0, 0)">, layout = #wse.layout<"[y:4/2, -] on x:8; y:4 at (0, 0)">} : (tensor<8x8xf32>) -> tensor<8x8xf32>
   return
 }
 
@@ -201,8 +201,8 @@ func.func @gathered_dim(%t: tensor<8x8xf32>) {
 
 // Nothing else changes.
 func.func @scattered_rest(%t: tensor<8x8xf32>) {
-  // expected-error @+1 {{expects the layout without the split to have axes ['y', ''], got ['', '']}}
-  %0 = "wse.reduce_scatter"(%t) {axis = "x", kind = "add", dim = 1, algorithm = "", source_layout = #wse.layout<["", ""], #wse.rect<0, 0, 8, 4>>, layout = #wse.layout<["y", "x"], #wse.rect<0, 0, 8, 4>>} : (tensor<8x8xf32>) -> tensor<8x8xf32>
+  // expected-error @+1 {{expects the layout without the split to be [y:4/2, -] on x:8; y:4 at (0, 0), got [-, -] on}}
+  %0 = "wse.reduce_scatter"(%t) {axis = "x", kind = "add", dim = 1, algorithm = "", source_layout = #wse.layout<"[-, -] on x:8; y:4 at (0, 0)">, layout = #wse.layout<"[y:4/2, x:8/1] on x:8; y:4 at (0, 0)">} : (tensor<8x8xf32>) -> tensor<8x8xf32>
   return
 }
 
@@ -210,8 +210,8 @@ func.func @scattered_rest(%t: tensor<8x8xf32>) {
 
 // Collectives stay on their rectangle.
 func.func @moving_rect(%t: tensor<8xf32>) {
-  // expected-error @+1 {{expects both layouts on one rectangle, got 8 x 4 at (0, 0) and 8 x 4 at (0, 4)}}
-  %0 = "wse.all_gather"(%t) {axis = "x", dim = 0, algorithm = "", source_layout = #wse.layout<["x"], #wse.rect<0, 0, 8, 4>>, layout = #wse.layout<[""], #wse.rect<0, 4, 8, 4>>} : (tensor<8xf32>) -> tensor<8xf32>
+  // expected-error @+1 {{expects both layouts on one mesh, got x:8; y:4 at (0, 0) and x:8; y:4 at (0, 4)}}
+  %0 = "wse.all_gather"(%t) {axis = "x", dim = 0, algorithm = "", source_layout = #wse.layout<"[x:8/1] on x:8; y:4 at (0, 0)">, layout = #wse.layout<"[-] on x:8; y:4 at (0, 4)">} : (tensor<8xf32>) -> tensor<8xf32>
   return
 }
 
@@ -220,7 +220,7 @@ func.func @moving_rect(%t: tensor<8xf32>) {
 // A shift by nothing moves nothing.
 func.func @shift_zero(%t: tensor<8xf32>) {
   // expected-error @+1 {{expects a distance other than 0}}
-  %0 = "wse.shift"(%t) {axis = "x", distance = 0, wrap = 1, layout = #wse.layout<["x"], #wse.rect<0, 0, 8, 4>>} : (tensor<8xf32>) -> tensor<8xf32>
+  %0 = "wse.shift"(%t) {axis = "x", distance = 0, wrap = 1, layout = #wse.layout<"[x:8/1] on x:8; y:4 at (0, 0)">} : (tensor<8xf32>) -> tensor<8xf32>
   return
 }
 
@@ -229,7 +229,7 @@ func.func @shift_zero(%t: tensor<8xf32>) {
 // A shift stays on the line.
 func.func @shift_far(%t: tensor<8xf32>) {
   // expected-error @+1 {{shifts by -8 along 'x', which has 8 PEs; expected less than 8}}
-  %0 = "wse.shift"(%t) {axis = "x", distance = -8, wrap = 1, layout = #wse.layout<["x"], #wse.rect<0, 0, 8, 4>>} : (tensor<8xf32>) -> tensor<8xf32>
+  %0 = "wse.shift"(%t) {axis = "x", distance = -8, wrap = 1, layout = #wse.layout<"[x:8/1] on x:8; y:4 at (0, 0)">} : (tensor<8xf32>) -> tensor<8xf32>
   return
 }
 
@@ -238,7 +238,7 @@ func.func @shift_far(%t: tensor<8xf32>) {
 // Flags are 0 or 1.
 func.func @shift_flag(%t: tensor<8xf32>) {
   // expected-error @+1 {{expects wrap to be 0 or 1, got 2}}
-  %0 = "wse.shift"(%t) {axis = "x", distance = 1, wrap = 2, layout = #wse.layout<["x"], #wse.rect<0, 0, 8, 4>>} : (tensor<8xf32>) -> tensor<8xf32>
+  %0 = "wse.shift"(%t) {axis = "x", distance = 1, wrap = 2, layout = #wse.layout<"[x:8/1] on x:8; y:4 at (0, 0)">} : (tensor<8xf32>) -> tensor<8xf32>
   return
 }
 
@@ -247,7 +247,7 @@ func.func @shift_flag(%t: tensor<8xf32>) {
 // One width per dimension.
 func.func @halo_rank(%t: tensor<8xf32>) {
   // expected-error @+1 {{has 2 low widths for a tensor of rank 1}}
-  %0 = "wse.halo_exchange"(%t) {low = [1, 1], high = [1], layout = #wse.layout<["x"], #wse.rect<0, 0, 8, 4>>} : (tensor<8xf32>) -> tensor<8xf32>
+  %0 = "wse.halo_exchange"(%t) {low = [1, 1], high = [1], layout = #wse.layout<"[x:8/1] on x:8; y:4 at (0, 0)">} : (tensor<8xf32>) -> tensor<8xf32>
   return
 }
 
@@ -256,7 +256,7 @@ func.func @halo_rank(%t: tensor<8xf32>) {
 // Widths are not negative.
 func.func @halo_negative(%t: tensor<8xf32>) {
   // expected-error @+1 {{has a negative high width -1 in dimension 0}}
-  %0 = "wse.halo_exchange"(%t) {low = [1], high = [-1], layout = #wse.layout<["x"], #wse.rect<0, 0, 8, 4>>} : (tensor<8xf32>) -> tensor<8xf32>
+  %0 = "wse.halo_exchange"(%t) {low = [1], high = [-1], layout = #wse.layout<"[x:8/1] on x:8; y:4 at (0, 0)">} : (tensor<8xf32>) -> tensor<8xf32>
   return
 }
 
@@ -265,6 +265,6 @@ func.func @halo_negative(%t: tensor<8xf32>) {
 // A dimension that is whole everywhere has no neighbours' border.
 func.func @halo_whole(%t: tensor<8x8xf32>) {
   // expected-error @+1 {{has a low width 1 in dimension 1, which no grid axis splits; expected 0}}
-  %0 = "wse.halo_exchange"(%t) {low = [1, 1], high = [1, 0], layout = #wse.layout<["x", ""], #wse.rect<0, 0, 8, 4>>} : (tensor<8x8xf32>) -> tensor<8x8xf32>
+  %0 = "wse.halo_exchange"(%t) {low = [1, 1], high = [1, 0], layout = #wse.layout<"[x:8/1, -] on x:8; y:4 at (0, 0)">} : (tensor<8x8xf32>) -> tensor<8x8xf32>
   return
 }

@@ -1,16 +1,16 @@
 // RUN: wse-opt %s | wse-opt | filecheck %s
 // RUN: wse-opt --emit-bytecode %s | wse-opt | filecheck %s
 
-#rows = #wse.layout<["y", ""], #wse.rect<0, 0, 4, 4>>
-#whole = #wse.layout<["", ""], #wse.rect<0, 0, 4, 4>>
-#blocks = #wse.layout<["y", "x"], #wse.rect<0, 0, 4, 4>>
-#swapped = #wse.layout<["x", "y"], #wse.rect<0, 0, 4, 4>>
-#beside = #wse.layout<["y", "x"], #wse.rect<4, 0, 2, 8>>
+#rows = #wse.layout<"[y:4/2, -] on x:4; y:4 at (0, 0)">
+#whole = #wse.layout<"[-, -] on x:4; y:4 at (0, 0)">
+#blocks = #wse.layout<"[y:4/2, x:4/2] on x:4; y:4 at (0, 0)">
+#swapped = #wse.layout<"[x:4/2, y:4/2] on x:4; y:4 at (0, 0)">
+#beside = #wse.layout<"[y:8/1, x:2/4] on x:2; y:8 at (4, 0)">
 
-// Attributes keep their parameters: axes by name, integers as 64 bits.
+// A layout is its text.
 // CHECK-LABEL: func.func @move
-// CHECK: "wse.scatter"(%{{.*}}) {layout = #wse.layout<["y", ""], #wse.rect<0 : i64, 0 : i64, 4 : i64, 4 : i64>>} : (tensor<8x8xf32>) -> tensor<8x8xf32>
-// CHECK: "wse.redistribute"(%{{.*}}) {layout = #wse.layout<["y", "x"], #wse.rect<4 : i64, 0 : i64, 2 : i64, 8 : i64>>, source_layout = #wse.layout<["y", ""]
+// CHECK: "wse.scatter"(%{{.*}}) {layout = #wse.layout<"[y:4/2, -] on x:4; y:4 at (0, 0)">} : (tensor<8x8xf32>) -> tensor<8x8xf32>
+// CHECK: "wse.redistribute"(%{{.*}}) {layout = #wse.layout<"[y:8/1, x:2/4] on x:2; y:8 at (4, 0)">, source_layout = #wse.layout<"[y:4/2, -]
 // CHECK: "wse.gather"
 func.func @move(%arg0: tensor<8x8xf32>) -> tensor<8x8xf32> {
   %0 = "wse.scatter"(%arg0) {layout = #rows} : (tensor<8x8xf32>) -> tensor<8x8xf32>
@@ -57,8 +57,8 @@ func.func @neighbours(%arg0: tensor<8x8xf32>) -> tensor<8x8xf32> {
 
 // An attribute with a dialect prefix may be attached to any operation; a scalar tensor has no axes.
 // CHECK-LABEL: func.func @notes
-// CHECK: "wse.scatter"(%{{.*}}) {layout = #wse.layout<[], {{.*}}, wse.note = "kept"}
+// CHECK: "wse.scatter"(%{{.*}}) {layout = #wse.layout<"[] on x:1; y:1 at (0, 0)">, wse.note = "kept"}
 func.func @notes(%arg0: tensor<f32>) -> tensor<f32> {
-  %0 = "wse.scatter"(%arg0) {layout = #wse.layout<[], #wse.rect<0, 0, 1, 1>>, wse.note = "kept"} : (tensor<f32>) -> tensor<f32>
+  %0 = "wse.scatter"(%arg0) {layout = #wse.layout<"[] on x:1; y:1 at (0, 0)">, wse.note = "kept"} : (tensor<f32>) -> tensor<f32>
   return %0 : tensor<f32>
 }
