@@ -238,6 +238,8 @@ class _Search:
         """What a PE wants of all tiles along a sub-axis, which would be `whole` together; all where nothing else is."""
         wanted = self.refined(whole)
         can_gather = all(has_equal_pieces(dim) for dim in here.dims if name in dim.axes)
+        if not can_gather and _in_pieces(wanted):
+            wanted = whole
         if (wanted != whole or not can_gather) and not _in_pieces(here, wanted):
             yield Step("circulate", here, wanted, name)
 

@@ -11,9 +11,13 @@ from collective_programs import NUMPY, program_of, timed, wide
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from random_layouts import coordinates, dimensions, meshes
+from same_programs import difference
+from wse_mlir.dialects.context import create_context
 from wse_mlir.passes.wafer.communicate import Movement, emit, movements
 from wse_mlir.passes.wafer.communicate.movement import problem
 from wse_mlir.passes.wafer.library.fragment import Fragment
+from wse_mlir.passes.wafer.write.program import program_module
+from wse_mlir.pipelines.runtime.image_builder import build_image
 from wse_mlir.wse_target.analysis.deadlock import verdict
 from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.image import Loop, Receive, Send
@@ -113,7 +117,7 @@ def pairs(draw: st.DrawFn) -> tuple[TensorLayout, TensorLayout]:
     return source, target
 
 
-@settings(deadline=None, max_examples=60, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=40, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(pairs(), st.sampled_from(["f32", "f16", "i32"]))
 def test_any_layout_becomes_any_other(pair: tuple[TensorLayout, TensorLayout], dtype: str) -> None:
     source, target = pair
@@ -198,9 +202,8 @@ def test_without_a_message_a_movement_gets_stuck_or_is_wrong() -> None:
     run(way, whole, random_parts(source, "f32"), "wavelet")
     bitten = 0
     for number, part in enumerate(whole.parts):
-        for place, op in enumerate(part.body):
-            if not isinstance(op, Send | Receive | Loop):
-                continue
+        moves = [place for place, op in enumerate(part.body) if isinstance(op, Send | Receive | Loop)]
+        for place in (*moves[:1], *moves[-1:]):
             less = replace(part, body=(*part.body[:place], *part.body[place + 1 :]))
             broken = replace(whole, parts=(*whole.parts[:number], less, *whole.parts[number + 1 :]))
             with pytest.raises((AssertionError, TargetError)):
@@ -210,7 +213,7 @@ def test_without_a_message_a_movement_gets_stuck_or_is_wrong() -> None:
 
 
 @pytest.mark.parametrize(("shape", "before", "after", "steps"), CASES[:15:2])
-def test_movements_are_free_of_deadlock(
+def test_movements_are_free_of_deadlock_and_programs_of_the_dialect(
     shape: tuple[int, ...], before: str, after: str, steps: list[str]
 ) -> None:
     source, target = parse_layout(before, shape), parse_layout(after, shape)
@@ -219,6 +222,10 @@ def test_movements_are_free_of_deadlock(
         listed = [("s", source.elements, "f32"), ("t", target.elements, "f32")]
         program = program_of(emit(way, "s", "t", "m_"), (rect.w, rect.h), listed, inputs=[], outputs=[])
         assert verdict(program, MACHINE).outcome == "free"
+        with create_context():
+            written = program_module(program, "wse3").operation
+            assert written.verify()
+            assert difference(program, build_image(written)) == ""
         assert way.queues <= len(MACHINE.queues.input)
         assert way.colours <= len(MACHINE.usable_colours)
         assert way.code < 200
