@@ -15,7 +15,7 @@ from ..tensor.checks.index_checks import INDEX_CHECK, dimension_of
 from .main_function import find_main
 from .scalar_body import scalar_constant
 
-CHECKS = "wse.checks"
+CHECKS = "wse.returned_checks"
 CHECK = "check"
 
 
@@ -24,7 +24,7 @@ class ReturnChecks(Pass, name="wse-return-checks", anchor="builtin.module"):
 
     The least and the greatest index, read with their signs, tell whether all are in range; whether a divisor is zero is
     the greatest of ones and zeros. These are reductions that PEs can share, which the greatest one read without a sign
-    is not. What they mean is told by the function's attribute `wse.checks`, in order.
+    is not. What they mean is told by the function's attribute `wse.returned_checks`, in order.
 
         %greatest = linalg.generic {maxui} ins(%ids) outs(%zero)
         %ok = arith.cmpi ult, (tensor.extract %greatest[]), %c10_i64 : i64

@@ -11,7 +11,7 @@ import numpy as np
 from ...dialects.context import create_context
 from ...dialects.host import ir
 from .calls import Arrays, Calls
-from .completion import Signature, main_signature, native_functions, operation_names
+from .completion import Signature, main_signature, native_functions, operation_names, signature_of
 from .isolation import TIME_LIMIT, Send, isolated
 from .trace import Snapshot
 
@@ -118,7 +118,9 @@ def native_main(module: ir.Module, signature: Signature, calls: Calls, *, checke
     """@main of a module of any stage of the CPU's pipeline as native code."""
     main = next(op for op in module.body.operations if _symbol(op) == "main")
     on_tensors = main.operation.name == "func.func" and _takes_tensors(main)
-    if not on_tensors:  # our bufferization writes states in place
+    if on_tensors:  # checks may have come behind the model's results
+        signature = replace(signature, results=signature_of(main).results)
+    else:  # our bufferization writes states in place
         signature = replace(signature, in_place=_states_in_place(calls))
     return native_functions(module, {"main": signature}, checked=checked)["main"]
 

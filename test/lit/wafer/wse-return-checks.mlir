@@ -2,7 +2,7 @@
 
 // Indices: the least and the greatest one, read with their signs, become results.
 // CHECK: tensor<i64> {wse.kind = "check", wse.name = "0"}, tensor<i64> {wse.kind = "check", wse.name = "1"}
-// CHECK-SAME: wse.checks = [{dimension = 0 : i64, kind = "front", message = "index out of range", size = 10 : i64, where = {{.*}}}]
+// CHECK-SAME: wse.returned_checks = [{dimension = 0 : i64, kind = "front", message = "index out of range", size = 10 : i64, where = {{.*}}}]
 // CHECK: %[[LOW:.*]] = linalg.generic {{.*}} ins(%arg0 : tensor<3xi64>)
 // CHECK: arith.minsi
 // CHECK: %[[HIGH:.*]] = linalg.generic {{.*}} ins(%arg0 : tensor<3xi64>)
@@ -26,7 +26,7 @@ func.func @main(%ids: tensor<3xi64>) -> (tensor<3xi64> {wse.kind = "output", wse
 // -----
 
 // Divisors: whether one of them is zero.
-// CHECK: wse.checks = [{dimension = -1 : i64, kind = "division"
+// CHECK: wse.returned_checks = [{dimension = -1 : i64, kind = "division"
 // CHECK: arith.cmpi eq
 // CHECK: arith.extui
 // CHECK: arith.maxsi
@@ -49,7 +49,7 @@ func.func @main(%divisors: tensor<3xi32>) -> tensor<3xi32> {
 // -----
 
 // Any other assertion stays as it is.
-// CHECK-NOT: wse.checks
+// CHECK-NOT: wse.returned_checks
 // CHECK: cf.assert
 func.func @main(%x: tensor<i1>) -> tensor<i1> {
   %ok = tensor.extract %x[] : tensor<i1>
