@@ -13,20 +13,23 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ....wse_target.footprint import text_bytes
-from ....wse_target.image import Choose, Instruction, StridedRect
+from ....wse_target.image import Choose, Instruction, StridedRect, all_instructions
 from ....wse_target.quasi_affine import Expr, Lookup, Var
 from .fragment import Fragment, Part, covered, sequence
 
 MOST_CLASSES = 64
+MOST_INSTRUCTIONS = 16_000  # in the texts of all classes, about 1 MB of IR
 
 Division = frozenset[frozenset[StridedRect]]  # where each text is run
 
 
 def in_classes(fragments: Sequence[Fragment], grid: tuple[int, int], most: int = MOST_CLASSES) -> Fragment:
-    """As `sequence`, in at most so many parts; what choosing costs is least code on the fullest PE.
+    """As `sequence`, in at most so many parts, and fewer where texts are long.
 
     Divisions of the grid become classes as long as there is room for them, those first that save the most code.
     """
+    longest = sum(max((len(list(all_instructions(p.body))) for p in f.parts), default=0) for f in fragments)
+    most = min(most, max(1, MOST_INSTRUCTIONS // max(1, longest)))
     whole = sequence(fragments, grid)
     if len(whole.parts) <= most:
         return whole

@@ -56,7 +56,7 @@ class Outline:
         for run, count in _runs(sequences, {t for op, t in tokens.items() if isinstance(op, Phase)}):
             body = tuple(instructions[token] for token in run)
             size = len(list(all_instructions(body)))
-            if size > 1 and (count - 1) * size >= LEAST_SAVED and not opened & set(body):
+            if (count - 1) * size >= LEAST_SAVED and not opened & set(body):
                 variables = tuple(sorted(set().union(*map(_variables, body)) - {"x", "y"}))
                 routine = Routine(f"routine_{len(outline.routines)}", variables, body)
                 outline.routines.append(routine)
