@@ -147,12 +147,19 @@ UNROLL_STAGE = Stage(
     "processing elements have no loops over steps: the layers of recurrent networks are written out",
 )
 
-SIMPLIFY_STAGE = Stage(
-    "simplify",
-    "func.func(wse-separate-resampling,wse-trim-windows,wse-subpixel-convolutions,wse-permute-insertions,wse-drop-unit-dims),"
-    "canonicalize,cse",
-    "no products with zeros that padding or strides put there, no dimensions of size one: a window of one tap is none",
-)
+
+def _simplify(drop: str) -> Stage:
+    return Stage(
+        "simplify",
+        "func.func(wse-separate-resampling,wse-trim-windows,wse-subpixel-convolutions,wse-permute-insertions,"
+        f"{drop}),canonicalize,cse",
+        "no products with zeros that padding or strides put there, no dimensions of size one: a window of one tap is "
+        "none",
+    )
+
+
+SIMPLIFY_STAGE = _simplify("wse-drop-unit-dims")
+WAFER_SIMPLIFY_STAGE = _simplify("wse-drop-unit-dims{keep-products=true}")
 
 # PEs read by maps of iterators alone.
 ABSORB_STAGE = Stage(
@@ -296,7 +303,7 @@ WAFER = _define(
         FOLD_STAGE,
         UNROLL_STAGE,
         FUSE_STAGE,
-        SIMPLIFY_STAGE,
+        WAFER_SIMPLIFY_STAGE,
         ABSORB_STAGE,
         INVERT_STAGE,
     ),

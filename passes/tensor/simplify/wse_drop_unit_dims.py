@@ -20,7 +20,8 @@ from ....dialects.structured import (
     project_attributes,
     structured,
 )
-from ...infra.pass_base import Pass, PassRun
+from ...infra.pass_base import Pass, PassRun, option
+from ..contraction.form import is_multiply_add
 from ..traversal import tensor_blocks
 from ..uniform import empty_like, uniform_scalar
 from ..unit_reshape import unit_groups
@@ -48,12 +49,28 @@ class DropUnitDims(Pass, name="wse-drop-unit-dims", anchor="func.func"):
     keep their types, and so do operations that name their loops (`wse.iterators`).
     """
 
+    keep_products: bool = option(
+        False,
+        "leave products of arguments and those that are returned as they are: a wafer's host brings those as such",
+    )
+
     def run(self, op: ir.Operation, run: PassRun) -> None:
         for block in tensor_blocks(op):
             for inner in list(block.operations):
                 view = structured(inner)
-                if view is not None and len(view.op.results) and not names_loops(inner):
+                if view is None or not len(view.op.results) or names_loops(inner):
+                    continue
+                if not (self.keep_products and _is_product_at_border(view)):
                     _drop(view, run)
+
+
+def _is_product_at_border(view: Structured) -> bool:
+    """Whether a product reads an argument that nothing else does, or nothing but the caller reads its result."""
+    if not is_multiply_add(view) or not all(m.is_projected_permutation for m in view.maps):
+        return False
+    given = any(isinstance(v.owner, ir.Block) and len(list(v.uses)) == 1 for v in view.inputs)
+    returned = all(use.owner.operation.name == "func.return" for use in view.op.results[0].uses)
+    return given or returned
 
 
 @dataclass(frozen=True)

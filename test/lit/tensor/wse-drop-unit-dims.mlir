@@ -122,3 +122,23 @@ func.func @named_loops(%a: tensor<1x7xf32>) -> tensor<1x7xf32> {
   } -> tensor<1x7xf32>
   return %r : tensor<1x7xf32>
 }
+
+// -----
+
+// The wafer's host brings operands to where an algorithm of its library wants them, as the caller has them.
+// RUN: wse-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(wse-drop-unit-dims{keep-products=true}))' | filecheck %s --check-prefix=KEEP
+// KEEP-LABEL: func.func @row_times_matrix
+// KEEP-NOT: collapse_shape
+// KEEP: iterator_types = ["parallel", "parallel", "reduction"]
+// CHECK-LABEL: func.func @row_times_matrix
+// CHECK: iterator_types = ["parallel", "reduction"]
+func.func @row_times_matrix(%a: tensor<1x8xf32>, %b: tensor<8x4xf32>, %c: tensor<1x4xf32>) -> tensor<1x4xf32> {
+  %0 = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>],
+      iterator_types = ["parallel", "parallel", "reduction"]} ins(%a, %b : tensor<1x8xf32>, tensor<8x4xf32>) outs(%c : tensor<1x4xf32>) {
+    ^bb0(%l: f32, %r: f32, %acc: f32):
+      %p = arith.mulf %l, %r : f32
+      %s = arith.addf %acc, %p : f32
+      linalg.yield %s : f32
+  } -> tensor<1x4xf32>
+  return %0 : tensor<1x4xf32>
+}
