@@ -22,7 +22,7 @@ from ..runtime.image_builder import build_image
 from ..runtime.pe_kernels import NativeKernels
 from ..runtime.wafer import prove
 from .calls import Arrays
-from .spmd import dense_array
+from .constants import dense_array
 
 _SRAM = 1 << 30  # bytes of a PE that has room
 

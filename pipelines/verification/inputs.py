@@ -16,7 +16,7 @@ from ..frontend.mlir_values import read_arrays
 from ..frontend.signature import Argument
 from ..runtime.arrays import numpy_dtype
 from .calls import Calls
-from .spmd import dense_array
+from .constants import dense_array
 
 DATA = "wse.data"  # attribute of an argument: its value
 IN_FILE = 512  # elements of all arguments together that are written into the file of the program itself

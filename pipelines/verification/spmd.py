@@ -24,9 +24,8 @@ from ...passes.wafer.nodes import resized
 from ...wse_target.layout.mesh import Mesh
 from ...wse_target.layout.tensor_layout import TensorLayout
 from ...wse_target.layout.text import layout_text
-from ..frontend.interface import torch_dtype
-from ..runtime.arrays import numpy_dtype
 from .calls import Arrays
+from .constants import constant_array, dense_array
 from .local_bodies import LocalBodies, tensor_operands
 
 MOST_PES = 4096  # of a grid whose PEs are followed one by one
@@ -155,7 +154,7 @@ class Interpreter:
         if name == "linalg.generic":
             return self.generic(number, op, values)
         if name in ("tensor.empty", "linalg.fill", "arith.constant"):
-            return [_constant(op, shape)]
+            return [constant_array(op, shape)]
         if name == "wse.gather":
             return [_whole(self.laid_out(op, values[0], self.layout(op, op.layout)))]
         if name == "wse.scatter":
@@ -367,37 +366,3 @@ def _local(op: Any, parts: Arrays, shape: tuple[int, ...], layout: TensorLayout 
     result = parts[1].copy()
     result[where] = parts[0]
     return result
-
-
-def _constant(op: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """A tensor of one number, a constant, or one that nobody wrote."""
-    element = ir.RankedTensorType(op.operation.results[0].type).element_type
-    dtype = _dtype(element)
-    if op.operation.name == "tensor.empty":
-        return np.zeros(shape, dtype)
-    if op.operation.name == "arith.constant":
-        return dense_array(op.operation.attributes["value"])
-    owner = op.operation.operands[0].owner
-    return np.full(shape, owner.attributes["value"].value, dtype)
-
-
-def _dtype(element: ir.Type) -> np.dtype:
-    known = torch_dtype(element)
-    dtype = None if known is None else numpy_dtype(known)
-    if dtype is None:
-        raise CompilerError(f"elements of type {element} cannot be held in an array")
-    return dtype
-
-
-def dense_array(attribute: ir.Attribute) -> np.ndarray:
-    """The elements of a dense constant."""
-    elements = ir.DenseElementsAttr(attribute)
-    shaped = ir.RankedTensorType(elements.type)
-    dtype = _dtype(shaped.element_type)
-    if elements.is_splat:
-        number: Any = elements.get_splat_value()
-        return np.full(tuple(shaped.shape), number.value, dtype)
-    array = np.array(elements)
-    if array.size != int(np.prod(shaped.shape)):
-        raise CompilerError("a packed boolean constant cannot be read")
-    return array.astype(dtype).reshape(tuple(shaped.shape))

@@ -275,4 +275,6 @@ class BodyWriter:
 
 
 def _all_accesses(body: Iterable[Instruction | Call]) -> list[Access]:
-    return [access for op in all_instructions(body) for access in accesses(op)]
+    """Those of a text itself; routines get buffers of their own."""
+    own = (op for op in body if not isinstance(op, Call))
+    return [access for op in all_instructions(own) for access in accesses(op)]
