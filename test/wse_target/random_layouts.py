@@ -52,7 +52,8 @@ def dimensions(draw: st.DrawFn, mesh: Mesh, free: list[str], size: int) -> Dimen
 def layouts(draw: st.DrawFn, shape: Sequence[int] | None = None) -> TensorLayout:
     """Of a small tensor on a small mesh: short blocks, empty PEs, several pieces, copies."""
     mesh = draw(meshes())
-    sizes = shape or draw(st.lists(st.sampled_from([1, 2, 3, 4, 6, 7, 8, 12]), min_size=1, max_size=3))
+    any_shape = st.lists(st.sampled_from([1, 2, 3, 4, 6, 7, 8, 12]), min_size=1, max_size=3)
+    sizes = draw(any_shape) if shape is None else shape
     free = list(mesh.names)
     return TensorLayout(mesh, tuple(draw(dimensions(mesh, free, size)) for size in sizes))
 

@@ -152,7 +152,7 @@ def _names(axes: Sequence[str], factors: Mapping[str, int]) -> tuple[str, ...]:
 
 
 def collapsed(layout: TensorLayout, first: int, count: int) -> TensorLayout | None:
-    """Of `count` dimensions that become one."""
+    """Of `count` dimensions that become one; of none, a dimension of one index."""
     dim = Dimension.whole(1)
     for inner in layout.dims[first : first + count]:
         together = joined(dim.simplified(), inner.simplified())
@@ -188,8 +188,6 @@ def reshaped(layout: TensorLayout, shape: Sequence[int]) -> TensorLayout | None:
     at = 0
     for before, after in _groups(layout.shape, shape):
         found = collapsed(found, at, before) if found is not None else None
-        if before == 0 and found is not None:
-            found = replace(found, dims=(*found.dims[:at], Dimension.whole(1), *found.dims[at:]))
         sizes = list(shape[at : at + after])
         found = expanded(found, at, sizes) if found is not None else None
         at += after
