@@ -112,11 +112,20 @@ def group_norm(
     scale = torch.rsqrt(variance + eps)
     if weight is not None:
         scale = scale * widened(weight).reshape([1, groups, channels])
-    shift = -mean * scale
-    if bias is not None:
-        shift = shift + widened(bias).reshape([1, groups, channels])
+    shift = None if bias is None else widened(bias).reshape([1, groups, channels, 1])
     elements = wide.reshape([images, groups, channels, pixels])
-    return (elements * scale.unsqueeze(-1) + shift.unsqueeze(-1)).reshape(x.shape).to(x.dtype)
+    scaled, centre = elements * scale.unsqueeze(-1), (-mean * scale).unsqueeze(-1)
+    if channels * pixels == 1:
+        # The element is the mean: a product that is rounded once, where it is added, would leave what rounding lost.
+        result = _zero_of(scaled) if shift is None else _zero_of(scaled) + shift
+    else:
+        result = scaled + (centre if shift is None else centre + shift)
+    return result.reshape(x.shape).to(x.dtype)
+
+
+def _zero_of(values: torch.Tensor) -> torch.Tensor:
+    """What is left of numbers that are subtracted from themselves."""
+    return torch.where(torch.isfinite(values), 0.0, math.nan).to(values.dtype)
 
 
 def _updating(

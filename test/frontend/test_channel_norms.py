@@ -61,3 +61,16 @@ def test_norms_of_extreme_values(compiled: Any, name: str) -> None:
     for k, (a, b) in enumerate(zip(leaves(compiled(*args)), leaves(Norms()(*args)), strict=True)):
         limit = 1e-2 if b.dtype == torch.float16 else 1e-4
         assert relative_error(a, b) <= limit, f"output {k}: {a} instead of {b}"
+
+
+def test_a_group_of_one_element_is_its_own_mean() -> None:
+    class Model(torch.nn.Module):
+        def forward(self, x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> Any:
+            return functional.group_norm(x, 3, weight, bias), functional.group_norm(y, 3)
+
+    x = 1000 * torch.randn(5, 3, generator=GENERATOR)
+    y = torch.tensor([[[1e19], [-300.0], [torch.inf]], [[1.0], [0.0], [-2.0]]])
+    weight, bias = torch.tensor([1.5, -3.0, 700.0]), torch.tensor([0.25, 0.0, 1.0])
+    results = wse_mlir.compile(Model(), (x, y, weight, bias), cache=False)(x, y, weight, bias)
+    assert torch.equal(results[0], bias.expand(5, 3))
+    assert torch.equal(results[1].isnan(), y.isinf()) and not results[1].nan_to_num().any()
