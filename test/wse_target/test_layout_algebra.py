@@ -63,6 +63,10 @@ def test_reshapes_that_move_nothing_are_found() -> None:
     assert made([tokens, width], (16 * 96,)) == "[y:4/384 *4/96 x:8/12] on x:8; y:4 at (0, 0)"
     assert made([tokens, width], (2, 8, 96)) == "[yo:2/1, yi:2/4, x:8/12] on x:8; yo:2 yi:2 at (0, 0)"
     assert made([tokens, width], (16, 96, 1)) == "[y:4/4, x:8/12, -] on x:8; y:4 at (0, 0)"
+    assert (
+        made([tokens, width], (16, 2, 2, 24))
+        == "[y:4/4, xo:2/1, xio:2/1, xii:2/12] on xo:2 xio:2 xii:2; y:4 at (0, 0)"
+    )
     flat = [Dimension(1536, (Digit(4, 384, ("y",)), Digit(4, 96), Digit(8, 12, ("x",))), 0, 1536)]
     assert made(flat, (16, 96)) == "[y:4/4, x:8/12] on x:8; y:4 at (0, 0)"
 

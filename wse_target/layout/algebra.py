@@ -125,30 +125,29 @@ def _halves(
 
 def _factored(layout: TensorLayout, mesh: Mesh, factors: Mapping[str, int]) -> TensorLayout | None:
     """The layout on a mesh whose sub-axes are factored; digits that are bound to one of them are cut as well."""
-    if not factors:
-        return layout
-    if any(mesh[name].order != "line" for name in factors):
-        return None
-    dims: list[Dimension] = []
-    for dim in layout.dims:
-        digits: list[Digit] = []
-        for digit in dim.digits:
-            name = next((n for n in digit.axes if n in factors), None)
-            if name is None:
-                digits.append(digit)
-                continue
-            if len(digit.axes) > 1 or digit.rotates:
-                return None
-            parts = factors[name]
-            digits.append(Digit(digit.extent // parts, digit.pitch * parts, (outer_name(name),)))
-            digits.append(Digit(parts, digit.pitch, (inner_name(name),)))
-        dims.append(replace(dim, digits=tuple(digits)))
-    partial = tuple(Partial(p.kind, _names(p.axes, factors)) for p in layout.partial)
-    return replace(layout, mesh=mesh.factored(factors), dims=tuple(dims), partial=partial)
+    for name, parts in factors.items():  # in their order: a factor may be cut again
+        if mesh[name].order != "line":
+            return None
+        dims: list[Dimension] = []
+        for dim in layout.dims:
+            digits: list[Digit] = []
+            for digit in dim.digits:
+                if name not in digit.axes:
+                    digits.append(digit)
+                elif len(digit.axes) > 1 or digit.rotates:
+                    return None
+                else:
+                    digits.append(Digit(digit.extent // parts, digit.pitch * parts, (outer_name(name),)))
+                    digits.append(Digit(parts, digit.pitch, (inner_name(name),)))
+            dims.append(replace(dim, digits=tuple(digits)))
+        partial = tuple(Partial(p.kind, _names(p.axes, name)) for p in layout.partial)
+        mesh = mesh.factored({name: parts})
+        layout = replace(layout, mesh=mesh, dims=tuple(dims), partial=partial)
+    return layout
 
 
-def _names(axes: Sequence[str], factors: Mapping[str, int]) -> tuple[str, ...]:
-    return tuple(n for a in axes for n in ((outer_name(a), inner_name(a)) if a in factors else (a,)))
+def _names(axes: Sequence[str], cut: str) -> tuple[str, ...]:
+    return tuple(n for a in axes for n in ((outer_name(a), inner_name(a)) if a == cut else (a,)))
 
 
 def collapsed(layout: TensorLayout, first: int, count: int) -> TensorLayout | None:
