@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup-done
 
-.PHONY: help setup run test test-full lint types lit unit wheel bench bench-ablation bench-compile-time bench-simulator bench-torch-compile fuzz conformance format clean
+.PHONY: help setup run test test-full lint types lit unit wheel bench bench-ablation bench-compile-time bench-simulator bench-wafer bench-torch-compile fuzz conformance format clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -56,6 +56,9 @@ bench-compile-time: setup ## how long models take to import and compile
 
 bench-simulator: setup ## how fast the simulator is on large grids, and its peak memory
 	$(BIN)/python bench/simulator.py
+
+bench-wafer: setup ## what the model families cost on a simulated wafer, and what it takes to find out
+	$(BIN)/python bench/wafer.py
 
 bench-torch-compile: setup ## what a call through torch.compile costs beside PyTorch's own backends
 	$(BIN)/python bench/torch_compile_calls.py

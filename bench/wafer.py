@@ -1,0 +1,161 @@
+"""What the model families cost on a simulated wafer, and what it costs to find out.
+
+    python bench/wafer.py [--families F,...] [--sizes tiny,small] [--target wse3] [--grid WxH] [--data] [--json OUT]
+
+Each row runs in a process of its own, so that its peak memory is known. Cycles are those that the slowest PE takes,
+host transfers left out; `planned` is what the partitioner predicted of them. Utilisation is computing cycles of all PEs
+over cycles times PEs; the shares are those of the cycles that PEs spend. With `--data` the model is called, and its
+results are compared with PyTorch's; without, nothing is computed and the times are those of an estimate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cpu_families import FAMILIES
+
+LONGEST = 1200  # seconds that a row may take
+
+
+def estimated(family: str, size: str, target: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """A family's report from shapes alone."""
+    from wse_mlir.pipelines.simulate import simulate_module
+
+    case = FAMILIES[family].case(size)
+    found = simulate_module(
+        case.model, target, example_args=case.args, timing_only=True, critical_path=False, **options
+    )
+    seconds = found.seconds
+    return {
+        "report": found.as_json(),
+        "lowering": seconds["import"] + seconds["compile"],
+        "simulating": seconds["simulate"],
+    }
+
+
+def called(family: str, size: str, target: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """A family's report of a call, and how far its results are from PyTorch's."""
+    import torch
+    from wse_mlir.pipelines.agreement import relative_error
+
+    import wse_mlir
+
+    case = FAMILIES[family].case(size)
+    begun = time.perf_counter()
+    compiled = wse_mlir.compile(case.model, case.args, target=target, cache=False, **options)
+    made = time.perf_counter()
+    results = compiled(*case.args)
+    done = time.perf_counter()
+    expected = case.model(*case.args)
+    pairs = zip(*(x if isinstance(x, tuple) else (x,) for x in (results, expected)), strict=True)
+    error = max(relative_error(a, b) for a, b in pairs if isinstance(a, torch.Tensor))
+    return {
+        "report": compiled.report,
+        "lowering": made - begun,
+        "simulating": done - made,
+        "error": float(error),
+    }
+
+
+def row_of(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What the table shows of a report."""
+    report = found["report"]
+    split, cycles = report["split"], report["cycles"]["device"]
+    spent = split["compute"] + split["communication"] + split["waiting"]
+    grid = next((c for c in report["choices"] if "bytes" in c.get("chosen", {})), None)
+    return {
+        "pes": report["pes"],
+        "classes": report["classes"],
+        "planned": grid["chosen"]["cycles"] if grid else None,
+        "cycles": cycles,
+        "host_io": report["cycles"]["host_io"],
+        "utilisation": split["compute"] / cycles if cycles else 0.0,
+        "shares": {name: split[name] / spent if spent else 0.0 for name in ("compute", "communication", "waiting")},
+        "sram": report["sram"],
+        "lowering": found["lowering"],
+        "simulating": found["simulating"],
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        **({"error": found["error"]} if "error" in found else {}),
+    }  # fmt: skip
+
+
+def in_own_process(arguments: argparse.Namespace, family: str, size: str) -> dict[str, Any]:
+    """One row; a failure is a row with its message."""
+    command = [sys.executable, __file__, "--one", "--families", family, "--sizes", size]
+    command += ["--target", arguments.target, "--grid", arguments.grid, *["--data"] * arguments.data]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST, check=False)
+    except subprocess.TimeoutExpired:
+        return {"failure": f"no answer in {LONGEST} s"}
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if "Error" in line or "Failure" in line]
+        return {"failure": (lines or done.stderr.strip().splitlines() or ["no message"])[-1]}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+_COLUMNS: tuple[tuple[str, int, Callable[[dict[str, Any]], str]], ...] = (
+    ("PEs", 9, lambda r: f"{r['pes']:,}"),
+    ("classes", 8, lambda r: f"{r['classes']}"),
+    ("planned", 11, lambda r: f"{r['planned']:,.0f}" if r["planned"] is not None else ""),
+    ("cycles", 11, lambda r: f"{r['cycles']:,.0f}"),
+    ("busy", 6, lambda r: f"{r['utilisation']:.0%}"),
+    ("compute", 8, lambda r: f"{r['shares']['compute']:.0%}"),
+    ("moving", 7, lambda r: f"{r['shares']['communication']:.0%}"),
+    ("waiting", 8, lambda r: f"{r['shares']['waiting']:.0%}"),
+    ("lower s", 8, lambda r: f"{r['lowering']:.1f}"),
+    ("simul. s", 9, lambda r: f"{r['simulating']:.1f}"),
+    ("MiB", 7, lambda r: f"{r['peak_mib']:,.0f}"),
+    ("error", 9, lambda r: f"{r['error']:.1e}" if "error" in r else ""),
+)
+
+
+def heading() -> str:
+    """The names of the columns."""
+    return f"{'family':<22}" + "".join(f"{name:>{width}}" for name, width, _ in _COLUMNS)
+
+
+def line_of(name: str, row: dict[str, Any]) -> str:
+    """A row for people."""
+    if "failure" in row:
+        return f"{name:<22}  {row['failure']}"
+    return f"{name:<22}" + "".join(f"{cell(row):>{width}}" for _, width, cell in _COLUMNS)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--families", default=",".join(FAMILIES), help="names, separated by commas")
+    parser.add_argument("--sizes", default="small", help="tiny, small, large, separated by commas")
+    parser.add_argument("--target", default="wse3", help="a machine's name, or the path of its file")
+    parser.add_argument("--grid", default="", help="WIDTHxHEIGHT; the planner's choice by default")
+    parser.add_argument("--data", action="store_true", help="call the model and compare with PyTorch")
+    parser.add_argument("--json", type=Path, help="also write the rows to this file")
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    names = [(f, s) for f in arguments.families.split(",") for s in arguments.sizes.split(",")]
+    unknown = [f for f, s in names if f not in FAMILIES or s not in FAMILIES[f].sizes]
+    if unknown:
+        parser.error(f"'{unknown[0]}': families are {', '.join(FAMILIES)}; sizes tiny, small, large")
+    if arguments.one:
+        options = {"grid": arguments.grid} if arguments.grid else {}
+        find = called if arguments.data else estimated
+        print(json.dumps(row_of(find(*names[0], arguments.target, options))))
+        return
+    rows: dict[str, dict[str, Any]] = {}
+    print(heading(), flush=True)
+    for family, size in names:
+        rows[f"{family} {size}"] = row = in_own_process(arguments, family, size)
+        print(line_of(f"{family} {size}", row), flush=True)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

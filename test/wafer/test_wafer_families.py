@@ -1,0 +1,59 @@
+"""The model families of bench/ at tiny, odd sizes on simulated wafers, and bench/wafer.py."""
+
+from __future__ import annotations
+
+import copy
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from cpu_families import FAMILIES
+from zoo import error
+
+import wse_mlir
+
+BENCH = Path(__file__).parents[2] / "bench" / "wafer.py"
+RUNNING = ("matmul", "matvec", "mlp")
+
+
+@pytest.mark.parametrize("grid", ["5x3", "2x7"])
+@pytest.mark.parametrize("family", RUNNING)
+def test_results_are_those_of_pytorch(family: str, grid: str) -> None:
+    case = FAMILIES[family].case("tiny")
+    model = copy.deepcopy(case.model)
+    compiled = wse_mlir.compile(case.model, case.args, target="tiny", grid=grid)
+    for _ in range(2):  # states go on
+        results, expected = compiled(*case.args), model(*case.args)
+        pairs = zip(*(x if isinstance(x, tuple) else (x,) for x in (results, expected)), strict=True)
+        assert all(error(a, b) <= 1e-3 for a, b in pairs if isinstance(a, torch.Tensor))
+
+
+def test_the_bench_has_a_row_for_each_family(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.json"
+    asked = [
+        "--families",
+        "matvec,mlp",
+        "--sizes",
+        "tiny",
+        "--target",
+        "tiny",
+        "--grid",
+        "4x4",
+        "--json",
+        str(out),
+    ]
+    monkeypatch.syspath_prepend(str(BENCH.parent))
+    monkeypatch.setattr(sys, "argv", ["wafer.py", *asked])
+    runpy.run_path(str(BENCH), run_name="__main__")
+    rows = json.loads(out.read_text())
+    assert list(rows) == ["matvec tiny", "mlp tiny"] and all(row["pes"] == 16 for row in rows.values())
+    for row in rows.values():
+        assert 0 < row["utilisation"] <= 1 and sum(row["shares"].values()) == pytest.approx(1)
+        assert row["planned"] == pytest.approx(row["cycles"], rel=0.5)
+    shown = capsys.readouterr().out.splitlines()
+    assert len(shown) == 3 and shown[0].split()[:3] == ["family", "PEs", "classes"]
