@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ...dialects.provenance import describe_location
 from ...wse_target.layout.tensor_layout import TensorLayout
+from ...wse_target.layout.text import dimension_text
 from ..infra.pass_base import PassRun
 from .nodes import Node, Option
-from .plan import Plan, Problem
+from .plan import Plan, Problem, bytes_at_least
 from .product_options import ProductOptions
 
 _SHOWN = 8
@@ -15,10 +17,12 @@ _SHOWN = 8
 def explain(
     run: PassRun, plan: Plan, problem: Problem, tried: Sequence[Plan], products: ProductOptions
 ) -> None:
-    """Leaves a remark for the grid, and one for each operation that had a choice.
+    """Leaves a remark for the grid, and one for each operation.
 
     The remarks' data: "chosen" and "alternatives" (name and cycles each, cheapest first, redistribution of operands
-    not counted), and "refused", the algorithms that cannot serve the operation, with the reason.
+    not counted), and "refused", the algorithms that cannot serve the operation, with the reason. For operations
+    "source", the layouts that it "needs" (None where any will do) and "gives", and "bytes" that its operands,
+    results and temporaries take on a PE.
     """
     grids = [_entry(p.mesh.rect.grid, p.cycles, bytes=p.peak) for p in sorted(tried, key=lambda p: p.cycles)]
     run.remark(
@@ -28,8 +32,8 @@ def explain(
         alternatives=grids[:_SHOWN],
     )
     for node, option in zip(problem.nodes, plan.options, strict=True):
-        if len(node.options) > 1 or option.algorithm:
-            _explain_node(run, node, option, products.refusals(node.op, plan.mesh))
+        had_choice = len(node.options) > 1 or option.algorithm
+        _explain_node(run, node, option, products.refusals(node.op, plan.mesh) if had_choice else ())
 
 
 def _explain_node(run: PassRun, node: Node, option: Option, refused: Sequence[tuple[str, str]]) -> None:
@@ -43,7 +47,17 @@ def _explain_node(run: PassRun, node: Node, option: Option, refused: Sequence[tu
         chosen=_entry(describe(option), option.cycles),
         alternatives=entries,
         refused=[{"name": name, "reason": reason} for name, reason in refused],
+        source=describe_location(node.op.location),
+        needs=[None if needed is None else _dimensions(needed) for needed in option.needs],
+        gives=[_dimensions(given) for given in option.gives],
+        bytes=bytes_at_least(node.op, option) + option.scratch,
     )
+
+
+def _dimensions(layout: TensorLayout) -> str:
+    """A layout without its mesh, which all of a plan share."""
+    partial = "".join(f" partial {p.kind} over {' '.join(p.axes)}" for p in layout.partial)
+    return f"[{', '.join(map(dimension_text, layout.dims))}]{partial}"
 
 
 def describe(option: Option) -> str:

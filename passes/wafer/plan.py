@@ -112,7 +112,7 @@ def _options(op: Any, mesh: Mesh, cost: CostModel, products: ProductOptions) -> 
             return local
         if products.combining:
             return [o for o in local if o.reductions] or local
-        fitting = [o.cycles for o in local if _bytes_at_least(op, o) <= cost.sram]
+        fitting = [o.cycles for o in local if bytes_at_least(op, o) <= cost.sram]
         offered = products.options(op, mesh, min(fitting, default=math.inf))
         forced = products.forced and contraction_of(analyse(op)) is not None
         return offered if forced else local + offered
@@ -123,7 +123,7 @@ def _options(op: Any, mesh: Mesh, cost: CostModel, products: ProductOptions) -> 
     raise PassFailure(op, f"'{name}' has no lowering to the wafer yet", hint="it runs on target='cpu'")
 
 
-def _bytes_at_least(op: Any, option: Option) -> int:
+def bytes_at_least(op: Any, option: Option) -> int:
     """Bytes of a PE's SRAM that an operation's own operands and results take, laid out as an option says."""
     needed = [(v, to) for v, to in zip(op.operands, option.needs, strict=True) if to is not None]
     return sum(bytes_of(v, to) for v, to in (*needed, *zip(op.results, option.gives, strict=True)))

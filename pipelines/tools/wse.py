@@ -146,12 +146,20 @@ def verify(
 
 
 @app.command()
-def show(model: Model, target: Target = "tiny", settings: Set = None, trace: TraceFlag = False) -> None:
+def show(
+    model: Model,
+    target: Target = "tiny",
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Print where every operation is, and what lost, instead.")
+    ] = False,
+    settings: Set = None,
+    trace: TraceFlag = False,
+) -> None:
     """Prints the program that a workload becomes on a wafer: buffers, routes, instructions of each class of PEs."""
     with one_message(Trace(trace)):
-        from .show import show_workload
+        from .show import show_plan, show_workload
 
-        show_workload(model, _with(target, settings))
+        (show_plan if plan else show_workload)(model, _with(target, settings))
 
 
 Algorithm = Annotated[

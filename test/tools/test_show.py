@@ -26,6 +26,22 @@ def test_a_program_is_listed_with_buffers_routes_and_classes() -> None:
         assert part in done.stdout
 
 
+def test_a_plan_is_listed_by_operation() -> None:
+    done = wse("show", ROOT / "examples" / "digits.py", "--plan")
+    assert done.returncode == 0, done.stderr
+    first, *_ = done.stdout.splitlines()
+    assert first.startswith("tiny: ") and "bytes of data a PE; other grids: " in first
+    for part in (
+        "hidden1 (digits.py:",
+        "aten.layer_norm",
+        "[x:8/8, y:8/12]",
+        "combined along",
+        "on every PE alike: ",
+    ):
+        assert part in done.stdout
+    assert wse("show", ROOT / "examples" / "digits.py", "--plan", "--target", "cpu").returncode == 1
+
+
 def test_targets_are_listed_with_their_size() -> None:
     done = wse("targets")
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,58 @@
+"""What the partitioner decided, operation by operation, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.box import SIMPLE
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+_LOSERS = 3  # alternatives that are named
+
+
+def plan_table(target: str, choices: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """The grid with the grids that lost, then a row for each operation in the order of the program.
+
+    Args:
+        choices: what the partitioner weighed, see `passes.wafer.explanation`.
+    """
+    grid, operations = choices[0], choices[1:]
+    chosen = grid["chosen"]
+    text = (
+        f"{target}: {chosen['name'].replace('x', ' x ')} PEs, about {chosen['cycles']:,.0f} cycles, at most "
+        f"{chosen['bytes']:,} bytes of data a PE{_instead(grid, 'grids')}"
+    )
+    table = Table(box=SIMPLE, padding=(0, 1), pad_edge=False, collapse_padding=True)
+    for name in ("operation", "operands", "results", "how"):
+        table.add_column(name, overflow="fold")
+    for name in ("cycles", "bytes"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("instead of", overflow="fold")
+    for row in operations:
+        table.add_row(
+            Text(row["source"]),
+            Text("\n".join(needed or "any" for needed in row["needs"])),
+            Text("\n".join(row["gives"])),
+            Text(row["chosen"]["name"]),
+            f"{row['chosen']['cycles']:,.0f}",
+            f"{row['bytes']:,}",
+            Text("\n".join(_losers(row))),
+        )
+    return Group(Text(text), table)
+
+
+def _losers(row: Mapping[str, Any]) -> list[str]:
+    others = [a for a in row["alternatives"] if a["name"] != row["chosen"]["name"]]
+    shown = [f"{a['name']}: {a['cycles']:,.0f}" for a in others[:_LOSERS]]
+    more = [f"and {len(others) - _LOSERS} more"] if len(others) > _LOSERS else []
+    refused = [f"not {r['name']}: {r['reason']}" for r in row["refused"]]
+    return [*shown, *more, *refused]
+
+
+def _instead(row: Mapping[str, Any], kind: str) -> str:
+    others = [a for a in row["alternatives"] if a["name"] != row["chosen"]["name"]][:_LOSERS]
+    shown = ", ".join(f"{a['name']} ({a['cycles']:,.0f}; {a['bytes']:,} bytes)" for a in others)
+    return f"; other {kind}: {shown}" if shown else ""
