@@ -89,13 +89,18 @@ class _Emitter:
         self.mesh = grid_mesh(self.rect.w, self.rect.h)
         self.machine = read.string(main.attributes["wse.machine"])
         self.tiles = Tiles(self.mesh)
-        self.collectives = Collectives(self.tiles, load_machine(self.machine))
+        machine = load_machine(self.machine)
+        self.collectives = Collectives(self.tiles, machine)
         self.products = Products(self.tiles, self.collectives)
         self.fragments: list[Fragment] = []
         self.scatters: list[HostTransfer] = []
         self.gathers: list[HostTransfer] = []
         self.locations: dict[Source, ir.Location] = {}
         self.phase = ""
+        self.phase_colours: set[str] = set()
+        self.most_colours = (
+            len(machine.usable_colours) // 2
+        )  # a phase's, so that those of the next one fit beside
         self.phases: dict[str, int] = {}  # how often each label began: a phase is one stretch of the program
         self.buffers: dict[str, Buffer] = {}
         self.of_trips: set[str] = set()
@@ -135,15 +140,20 @@ class _Emitter:
         if not parts:
             return
         source = self._source(op)
-        label = phase_label(op)
-        if label != self.phase:
-            count = self.phases[label] = self.phases.get(label, 0) + 1
-            name = label if count == 1 else f"{label} #{count}"
-            self.fragments += on_all(self.mesh, [Phase(name, source)])
-            self.phase = label
+        self._enter(phase_label(op), {colour for fragment in parts for colour in fragment.colours}, source)
         self.fragments += [with_source(fragment, source) for fragment in parts]
         for scratch in (s for f in parts for s in f.scratch):
             self.tiles.buffers[scratch.name] = Buffer(scratch.name, -1, scratch.shape, scratch.dtype)
+
+    def _enter(self, label: str, colours: set[str], source: Source) -> None:
+        """Begins a phase for another label, or for colours that would be too many: it is phases that share numbers."""
+        if label == self.phase and len(self.phase_colours | colours) <= self.most_colours:
+            self.phase_colours |= colours
+            return
+        count = self.phases[label] = self.phases.get(label, 0) + 1
+        name = label if count == 1 else f"{label} #{count}"
+        self.fragments += on_all(self.mesh, [Phase(name, source)])
+        self.phase, self.phase_colours = label, colours
 
     def _source(self, op: Any) -> Source:
         source = source_of(op)
