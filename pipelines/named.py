@@ -232,6 +232,11 @@ CPU_STAGES = (
 
 WAFER_STAGES = (
     Stage(
+        "compose-functions",
+        "func.func(wse-compose-functions),canonicalize,cse",
+        "functions that PEs have none for are arithmetic; late, for whatever is fused counts them as one operation",
+    ),
+    Stage(
         "partition",
         "wse-partition{machine=tiny}",
         "which PE holds and computes what, chosen by a cost model; communication becomes explicit",

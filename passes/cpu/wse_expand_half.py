@@ -6,7 +6,7 @@ from typing import Any
 from ...dialects.host import arith, ir
 from ..infra.pass_base import Pass, PassRun, option
 from ..infra.patterns import Pattern, PatternSet, Rewriter
-from .functions.lanes import shaped
+from ..tensor.functions.lanes import shaped
 from .processor import processor
 
 _UGE, _UGT = arith.CmpIPredicate.uge, arith.CmpIPredicate.ugt

@@ -7,7 +7,7 @@ from typing import Any
 from ...dialects.host import arith, ir, math
 from ..infra.pass_base import Pass, PassRun, option
 from ..infra.patterns import Pattern, PatternSet, Rewriter
-from .functions import (
+from ..tensor.functions import (
     error_function,
     exponential,
     hyperbolic,
@@ -17,9 +17,9 @@ from .functions import (
     rounding,
     trigonometric,
 )
-from .functions.integer_power import integer_power
-from .functions.lanes import Machine, Real, element_of, shaped, splat
-from .functions.pairs import fused_multiply_add
+from ..tensor.functions.integer_power import integer_power
+from ..tensor.functions.lanes import Machine, Real, element_of, shaped, splat
+from ..tensor.functions.pairs import fused_multiply_add
 from .processor import Processor, processor
 
 

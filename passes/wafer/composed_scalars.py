@@ -134,10 +134,6 @@ def _log10(emit: Emit, operands: "Sequence[ScalarValue]", source: str, result: s
     return emit("mul", (emit("log2", operands, result), _LOG10_OF_2), result)
 
 
-def _erfc(emit: Emit, operands: "Sequence[ScalarValue]", source: str, result: str) -> "ScalarValue":
-    return emit("sub", (1.0, emit("erf", operands, result)), result)
-
-
 _UNSIGNED = frozenset({"arith.uitofp", "arith.divui", "arith.remui", "arith.shrui"})
 _RULES: "dict[str, Callable[..., ScalarValue]]" = {
     "arith.extui": _extended, "arith.index_castui": _extended, "arith.uitofp": _to_float, "arith.fptoui": _to_unsigned,
@@ -145,6 +141,6 @@ _RULES: "dict[str, Callable[..., ScalarValue]]" = {
     "arith.maxnumf": _number("gt"), "arith.minnumf": _number("lt"),
     "arith.divui": _division("div"), "arith.remui": _division("rem"),
     "arith.shli": _shifted_left, "arith.shrsi": _shifted_right, "arith.shrui": _shifted_right_unsigned,
-    "math.trunc": _truncated, "math.copysign": _with_sign, "math.log10": _log10, "math.erfc": _erfc,
+    "math.trunc": _truncated, "math.copysign": _with_sign, "math.log10": _log10,
 }  # fmt: skip
 COMPOSED = frozenset(_RULES)

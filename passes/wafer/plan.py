@@ -27,7 +27,7 @@ from .nodes import (
     slice_options,
 )
 from .product_options import ProductOptions
-from .splat import splat_of
+from .splat import made_of
 
 RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape")
 SLICES = ("tensor.extract_slice", "tensor.insert_slice", "tensor.concat")
@@ -77,10 +77,10 @@ class Plan:
 
 
 def is_node(op: Any) -> bool:
-    """Whether an operation of `@main` is something PEs do (splats, shapes and the terminator are not)."""
+    """Whether an operation of `@main` is something PEs do (splats, what is undefined, and the terminator are not)."""
     if op.operation.name in NO_NODE:
         return False
-    return not (len(op.results) and all(splat_of(r) is not None for r in op.results))
+    return not (len(op.results) and all(made_of(r) is not None for r in op.results))
 
 
 def build_problem(

@@ -32,8 +32,16 @@ def splat_of(value: ir.Value) -> float | int | None:
 
 
 def is_undefined(value: ir.Value) -> bool:
-    """Whether nothing is known of the elements, as of `tensor.empty`: nobody has to hold them."""
-    return not isinstance(value.owner, ir.Block) and value.owner.name == "tensor.empty"
+    """Whether nothing is known of the elements, as of `tensor.empty` and its parts: nobody has to hold them."""
+    owner = value.owner
+    if isinstance(owner, ir.Block):
+        return False
+    return owner.name == "tensor.empty" or (owner.name in _SHAPE_ONLY and is_undefined(owner.operands[0]))
+
+
+def made_of(value: ir.Value) -> float | int | None:
+    """The number that a PE may write where `value` is wanted: `splat_of`, and 0 where nothing is known."""
+    return 0 if is_undefined(value) else splat_of(value)
 
 
 def _constant(attribute: ir.Attribute) -> float | int | None:

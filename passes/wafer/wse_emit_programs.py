@@ -39,7 +39,7 @@ from .loops import loops_of
 from .main_function import argument_attributes, constant_values, find_main, result_attributes
 from .plan import NO_NODE, RESHAPES, SLICES, is_node
 from .scalar_body import dtype_name
-from .splat import splat_of
+from .splat import made_of
 from .write.program import write_program
 from .wse_return_checks import CHECKS
 
@@ -215,7 +215,7 @@ class _Emitter:
             self.scatters.append(replace(transfer, resident=self._is_resident(number)))
             self.brought[number] = tile
             return []
-        number = splat_of(op.input)
+        number = made_of(op.input)
         if number is None:
             raise PassFailure(
                 op, "only arguments come from the host", hint="this is a defect of wse-partition"

@@ -17,7 +17,7 @@ from .main_function import arguments_named, find_main, prepare
 from .nodes import Option, only_returned, shape_of
 from .plan import Plan, candidate_grids, is_node, search
 from .product_options import ProductOptions
-from .splat import splat_of
+from .splat import made_of
 
 
 class Partition(Pass, name="wse-partition", anchor="builtin.module"):
@@ -198,8 +198,8 @@ class _Rewriter:
         return held[needed]
 
     def materialise(self, value: ir.Value, needed: TensorLayout) -> ir.Value:
-        """A tensor of one number, which any PE can write for itself."""
-        if splat_of(value) is None:
+        """A tensor of one number, or of any, which each PE can write for itself."""
+        if made_of(value) is None:
             raise PassFailure(value.owner, "this value is never distributed")  # type: ignore[arg-type]
         return build.scatter(value, needed)
 

@@ -10,7 +10,6 @@ import torch
 from torch import nn
 from wse_mlir.dialects.host import arith, ir
 from wse_mlir.passes.cpu import vector_body, wse_expand_half
-from wse_mlir.passes.cpu.functions import exponential
 from wse_mlir.passes.tensor import (
     wse_dce,
     wse_fold_constants,
@@ -19,6 +18,7 @@ from wse_mlir.passes.tensor import (
     wse_lower_tm_tensor,
 )
 from wse_mlir.passes.tensor.bufferization import analysis
+from wse_mlir.passes.tensor.functions import exponential
 from wse_mlir.passes.wafer import (
     emit_tiles,
     wse_emit_programs,

@@ -50,6 +50,19 @@ def error(actual: torch.Tensor, expected: torch.Tensor) -> float:
     return float((a - b)[finite].abs().max() / b[finite].abs().max().clamp_min(1e-30))
 
 
+def element_errors(actual: torch.Tensor, expected: torch.Tensor) -> float:
+    """The largest error of an element in terms of itself, or of the type's least normal number.
+
+    Infinities, NaN and signs have to be the same.
+    """
+    a, b = actual.double(), expected.double()
+    assert torch.equal(a.isnan(), b.isnan())
+    assert torch.equal(a.isinf(), b.isinf())
+    assert torch.equal(torch.signbit(a)[~a.isnan()], torch.signbit(b)[~b.isnan()])
+    finite = b.isfinite()
+    return float(((a - b)[finite].abs() / b[finite].abs().clamp_min(torch.finfo(expected.dtype).tiny)).max())
+
+
 def wafer_errors(
     model: nn.Module, args: Sequence[torch.Tensor], target: str = "tiny", **options: Any
 ) -> list[float]:

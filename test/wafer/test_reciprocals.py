@@ -4,25 +4,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from lowering import Function, error
+from lowering import Function, element_errors, error
 from torch import nn
 
 import wse_mlir
 
 INF, NAN = float("inf"), float("nan")
-
-
-def element_errors(actual: torch.Tensor, expected: torch.Tensor) -> float:
-    """The largest error of an element in terms of itself, or of the type's least normal number.
-
-    Infinities, NaN and signs have to be the same.
-    """
-    a, b = actual.double(), expected.double()
-    assert torch.equal(a.isnan(), b.isnan())
-    assert torch.equal(a.isinf(), b.isinf())
-    assert torch.equal(torch.signbit(a)[~a.isnan()], torch.signbit(b)[~b.isnan()])
-    finite = b.isfinite()
-    return float(((a - b)[finite].abs() / b[finite].abs().clamp_min(torch.finfo(expected.dtype).tiny)).max())
 
 
 def rows(dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:

@@ -34,15 +34,31 @@ def test_a_window_names_the_layer_and_its_line() -> None:
     assert "layer" in text and "test_wafer_errors.py:" in text and "target='cpu'" in text
 
 
-def test_an_operation_that_pes_lack() -> None:
-    text = message(Function(torch.atan), torch.zeros(4))
-    assert "atan" in text and "cpu" in text
+def test_an_operation_that_pes_lack(tmp_path: Path) -> None:
+    path = tmp_path / "bits.mlir"
+    path.write_text(
+        "func.func @main(%x: tensor<4xi32>) -> tensor<4xi32> {\n  %y = math.ctpop %x : tensor<4xi32>\n"
+        "  return %y : tensor<4xi32>\n}\n"
+    )
+    with pytest.raises(CompilerError) as caught:
+        compile_model(path, (torch.zeros(4, dtype=torch.int32),), target="tiny")
+    assert "math.ctpop" in str(caught.value) and "cpu" in str(caught.value)
 
 
 @pytest.mark.parametrize("operation", [torch.sum, torch.prod, lambda x: x.T @ x])
 def test_what_is_computed_from_no_elements(operation: Callable[[torch.Tensor], torch.Tensor]) -> None:
     text = message(Function(operation), torch.zeros(0, 5))
     assert "aten." in text and "a tensor without elements cannot be spread" in text and "cpu" in text
+
+
+def test_numbers_that_nobody_wrote_can_be_returned() -> None:
+    def functions(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return torch.empty_like(x), torch.empty(3, 4).reshape(12), torch.empty(3, 4)[1:], x + 1
+
+    x = torch.ones(5, 7)
+    results = compile_model(Function(functions), (x,), target="tiny", grid="3x2")(x)
+    assert [tuple(y.shape) for y in results] == [(5, 7), (12,), (2, 4), (5, 7)]
+    assert torch.equal(results[3], x + 1)
 
 
 def test_an_empty_result_needs_no_pe() -> None:

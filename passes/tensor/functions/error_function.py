@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ....dialects.host import math
 from .exponential import split
 from .hyperbolic import odd_quotient
 from .lanes import Real
@@ -67,4 +68,7 @@ def _erfc_of_positive(x: Real) -> Real:
     square = exact_product(x, x)
     t = (x - _CENTRE[x.double]) / (x + _CENTRE[x.double])
     factor = t.polynomial(_ERFC[x.double]) / (x * 2.0 + 1.0)
-    return split(-square.high).exp(factor - factor * square.low)
+    factor = factor - factor * square.low
+    if x.machine.functions:
+        return x.of(math.exp((-square.high).value)) * factor
+    return split(-square.high).exp(factor)

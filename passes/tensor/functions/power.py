@@ -42,6 +42,8 @@ def power(x: Real, y: Real) -> Real:
 def cube_root(x: Real) -> Real:
     """2^k r with x = 2^(3 k) m: r is a polynomial of m, improved by steps that triple its digits (E. Halley)."""
     size = abs(x)
+    if x.machine.functions:
+        return x.of(math.powf(size.value, x.number(1 / 3).value)).with_sign_of(x)
     exponent, z = split(size)
     k = (exponent * (1 / 3) + x.round_number) - x.round_number
     left = k.times_plus(-3.0, exponent)

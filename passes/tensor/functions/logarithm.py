@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ....dialects.host import math
 from .exponential import LN2_PARTS
 from .lanes import Real
 
@@ -57,6 +58,8 @@ def log10(x: Real) -> Real:
 def log1p(x: Real) -> Real:
     """log(u) x / (u - 1), u = 1 + x, in which what u lost by rounding cancels (W. Kahan; D. Goldberg, What every
     computer scientist should know, theorem 4)."""
+    if x.machine.functions:
+        return x.of(math.log1p(x.value))
     u = x + 1.0
     value = log(u) * (x / (u - 1.0))
     return (u.equals(1.0) | x.equals(float("inf"))).choose(x, value)

@@ -19,11 +19,13 @@ class Machine:
         fma: fused multiply-add; elsewhere it would be a call of a library.
         rounds: floor, ceil, trunc and roundeven.
         scales: `vscalef`, which multiplies by powers of two, denormal and infinite results included.
+        functions: exp, expm1, log1p, sin and cos are operations, and numbers are not taken to pieces.
     """
 
     fma: bool
     rounds: bool = True
     scales: bool = False
+    functions: bool = False
 
 
 class Real:

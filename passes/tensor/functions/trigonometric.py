@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ....dialects.host import math
 from .lanes import Bits, Real
 from .reduction import reduced
 
@@ -37,6 +38,8 @@ def cosine(x: Real) -> Real:
 
 def tangent(x: Real) -> Real:
     """sin(r) / cos(r), or -cos(r) / sin(r) in odd quadrants."""
+    if x.machine.functions:
+        return x.of(math.sin(x.value)) / x.of(math.cos(x.value))
     r, quadrant = reduced(x)
     sine, cosine, odd = _sine(r), _cosine(r), quadrant.has(1)
     return odd.choose(-cosine, sine) / odd.choose(sine, cosine)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ....dialects.host import math
 from .exponential import LN2, split
 from .lanes import Mask, Real
 from .logarithm import log1p
@@ -28,14 +29,14 @@ def tanh(x: Real) -> Real:
 
 def sinh(x: Real) -> Real:
     """h + h / (2 h + 1) with h = (exp(|x|) - 1) / 2, which is finite as long as sinh is."""
-    h = split(abs(x)).expm1(0.5)
+    h = _half_expm1(abs(x))
     ratio = h.at_most(2.0**100) / (h * 2.0 + 1.0)
     return (h + ratio).with_sign_of(x)
 
 
 def cosh(x: Real) -> Real:
     """h + 1 / (4 h) with h = exp(|x|) / 2."""
-    h = split(abs(x)).exp(0.5)
+    h = _half_exp(abs(x))
     return h + 0.25 / h
 
 
@@ -67,6 +68,22 @@ def odd_quotient(x: Real, limit: float, above: Sequence[float], below: Sequence[
     z = (x * x).at_most(limit * limit)
     value = x * z.polynomial(above) / z.polynomial(below)
     return value.at_most(1.0).at_least(-1.0)
+
+
+def _half_expm1(a: Real) -> Real:
+    """(e^a - 1) / 2, which is finite where e^a may be infinite: with b = e^(a / 2) - 1, b (b / 2 + 1)."""
+    if not a.machine.functions:
+        return split(a).expm1(0.5)
+    b = a.of(math.expm1((a * 0.5).value))
+    return b * (b * 0.5 + 1.0)
+
+
+def _half_exp(a: Real) -> Real:
+    """e^a / 2, which is finite where e^a may be infinite."""
+    if not a.machine.functions:
+        return split(a).exp(0.5)
+    root = a.of(math.exp((a * 0.5).value))
+    return root * (root * 0.5)
 
 
 def _log1p_or_double(large: Mask, x: Real, inner: Real) -> Real:
