@@ -232,6 +232,11 @@ CPU_STAGES = (
 
 WAFER_STAGES = (
     Stage(
+        "bind-tables",
+        "func.func(wse-bind-tables)",
+        "tensors that are read at indices from data are operands, which planning distributes like others",
+    ),
+    Stage(
         "compose-functions",
         "func.func(wse-compose-functions),canonicalize,cse",
         "functions that PEs have none for are arithmetic; late, for whatever is fused counts them as one operation",

@@ -69,6 +69,7 @@ BUILTIN: dict[str, str] = {
     "wse-expand-collectives": "wafer.wse_expand_collectives:ExpandCollectives",
     "wse-place": "wafer.wse_place:Place",
     "wse-return-checks": "wafer.wse_return_checks:ReturnChecks",
+    "wse-bind-tables": "wafer.wse_bind_tables:BindTables",
     "wse-compose-functions": "wafer.wse_compose_functions:ComposeFunctions",
     "wse-emit-programs": "wafer.wse_emit_programs:EmitPrograms",
     "wse-route": "wafer.wse_route:Route",

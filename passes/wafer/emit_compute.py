@@ -14,11 +14,13 @@ from ...wse_target.image import Access, Instruction, Loop, Vector
 from ...wse_target.layout.tensor_layout import NOW, TensorLayout
 from ...wse_target.quasi_affine import Expr, Var, const
 from ..infra.diagnostics import PassFailure
+from .emit.indirect import gathered
 from .emit_tiles import Tile, Tiles, loop_indices
 from .layout_rules import operand_layout
 from .nodes import Compute, analyse, op_result, shape_of
 from .reduction_form import Accumulation
 from .scalar_body import Immediate, Index, Operand, ScalarOp, ScalarValue, Temp
+from .shard.indirect import GATHER, gather_order, moving
 from .splat import splat_of
 
 Source = Access | float | int
@@ -227,21 +229,41 @@ class ComputeEmitter:
             positions = [dim_position(e) for e in amap.results]
             if None not in positions:
                 loops = [p for p in positions if p is not None]
-                nest = self._arranged(loops)
-                dst = self._operand_access(result, amap, nest)
-                self._vector(op.kind, nest, dst, [self._source(o, nest) for o in op.operands])
+                nest = self._nest(op, loops)
+                self._operation(op, nest, self._operand_access(result, amap, nest))
                 self.places[index] = (result, tuple(loops))
                 return
         tile = self._reusable(index, op, loops) or self.tiles.scratch(
             f"{self.hint}_{op.kind}", tuple(self._block(i) for i in loops), op.dtype
         )
-        nest = self._arranged(loops)
-        dst = tile.at([self._index(i, nest) for i in loops], len(nest))
-        self._vector(op.kind, nest, dst, [self._source(o, nest) for o in op.operands])
+        nest = self._nest(op, loops)
+        self._operation(op, nest, tile.at([self._index(i, nest) for i in loops], len(nest)))
         self.places[index] = (tile, tuple(loops))
+
+    def _operation(self, op: ScalarOp, nest: Sequence[int], dst: Access) -> None:
+        """One operation of the body over a nest of loops."""
+        if op.kind != GATHER:
+            self._vector(op.kind, nest, dst, [self._source(o, nest) for o in op.operands])
+            return
+        table, *indices = op.operands
+        assert isinstance(table, Operand)
+        base = self._operand(table.position, nest)
+        assert isinstance(base, Access)
+        tile = self.tiles.by_value[self.view.operands[table.position]]
+        read = gathered(tile, base, indices, lambda value: self._source(value, nest))
+        self._vector("copy", nest, dst, [read])
+
+    def _nest(self, op: ScalarOp, loops: list[int]) -> list[int]:
+        """The loops of an operation in the order that costs least."""
+        if op.kind != GATHER:
+            return self._arranged(loops)
+        moved = moving(op, [self.compute.iterators_of(o, self.depends) for o in op.operands])
+        return gather_order(loops, moved)
 
     def _reusable(self, index: int, op: ScalarOp, loops: list[int]) -> Tile | None:
         """The tile of an operand that nothing reads afterwards, for an update in place."""
+        if op.kind == GATHER:  # which reads indices, not elements, from there
+            return None
         later = {o for other in self.compute.body.ops[index + 1 :] for o in other.operands}
         later |= set(self.compute.body.yielded)
         owned = {tile.buffer for tile in self.results if tile is not None}

@@ -8,9 +8,8 @@ from ...wse_target.image import DTYPE_BYTES
 from ..infra.diagnostics import PassFailure
 from .nodes import analyse, op_result
 from .reduction_form import NEUTRAL
-from .scalar_body import scalar_constant
 from .slices_of_one_rank import keep_rank
-from .splat import splat_of
+from .splat import scalar_constant, splat_of
 
 _COMBINERS = {
     "add": ("arith.addf", "arith.addi"),

@@ -21,7 +21,17 @@ from .layout_rules import (
     wide_axes,
 )
 from .reduction_form import Accumulation, accumulations, combine_kind, is_neutral
-from .scalar_body import Index, Operand, ScalarBody, Temp, dtype_name, restrict_to_results, translate_body
+from .scalar_body import (
+    Index,
+    Operand,
+    ScalarBody,
+    ScalarValue,
+    Temp,
+    dtype_name,
+    restrict_to_results,
+    translate_body,
+)
+from .shard.indirect import GATHER, gather_cycles
 from .splat import is_undefined, splat_of
 from .widening_reads import read_narrow
 
@@ -118,16 +128,16 @@ class Compute:
         """Per operation of the body, the iterators that its value depends on."""
         found: list[frozenset[int]] = []
         for op in self.body.ops:
-            depends: frozenset[int] = frozenset()
-            for operand in op.operands:
-                if isinstance(operand, Operand):
-                    depends |= self.operand_iterators(operand.position)
-                elif isinstance(operand, Temp):
-                    depends |= found[operand.index]
-                elif isinstance(operand, Index):
-                    depends |= {operand.dim}
-            found.append(depends)
+            found.append(frozenset().union(*(self.iterators_of(o, found) for o in op.operands)))
         return found
+
+    def iterators_of(self, value: ScalarValue, depends: Sequence[frozenset[int]]) -> frozenset[int]:
+        """The iterators that a value of the body depends on; `depends`: those of operations in front of it."""
+        if isinstance(value, Operand):
+            return self.operand_iterators(value.position)
+        if isinstance(value, Temp):
+            return depends[value.index]
+        return frozenset({value.dim}) if isinstance(value, Index) else frozenset()
 
     def operand_iterators(self, position: int) -> frozenset[int]:
         """The iterators that index operand `position`."""
@@ -215,6 +225,10 @@ def _compute_option(
     cycles = 0.0
     for index, op in enumerate(compute.body.ops):
         if index in skipped:
+            continue
+        if op.kind == GATHER:
+            numbers = [compute.iterators_of(o, depends) for o in op.operands]
+            cycles += gather_cycles(cost, op, numbers, {d: tiles[d] for d in depends[index]})
             continue
         trips = sorted(tiles[d] for d in depends[index])
         fused = any(a is not None and a.at == index and a.product is not None for a in compute.accumulations)

@@ -14,6 +14,8 @@ from ...dialects.structured import Structured
 from ..infra.diagnostics import PassFailure
 from .composed_scalars import COMPOSED, compare_unsigned, compose
 from .constant_folding import fold
+from .shard.tables import is_plain, table_of
+from .splat import scalar_constant, splat_of
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,9 @@ class _Translator:
             return
         if name == "arith.constant":
             return
+        if name == "tensor.extract":
+            self.values[op.results[0]] = self.extracted(op)
+            return
         dtype = dtype_name(op.results[0].type)
         operands = tuple(self.value(v) for v in op.operands)
         if name in COMPOSED:
@@ -164,6 +169,24 @@ class _Translator:
             self.values[op.results[0]] = self.integer_power(op, self.plain(operands[0]), operands[1], dtype)
         else:
             self.values[op.results[0]] = self.emit(KIND_OF[name], tuple(map(self.plain, operands)), dtype)
+
+    def extracted(self, op: Any) -> ScalarValue:
+        """An element of a table: a `gather` of the operand, with an index for each of its dimensions."""
+        position = table_of(op)
+        if position is None:
+            raise PassFailure(
+                self.view.op,
+                "an operation reads a tensor that is no operand of it",
+                hint="run wse-bind-tables first",
+            )
+        number = splat_of(op.operands[0])
+        if number is not None:
+            return Immediate(number)
+        indices = tuple(
+            Immediate(0) if is_plain(self.view, position, dim) else self.plain(self.value(index))
+            for dim, index in enumerate(list(op.operands)[1:])
+        )
+        return self.emit("gather", (Operand(position), *indices), dtype_name(op.results[0].type))
 
     def integer_power(self, op: Any, base: ScalarValue, exponent: ScalarValue, dtype: str) -> ScalarValue:
         """Powers of integers, and small constant ones of floats as products, as others compute them."""
@@ -219,19 +242,6 @@ class _Translator:
                 return self.emit(kind, (chosen, other), dtype)
             chosen, other = other, chosen
         return self.emit("select", (condition, chosen, other), dtype)
-
-
-def scalar_constant(value: ir.Value) -> float | int | None:
-    """The number that a scalar `arith.constant` holds, else None."""
-    owner = value.owner
-    if isinstance(owner, ir.Block) or owner.name != "arith.constant":
-        return None
-    attribute = owner.attributes["value"]
-    if isinstance(attribute, (ir.FloatAttr, ir.IntegerAttr)):
-        number = attribute.value
-        is_bool = isinstance(attribute, ir.IntegerAttr) and str(value.type) == "i1"
-        return abs(int(number)) if is_bool else number
-    return int(attribute.value) if isinstance(attribute, ir.BoolAttr) else None
 
 
 def translate_body(view: Structured) -> ScalarBody:

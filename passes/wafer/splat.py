@@ -2,7 +2,6 @@
 
 from ...dialects.host import ir
 from ...dialects.structured import structured
-from .scalar_body import scalar_constant
 
 _SHAPE_ONLY = ("tensor.expand_shape", "tensor.collapse_shape", "tensor.cast", "tensor.extract_slice")
 
@@ -42,6 +41,19 @@ def is_undefined(value: ir.Value) -> bool:
 def made_of(value: ir.Value) -> float | int | None:
     """The number that a PE may write where `value` is wanted: `splat_of`, and 0 where nothing is known."""
     return 0 if is_undefined(value) else splat_of(value)
+
+
+def scalar_constant(value: ir.Value) -> float | int | None:
+    """The number that a scalar `arith.constant` holds, else None."""
+    owner = value.owner
+    if isinstance(owner, ir.Block) or owner.name != "arith.constant":
+        return None
+    attribute = owner.attributes["value"]
+    if isinstance(attribute, (ir.FloatAttr, ir.IntegerAttr)):
+        number = attribute.value
+        is_bool = isinstance(attribute, ir.IntegerAttr) and str(value.type) == "i1"
+        return abs(int(number)) if is_bool else number
+    return int(attribute.value) if isinstance(attribute, ir.BoolAttr) else None
 
 
 def _constant(attribute: ir.Attribute) -> float | int | None:

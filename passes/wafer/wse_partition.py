@@ -17,6 +17,7 @@ from .main_function import arguments_named, find_main, prepare
 from .nodes import Option, only_returned, shape_of
 from .plan import Plan, candidate_grids, is_node, search
 from .product_options import ProductOptions
+from .shard.tables import rebind
 from .splat import made_of
 
 
@@ -158,6 +159,7 @@ class _Rewriter:
                     op.operation.operands[position] = build.scatter(op.operands[position], needed)
                 elif needed is not None:
                     op.operation.operands[position] = self.version(op.operands[position], needed)
+        rebind(op)
         if chosen.algorithm:
             op.attributes["wse.algorithm"] = ir.StringAttr.get(chosen.algorithm)
         elif chosen.loops is not None:

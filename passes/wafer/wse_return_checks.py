@@ -13,7 +13,7 @@ from ..infra.pass_base import Pass, PassRun
 from ..tensor.checks.division_checks import DIVISION_CHECK
 from ..tensor.checks.index_checks import INDEX_CHECK, dimension_of
 from .main_function import find_main
-from .scalar_body import scalar_constant
+from .splat import scalar_constant
 
 CHECKS = "wse.returned_checks"
 CHECK = "check"

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ...dialects.host import arith, func, ir, linalg, tensor
-from ...dialects.structured import clone_into, element_type, iterator_attribute, structured
+from ...dialects.structured import clone_into, dim_position, element_type, iterator_attribute, structured
 from ...passes.infra.diagnostics import CompilerError
+from ...passes.wafer.shard.tables import table_of
 from .calls import Arrays
 from .completion import Native, Signature, native_functions, signature_of
 
@@ -98,7 +99,21 @@ def _generic(view: Any, mapping: dict[ir.Value, ir.Value], starts: Sequence[ir.V
                 dim = ir.IntegerAttr(inner.operation.attributes["dim"]).value
                 here = mapping[inner.operation.results[0]]
                 mapping[inner.operation.results[0]] = arith.addi(here, starts[dim])
+            elif inner.operation.name == "tensor.extract":
+                _read_tile(view, inner, mapping[inner.operation.results[0]].owner, starts)
     return list(op.results)
+
+
+def _read_tile(view: Any, extract: Any, clone: Any, starts: Sequence[ir.Value]) -> None:
+    """Indices of a table count from where its tile starts, along the dimensions that are loops."""
+    position = table_of(extract)
+    if position is None:
+        return
+    with ir.InsertionPoint(clone):
+        for dim, expr in enumerate(view.maps[position].results):
+            loop = dim_position(expr)
+            if loop is not None:
+                clone.operands[1 + dim] = arith.subi(clone.operands[1 + dim], starts[loop])
 
 
 def _clone_scalars(op: Any, mapping: dict[ir.Value, ir.Value]) -> None:

@@ -21,6 +21,7 @@ from ...passes.infra.diagnostics import CompilerError
 from ...passes.wafer.layout_rules import operand_layout
 from ...passes.wafer.loops import loops_of
 from ...passes.wafer.nodes import resized
+from ...passes.wafer.shard.tables import extracts, table_of
 from ...wse_target.layout.mesh import Mesh
 from ...wse_target.layout.tensor_layout import TensorLayout
 from ...wse_target.layout.text import layout_text
@@ -180,7 +181,8 @@ class Interpreter:
         whole = "wse.iterators" not in op.attributes
         wholes = [_whole(value) for value in values] if whole else []
         tensors = tensor_operands(op)
-        reads = [view.reads(k) for k, v in enumerate(view.operands) if v in tensors]
+        tables = {table_of(extract) for extract in extracts(op)}
+        reads = [view.reads(k) or k in tables for k, v in enumerate(view.operands) if v in tensors]
         for pe in self.wanted(op):
             parts = self.parts(op, pe)
             given = wholes or [

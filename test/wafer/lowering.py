@@ -13,11 +13,13 @@ from wse_mlir.pipelines.frontend.imported import ImportedModel, import_model
 from wse_mlir.pipelines.named import named_pipeline
 from wse_mlir.pipelines.runtime.image_builder import build_image
 from wse_mlir.pipelines.runtime.wafer import read_constants
+from wse_mlir.wse_target.image import Program
 from wse_mlir.wse_target.layout.mesh import Mesh
 from wse_mlir.wse_target.layout.rectangle import Rect
 from wse_mlir.wse_target.layout.tensor_layout import TensorLayout
 from wse_mlir.wse_target.layout.text import layout_text
 from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.sim.engine import EngineName
 from wse_mlir.wse_target.sim.report import SimulationResult
 from wse_mlir.wse_target.sim.simulation import simulate
 
@@ -94,13 +96,19 @@ def run(imported: ImportedModel, passes: Sequence[str]) -> None:
     run_pipeline(imported.module, f"builtin.module({','.join(p for p in passes if p)})")
 
 
-def simulated(imported: ImportedModel, args: Sequence[torch.Tensor]) -> SimulationResult:
-    """Builds the image of an executable module and runs it."""
-    program = build_image(imported.module.operation)
+def simulated(
+    imported: ImportedModel,
+    args: Sequence[torch.Tensor],
+    change: Callable[[Program], Program] = lambda program: program,
+    engine: EngineName = "flow",
+) -> SimulationResult:
+    """Builds the image of an executable module, changes it, and runs it."""
+    program = change(build_image(imported.module.operation))
     remaining = iter(args)
     arrays = [
         (a.tensor if a.kind == "parameter" and a.tensor is not None else next(remaining)).detach().numpy()
         for a in imported.arguments
     ]
     constants = read_constants(imported.module.operation)
-    return simulate(program, load_machine("tiny"), [*map(np.ascontiguousarray, arrays), *constants])
+    given = [*map(np.ascontiguousarray, arrays), *constants]
+    return simulate(program, load_machine("tiny"), given, engine=engine)

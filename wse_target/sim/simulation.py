@@ -184,13 +184,14 @@ def simulate(
     *,
     kernels: KernelProvider | None = None,
     timing_only: bool = False,
+    engine: EngineName = "flow",
 ) -> SimulationResult:
     """Loads a program and calls it once; `inputs` are all its arguments in order, resident ones included.
 
     Raises:
         TargetError: see `Simulation`.
     """
-    simulation = Simulation(program, machine, kernels=kernels, timing_only=timing_only)
+    simulation = Simulation(program, machine, kernels=kernels, timing_only=timing_only, engine=engine)
     if timing_only:
         return simulation.call([])
     if len(inputs) != len(program.arguments):

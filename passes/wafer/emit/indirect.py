@@ -1,0 +1,35 @@
+"""Reads at indices that are data, as accesses of vector operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from ....wse_target.image import Access, Index
+from ....wse_target.quasi_affine import const
+from ..emit_tiles import Tile
+from ..scalar_body import ScalarValue
+from ..write.expressions import row_major_pitches
+
+Source = Access | float | int
+
+
+def gathered(
+    table: Tile, base: Access, indices: Sequence[ScalarValue], source: Callable[[ScalarValue], Source]
+) -> Access:
+    """The walk over elements of a table that lie behind those of `base` by so many positions along each dimension.
+
+    Args:
+        base: the walk along the dimensions that are iterators; where indices count, at position 0.
+        indices: of each dimension; 0 where it is an iterator.
+        source: where a value is.
+    """
+    offset, found = base.offset, []
+    places = zip(indices, row_major_pitches(table.shape), table.sizes, strict=True)
+    for index, pitch, size in places:
+        numbers = source(index)
+        if isinstance(numbers, Access):
+            found.append(Index(numbers, pitch, const(size), const(0)))
+        else:
+            offset = offset + int(numbers) * pitch
+    return replace(base, offset=offset, indices=tuple(found))

@@ -1,0 +1,1 @@
+"""Ways to distribute operations over PEs."""

@@ -1,0 +1,45 @@
+"""What reads at indices that are data cost a processing element."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from ..cost import CostModel
+from ..scalar_body import Immediate, ScalarOp
+
+GATHER = "gather"
+
+
+def moving(op: ScalarOp, iterators_of: Sequence[frozenset[int]]) -> frozenset[int]:
+    """The iterators along which indices of a gather change.
+
+    Args:
+        iterators_of: of each operand of the operation, the iterators that it depends on.
+    """
+    numbers = zip(op.operands[1:], iterators_of[1:], strict=True)
+    return frozenset().union(*(found for index, found in numbers if not isinstance(index, Immediate)))
+
+
+def gather_order(loops: Sequence[int], moved: frozenset[int]) -> list[int]:
+    """Loops of a gather, outermost first: those within which indices stay are one operation of the hardware."""
+    return sorted(loops, key=lambda loop: loop not in moved)
+
+
+def gather_cycles(
+    cost: CostModel, op: ScalarOp, iterators_of: Sequence[frozenset[int]], trips: dict[int, int]
+) -> float:
+    """Cycles of a gather: scalar code reads the indices, and an operation runs for each row that they stay in.
+
+    Args:
+        trips: of each iterator that the value depends on, its trips on a PE.
+    """
+    vector = cost.machine.vector
+    moved = moving(op, iterators_of)
+    rows = prod(trips[i] for i in moved)
+    row = [trips[i] for i in sorted(trips) if i not in moved]
+    read = vector.index * sum(not isinstance(o, Immediate) for o in op.operands[1:])
+    if not row:
+        return rows * (vector.scalar_element + read)
+    each = cost.vector("copy", op.dtype, row) - vector.setup
+    return vector.setup + rows * (each + read) + (rows - 1) * vector.looped_row
