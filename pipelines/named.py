@@ -247,7 +247,6 @@ WAFER_STAGES = (
         "which PE holds and computes what, chosen by a cost model; communication becomes explicit",
         "logical",
     ),
-    Stage("expand-collectives", "wse-expand-collectives", "collectives in terms of what PEs carry out"),
     Stage("place", "wse-place", "where on the fabric the program sits", "placed"),
     Stage("emit", "wse-emit-programs", "program text for each class of PEs: vector operations and transfers"),
     Stage("route", "wse-route", "hardware colours and router settings", "routed"),

@@ -53,9 +53,12 @@ def gather(tensor: ir.Value, where: LayoutLike, *, loc: Loc = None) -> ir.Value:
     return _move("gather", tensor, {"layout": layout(where)}, loc)
 
 
-def redistribute(tensor: ir.Value, source: LayoutLike, to: LayoutLike, *, loc: Loc = None) -> ir.Value:
-    """One layout -> another."""
-    return _move("redistribute", tensor, {"source_layout": layout(source), "layout": layout(to)}, loc)
+def redistribute(
+    tensor: ir.Value, source: LayoutLike, to: LayoutLike, *, steps: Sequence[str] = (), loc: Loc = None
+) -> ir.Value:
+    """One layout -> another, by these steps (none: by the fastest)."""
+    attributes = {"source_layout": layout(source), "layout": layout(to), "steps": string_array(steps)}
+    return _move("redistribute", tensor, attributes, loc)
 
 
 def transpose_distribution(

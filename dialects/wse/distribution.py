@@ -8,7 +8,7 @@ from ...wse_target.layout.algebra import renamed
 from ...wse_target.layout.text import layout_text
 from ..host import ext, ir
 from .attributes import LayoutAttr
-from .checks import check_layout, check_same_type
+from .checks import check_layout, check_same_type, strings
 from .dialect import Invalid, Op, require
 
 
@@ -37,15 +37,21 @@ class GatherOp(Op, name="gather", traits=[ext.Pure]):
 
 
 class RedistributeOp(Op, name="redistribute", traits=[ext.Pure]):
-    """Moves a tensor from `source_layout` to `layout`; rectangle and axes may both change."""
+    """Moves a tensor from `source_layout` to `layout`.
+
+    `steps` says how, one text for each: `all_gather along x by multicast to [y:4/2, -]`, where the layout may be left
+    out; without any the lowering chooses.
+    """
 
     input: ir.Value[ir.RankedTensorType]
     source_layout: LayoutAttr
     layout: LayoutAttr
+    steps: ir.ArrayAttr
     result: ir.OpResult[ir.RankedTensorType]
 
     def check(self) -> None:
         check_same_type(self)
+        strings(self.steps, "steps")
         check_layout(self, self.source_layout, self.input.type, "source_layout")
         check_layout(self, self.layout, self.result.type)
 

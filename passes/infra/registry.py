@@ -66,7 +66,6 @@ BUILTIN: dict[str, str] = {
     "wse-pad-in-place": "cpu.wse_pad_in_place:PadInPlace",
     "wse-debug-locations": "cpu.wse_debug_locations:DebugLocations",
     "wse-partition": "wafer.wse_partition:Partition",
-    "wse-expand-collectives": "wafer.wse_expand_collectives:ExpandCollectives",
     "wse-place": "wafer.wse_place:Place",
     "wse-return-checks": "wafer.wse_return_checks:ReturnChecks",
     "wse-bind-tables": "wafer.wse_bind_tables:BindTables",

@@ -6,13 +6,15 @@ It only ranks plans; the cycles a user sees are the simulator's.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ...wse_target.image import Access, Combine, Dtype
 from ...wse_target.machine import Machine
 from ...wse_target.quasi_affine import const
+from .communicate import Ways
 from .library.algorithm import choose
-from .library.fragment import CollectiveRequest, Line, Spread, Tile
+from .library.fragment import CollectiveRequest, Line, Tile
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,11 @@ class CostModel:
     machine: Machine
     share: float = 0.9
     _combined: dict[tuple[Any, ...], tuple[float, float]] = field(default_factory=dict, compare=False)
-    _gathered: dict[tuple[int, int], float] = field(default_factory=dict, compare=False)
+
+    @cached_property
+    def ways(self) -> Ways:
+        """Ways between layouts on the machine."""
+        return Ways(self.machine)
 
     @property
     def sram(self) -> int:
@@ -62,24 +68,3 @@ class CostModel:
             self._combined[key] = (reduce, choose("broadcast", "multicast").cycles(request))
         reduce, broadcast = self._combined[key]
         return reduce + broadcast if everywhere else reduce
-
-    def all_gather(self, words: int, extent: int) -> float:
-        """Blocks of `words` of every PE of a line on all of them, by the cheapest of the library's algorithms."""
-        if extent == 1:
-            return 0.0
-        key = (words, extent)
-        if key not in self._gathered:
-            tile, whole = (
-                Tile(Access(name, const(0), (1,)), (const(count),), "f32")
-                for name, count in (("tile", words), ("whole", words * extent))
-            )
-            line, spread = Line("x", (extent, 1)), Spread(whole, 0, max(1, words))
-            request = CollectiveRequest(line, tile, self.machine, "", spread=spread)
-            self._gathered[key] = min(
-                choose("all_gather", name).cycles(request) for name in ("ring", "multicast")
-            )
-        return self._gathered[key]
-
-    def slice(self, words: int) -> float:
-        """Copying a PE's own block out of a whole dimension."""
-        return self.vector("copy", "f32", (words,))

@@ -1,19 +1,23 @@
 """Collectives as fragments of the library: the algorithm that an operation names, or the cheapest one."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ...dialects.wse import read
 from ...wse_target.errors import CompilerError
+from ...wse_target.layout.tensor_layout import TensorLayout
 from ...wse_target.machine import Machine
 from ...wse_target.quasi_affine import Var
 from ..infra.diagnostics import PassFailure
-from .emit_fragments import everywhere, on_all
-from .emit_movement import copy, emit_slice_redistribution, in_place
+from .communicate import Movement, Ways, emit, forced
+from .emit_fragments import on_all
+from .emit_movement import copy, in_place
 from .emit_tiles import Tile, Tiles, loop_indices
 from .library import fragment
 from .library.algorithm import Choice, algorithms, choose
-from .library.fragment import CollectiveRequest, Fragment, Held, Line, RedistributionRequest, Spread
+from .library.fragment import CollectiveRequest, Fragment, Line, Spread
+from .nodes import dtype_of
 
 IN_PLACE = ("wse.reduce", "wse.broadcast", "wse.all_reduce")
 COLLECTIVES = (
@@ -38,16 +42,21 @@ class Collectives:
     machine: Machine
     cheapest: dict[tuple[Any, ...], Choice] = field(default_factory=dict)
 
+    @cached_property
+    def ways(self) -> Ways:
+        """Ways between layouts on the machine."""
+        return Ways(self.machine)
+
     def emit(self, op: Any, hint: str, prefix: str) -> list[Fragment]:
         """The fragments of a collective; `hint` names its buffer, `prefix` what the library makes for it."""
-        emit = {
+        emitters = {
             "wse.all_gather": self._all_gather,
             "wse.reduce_scatter": self._reduce_scatter,
             "wse.shift": self._shift,
             "wse.redistribute": self._redistribute,
             "wse.transpose_distribution": self._redistribute,
         }
-        return emit.get(op.operation.name, self._in_place)(op, hint, prefix)
+        return emitters.get(op.operation.name, self._in_place)(op, hint, prefix)
 
     def line(self, axis: Any) -> Line:
         """The lines of the grid along an axis."""
@@ -135,28 +144,27 @@ class Collectives:
         return [build(op, "shift", "", request)]
 
     def _redistribute(self, op: Any, hint: str, prefix: str) -> list[Fragment]:
-        """Every PE gets its block of the new layout: out of what it holds, where that is enough."""
+        """Every PE gets its tile of the new layout by the steps that the operation names, or the fastest ones."""
+        source = self.tiles.by_value[op.input]
         before = read.layout(op.source_layout, op.input.type)
         after = read.layout(op.layout, op.result.type)
-        if all(b.is_whole or b == a for b, a in zip(before.dims, after.dims, strict=True)):
-            return on_all(self.tiles.mesh, emit_slice_redistribution(op, self.tiles, hint))
-        source = self._held(self.tiles.by_value[op.input])
-        target = self._held(self.tiles.new(op.result, after, hint))
-        grid = (self.tiles.mesh.rect.w, self.tiles.mesh.rect.h)
-        request = RedistributionRequest(grid, source, target, self.machine, prefix)
-        return [build(op, "redistribute", "", request)]
+        way = self._way(op, before, after)
+        if not way.steps and len(list(op.input.uses)) == 1:
+            self.tiles.by_value[op.result] = Tile(source.buffer, after)
+            return []
+        target = self.tiles.new(op.result, after, hint)
+        return [emit(way, source.buffer, target.buffer, prefix)]
 
-    def _held(self, tile: Tile) -> Held:
-        buffer = self.tiles.buffers[tile.buffer]
-        return Held(
-            tile.buffer,
-            buffer.shape,
-            buffer.dtype,
-            tile.bounds(),
-            tile.origin(),
-            tile.whole(),
-            everywhere(self.tiles.mesh),
-        )
+    def _way(self, op: Any, before: TensorLayout, after: TensorLayout) -> Movement:
+        texts = read.strings(op.attributes["steps"]) if "steps" in op.attributes else ()
+        dtype = dtype_of(op.input)
+        ways = [] if texts else self.ways.between(before, after, dtype)
+        if ways:
+            return ways[0]
+        try:
+            return forced(before, after, dtype, self.machine, texts)
+        except CompilerError as error:
+            raise PassFailure(op, error.message, hint=error.hint) from error
 
     def _walk(self, tile: Tile) -> fragment.Tile:
         """A loop for each dimension."""

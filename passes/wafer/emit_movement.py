@@ -34,20 +34,6 @@ def in_place(op: Any, tiles: Tiles, hint: str) -> tuple[Tile, list[Instruction]]
     return target, [copy(target, source)]
 
 
-def emit_slice_redistribution(op: Any, tiles: Tiles, hint: str) -> list[Instruction]:
-    """`wse.redistribute` that only slices: each PE keeps its block of what it holds."""
-    source = tiles.by_value[op.input]
-    target = tiles.new(op.result, read.layout(op.layout, op.result.type), hint)
-    indices = loop_indices(len(target.shape))
-    taken = [
-        index + (target.origin()[d] - source.origin()[d]) if kept != held else index
-        for d, (index, kept, held) in enumerate(
-            zip(indices, target.layout.dims, source.layout.dims, strict=True)
-        )
-    ]
-    return [Vector("copy", target.bounds(), target.whole(), (source.at(taken, len(indices)),))]
-
-
 def emit_shape_operation(op: Any, layout: TensorLayout, tiles: Tiles, hint: str) -> list[Instruction]:
     """`tensor.extract_slice`, `insert_slice` and `concat`: copies between whole dimensions."""
     target = tiles.new(op.results[0], layout, hint)

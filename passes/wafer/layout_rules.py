@@ -2,11 +2,10 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from ...dialects.host import ir
 from ...dialects.structured import Structured, dim_position
-from ...wse_target.layout.algebra import gathered, reshaped
+from ...wse_target.layout.algebra import reshaped
 from ...wse_target.layout.dimension import Dimension
 from ...wse_target.layout.mesh import Mesh
 from ...wse_target.layout.rectangle import Rect
@@ -74,42 +73,6 @@ def loop_layouts(view: Structured, splittable: Sequence[bool], mesh: Mesh) -> li
                     named[iterator] = axis
             result.append(TensorLayout.blocks(sizes, named, mesh))
     return result
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of a redistribution to `layout`: a sub-axis is gathered, or a dimension sliced."""
-
-    kind: str  # "gather" | "slice"
-    dim: int
-    axis: str
-    layout: TensorLayout
-
-
-def redistribution(source: TensorLayout, target: TensorLayout) -> list[Step]:
-    """Steps that turn one layout into another: slices first where the axes are free, for they only shrink tiles."""
-    current, steps = source, []
-    while current.dims != target.dims:
-        before = len(steps)
-        for number, wanted in enumerate(target.dims):
-            free = set(wanted.axes) <= set(current.copied)
-            if wanted.axes and current.dims[number].is_whole and free:
-                dims = (*current.dims[:number], wanted, *current.dims[number + 1 :])
-                current = replace(current, dims=dims)
-                steps.append(Step("slice", number, wanted.axes[0], current))
-        for number, wanted in enumerate(target.dims):
-            held = current.dims[number]
-            if held.axes and held != wanted:
-                axis = held.axes[-1]
-                after = gathered(current, axis)
-                if after is None:
-                    raise ValueError(f"digits of {current} along '{axis}' depend on others")
-                current = after
-                steps.append(Step("gather", number, axis, current))
-                break
-        if len(steps) == before:
-            raise ValueError(f"no steps lead from {current} to {target}")
-    return steps
 
 
 def reshape_layout(layout: TensorLayout, shape: Sequence[int]) -> TensorLayout | None:

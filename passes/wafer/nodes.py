@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, cast
 
 from ...dialects.host import ir
@@ -76,16 +77,31 @@ class Node:
     op: Any
     options: list[Option] = field(default_factory=list)
 
+    @cached_property
+    def operands(self) -> tuple[ir.Value, ...]:
+        """Kept: plans ask for them all the time."""
+        return tuple(self.op.operands)
+
+    @cached_property
+    def results(self) -> tuple[ir.Value, ...]:
+        """Kept as well."""
+        return tuple(self.op.results)
+
 
 def shape_of(value: ir.Value) -> tuple[int, ...]:
     """The static shape of a tensor value."""
     return tuple(ir.RankedTensorType(value.type).shape)
 
 
+def dtype_of(value: ir.Value) -> Dtype:
+    """The element type of a tensor value, of which PEs hold tiles."""
+    element = dtype_name(ir.RankedTensorType(value.type).element_type)
+    return cast(Dtype, element if element in DTYPE_BYTES else "f32")
+
+
 def bytes_of(value: ir.Value, layout: TensorLayout) -> int:
     """Bytes of SRAM that the largest tile of `value` takes."""
-    element = dtype_name(ir.RankedTensorType(value.type).element_type)
-    return layout.elements * DTYPE_BYTES.get(element, 4)
+    return layout.elements * DTYPE_BYTES[dtype_of(value)]
 
 
 @dataclass(frozen=True)

@@ -1,28 +1,31 @@
 """Chooses a distribution for every operation of `@main` by a beam search over the operations in order.
 
 A state of the search knows in which layouts each value exists so far; extending it by an operation's option adds
-the operation's cycles, those of redistributing operands that exist only in other layouts, and memory.
+the operation's cycles, those of moving operands that exist only in other layouts, and memory.
 Parameters are brought from the host straight into each layout that is asked for: that costs memory, no cycles.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...dialects.host import ir
+from ...wse_target.image import DTYPE_BYTES, Dtype
 from ...wse_target.layout.mesh import Mesh
 from ...wse_target.layout.tensor_layout import TensorLayout
 from ..infra.diagnostics import PassFailure
+from .communicate import Movement
 from .contraction import contraction_of
 from .cost import CostModel
-from .layout_rules import grid_mesh, redistribution
+from .layout_rules import grid_mesh
 from .nodes import (
     Node,
     Option,
     analyse,
     bytes_of,
     compute_options,
+    dtype_of,
     reshape_options,
     slice_options,
 )
@@ -53,12 +56,16 @@ class Problem:
     aliases: frozenset[ir.Value]
 
 
+Moves = dict[int, Movement]  # by operand, how it is brought into the layout that an option needs
+
+
 @dataclass(frozen=True)
 class State:
     """A partial plan. Bytes are per PE."""
 
     layouts: dict[ir.Value, tuple[TensorLayout, ...]] = field(default_factory=dict)
     chosen: tuple[Option, ...] = ()
+    moves: tuple[Moves, ...] = ()
     cycles: float = 0.0
     resident: int = 0
     live: int = 0
@@ -67,13 +74,21 @@ class State:
 
 @dataclass(frozen=True)
 class Plan:
-    """A complete plan for one grid."""
+    """A complete plan for one grid.
+
+    Attributes:
+        moves: for each node those of its operands.
+        cycles: infinite where nothing brings an operation's operands to where it could compute.
+        stuck: that operation.
+    """
 
     mesh: Mesh
     options: tuple[Option, ...]
+    moves: tuple[Moves, ...]
     cycles: float
     resident: int
     peak: int
+    stuck: Any = None
 
 
 def is_node(op: Any) -> bool:
@@ -137,90 +152,141 @@ class Planner:
         self.mesh = mesh
         self.cost = cost
         self.thrift = thrift  # cycles that a byte of memory counts as
-        self.numbers = {a: i for i, a in enumerate(problem.arguments)}
-        self.moved: dict[tuple[TensorLayout, TensorLayout], float] = {}
+        self.free = {a for i, a in enumerate(problem.arguments) if i in problem.free}
+        values = {v for node in problem.nodes for v in (*node.op.operands, *node.op.results)}
+        self.dtypes: dict[ir.Value, Dtype] = {
+            v: dtype_of(v) for v in values if isinstance(v.type, ir.RankedTensorType)
+        }
 
     def score(self, state: State) -> float:
         """Cycles, with memory counted in as far as it is scarce."""
-        over = max(0, state.peak - self.cost.sram)
-        return state.cycles + self.thrift * (state.resident + state.peak) + _OVERFLOW * over
+        return state.cycles + self.dearness(state.resident, state.peak)
+
+    def dearness(self, resident: int, peak: int) -> float:
+        """Cycles that memory counts as."""
+        return self.thrift * (resident + peak) + _OVERFLOW * max(0, peak - self.cost.sram)
 
     def run(self, width: int) -> Plan:
         """The best complete plan found with a beam of `width` states."""
         beam = [State()]
         for position, node in enumerate(self.problem.nodes):
-            best: dict[Any, State] = {}
-            for state in beam:
-                for option in node.options:
-                    extended = self.extend(state, position, node, option)
-                    key = tuple(extended.layouts.values())
-                    if key not in best or self.score(extended) < self.score(best[key]):
-                        best[key] = extended
             # Layouts of a reshape cost nothing: which of them is good is only known when its readers have chosen.
             undecided = len(node.options) if node.op.operation.name in RESHAPES else 1
-            beam = sorted(best.values(), key=self.score)[: min(width * undecided, _MOST_STATES)]
+            beam = self.step(beam, position, node, min(width * undecided, _MOST_STATES))
+            if not beam:
+                return Plan(self.mesh, (), (), math.inf, 0, 0, node.op)
         final = beam[0]
-        return Plan(self.mesh, final.chosen, final.cycles, final.resident, final.peak)
+        return Plan(self.mesh, final.chosen, final.moves, final.cycles, final.resident, final.peak)
+
+    def step(self, beam: list[State], position: int, node: Node, width: int) -> list[State]:
+        """The best states after an operation; extended only as long as they may be among them."""
+        first: dict[tuple[TensorLayout, ...], int] = {}  # of equals those that give what earlier options do
+        for number, option in enumerate(node.options):
+            first.setdefault(option.gives, number)
+        found: list[tuple[float, tuple[int, int, int], State, Option]] = []
+        for index, state in enumerate(beam):
+            for number, option in enumerate(node.options):
+                order = (index, first[option.gives], number)
+                found.append((self.at_least(state, node, option), order, state, option))
+        best: dict[Any, tuple[float, tuple[int, int, int], State]] = {}
+        worst = math.inf
+        for least, order, state, option in sorted(found, key=lambda candidate: candidate[:2]):
+            if least > worst or least == math.inf:
+                break
+            extended = self.extend(state, position, node, option)
+            scored = (self.score(extended), order, extended)
+            key = tuple(extended.layouts.values())
+            if scored[0] < math.inf and (key not in best or scored[:2] < best[key][:2]):
+                best[key] = scored
+                if len(best) >= width:
+                    worst = sorted(score for score, *_ in best.values())[width - 1]
+        return [state for *_, state in sorted(best.values(), key=lambda f: f[:2])[:width]]
+
+    def at_least(self, state: State, node: Node, option: Option) -> float:
+        """What no extension of `state` by an option scores less than."""
+        found = self.score(state) + option.cycles
+        for value, position, needed in self.wanted(node, option):
+            held = state.layouts.get(value)
+            if held and needed not in held and position not in option.brought and value not in self.free:
+                found += min(self.cost.ways.at_least(h, needed, self.dtypes[value]) for h in held)
+        return found
+
+    def wanted(self, node: Node, option: Option) -> Iterator[tuple[ir.Value, int, TensorLayout]]:
+        """Operands that have to be laid out in some way: value, position, layout."""
+        for position, needed in enumerate(option.needs):
+            if needed is not None:
+                yield node.operands[position], position, needed
+
+    def bytes(self, value: ir.Value, layout: TensorLayout) -> int:
+        """Bytes of SRAM that the largest tile of a value takes."""
+        return layout.elements * DTYPE_BYTES[self.dtypes[value]]
 
     def extend(self, state: State, at: int, node: Node, option: Option) -> State:
         """`state` with the operation at position `at` done as `option` says."""
-        layouts, brought = dict(state.layouts), 0
+        layouts, brought, peak = dict(state.layouts), 0, state.peak
+        moves: Moves = {}
         cycles, resident, live = state.cycles + option.cycles, state.resident, state.live
-        for position, needed in enumerate(option.needs):
-            if needed is None:
-                continue
-            operand = node.op.operands[position]
-            number = self.numbers.get(operand)
-            size = bytes_of(operand, needed)
+        for operand, position, needed in self.wanted(node, option):
+            is_free, size = operand in self.free, self.bytes(operand, needed)
             if position in option.brought:
-                resident += size if number in self.problem.free else 0
-                brought += size if number not in self.problem.free else 0
+                resident += size if is_free else 0
+                brought += 0 if is_free else size
                 continue
             held = layouts.get(operand, ())
             if needed in held:
                 continue
-            if number is not None and number in self.problem.free:
-                resident += size
-            else:
-                live += size
-                if held:
-                    cycles += min(self.redistribution_cycles(h, needed) for h in held)
             layouts[operand] = (*held, needed)
-        for result, given in zip(node.op.results, option.gives, strict=True):
+            if is_free:
+                resident += size
+                continue
+            if held:
+                way = self.way(held, needed, self.dtypes[operand], resident, live, peak)
+                if way is None:
+                    return replace(state, cycles=math.inf)
+                moves[position] = way
+                cycles += way.cycles
+                peak = max(peak, resident + live + way.peak_bytes)
+            live += size
+        for result, given in zip(node.results, option.gives, strict=True):
             layouts[result] = (given,)
             if result not in self.problem.aliases:
-                live += bytes_of(result, given)
-        peak = max(state.peak, resident + live + brought + option.scratch)
+                live += self.bytes(result, given)
+        peak = max(peak, resident + live + brought + option.scratch)
         for value in [v for v in layouts if self.problem.last_use.get(v, -1) <= at]:
-            number = self.numbers.get(value)
-            if (number is None or number not in self.problem.free) and value not in self.problem.aliases:
-                live -= sum(bytes_of(value, held) for held in layouts[value])
+            if value not in self.free and value not in self.problem.aliases:
+                live -= sum(self.bytes(value, held) for held in layouts[value])
             del layouts[value]
         return replace(
             state,
             layouts=layouts,
             chosen=(*state.chosen, option),
+            moves=(*state.moves, moves),
             cycles=cycles,
             resident=resident,
             live=live,
             peak=peak,
         )
 
-    def redistribution_cycles(self, held: TensorLayout, needed: TensorLayout) -> float:
-        """Cycles to bring a value from one layout into another; worked out once, for searches ask all the time."""
-        if (held, needed) not in self.moved:
-            self.moved[held, needed] = self._redistribution_cycles(held, needed)
-        return self.moved[held, needed]
+    def way(
+        self,
+        held: Sequence[TensorLayout],
+        needed: TensorLayout,
+        dtype: Dtype,
+        resident: int,
+        live: int,
+        peak: int,
+    ) -> Movement | None:
+        """The best way from any of the layouts that a value is held in; None where there is none.
 
-    def _redistribution_cycles(self, held: TensorLayout, needed: TensorLayout) -> float:
-        cycles, before = 0.0, held
-        for step in redistribution(held, needed):
-            if step.kind == "gather":
-                cycles += self.cost.all_gather(before.elements, self.mesh[step.axis].extent)
-            else:
-                cycles += self.cost.slice(step.layout.elements)
-            before = step.layout
-        return cycles
+        Args:
+            resident, live, peak: bytes, before it.
+        """
+
+        def score(way: Movement) -> float:
+            return way.cycles + self.dearness(resident, max(peak, resident + live + way.peak_bytes))
+
+        ways = (way for source in held for way in self.cost.ways.between(source, needed, dtype))
+        return min(ways, key=score, default=None)
 
 
 def candidate_grids(width: int, height: int) -> list[Mesh]:
@@ -259,7 +325,13 @@ def search(
             break
     if best is None:
         raise ValueError("no grid to plan for")
-    return best[1], best[2], tried
+    if best[1].stuck is not None:
+        raise PassFailure(
+            best[1].stuck,
+            "no way is known to bring the operands of this operation to where it could be computed",
+            hint="use another grid, or target='cpu'",
+        )
+    return best[1], best[2], [plan for plan in tried if plan.stuck is None]
 
 
 def _plan(problem: Problem, mesh: Mesh, cost: CostModel, *, width: int) -> Plan:

@@ -9,13 +9,14 @@ from ...wse_target.layout.tensor_layout import Partial, TensorLayout
 from ...wse_target.machine import load_machine
 from ..infra.diagnostics import CompilerError, PassFailure
 from ..infra.pass_base import Pass, PassRun, option
+from .communicate import Movement
 from .cost import CostModel
 from .explanation import explain
-from .layout_rules import grid_mesh, redistribution
+from .layout_rules import grid_mesh
 from .library.algorithm import operations
 from .main_function import arguments_named, find_main, prepare
 from .nodes import Option, only_returned, shape_of
-from .plan import Plan, candidate_grids, is_node, search
+from .plan import Moves, Plan, candidate_grids, is_node, search
 from .product_options import ProductOptions
 from .shard.tables import rebind
 from .splat import made_of
@@ -136,10 +137,10 @@ class _Rewriter:
 
     def run(self) -> None:
         block = self.main.body.blocks[0]
-        options = iter(self.plan.options)
+        planned = zip(self.plan.options, self.plan.moves, strict=True)
         for op in list(block.operations):
             if is_node(op):
-                self.distribute(op, next(options))
+                self.distribute(op, *next(planned))
             elif op.operation.name == "func.return":
                 self.finish(op)
             elif op.operation.name.startswith("linalg."):
@@ -151,14 +152,16 @@ class _Rewriter:
         op.attributes["wse.iterators"] = build.layout(layouts[0])
         op.attributes["wse.layouts"] = ir.ArrayAttr.get([build.layout(layout) for layout in layouts])
 
-    def distribute(self, op: Any, chosen: Option) -> None:
+    def distribute(self, op: Any, chosen: Option, moves: Moves) -> None:
         """Brings operands into place, marks the operation, and combines partial results after it."""
         with ir.InsertionPoint(op), op.location:
             for position, needed in enumerate(chosen.needs):
                 if position in chosen.brought and needed is not None:
                     op.operation.operands[position] = build.scatter(op.operands[position], needed)
                 elif needed is not None:
-                    op.operation.operands[position] = self.version(op.operands[position], needed)
+                    op.operation.operands[position] = self.version(
+                        op.operands[position], needed, moves.get(position)
+                    )
         rebind(op)
         if chosen.algorithm:
             op.attributes["wse.algorithm"] = ir.StringAttr.get(chosen.algorithm)
@@ -184,8 +187,8 @@ class _Rewriter:
                     owner.operation.operands[number] = value
             self.versions[value] = {wanted: value}
 
-    def version(self, value: ir.Value, needed: TensorLayout) -> ir.Value:
-        """`value` in the layout that is asked for, at the current insertion point."""
+    def version(self, value: ir.Value, needed: TensorLayout, move: Movement | None = None) -> ir.Value:
+        """`value` in the layout that is asked for, at the current insertion point; by `move` if it has to move."""
         held = self.versions.setdefault(value, {})
         if needed not in held:
             is_argument = isinstance(value.owner, ir.Block)
@@ -195,8 +198,8 @@ class _Rewriter:
             elif not held:
                 held[needed] = self.materialise(value, needed)
             else:
-                source = min(held, key=lambda layout: self.distance(layout, needed))
-                held[needed] = build.redistribute(held[source], source, needed)
+                assert move is not None, "the plan knows the same layouts"
+                held[needed] = build.redistribute(held[move.source], move.source, needed, steps=move.texts)
         return held[needed]
 
     def materialise(self, value: ir.Value, needed: TensorLayout) -> ir.Value:
@@ -204,9 +207,6 @@ class _Rewriter:
         if made_of(value) is None:
             raise PassFailure(value.owner, "this value is never distributed")  # type: ignore[arg-type]
         return build.scatter(value, needed)
-
-    def distance(self, source: TensorLayout, target: TensorLayout) -> int:
-        return sum(1 + (s.kind == "gather") * 4 for s in redistribution(source, target))
 
     def finish(self, terminator: Any) -> None:
         with ir.InsertionPoint(terminator), terminator.location:

@@ -56,6 +56,25 @@ class _Router:
             for inner in instructions(function.body.blocks[0])
             if inner.operation.name == "wse.switch"
         }
+        self.set_once = {name for name in self.switched if self._is_set_once(name)}
+
+    def _is_set_once(self, name: str) -> bool:
+        """Whether each PE with a router of a colour sets it just before its first transfer, and then no more."""
+        places = [read.strided_rect(route.where) for route in self.routes.get(name, ())]
+        for pes, function in bodies(self.module):
+            touched = [
+                [op.operation.name for op in step.inside if name in _colours_of(op)]
+                for step in steps(function.body.blocks[0])
+            ]
+            found = [names for names in touched if names]
+            where = read.strided_rect(pes.where)
+            is_touched = found or any(common_pe(where, place) is not None for place in places)
+            alone = [set(names) == {"wse.switch"} for names in found]
+            if is_touched and alone != [True] + [False] * (len(found) - 1):
+                return False
+            if any("wse.switch" in names for names in found[1:]):
+                return False
+        return True
 
     def drop_unused(self) -> None:
         """Erases colours that nothing transfers, with their routes."""
@@ -155,20 +174,31 @@ class _Router:
 
     def _successor(self, uses: Mapping[str, Use], name: str, holders: Sequence[Sequence[str]]) -> int | None:
         """The number that was let go most recently, of those whose colours are done when `name` begins."""
-        if name in self.switched or read.integer(self.colours[name].position) < 0:
+        is_set_later = name in self.switched and name not in self.set_once
+        if is_set_later or read.integer(self.colours[name].position) < 0:
             return None  # settings of its own: the one it starts with would shift their count
         begin = uses[name].life[0]
 
         def done(held: str) -> bool:
-            fixed = held in self.switched and self._comes_back(uses, held, name)
+            fixed = held in self.switched - self.set_once and self._comes_back(uses, held, name)
             return uses[held].life[1] < begin and not fixed
 
         free = [k for k, held in enumerate(holders) if all(map(done, held))]
         return max(free, key=lambda k: max(uses[h].life[1] for h in holders[k])) if free else None
 
     def _write_on_entry(self, name: str) -> None:
-        """The colour's routers start without a setting; their PEs write it at the start of its first phase."""
+        """The colour's routers start without a setting; their PEs write it at the start of its first phase.
+
+        Where they set it anyway they write that.
+        """
         colour, phase = self.colours[name], self.uses[name].life[0]
+        if name in self.set_once:
+            for _, function in bodies(self.module):
+                for op in instructions(function.body.blocks[0]):
+                    if op.operation.name == "wse.switch" and name in _colours_of(op):
+                        op.attributes["rewrite"] = build.i64(1)
+            colour.attributes["position"] = build.i64(-1)
+            return
         start = ir.AffineMap.get(0, 0, [ir.AffineExpr.get_constant(read.integer(colour.position))])
         places = [read.strided_rect(route.where) for route in self.routes.get(name, ())]
         for pes, function in bodies(self.module):
@@ -221,6 +251,13 @@ class _Router:
                 )
             chosen[name] = free
         return chosen
+
+
+def _colours_of(op: Any) -> set[str]:
+    """The colours that an operation switches or transfers."""
+    attributes = op.operation.attributes
+    found = [attributes[name] for name in ("colour", "receive", "send") if name in attributes]
+    return {ir.FlatSymbolRefAttr(name).value for name in found}
 
 
 def _phase(pes: Any, function: Any, number: int) -> Any:

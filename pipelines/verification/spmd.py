@@ -1,7 +1,7 @@
 """A distributed program's meaning: every value is the tiles that PEs hold, and communication moves tiles.
 
-This is what `wse-partition`, `wse-expand-collectives` and `wse-place` are judged by: what they forget to bring together
-stays apart here, as on the wafer.
+This is what `wse-partition` and `wse-place` are judged by: what they forget to bring together stays apart here, as on
+the wafer.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import pytest
 from lowering import blocks
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
-from wse_mlir.passes.infra.pass_manager import run_pipeline
+from wse_mlir.passes.infra.pass_manager import PipelineFailure, run_pipeline
 from wse_mlir.pipelines.runtime.image_builder import build_image
 from wse_mlir.wse_target.analysis.deadlock import verdict
 from wse_mlir.wse_target.image import Program
@@ -119,8 +119,37 @@ def test_shift(distance: int, wrap: int) -> None:
 @pytest.mark.parametrize("target", [("", "x"), ("x", "y"), ("", ""), ("x", ""), ("y", "x")])
 def test_redistribute(target: tuple[str, str]) -> None:
     reduce = op("all_reduce", "%sum", "%0", axis='"x"', kind='"add"', algorithm='""', layout=ROWS)
-    move = op("redistribute", "%0", "%r", source_layout=ROWS, layout=layout(*target))
+    move = op("redistribute", "%0", "%r", source_layout=ROWS, layout=layout(*target), steps="[]")
     check(compiled(f"{reduce}\n{move}", layout(*target)), SUM)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        ["all_gather along y by ring", "copy"],
+        ["all_gather along y by multicast{colours=3} to [-, -]", "copy to [x:5/3, -]"],
+        ["circulate along y"],
+    ],
+)
+def test_steps_of_a_redistribution_can_be_asked_for(steps: list[str]) -> None:
+    target = layout("x", "")
+    reduce = op("all_reduce", "%sum", "%0", axis='"x"', kind='"add"', algorithm='""', layout=ROWS)
+    listed = f"[{', '.join(map(repr, steps))}]".replace("'", '"')
+    move = op("redistribute", "%0", "%r", source_layout=ROWS, layout=target, steps=listed)
+    check(compiled(f"{reduce}\n{move}", target), SUM)
+
+
+def test_steps_that_lead_elsewhere_are_refused() -> None:
+    move = op(
+        "redistribute",
+        "%sum",
+        "%r",
+        source_layout=ROWS,
+        layout=layout("x", ""),
+        steps='["all_gather along x"]',
+    )
+    with pytest.raises(PipelineFailure, match=r"do not lead from .* to .*\n.*these do: \[all_gather along y"):
+        compiled(move, layout("x", ""))
 
 
 def test_an_algorithm_can_be_asked_for_and_matters() -> None:

@@ -5,11 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from collective_programs import program_of
 from fabric_programs import access, ints, rect, row_program, values
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_manager import PipelineFailure, run_pipeline
 from wse_mlir.passes.wafer.executable import symbols
+from wse_mlir.passes.wafer.library.collectives import turning
+from wse_mlir.passes.wafer.library.fragment import Fragment, Line, Part, Tile, sequence
 from wse_mlir.passes.wafer.write.program import program_module
 from wse_mlir.pipelines.runtime.image_builder import build_image
 from wse_mlir.wse_target.analysis.deadlock import verdict
@@ -185,6 +188,26 @@ def test_numbers_that_are_rewritten_in_a_loop_are_given_back_for_the_next_trip()
     loops = [op for c in after.classes for op in c.body if isinstance(op, Loop)]
     assert {op.colour for loop in loops for op in loop.body if isinstance(op, Switch)} == shared
     assert {name for name, position in after.positions.items() if position == -1} == shared
+
+
+def test_colours_that_each_pe_sets_once_share_numbers() -> None:
+    """24 multicasts from other roots: who takes over a number writes its setting where it is set anyway."""
+    grid, tile = (4, 1), Tile(access("a", 1), ints(WORDS), "f32")
+    made, everywhere = [], rect(0, 0, *grid)
+    for k in range(24):
+        target = Tile(access(f"r{k}", 1), ints(WORDS), "f32")
+        made.append(Fragment((Part(everywhere, (Phase(f"p{k}", Source(f"layer{k}")),)),)))
+        made.append(turning.build(Line("x", grid), const(k % 4), tile, target, TINY, f"c{k}_"))
+    names = [f"r{k}" for k in range(24)]
+    listed = [(name, WORDS, "f32") for name in ("a", *names)]
+    before = program_of(sequence(made, grid), grid, listed, inputs=["a"], outputs=names)
+    after = routed(replace(before, colours=dict.fromkeys(before.colours, -1)))
+    assert len(set(after.colours.values())) == 21 and list(after.positions.values()).count(-1) == 3
+    assert [op.rewrite for op in switches(after)].count(True) == 3 * len(after.classes)
+    a = np.arange(4 * WORDS, dtype=np.float32).reshape(1, 4, WORDS)
+    for k, result in enumerate(simulate(after, TINY, [a]).outputs):
+        np.testing.assert_array_equal(result, np.repeat(a[:, k % 4 : k % 4 + 1], 4, axis=1))
+    assert verdict(after, TINY).outcome == "free"
 
 
 def test_a_class_that_leaves_out_a_phase_cannot_change_its_routers() -> None:

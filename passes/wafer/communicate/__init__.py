@@ -2,4 +2,6 @@
 
 from .movement import Movement as Movement
 from .movement import emit as emit
+from .movement import forced as forced
 from .movement import movements as movements
+from .ways import Ways as Ways

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -11,11 +12,10 @@ from ....wse_target.layout.tensor_layout import TensorLayout
 from ....wse_target.machine import Machine
 from ..library.algorithm import Choice, choose
 from ..library.collectives import broadcast, neighbours, redistribute, strided, turning
-from ..library.collectives.costs import largest
 from ..library.collectives.distribution import Boxes
 from ..library.fragment import CollectiveRequest, Fragment, Line, Part, Scratch, sequence
 from .coverage import line_of
-from .tiles import Placed, copy, copy_cycles, is_in_order, shared
+from .tiles import Placed, copy, copy_cycles, gathered, is_in_order, shared
 
 Prices = dict[tuple[Any, ...], float]  # predicted cycles of collectives on one machine
 Kind = Literal["copy", "all_gather", "neighbours", "circulate", "all_reduce", "reduce_scatter", "turn"]
@@ -120,42 +120,55 @@ def refusal(step: Step, dtype: Dtype, machine: Machine) -> str:
     return strided.refuses(step.choice, request_of(step, *_sample(step, dtype), machine, "m"))
 
 
-def cycles(step: Step, dtype: Dtype, machine: Machine, prices: Prices) -> float:
-    """Predicted cycles of a step; `prices` are looked up and added to."""
+def price(step: Step, dtype: Dtype, machine: Machine, prices: Prices) -> float:
+    """Predicted cycles of a step, infinity where it cannot be done; `prices` are looked up and added to."""
     if step.kind == "copy":
         return copy_cycles(step.source, step.target, dtype, machine)
-    copied = copy_cycles(step.source, step.source, dtype, machine)
+    shape = _shape(step, dtype)
+    if shape not in prices:
+        prices[shape] = math.inf if refusal(step, dtype, machine) else _cycles(step, dtype, machine)
+    first = step.kind == "all_reduce" or step.spoils
+    return prices[shape] + (copy_cycles(step.source, step.source, dtype, machine) if first else 0.0)
+
+
+def _shape(step: Step, dtype: Dtype) -> tuple[Any, ...]:
+    """All that the price of a step depends on, the copy of a source that must stay left out."""
+    line, source, target = step.line(), step.source, step.target
+    found = (step.kind, str(step.choice), step.combine, line.extent, line.stride, step.every, dtype,
+             source.tile_shape, target.tile_shape)  # fmt: skip
+    if step.kind == "neighbours":
+        return (*found, line, source.dims, target.dims)
+    if step.kind not in ("all_gather", "reduce_scatter"):
+        return found
+    blocks = source if step.kind == "all_gather" else target
+    _, number, place = gathered(blocks, step.axis)
+    dim = blocks.dims[number]
+    return (
+        *found,
+        number,
+        place,
+        dim.high - dim.low,
+        dim.digits[: place + 1],
+        is_in_order(blocks, step.axis),
+    )
+
+
+def _cycles(step: Step, dtype: Dtype, machine: Machine) -> float:
+    here, there = _sample(step, dtype)
     line = step.line()
     slow = strided.slower(machine, line.stride)
-    if step.kind == "circulate":
-        source, target = _boxes(*_sample(step, dtype))
-        return redistribute.cycles_of_round(line, source, target, slow)
     if step.kind == "turn":
-        return turning.cycles(line, Placed(step.source, "s", dtype).walk(), machine)
+        return turning.cycles(line, here.walk(), machine)
+    if step.kind == "circulate":
+        return redistribute.cycles_of_round(line, *_boxes(here, there), slow)
     if step.kind == "neighbours":
-        source, target = _boxes(*_sample(step, dtype))
-        return neighbours.cycles(line, source, target, slow)
-    assert step.choice is not None
-    first = copied if step.kind == "all_reduce" or step.spoils else 0.0
-    request = request_of(step, *_sample(step, dtype), machine, "m")
-    walks = [tile.bounds for tile in (request.tile, request.result) if tile is not None]
-    if request.spread is not None:
-        walks += [request.spread.whole.bounds, request.spread.blocks(0).bounds]
-    sizes = tuple(largest(bounds, line.grid) for bounds in walks)
-    key = (step.kind, str(step.choice), line.extent, line.stride, step.every, *sizes, dtype, step.combine)
-    if key not in prices:
-        prices[key] = _price(step, request, dtype, machine)
-    return first + prices[key]
-
-
-def _price(step: Step, request: CollectiveRequest, dtype: Dtype, machine: Machine) -> float:
-    """Of a collective."""
+        return neighbours.cycles(line, *_boxes(here, there), slow)
     assert step.choice is not None
     if step.kind == "all_reduce" and step.every > 1:
-        request, spread = _reduction_of_copies(step, *_sample(step, dtype), machine, "m")
+        request, spread = _reduction_of_copies(step, here, there, machine, "m")
         far = machine.replace(fabric__hop_latency=machine.fabric.hop_latency * step.every)
         return _reduction(step).cycles(replace(request, machine=far)) + broadcast.cycles(spread)
-    return strided.cycles(step.choice, request)
+    return strided.cycles(step.choice, request_of(step, here, there, machine, "m"))
 
 
 def _reduction(step: Step) -> Choice:

@@ -130,7 +130,16 @@ func.func @transpose_rect(%t: tensor<8x8xf32>) {
 // Both layouts of a redistribution are checked.
 func.func @source_layout(%t: tensor<8xf32>) {
   // expected-error @+1 {{has a source_layout that is none: '[y:2/4, x:4/2] on x:4; y:2 at (0, 0)' has 2 dimensions, the tensor has 1}}
-  %0 = "wse.redistribute"(%t) {source_layout = #wse.layout<"[y:2/4, x:4/2] on x:4; y:2 at (0, 0)">, layout = #wse.layout<"[x:4/2] on x:4; y:2 at (0, 0)">} : (tensor<8xf32>) -> tensor<8xf32>
+  %0 = "wse.redistribute"(%t) {source_layout = #wse.layout<"[y:2/4, x:4/2] on x:4; y:2 at (0, 0)">, layout = #wse.layout<"[x:4/2] on x:4; y:2 at (0, 0)">, steps = []} : (tensor<8xf32>) -> tensor<8xf32>
+  return
+}
+
+// -----
+
+// Steps are texts.
+func.func @steps(%t: tensor<8xf32>) {
+  // expected-error @+1 {{expects steps to be strings, got 1 : i64}}
+  %0 = "wse.redistribute"(%t) {source_layout = #wse.layout<"[x:4/2] on x:4; y:2 at (0, 0)">, layout = #wse.layout<"[-] on x:4; y:2 at (0, 0)">, steps = [1]} : (tensor<8xf32>) -> tensor<8xf32>
   return
 }
 

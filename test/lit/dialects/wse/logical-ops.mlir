@@ -14,7 +14,7 @@
 // CHECK: "wse.gather"
 func.func @move(%arg0: tensor<8x8xf32>) -> tensor<8x8xf32> {
   %0 = "wse.scatter"(%arg0) {layout = #rows} : (tensor<8x8xf32>) -> tensor<8x8xf32>
-  %1 = "wse.redistribute"(%0) {source_layout = #rows, layout = #beside} : (tensor<8x8xf32>) -> tensor<8x8xf32>
+  %1 = "wse.redistribute"(%0) {source_layout = #rows, layout = #beside, steps = ["circulate along x"]} : (tensor<8x8xf32>) -> tensor<8x8xf32>
   %2 = "wse.gather"(%1) {layout = #beside} : (tensor<8x8xf32>) -> tensor<8x8xf32>
   return %2 : tensor<8x8xf32>
 }
