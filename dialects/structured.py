@@ -65,6 +65,10 @@ class Structured:
                     sizes[position] = shaped.get_dim_size(dim)
         return tuple(sizes)
 
+    def fixed_sizes(self) -> tuple[int, ...]:
+        """Trip counts of an operation without dynamic dimensions; 1 where no operand tells."""
+        return tuple(1 if size is None else size for size in self.loop_sizes())
+
     def is_elementwise(self) -> bool:
         """All iterators parallel and every init accessed by a permutation of them."""
         return self.is_parallel() and all(m.is_permutation for m in self.init_maps)

@@ -69,7 +69,7 @@ def _check_iterators(op: ir.Operation | ir.OpView, iterators: ir.Attribute) -> T
         if view is None:
             return None
         try:
-            return read.layout(iterators, [size or 1 for size in view.loop_sizes()])
+            return read.layout(iterators, view.fixed_sizes())
         except TargetError as error:
             raise Invalid(f"has {ITERATORS} that are no layout of its loops: {error.message}") from None
     if not isinstance(iterators, ir.ArrayAttr):
@@ -77,9 +77,9 @@ def _check_iterators(op: ir.Operation | ir.OpView, iterators: ir.Attribute) -> T
             f"has {ITERATORS} = {iterators}; expected #wse.layout of its loops, or an axis for each"
         )
     axes = strings(iterators, ITERATORS)
-    named = [name for name in axes if name]
+    named = [name for split in axes for name in split.split()]
     unknown = next((name for name in named if name not in ("x", "y")), None)
-    require(unknown is None, f"has unknown axis '{unknown}' in {ITERATORS}; expected one of 'x', 'y', ''")
+    require(unknown is None, f"has unknown axis '{unknown}' in {ITERATORS}; expected 'x', 'y', 'x y' or ''")
     require(len(set(named)) == len(named), f"splits two loops over one axis in {ITERATORS}: {list(axes)}")
     if view is not None:
         loops = len(view.iterators)

@@ -1,6 +1,7 @@
 """Which layouts an operation's loops can have, which its operands then need, and how one layout becomes another."""
 
 import itertools
+import math
 from collections.abc import Sequence
 
 from ...dialects.host import ir
@@ -55,24 +56,32 @@ def wide_axes(mesh: Mesh) -> list[str]:
 
 
 def loop_layouts(view: Structured, splittable: Sequence[bool], mesh: Mesh) -> list[TensorLayout]:
-    """Every way to split the loops of `view` over the mesh's axes, each loop over one at most.
+    """Every way to split the loops of `view` over the mesh's axes; a loop over several where that makes blocks smaller.
 
     Args:
         splittable: per iterator, whether it may be split (some reductions may not).
     """
-    sizes = [size or 1 for size in view.loop_sizes()]
+    sizes = view.fixed_sizes()
     candidates = [i for i, ok in enumerate(splittable) if ok and sizes[i] > 1]
     axes = wide_axes(mesh)
     result: list[TensorLayout] = []
     for choice in itertools.product([None, *candidates], repeat=len(axes)):
-        used = [c for c in choice if c is not None]
-        if len(used) == len(set(used)):
-            named = [""] * len(sizes)
-            for axis, iterator in zip(axes, choice, strict=True):
-                if iterator is not None:
-                    named[iterator] = axis
-            result.append(TensorLayout.blocks(sizes, named, mesh))
+        named: list[list[str]] = [[] for _ in sizes]
+        for axis, iterator in zip(axes, choice, strict=True):
+            if iterator is not None:
+                named[iterator].append(axis)
+        if all(is_worth_splitting(size, along, mesh) for size, along in zip(sizes, named, strict=True)):
+            result.append(TensorLayout.blocks(sizes, [" ".join(along) for along in named], mesh))
     return result
+
+
+def is_worth_splitting(size: int, along: Sequence[str], mesh: Mesh) -> bool:
+    """Whether each of several sub-axes makes the blocks of a dimension smaller."""
+    if len(along) < 2:
+        return True
+    extents = [mesh[name].extent for name in along]
+    block = -(-size // math.prod(extents))
+    return all(block < -(-size * extent // math.prod(extents)) for extent in extents)
 
 
 def reshape_layout(layout: TensorLayout, shape: Sequence[int]) -> TensorLayout | None:

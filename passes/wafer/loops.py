@@ -17,4 +17,4 @@ def loops_of(op: Any) -> TensorLayout:
     attribute, view = op.attributes["wse.iterators"], structured(op)
     if not isinstance(attribute, LayoutAttr) or view is None:
         raise PassFailure(op, "this operation is not distributed", hint="run wse-partition first")
-    return read.layout(attribute, [size or 1 for size in view.loop_sizes()])
+    return read.layout(attribute, view.fixed_sizes())

@@ -16,6 +16,7 @@ from .cost import CostModel
 from .layout_rules import (
     elements,
     is_local_map,
+    is_worth_splitting,
     loop_layouts,
     operand_layout,
     reshape_layout,
@@ -116,7 +117,7 @@ class Compute:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return tuple(s or 1 for s in self.view.loop_sizes())
+        return self.view.fixed_sizes()
 
     def combinable(self) -> bool:
         """Whether every live result is accumulated into by an operation that may be split over PEs."""
@@ -212,12 +213,12 @@ def _forced(op: Any, compute: Compute, splittable: list[bool], mesh: Mesh) -> Te
     if not isinstance(asked, ir.ArrayAttr):
         raise PassFailure(op, "this operation is distributed already", hint="run wse-partition once")
     forced = tuple(ir.StringAttr(a).value for a in asked)
-    named = [axis for axis in forced if axis]
+    named = [axis for split in forced for axis in split.split()]
     if len(forced) != len(splittable) or not set(named) <= set(mesh.names) or len(named) != len(set(named)):
         raise PassFailure(
             op,
             f"wse.iterators = {list(forced)} for {len(splittable)} iterators",
-            hint='give "x", "y" or "" for each iterator, each axis at most once',
+            hint='give "x", "y", "x y" or "" for each iterator, each axis at most once',
         )
     for number, (axis, may) in enumerate(zip(forced, splittable, strict=True)):
         if axis and not may:
@@ -305,14 +306,14 @@ def op_result(op: Any, index: int) -> ir.Value:
 
 def all_layouts(shape: tuple[int, ...], mesh: Mesh) -> list[TensorLayout]:
     """Every layout of a tensor in blocks over a mesh's axes."""
-    found = [TensorLayout.whole(shape, mesh)]
+    splits = [("",) * len(shape)]
     for axis in wide_axes(mesh):
-        for base in list(found):
+        for named in list(splits):
             for dim, size in enumerate(shape):
-                if size > 1 and base.dims[dim].is_whole:
-                    cut = Dimension.blocks(size, axis, mesh[axis].extent)
-                    found.append(replace(base, dims=(*base.dims[:dim], cut, *base.dims[dim + 1 :])))
-    return found
+                along = [*named[dim].split(), axis]
+                if size > 1 and is_worth_splitting(size, along, mesh):
+                    splits.append((*named[:dim], " ".join(along), *named[dim + 1 :]))
+    return [TensorLayout.blocks(shape, named, mesh) for named in splits]
 
 
 def reshape_options(op: Any, mesh: Mesh) -> list[Option]:

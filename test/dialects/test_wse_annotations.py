@@ -60,7 +60,7 @@ def test_right(annotations):
         ('wse.iterators = ["y", "x"]', "has 2 axes in wse.iterators; expected 3, one per loop"),
         (
             'wse.iterators = ["y", "x", "z"]',
-            "has unknown axis 'z' in wse.iterators; expected one of 'x', 'y', ''",
+            "has unknown axis 'z' in wse.iterators; expected 'x', 'y', 'x y' or ''",
         ),
         ('wse.iterators = ["y", "y", ""]', "splits two loops over one axis in wse.iterators: ['y', 'y', '']"),
         ("wse.algorithm = 1 : i64", "has wse.algorithm = 1 : i64; expected the form name{option=value ...}"),

@@ -10,9 +10,10 @@ from wse_mlir.wse_target.layout.mesh import Mesh
 from wse_mlir.wse_target.layout.tensor_layout import TensorLayout
 
 
-def layouts(shape: tuple[int, ...], mesh: Mesh) -> list[TensorLayout]:
-    every = itertools.product(("", "x", "y"), repeat=len(shape))
-    return [TensorLayout.blocks(shape, axes, mesh) for axes in every if max(map(axes.count, ("x", "y"))) <= 1]
+def layouts(shape: tuple[int, ...], mesh: Mesh, *more: str) -> list[TensorLayout]:
+    every = itertools.product(("", "x", "y", *more), repeat=len(shape))
+    named = ((axes, " ".join(axes)) for axes in every)
+    return [TensorLayout.blocks(shape, axes, mesh) for axes, text in named if max(map(text.count, "xy")) <= 1]
 
 
 def owned(layout: TensorLayout, x: int, y: int) -> np.ndarray:
@@ -35,7 +36,7 @@ def test_a_reshape_that_keeps_its_layout_moves_nothing(
     cut = data.draw(st.integers(1, len(wide)))
     flat = (int(np.prod(wide[:cut])), *wide[cut:])
     source, target = (flat, tuple(wide)) if expand else (tuple(wide), flat)
-    layout = data.draw(st.sampled_from(layouts(source, grid_mesh(width, height))))
+    layout = data.draw(st.sampled_from(layouts(source, grid_mesh(width, height), "x y", "y x")))
     result = reshape_layout(layout, target)
     if result is None:
         return

@@ -47,6 +47,11 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[torch.Size, ...]]] = {
         ("scalar_result", lambda a: a.sum() * 2, ((5, 3),)),
         ("pad", lambda a: nn.functional.pad(a, (1, 2), value=0.5), ((5, 3),)),
         ("einsum", lambda a, b: torch.einsum("bij,bkj->ik", a, b), ((2, 4, 5), (2, 3, 5))),
+        (
+            "vector",
+            lambda a: (nn.functional.gelu(a), a.sum() + a.amax(), a.softmax(0), a.view(19, 7) + 1),
+            ((133,),),
+        ),
         ("outer", lambda a: a[:, None] - a[None, :], ((12,),)),
         ("rows_left_out", lambda a: torch.cat([a[1], a[:, 0], a[3, 2:4] + a[0, 1]]) * 2, ((5, 7),)),
         ("running_product", lambda a: a.cumprod(0), ((4, 5),)),
@@ -76,6 +81,19 @@ def test_nan_and_infinity_stay_in_their_places() -> None:
     assert wafer_errors(nn.ReLU(), (x,), grid="2x2") == [0.0]
     compared = Function(lambda a: (a > 0, a <= 0, a != a, a.isinf()))
     assert wafer_errors(compared, (x,), grid="2x2") == [0.0] * 4
+
+
+def test_nothing_is_computed_of_a_size_of_zero() -> None:
+    result = compile_model(lambda a: (torch.linspace(0, 1, 0) + 1, a + 1), (torch.ones(3),), target="tiny")
+    assert result(torch.ones(3))[0].shape == (0,)
+
+
+def test_a_vector_is_split_over_both_axes() -> None:
+    x = torch.randn(1000)
+    compiled = compile_model(torch.exp, (x,), target="tiny", grid="8x8")
+    assert error(compiled(x), x.exp()) <= TOLERANCE
+    exponentials = compiled.report["phases"][-1]
+    assert exponentials["pes"] == 63 and exponentials["flops"] == 1000
 
 
 def test_a_known_number_that_is_reduced() -> None:

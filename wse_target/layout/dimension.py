@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -64,7 +65,17 @@ class Dimension:
     @staticmethod
     def blocks(size: int, axis: str, extent: int) -> Dimension:
         """Blocks of ceil(size / extent) indices along a sub-axis."""
-        return Dimension(size, (Digit(extent, max(1, -(-size // extent)), (axis,)),), 0, size)
+        return Dimension.split(size, [(axis, extent)])
+
+    @staticmethod
+    def split(size: int, along: Sequence[tuple[str, int]]) -> Dimension:
+        """Blocks of ceil(size / PEs) indices over sub-axes, outermost first, each given with its extent."""
+        pitch = max(1, -(-size // math.prod(extent for _, extent in along)))
+        digits: list[Digit] = []
+        for name, extent in reversed(along):
+            digits.insert(0, Digit(extent, pitch, (name,)))
+            pitch *= extent
+        return Dimension(size, tuple(digits), 0, size)
 
     @property
     def is_plain(self) -> bool:

@@ -58,10 +58,11 @@ class TensorLayout:
 
     @staticmethod
     def blocks(shape: Sequence[int], axes: Sequence[str], mesh: Mesh) -> TensorLayout:
-        """A dimension in blocks along each sub-axis that is named; "" leaves a dimension whole."""
+        """Dimensions in blocks over the sub-axes that are named, as "x" or "x y"; "" leaves one whole."""
+        named = [[(name, mesh[name].extent) for name in text.split()] for text in axes]
         dims = [
-            Dimension.blocks(size, axis, mesh[axis].extent) if axis else Dimension.whole(size)
-            for size, axis in zip(shape, axes, strict=True)
+            Dimension.split(size, along) if along else Dimension.whole(size)
+            for size, along in zip(shape, named, strict=True)
         ]
         return TensorLayout(mesh, tuple(dims))
 
