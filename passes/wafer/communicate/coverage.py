@@ -29,20 +29,24 @@ def covers(mesh: Mesh, have: Dimension, want: Dimension) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def neighbours_cover(mesh: Mesh, name: str, have: Dimension, want: Dimension) -> bool:
-    """Whether every PE, and those before and after it along a sub-axis, have together what it wants.
+def reach_of(mesh: Mesh, name: str, have: Dimension, want: Dimension, most: int) -> int | None:
+    """How many PEs away on its line what a PE wants is had at the most; None if that is more than `most`.
 
     What is had must not overlap along the sub-axis.
     """
     line = line_of(mesh, name)
     coordinates = _coordinates(mesh, have, want, name)
     position = line.position.evaluate(coordinates)
+    wanted = _ranges(mesh, want, coordinates)
     held: Ranges = []
-    for apart in (-1, 0, 1):
-        shifted = {**coordinates, line.axis: coordinates[line.axis] + apart * line.stride}
-        there = (position + apart >= 0) & (position + apart < line.extent)
-        held += [(low, np.where(there, high, low)) for low, high in _ranges(mesh, have, shifted)]
-    return _enough(held, _ranges(mesh, want, coordinates))
+    for reach in range(min(most, line.extent - 1) + 1):
+        for apart in {-reach, reach}:
+            shifted = {**coordinates, line.axis: coordinates[line.axis] + apart * line.stride}
+            there = (position + apart >= 0) & (position + apart < line.extent)
+            held += [(low, np.where(there, high, low)) for low, high in _ranges(mesh, have, shifted)]
+        if _enough(held, wanted):
+            return reach
+    return None
 
 
 def _coordinates(mesh: Mesh, *parts: Dimension | str) -> dict[str, Any]:

@@ -20,11 +20,12 @@ from ....wse_target.layout.tensor_layout import Partial, TensorLayout
 from ....wse_target.layout.text import layout_text
 from ....wse_target.machine import Machine
 from ..library.algorithm import Choice, choose
-from .coverage import covers, neighbours_cover
+from .coverage import covers, reach_of
 from .steps import Prices, Step, inner_names, price
 from .tiles import gathered, has_equal_pieces, is_stretch, stripped
 
 MOST_STEPS = 8
+MOST_REACH = 8  # hops that tiles are passed on between neighbours
 
 
 class Search:
@@ -133,30 +134,32 @@ class Search:
 
     def along(self, here: TensorLayout, name: str) -> Iterator[Step]:
         """Blocks that differ along a sub-axis: all of them everywhere, or what a PE wants of them."""
-        whole, number, place = gathered(here, name)
+        whole, number, _ = gathered(here, name)
         dim = here.dims[number]
-        if not has_equal_pieces(dim):
-            yield from self.circulated(here, whole, name)
-            return
-        gatherings = [
-            step
-            for choice in _gatherings(here, name, self.machine)
-            if self.price(step := Step("all_gather", here, whole, name, choice)) < math.inf
-        ]
-        yield from gatherings or self.inside(here, name)
+        if has_equal_pieces(dim):
+            gatherings = [
+                step
+                for choice in _gatherings(here, name, self.machine)
+                if self.price(step := Step("all_gather", here, whole, name, choice)) < math.inf
+            ]
+            yield from gatherings or self.inside(here, name)
         yield from self.circulated(here, whole, name)
-        wanted = self.refined(whole)
-        if wanted == whole or _in_pieces(here, wanted):
+        yield from self.exchanged(here, whole, name)
+
+    def exchanged(self, here: TensorLayout, whole: TensorLayout, name: str) -> Iterator[Step]:
+        """What PEs want of those near to them on their line."""
+        _, number, place = gathered(here, name)
+        dim, wanted = here.dims[number], self.refined(whole)
+        if wanted == whole or _in_pieces(here, wanted) or dim.before or dim.after:
             return
-        if dim.is_plain and is_stretch(dim, place) and len(dim.digits[place].axes) == 1:
-            others = zip(here.dims, wanted.dims, strict=True)
-            if here.mesh[name].order == "line" and all(
-                neighbours_cover(here.mesh, name, have, want)
-                if k == number
-                else covers(here.mesh, have, want)
-                for k, (have, want) in enumerate(others)
-            ):
-                yield Step("neighbours", here, wanted, name)
+        if here.mesh[name].order != "line" or len(dim.digits[place].axes) > 1 or not is_stretch(dim, place):
+            return
+        pairs = list(zip(here.dims, wanted.dims, strict=True))
+        if not all(covers(here.mesh, have, want) for k, (have, want) in enumerate(pairs) if k != number):
+            return
+        reach = reach_of(here.mesh, name, *pairs[number], MOST_REACH)
+        if reach is not None:
+            yield Step("neighbours", here, wanted, name, reach=max(1, reach))
 
     def circulated(self, here: TensorLayout, whole: TensorLayout, name: str) -> Iterator[Step]:
         """What a PE wants of all tiles along a sub-axis, which would be `whole` together; all where nothing else is."""

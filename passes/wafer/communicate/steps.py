@@ -30,6 +30,7 @@ class Step:
         choice: of a collective.
         combine: of a reduction.
         across: of a turn: the sub-axis that blocks are bound to in the target, in place of `axis`.
+        reach: of an exchange between neighbours: how many PEs away they may be.
         is_first: whether its source is somebody else's, and must stay as it is.
     """
 
@@ -40,11 +41,13 @@ class Step:
     choice: Choice | None = None
     combine: Combine = "add"
     across: str = ""
+    reach: int = 1
     is_first: bool = False
 
     def __str__(self) -> str:
         by = f" by {self.choice}" if self.choice else ""
-        return f"{self.kind}{f' along {self.axis}' if self.axis else ''}{by}"
+        within = f" within {self.reach}" if self.reach > 1 else ""
+        return f"{self.kind}{within}{f' along {self.axis}' if self.axis else ''}{by}"
 
     @property
     def spoils(self) -> bool:
@@ -53,7 +56,7 @@ class Step:
 
     def bytes(self, dtype: Dtype) -> int:
         """Of buffers beside its source and its target."""
-        passing = 2 if self.kind == "circulate" else 1 if self.spoils else 0
+        passing = 2 if self.kind == "circulate" else 1 if self.spoils else 2 * min(2, self.reach - 1)
         return passing * self.source.elements * DTYPE_BYTES[dtype]
 
     def line(self) -> Line:
@@ -137,7 +140,7 @@ def _shape(step: Step, dtype: Dtype) -> tuple[Any, ...]:
     found = (step.kind, str(step.choice), step.combine, line.extent, line.stride, step.every, dtype,
              source.tile_shape, target.tile_shape)  # fmt: skip
     if step.kind == "neighbours":
-        return (*found, line, source.dims, target.dims)
+        return (*found, line, step.reach, source.dims, target.dims)
     if step.kind not in ("all_gather", "reduce_scatter"):
         return found
     blocks = source if step.kind == "all_gather" else target
@@ -162,7 +165,7 @@ def _cycles(step: Step, dtype: Dtype, machine: Machine) -> float:
     if step.kind == "circulate":
         return redistribute.cycles_of_round(line, *_boxes(here, there), slow)
     if step.kind == "neighbours":
-        return neighbours.cycles(line, *_boxes(here, there), slow)
+        return neighbours.cycles(line, *_boxes(here, there), slow, step.reach)
     assert step.choice is not None
     if step.kind == "all_reduce" and step.every > 1:
         request, spread = _reduction_of_copies(step, here, there, machine, "m")
@@ -199,12 +202,13 @@ def fragment(step: Step, here: Placed, there: Placed, machine: Machine, prefix: 
     if step.kind == "copy":
         return Fragment((Part(everywhere, copy(here, there, prefix)),))
     if step.kind in ("circulate", "neighbours"):
-        boxes = _boxes(here, there)
-        make = redistribute.circulate if step.kind == "circulate" else neighbours.build
-        made = [
-            make(line, *boxes, f"{prefix}{line.offset}_" if line.stride > 1 else prefix)
-            for line in strided.lines_of(step.line())
-        ]
+        boxes, made = _boxes(here, there), list[Fragment]()
+        for line in strided.lines_of(step.line()):
+            own = f"{prefix}{line.offset}_" if line.stride > 1 else prefix
+            if step.kind == "circulate":
+                made.append(redistribute.circulate(line, *boxes, own))
+            else:
+                made.append(neighbours.build(line, *boxes, own, step.reach))
         return strided.together(made)
     if step.kind == "turn":
         root = step.target.mesh.coordinate(step.across)

@@ -89,7 +89,7 @@ def plain_dimensions(draw: st.DrawFn, mesh: Mesh, free: list[str], size: int) ->
     for name in names:
         block = -(-block // mesh[name].extent)
         digits.append(Digit(mesh[name].extent, block, (name,)))
-    halo = [draw(st.sampled_from([0, 0, 0, 1])) for _ in range(2)] if len(names) == 1 else [0, 0]
+    halo = [draw(st.sampled_from([0, 0, 1, 3])) for _ in range(2)] if len(names) == 1 else [0, 0]
     return Dimension(size, tuple(digits), low, high, *halo)
 
 
@@ -144,15 +144,15 @@ CASES = [  # shape, from, to, and what the fastest way is made of
     ((40, 24), f"[x:8/5, -]{SQUARE}", f"[y:8/5, -]{SQUARE}", ["turn"]),
     ((24, 24), f"[x:8/3, y:8/3]{SQUARE}", f"[y:8/3, x:8/3]{SQUARE}", ["all_gather", "turn", "copy"]),
     ((39, 6), f"[xi:4/10, xo:2/3]{QUARTERS}", f"[y:4/10, -]{QUARTERS}", ["turn", "all_gather"]),
-    ((25, 9), f"[x:3/9, y:7/2]{TALL}", f"[y:7/4, x:3/3]{TALL}", ["all_gather", "all_gather", "copy"]),
+    ((25, 9), f"[x:3/9, y:7/2]{TALL}", f"[y:7/4, x:3/3]{TALL}", ["all_gather", "neighbours"]),
     ((40, 24), f"[x:8/5, -]{SQUARE}", f"[x:8/5 halo 2,1, -]{SQUARE}", ["neighbours"]),
     ((10, 4), f"[x:3/4, -]{TALL}", f"[x:3/5, -]{TALL}", ["neighbours"]),
-    (
-        (30, 4),
-        f"[x:8/4, -]{SQUARE}",
-        f"[x:8/5, -]{SQUARE}",
-        ["all_gather", "copy"],
-    ),  # from two PEs further on
+    ((8, 64), f"[x:8/1, -]{SQUARE}", f"[x:8/1 halo 2,2, -]{SQUARE}", ["neighbours"]),
+    ((8, 64), f"[x:8/1, -]{SQUARE}", f"[x:8/1 halo 3,1, -]{SQUARE}", ["neighbours"]),
+    ((15, 32), f"[x:8/2, y:8/4]{SQUARE}", f"[x:8/2 halo 3,3, y:8/4 halo 1,0]{SQUARE}", ["neighbours"] * 2),
+    ((12, 40), f"[xo:3/4, xi:4/10]{FACTORED}", f"[xo:3/4 halo 5,0, xi:4/10]{FACTORED}", ["neighbours"]),
+    ((23, 16), f"[x:8/3, -]{SQUARE}", f"[x:8/3 cut 0..24 halo 4,-1, -]{SQUARE}", ["neighbours"]),
+    ((30, 4), f"[x:8/4, -]{SQUARE}", f"[x:8/5, -]{SQUARE}", ["neighbours"]),  # from two PEs further on
     ((24, 3), f"[xo:3/8 xi:4/2, -]{FACTORED}", f"[xo:3/8, -]{FACTORED}", ["all_gather"]),
     ((24, 3), f"[xo:3/8, -]{FACTORED}", f"[-, -]{FACTORED}", ["all_gather"]),
     ((24, 8), f"[xo:3/8, xi:4/2]{FACTORED}", f"[-, xi:4/2]{FACTORED}", ["all_gather"]),
@@ -194,10 +194,18 @@ def test_what_cannot_move_is_said() -> None:
     assert [(w.steps, w.cycles, w.peak_bytes) for w in same] == [((), 0.0, 0)]
 
 
-def test_without_a_message_a_movement_gets_stuck_or_is_wrong() -> None:
-    source = parse_layout(f"[x:3/9, y:7/2]{TALL}", (25, 9))
-    target = parse_layout(f"[y:7/4, x:3/3]{TALL}", (25, 9))
-    way = movements(source, target, "f32", MACHINE)[-1]
+@pytest.mark.parametrize(
+    ("shape", "before", "after", "number"),
+    [
+        ((25, 9), f"[x:3/9, y:7/2]{TALL}", f"[y:7/4, x:3/3]{TALL}", -1),
+        ((7, 9), f"[y:7/1, -]{TALL}", f"[y:7/1 halo 3,2, -]{TALL}", 0),
+    ],
+)
+def test_without_a_message_a_movement_gets_stuck_or_is_wrong(
+    shape: tuple[int, ...], before: str, after: str, number: int
+) -> None:
+    source, target = parse_layout(before, shape), parse_layout(after, shape)
+    way = movements(source, target, "f32", MACHINE)[number]
     whole = emit(way, "s", "t", "m_")
     run(way, whole, random_parts(source, "f32"), "wavelet")
     bitten = 0

@@ -1,41 +1,132 @@
-"""Blocks of another width, shifted ones, halos: what a PE lacks comes from those next to it on its line, at once."""
+"""Blocks of another width, shifted ones, halos: what a PE lacks comes from those near to it on its line.
+
+What those next to it have comes at once. Tiles of others are passed on from PE to PE, both ways at a time, and every PE
+takes its part of what passes by; of the farthest ones only what is wanted travels the last hop.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
 
 from .....wse_target.image import Instruction, Join, Receive, Send, Vector
 from .....wse_target.machine import Machine
 from .....wse_target.quasi_affine import Expr, const
-from ..fragment import Fragment, Line, Tile
-from .costs import Costs, tile_words
+from ..fragment import Fragment, Line, Scratch, Tile
+from .costs import Costs, largest, tile_words
 from .distribution import Boxes, overlap
 from .line_program import LineProgram, limited
 
 
-def build(line: Line, source: Boxes, target: Boxes, prefix: str) -> Fragment:
-    """Every PE has its box of the target, each index of which it, or a PE next to it, has in the source."""
+@dataclass(frozen=True)
+class Exchange:
+    """What PEs get from those up to `reach` positions before and after them.
+
+    Attributes:
+        prefix: what names of colours and of buffers for passing tiles begin with.
+    """
+
+    line: Line
+    source: Boxes
+    target: Boxes
+    reach: int = 1
+    prefix: str = ""
+
+    @cached_property
+    def rounds(self) -> dict[int, int]:
+        """By direction, 1 or -1, how far something has to go; directions without anything are left out."""
+        found: dict[int, int] = {}
+        for step in (1, -1):
+            for hops in range(min(self.reach, self.line.extent - 1), 0, -1):
+                if tile_words(self.wanted(step, hops)[1], self.source.grid):
+                    found[step] = hops
+                    break
+        return found
+
+    def passing(self, step: int, hops: int) -> Boxes:
+        """The tile of the PE so many hops back, where a PE has it."""
+        if not hops:
+            return self.source
+        there = self.source.at(self.line, self.line.position - hops * step)
+        return there.moved_to(self.buffer(step, hops), const(0))
+
+    def buffer(self, step: int, hops: int) -> str:
+        """For tiles that came so many hops: one is sent while the next one comes."""
+        return f"{self.prefix}{'up' if step > 0 else 'down'}_tile{hops % 2}"
+
+    def wanted(self, step: int, hops: int) -> tuple[Tile, Tile]:
+        """What a PE sends to the next one, and what it takes, of tiles of which that wants no more than that."""
+        position, dtype = self.line.position, self.source.dtype
+        bounds, out, _ = overlap(self.passing(step, hops - 1), self.target.at(self.line, position + step))
+        sent = Tile(out, self.inside(bounds, position - (hops - 1) * step), dtype)
+        bounds, _, into = overlap(self.source.at(self.line, position - hops * step), self.target)
+        return sent, Tile(into, self.inside(bounds, position - hops * step), dtype)
+
+    def messages(self, step: int, hops: int) -> tuple[Tile, Tile]:
+        """What a PE sends and takes in a round: of tiles that have come so many hops when it is over."""
+        if hops == self.rounds[step]:
+            return self.wanted(step, hops)
+        position = self.line.position
+        out, into = self.passing(step, hops - 1), self.passing(step, hops)
+        sent = Tile(out.access, self.inside(out.bounds, position - (hops - 1) * step), out.dtype)
+        return sent, Tile(into.access, self.inside(into.bounds, position - hops * step), into.dtype)
+
+    def taken(self, step: int, hops: int) -> Vector:
+        """The copy of what a PE wants of a tile that stopped at it."""
+        bounds, out, into = overlap(self.passing(step, hops), self.target)
+        return Vector("copy", self.inside(bounds, self.line.position - hops * step), into, (out,))
+
+    @property
+    def copies(self) -> list[list[Vector]]:
+        """By round, what is copied while words travel: a PE's own part, then tiles that came the round before."""
+        bounds, out, into = overlap(self.source, self.target)
+        own = Vector("copy", bounds, into, (out,))
+        later = [
+            [self.taken(step, hops) for step, last in self.rounds.items() if hops < last]
+            for hops in range(1, max(self.rounds.values(), default=0))
+        ]
+        return [[own], *later]
+
+    def inside(self, bounds: tuple[Expr, ...], other: Expr) -> tuple[Expr, ...]:
+        """Bounds that are 0 where the PE that a tile comes from is beyond the end of the line."""
+        if other == self.line.position:
+            return bounds
+        first, *rest = bounds
+        most = max(1, self.source.sizes[0])
+        return (limited(first, most, other + 1, const(self.line.extent) - other), *rest)
+
+
+def build(line: Line, source: Boxes, target: Boxes, prefix: str, reach: int = 1) -> Fragment:
+    """Every PE has its box of the target, each index of which it, or a PE up to `reach` away, has in the source."""
     program, last = LineProgram(line, prefix), line.extent - 1
-    bounds, out, into = overlap(source, target)
-    own = Vector("copy", bounds, into, (out,))
-    directions = [step for step in (1, -1) if last and _words(line, source, target, step)]
-    for step in directions:
+    exchange = Exchange(line, source, target, reach, prefix)
+    for step, hops in exchange.rounds.items():
+        program.scratch += [
+            Scratch(exchange.buffer(step, n), (source.elements,), source.dtype)
+            for n in range(1, min(hops, 3))
+        ]
         for position in range(line.extent):
             if 0 <= position + step <= last:
                 program.wires.connect(_colour(program, step, position), position, position + step)
-    for position in range(line.extent):
-        body: list[Instruction] = []
-        for number, step in enumerate(directions):
-            if 0 <= position + step <= last:
-                sent, _ = _messages(line, source, target, step)
-                colour = _colour(program, step, position)
-                body.append(Send(colour, sent.bounds, sent.access, thread=1 + number))
-            if 0 <= position - step <= last:
-                _, taken = _messages(line, source, target, step)
-                colour = _colour(program, step, position - step)
-                body.append(Receive(colour, taken.bounds, taken.access, thread=3 + number))
-        threads = tuple(op.thread for op in body if isinstance(op, Send | Receive))
-        joined = [Join(threads)] if threads else []
-        for rank, op in enumerate([*body, own, *joined]):
-            program.add(position, rank, op)
+    for number, copies in enumerate(exchange.copies):
+        moved = {
+            step: exchange.messages(step, number + 1)
+            for step, hops in exchange.rounds.items()
+            if number < hops
+        }
+        for position in range(line.extent):
+            body: list[Instruction] = []
+            for place, (step, (sent, taken)) in enumerate(moved.items()):
+                if 0 <= position + step <= last:
+                    colour = _colour(program, step, position)
+                    body.append(Send(colour, sent.bounds, sent.access, thread=1 + place))
+                if 0 <= position - step <= last:
+                    colour = _colour(program, step, position - step)
+                    body.append(Receive(colour, taken.bounds, taken.access, thread=3 + place))
+            threads = tuple(op.thread for op in body if isinstance(op, Send | Receive))
+            joined = [Join(threads)] if threads else []
+            for rank, op in enumerate([*body, *copies, *joined]):
+                program.add(position, (number, rank), op)
     return program.fragment()
 
 
@@ -43,36 +134,22 @@ def _colour(program: LineProgram, step: int, sender: int) -> str:
     return program.name(f"{'up' if step > 0 else 'down'}{sender % 2}")
 
 
-def _messages(line: Line, source: Boxes, target: Boxes, step: int) -> tuple[Tile, Tile]:
-    """What a PE sends to the one `step` further on, and what it takes from the one as far before."""
-    bounds, out, _ = overlap(source, target.at(line, line.position + step))
-    sent = Tile(out, _inside(line, bounds, source, line.position + step), source.dtype)
-    bounds, _, into = overlap(source.at(line, line.position - step), target)
-    taken = Tile(into, _inside(line, bounds, source, line.position - step), source.dtype)
-    return sent, taken
-
-
-def _inside(line: Line, bounds: tuple[Expr, ...], source: Boxes, other: Expr) -> tuple[Expr, ...]:
-    """Bounds that are 0 where the other PE is beyond the end of the line."""
-    first, *rest = bounds
-    return (limited(first, max(1, source.sizes[0]), other + 1, const(line.extent) - other), *rest)
-
-
-def _words(line: Line, source: Boxes, target: Boxes, step: int) -> int:
-    """Words of the longest message in a direction."""
-    sent, _ = _messages(line, source, target, step)
-    return tile_words(sent, source.grid)
-
-
-def cycles(line: Line, source: Boxes, target: Boxes, machine: Machine) -> float:
-    """Transfers both ways at once, and the copy of what a PE has itself beside them."""
-    costs = Costs.of(machine, source.dtype)
-    words = [w for w in (_words(line, source, target, step) for step in (1, -1)) if w]
-    elements = min(source.elements, target.elements)
-    copied = machine.vector.setup + elements / machine.rate("copy", source.dtype)
-    if not words:
-        return copied
-    launch = (
-        costs.launch + words[0] * costs.microthread_word
-    )  # the others are done while the first words travel
-    return launch + max(copied, costs.setup + costs.way(1) + sum(words) * costs.pace) + costs.join
+def cycles(line: Line, source: Boxes, target: Boxes, machine: Machine, reach: int = 1) -> float:
+    """By round transfers both ways at once, and copies of what a PE has beside them."""
+    costs, exchange = Costs.of(machine, source.dtype), Exchange(line, source, target, reach)
+    rate, total = machine.rate("copy", source.dtype), 0.0
+    for number, copies in enumerate(exchange.copies):
+        elements = [largest(copy.bounds, line.grid) for copy in copies]
+        copied = len(copies) * machine.vector.setup + sum(elements) / rate
+        taken = [
+            exchange.messages(step, number + 1)[1] for step, hops in exchange.rounds.items() if number < hops
+        ]
+        words = [tile_words(tile, line.grid) for tile in taken]
+        if not words:
+            total += copied
+            continue
+        launch = (
+            costs.launch + words[0] * costs.microthread_word
+        )  # the others are done while the first words travel
+        total += launch + max(copied, costs.setup + costs.way(1) + sum(words) * costs.pace) + costs.join
+    return total
