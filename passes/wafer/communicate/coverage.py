@@ -24,27 +24,26 @@ def line_of(mesh: Mesh, name: str) -> Line:
 @lru_cache(maxsize=4096)
 def covers(mesh: Mesh, have: Dimension, want: Dimension) -> bool:
     """Whether every PE has all indices that it wants of a dimension."""
-    coordinates = _coordinates(mesh, have, want)
-    return _enough(_ranges(mesh, have, coordinates), _ranges(mesh, want, coordinates))
+    if have.is_whole:
+        return True
+    coordinates, indices = _coordinates(mesh, have, want), _indices(mesh, have, want)
+    held, wanted = (_held(mesh, dim, coordinates, indices) for dim in (have, want))
+    return not (wanted & ~held).any()
 
 
 @lru_cache(maxsize=4096)
 def reach_of(mesh: Mesh, name: str, have: Dimension, want: Dimension, most: int) -> int | None:
-    """How many PEs away on its line what a PE wants is had at the most; None if that is more than `most`.
-
-    What is had must not overlap along the sub-axis.
-    """
+    """How many PEs away on its line what a PE wants is had at the most; None if that is more than `most`."""
     line = line_of(mesh, name)
-    coordinates = _coordinates(mesh, have, want, name)
+    coordinates, indices = _coordinates(mesh, have, want, name), _indices(mesh, have, want)
     position = line.position.evaluate(coordinates)
-    wanted = _ranges(mesh, want, coordinates)
-    held: Ranges = []
+    missing = _held(mesh, want, coordinates, indices)
     for reach in range(min(most, line.extent - 1) + 1):
         for apart in {-reach, reach}:
             shifted = {**coordinates, line.axis: coordinates[line.axis] + apart * line.stride}
             there = (position + apart >= 0) & (position + apart < line.extent)
-            held += [(low, np.where(there, high, low)) for low, high in _ranges(mesh, have, shifted)]
-        if _enough(held, wanted):
+            missing = missing & ~(_held(mesh, have, shifted, indices) & there[..., None])
+        if not missing.any():
             return reach
     return None
 
@@ -59,6 +58,46 @@ def _coordinates(mesh: Mesh, *parts: Dimension | str) -> dict[str, Any]:
     return {"x": x, "y": y, TIME: 0}
 
 
+def _indices(mesh: Mesh, *dims: Dimension) -> np.ndarray:
+    """Indices of which one is held by a PE if those up to the next one are."""
+    found: list[np.ndarray] = []
+    for dim in dims:
+        if _has_margins(dim):
+            ends = (edge for piece in _ranges(mesh, dim, _coordinates(mesh, dim)) for edge in piece)
+            found += [np.unique(edge) for edge in ends]
+            continue
+        starts, block = np.array([dim.low]), dim.high - dim.low
+        for digit in dim.digits:
+            within = np.arange(0, min(block, digit.extent * digit.pitch), digit.pitch)
+            starts, block = (starts[:, None] + within).reshape(-1), min(block, digit.pitch)
+        found += [starts, np.array([dim.high])]
+    every = np.unique(np.concatenate(found))
+    return every[(every >= 0) & (every < dims[0].size)]
+
+
+def _held(mesh: Mesh, dim: Dimension, coordinates: dict[str, Any], indices: np.ndarray) -> np.ndarray:
+    """Whether each PE has each index."""
+    shape = (*coordinates["x"].shape, len(indices))
+    if _has_margins(dim):
+        pieces = _ranges(mesh, dim, coordinates)
+        return np.logical_or.reduce(
+            [(indices >= low[..., None]) & (indices < high[..., None]) for low, high in pieces]
+        )
+    held = np.broadcast_to((indices >= dim.low) & (indices < dim.high), shape)
+    layout, rest = TensorLayout(mesh, (dim,)), indices - dim.low
+    for digit in dim.digits:
+        value, rest = rest // digit.pitch, rest % digit.pitch
+        if not digit.is_local:
+            at = np.broadcast_to(layout.value_of(digit, const(0)).evaluate(coordinates), shape[:-1])
+            held = held & (value == at[..., None])
+    return held
+
+
+def _has_margins(dim: Dimension) -> bool:
+    """Whether a PE's pieces overlap those of others, or go beyond the tensor."""
+    return bool(dim.before or dim.after or dim.low < 0 or dim.high > dim.size)
+
+
 def _ranges(mesh: Mesh, dim: Dimension, coordinates: dict[str, Any]) -> Ranges:
     layout, found = TensorLayout(mesh, (dim,)), []
     shape = coordinates["x"].shape
@@ -69,12 +108,3 @@ def _ranges(mesh: Mesh, dim: Dimension, coordinates: dict[str, Any]) -> Ranges:
         )
         found.append((first, first + np.maximum(count, 0)))
     return found
-
-
-def _enough(have: Ranges, want: Ranges) -> bool:
-    """Whether what is had, in which no index comes twice, has all indices that are wanted."""
-    for low, high in want:
-        both = sum(np.maximum(np.minimum(high, end) - np.maximum(low, start), 0) for start, end in have)
-        if (both < high - low).any():
-            return False
-    return True
