@@ -37,6 +37,9 @@ class Expr:
     def __sub__(self, other: Expr | int) -> Expr:
         return binary("+", self, binary("*", other, -1))
 
+    def __neg__(self) -> Expr:
+        return binary("*", self, -1)
+
     def __mul__(self, other: Expr | int) -> Expr:
         return binary("*", self, other)
 

@@ -16,10 +16,10 @@ from ...wse_target.layout.mesh import Mesh
 from ...wse_target.layout.tensor_layout import TensorLayout
 from ...wse_target.machine import Machine
 from ...wse_target.quasi_affine import Expr
-from .layout_rules import wide_axes
 from .library.fragment import Held, ProductRequest
 from .nodes import Compute
 from .scalar_body import Operand, ScalarBody, ScalarValue, Temp, dtype_name
+from .shard.operand_layouts import wide_axes
 
 
 @dataclass(frozen=True)

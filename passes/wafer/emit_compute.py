@@ -12,16 +12,19 @@ from ...dialects.host import ir
 from ...dialects.structured import PARALLEL, REDUCTION, dim_position
 from ...wse_target.image import Access, Instruction, Loop, Vector
 from ...wse_target.layout.tensor_layout import NOW, TensorLayout
-from ...wse_target.quasi_affine import Expr, Var, const
+from ...wse_target.quasi_affine import Expr, Var
 from ..infra.diagnostics import PassFailure
 from .emit.indirect import gathered
+from .emit.positions import positions_in_tile, stride_of
 from .emit_tiles import Tile, Tiles, loop_indices
-from .layout_rules import operand_layout
-from .nodes import Compute, analyse, op_result, shape_of
+from .nodes import Compute, analyse, op_result
 from .reduction_form import Accumulation
 from .scalar_body import Immediate, Index, Operand, ScalarOp, ScalarValue, Temp
+from .shard.index_sums import divided_iterators
 from .shard.indirect import GATHER, gather_order, moving
+from .shard.operand_layouts import operand_layouts
 from .splat import splat_of
+from .write.expressions import row_major_pitches
 
 Source = Access | float | int
 
@@ -39,7 +42,9 @@ class ComputeEmitter:
         self.places: dict[int, tuple[Tile, tuple[int, ...]]] = {}  # temporary -> tile, its iterators in order
         self.indices: dict[int, Tile] = {}
         self.depends = self.compute.dependencies()
+        self.divided = divided_iterators(self.view.maps)
         self.looped: dict[int, Expr] = {}  # iterators run by enclosing loops -> their variable
+        self.needed = operand_layouts(self.view, loops)
         self.order = self._canonical_order()
         self.results = [self._result_tile(r) for r in range(len(self.view.inits))]
         self.accumulated = self._accumulations()
@@ -49,11 +54,8 @@ class ComputeEmitter:
         self._prepare_indices()
         self._initialise()
         serial = self.compute.has_reduction and not self.accumulated
-        if serial:
-            self._emit_serial()
-        else:
-            self._emit_body(self._homes())
-            self._copy_yields({r for r in range(len(self.results)) if r not in self.accumulated})
+        reductions = {i for i in self.order if self.view.iterators[i] == REDUCTION} if serial else set()
+        self._emit_looped([i for i in self.order if i in reductions | self.divided], serial)
         return self.steps
 
     # What goes where
@@ -69,7 +71,8 @@ class ComputeEmitter:
         if not self.compute.used[r]:
             return None
         result = op_result(self.view.op, r)
-        layout = operand_layout(self.view.init_maps[r], self.loops, shape_of(result))
+        layout = self.needed[len(self.view.inputs) + r]
+        assert layout is not None, "results are written by plain maps"
         return self.tiles.new(result, layout, self.hint)
 
     def _accumulations(self) -> dict[int, Accumulation]:
@@ -105,14 +108,7 @@ class ComputeEmitter:
         return loop_indices(len(loops))[list(loops).index(iterator)]
 
     def _operand_access(self, tile: Tile, amap: ir.AffineMap, loops: Sequence[int]) -> Access:
-        indices = []
-        for expr in amap.results:
-            position = dim_position(expr)
-            indices.append(
-                self._index(position, loops)
-                if position is not None
-                else const(ir.AffineConstantExpr(expr).value)
-            )
+        indices = positions_in_tile(amap, self.loops, tile.layout, lambda i: self._index(i, loops))
         return tile.at(indices, len(loops))
 
     def _source(self, value: ScalarValue, loops: Sequence[int]) -> Source:
@@ -157,12 +153,15 @@ class ComputeEmitter:
 
     def _start(self, iterator: int) -> Access:
         """The first index of the PE's block: the blocks' sizes added up as often as there are blocks before."""
+        dim = self.loops.dims[iterator]
         origin = self.tiles.scratch(f"{self.hint}_start", (), "i32").at([], 0)
-        self.steps.append(Vector("fill", (), origin, (0,)))
+        self.steps.append(Vector("fill", (), origin, (dim.low - dim.before,)))
         total = Access(origin.buffer, origin.offset, (0,))
-        for digit in self.loops.dims[iterator].digits:
+        for digit in dim.digits:
             before = (self.loops.value_of(digit, NOW),)
             self.steps.append(Vector("add", before, total, (total, digit.pitch)))
+        if dim.low < dim.before:
+            self.steps.append(Vector("max", (), origin, (origin, 0)))
         return total
 
     def _initialise(self) -> None:
@@ -185,15 +184,14 @@ class ComputeEmitter:
 
     # The body
 
-    def _emit_serial(self) -> None:
-        """Reduction loops around vector operations over the parallel iterators."""
-        reductions = [i for i in self.order if self.view.iterators[i] == REDUCTION]
-        self.looped = {i: Var(f"i{i}") for i in reductions}
+    def _emit_looped(self, looped: Sequence[int], serial: bool) -> None:
+        """The body as vector operations, in loops over `looped`."""
+        self.looped = {i: Var(f"i{i}") for i in looped}
         outside, self.steps = self.steps, []
-        self._emit_body({})
-        self._copy_yields(set(range(len(self.results))))
+        self._emit_body({} if serial else self._homes())
+        self._copy_yields({r for r in range(len(self.results)) if r not in self.accumulated})
         body = tuple(self.steps)
-        for iterator in reversed(reductions):
+        for iterator in reversed(looped):
             body = (Loop(f"i{iterator}", self._bound(iterator), body),)
         self.steps = [*outside, *body]
 
@@ -229,7 +227,7 @@ class ComputeEmitter:
             positions = [dim_position(e) for e in amap.results]
             if None not in positions:
                 loops = [p for p in positions if p is not None]
-                nest = self._nest(op, loops)
+                nest = self._nest(op, [p for p in loops if p not in self.looped])
                 self._operation(op, nest, self._operand_access(result, amap, nest))
                 self.places[index] = (result, tuple(loops))
                 return
@@ -285,7 +283,8 @@ class ComputeEmitter:
             if isinstance(yielded, Temp) and self.places[yielded.index][0] is tile:
                 continue
             amap = self.view.init_maps[r]
-            loops = [p for p in map(dim_position, amap.results) if p is not None]
+            positions = map(dim_position, amap.results)
+            loops = [p for p in positions if p is not None and p not in self.looped]
             source = self._source(yielded, loops)
             dst = self._operand_access(tile, amap, loops)
             self._vector("copy" if isinstance(source, Access) else "fill", loops, dst, [source])
@@ -302,8 +301,11 @@ class ComputeEmitter:
             long = self._block(iterator) >= 4
             return contiguous + 0.5 * long + 0.25 * parallel, self.order.index(iterator)
 
-        innermost = max(self.order, key=score)
-        return self._arranged([i for i in self.order if i != innermost] + [innermost])
+        free = [i for i in self.order if i not in self.looped]
+        if not free:
+            return []
+        innermost = max(free, key=score)
+        return self._arranged([i for i in free if i != innermost] + [innermost])
 
     def _arranged(self, loops: Sequence[int]) -> list[int]:
         """The innermost loop stays; of the others the longest goes next to it, for further maps cost more than rows."""
@@ -313,16 +315,9 @@ class ComputeEmitter:
         """Elements between two steps of `iterator` in what `value` is read from; 0 when it does not move."""
         if isinstance(value, Temp):
             tile, iterators = self.places[value.index]
-            shape, positions = tile.shape, list(iterators)
-        elif isinstance(value, Operand):
-            amap = self.view.maps[value.position]
-            positions = [dim_position(e) for e in amap.results]
-            shape = tuple(1 if p is None else self._block(p) for p in positions)
-        else:
+            pitches = row_major_pitches(tile.shape)
+            return pitches[iterators.index(iterator)] if iterator in iterators else 0
+        if not isinstance(value, Operand):
             return 0
-        if iterator not in positions:
-            return 0
-        stride = 1
-        for size in shape[positions.index(iterator) + 1 :]:
-            stride *= size
-        return stride
+        layout, amap = self.needed[value.position], self.view.maps[value.position]
+        return stride_of(amap, iterator, layout.tile_shape) if layout is not None else 0

@@ -1,16 +1,12 @@
 """Movement inside of PEs: copies, slices, concatenation."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from ...dialects.host import ir
-from ...dialects.wse import read
-from ...wse_target.image import Access, Instruction, Vector
+from ...wse_target.image import Instruction, Vector
 from ...wse_target.layout.tensor_layout import TensorLayout
-from ...wse_target.quasi_affine import Expr
 from ..infra.diagnostics import PassFailure
 from .emit_tiles import Tile, Tiles, loop_indices
-from .nodes import resized, shape_of
+from .shard.assemblies import Part, cut_of, parts_of
 from .splat import is_undefined, splat_of
 
 
@@ -35,53 +31,40 @@ def in_place(op: Any, tiles: Tiles, hint: str) -> tuple[Tile, list[Instruction]]
 
 
 def emit_shape_operation(op: Any, layout: TensorLayout, tiles: Tiles, hint: str) -> list[Instruction]:
-    """`tensor.extract_slice`, `insert_slice` and `concat`: copies between whole dimensions."""
+    """`tensor.extract_slice`, `insert_slice` and `concat`: each PE copies what it holds into its tile of the result."""
     target = tiles.new(op.results[0], layout, hint)
-    name = op.operation.name
     rank = len(target.shape)
-    if name == "tensor.concat":
-        dim, offset, steps = read.integer(op.attributes["dim"]), 0, []
-        for value in op.operands:
-            offsets = [offset if d == dim else 0 for d in range(rank)]
-            if not is_undefined(value):
-                steps.append(_insert(value, target, offsets, [1] * rank, tiles))
-            offset += shape_of(value)[dim]
-        return steps
-    offsets, sizes, strides = (_static(op, f"static_{n}") for n in ("offsets", "sizes", "strides"))
-    part = op.results[0] if name == "tensor.extract_slice" else op.operands[0]
-    if tuple(sizes) != shape_of(part) or len(op.operands) > (1 if name == "tensor.extract_slice" else 2):
-        raise PassFailure(op, f"'{name}' that changes rank or has dynamic offsets", hint="use target='cpu'")
-    if name == "tensor.extract_slice":
-        indices = loop_indices(rank)
-        source = _source(op.operands[0], _strided(indices, offsets, strides), tiles)
-        kind = "copy" if isinstance(source, Access) else "fill"
-        return [Vector(kind, target.bounds(), target.whole(), (source,))]
-    part_step = _insert(op.operands[0], target, offsets, strides, tiles)
-    if is_undefined(op.operands[1]):
-        return [part_step]
-    return [_insert(op.operands[1], target, [0] * rank, [1] * rank, tiles), part_step]
+    indices, origin = loop_indices(rank), target.origin()
+    if op.operation.name == "tensor.extract_slice":
+        cut = cut_of(op)
+        number = splat_of(cut.source)
+        if number is not None:
+            return [fill(target, number)]
+        source = tiles.by_value[cut.source]
+        places = [
+            (first + index) * stride + offset - held
+            for first, index, stride, offset, held in zip(
+                origin, indices, cut.strides, cut.offsets, source.origin(), strict=True
+            )
+        ]
+        return [Vector("copy", target.bounds(), target.whole(), (source.at(places, rank),))]
+    return [_insert(op, part, target, tiles) for part in parts_of(op) if not is_undefined(part.value)]
 
 
-def _strided(indices: Sequence[Expr], offsets: Sequence[int], strides: Sequence[int]) -> list[Expr]:
-    return [i * s + o for i, o, s in zip(indices, offsets, strides, strict=True)]
-
-
-def _insert(
-    value: ir.Value, target: Tile, offsets: Sequence[int], strides: Sequence[int], tiles: Tiles
-) -> Vector:
-    """Copies `value` to `offsets` in `target`; dimensions that are split have offset 0."""
-    part = Tile("", resized(target.layout, shape_of(value)))
+def _insert(op: Any, part: Part, target: Tile, tiles: Tiles) -> Vector:
+    """Copies what a PE holds of a part, or the number that it is, to its place in the result's tile."""
+    number = splat_of(part.value)
+    held = part.layout(target.layout) if number is not None else tiles.by_value[part.value].layout
+    if held is None:
+        raise PassFailure(op, "no layout tells which part of an operand a PE has", hint="run wse-partition")
+    source = Tile("" if number is not None else tiles.by_value[part.value].buffer, held)
     indices = loop_indices(len(target.shape))
-    source = _source(value, indices, tiles)
-    kind = "copy" if isinstance(source, Access) else "fill"
-    placed = target.at(_strided(indices, offsets, strides), len(indices))
-    return Vector(kind, part.bounds(), placed, (source,))
-
-
-def _source(value: ir.Value, indices: Sequence[Expr], tiles: Tiles) -> Access | float | int:
-    number = splat_of(value)
-    return number if number is not None else tiles.by_value[value].at(indices, len(indices))
-
-
-def _static(op: Any, name: str) -> list[int]:
-    return list(ir.DenseI64ArrayAttr(op.attributes[name]))
+    places = [
+        (first + index) * stride + offset - start
+        for first, index, stride, offset, start in zip(
+            source.origin(), indices, part.strides, part.offsets, target.origin(), strict=True
+        )
+    ]
+    what = number if number is not None else source.whole()
+    kind = "copy" if number is None else "fill"
+    return Vector(kind, source.bounds(), target.at(places, len(indices)), (what,))

@@ -1,26 +1,19 @@
 """The operations of `@main` as nodes with choices: which layouts an operation can take and give, at what cost."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
 
 from ...dialects.host import ir
-from ...dialects.structured import REDUCTION, Structured, element_type, structured
+from ...dialects.structured import REDUCTION, Structured, element_type, structured, used_dims
 from ...wse_target.image import DTYPE_BYTES, Combine, Dtype
-from ...wse_target.layout.dimension import Dimension
 from ...wse_target.layout.mesh import Mesh
 from ...wse_target.layout.tensor_layout import TensorLayout
 from ..infra.diagnostics import PassFailure
 from .cost import CostModel
 from .layout_rules import (
     elements,
-    is_local_map,
-    is_worth_splitting,
-    loop_layouts,
-    operand_layout,
-    reshape_layout,
-    wide_axes,
 )
 from .reduction_form import Accumulation, accumulations, combine_kind, is_neutral
 from .scalar_body import (
@@ -34,6 +27,7 @@ from .scalar_body import (
     translate_body,
 )
 from .shard.indirect import GATHER, gather_cycles
+from .shard.operand_layouts import halo_loops, is_plain_map, loop_layouts, operand_layouts
 from .splat import is_undefined, splat_of
 from .widening_reads import read_narrow
 
@@ -161,7 +155,7 @@ class Compute:
         if splat_of(self.view.operands[position]) is not None and position < len(self.view.inputs):
             return frozenset()
         amap = self.view.maps[position]
-        return frozenset(e.position for e in amap.results if isinstance(e, ir.AffineDimExpr))
+        return frozenset().union(*map(used_dims, amap.results))
 
 
 def analyse(op: Any) -> Compute:
@@ -169,10 +163,10 @@ def analyse(op: Any) -> Compute:
     view = structured(op)
     if view is None:
         raise PassFailure(op, f"'{op.operation.name}' has no lowering to the wafer", hint="use target='cpu'")
-    if not all(is_local_map(m) for m in view.maps):
+    if not all(map(is_plain_map, view.init_maps)):
         raise PassFailure(
             op,
-            "this operation reads a window or a diagonal of its operand, which has no lowering to the wafer yet",
+            "this operation writes its result at sums of its loops' indices, which has no lowering to the wafer",
             hint="use target='cpu'",
         )
     whole_body = translate_body(view)
@@ -195,16 +189,33 @@ def _running_values(view: Structured, body: ScalarBody, used: tuple[bool, ...]) 
     return tuple(u or len(view.inputs) + r in read for r, u in enumerate(used))
 
 
-def compute_options(op: Any, mesh: Mesh, cost: CostModel) -> list[Option]:
-    """Every distribution of a `linalg.generic` over a mesh."""
+def compute_options(
+    op: Any, mesh: Mesh, cost: CostModel, wanted: Sequence[Sequence[TensorLayout]] = ()
+) -> list[Option]:
+    """Every distribution of a `linalg.generic` over a mesh.
+
+    Args:
+        wanted: for each result, layouts beside blocks that readers ask for: PEs may compute what several of them need.
+    """
     compute = analyse(op)
     view = compute.view
     may_split_reductions = compute.combinable() and compute.neutral_inits()
     splittable = [i != REDUCTION or may_split_reductions for i in view.iterators]
     forced = "wse.iterators" in op.attributes
     choices = [_forced(op, compute, splittable, mesh)] if forced else loop_layouts(view, splittable, mesh)
+    if not forced:
+        choices += halo_loops(view, wanted)
     depends = compute.dependencies()
-    return [_compute_option(compute, depends, choice, cost) for choice in choices]
+    found = [_compute_option(compute, depends, choice, cost) for choice in choices]
+    options = [option for option in found if option is not None]
+    if forced and not options:
+        raise PassFailure(
+            op,
+            f"wse.iterators = {[' '.join(dim.axes) for dim in choices[0].dims]}: what a PE reads is no part of an "
+            "operand that a layout can tell",
+            hint="split other iterators",
+        )
+    return options
 
 
 def _forced(op: Any, compute: Compute, splittable: list[bool], mesh: Mesh) -> TensorLayout:
@@ -232,11 +243,14 @@ def _forced(op: Any, compute: Compute, splittable: list[bool], mesh: Mesh) -> Te
 
 def _compute_option(
     compute: Compute, depends: list[frozenset[int]], loops: TensorLayout, cost: CostModel
-) -> Option:
+) -> Option | None:
+    """None where loops laid out like that read what no layout of an operand says."""
     view = compute.view
-    layouts = [operand_layout(m, loops, shape_of(v)) for m, v in zip(view.maps, view.operands, strict=True)]
+    layouts = operand_layouts(view, loops)
     needs = tuple(layout if compute.reads(k) else None for k, layout in enumerate(layouts))
-    gives = tuple(layouts[len(view.inputs) :])
+    gives = tuple(layout for layout in layouts[len(view.inputs) :] if layout is not None)
+    if any(layout is None and compute.reads(k) for k, layout in enumerate(layouts)):
+        return None
     tiles = list(loops.tile_shape)
     skipped = {a.product for a in compute.accumulations if a is not None}
     cycles = 0.0
@@ -302,57 +316,3 @@ def _scratch(compute: Compute, depends: list[frozenset[int]], tiles: list[int]) 
 def op_result(op: Any, index: int) -> ir.Value:
     """Result `index` of an operation."""
     return list(op.results)[index]
-
-
-def all_layouts(shape: tuple[int, ...], mesh: Mesh) -> list[TensorLayout]:
-    """Every layout of a tensor in blocks over a mesh's axes."""
-    splits = [("",) * len(shape)]
-    for axis in wide_axes(mesh):
-        for named in list(splits):
-            for dim, size in enumerate(shape):
-                along = [*named[dim].split(), axis]
-                if size > 1 and is_worth_splitting(size, along, mesh):
-                    splits.append((*named[:dim], " ".join(along), *named[dim + 1 :]))
-    return [TensorLayout.blocks(shape, named, mesh) for named in splits]
-
-
-def reshape_options(op: Any, mesh: Mesh) -> list[Option]:
-    """Layouts of a reshape under which every PE's tile is the same memory before and after."""
-    source, target = shape_of(op.operands[0]), shape_of(op.results[0])
-    found = []
-    for layout in all_layouts(source, mesh):
-        result = reshape_layout(layout, target)
-        if result is not None:
-            found.append(Option(None, (layout,), (result,)))
-    return found
-
-
-def slice_options(op: Any, mesh: Mesh, cost: CostModel) -> list[Option]:
-    """Layouts of slicing, inserting and concatenating: the dimensions that change size are whole on each PE."""
-    result = op.results[0]
-    rank = len(shape_of(result))
-    operands = list(op.operands)
-    if not all(isinstance(v.type, ir.RankedTensorType) for v in operands):
-        raise PassFailure(
-            op, f"'{op.operation.name}' at an offset known only at run time", hint="use target='cpu'"
-        )
-    changed = {d for v in operands for d in range(rank) if shape_of(v)[d] != shape_of(result)[d]}
-    found = []
-    for layout in all_layouts(shape_of(result), mesh):
-        if any(layout.dims[d].axes for d in changed):
-            continue
-        needs = tuple(
-            None if splat_of(v) is not None or is_undefined(v) else resized(layout, shape_of(v))
-            for v in operands
-        )
-        found.append(Option(None, needs, (layout,), cost.vector("copy", "f32", layout.tile_shape)))
-    return found
-
-
-def resized(layout: TensorLayout, shape: Sequence[int]) -> TensorLayout:
-    """The layout of a tensor that differs in size along dimensions that are whole."""
-    dims = [
-        dim if dim.size == size else Dimension.whole(size)
-        for dim, size in zip(layout.dims, shape, strict=True)
-    ]
-    return replace(layout, dims=tuple(dims))

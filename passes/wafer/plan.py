@@ -26,10 +26,10 @@ from .nodes import (
     bytes_of,
     compute_options,
     dtype_of,
-    reshape_options,
-    slice_options,
 )
 from .product_options import ProductOptions
+from .shard.shape_options import assembly_options, reshape_options
+from .shard.wants import Wants
 from .splat import made_of
 
 RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape")
@@ -103,7 +103,11 @@ def build_problem(
 ) -> Problem:
     """Lists nodes and their options on a mesh."""
     operations = [op for op in main.body.blocks[0].operations if is_node(op)]
-    nodes = tuple(Node(op, _options(op, mesh, cost, products)) for op in operations)
+    wants, found = Wants(), list[Node]()
+    for op in reversed(operations):
+        found.append(Node(op, _options(op, mesh, cost, products, wants)))
+        wants.note(found[-1])
+    nodes = tuple(reversed(found))
     last_use: dict[ir.Value, int] = {}
     aliases = set()
     terminator = list(main.body.blocks[0].operations)[-1]
@@ -119,10 +123,10 @@ def build_problem(
     return Problem(nodes, tuple(main.body.blocks[0].arguments), free, last_use, frozenset(aliases))
 
 
-def _options(op: Any, mesh: Mesh, cost: CostModel, products: ProductOptions) -> list[Option]:
+def _options(op: Any, mesh: Mesh, cost: CostModel, products: ProductOptions, wants: Wants) -> list[Option]:
     name = op.operation.name
     if name == "linalg.generic":
-        local = compute_options(op, mesh, cost)
+        local = compute_options(op, mesh, cost, wants.of_results(op))
         if "wse.iterators" in op.attributes:
             return local
         if products.combining:
@@ -132,9 +136,9 @@ def _options(op: Any, mesh: Mesh, cost: CostModel, products: ProductOptions) -> 
         forced = products.forced and contraction_of(analyse(op)) is not None
         return offered if forced else local + offered
     if name in RESHAPES:
-        return reshape_options(op, mesh)
+        return reshape_options(op, mesh, wants.of_results(op)[0])
     if name in SLICES:
-        return slice_options(op, mesh, cost)
+        return assembly_options(op, mesh, cost, wants.of_results(op)[0])
     raise PassFailure(op, f"'{name}' has no lowering to the wafer yet", hint="it runs on target='cpu'")
 
 
@@ -170,8 +174,8 @@ class Planner:
         """The best complete plan found with a beam of `width` states."""
         beam = [State()]
         for position, node in enumerate(self.problem.nodes):
-            # Layouts of a reshape cost nothing: which of them is good is only known when its readers have chosen.
-            undecided = len(node.options) if node.op.operation.name in RESHAPES else 1
+            # Layouts of what only moves elements: which of them is good is only known when its readers have chosen.
+            undecided = len(node.options) if node.op.operation.name in RESHAPES + SLICES else 1
             beam = self.step(beam, position, node, min(width * undecided, _MOST_STATES))
             if not beam:
                 return Plan(self.mesh, (), (), math.inf, 0, 0, node.op)
@@ -208,7 +212,8 @@ class Planner:
         for value, position, needed in self.wanted(node, option):
             held = state.layouts.get(value)
             if held and needed not in held and position not in option.brought and value not in self.free:
-                found += min(self.cost.ways.at_least(h, needed, self.dtypes[value]) for h in held)
+                least = min(self.cost.ways.at_least(h, needed, self.dtypes[value]) for h in held)
+                found += least if least < math.inf or not isinstance(value.owner, ir.Block) else 0.0
         return found
 
     def wanted(self, node: Node, option: Option) -> Iterator[tuple[ir.Value, int, TensorLayout]]:
@@ -241,11 +246,12 @@ class Planner:
                 continue
             if held:
                 way = self.way(held, needed, self.dtypes[operand], resident, live, peak)
-                if way is None:
+                if way is None and not isinstance(operand.owner, ir.Block):
                     return replace(state, cycles=math.inf)
-                moves[position] = way
-                cycles += way.cycles
-                peak = max(peak, resident + live + way.peak_bytes)
+                if way is not None:  # if not, the host brings what no PE has
+                    moves[position] = way
+                    cycles += way.cycles
+                    peak = max(peak, resident + live + way.peak_bytes)
             live += size
         for result, given in zip(node.results, option.gives, strict=True):
             layouts[result] = (given,)

@@ -129,7 +129,6 @@ class _Rewriter:
         self.main = main
         self.plan = plan
         self.algorithm = algorithm
-        self.arguments = list(main.body.blocks[0].arguments)
         self.versions: dict[ir.Value, dict[TensorLayout, ir.Value]] = {}
 
     def whole(self, value: ir.Value) -> TensorLayout:
@@ -192,8 +191,7 @@ class _Rewriter:
         held = self.versions.setdefault(value, {})
         if needed not in held:
             is_argument = isinstance(value.owner, ir.Block)
-            kind = arguments_named(self.main)[self.arguments.index(value)] if is_argument else ""
-            if is_argument and (not held or kind in ("parameter", "constant")):
+            if is_argument and move is None:
                 held[needed] = build.scatter(value, needed)
             elif not held:
                 held[needed] = self.materialise(value, needed)

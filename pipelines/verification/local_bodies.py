@@ -16,6 +16,7 @@ from .calls import Arrays
 from .completion import Native, Signature, native_functions, signature_of
 
 Shapes = tuple[tuple[int, ...], ...]
+Maps = tuple[ir.AffineMap, ...]
 
 
 @dataclass
@@ -23,7 +24,7 @@ class LocalBodies:
     """Functions that compute what `linalg.generic`s do on tiles; ask for all of them, then `link`."""
 
     context: ir.Context
-    names: dict[tuple[int, Shapes], str] = field(default_factory=dict)
+    names: dict[tuple[int, Shapes, str], str] = field(default_factory=dict)
     functions: dict[str, Native] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -31,24 +32,33 @@ class LocalBodies:
             self.module = ir.Module.create()
         self.signatures: dict[str, Signature] = {}
 
-    def want(self, number: int, op: Any, shapes: Shapes) -> None:
-        """Makes sure that there is a function for operation `number` on tiles of these shapes, one an operand."""
-        if (number, shapes) in self.names:
+    def want(self, number: int, op: Any, shapes: Shapes, maps: Maps) -> None:
+        """Makes sure that there is a function for operation `number` on tiles of these shapes, one an operand.
+
+        Args:
+            maps: of all operands, from the iterations that are done to positions in tiles.
+        """
+        key = number, shapes, _key(maps)
+        if key in self.names:
             return
-        name = self.names[number, shapes] = f"op{number}_{len(self.names)}"
+        name = self.names[key] = f"op{number}_{len(self.names)}"
         with self.context, op.location, ir.InsertionPoint(self.module.body):
-            self.signatures[name] = _declare(name, op, shapes)
+            self.signatures[name] = _declare(name, op, shapes, maps)
 
     def link(self) -> None:
         """Compiles everything that was asked for."""
         if self.signatures:
             self.functions = native_functions(self.module, self.signatures)
 
-    def call(self, number: int, tiles: Sequence[np.ndarray], offsets: Sequence[int]) -> Arrays:
+    def call(self, number: int, tiles: Sequence[np.ndarray], maps: Maps, offsets: Sequence[int]) -> Arrays:
         """The results on tiles, one an operand that is a tensor; `offsets` are the first index of every loop."""
-        name = self.names[number, tuple(tile.shape for tile in tiles)]
+        name = self.names[number, tuple(tile.shape for tile in tiles), _key(maps)]
         starts = [np.array(offset, np.int64) for offset in offsets]
         return self.functions[name]([*(np.ascontiguousarray(t) for t in tiles), *starts])
+
+
+def _key(maps: Maps) -> str:
+    return "; ".join(map(str, maps))
 
 
 def tensor_operands(op: Any) -> list[ir.Value]:
@@ -56,7 +66,7 @@ def tensor_operands(op: Any) -> list[ir.Value]:
     return [v for v in op.operation.operands if isinstance(v.type, ir.RankedTensorType)]
 
 
-def _declare(name: str, op: Any, shapes: Shapes) -> Signature:
+def _declare(name: str, op: Any, shapes: Shapes, maps: Maps) -> Signature:
     view = structured(op)
     assert view is not None, "every computation is a linalg.generic from stage 'tensor' on"
     given = tensor_operands(op)
@@ -73,18 +83,20 @@ def _declare(name: str, op: Any, shapes: Shapes) -> Signature:
         _clone_scalars(op, mapping)
         index = ir.IndexType.get()
         starts = [arith.index_cast(index, tensor.extract(a, [])) for a in list(block.arguments)[len(given) :]]
-        func.ReturnOp(_generic(view, mapping, starts))
+        func.ReturnOp(_generic(view, maps, mapping, starts))
     return signature_of(function)
 
 
-def _generic(view: Any, mapping: dict[ir.Value, ir.Value], starts: Sequence[ir.Value]) -> Sequence[ir.Value]:
+def _generic(
+    view: Any, maps: Maps, mapping: dict[ir.Value, ir.Value], starts: Sequence[ir.Value]
+) -> Sequence[ir.Value]:
     """The operation on the values of `mapping`; indices of its loops count from `starts`."""
     inits = [mapping[v] for v in view.inits]
     op = linalg.GenericOp(
         [v.type for v in inits],
         [mapping[v] for v in view.inputs],
         inits,
-        ir.ArrayAttr.get([ir.AffineMapAttr.get(m) for m in view.maps]),
+        ir.ArrayAttr.get([ir.AffineMapAttr.get(m) for m in maps]),
         iterator_attribute(view.iterators),
     )
     arguments = list(view.body.arguments)

@@ -6,9 +6,8 @@ the wafer.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -18,9 +17,8 @@ from ...dialects.host import ir
 from ...dialects.structured import structured
 from ...dialects.wse import read
 from ...passes.infra.diagnostics import CompilerError
-from ...passes.wafer.layout_rules import operand_layout
 from ...passes.wafer.loops import loops_of
-from ...passes.wafer.nodes import resized
+from ...passes.wafer.shard.operand_layouts import operand_layouts
 from ...passes.wafer.shard.tables import extracts, table_of
 from ...wse_target.layout.mesh import Mesh
 from ...wse_target.layout.tensor_layout import TensorLayout
@@ -28,6 +26,19 @@ from ...wse_target.layout.text import layout_text
 from .calls import Arrays
 from .constants import constant_array, dense_array
 from .local_bodies import LocalBodies, tensor_operands
+from .spread import (
+    PE,
+    Spread,
+    Value,
+    assembled,
+    block,
+    extent,
+    gathered,
+    has_work,
+    indices,
+    local_map,
+    reshaped,
+)
 
 MOST_PES = 4096  # of a grid whose PEs are followed one by one
 
@@ -47,42 +58,6 @@ _KNOWN = frozenset(
         *_RELAYOUTS, *_ON_TILES, *_RESHAPES,
     }
 )  # fmt: skip
-
-PE = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A distributed tensor.
-
-    Attributes:
-        shape: of the whole tensor.
-        tiles: per PE, by column and row of the rectangle, what it holds.
-    """
-
-    shape: tuple[int, ...]
-    layout: TensorLayout
-    tiles: dict[PE, np.ndarray]
-
-    def seen_from(self, pe: PE) -> np.ndarray:
-        """The whole tensor, of blocks on PEs that differ from `pe` only along axes that the layout splits."""
-        some = next(iter(self.tiles.values()))
-        whole = np.empty(self.shape, some.dtype)
-        for held, tile in self.tiles.items():
-            if self._differ_in_split_axes(pe, held):
-                whole[_block(self.layout, held)] = tile
-        return whole
-
-    def _differ_in_split_axes(self, one: PE, other: PE) -> bool:
-        mesh = self.layout.mesh
-        values = [{"x": x, "y": y} for x, y in (one, other)]
-        return all(
-            mesh.coordinate(name).evaluate(values[0]) == mesh.coordinate(name).evaluate(values[1])
-            for name in self.layout.copied
-        )
-
-
-Value = Spread | np.ndarray  # what is no Spread is known everywhere: constants, and tensors nobody wrote yet
 
 
 class Spmd:
@@ -113,10 +88,13 @@ class Interpreter:
         if self.rect.size > MOST_PES:
             raise CompilerError(f"{self.rect.size} PEs are too many to follow one by one")
         self.bodies = LocalBodies(module.context)
+        self.needed: dict[ir.Operation, list[TensorLayout]] = {}
         for number, op in enumerate(self.operations):
             if op.operation.name == "linalg.generic":
-                for shapes in {tuple(s for s, _ in self.parts(op, pe)) for pe in self.wanted(op)}:
-                    self.bodies.want(number, op, shapes)
+                for pe in self.wanted(op):
+                    shapes = tuple(shape for shape, _ in self.parts(op, pe))
+                    if has_work(self.loops(op, pe)):
+                        self.bodies.want(number, op, shapes, self.maps(op, pe))
         self.bodies.link()
 
     def run(self, arguments: Sequence[np.ndarray]) -> Arrays:
@@ -128,7 +106,7 @@ class Interpreter:
         for number, op in enumerate(self.operations):
             values = [known[v] for v in tensor_operands(op)]
             if op.operation.name == "func.return":
-                return [_whole(value) for value in values]
+                return [gathered(value) for value in values]
             for result, value in zip(op.operation.results, self.step(number, op, values), strict=True):
                 known[result] = value
         raise AssertionError("a function ends in func.return")
@@ -157,9 +135,9 @@ class Interpreter:
         if name in ("tensor.empty", "linalg.fill", "arith.constant"):
             return [constant_array(op, shape)]
         if name == "wse.gather":
-            return [_whole(self.laid_out(op, values[0], self.layout(op, op.layout)))]
+            return [gathered(self.laid_out(op, values[0], self.layout(op, op.layout)))]
         if name == "wse.scatter":
-            return [self.spread(_whole(values[0]), self.layout(op, op.layout))]
+            return [self.spread(gathered(values[0]), self.layout(op, op.layout))]
         if name in _RELAYOUTS or name == "wse.reduce_scatter":
             source = self.laid_out(op, values[0], self.layout(op, op.source_layout))
             source = self.combined(op, source) if name == "wse.reduce_scatter" else source
@@ -179,7 +157,7 @@ class Interpreter:
         layouts = read.layouts(op)
         tiles: list[dict[PE, np.ndarray]] = [{} for _ in layouts]
         whole = "wse.iterators" not in op.attributes
-        wholes = [_whole(value) for value in values] if whole else []
+        wholes = [gathered(value) for value in values] if whole else []
         tensors = tensor_operands(op)
         tables = {table_of(extract) for extract in extracts(op)}
         reads = [view.reads(k) or k in tables for k, v in enumerate(view.operands) if v in tensors]
@@ -189,8 +167,12 @@ class Interpreter:
                 self.part(op, value, layout, pe) if read_by_body else _like(value, shape)
                 for value, (shape, layout), read_by_body in zip(values, parts, reads, strict=True)
             ]
-            starts = [0] * len(view.iterators) if whole else self.starts(op, pe)
-            for held, result in zip(tiles, self.bodies.call(number, given, starts), strict=True):
+            loops = self.loops(op, pe)
+            results = given[-len(tiles) :]
+            if has_work(loops):
+                starts = [start for start, _ in loops]
+                results = self.bodies.call(number, given, self.maps(op, pe), starts)
+            for held, result in zip(tiles, results, strict=True):
                 held[pe] = result
         shapes = [tuple(ir.RankedTensorType(r.type).shape) for r in op.results]
         if whole:
@@ -203,41 +185,62 @@ class Interpreter:
 
     def parts(self, op: Any, pe: PE) -> list[tuple[tuple[int, ...], TensorLayout]]:
         """Shape and layout of the part of every tensor operand that a PE needs."""
+        if op.operation not in self.needed:
+            self.needed[op.operation] = self.layouts_needed(op)
+        return [(extent(layout, pe), layout) for layout in self.needed[op.operation]]
+
+    def layouts_needed(self, op: Any) -> list[TensorLayout]:
+        """The layout that every tensor operand has to have; of one that nobody reads, any."""
         view = structured(op)
         assert view is not None
-        found = []
-        loops = loops_of(op) if "wse.iterators" in op.attributes else None
-        for value, amap in zip(view.operands, view.maps, strict=True):
-            if not isinstance(value.type, ir.RankedTensorType):
-                continue
-            shape = tuple(ir.RankedTensorType(value.type).shape)
-            layout = (
-                TensorLayout.whole(shape, Mesh.of(self.rect))
-                if loops is None
-                else operand_layout(amap, loops, shape)
-            )
-            found.append((_extent(layout, pe), layout))
-        return found
+        split = "wse.iterators" in op.attributes
+        known = operand_layouts(view, loops_of(op)) if split else [None] * len(view.operands)
+        tensors = [(k, v) for k, v in enumerate(view.operands) if isinstance(v.type, ir.RankedTensorType)]
+        whole = {
+            k: TensorLayout.whole(ir.RankedTensorType(v.type).shape, Mesh.of(self.rect)) for k, v in tensors
+        }
+        return [known[k] or whole[k] for k, _ in tensors]
 
-    def starts(self, op: Any, pe: PE) -> list[int]:
-        """The first index of every loop on a PE."""
-        return [start for start, _ in loops_of(op).tile_range(*pe)]
+    def loops(self, op: Any, pe: PE) -> tuple[tuple[int, int], ...]:
+        """The first index of every loop on a PE, and one past the last."""
+        if "wse.iterators" in op.attributes:
+            return loops_of(op).tile_range(*pe)
+        view = structured(op)
+        assert view is not None
+        return tuple((0, size or 1) for size in view.loop_sizes())
+
+    def maps(self, op: Any, pe: PE) -> tuple[ir.AffineMap, ...]:
+        """The maps of all operands, from iterations that a PE does to positions in the tiles that it holds."""
+        view = structured(op)
+        assert view is not None
+        if "wse.iterators" not in op.attributes:
+            return view.maps
+        starts = [start for start, _ in self.loops(op, pe)]
+        parts = iter(self.parts(op, pe))
+        found = []
+        for value, amap in zip(view.operands, view.maps, strict=True):
+            layout = next(parts)[1] if isinstance(value.type, ir.RankedTensorType) else None
+            firsts = [0] * len(amap.results)
+            if layout is not None:
+                firsts = [int(first[0]) if len(first) else 0 for first in indices(layout, pe)]
+            found.append(local_map(amap, starts, firsts))
+        return tuple(found)
 
     def part(self, op: Any, value: Value, layout: TensorLayout, pe: PE) -> np.ndarray:
         """What a PE reads of an operand."""
         if isinstance(value, np.ndarray):
-            return value[_block(layout, pe)]
+            return value[block(layout, pe)]
         if value.layout.dims == layout.dims:
             return value.tiles[pe]
         number = _uniform(value)
         if number is None:
             raise _misplaced(op, value.layout, layout)
-        return np.full(_extent(layout, pe), number)
+        return np.full(extent(layout, pe), number)
 
     # Movement
 
     def spread(self, value: np.ndarray, layout: TensorLayout) -> Spread:
-        tiles = {pe: value[_block(layout, pe)] for pe in self.pes()}
+        tiles = {pe: value[block(layout, pe)] for pe in self.pes()}
         return Spread(value.shape, layout, tiles)
 
     def laid_out(self, op: Any, value: Value, layout: TensorLayout) -> Spread:
@@ -250,7 +253,7 @@ class Interpreter:
 
     def relaid(self, source: Spread, layout: TensorLayout) -> Spread:
         """Every PE's block of `layout`."""
-        tiles = {pe: source.seen_from(pe)[_block(layout, pe)] for pe in self.pes()}
+        tiles = {pe: source.seen_from(pe)[block(layout, pe)] for pe in self.pes()}
         return Spread(source.shape, layout, tiles)
 
     def line(self, op: Any, source: Spread, pe: PE) -> list[PE]:
@@ -291,17 +294,18 @@ class Interpreter:
 
     def on_tiles(self, op: Any, values: list[Value], shape: tuple[int, ...]) -> Value:
         """Reshapes and slices, which every PE does with what it holds."""
+        is_reshape = op.operation.name in _RESHAPES
         if all(isinstance(value, np.ndarray) for value in values) and "wse.layouts" not in op.attributes:
-            return _local(op, [_whole(v) for v in values], shape, None)
+            whole = [np.arange(n) for n in shape]
+            return gathered(values[0]).reshape(shape) if is_reshape else assembled(op, values, whole, (0, 0))
         (layout,) = read.layouts(op)
-        tiles = {}
-        for pe in self.pes():
-            parts = [
-                v.tiles[pe] if isinstance(v, Spread) else v[_block(resized(layout, v.shape), pe)]
-                for v in values
-            ]
-            tiles[pe] = _local(op, parts, _extent(layout, pe), layout)
-        return Spread(shape, layout, tiles)
+        if not is_reshape:
+            tiles = {pe: assembled(op, values, indices(layout, pe), pe) for pe in self.pes()}
+            return Spread(shape, layout, tiles)
+        value = values[0]
+        if isinstance(value, np.ndarray):
+            return self.spread(value.reshape(shape), layout)
+        return Spread(shape, layout, {pe: reshaped(op, value.tiles[pe], layout, pe) for pe in self.pes()})
 
 
 def _like(value: Value, shape: tuple[int, ...]) -> np.ndarray:
@@ -325,46 +329,3 @@ def _misplaced(op: Any, found: TensorLayout, needed: TensorLayout) -> CompilerEr
         f"'{op.operation.name}' takes an operand laid out as {layout_text(needed)} that is laid out as "
         f"{layout_text(found)}"
     )
-
-
-@functools.lru_cache(65536)
-def _indices(layout: TensorLayout, pe: PE) -> tuple[np.ndarray, ...]:
-    return layout.indices(*pe)
-
-
-def _block(layout: TensorLayout, pe: PE) -> tuple[np.ndarray, ...]:
-    """What a PE holds of a tensor, as an index into that."""
-    return np.ix_(*_indices(layout, pe))
-
-
-def _extent(layout: TensorLayout, pe: PE) -> tuple[int, ...]:
-    return tuple(len(found) for found in _indices(layout, pe))
-
-
-def _whole(value: Value) -> np.ndarray:
-    """The tensor as the host takes it: blocks of the first PEs where there are copies."""
-    return value.seen_from((0, 0)) if isinstance(value, Spread) else value
-
-
-def _local(op: Any, parts: Arrays, shape: tuple[int, ...], layout: TensorLayout | None) -> np.ndarray:
-    """A reshape or a slice of what a PE holds; `shape` is that of its part of the result."""
-    name, attributes = op.operation.name, op.operation.attributes
-    if name in _RESHAPES:
-        if parts[0].size != int(np.prod(shape)):
-            raise CompilerError(f"'{name}' of a tile of shape {list(parts[0].shape)} to {list(shape)}")
-        return parts[0].reshape(shape)
-    if name == "tensor.concat":
-        return np.concatenate(parts, axis=read.integer(attributes["dim"]))
-    offsets, sizes, strides = (
-        list(ir.DenseI64ArrayAttr(attributes[f"static_{n}"])) for n in ("offsets", "sizes", "strides")
-    )
-    split = [bool(dim.axes) for dim in layout.dims] if layout else [False] * len(offsets)
-    where = tuple(
-        slice(None) if axis else slice(o, o + (n - 1) * s + 1 if n else o, s)
-        for o, n, s, axis in zip(offsets, sizes, strides, split, strict=True)
-    )
-    if name == "tensor.extract_slice":
-        return parts[0][where]
-    result = parts[1].copy()
-    result[where] = parts[0]
-    return result

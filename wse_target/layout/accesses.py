@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .algebra import joined
-from .dimension import Dimension
+from .dimension import Digit, Dimension, centred
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,52 @@ def accessed(terms: Sequence[Term], constant: int, size: int) -> Dimension | Non
     step, of = term.factor, term.iterator
     digits = tuple(digit.scaled(step) for digit in of.digits)
     before, after = of.before * step - first, of.after * step + first + reach + 1 - step
-    return Dimension(size, digits, of.low * step, of.high * step, before, after)
+    return centred(Dimension(size, digits, of.low * step, of.high * step, before, after))
+
+
+def quotient(terms: Sequence[Term], constant: int, divisor: int) -> tuple[Dimension, int] | None:
+    """What the sum of `terms` and `constant`, divided by a number above 0 and rounded down, runs over.
+
+    Returns:
+        As an iterator: indices of a dimension, and what the index 0 of it stands for. A PE may have some more of them
+        than it needs. None where pieces of what is divided are no pieces of the quotient.
+    """
+    bound = [term for term in terms if not term.iterator.is_whole]
+    if any(term.iterator.size == 0 for term in terms):
+        return Dimension.whole(0), 0
+    far = [term.factor * (term.iterator.size - 1) for term in terms if term.iterator.is_whole]
+    least, most = constant + sum(min(f, 0) for f in far), constant + sum(max(f, 0) for f in far)
+    if not bound:
+        first = least // divisor
+        return Dimension.whole(most // divisor - first + 1), first
+    step, of = bound[0].factor, bound[0].iterator
+    if len(bound) > 1 or step < 1 or any(digit.pitch * step % divisor for digit in of.digits):
+        return None
+
+    def last(end: int) -> int:
+        return (step * (end + of.after - 1) + most) // divisor
+
+    first = (step * (of.low - of.before) + least) // divisor
+    digits = tuple(Digit(d.extent, d.pitch * step // divisor, d.axes, d.rotates) for d in of.digits)
+    block = min([of.high - of.low, *(digit.pitch for digit in of.digits)])
+    taken = last(of.low + block) - first + 1
+    after = taken - digits[-1].pitch if digits and block == of.digits[-1].pitch else 0
+    size = last(of.size) - first + 1
+    return Dimension(size, digits, 0, last(of.high) - first + 1 - after, 0, after), first
+
+
+def together(one: Dimension, other: Dimension) -> Dimension | None:
+    """What PEs need that need both of two parts of a dimension; None where their pieces are no neighbours.
+
+    A PE may have some more than it needs.
+    """
+    if one.digits != other.digits or not one.digits:
+        return one if one == other else None
+    apart = other.low - one.low
+    before, after = max(one.before, other.before - apart), max(one.after, other.after + apart)
+    high = max(one.high + one.after, other.high + other.after) - after
+    found = centred(Dimension(one.size, one.digits, one.low, high, before, after))
+    return None if found.problem() else found
 
 
 def _one(terms: Sequence[Term]) -> Term | None:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from .dimension import Digit, Dimension
+from .dimension import Digit, Dimension, centred
 from .mesh import Mesh, inner_name, outer_name
 from .tensor_layout import Partial, TensorLayout
 
@@ -242,7 +242,7 @@ def sliced(layout: TensorLayout, dim: int, offset: int, size: int, step: int = 1
         return None
     low, high = (-((offset - n) // step) for n in (part.low, part.high))
     digits = tuple(replace(digit, pitch=digit.pitch // step) for digit in part.digits)
-    cut = Dimension(size, digits, low, high, part.before, part.after)
+    cut = centred(Dimension(size, digits, low, high, part.before, part.after))
     if not part.digits and not halo:
         cut = Dimension.whole(size)
     return replace(layout, dims=(*layout.dims[:dim], cut, *layout.dims[dim + 1 :]))

@@ -5,8 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
-from ..quasi_affine import Expr, const, maximum, minimum
+import numpy as np
+
+from ..quasi_affine import Expr, Var, const, maximum, minimum
+
+_MOST_PIECES = 4096  # that are compared one by one
 
 
 @dataclass(frozen=True)
@@ -111,21 +116,29 @@ class Dimension:
             value_of: which piece of a digit.
         """
         start: Expr = const(self.low)
-        count: Expr = const(self.high - self.low)
+        counts: list[Expr] = [const(self.high - self.low)]  # the least of them is how many
         parent, is_even = self.high - self.low, True
         for digit in self.digits:
             offset = value_of(digit) * digit.pitch
             start = start + offset
             is_even = is_even and digit.extent * digit.pitch == parent
-            count = const(digit.pitch) if is_even else minimum(digit.pitch, count - offset)
+            left = [] if is_even else [count - offset for count in counts]
+            counts = [const(digit.pitch), *left]
             parent = digit.pitch
         if not self.before and not self.after and self.low >= 0 and self.high <= self.size:
-            return start, count
-        first = maximum(start - self.before, 0)
-        held = minimum(start + count + self.after, self.size) - first
+            return start, _least(counts)
+        first = start - self.before
+        if self.low < self.before:
+            first = maximum(first, 0)
+        ends = [start + count + self.after - first for count in counts]
+        if first == start - self.before:
+            ends = [count + (self.before + self.after) for count in counts]
+        if self.high + self.after > self.size:
+            ends.append(const(self.size) - first)
+        held = _least(ends)
         if self._shortest() > 0:
             return first, held
-        return first, held * minimum(1, maximum(count, 0))  # an empty piece has no halo either
+        return first, held * minimum(1, maximum(_least(counts), 0))  # an empty piece has no halo either
 
     def _shortest(self) -> int:
         """Indices of the shortest piece, halo not counted."""
@@ -175,6 +188,34 @@ class Dimension:
     def local_positions(self) -> Iterator[tuple[int, ...]]:
         """All combinations of values of the local digits, in the order in which pieces lie in memory."""
         yield from _counted(self.pieces)
+
+
+def _least(counts: Sequence[Expr]) -> Expr:
+    """The minimum of some numbers, the first one outermost."""
+    found = counts[-1]
+    for count in reversed(counts[:-1]):
+        found = minimum(count, found)
+    return found
+
+
+@lru_cache(maxsize=65536)
+def centred(dim: Dimension) -> Dimension:
+    """The same pieces, told as those of all indices with a halo if that can be: 0..10 halo 1,1 for -1..9 halo 0,2."""
+    if not dim.digits or (dim.low, dim.high) == (0, dim.size):
+        return dim
+    found = replace(dim, low=0, high=dim.size, before=dim.before - dim.low, after=dim.after + dim.low)
+    pieces = math.prod(digit.extent for digit in dim.digits)
+    if found.problem() or pieces > _MOST_PIECES:
+        return dim
+    names = {digit: Var(f"piece{k}") for k, digit in enumerate(dim.digits)}
+    at = np.indices([digit.extent for digit in dim.digits])
+    values = {var.name: numbers for var, numbers in zip(names.values(), at, strict=True)}
+    (start, count), (begin, held) = (
+        [np.broadcast_to(e.evaluate(values), at.shape[1:]) for e in d.span(lambda digit: names[digit])]
+        for d in (dim, found)
+    )
+    same = (np.maximum(count, 0) == np.maximum(held, 0)) & ((start == begin) | (count <= 0))
+    return found if same.all() else dim
 
 
 def _counted(extents: Sequence[int]) -> Iterator[tuple[int, ...]]:

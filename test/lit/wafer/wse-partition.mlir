@@ -78,3 +78,28 @@ func.func @main(%a: tensor<3x8xf32>) -> tensor<3xf32> {
   } -> tensor<3xf32>
   return %0 : tensor<3xf32>
 }
+
+// -----
+
+// Rows of a convolution with stride 2 are split over y: blocks of 3 rows read pieces of 6 rows, and one more behind.
+// Columns are split over x: windows of 3 columns that are 2 apart read 4 more than a block has.
+// CHECK-LABEL: func.func @main
+// CHECK-DAG: wse.scatter{{.*}}%arg0{{.*}}<"[-, y:2/6 halo 0,1, x:4/2 cut 0..7 halo 0,4] on x:4; y:2 at (0, 0)">
+// CHECK-DAG: wse.scatter{{.*}}%arg1{{.*}}<"[-, -, -, -] on
+// CHECK: linalg.generic {{.*}}wse.iterators = #wse.layout<"[-, y:2/3, x:4/2, -, -, -] on x:4; y:2 at (0, 0)">
+#image = affine_map<(d0, d1, d2, d3, d4, d5) -> (d3, d1 * 2 + d4, d2 + d5 * 2)>
+#taps = affine_map<(d0, d1, d2, d3, d4, d5) -> (d0, d3, d4, d5)>
+#sums = affine_map<(d0, d1, d2, d3, d4, d5) -> (d0, d1, d2)>
+func.func @main(%a: tensor<3x11x11xf32>, %w: tensor<2x3x3x3xf32>) -> tensor<2x5x7xf32> {
+  %zero = arith.constant dense<0.0> : tensor<2x5x7xf32>
+  %0 = linalg.generic {indexing_maps = [#image, #taps, #sums],
+      iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
+      ins(%a, %w : tensor<3x11x11xf32>, tensor<2x3x3x3xf32>) outs(%zero : tensor<2x5x7xf32>)
+      attrs = {wse.iterators = ["", "y", "x", "", "", ""]} {
+  ^bb0(%l: f32, %r: f32, %acc: f32):
+    %p = arith.mulf %l, %r : f32
+    %s = arith.addf %acc, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<2x5x7xf32>
+  return %0 : tensor<2x5x7xf32>
+}

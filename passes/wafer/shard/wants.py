@@ -1,0 +1,43 @@
+"""What readers of values would like to have: layouts that their options need, beside blocks along axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ....dialects.host import ir
+from ....wse_target.layout.tensor_layout import TensorLayout
+from ..nodes import Node
+from .shape_options import is_blocks
+
+_MOST = 12  # layouts of a value: those of its readers' cheapest options
+
+
+class Wants:
+    """Layouts by value, collected from the last operation to the first."""
+
+    def __init__(self) -> None:
+        self._cycles: dict[ir.Value, dict[TensorLayout, float]] = {}
+
+    def note(self, node: Node) -> None:
+        """Adds what a node's options need of its operands."""
+        for option in node.options:
+            for operand, needed in zip(node.op.operands, option.needs, strict=True):
+                if needed is not None and not isinstance(operand.owner, ir.Block) and not is_blocks(needed):
+                    known = self._cycles.setdefault(operand, {})
+                    known[needed] = min(known.get(needed, option.cycles), option.cycles)
+
+    def of_results(self, op: Any) -> Sequence[Sequence[TensorLayout]]:
+        """For each result of an operation, the layouts that the cheapest ones of its readers' options need.
+
+        None for what goes to the host, which takes every element from one PE.
+        """
+        return [[] if _is_returned(result) else self._of(result) for result in op.results]
+
+    def _of(self, value: ir.Value) -> list[TensorLayout]:
+        known = self._cycles.get(value, {})
+        return sorted(known, key=lambda layout: known[layout])[:_MOST]
+
+
+def _is_returned(value: ir.Value) -> bool:
+    return any(use.owner.operation.name == "func.return" for use in value.uses)
