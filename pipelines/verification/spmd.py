@@ -295,9 +295,10 @@ class Interpreter:
     def on_tiles(self, op: Any, values: list[Value], shape: tuple[int, ...]) -> Value:
         """Reshapes and slices, which every PE does with what it holds."""
         is_reshape = op.operation.name in _RESHAPES
-        if all(isinstance(value, np.ndarray) for value in values) and "wse.layouts" not in op.attributes:
-            whole = [np.arange(n) for n in shape]
-            return gathered(values[0]).reshape(shape) if is_reshape else assembled(op, values, whole, (0, 0))
+        if "wse.layouts" not in op.attributes:  # of known numbers
+            known = [gathered(value) for value in values]
+            everything = [np.arange(n) for n in shape]
+            return known[0].reshape(shape) if is_reshape else assembled(op, known, everything, (0, 0))
         (layout,) = read.layouts(op)
         if not is_reshape:
             tiles = {pe: assembled(op, values, indices(layout, pe), pe) for pe in self.pes()}

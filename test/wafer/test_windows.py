@@ -55,12 +55,54 @@ def turned(draw: random.Random) -> Drawn:
     return lambda x: x.flip(dims) * 2, [(4, 5, 7)]
 
 
-def stencil(draw: random.Random) -> Drawn:
-    far = draw.randint(1, 3)
-    return lambda x: x.unfold(0, 2 * far + 1, 1).amax(-1).unfold(1, 3, draw.choice((1, 2))).sum(-1), [(13, 9)]
+def padded(draw: random.Random) -> Drawn:
+    """Windows over padding: of convolutions, also transposed ones, and of pooling."""
+    steps, padding, dilation = draw.choice((1, 2)), draw.choice((1, 2)), draw.choice((1, 2))
+    size = (draw.randint(5, 9), draw.randint(5, 9))
+    kind = draw.randrange(5)
+    if kind == 0:
+        return lambda x, w: F.conv2d(x, w, None, steps, padding, dilation), [(1, 2, *size), (3, 2, 3, 3)]
+    if kind == 1:
+        return lambda x, w: F.conv_transpose2d(x, w, None, steps, padding), [(1, 2, *size), (2, 3, 3, 4)]
+    if kind == 2:
+        return lambda x: F.max_pool2d(x, 3, steps, 1, ceil_mode=True), [(2, 3, *size)]
+    if kind == 3:
+        counts = draw.random() < 0.5
+        return lambda x: F.avg_pool2d(x, 3, steps, 1, ceil_mode=True, count_include_pad=counts), [
+            (1, 3, *size)
+        ]
+    return lambda x, w: torch.relu(F.conv1d(x, w, padding=padding)), [(2, 3, size[0]), (2, 3, 3)]
 
 
-CASES = {f.__name__: f for f in (convolution, pooling, resampling, turned)}
+def assembled(draw: random.Random) -> Drawn:
+    """Slices, pads, rolls and concatenations, of what comes from the host and of what PEs computed."""
+    n, k, step = draw.randint(6, 11), draw.randint(1, 3), draw.choice((1, 2))
+    kind = draw.randrange(6)
+    if kind == 0:
+        return lambda x: F.pad(x * 2, (k, 1, 0, 2), value=0.5), [(5, n)]
+    if kind == 1:
+        return lambda x: (x + 1).roll((k, -1), (1, 0)), [(5, n)]
+    if kind == 2:
+        return lambda x, y: torch.cat([x, y * y, x], 1), [(4, n), (4, k)]
+    if kind == 3:
+        return lambda x, y: torch.slice_scatter(x, -y, 1, k, None, step), [(5, n), (5, -(-(n - k) // step))]
+    if kind == 4:
+        return lambda x: (x.exp()[:, k::step] * 2)[1:], [(5, n)]
+    return lambda x: F.pad(x, (-1, k, -2, -1)) + 1, [(7, n)]
+
+
+def layers(draw: random.Random) -> Drawn:
+    """Convolutions one after the other: halos move between PEs, or are computed by both."""
+    far = draw.choice((1, 2))
+
+    def function(x: torch.Tensor, w: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        y = F.max_pool2d(torch.relu(F.conv2d(x, w, padding=far)), 2)
+        return F.conv2d(y, v, padding=1) + y
+
+    return function, [(1, 2, draw.randint(7, 10), draw.randint(7, 10)), (3, 2, 3, 3), (3, 3, 3, 3)]
+
+
+CASES = {f.__name__: f for f in (convolution, pooling, resampling, turned, padded, assembled, layers)}
 
 
 def check(function: Callable[..., Any], shapes: list[tuple[int, ...]], grid: str, seed: int) -> list[str]:

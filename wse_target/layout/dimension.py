@@ -92,6 +92,12 @@ class Dimension:
         return self.is_plain and not self.digits
 
     @property
+    def has_all(self) -> bool:
+        """Whether PEs hold all of its indices between them."""
+        ends = self.low <= self.before and self.high + self.after >= self.size
+        return ends and self.before + self.after >= 0
+
+    @property
     def axes(self) -> tuple[str, ...]:
         """The sub-axes that its digits are bound to."""
         return tuple(name for digit in self.digits for name in digit.axes)

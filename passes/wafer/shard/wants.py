@@ -20,10 +20,12 @@ class Wants:
         self._cycles: dict[ir.Value, dict[TensorLayout, float]] = {}
 
     def note(self, node: Node) -> None:
-        """Adds what a node's options need of its operands."""
+        """Adds what a node's options need of its operands; parts that leave indices out where nobody else reads."""
         for option in node.options:
             for operand, needed in zip(node.op.operands, option.needs, strict=True):
-                if needed is not None and not isinstance(operand.owner, ir.Block) and not is_blocks(needed):
+                if needed is None or isinstance(operand.owner, ir.Block) or is_blocks(needed):
+                    continue
+                if all(dim.has_all for dim in needed.dims) or len(list(operand.uses)) == 1:
                     known = self._cycles.setdefault(operand, {})
                     known[needed] = min(known.get(needed, option.cycles), option.cycles)
 
