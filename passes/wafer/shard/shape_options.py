@@ -6,7 +6,6 @@ PEs copy what they hold, and nothing is sent: the layout of the result says whic
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from ....wse_target.layout.dimension import Dimension
@@ -17,19 +16,19 @@ from ..layout_rules import reshape_layout
 from ..nodes import Option, shape_of
 from ..splat import is_undefined, splat_of
 from .assemblies import cut_of, parts_of
-from .operand_layouts import wide_axes
+from .operand_layouts import is_worth_splitting, wide_axes
 
 
 def all_layouts(shape: tuple[int, ...], mesh: Mesh) -> list[TensorLayout]:
     """Every layout of a tensor in blocks over a mesh's axes."""
-    found = [TensorLayout.whole(shape, mesh)]
+    splits = [("",) * len(shape)]
     for axis in wide_axes(mesh):
-        for base in list(found):
+        for named in list(splits):
             for dim, size in enumerate(shape):
-                if size > 1 and base.dims[dim].is_whole:
-                    cut = Dimension.blocks(size, axis, mesh[axis].extent)
-                    found.append(replace(base, dims=(*base.dims[:dim], cut, *base.dims[dim + 1 :])))
-    return found
+                along = [*named[dim].split(), axis]
+                if size > 1 and is_worth_splitting(size, along, mesh):
+                    splits.append((*named[:dim], " ".join(along), *named[dim + 1 :]))
+    return [TensorLayout.blocks(shape, named, mesh) for named in splits]
 
 
 def reshape_options(op: Any, mesh: Mesh, wanted: Sequence[TensorLayout]) -> list[Option]:
@@ -94,7 +93,6 @@ def is_blocks(layout: TensorLayout) -> bool:
 
 
 def _is_block(dim: Dimension) -> bool:
-    if not dim.is_plain or len(dim.digits) != 1 or len(dim.axes) != 1:
+    if not dim.is_plain or any(len(digit.axes) != 1 or digit.rotates for digit in dim.digits):
         return False
-    (digit,) = dim.digits
-    return not digit.rotates and digit.pitch == max(1, -(-dim.size // digit.extent))
+    return dim == Dimension.split(dim.size, [(digit.axes[0], digit.extent) for digit in dim.digits])
