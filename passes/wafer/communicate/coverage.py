@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -26,6 +27,8 @@ def covers(mesh: Mesh, have: Dimension, want: Dimension) -> bool:
     """Whether every PE has all indices that it wants of a dimension."""
     if have.is_whole:
         return True
+    if _most(have) < _least(want):
+        return False
     coordinates, indices = _coordinates(mesh, have, want), _indices(mesh, have, want)
     held, wanted = (_held(mesh, dim, coordinates, indices) for dim in (have, want))
     return not (wanted & ~held).any()
@@ -35,10 +38,13 @@ def covers(mesh: Mesh, have: Dimension, want: Dimension) -> bool:
 def reach_of(mesh: Mesh, name: str, have: Dimension, want: Dimension, most: int) -> int | None:
     """How many PEs away on its line what a PE wants is had at the most; None if that is more than `most`."""
     line = line_of(mesh, name)
+    most = min(most, line.extent - 1)
+    if (2 * most + 1) * _most(have) < _least(want):
+        return None
     coordinates, indices = _coordinates(mesh, have, want, name), _indices(mesh, have, want)
     position = line.position.evaluate(coordinates)
     missing = _held(mesh, want, coordinates, indices)
-    for reach in range(min(most, line.extent - 1) + 1):
+    for reach in range(most + 1):
         for apart in {-reach, reach}:
             shifted = {**coordinates, line.axis: coordinates[line.axis] + apart * line.stride}
             there = (position + apart >= 0) & (position + apart < line.extent)
@@ -46,6 +52,16 @@ def reach_of(mesh: Mesh, name: str, have: Dimension, want: Dimension, most: int)
         if not missing.any():
             return reach
     return None
+
+
+def _most(dim: Dimension) -> int:
+    """Indices that a PE has at the most."""
+    return min(dim.size, math.prod(dim.pieces) * dim.room)
+
+
+def _least(dim: Dimension) -> int:
+    """Indices that some PE has at least."""
+    return dim.room if not dim.simplified().pieces else 0
 
 
 def _coordinates(mesh: Mesh, *parts: Dimension | str) -> dict[str, Any]:
