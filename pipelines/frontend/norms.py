@@ -49,7 +49,10 @@ def vector_norm(
         return torch.amin(torch.abs(x), dims, keepdim)
     if ord == 0:
         return torch.sum((x != 0).to(x.dtype), dims, keepdim)
-    alone = all(isinstance(x.shape[d], int) and x.shape[d] == 1 for d in dims)
+    sizes = (
+        [x.shape[d] for d in dims] if x.dim() else []
+    )  # a number may be asked for a dimension, and has none
+    alone = all(isinstance(size, int) and size == 1 for size in sizes)
     if ord == 1 or alone:  # the square of a number that has no company may underflow
         return torch.sum(torch.abs(x), dims, keepdim)
     if ord == 2:
@@ -131,7 +134,7 @@ def _moments(
     wide = widened(x)
     mean = torch.mean(wide, dims, keepdim=True)
     centred = wide - mean
-    count = math.prod(x.shape[d] for d in dims)
+    count = math.prod(x.shape[d] for d in dims) if x.dim() else 1
     divisor = count - (1 if correction is None else correction)
     divisor = max(divisor, 0) if isinstance(divisor, (int, float)) else divisor
     variance = torch.sum(centred * centred, dims, keepdim=True) / divisor

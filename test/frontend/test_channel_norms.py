@@ -74,3 +74,22 @@ def test_a_group_of_one_element_is_its_own_mean() -> None:
     results = wse_mlir.compile(Model(), (x, y, weight, bias), cache=False)(x, y, weight, bias)
     assert torch.equal(results[0], bias.expand(5, 3))
     assert torch.equal(results[1].isnan(), y.isinf()) and not results[1].nan_to_num().any()
+
+
+def test_norms_and_moments_of_a_number_along_a_dimension_that_it_has_not() -> None:
+    class Model(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> Any:
+            return (
+                torch.linalg.vector_norm(x, 3, -1),
+                torch.linalg.vector_norm(x, torch.inf, 0, True),
+                torch.norm(x, 2, 0),
+                functional.normalize(x, dim=-1),
+                torch.var(x, -1),
+                torch.std_mean(x, 0, correction=0),
+            )
+
+    x = torch.tensor(-2.5)
+    results, expected = wse_mlir.compile(Model(), (x,), cache=False)(x), Model()(x)
+    flat = [[t for r in out for t in (r if isinstance(r, tuple) else (r,))] for out in (results, expected)]
+    for a, b in zip(*flat, strict=True):
+        assert a.shape == b.shape and torch.allclose(a, b, equal_nan=True)

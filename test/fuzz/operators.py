@@ -62,7 +62,7 @@ NUMBERS_EXACT = (  # without rounding; floats and integers
 )  # fmt: skip
 FLOATS_EXACT = (
     "{x}.floor()", "{x}.ceil()", "{x}.round()", "{x}.trunc()", "torch.isnan({x})", "torch.isfinite({x})",
-    "torch.isinf({x})", "torch.signbit({x})", "torch.nan_to_num({x}).clamp(-90, 90).to(torch.int32)",
+    "torch.isinf({x})", "torch.signbit(torch.nan_to_num({x}))", "torch.nan_to_num({x}).clamp(-90, 90).to(torch.int32)",
     "F.leaky_relu({x}, 0.5)", "torch.nan_to_num({x}).clamp(0, 200).to(torch.uint8)",
     "torch.nan_to_num({x}).clamp(-99, 99).to(torch.int64)", "F.pad({x}[None], (1, 1), mode='replicate')[0]",
     "F.pad({x}[None], (1, 1), mode='reflect')[0]", "{x}.frac()",
