@@ -232,14 +232,14 @@ CPU_STAGES = (
 
 WAFER_STAGES = (
     Stage(
-        "bind-tables",
-        "func.func(wse-bind-tables)",
-        "tensors that are read at indices from data are operands, which planning distributes like others",
-    ),
-    Stage(
         "compose-functions",
         "func.func(wse-compose-functions),canonicalize,cse",
         "functions that PEs have none for are arithmetic; late, for whatever is fused counts them as one operation",
+    ),
+    Stage(
+        "bind-tables",
+        "lower-affine,func.func(wse-generalize-writes,wse-bind-tables)",
+        "tensors that are read or written at indices from data are operands, which planning distributes like others",
     ),
     Stage(
         "partition",

@@ -6,15 +6,16 @@ over the parallel iterators inside.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...dialects.host import ir
 from ...dialects.structured import PARALLEL, REDUCTION, dim_position
 from ...wse_target.image import Access, Instruction, Loop, Vector
 from ...wse_target.layout.tensor_layout import NOW, TensorLayout
-from ...wse_target.quasi_affine import Expr, Var
+from ...wse_target.quasi_affine import Expr, Var, const
 from ..infra.diagnostics import PassFailure
-from .emit.indirect import gathered
+from .emit.indirect import gathered, scattered
 from .emit.positions import positions_in_tile, stride_of
 from .emit_tiles import Tile, Tiles, loop_indices
 from .nodes import Compute, analyse, op_result
@@ -23,6 +24,7 @@ from .scalar_body import Immediate, Index, Operand, ScalarOp, ScalarValue, Temp
 from .shard.index_sums import divided_iterators
 from .shard.indirect import GATHER, gather_order, moving
 from .shard.operand_layouts import operand_layouts
+from .shard.scatters import Scatter, scatter_loops, scatter_of, written_indices
 from .splat import splat_of
 from .write.expressions import row_major_pitches
 
@@ -53,7 +55,7 @@ class ComputeEmitter:
         """The instructions of every PE, in program order."""
         self._prepare_indices()
         self._initialise()
-        serial = self.compute.has_reduction and not self.accumulated
+        serial = self.compute.has_reduction and not self.accumulated and not self.compute.scatters
         reductions = {i for i in self.order if self.view.iterators[i] == REDUCTION} if serial else set()
         self._emit_looped([i for i in self.order if i in reductions | self.divided], serial)
         return self.steps
@@ -141,7 +143,8 @@ class ComputeEmitter:
 
     def _prepare_indices(self) -> None:
         """A vector of 0, 1, ... (plus where the PE's block starts) for each iterator whose value the body uses."""
-        used = {o.dim for op in self.compute.body.ops for o in op.operands if isinstance(o, Index)}
+        read = (o for op in self.compute.body.ops for o in written_indices(self.view, op))
+        used = {o.dim for o in read if isinstance(o, Index)}
         used |= {y.dim for y in self.compute.body.yielded if isinstance(y, Index)}
         for iterator in sorted(used):
             tile = self.tiles.scratch(f"{self.hint}_index", (self._block(iterator),), "i32")
@@ -165,8 +168,8 @@ class ComputeEmitter:
         return total
 
     def _initialise(self) -> None:
-        """Reductions start from their inits."""
-        if not self.compute.has_reduction:
+        """Reductions start from their inits, and so does what is changed in places."""
+        if not self.compute.has_reduction and not self.compute.scatters:
             return
         for r, tile in enumerate(self.results):
             if tile is None:
@@ -201,8 +204,11 @@ class ComputeEmitter:
         for index, op in enumerate(self.compute.body.ops):
             if index in products:
                 continue
+            scatter = scatter_of(self.view, op)
             if index in sums:
                 self._accumulate(*sums[index])
+            elif scatter is not None:
+                self._scatter(index, scatter)
             else:
                 self._elementary(index, op, homes)
 
@@ -250,6 +256,32 @@ class ComputeEmitter:
         tile = self.tiles.by_value[self.view.operands[table.position]]
         read = gathered(tile, base, indices, lambda value: self._source(value, nest))
         self._vector("copy", nest, dst, [read])
+
+    def _scatter(self, index: int, scatter: Scatter) -> None:
+        """Elements of the result are changed where numbers hit one that the PE has."""
+        result = self.results[0]
+        assert result is not None
+        outer, row = scatter_loops(self.view, scatter, self.depends)
+        nest = [*outer, *self._arranged(row)]
+        places = [p for p in map(dim_position, self.view.init_maps[0].results) if p is not None]
+        along = [const(0) if d in scatter.indices else self._index(p, nest) for d, p in enumerate(places)]
+        numbers = {d: self._numbers(value, nest) for d, value in scatter.indices.items()}
+        dst = scattered(result, result.at(along, len(nest)), numbers)
+        value = self._source(scatter.value, nest)
+        if scatter.kind == "copy":
+            self._vector("copy" if isinstance(value, Access) else "fill", nest, dst, [value])
+        else:
+            self._vector(scatter.kind, nest, dst, [dst, value])
+        self.places[index] = (result, tuple(places))
+
+    def _numbers(self, value: ScalarValue, nest: Sequence[int]) -> Access:
+        """Indices in memory."""
+        source = self._source(value, nest)
+        if isinstance(source, Access):
+            return source
+        place = self.tiles.scratch(f"{self.hint}_at", (), "i32").at([], len(nest))
+        self.steps.append(Vector("fill", (), replace(place, strides=()), (source,)))
+        return place
 
     def _nest(self, op: ScalarOp, loops: list[int]) -> list[int]:
         """The loops of an operation in the order that costs least."""

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, cast
 
 from ...dialects.host import ir
-from ...dialects.structured import REDUCTION, Structured, element_type, structured, used_dims
+from ...dialects.structured import REDUCTION, Structured, element_type, structured
 from ...wse_target.image import DTYPE_BYTES, Combine, Dtype
 from ...wse_target.layout.mesh import Mesh
 from ...wse_target.layout.tensor_layout import TensorLayout
@@ -17,7 +17,6 @@ from .layout_rules import (
 )
 from .reduction_form import Accumulation, accumulations, combine_kind, is_neutral
 from .scalar_body import (
-    Index,
     Operand,
     ScalarBody,
     ScalarValue,
@@ -26,8 +25,10 @@ from .scalar_body import (
     restrict_to_results,
     translate_body,
 )
+from .shard.dependencies import dependencies, iterators_of, operand_iterators
 from .shard.indirect import GATHER, gather_cycles
 from .shard.operand_layouts import halo_loops, is_plain_map, loop_layouts, operand_layouts
+from .shard.scatters import SCATTERS, scatter_cycles, with_scatter
 from .splat import is_undefined, splat_of
 from .widening_reads import read_narrow
 
@@ -137,25 +138,20 @@ class Compute:
 
     def dependencies(self) -> list[frozenset[int]]:
         """Per operation of the body, the iterators that its value depends on."""
-        found: list[frozenset[int]] = []
-        for op in self.body.ops:
-            found.append(frozenset().union(*(self.iterators_of(o, found) for o in op.operands)))
-        return found
+        return dependencies(self.view, self.body)
 
     def iterators_of(self, value: ScalarValue, depends: Sequence[frozenset[int]]) -> frozenset[int]:
         """The iterators that a value of the body depends on; `depends`: those of operations in front of it."""
-        if isinstance(value, Operand):
-            return self.operand_iterators(value.position)
-        if isinstance(value, Temp):
-            return depends[value.index]
-        return frozenset({value.dim}) if isinstance(value, Index) else frozenset()
+        return iterators_of(self.view, value, depends)
 
     def operand_iterators(self, position: int) -> frozenset[int]:
         """The iterators that index operand `position`."""
-        if splat_of(self.view.operands[position]) is not None and position < len(self.view.inputs):
-            return frozenset()
-        amap = self.view.maps[position]
-        return frozenset().union(*map(used_dims, amap.results))
+        return operand_iterators(self.view, position)
+
+    @property
+    def scatters(self) -> bool:
+        """Whether the result is its init with elements changed at indices that are data."""
+        return any(op.kind in SCATTERS for op in self.body.ops)
 
 
 def analyse(op: Any) -> Compute:
@@ -175,6 +171,7 @@ def analyse(op: Any) -> Compute:
     while (needed := _running_values(view, body, used)) != used:
         used, body = needed, restrict_to_results(whole_body, needed)
     types = [dtype_name(element_type(v.type)) for v in view.operands]
+    body = with_scatter(view, body)
     body = read_narrow(body, types, accumulations(body, len(view.inputs)))
     body = restrict_to_results(body, used)
     found = tuple(accumulations(body, len(view.inputs)))
@@ -260,6 +257,10 @@ def _compute_option(
         if op.kind == GATHER:
             numbers = [compute.iterators_of(o, depends) for o in op.operands]
             cycles += gather_cycles(cost, op, numbers, {d: tiles[d] for d in depends[index]})
+            continue
+        if op.kind in SCATTERS:
+            cycles += cost.vector("copy", op.dtype, gives[0].tile_shape)
+            cycles += scatter_cycles(cost, view, op, depends, tiles)
             continue
         trips = sorted(tiles[d] for d in depends[index])
         fused = any(a is not None and a.at == index and a.product is not None for a in compute.accumulations)

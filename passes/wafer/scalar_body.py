@@ -183,7 +183,7 @@ class _Translator:
         if number is not None:
             return Immediate(number)
         indices = tuple(
-            Immediate(0) if is_plain(self.view, position, dim) else self.plain(self.value(index))
+            Immediate(0) if is_plain(self.view, position, dim, index) else self.plain(self.value(index))
             for dim, index in enumerate(list(op.operands)[1:])
         )
         return self.emit("gather", (Operand(position), *indices), dtype_name(op.results[0].type))
@@ -250,10 +250,11 @@ def translate_body(view: Structured) -> ScalarBody:
     Raises:
         PassFailure: a scalar operation that a PE does not have.
     """
-    return _drop_unused(_Translator(view).run(), keep=lambda position: True)
+    return drop_unused(_Translator(view).run(), keep=lambda position: True)
 
 
-def _drop_unused(body: ScalarBody, keep: Callable[[int], bool]) -> ScalarBody:
+def drop_unused(body: ScalarBody, keep: Callable[[int], bool]) -> ScalarBody:
+    """The body without what no result needs; `keep` says which results are."""
     needed: set[int] = {y.index for i, y in enumerate(body.yielded) if isinstance(y, Temp) and keep(i)}
     for index in range(len(body.ops) - 1, -1, -1):
         if index in needed:
@@ -274,4 +275,4 @@ def _drop_unused(body: ScalarBody, keep: Callable[[int], bool]) -> ScalarBody:
 
 def restrict_to_results(body: ScalarBody, used: tuple[bool, ...]) -> ScalarBody:
     """The body without what only unused results need."""
-    return _drop_unused(body, keep=lambda position: used[position])
+    return drop_unused(body, keep=lambda position: used[position])

@@ -14,16 +14,17 @@ from ...dialects.structured import (
     structured,
 )
 from ..infra.pass_base import Pass, PassRun
-from .shard.tables import TABLE, extracts, table_of
+from .shard.tables import TABLE, extracts, is_plain, table_of
+from .splat import scalar_constant
 
 
 class BindTables(Pass, name="wse-bind-tables", anchor="func.func"):
     """Makes tensors that are read by `tensor.extract` in the body of a `linalg.generic` operands of it.
 
     The map of such an operand says which of its dimensions an iterator indexes as it is, along which it may be split
-    with that iterator; elsewhere it is the constant 0. `wse.table` on the read is the operand's position. A read that
-    iterators alone say the place of is the operand's own element. Of a table that is longer than the iterator the
-    front is taken.
+    with that iterator, or which constant does; elsewhere it is 0. `wse.table` on the read is the operand's position.
+    A read that the map alone says the place of is the operand's own element. Of a table that is longer than the
+    iterator the front is taken.
 
         %r = linalg.generic {maps = [(i, j) -> (i), (i, j) -> (i, j)]} ins(%ids) outs(%e) {
           %id = arith.index_cast %in : i64 to index
@@ -67,9 +68,12 @@ def _bind(view: Structured) -> int:
         new = build_generic(inputs, view.inits, [*maps, *view.init_maps], view.iterators, body)
     for name, attribute in project_attributes(view.op).items():
         new.attributes[name] = attribute
-    arguments = list(new.regions[0].blocks[0].arguments)
+    bound = structured(new)
+    assert bound is not None
+    arguments = list(bound.body.arguments)
     for extract, place in zip(extracts(new), places, strict=True):
-        if all(isinstance(e, ir.AffineDimExpr) for e in maps[place].results):
+        indices = enumerate(list(extract.operation.operands)[1:])
+        if all(is_plain(bound, place, dim, index) for dim, index in indices):
             extract.results[0].replace_all_uses_with(arguments[place])
             extract.operation.erase()
             continue
@@ -87,6 +91,10 @@ def _operand(view: Structured, extract: Any) -> tuple[ir.Value, ir.AffineMap]:
     sizes, loops = list(ir.RankedTensorType(table.type).shape), view.loop_sizes()
     front, results, seen = list(sizes), [], set()
     for dim, index in enumerate(indices):
+        number = scalar_constant(index)
+        if number is not None and 0 <= number < sizes[dim]:
+            results.append(ir.AffineConstantExpr.get(int(number)))
+            continue
         iterator = _iterator(index)
         trips = None if iterator is None else loops[iterator]
         if iterator is None or trips is None or iterator in seen or trips > sizes[dim]:

@@ -1,8 +1,8 @@
-"""Reads at indices that are data, as accesses of vector operations."""
+"""Reads and writes at indices that are data, as accesses of vector operations."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ....wse_target.image import Access, Index
@@ -33,3 +33,20 @@ def gathered(
         else:
             offset = offset + int(numbers) * pitch
     return replace(base, offset=offset, indices=tuple(found))
+
+
+def scattered(tile: Tile, base: Access, numbers: Mapping[int, Access]) -> Access:
+    """The walk over those elements of a PE's tile whose indices along some dimensions are in memory.
+
+    Indices count from the tensor's beginning; what another PE has is left out.
+
+    Args:
+        base: the walk along the other dimensions.
+        numbers: by dimension.
+    """
+    pitches = row_major_pitches(tile.shape)
+    found = []
+    for dim, walk in numbers.items():
+        start, count = tile.layout.span(dim)
+        found.append(Index(walk, pitches[dim], count, start, partial=True))
+    return replace(base, indices=tuple(found))

@@ -29,17 +29,29 @@ def gather_order(loops: Sequence[int], moved: frozenset[int]) -> list[int]:
 def gather_cycles(
     cost: CostModel, op: ScalarOp, iterators_of: Sequence[frozenset[int]], trips: dict[int, int]
 ) -> float:
-    """Cycles of a gather: scalar code reads the indices, and an operation runs for each row that they stay in.
+    """Cycles of a gather.
 
     Args:
         trips: of each iterator that the value depends on, its trips on a PE.
     """
-    vector = cost.machine.vector
     moved = moving(op, iterators_of)
-    rows = prod(trips[i] for i in moved)
     row = [trips[i] for i in sorted(trips) if i not in moved]
-    read = vector.index * sum(not isinstance(o, Immediate) for o in op.operands[1:])
+    count = sum(not isinstance(o, Immediate) for o in op.operands[1:])
+    return indirect_cycles(cost, "copy", op.dtype, [trips[i] for i in moved], row, count)
+
+
+def indirect_cycles(
+    cost: CostModel, kind: str, dtype: str, outer: Sequence[int], row: Sequence[int], indices: int
+) -> float:
+    """Cycles of an operation that numbers move: scalar code reads them, and an operation runs for each row.
+
+    Args:
+        outer: trips of the loops in which numbers change, or which keep an order; row: of those inside.
+        indices: how many numbers an access has.
+    """
+    vector = cost.machine.vector
+    rows, read = prod(outer), vector.index * indices
     if not row:
         return rows * (vector.scalar_element + read)
-    each = cost.vector("copy", op.dtype, row) - vector.setup
+    each = cost.vector(kind, dtype, row) - vector.setup
     return vector.setup + rows * (each + read) + (rows - 1) * vector.looped_row

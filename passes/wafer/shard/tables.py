@@ -1,7 +1,7 @@
 """Tables: tensors that the body of a `linalg.generic` reads at indices which it computes.
 
-A table is an operand of its operation, so that planning sees it. Its map says which of its dimensions are iterators;
-all others are the constant 0, and what is read lies so far behind as the indices of the `tensor.extract` say.
+A table is an operand of its operation, so that planning sees it. Its map says which of its dimensions are iterators or
+constants; all others are 0, and what is read lies so far behind as the indices of the `tensor.extract` say.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 
 from ....dialects.host import ir
 from ....dialects.structured import Structured, dim_position, structured
+from ..splat import scalar_constant
 
 TABLE = "wse.table"  # on a `tensor.extract` in a body: the operand that it reads
 
@@ -36,6 +37,9 @@ def rebind(op: Any) -> None:
             extract.operation.operands[0] = op.operation.operands[position]
 
 
-def is_plain(view: Structured, position: int, dim: int) -> bool:
-    """Whether a table's dimension is an iterator, so that no index moves a read along it."""
-    return dim_position(view.maps[position].results[dim]) is not None
+def is_plain(view: Structured, position: int, dim: int, index: ir.Value) -> bool:
+    """Whether the map says all of where a read with this index is along a dimension of a table."""
+    expr = view.maps[position].results[dim]
+    if dim_position(expr) is not None:
+        return True
+    return isinstance(expr, ir.AffineConstantExpr) and scalar_constant(index) == expr.value

@@ -41,10 +41,13 @@ func.func @plain(%ids: tensor<3xi64>, %table: tensor<5x7xf32>) -> tensor<7x3xf32
 
 // -----
 
-// Two reads of a table in one way share an operand; a diagonal counts one of its dimensions by the index.
+// Two reads of a table share an operand; a diagonal counts one of its dimensions by the index, a constant is in the map.
 // CHECK-LABEL: func.func @diagonal
-// CHECK: ins(%arg0 : tensor<5x5xf32>)
-// CHECK-COUNT-2: {wse.table = 0 : i64}
+// CHECK: affine_map<(d0) -> (d0, 0)>{{.*}} ins(%arg0 : tensor<5x5xf32>)
+// CHECK: ^bb0(%[[FIRST:.*]]: f32, %{{.*}}: f32):
+// CHECK: %[[I:.*]] = linalg.index 0
+// CHECK: %[[DIAGONAL:.*]] = tensor.extract %arg0[%[[I]], %[[I]]] {wse.table = 0 : i64}
+// CHECK: arith.addf %[[DIAGONAL]], %[[FIRST]]
 func.func @diagonal(%x: tensor<5x5xf32>) -> tensor<5xf32> {
   %e = tensor.empty() : tensor<5xf32>
   %r = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>], iterator_types = ["parallel"]} outs(%e : tensor<5xf32>) {

@@ -1,0 +1,33 @@
+"""Which loops the values of a body depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ....dialects.structured import Structured, used_dims
+from ..scalar_body import Index, Operand, ScalarBody, ScalarValue, Temp
+from ..splat import splat_of
+
+
+def operand_iterators(view: Structured, position: int) -> frozenset[int]:
+    """The iterators that index operand `position`."""
+    if splat_of(view.operands[position]) is not None and position < len(view.inputs):
+        return frozenset()
+    return frozenset().union(*map(used_dims, view.maps[position].results))
+
+
+def iterators_of(view: Structured, value: ScalarValue, depends: Sequence[frozenset[int]]) -> frozenset[int]:
+    """The iterators that a value of the body depends on; `depends`: those of operations in front of it."""
+    if isinstance(value, Operand):
+        return operand_iterators(view, value.position)
+    if isinstance(value, Temp):
+        return depends[value.index]
+    return frozenset({value.dim}) if isinstance(value, Index) else frozenset()
+
+
+def dependencies(view: Structured, body: ScalarBody) -> list[frozenset[int]]:
+    """Per operation of the body, the iterators that its value depends on."""
+    found: list[frozenset[int]] = []
+    for op in body.ops:
+        found.append(frozenset().union(*(iterators_of(view, o, found) for o in op.operands)))
+    return found
