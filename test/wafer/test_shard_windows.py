@@ -11,7 +11,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 from chosen_plans import at_random, lowered, programs, tiles_give
-from lowering import Function, error, simulated
+from lowering import Function, error, simulated, wafer_errors
+from torch import nn
+from wse_mlir.passes.wafer.executable import bodies, instructions
+from wse_mlir.pipelines.named import named_pipeline
+from wse_mlir.pipelines.opt import opt
+from wse_mlir.pipelines.runtime.image_builder import build_image
+from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.sim.engine import EngineName
+from wse_mlir.wse_target.sim.simulation import simulate
 
 TOLERANCE = 1e-3
 
@@ -128,3 +136,83 @@ def test_every_way_to_split(kind: str, grid: str) -> None:
         brought += check(*CASES[kind](random.Random(seed)), grid, seed)
     if kind in ("convolution", "pooling"):
         assert any("halo" in layout for layout in brought)
+
+
+LENET = nn.Sequential(
+    nn.Conv2d(1, 3, 5, padding=2),
+    nn.ReLU(),
+    nn.MaxPool2d(2),
+    nn.Conv2d(3, 4, 3),
+    nn.ReLU(),
+    nn.AvgPool2d(2),
+    nn.Flatten(),
+    nn.Linear(16, 5),
+)
+
+
+class Residual(nn.Module):
+    """A block of a residual network, and one that halves the image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.norm = nn.Conv2d(3, 3, 3, padding=1, bias=False), nn.BatchNorm2d(3)
+        self.second, self.short = nn.Conv2d(3, 4, 3, 2, 1), nn.Conv2d(3, 4, 1, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = torch.relu(x + self.norm(self.first(x)))
+        return torch.relu(self.second(y) + self.short(y)).mean((2, 3))
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "grid"), [(LENET, (1, 1, 12, 12), "5x3"), (Residual(), (1, 3, 9, 7), "3x2")]
+)
+def test_networks(model: nn.Module, shape: tuple[int, ...], grid: str) -> None:
+    torch.manual_seed(0)
+    frozen = model.eval().requires_grad_(False)
+    assert max(wafer_errors(frozen, (torch.randn(shape),), grid=grid)) <= TOLERANCE
+
+
+STENCIL = """
+#id = affine_map<(d0) -> (d0)>
+#window = affine_map<(i, k) -> (i + k)>
+func.func @main(%a: tensor<17xf32>) -> tensor<13xf32> {
+  %whole = tensor.empty() : tensor<17xf32>
+  %taps = tensor.empty() : tensor<5xf32>
+  %zero = arith.constant dense<0.0> : tensor<13xf32>
+  %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%a : tensor<17xf32>) outs(%whole : tensor<17xf32>) attrs = {wse.iterators = ["x"]} {
+  ^bb0(%l: f32, %o: f32):
+    %n = arith.negf %l : f32
+    linalg.yield %n : f32
+  } -> tensor<17xf32>
+  %1 = linalg.generic {indexing_maps = [#window, affine_map<(i, k) -> (k)>, affine_map<(i, k) -> (i)>],
+      iterator_types = ["parallel", "reduction"]} ins(%0, %taps : tensor<17xf32>, tensor<5xf32>)
+      outs(%zero : tensor<13xf32>) attrs = {wse.iterators = ["x", ""]} {
+  ^bb0(%l: f32, %t: f32, %acc: f32):
+    %s = arith.addf %acc, %l : f32
+    linalg.yield %s : f32
+  } -> tensor<13xf32>
+  return %1 : tensor<13xf32>
+}
+"""
+
+
+def test_a_halo_moves_between_neighbours_and_without_it_the_result_is_wrong() -> None:
+    stages = named_pipeline("wafer").override(partition="wse-partition{machine=tiny grid=3x1}").stages
+    names = [stage.name for stage in stages]
+    text = f"builtin.module({','.join(stage.text for stage in stages[names.index('partition') :])})"
+    x = np.random.default_rng(0).standard_normal(17).astype(np.float32)
+    expected = -np.lib.stride_tricks.sliding_window_view(x, 5).sum(-1)
+    module = opt(STENCIL, text)
+
+    def result(engine: EngineName) -> np.ndarray:
+        program = build_image(module.operation)
+        return simulate(program, load_machine("tiny"), [x], engine=engine).outputs[0]
+
+    for engine in ("flow", "wavelet"):
+        np.testing.assert_allclose(result(engine), expected, rtol=1e-5)
+    for _, function in bodies(module.operation):
+        for op in list(instructions(function.body.blocks[0])):
+            if op.operation.name in ("wse.relay", "wse.send", "wse.receive"):
+                op.operation.erase()
+    assert np.abs(result("flow") - expected).max() > 0.1
