@@ -161,8 +161,9 @@ class Collectives:
         ways = [] if texts else self.ways.between(before, after, dtype)
         if ways:
             return ways[0]
+        spoils = bool(before.partial) and len(list(op.input.uses)) == 1
         try:
-            return forced(before, after, dtype, self.machine, texts)
+            return forced(before, after, dtype, self.machine, texts, spoils=spoils)
         except CompilerError as error:
             raise PassFailure(op, error.message, hint=error.hint) from error
 

@@ -65,7 +65,15 @@ def describe(option: Option) -> str:
     if option.algorithm:
         return option.algorithm
     split = _split(option.loops)
-    combined = ", ".join(sorted({f"combined along {r.axis}" for r in option.reductions}))
+    cut = () if option.scattering is None else option.scattering.target.dims
+    combined = ", ".join(
+        sorted(
+            {
+                f"combined along {r.axis}" + (" in blocks" if any(r.axis in dim.axes for dim in cut) else "")
+                for r in option.reductions
+            }
+        )
+    )
     return f"{split}, {combined}" if combined else split
 
 

@@ -11,6 +11,7 @@ from ...wse_target.image import DTYPE_BYTES, Combine, Dtype
 from ...wse_target.layout.mesh import Mesh
 from ...wse_target.layout.tensor_layout import TensorLayout
 from ..infra.diagnostics import PassFailure
+from .communicate import Movement
 from .cost import CostModel
 from .layout_rules import (
     elements,
@@ -35,7 +36,7 @@ from .widening_reads import read_narrow
 
 @dataclass(frozen=True)
 class AllReduce:
-    """A partial result that has to be combined along `axis` after the operation."""
+    """A partial result that has to be combined along `axis` after the operation, on all PEs or in blocks."""
 
     result: int
     axis: str
@@ -50,8 +51,10 @@ class Option:
         loops: where the operation's loops are; None for what has none, or is the library's.
         needs: layout of each operand, None where any will do (it is not read, or is one number).
         gives: layout of each result.
-        cycles: compute and all-reduce cycles; redistribution of operands comes on top.
+        cycles: of computing, and of combining its results; movements of operands come on top.
         scratch: bytes of temporaries on a PE.
+        scattering: combines partial values of the one result that has any, and leaves blocks; None: one all-reduce for
+            each of `reductions` does that.
         algorithm: of the library, that computes the operation as a whole; "" when each PE computes its part.
         brought: operands that the host brings straight to where the algorithm wants them.
     """
@@ -62,6 +65,7 @@ class Option:
     cycles: float = 0.0
     scratch: int = 0
     reductions: tuple[AllReduce, ...] = ()
+    scattering: Movement | None = None
     algorithm: str = ""
     brought: frozenset[int] = frozenset()
 
@@ -189,7 +193,7 @@ def _running_values(view: Structured, body: ScalarBody, used: tuple[bool, ...]) 
 def compute_options(
     op: Any, mesh: Mesh, cost: CostModel, wanted: Sequence[Sequence[TensorLayout]] = ()
 ) -> list[Option]:
-    """Every distribution of a `linalg.generic` over a mesh.
+    """Every distribution of a `linalg.generic` over a mesh; `shard.results` tells what becomes of partial results.
 
     Args:
         wanted: for each result, layouts beside blocks that readers ask for: PEs may compute what several of them need.
@@ -276,15 +280,6 @@ def _compute_option(
         if iterator == REDUCTION
         for axis in loops.dims[i].axes
     )
-    for reduction in reductions:
-        result = op_result(view.op, reduction.result)
-        cycles += cost.combined(
-            gives[reduction.result].elements,
-            cast(Dtype, dtype_name(ir.RankedTensorType(result.type).element_type)),
-            cast(Combine, reduction.kind),
-            loops.mesh[reduction.axis].extent,
-            everywhere=not only_returned(result),
-        )
     return Option(loops, needs, gives, cycles, _scratch(compute, depends, tiles), reductions)
 
 

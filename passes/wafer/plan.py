@@ -28,6 +28,7 @@ from .nodes import (
     dtype_of,
 )
 from .product_options import ProductOptions
+from .shard.results import with_results
 from .shard.shape_options import assembly_options, reshape_options
 from .shard.wants import Wants
 from .splat import made_of
@@ -126,7 +127,10 @@ def build_problem(
 def _options(op: Any, mesh: Mesh, cost: CostModel, products: ProductOptions, wants: Wants) -> list[Option]:
     name = op.operation.name
     if name == "linalg.generic":
-        local = compute_options(op, mesh, cost, wants.of_results(op))
+        computed = compute_options(op, mesh, cost, wants.of_results(op))
+        local = [way for option in computed for way in with_results(option, op, cost)]
+        if products.combining:  # by the algorithm that is asked for
+            local = [o for o in local if o.scattering is None]
         if "wse.iterators" in op.attributes:
             return local
         if products.combining:

@@ -167,16 +167,22 @@ class _Rewriter:
         elif chosen.loops is not None:
             op.attributes["wse.iterators"] = build.layout(chosen.loops)
         layouts = [given.with_partial(*_partial(chosen, index)) for index, given in enumerate(chosen.gives)]
+        if chosen.scattering is not None:
+            layouts[chosen.reductions[0].result] = chosen.scattering.source
         op.attributes["wse.layouts"] = ir.ArrayAttr.get([build.layout(layout) for layout in layouts])
         self.reduce(op, chosen)
 
     def reduce(self, op: Any, chosen: Option) -> None:
+        """Combines partial results after an operation, on all PEs or in blocks."""
         after = ir.InsertionPoint.after(op)
         for index, (result, wanted) in enumerate(zip(op.results, chosen.gives, strict=True)):
             value: ir.Value = result
             consumers = [(use.owner, use.operand_number) for use in result.uses]
             left = _partial(chosen, index)
             with after, op.location:
+                if left and chosen.scattering is not None:
+                    way = chosen.scattering
+                    value, left = build.redistribute(value, way.source, wanted, steps=way.texts), []
                 combine = build.reduce if only_returned(result) else build.all_reduce
                 while left:
                     (axis,), kind = left[0].axes, left.pop(0).kind

@@ -139,9 +139,10 @@ class Interpreter:
         if name == "wse.scatter":
             return [self.spread(gathered(values[0]), self.layout(op, op.layout))]
         if name in _RELAYOUTS or name == "wse.reduce_scatter":
-            source = self.laid_out(op, values[0], self.layout(op, op.source_layout))
+            before = self.layout(op, op.source_layout)
+            source = replace(self.laid_out(op, values[0], before), layout=before)
             source = self.combined(op, source) if name == "wse.reduce_scatter" else source
-            return [self.relaid(source, self.layout(op, op.layout))]
+            return [self.relaid(self.summed(source), self.layout(op, op.layout))]
         if name.startswith("wse."):
             layout = self.layout(op, op.layout)
             return [replace(self.along(op, self.laid_out(op, values[0], layout)), layout=layout)]
@@ -262,9 +263,21 @@ class Interpreter:
 
     def combined(self, op: Any, source: Spread) -> Spread:
         """Parts of a result combined along the operation's axis, on every PE."""
-        combine = _COMBINE[op.kind.value]
-        lines = {pe: self.line(op, source, pe) for pe in self.pes()}
-        tiles = {pe: reduce(combine, [source.tiles[p] for p in line]) for pe, line in lines.items()}
+        return self.combined_along(source, op.axis.value, op.kind.value)
+
+    def summed(self, source: Spread) -> Spread:
+        """Parts of a value combined along all axes that it is partial over."""
+        for partial in source.layout.partial:
+            for axis in partial.axes:
+                source = self.combined_along(source, axis, partial.kind)
+        return replace(source, layout=source.layout.with_partial())
+
+    def combined_along(self, source: Spread, axis: str, kind: str) -> Spread:
+        """Parts of a value combined along an axis, on every PE."""
+        mesh = source.layout.mesh
+        tiles = {
+            pe: reduce(_COMBINE[kind], [source.tiles[p] for p in mesh.line(axis, *pe)]) for pe in self.pes()
+        }
         return Spread(source.shape, source.layout, tiles)
 
     def along(self, op: Any, source: Spread) -> Spread:

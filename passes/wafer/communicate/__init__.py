@@ -4,4 +4,5 @@ from .movement import Movement as Movement
 from .movement import emit as emit
 from .movement import forced as forced
 from .movement import movements as movements
+from .partials import scattered as scattered
 from .ways import Ways as Ways

@@ -119,18 +119,25 @@ def problem(source: TensorLayout, target: TensorLayout) -> str:
 
 
 def forced(
-    source: TensorLayout, target: TensorLayout, dtype: Dtype, machine: Machine, texts: Sequence[str]
+    source: TensorLayout,
+    target: TensorLayout,
+    dtype: Dtype,
+    machine: Machine,
+    texts: Sequence[str],
+    *,
+    spoils: bool = False,
 ) -> Movement:
     """The way whose steps are as told; of several the fastest.
 
     Args:
         texts: as `Movement.texts`; where a step leads may be left out.
+        spoils: whether nobody else reads the source, so that it need not stay as it is.
 
     Raises:
         CompilerError: no such steps lead there; says which ones do.
     """
     if not problem(source, target):
-        search = Search(target, dtype, machine, {}, tuple(texts))
+        search = Search(target, dtype, machine, {}, tuple(texts), spoils=spoils)
         search.follow(stripped(source), (), 0.0, 0)
         if search.ends:
             price, peak, steps = min(search.ends, key=lambda end: end[:2])

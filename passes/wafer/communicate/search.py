@@ -32,8 +32,16 @@ class Search:
     """All ways to a target that are better than others in cycles or in bytes; or those whose steps are told."""
 
     def __init__(
-        self, target: TensorLayout, dtype: Dtype, machine: Machine, prices: Prices, told: tuple[str, ...] = ()
+        self,
+        target: TensorLayout,
+        dtype: Dtype,
+        machine: Machine,
+        prices: Prices,
+        told: tuple[str, ...] = (),
+        *,
+        spoils: bool = False,
     ) -> None:
+        self.spoils = spoils
         self.told = told
         self.target = stripped(target)
         self.dtype: Dtype = dtype
@@ -59,12 +67,14 @@ class Search:
         possible = self.next_steps(here)
         if self.told:
             possible = told_steps(possible, self.told[len(steps)])
-        priced = [(self.price(step), step) for step in (replace(s, is_first=not steps) for s in possible)]
+        priced = [
+            (self.price(step), step)
+            for step in (replace(s, is_first=not steps and not self.spoils) for s in possible)
+        ]
         for more, step in sorted(priced, key=lambda found: found[0]):
             if more == math.inf:
                 continue
-            held = 0 if not steps else step.source.elements * DTYPE_BYTES[self.dtype]
-            needed = held + step.target.elements * DTYPE_BYTES[self.dtype] + step.bytes(self.dtype)
+            needed = bytes_needed(step, self.dtype, begins=not steps)
             self.follow(step.target, (*steps, step), cycles + more, max(peak, needed))
 
     def price(self, step: Step) -> float:
@@ -187,7 +197,7 @@ class Search:
             whole = replace(here, partial=partial)
             steps = [
                 step
-                for choice in _choices("all_reduce", _reductions(here.mesh[name].extent))
+                for choice in all_reductions(here.mesh[name].extent)
                 if self.price(step := Step("all_reduce", here, whole, name, choice, first.kind)) < math.inf
             ]
             yield from steps or self.inside(here, name)
@@ -200,9 +210,15 @@ class Search:
                 ):
                     continue
                 dims = (*here.dims[:number], wanted, *here.dims[number + 1 :])
-                for choice in _choices("reduce_scatter", ("ring",)):
+                for choice in scatterings():
                     kept = replace(whole, dims=dims)
                     yield Step("reduce_scatter", here, kept, name, choice, first.kind)
+
+
+def bytes_needed(step: Step, dtype: Dtype, *, begins: bool) -> int:
+    """Bytes that a step needs; of a movement's first one beside its source."""
+    held = 0 if begins else step.source.elements
+    return (held + step.target.elements) * DTYPE_BYTES[dtype] + step.bytes(dtype)
 
 
 def told_steps(possible: Iterable[Step], text: str) -> Iterator[Step]:
@@ -240,9 +256,15 @@ def _choices(operation: str, names: tuple[str, ...]) -> list[Choice]:
     return [choose(operation, name) for name in names]
 
 
-def _reductions(extent: int) -> tuple[str, ...]:
+def all_reductions(extent: int) -> list[Choice]:
     """Algorithms whose plans are made at once, with few colours."""
-    return ("chain", f"two_phase{{group={max(1, math.isqrt(extent))}}}", "tree", "ring")
+    grouped = f"two_phase{{group={max(1, math.isqrt(extent))}}}"
+    return _choices("all_reduce", ("chain", grouped, "tree", "ring"))
+
+
+def scatterings() -> list[Choice]:
+    """Algorithms that combine partial values in blocks."""
+    return _choices("reduce_scatter", ("ring",))
 
 
 def _gatherings(here: TensorLayout, name: str, machine: Machine) -> list[Choice]:

@@ -10,7 +10,7 @@ from ....wse_target.layout.tensor_layout import TensorLayout
 from ....wse_target.machine import Machine
 from ....wse_target.sim.cost import WAVELET_BYTES
 from .movement import Movement, movements
-from .steps import Prices
+from .steps import Prices, Step, price
 
 Question = tuple[TensorLayout, TensorLayout, Dtype]
 
@@ -29,6 +29,10 @@ class Ways:
         if question not in self._found:
             self._found[question] = movements(source, target, dtype, self.machine, self._prices)
         return self._found[question]
+
+    def price(self, step: Step, dtype: Dtype) -> float:
+        """Predicted cycles of a single step, infinity where it cannot be done."""
+        return price(step, dtype, self.machine, self._prices)
 
     def at_least(self, source: TensorLayout, target: TensorLayout, dtype: Dtype) -> float:
         """Cycles that no way takes less than, without looking for one.

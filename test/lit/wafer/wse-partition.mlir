@@ -60,6 +60,36 @@ func.func @main(%a: tensor<12xf32>, %w: tensor<12xf32> {wse.kind = "parameter", 
 
 // -----
 
+// Its reader takes blocks of the result, so that the sums are left in blocks.
+// CHECK-LABEL: func.func @main
+// CHECK: linalg.generic {{.*}}wse.layouts = [#wse.layout<"[y:2/3, -] on x:4; y:2 at (0, 0), partial add over x">]
+// CHECK: wse.redistribute{{.*}} {layout = #wse.layout<"[y:2/3, x:4/12]{{.*}} steps = ["reduce_scatter along x by ring to [y:2/3, x:4/12]"]}
+#lhs = affine_map<(d0, d1, d2) -> (d0, d2)>
+#rhs = affine_map<(d0, d1, d2) -> (d1, d2)>
+#out = affine_map<(d0, d1, d2) -> (d0, d1)>
+#id = affine_map<(d0, d1) -> (d0, d1)>
+func.func @main(%a: tensor<6x10xf32>, %w: tensor<45x10xf32> {wse.kind = "parameter", wse.name = "w"}) -> tensor<6x45xf32> {
+  %zero = arith.constant dense<0.0> : tensor<6x45xf32>
+  %empty = tensor.empty() : tensor<6x45xf32>
+  %0 = linalg.generic {indexing_maps = [#lhs, #rhs, #out], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %w : tensor<6x10xf32>, tensor<45x10xf32>) outs(%zero : tensor<6x45xf32>)
+      attrs = {wse.iterators = ["y", "", "x"]} {
+  ^bb0(%l: f32, %r: f32, %acc: f32):
+    %p = arith.mulf %l, %r : f32
+    %s = arith.addf %acc, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<6x45xf32>
+  %1 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%0 : tensor<6x45xf32>) outs(%empty : tensor<6x45xf32>) {
+  ^bb0(%l: f32, %o: f32):
+    %s = math.exp %l : f32
+    linalg.yield %s : f32
+  } -> tensor<6x45xf32>
+  return %1 : tensor<6x45xf32>
+}
+
+// -----
+
 // A reduction whose init is a tensor starts from the neutral number, so that it may be split; the init is added
 // afterwards. A dense constant becomes an argument that carries its value.
 // CHECK-LABEL: func.func @main

@@ -9,11 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from .....wse_target.image import Instruction, Join, Receive, Send, Vector
 from .....wse_target.machine import Machine
 from .....wse_target.quasi_affine import Expr, const
+from .....wse_target.sim.cost import words
 from ..fragment import Fragment, Line, Scratch, Tile
-from .costs import Costs, largest, tile_words
+from .costs import Costs
 from .distribution import Boxes, overlap
 from .line_program import LineProgram, limited
 
@@ -37,11 +40,35 @@ class Exchange:
         """By direction, 1 or -1, how far something has to go; directions without anything are left out."""
         found: dict[int, int] = {}
         for step in (1, -1):
-            for hops in range(min(self.reach, self.line.extent - 1), 0, -1):
-                if tile_words(self.wanted(step, hops)[1], self.source.grid):
-                    found[step] = hops
-                    break
+            far = range(min(self.reach, self.line.extent - 1), 0, -1)
+            hops = next((hops for hops in far if self.most_wanted(step * hops)), 0)
+            if hops:
+                found[step] = hops
         return found
+
+    @cached_property
+    def _indices(self) -> list[tuple[np.ndarray, ...]]:
+        """By dimension, first index and one past the last of sources and of targets, over the PEs that differ in it."""
+        found: list[tuple[np.ndarray, ...]] = []
+        for ranges in zip(self.source.ranges, self.target.ranges, strict=True):
+            along = {name for range_ in ranges for e in range_ for name in e.variables()} | {self.line.axis}
+            sizes = [n if name in along else 1 for name, n in zip("xy", self.line.grid, strict=True)]
+            x, y = np.meshgrid(*map(np.arange, sizes))
+            held = [e.evaluate({"x": x, "y": y}) + 0 * x for range_ in ranges for e in range_]
+            found.append((held[0], held[0] + held[1], held[2], held[2] + held[3]))
+        return found
+
+    def most_wanted(self, apart: int) -> int:
+        """Most elements that a PE wants of the one that is so many positions before it on its line."""
+        line, axis = self.line, 1 if self.line.axis == "x" else 0
+        position = np.arange(line.along) // line.stride % line.extent
+        inside = (position - apart >= 0) & (position - apart < line.extent)
+        total = 1
+        for low, high, first, end in self._indices:
+            start, stop = (np.roll(bound, apart * line.stride, axis) for bound in (low, high))
+            both = np.minimum(stop, end) - np.maximum(start, first)
+            total *= max(0, int(np.where(inside if axis else inside[:, None], both, 0).max()))
+        return total
 
     def passing(self, step: int, hops: int) -> Boxes:
         """The tile of the PE so many hops back, where a PE has it."""
@@ -137,19 +164,19 @@ def _colour(program: LineProgram, step: int, sender: int) -> str:
 def cycles(line: Line, source: Boxes, target: Boxes, machine: Machine, reach: int = 1) -> float:
     """By round transfers both ways at once, and copies of what a PE has beside them."""
     costs, exchange = Costs.of(machine, source.dtype), Exchange(line, source, target, reach)
-    rate, total = machine.rate("copy", source.dtype), 0.0
-    for number, copies in enumerate(exchange.copies):
-        elements = [largest(copy.bounds, line.grid) for copy in copies]
-        copied = len(copies) * machine.vector.setup + sum(elements) / rate
-        taken = [
-            exchange.messages(step, number + 1)[1] for step, hops in exchange.rounds.items() if number < hops
+    rate, setup, total = machine.rate("copy", source.dtype), machine.vector.setup, 0.0
+    rounds = exchange.rounds
+    for hops in range(1, max(rounds.values(), default=0) + 1):
+        taken = [0] if hops == 1 else [step * (hops - 1) for step, last in rounds.items() if hops <= last]
+        copied = sum(setup + exchange.most_wanted(apart) / rate for apart in taken)
+        moved = [
+            exchange.most_wanted(step * hops) if hops == last else source.elements
+            for step, last in rounds.items()
+            if hops <= last
         ]
-        words = [tile_words(tile, line.grid) for tile in taken]
-        if not words:
-            total += copied
-            continue
+        counts = [int(words(elements, source.dtype)) for elements in moved]
         launch = (
-            costs.launch + words[0] * costs.microthread_word
-        )  # the others are done while the first words travel
-        total += launch + max(copied, costs.setup + costs.way(1) + sum(words) * costs.pace) + costs.join
-    return total
+            costs.launch + counts[0] * costs.microthread_word
+        )  # others are done while the first words travel
+        total += launch + max(copied, costs.setup + costs.way(1) + sum(counts) * costs.pace) + costs.join
+    return total if rounds else setup + exchange.most_wanted(0) / rate
