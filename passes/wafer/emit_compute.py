@@ -15,15 +15,16 @@ from ...wse_target.image import Access, Instruction, Loop, Vector
 from ...wse_target.layout.tensor_layout import NOW, TensorLayout
 from ...wse_target.quasi_affine import Expr, Var, const
 from ..infra.diagnostics import PassFailure
-from .emit.indirect import gathered, scattered
+from .emit.indirect import at_numbers, gathered
 from .emit.positions import positions_in_tile, stride_of
 from .emit_tiles import Tile, Tiles, loop_indices
 from .nodes import Compute, analyse, op_result
-from .reduction_form import Accumulation
+from .reduction_form import OWNED, Accumulation
 from .scalar_body import Immediate, Index, Operand, ScalarOp, ScalarValue, Temp
 from .shard.index_sums import divided_iterators
 from .shard.indirect import GATHER, gather_order, moving
 from .shard.operand_layouts import operand_layouts
+from .shard.owned import owned_indices, owned_loops
 from .shard.scatters import Scatter, scatter_loops, scatter_of, written_indices
 from .splat import splat_of
 from .write.expressions import row_major_pitches
@@ -216,6 +217,10 @@ class ComputeEmitter:
         result = self.results[r]
         if result is None:
             return
+        op = self.compute.body.ops[found.at]
+        if op.kind in OWNED:
+            self._owned(op, result)
+            return
         values = found.factors or (found.value,)
         loops = self._best_order(r, values)
         dst = self._operand_access(result, self.view.init_maps[r], loops)
@@ -266,13 +271,27 @@ class ComputeEmitter:
         places = [p for p in map(dim_position, self.view.init_maps[0].results) if p is not None]
         along = [const(0) if d in scatter.indices else self._index(p, nest) for d, p in enumerate(places)]
         numbers = {d: self._numbers(value, nest) for d, value in scatter.indices.items()}
-        dst = scattered(result, result.at(along, len(nest)), numbers)
+        dst = at_numbers(result, result.at(along, len(nest)), numbers)
         value = self._source(scatter.value, nest)
         if scatter.kind == "copy":
             self._vector("copy" if isinstance(value, Access) else "fill", nest, dst, [value])
         else:
             self._vector(scatter.kind, nest, dst, [dst, value])
         self.places[index] = (result, tuple(places))
+
+    def _owned(self, op: ScalarOp, result: Tile) -> None:
+        """Elements of a table are read where numbers are places that the PE has."""
+        table = op.operands[1]
+        assert isinstance(table, Operand)
+        outer, row = owned_loops(self.view, op, self.depends)
+        nest = [*outer, *self._arranged(row)]
+        tile, amap = self.tiles.by_value[self.view.operands[table.position]], self.view.maps[table.position]
+        along = positions_in_tile(
+            amap, self.loops, tile.layout, lambda i: self._index(i, nest) if i in nest else const(0)
+        )
+        numbers = {d: self._numbers(value, nest) for d, value in owned_indices(self.view, op).items()}
+        read = at_numbers(tile, tile.at(along, len(nest)), numbers)
+        self._vector("copy", nest, self._operand_access(result, self.view.init_maps[0], nest), [read])
 
     def _numbers(self, value: ScalarValue, nest: Sequence[int]) -> Access:
         """Indices in memory."""

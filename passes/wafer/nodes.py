@@ -16,7 +16,7 @@ from .cost import CostModel
 from .layout_rules import (
     elements,
 )
-from .reduction_form import Accumulation, accumulations, combine_kind, is_neutral
+from .reduction_form import OWNED, Accumulation, accumulations, combine_kind, is_neutral
 from .scalar_body import (
     Operand,
     ScalarBody,
@@ -29,6 +29,7 @@ from .scalar_body import (
 from .shard.dependencies import dependencies, iterators_of, operand_iterators
 from .shard.indirect import GATHER, gather_cycles
 from .shard.operand_layouts import halo_loops, is_plain_map, loop_layouts, operand_layouts
+from .shard.owned import owned_cycles, with_owned
 from .shard.scatters import SCATTERS, scatter_cycles, with_scatter
 from .splat import is_undefined, splat_of
 from .widening_reads import read_narrow
@@ -175,7 +176,7 @@ def analyse(op: Any) -> Compute:
     while (needed := _running_values(view, body, used)) != used:
         used, body = needed, restrict_to_results(whole_body, needed)
     types = [dtype_name(element_type(v.type)) for v in view.operands]
-    body = with_scatter(view, body)
+    body = with_owned(view, with_scatter(view, body))
     body = read_narrow(body, types, accumulations(body, len(view.inputs)))
     body = restrict_to_results(body, used)
     found = tuple(accumulations(body, len(view.inputs)))
@@ -261,6 +262,9 @@ def _compute_option(
         if op.kind == GATHER:
             numbers = [compute.iterators_of(o, depends) for o in op.operands]
             cycles += gather_cycles(cost, op, numbers, {d: tiles[d] for d in depends[index]})
+            continue
+        if op.kind in OWNED:
+            cycles += owned_cycles(cost, view, op, depends, tiles)
             continue
         if op.kind in SCATTERS:
             cycles += cost.vector("copy", op.dtype, gives[0].tile_shape)

@@ -8,6 +8,9 @@ from .scalar_body import Operand, ScalarBody, ScalarValue, Temp
 
 NEUTRAL: dict[str, float] = {"add": 0.0, "mul": 1.0, "max": float("-inf"), "min": float("inf")}
 
+# Sums over all places of a table, of which one counts (see `shard/owned.py`).
+OWNED = {f"owned {kind}": kind for kind in ("add", "or")}
+
 
 @dataclass(frozen=True)
 class Accumulation:
@@ -49,6 +52,8 @@ def _accumulation(
     if not isinstance(yielded, Temp) or counts[yielded] != 1 or counts[init] != 1:
         return None
     op = body.ops[yielded.index]
+    if op.kind in OWNED:
+        return Accumulation(OWNED[op.kind], yielded.index, yielded)
     if op.kind not in NEUTRAL and op.kind not in ("and", "or"):
         return None
     if init not in op.operands:

@@ -120,3 +120,17 @@ def test_both_engines_read_the_same_and_without_indices_all_is_wrong() -> None:
     assert torch.allclose(torch.from_numpy(flow.outputs[0]), expected, rtol=1e-3, atol=1e-4)
     broken = simulated(imported, (ROWS,), without_indices)
     assert not torch.allclose(torch.from_numpy(broken.outputs[0]), expected, rtol=0.1, atol=0.1)
+
+
+def test_a_table_that_no_pe_can_hold_is_shared() -> None:
+    """Rows are split over one axis and columns over the other; sums of one element and nothing are exact."""
+    table = draw(7001, 16)
+    rows = ids(7001, 3, 5)
+    rows[0, 0], rows[2, 4] = 0, 7000
+    table[rows[1, 1]] = torch.tensor([float("inf"), -float("inf"), float("nan"), -0.0] * 4)
+    model = Function(lambda x, i: (F.embedding(i, x), x.half()[i[0]], (x > 0)[i[1]]))
+    results = compile_model(model, (table, rows), target="tiny", grid="8x8")(table, rows)
+    for got, want in zip(results, model(table, rows), strict=True):
+        assert torch.equal(got.isnan(), want.isnan())
+        assert torch.equal(torch.signbit(got)[~got.isnan()], torch.signbit(want)[~want.isnan()])
+        assert torch.equal(got.nan_to_num(), want.nan_to_num())

@@ -35,7 +35,7 @@ def gathered(
     return replace(base, offset=offset, indices=tuple(found))
 
 
-def scattered(tile: Tile, base: Access, numbers: Mapping[int, Access]) -> Access:
+def at_numbers(tile: Tile, base: Access, numbers: Mapping[int, Access]) -> Access:
     """The walk over those elements of a PE's tile whose indices along some dimensions are in memory.
 
     Indices count from the tensor's beginning; what another PE has is left out.

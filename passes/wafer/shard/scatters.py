@@ -36,7 +36,7 @@ def _scatter(view: Structured, body: ScalarBody) -> ScalarOp | None:
     places = [dim_position(e) for e in view.init_maps[0].results]
     if chosen.kind != "select" or chosen.operands[2] != out or None in places:
         return None
-    found = _indices(body, chosen.operands[0])
+    found = compared(body, chosen.operands[0])
     if found is None:
         return None
     combined = _combined(body, chosen.operands[1], out)
@@ -52,22 +52,32 @@ def _scatter(view: Structured, body: ScalarBody) -> ScalarOp | None:
     return ScalarOp(f"scatter {kind}", (out, value, *indices), chosen.dtype)
 
 
-def _indices(body: ScalarBody, condition: ScalarValue) -> dict[int, ScalarValue] | None:
-    """What each iterator is compared with; None for any other condition."""
+def compared(body: ScalarBody, condition: ScalarValue) -> dict[int, ScalarValue] | None:
+    """The number that each iterator is compared with; None for any other condition."""
     if not isinstance(condition, Temp):
         return None
     op = body.ops[condition.index]
     if op.kind == "and":
-        parts = [_indices(body, operand) for operand in op.operands]
-        if None in parts or parts[0].keys() & parts[1].keys():  # type: ignore[union-attr]
+        first, second = (compared(body, operand) for operand in op.operands)
+        if first is None or second is None or first.keys() & second.keys():
             return None
-        return {**parts[0], **parts[1]}  # type: ignore[dict-item]
+        return {**first, **second}
     if op.kind != "eq":
         return None
-    first, second = op.operands
-    if isinstance(first, Index):
-        return {first.dim: second}
-    return {second.dim: first} if isinstance(second, Index) else None
+    left, right = op.operands
+    for this, other in ((left, right), (right, left)):
+        iterator = _iterator(body, this)
+        if iterator is not None:
+            return {iterator: other}
+    return None
+
+
+def _iterator(body: ScalarBody, value: ScalarValue) -> int | None:
+    """The iterator that a value is, in an integer type of as many numbers."""
+    if isinstance(value, Temp) and body.ops[value.index].kind == "convert":
+        wide = body.ops[value.index].dtype in ("i32", "i64")
+        value = body.ops[value.index].operands[0] if wide else value
+    return value.dim if isinstance(value, Index) else None
 
 
 def _combined(body: ScalarBody, new: ScalarValue, out: Operand) -> tuple[str, ScalarValue] | None:
