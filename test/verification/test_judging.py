@@ -51,6 +51,17 @@ def test_a_distributed_program_is_followed_tile_by_tile() -> None:
         assert stage.comparison is not None and stage.matches, stage
 
 
+def test_places_that_data_decides_are_followed_tile_by_tile() -> None:
+    """Tables that are split with loops, shared, or read by several operations; writes by their owners."""
+
+    def placed(x: torch.Tensor, at: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return x[at], x.gather(0, at[:, None].expand(4, 9)).exp(), x.index_add(0, at, x[:4] * 2), x.diagonal()
+
+    checked = verification(placed, torch.randn(11, 9), torch.tensor([3, 10, 0, 3]), target="tiny")
+    for stage in checked.stages():
+        assert stage.comparison is not None and stage.matches, stage
+
+
 def test_operations_are_compared_alone() -> None:
     checked = verification(lambda a, b: torch.exp(a @ b), torch.randn(4, 4), torch.randn(4, 4))
     list(checked.stages())
