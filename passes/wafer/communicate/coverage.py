@@ -29,6 +29,13 @@ def covers(mesh: Mesh, have: Dimension, want: Dimension) -> bool:
         return True
     if _most(have) < _least(want):
         return False
+    told = _covers_by_digits(mesh, have, want)
+    if told is not None:
+        return told
+    if not have.pieces and not want.pieces:
+        coordinates = _coordinates(mesh, have, want)
+        ((low, high),), ((first, end),) = (_ranges(mesh, dim, coordinates) for dim in (have, want))
+        return bool(((end <= first) | ((low <= first) & (end <= high))).all())
     coordinates, indices = _coordinates(mesh, have, want), _indices(mesh, have, want)
     held, wanted = (_held(mesh, dim, coordinates, indices) for dim in (have, want))
     return not (wanted & ~held).any()
@@ -41,8 +48,12 @@ def reach_of(mesh: Mesh, name: str, have: Dimension, want: Dimension, most: int)
     most = min(most, line.extent - 1)
     if (2 * most + 1) * _most(have) < _least(want):
         return None
-    coordinates, indices = _coordinates(mesh, have, want, name), _indices(mesh, have, want)
-    position = line.position.evaluate(coordinates)
+    if name not in have.axes:  # all on a line have the same
+        return 0 if covers(mesh, have, want) else None
+    coordinates = _coordinates(mesh, have, want, name)
+    if not (have.pieces or want.pieces or have.before or have.after):
+        return _reach_of_ranges(mesh, line, have, want, most, coordinates)
+    position, indices = line.position.evaluate(coordinates), _indices(mesh, have, want)
     missing = _held(mesh, want, coordinates, indices)
     for reach in range(most + 1):
         for apart in {-reach, reach}:
@@ -50,6 +61,54 @@ def reach_of(mesh: Mesh, name: str, have: Dimension, want: Dimension, most: int)
             there = (position + apart >= 0) & (position + apart < line.extent)
             missing = missing & ~(_held(mesh, have, shifted, indices) & there[..., None])
         if not missing.any():
+            return reach
+    return None
+
+
+def _covers_by_digits(mesh: Mesh, have: Dimension, want: Dimension) -> bool | None:
+    """`covers` from the digits of indices, however many PEs there are; None where sums of coordinates or margins count.
+
+    Who wants an index has the coordinates that it tells along some sub-axes, and any along others.
+    """
+    bound = [digit for dim in (have, want) for digit in dim.digits if not digit.is_local]
+    if any(map(_has_margins, (have, want))) or any(len(d.axes) > 1 or d.rotates for d in bound):
+        return None
+    indices = np.arange(want.low, want.high)
+    if len(indices) and (want.low < have.low or have.high < want.high):
+        return False
+    told = _values(want, indices)
+    for name, value in _values(have, indices).items():
+        if mesh[name].extent > 1 and (name not in told or (told[name] != value).any()):
+            return not len(indices)
+    return True
+
+
+def _values(dim: Dimension, indices: np.ndarray) -> dict[str, np.ndarray]:
+    """By sub-axis the coordinate that PEs with an index have."""
+    found: dict[str, np.ndarray] = {}
+    rest = indices - dim.low
+    for digit in dim.digits:
+        if digit.axes:
+            found[digit.axes[0]] = rest // digit.pitch
+        rest = rest % digit.pitch
+    return found
+
+
+def _reach_of_ranges(
+    mesh: Mesh, line: Line, have: Dimension, want: Dimension, most: int, coordinates: dict[str, Any]
+) -> int | None:
+    """`reach_of` where each PE has one piece, which no other on its line has a part of, and wants one."""
+    position = line.position.evaluate(coordinates)
+    ((first, end),) = _ranges(mesh, want, coordinates)
+    missing = np.maximum(end - first, 0)
+    for reach in range(most + 1):
+        for apart in {-reach, reach}:
+            shifted = {**coordinates, line.axis: coordinates[line.axis] + apart * line.stride}
+            there = (position + apart >= 0) & (position + apart < line.extent)
+            ((low, high),) = _ranges(mesh, have, shifted)
+            both = np.maximum(np.minimum(high, end) - np.maximum(low, first), 0)
+            missing = missing - np.where(there, both, 0)
+        if not (missing > 0).any():
             return reach
     return None
 
