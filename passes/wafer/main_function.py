@@ -201,6 +201,8 @@ def _neutralise(op: Any) -> None:
     if not floating and found.kind in ("max", "min"):
         return
     combiner = _COMBINERS[found.kind][0 if floating else 1]
+    made_by: Any = init.owner
+    added, added_map = _repeated(init)
     uses = [(use.owner, use.operand_number) for use in result.uses]
     with op.location:
         with ir.InsertionPoint(op):
@@ -217,11 +219,25 @@ def _neutralise(op: Any) -> None:
         op.operation.operands[len(view.inputs)] = neutral
         with ir.InsertionPoint.after(op):
             combined = build_generic(
-                [init, result],
+                [added, result],
                 [empty],
-                identity_maps(tensor.rank, 3),
+                [added_map, *identity_maps(tensor.rank, 2)],
                 ["parallel"] * tensor.rank,
                 lambda a, b, _: [ir.Operation.create(combiner, results=[a.type], operands=[a, b]).result],
             )
     for owner, number_of in uses:
         owner.operation.operands[number_of] = op_result(combined, 0)
+    if added != init and not any(True for _ in init.uses):
+        made_by.operation.erase()
+
+
+def _repeated(value: ir.Value) -> tuple[ir.Value, ir.AffineMap]:
+    """What a tensor repeats elements of, and which it does at an index: a bias is added as it is, one a channel."""
+    view = structured(value.owner) if not isinstance(value.owner, ir.Block) else None
+    identity = ir.AffineMap.get_identity(ir.RankedTensorType(value.type).rank)
+    if view is None or not view.is_copy() or len(view.inits) != 1 or view.init_maps[0] != identity:
+        return value, identity
+    number = ir.BlockArgument(view.yielded[0]).arg_number
+    source = view.inputs[number]
+    is_tensor = isinstance(source.type, ir.RankedTensorType)
+    return (source, view.maps[number]) if is_tensor else (value, identity)

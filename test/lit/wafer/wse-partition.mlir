@@ -133,3 +133,30 @@ func.func @main(%a: tensor<3x11x11xf32>, %w: tensor<2x3x3x3xf32>) -> tensor<2x5x
   } -> tensor<2x5x7xf32>
   return %0 : tensor<2x5x7xf32>
 }
+
+// -----
+
+// A bias that a sum starts from is added afterwards as it is: nobody holds a tensor of its copies.
+// CHECK-LABEL: func.func @main
+// CHECK: wse.scatter{{.*}}%arg1{{.*}} : (tensor<5xf32>) -> tensor<5xf32>
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %{{.*}} : tensor<5xf32>, tensor<6x5xf32>)
+// CHECK-NOT: linalg.generic
+#in = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
+#kept = affine_map<(d0, d1, d2) -> (d0, d1)>
+#column = affine_map<(d0, d1) -> (d1)>
+#both = affine_map<(d0, d1) -> (d0, d1)>
+func.func @main(%a: tensor<6x5x3xf32>, %bias: tensor<5xf32>) -> tensor<6x5xf32> {
+  %empty = tensor.empty() : tensor<6x5xf32>
+  %init = linalg.generic {indexing_maps = [#column, #both], iterator_types = ["parallel", "parallel"]}
+      ins(%bias : tensor<5xf32>) outs(%empty : tensor<6x5xf32>) {
+  ^bb0(%b: f32, %o: f32):
+    linalg.yield %b : f32
+  } -> tensor<6x5xf32>
+  %0 = linalg.generic {indexing_maps = [#in, #kept], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a : tensor<6x5x3xf32>) outs(%init : tensor<6x5xf32>) {
+  ^bb0(%l: f32, %acc: f32):
+    %s = arith.addf %acc, %l : f32
+    linalg.yield %s : f32
+  } -> tensor<6x5xf32>
+  return %0 : tensor<6x5xf32>
+}
