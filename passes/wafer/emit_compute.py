@@ -35,12 +35,19 @@ Source = Access | float | int
 class ComputeEmitter:
     """Emits one operation."""
 
-    def __init__(self, op: Any, loops: TensorLayout, tiles: Tiles, hint: str) -> None:
+    def __init__(
+        self, op: Any, loops: TensorLayout, tiles: Tiles, hint: str, changed: ir.Value | None = None
+    ) -> None:
+        """
+        Args:
+            changed: an init whose tile becomes the result's, if it lies as the result does.
+        """
         self.compute: Compute = analyse(op)
         self.view = self.compute.view
         self.loops = loops
         self.tiles = tiles
         self.hint = hint
+        self.changed = changed
         self.steps: list[Instruction] = []
         self.places: dict[int, tuple[Tile, tuple[int, ...]]] = {}  # temporary -> tile, its iterators in order
         self.indices: dict[int, Tile] = {}
@@ -76,6 +83,10 @@ class ComputeEmitter:
         result = op_result(self.view.op, r)
         layout = self.needed[len(self.view.inputs) + r]
         assert layout is not None, "results are written by plain maps"
+        held = None if self.changed is None else self.tiles.by_value.get(self.changed)
+        if held is not None and held.layout == layout:
+            self.tiles.by_value[result] = held
+            return held
         return self.tiles.new(result, layout, self.hint)
 
     def _accumulations(self) -> dict[int, Accumulation]:
@@ -182,7 +193,7 @@ class ComputeEmitter:
                 self.steps.append(Vector("fill", bounds, tile.whole(), (number,)))
             elif init not in self.tiles.by_value:
                 raise PassFailure(self.view.op, "a reduction starts from a tensor that nothing has filled")
-            else:
+            elif self.tiles.by_value[init] is not tile:
                 source = self.tiles.by_value[init].whole()
                 self.steps.append(Vector("copy", bounds, tile.whole(), (source,)))
 

@@ -22,6 +22,7 @@ from ...wse_target.image import (
 from ...wse_target.machine import load_machine
 from ..infra.diagnostics import PassFailure
 from ..infra.pass_base import Pass, PassRun, option
+from .emit.in_place import changed_in_place
 from .emit.rolling import Rolled, fold
 from .emit_collectives import COLLECTIVES, Collectives
 from .emit_compute import ComputeEmitter
@@ -179,7 +180,7 @@ class _Emitter:
             if partial is not None:
                 self.tiles.alias(op.results[0], partial, read.layouts(op)[0].with_partial())
                 return []
-            return ComputeEmitter(op, loops, self.tiles, hint).run()
+            return ComputeEmitter(op, loops, self.tiles, hint, changed_in_place(op, self.main)).run()
         if name == "wse.scatter":
             return self._scatter(op, hint)
         if name in RESHAPES + SLICES:

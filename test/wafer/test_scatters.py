@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from lowering import Function, compile_model, lower, simulated, wafer_errors
 from torch import nn
-from wse_mlir.wse_target.image import Instruction, PEClass, Program, Vector
+from wse_mlir.pipelines.runtime.image_builder import build_image
+from wse_mlir.wse_target.image import Instruction, PEClass, Program, Vector, all_instructions
 
 import wse_mlir
 
@@ -94,6 +95,31 @@ def test_a_cache_is_written_where_it_is() -> None:
         want = expected(row, at * 0 + place)
         assert torch.allclose(compiled(row, at * 0 + place), want, rtol=1e-3, atol=1e-4)
     assert torch.equal(compiled.state["rows"], expected.rows)
+
+
+def test_what_is_changed_in_places_is_not_copied() -> None:
+    """A cache of one call to the next, and an argument that nothing else reads; a parameter stays as it is."""
+    model = Function(lambda x, at, v: x.index_add(0, at, v))
+    args = (X, PLACES[0], V[:1].expand(11, 5).T.contiguous())
+    program = build_image(lower(model, args, "2x3", "plan-memory").module.operation)
+    vectors = [op for of in program.classes for op in all_instructions(of.body) if isinstance(op, Vector)]
+    written = [op for op in vectors if op.dst.indices]
+    assert written and not [
+        op for op in vectors if op.kind == "copy" and op.dst.buffer == written[0].dst.buffer
+    ]
+
+    class Kept(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rows = nn.Parameter(X)
+
+        def forward(self, at: torch.Tensor) -> torch.Tensor:
+            return self.rows.index_fill(0, at, 3.0)
+
+    kept = Kept()
+    compiled = compile_model(kept, (ONCE,), target="tiny", grid="2x2")
+    for places in (ONCE, ONCE[:1].expand(4).contiguous()):
+        assert torch.equal(compiled(places), kept(places))
 
 
 def everywhere(program: Program) -> Program:
