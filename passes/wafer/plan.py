@@ -28,6 +28,7 @@ from .nodes import (
     dtype_of,
 )
 from .product_options import ProductOptions
+from .shard.lifetimes import Lifetimes
 from .shard.results import with_results
 from .shard.shape_options import assembly_options, reshape_options
 from .shard.wants import Wants
@@ -184,7 +185,29 @@ class Planner:
             if not beam:
                 return Plan(self.mesh, (), (), math.inf, 0, 0, node.op)
         final = beam[0]
-        return Plan(self.mesh, final.chosen, final.moves, final.cycles, final.resident, final.peak)
+        peak = min(final.peak, final.resident + self.most_live(final))
+        return Plan(self.mesh, final.chosen, final.moves, final.cycles, final.resident, peak)
+
+    def most_live(self, final: State) -> int:
+        """Most bytes of values at a time, each version of which lives until its own last reader.
+
+        The search counts all versions until a value's last reader: it cannot know yet which of them that wants.
+        """
+        nodes, problem = self.problem.nodes, self.problem
+        lives = Lifetimes(frozenset(self.free), problem.aliases)
+        busy, moving = [0] * len(nodes), [0] * len(nodes)
+        for at, (node, option, moves) in enumerate(zip(nodes, final.chosen, final.moves, strict=True)):
+            lives.add(at, node, option, moves)
+            wanted = self.wanted(node, option)
+            brought = [(v, to) for v, k, to in wanted if k in option.brought and v not in self.free]
+            busy[at] = option.scratch + sum(self.bytes(value, to) for value, to in brought)
+            between = (m.peak_bytes - self.bytes(node.operands[k], m.target) for k, m in moves.items())
+            moving[at] = max(0, *between, 0)
+        for node, option in zip(nodes, final.chosen, strict=True):
+            for value, given in zip(node.results, option.gives, strict=True):
+                if problem.last_use.get(value, -1) >= len(nodes):  # the host takes it from where it was made
+                    lives.use((value, given), len(nodes) - 1)
+        return lives.most(busy, moving)
 
     def step(self, beam: list[State], position: int, node: Node, width: int) -> list[State]:
         """The best states after an operation; extended only as long as they may be among them."""
