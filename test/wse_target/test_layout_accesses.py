@@ -7,7 +7,7 @@ import itertools
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from random_layouts import dimensions, meshes
-from wse_mlir.wse_target.layout.accesses import Term, accessed
+from wse_mlir.wse_target.layout.accesses import Term, accessed, quotient, together
 from wse_mlir.wse_target.layout.dimension import Digit, Dimension
 from wse_mlir.wse_target.layout.mesh import Mesh
 from wse_mlir.wse_target.layout.rectangle import Rect
@@ -74,3 +74,47 @@ def test_digits_of_one_index_and_what_is_none() -> None:
     assert accessed([Term(-1, heads)], 7, 8) is None
     assert accessed([Term(-1, Dimension.whole(8))], 7, 8) == Dimension.whole(8)
     assert accessed([], 3, 8) == Dimension(8, (), 3, 4)
+
+
+@given(
+    st.integers(1, 20),
+    st.integers(1, 4),
+    st.integers(1, 4),
+    st.integers(-5, 5),
+    st.integers(1, 5),
+    st.integers(1, 5),
+    st.booleans(),
+)
+def test_quotients(
+    size: int, extent: int, factor: int, constant: int, divisor: int, taps: int, split: bool
+) -> None:
+    mesh = Mesh.of(Rect(0, 0, extent, 1))
+    pitch = -(-size // extent // divisor) * divisor + divisor  # which the divisor divides
+    dim = Dimension(size, (Digit(extent, pitch, ("x",)),), 0, size) if split else Dimension.whole(size)
+    found = quotient([Term(factor, dim), Term(1, Dimension.whole(taps))], constant, divisor)
+    assert found is not None
+    values, first = found
+    whole = max(0, (factor * (size - 1) + constant + taps - 1) // divisor + 1)
+    read = accessed([Term(1, values)], first, whole)
+    assert read is not None
+    for x in range(extent):
+        own = TensorLayout(mesh, (dim,)).indices(x, 0)[0]
+        needed = {(factor * int(i) + constant + t) // divisor for i in own for t in range(taps)}
+        assert needed & set(range(whole)) <= set(TensorLayout(mesh, (read,)).indices(x, 0)[0].tolist())
+
+
+@given(st.integers(1, 20), st.integers(1, 4), *[st.integers(-3, 3)] * 2, *[st.integers(1, 3)] * 3)
+def test_what_two_reads_of_one_tensor_need_together(
+    outputs: int, extent: int, one: int, other: int, stride: int, taps: int, size: int
+) -> None:
+    mesh = Mesh.of(Rect(0, 0, extent, 1))
+    out, size = Dimension.blocks(outputs, "x", extent), size * outputs * stride
+    reads = [accessed([Term(stride, out), Term(1, Dimension.whole(taps))], at, size) for at in (one, other)]
+    assert None not in reads
+    both = together(*(read for read in reads if read is not None))
+    assume(both is not None)
+    for x in range(extent):
+        parts = [
+            set(TensorLayout(mesh, (d,)).indices(x, 0)[0].tolist()) for d in (*reads, both) if d is not None
+        ]
+        assert parts[0] | parts[1] <= parts[2]

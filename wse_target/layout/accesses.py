@@ -77,11 +77,14 @@ def quotient(terms: Sequence[Term], constant: int, divisor: int) -> tuple[Dimens
 
     first = (step * (of.low - of.before) + least) // divisor
     digits = tuple(Digit(d.extent, d.pitch * step // divisor, d.axes, d.rotates) for d in of.digits)
-    block = min([of.high - of.low, *(digit.pitch for digit in of.digits)])
-    taken = last(of.low + block) - first + 1
-    after = taken - digits[-1].pitch if digits and block == of.digits[-1].pitch else 0
     size = last(of.size) - first + 1
-    return Dimension(size, digits, 0, last(of.high) - first + 1 - after, 0, after), first
+    if not digits:
+        return Dimension(size, (), 0, last(of.high) - first + 1), first
+    old, pitch = of.digits[-1].pitch, digits[-1].pitch
+    after = last(of.low + old) - first + 1 - pitch
+    begun = (of.high - of.low - 1) // old * pitch + 1  # the last piece that is not empty stays so
+    high = max(last(of.high) - first + 1 - after, begun)
+    return Dimension(size, digits, 0, high, 0, after), first
 
 
 def together(one: Dimension, other: Dimension) -> Dimension | None:
@@ -93,7 +96,8 @@ def together(one: Dimension, other: Dimension) -> Dimension | None:
         return one if one == other else None
     apart = other.low - one.low
     before, after = max(one.before, other.before - apart), max(one.after, other.after + apart)
-    high = max(one.high + one.after, other.high + other.after) - after
+    ends = one.high + one.after - after, other.high + other.after - after
+    high = max(*ends, one.high, other.high - apart)  # no piece becomes empty, which would have no halo
     found = centred(Dimension(one.size, one.digits, one.low, high, before, after))
     return None if found.problem() else found
 
