@@ -8,7 +8,7 @@ from ...wse_target.layout.tensor_layout import TensorLayout
 from ...wse_target.layout.text import dimension_text
 from ..infra.pass_base import PassRun
 from .nodes import Node, Option
-from .plan import Plan, Problem, bytes_at_least
+from .plan import Moves, Plan, Problem, bytes_at_least
 from .product_options import ProductOptions
 
 _SHOWN = 8
@@ -22,7 +22,8 @@ def explain(
     The remarks' data: "chosen" and "alternatives" (name and cycles each, cheapest first, redistribution of operands
     not counted), and "refused", the algorithms that cannot serve the operation, with the reason. For operations
     "source", the layouts that it "needs" (None where any will do) and "gives", and "bytes" that its operands,
-    results and temporaries take on a PE.
+    results and temporaries take on a PE; "moves", how operands got there: steps as name, cycles, "operand" by number,
+    "source", where it was.
     """
     grids = [_entry(p.mesh.rect.grid, p.cycles, bytes=p.peak) for p in sorted(tried, key=lambda p: p.cycles)]
     run.remark(
@@ -31,12 +32,15 @@ def explain(
         chosen=_entry(plan.mesh.rect.grid, plan.cycles, bytes=plan.peak),
         alternatives=grids[:_SHOWN],
     )
-    for node, option in zip(problem.nodes, plan.options, strict=True):
+    for node, option, moves in zip(problem.nodes, plan.options, plan.moves, strict=True):
         had_choice = len(node.options) > 1 or option.algorithm
-        _explain_node(run, node, option, products.refusals(node.op, plan.mesh) if had_choice else ())
+        refused = products.refusals(node.op, plan.mesh) if had_choice else ()
+        _explain_node(run, node, option, moves, refused)
 
 
-def _explain_node(run: PassRun, node: Node, option: Option, refused: Sequence[tuple[str, str]]) -> None:
+def _explain_node(
+    run: PassRun, node: Node, option: Option, moves: Moves, refused: Sequence[tuple[str, str]]
+) -> None:
     alternatives = sorted(node.options, key=lambda o: o.cycles)
     entries = list(_unique(_entry(describe(o), o.cycles) for o in alternatives))[:_SHOWN]
     others = ", ".join(f"{e['name']} {e['cycles']:.0f}" for e in entries if e["name"] != describe(option))
@@ -51,6 +55,15 @@ def _explain_node(run: PassRun, node: Node, option: Option, refused: Sequence[tu
         needs=[None if needed is None else _dimensions(needed) for needed in option.needs],
         gives=[_dimensions(given) for given in option.gives],
         bytes=bytes_at_least(node.op, option) + option.scratch,
+        moves=[
+            _entry(
+                ", ".join(map(str, way.steps)) or "nothing",
+                way.cycles,
+                operand=position,
+                source=_dimensions(way.source),
+            )
+            for position, way in sorted(moves.items())
+        ],
     )
 
 

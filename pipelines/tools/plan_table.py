@@ -16,6 +16,8 @@ _LOSERS = 3  # alternatives that are named
 def plan_table(target: str, choices: Sequence[Mapping[str, Any]]) -> RenderableType:
     """The grid with the grids that lost, then a row for each operation in the order of the program.
 
+    Cycles are those of the operation, without those of operands that have to be moved, which stand behind how they are.
+
     Args:
         choices: what the partitioner weighed, see `passes.wafer.explanation`.
     """
@@ -34,7 +36,7 @@ def plan_table(target: str, choices: Sequence[Mapping[str, Any]]) -> RenderableT
     for row in operations:
         table.add_row(
             Text(row["source"]),
-            Text("\n".join(needed or "any" for needed in row["needs"])),
+            Text("\n".join(_operand(row, number, needed) for number, needed in enumerate(row["needs"]))),
             Text("\n".join(row["gives"])),
             Text(row["chosen"]["name"]),
             f"{row['chosen']['cycles']:,.0f}",
@@ -42,6 +44,14 @@ def plan_table(target: str, choices: Sequence[Mapping[str, Any]]) -> RenderableT
             Text("\n".join(_losers(row))),
         )
     return Group(Text(text), table)
+
+
+def _operand(row: Mapping[str, Any], number: int, needed: str | None) -> str:
+    """Where an operand is needed, and how it gets there."""
+    moved = next((move for move in row["moves"] if move["operand"] == number), None)
+    if moved is None:
+        return needed or "any"
+    return f"{needed} from {moved['source']}: {moved['name']}, {moved['cycles']:,.0f}"
 
 
 def _losers(row: Mapping[str, Any]) -> list[str]:
