@@ -14,12 +14,13 @@ OPERATORS_FROM = 100  # columns of a terminal
 
 @dataclass
 class LayerRow:
-    """One line of the model's source. Cycles are those of its active PEs, on average.
+    """One line of the model's source. Cycles are means over all PEs of the program, so that those of all lines add up.
 
     Attributes:
         layer: the module path; location: "file.py:12"; operators: what it runs, in order.
         pes / sram: the most of any of its phases; bytes on one PE.
         utilisation: share of the time of all PEs of the program, while the layer's run, that goes into its compute.
+        duration: cycles that the layer's PEs take, on average.
     """
 
     layer: str
@@ -31,6 +32,7 @@ class LayerRow:
     pes: int = 0
     sram: int = 0
     utilisation: float = 0.0
+    duration: float = 0.0
 
     @property
     def cycles(self) -> float:
@@ -45,13 +47,15 @@ def layer_rows(report: dict[str, Any]) -> list[LayerRow]:
         row = rows.setdefault((layer, phase["location"]), LayerRow(layer, phase["location"]))
         if phase["operator"] and phase["operator"] not in row.operators:
             row.operators.append(phase["operator"])
-        row.compute += phase["compute"]
-        row.communication += phase["communication"]
-        row.waiting += phase["waiting"]
+        share = phase["pes"] / report["pes"]
+        row.compute += phase["compute"] * share
+        row.communication += phase["communication"] * share
+        row.waiting += phase["waiting"] * share
+        row.duration += phase["compute"] + phase["communication"] + phase["waiting"]
         row.pes = max(row.pes, phase["pes"])
         row.sram = max(row.sram, phase["sram"])
     for row in rows.values():
-        row.utilisation = row.compute * row.pes / (row.cycles * report["pes"]) if row.cycles else 0.0
+        row.utilisation = row.compute / row.duration if row.duration else 0.0
     return list(rows.values())
 
 
