@@ -58,6 +58,6 @@ def test_the_bench_has_a_row_for_each_family(
     assert list(rows) == ["matvec tiny", "mlp tiny"] and all(row["pes"] == 16 for row in rows.values())
     for row in rows.values():
         assert 0 < row["utilisation"] <= 1 and sum(row["shares"].values()) == pytest.approx(1)
-        assert row["planned"] == pytest.approx(row["cycles"], rel=0.5)
+        assert 0.5 < row["planned"] / row["cycles"] < 2
     shown = capsys.readouterr().out.splitlines()
     assert len(shown) == 3 and shown[0].split()[:3] == ["family", "PEs", "classes"]
