@@ -26,6 +26,7 @@ from .nodes import (
     bytes_of,
     compute_options,
     dtype_of,
+    only_returned,
 )
 from .product_options import ProductOptions
 from .shard.lifetimes import Lifetimes
@@ -182,7 +183,9 @@ class Planner:
         beam = [State()]
         for position, node in enumerate(self.problem.nodes):
             # Layouts of what only moves elements: which of them is good is only known when its readers have chosen.
-            undecided = len(node.options) if node.op.operation.name in RESHAPES + SLICES else 1
+            moves_only = node.op.operation.name in RESHAPES + SLICES
+            is_read = not all(only_returned(result) for result in node.results)
+            undecided = len(node.options) if moves_only and is_read else 1
             beam = self.step(beam, position, node, min(width * undecided, _MOST_STATES))
             if not beam:
                 return Plan(self.mesh, (), (), math.inf, 0, 0, node.op)
