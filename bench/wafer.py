@@ -2,10 +2,11 @@
 
     python bench/wafer.py [--families F,...] [--sizes tiny,small] [--target wse3] [--grid WxH] [--data] [--json OUT]
 
-Each row runs in a process of its own, so that its peak memory is known. Cycles are those that the slowest PE takes,
-host transfers left out; `planned` is what the partitioner predicted of them. Utilisation is computing cycles of all PEs
-over cycles times PEs; the shares are those of the cycles that PEs spend. With `--data` the model is called, and its
-results are compared with PyTorch's; without, nothing is computed and the times are those of an estimate.
+Each row runs in a process of its own, so that its peak memory is known. Cycles are the mean over PEs, host transfers
+left out; `planned` is what the partitioner predicted of them. Utilisation is the share of the PEs' time that they
+compute in, until the slowest ends; the other shares are those of the cycles that PEs spend. With `--data` the model is
+called, and its results are compared with PyTorch's; without, nothing is computed and the times are those of an
+estimate.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def row_of(found: Mapping[str, Any]) -> dict[str, Any]:
         "planned": grid["chosen"]["cycles"] if grid else None,
         "cycles": cycles,
         "host_io": report["cycles"]["host_io"],
-        "utilisation": split["compute"] / cycles if cycles else 0.0,
+        "utilisation": report["utilisation"],
         "shares": {name: split[name] / spent if spent else 0.0 for name in ("compute", "communication", "waiting")},
         "sram": report["sram"],
         "lowering": found["lowering"],

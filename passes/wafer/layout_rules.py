@@ -1,4 +1,4 @@
-"""How one layout becomes another, by movement or by a reshape."""
+"""Layouts of grids and of reshapes."""
 
 from collections.abc import Sequence
 

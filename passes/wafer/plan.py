@@ -346,35 +346,53 @@ def search(
 
     When none fits the SRAM, it is the one that is over by the least.
 
-    Larger grids are given up when they have become dearer three times in a row.
+    Of several grids each is looked at narrowly, the best ones once more.
     """
-    found: list[tuple[float, Plan, Problem]] = []
-    worse, only = 0, len(meshes) == 1
-    for mesh in meshes:
-        problem = build_problem(main, mesh, cost, free, products)
-        plan = _plan(problem, mesh, cost, width=_FINAL_WIDTH if only else 1)
-        score = score_of(plan, cost)
-        worse = 0 if all(score < s for s, *_ in found) else worse + 1
-        found.append((score, plan, problem))
-        if worse >= 4 and min(found, key=lambda f: f[0])[1].peak <= cost.sram:
-            break
+    if len(meshes) == 1:
+        problem = build_problem(main, meshes[0], cost, free, products)
+        found = [(_plan(problem, meshes[0], cost, width=_FINAL_WIDTH), problem)]
+    else:
+        found = _look_again(_tried(main, meshes, cost, free, products), cost)
     if not found:
         raise ValueError("no grid to plan for")
-    if not only:  # a second look at the grids that a narrow search finds best
-        for place in sorted(range(len(found)), key=lambda n: found[n][0])[:_FINALISTS]:
-            score, plan, problem = found[place]
-            wider = _plan(problem, plan.mesh, cost, width=_FINAL_WIDTH)
-            found[place] = min(
-                (score, plan, problem), (score_of(wider, cost), wider, problem), key=lambda f: f[0]
-            )
-    best, tried = min(found, key=lambda f: f[0]), [plan for _, plan, _ in found]
-    if best[1].stuck is not None:
+    best, problem = min(found, key=lambda tried: score_of(tried[0], cost))
+    if best.stuck is not None:
         raise PassFailure(
-            best[1].stuck,
+            best.stuck,
             "no way is known to bring the operands of this operation to where it could be computed",
             hint="use another grid, or target='cpu'",
         )
-    return best[1], best[2], [plan for plan in tried if plan.stuck is None]
+    return best, problem, [plan for plan, _ in found if plan.stuck is None]
+
+
+def _tried(
+    main: Any, meshes: Sequence[Mesh], cost: CostModel, free: frozenset[int], products: ProductOptions
+) -> list[tuple[Plan, Problem]]:
+    """Plans by a narrow search, until grids have become dearer four times in a row."""
+    found: list[tuple[Plan, Problem]] = []
+    best, worse = None, 0
+    for mesh in meshes:
+        problem = build_problem(main, mesh, cost, free, products)
+        plan = _plan(problem, mesh, cost, width=1)
+        found.append((plan, problem))
+        if best is None or score_of(plan, cost) < score_of(best, cost):
+            best, worse = plan, 0
+        else:
+            worse += 1
+        if worse >= 4 and best.peak <= cost.sram:
+            break
+    return found
+
+
+def _look_again(found: list[tuple[Plan, Problem]], cost: CostModel) -> list[tuple[Plan, Problem]]:
+    """The same with the best ones searched for with the whole beam."""
+    order = sorted(range(len(found)), key=lambda n: score_of(found[n][0], cost))
+    again = list(found)
+    for place in order[:_FINALISTS]:
+        plan, problem = found[place]
+        wider = _plan(problem, plan.mesh, cost, width=_FINAL_WIDTH)
+        again[place] = min(plan, wider, key=lambda p: score_of(p, cost)), problem
+    return again
 
 
 def score_of(plan: Plan, cost: CostModel) -> float:
@@ -387,6 +405,6 @@ def _plan(problem: Problem, mesh: Mesh, cost: CostModel, *, width: int) -> Plan:
     plan = Planner(problem, mesh, cost).run(width=width)
     for thrift in (0.1, 10.0):
         if plan.peak > cost.sram:
-            thrifty = Planner(problem, mesh, cost, thrift=thrift).run(width=8)
+            thrifty = Planner(problem, mesh, cost, thrift=thrift).run(width=_FINAL_WIDTH)
             plan = min(plan, thrifty, key=lambda p: p.peak)
     return plan

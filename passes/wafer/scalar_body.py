@@ -273,6 +273,12 @@ def drop_unused(body: ScalarBody, keep: Callable[[int], bool]) -> ScalarBody:
     return ScalarBody(tuple(ops), tuple(yielded))
 
 
+def ending_in(body: ScalarBody, op: ScalarOp) -> ScalarBody:
+    """The body with an operation of its values as its one result, without what that does not need."""
+    changed = ScalarBody((*body.ops, op), (Temp(len(body.ops)),))
+    return drop_unused(changed, keep=lambda position: True)
+
+
 def restrict_to_results(body: ScalarBody, used: tuple[bool, ...]) -> ScalarBody:
     """The body without what only unused results need."""
     return drop_unused(body, keep=lambda position: used[position])

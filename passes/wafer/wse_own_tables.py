@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
@@ -49,50 +50,54 @@ class OwnTables(Pass, name="wse-own-tables", anchor="func.func"):
         run.count("tables that can be shared", count)
 
 
-def _lone_read(view: Structured) -> Any:
+@dataclass(frozen=True)
+class _Read:
+    """A read of a table.
+
+    Attributes:
+        table: the operand that it is.
+        decided: the index along each of its dimensions that numbers decide.
+    """
+
+    extract: Any
+    table: int
+    decided: dict[int, ir.Value]
+
+
+def _lone_read(view: Structured) -> _Read | None:
     """The read that is all that an operation does; None for other operations."""
     if not view.is_parallel() or len(view.inits) != 1 or view.reads(len(view.inputs)):
         return None
-    found = [e for e in extracts(view.op) if e.results[0] == view.yielded[0]]
-    position = table_of(found[0]) if found else None
-    if (
-        position is None
-        or sum(table_of(e) == position for e in extracts(view.op)) != 1
-        or view.reads(position)
-    ):
+    reads = extracts(view.op)
+    extract = next((e for e in reads if e.results[0] == view.yielded[0]), None)
+    table = None if extract is None else table_of(extract)
+    if extract is None or table is None or sum(table_of(e) == table for e in reads) != 1 or view.reads(table):
         return None
-    return found[0] if _decided(view, found[0]) else None
+    indices = enumerate(list(extract.operation.operands)[1:])
+    decided = {dim: index for dim, index in indices if not is_plain(view, table, dim, index)}
+    return _Read(extract, table, decided) if decided else None
 
 
-def _decided(view: Structured, read: Any) -> list[int]:
-    """The dimensions of the table that numbers decide."""
-    position = table_of(read)
-    assert position is not None
-    indices = enumerate(list(read.operation.operands)[1:])
-    return [dim for dim, index in indices if not is_plain(view, position, dim, index)]
-
-
-def _rewrite(view: Structured, read: Any) -> None:
-    position, decided, loops = table_of(read), _decided(view, read), len(view.iterators)
+def _rewrite(view: Structured, read: _Read) -> None:
+    loops = len(view.iterators)
     kind = ir.RankedTensorType(view.inits[0].type)
     element, neutral = kind.element_type, _neutral(kind.element_type)
-    count = loops + len(decided)
+    count = loops + len(read.decided)
     maps = [_extended(amap, count, {}) for amap in view.maps]
-    assert position is not None
-    maps[position] = _extended(view.maps[position], count, {dim: loops + n for n, dim in enumerate(decided)})
+    places = {dim: loops + n for n, dim in enumerate(read.decided)}
+    maps[read.table] = _extended(view.maps[read.table], count, places)
 
     def body(*arguments: ir.Value) -> Sequence[ir.Value]:
         mapping: dict[ir.Value, ir.Value] = dict(zip(view.body.arguments, arguments, strict=True))
-        kept = [op for op in view.body_operations() if op.operation != read.operation]
+        kept = [op for op in view.body_operations() if op.operation != read.extract.operation]
         clone_into(kept, mapping)
         hits = []
-        for place, dim in enumerate(decided):
-            index = list(read.operation.operands)[1 + dim]
-            here = linalg.IndexOp(loops + place).result
+        for dim, index in read.decided.items():
+            here = linalg.IndexOp(places[dim]).result
             hits.append(arith.cmpi(arith.CmpIPredicate.eq, here, mapping.get(index, index)))
         number: Any = neutral
         zero = arith.ConstantOp(element, number).result
-        part = arith.select(reduce(arith.andi, hits), arguments[position], zero)
+        part = arith.select(reduce(arith.andi, hits), arguments[read.table], zero)
         combine = arith.addf if isinstance(element, ir.FloatType) else arith.addi
         combine = arith.ori if str(element) == "i1" else combine
         return [combine(arguments[-1], part)]
@@ -100,7 +105,7 @@ def _rewrite(view: Structured, read: Any) -> None:
     with ir.InsertionPoint(view.op), view.op.location:
         splat: Any = ir.DenseElementsAttr.get_splat(kind, neutral)
         start = arith.ConstantOp(kind, splat).result
-        kinds = [*view.iterators, *[REDUCTION] * len(decided)]
+        kinds = [*view.iterators, *[REDUCTION] * len(read.decided)]
         new = build_generic(view.inputs, [start], maps, kinds, body)
     for name, attribute in project_attributes(view.op).items():
         new.attributes[name] = attribute

@@ -208,7 +208,7 @@ class Interpreter:
             return loops_of(op).tile_range(*pe)
         view = structured(op)
         assert view is not None
-        return tuple((0, size or 1) for size in view.loop_sizes())
+        return tuple((0, size) for size in view.fixed_sizes())
 
     def maps(self, op: Any, pe: PE) -> tuple[ir.AffineMap, ...]:
         """The maps of all operands, from iterations that a PE does to positions in the tiles that it holds."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +16,8 @@ from ....wse_target.quasi_affine import const
 from ..library.lines import Line
 
 Ranges = list[tuple[np.ndarray, np.ndarray]]  # first index and one past the last, of every piece
+# What PEs want; and (that, coordinates of other PEs, where there is one) -> what is left without what those have.
+Left = tuple[np.ndarray, Callable[[np.ndarray, dict[str, Any], np.ndarray], np.ndarray]]
 
 
 def line_of(mesh: Mesh, name: str) -> Line:
@@ -51,18 +54,39 @@ def reach_of(mesh: Mesh, name: str, have: Dimension, want: Dimension, most: int)
     if name not in have.axes:  # all on a line have the same
         return 0 if covers(mesh, have, want) else None
     coordinates = _coordinates(mesh, have, want, name)
-    if not (have.pieces or want.pieces or have.before or have.after):
-        return _reach_of_ranges(mesh, line, have, want, most, coordinates)
-    position, indices = line.position.evaluate(coordinates), _indices(mesh, have, want)
-    missing = _held(mesh, want, coordinates, indices)
+    count = _ranges_left if not (have.pieces or want.pieces or have.before or have.after) else _indices_left
+    missing, left = count(mesh, have, want, coordinates)
+    position = line.position.evaluate(coordinates)
     for reach in range(most + 1):
         for apart in {-reach, reach}:
             shifted = {**coordinates, line.axis: coordinates[line.axis] + apart * line.stride}
             there = (position + apart >= 0) & (position + apart < line.extent)
-            missing = missing & ~(_held(mesh, have, shifted, indices) & there[..., None])
-        if not missing.any():
+            missing = left(missing, shifted, there)
+        if not (missing > 0).any():
             return reach
     return None
+
+
+def _indices_left(mesh: Mesh, have: Dimension, want: Dimension, coordinates: dict[str, Any]) -> Left:
+    """The indices that each PE wants, and what is left of them after those that others have."""
+    indices = _indices(mesh, have, want)
+
+    def left(missing: np.ndarray, other: dict[str, Any], there: np.ndarray) -> np.ndarray:
+        return missing & ~(_held(mesh, have, other, indices) & there[..., None])
+
+    return _held(mesh, want, coordinates, indices), left
+
+
+def _ranges_left(mesh: Mesh, have: Dimension, want: Dimension, coordinates: dict[str, Any]) -> Left:
+    """How many indices each PE wants, where it has one piece that no other on its line has a part of, and wants one."""
+    ((first, end),) = _ranges(mesh, want, coordinates)
+
+    def left(missing: np.ndarray, other: dict[str, Any], there: np.ndarray) -> np.ndarray:
+        ((low, high),) = _ranges(mesh, have, other)
+        both = np.maximum(np.minimum(high, end) - np.maximum(low, first), 0)
+        return missing - np.where(there, both, 0)
+
+    return np.maximum(end - first, 0), left
 
 
 def _covers_by_digits(mesh: Mesh, have: Dimension, want: Dimension) -> bool | None:
@@ -92,25 +116,6 @@ def _values(dim: Dimension, indices: np.ndarray) -> dict[str, np.ndarray]:
             found[digit.axes[0]] = rest // digit.pitch
         rest = rest % digit.pitch
     return found
-
-
-def _reach_of_ranges(
-    mesh: Mesh, line: Line, have: Dimension, want: Dimension, most: int, coordinates: dict[str, Any]
-) -> int | None:
-    """`reach_of` where each PE has one piece, which no other on its line has a part of, and wants one."""
-    position = line.position.evaluate(coordinates)
-    ((first, end),) = _ranges(mesh, want, coordinates)
-    missing = np.maximum(end - first, 0)
-    for reach in range(most + 1):
-        for apart in {-reach, reach}:
-            shifted = {**coordinates, line.axis: coordinates[line.axis] + apart * line.stride}
-            there = (position + apart >= 0) & (position + apart < line.extent)
-            ((low, high),) = _ranges(mesh, have, shifted)
-            both = np.maximum(np.minimum(high, end) - np.maximum(low, first), 0)
-            missing = missing - np.where(there, both, 0)
-        if not (missing > 0).any():
-            return reach
-    return None
 
 
 def _most(dim: Dimension) -> int:

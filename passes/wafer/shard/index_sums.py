@@ -23,11 +23,6 @@ class IndexSum:
     constant: int
 
     @property
-    def is_iterator(self) -> bool:
-        """Whether it is one iterator as it stands."""
-        return not self.quotients and not self.constant and [f for f, _ in self.terms] == [1]
-
-    @property
     def divided(self) -> frozenset[int]:
         """The iterators that quotients and remainders depend on."""
         return frozenset().union(*(used_dims(expr) for _, expr in self.quotients))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ....dialects.structured import PARALLEL, REDUCTION, Structured, dim_position
 from ..cost import CostModel
 from ..reduction_form import OWNED
-from ..scalar_body import Immediate, Operand, ScalarBody, ScalarOp, ScalarValue, Temp, drop_unused
+from ..scalar_body import Immediate, Operand, ScalarBody, ScalarOp, ScalarValue, Temp, ending_in
 from .dependencies import dependencies, iterators_of
 from .indirect import gather_order, indirect_cycles
 from .scatters import compared
@@ -20,10 +20,7 @@ from .scatters import compared
 def with_owned(view: Structured, body: ScalarBody) -> ScalarBody:
     """The body with a sum over the places of a table as one read; as it is where it is none."""
     found = _owned(view, body)
-    if found is None:
-        return body
-    changed = ScalarBody((*body.ops, found), (Temp(len(body.ops)),))
-    return drop_unused(changed, keep=lambda position: True)
+    return body if found is None else ending_in(body, found)
 
 
 def _owned(view: Structured, body: ScalarBody) -> ScalarOp | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ....dialects.structured import PARALLEL, Structured, dim_position
 from ..cost import CostModel
-from ..scalar_body import Index, Operand, ScalarBody, ScalarOp, ScalarValue, Temp, drop_unused
+from ..scalar_body import Index, Operand, ScalarBody, ScalarOp, ScalarValue, Temp, ending_in
 from .dependencies import dependencies, iterators_of
 from .indirect import indirect_cycles
 
@@ -23,10 +23,7 @@ SCATTERS = {f"scatter {kind}": kind for kind in ("copy", "add", "mul", "max", "m
 def with_scatter(view: Structured, body: ScalarBody) -> ScalarBody:
     """The body with its last operation as a scatter; as it is where it is none."""
     found = _scatter(view, body)
-    if found is None:
-        return body
-    changed = ScalarBody((*body.ops, found), (Temp(len(body.ops)),))
-    return drop_unused(changed, keep=lambda position: True)
+    return body if found is None else ending_in(body, found)
 
 
 def _scatter(view: Structured, body: ScalarBody) -> ScalarOp | None:
