@@ -100,6 +100,18 @@ IMPORTED_STAGE = Stage(
     "imported",
 )
 
+SCANS_STAGE = Stage(
+    "scans",
+    "func.func(wse-expand-scans)",
+    "a CPU takes running sums one number after the other",
+)
+
+WAFER_SCANS_STAGE = Stage(
+    "scans",
+    "func.func(wse-block-scans)",
+    "PEs take the steps of many running sums at a time",
+)
+
 ACCUMULATE_STAGE = Stage(
     "accumulate", "", "products sum in the type they were imported with; wse-accumulate gives another"
 )
@@ -294,12 +306,21 @@ def _define(name: str, description: str, *rows: Iterable[Stage]) -> NamedPipelin
 TENSOR = _define(
     "tensor",
     "imported IR -> fused linalg on tensors, what both targets start from",
-    (IMPORTED_STAGE, ACCUMULATE_STAGE, FOLD_STAGE, FUSE_STAGE),
+    (IMPORTED_STAGE, SCANS_STAGE, ACCUMULATE_STAGE, FOLD_STAGE, FUSE_STAGE),
 )
 CPU = _define(
     "cpu",
     "imported IR -> native code of the machine this runs on",
-    (IMPORTED_STAGE, ACCUMULATE_STAGE, FOLD_STAGE, ROLL_STAGE, FUSE_STAGE, CHECK_STAGE, SIMPLIFY_STAGE),
+    (
+        IMPORTED_STAGE,
+        SCANS_STAGE,
+        ACCUMULATE_STAGE,
+        FOLD_STAGE,
+        ROLL_STAGE,
+        FUSE_STAGE,
+        CHECK_STAGE,
+        SIMPLIFY_STAGE,
+    ),
     CPU_STAGES,
 )
 WAFER = _define(
@@ -307,6 +328,7 @@ WAFER = _define(
     "imported IR -> programs of processing elements, ready for the simulator",
     (
         IMPORTED_STAGE,
+        WAFER_SCANS_STAGE,
         RETURN_STAGE,
         NARROW_STAGE,
         FOLD_STAGE,

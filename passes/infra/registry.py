@@ -20,6 +20,8 @@ BUILTIN: dict[str, str] = {
     "wse-invert-divisors": "tensor.algebra.wse_invert_divisors:InvertDivisors",
     "wse-invert-sums": "tensor.algebra.wse_invert_sums:InvertSums",
     "wse-lower-tm-tensor": "tensor.wse_lower_tm_tensor:LowerTmTensor",
+    "wse-expand-scans": "tensor.wse_expand_scans:ExpandScans",
+    "wse-block-scans": "wafer.wse_block_scans:BlockScans",
     "wse-check-indices": "tensor.wse_check_indices:CheckIndices",
     "wse-check-divisions": "tensor.wse_check_divisions:CheckDivisions",
     "wse-collect-checks": "tensor.wse_collect_checks:CollectChecks",

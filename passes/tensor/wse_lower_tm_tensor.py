@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from ...dialects.host import arith, ir, scf, tensor
-from ...dialects.structured import PARALLEL, build_generic, inline_body
+from ...dialects.host import arith, ir, tensor
+from ...dialects.structured import inline_body
 from ..infra.diagnostics import PassFailure
 from ..infra.pass_base import Pass, PassRun
+from .scan_loops import ScanParts, loop_nest, scan_loops
+from .scans import running_sums
 from .sizes import constant_index, size_value
 from .sorting import lower_sort, lower_topk
 from .traversal import collect
@@ -22,8 +23,8 @@ class LowerTmTensor(Pass, name="wse-lower-tm-tensor", anchor="func.func"):
     * `scatter` that overwrites with slices becomes a loop of `tensor.insert_slice`; with a combining body, or
       element by element, a loop nest of `tensor.extract` and `tensor.insert`. A negative index
       counts from the end; one out of range is clamped, so that the slice lies inside of the destination.
-    * `scan` becomes a loop that carries the running value; along another dimension than the last one, a loop over
-      elementwise operations on rows.
+    * `scan` that sums becomes a `linalg.generic` that takes the steps of its reduction in their order (`scans.py`), of
+      which the CPU makes loops (`wse-expand-scans`); any other becomes these loops here.
     * `sort` and `topk` count how many elements go before each one (its rank, by a reduction over all pairs) and
       move each element to its rank: stable, parallel, quadratic in the sorted dimension. NaN is greater than any
       other number, which makes it the last of an ascending line and the first of a descending one (see `sorting.py`).
@@ -101,9 +102,9 @@ def _lower_scatter(op: ir.Operation) -> list[ir.Value]:
     is_slice = update_type.rank > 1 and any(size != 1 for size in update_type.shape[1:])
     count = _none_into_nothing(size_value(updates, 0), original, dimensions)
     if overwrites and is_slice:
-        return _loop_nest([count], [original], insert_slice)
+        return loop_nest([count], [original], insert_slice)
     within = [size_value(updates, d) for d in range(1, update_type.rank)]
-    return _loop_nest([count, *within], [original], combine_elements)
+    return loop_nest([count, *within], [original], combine_elements)
 
 
 def _none_into_nothing(count: ir.Value, target: ir.Value, dimensions: Sequence[int]) -> ir.Value:
@@ -144,112 +145,7 @@ def _copy_slice(
 
 
 def _lower_scan(op: ir.Operation) -> list[ir.Value]:
-    source, output, accumulator = op.operands
-    body = op.regions[0].blocks[0]
-    scanned = ir.IntegerAttr(op.attributes["dimension"]).value
-    inclusive = ir.BoolAttr(op.attributes["inclusive"]).value
-    rank = ir.RankedTensorType(source.type).rank
-    outer = [d for d in range(rank) if d != scanned]
-    if ir.RankedTensorType(source.type).shape[scanned] == 0:
-        return [output, accumulator]
-    if scanned < rank - 1 and any(n != 1 for n in ir.RankedTensorType(source.type).shape[scanned + 1 :]):
-        return _scan_rows(op, scanned, inclusive)
-
-    def scan_line(ivs: Sequence[ir.Value], carried: Sequence[ir.Value]) -> list[ir.Value]:
-        def at(position: ir.Value) -> list[ir.Value]:
-            return [*ivs[:scanned], position, *ivs[scanned:]]
-
-        def step(line: Sequence[ir.Value], state: Sequence[ir.Value]) -> list[ir.Value]:
-            position = arith.addi(line[0], constant_index(1))
-            read = position if inclusive else line[0]
-            running = inline_body(body, [state[1], tensor.extract(source, at(read))])[0]
-            return [tensor.insert(running, state[0], at(position)), running]
-
-        first = (
-            tensor.extract(source, at(constant_index(0)))
-            if inclusive
-            else tensor.extract(carried[1], list(ivs))
-        )
-        started = tensor.insert(first, carried[0], at(constant_index(0)))
-        steps = arith.subi(size_value(source, scanned), constant_index(1))
-        scanned_line, last = _loop_nest([steps], [started, first], step)
-        return [scanned_line, tensor.insert(last, carried[1], list(ivs))]
-
-    return _loop_nest([size_value(source, d) for d in outer], [output, accumulator], scan_line)
-
-
-def _scan_rows(op: ir.Operation, scanned: int, inclusive: bool) -> list[ir.Value]:
-    """A scan whose running values are slices of the dimensions behind the scanned one, read from the result."""
-    source, output, accumulator = op.operands
-    body = op.regions[0].blocks[0]
-    rank = ir.RankedTensorType(source.type).rank - scanned - 1
-
-    def combine(previous: ir.Value, given: ir.Value, place: ir.Value) -> ir.Value:
-        maps = [ir.AffineMap.get_identity(rank)] * 3
-        return build_generic(
-            [previous, given], [place], maps, [PARALLEL] * rank, lambda a, b, _: inline_body(body, [a, b])
-        ).results[0]
-
-    def scan_block(ivs: Sequence[ir.Value], carried: Sequence[ir.Value]) -> list[ir.Value]:
-        def step(line: Sequence[ir.Value], state: Sequence[ir.Value]) -> list[ir.Value]:
-            position = arith.addi(line[0], constant_index(1))
-            given = _row(source, [*ivs, position if inclusive else line[0]])
-            made = combine(_row(state[0], [*ivs, line[0]]), given, _row(state[0], [*ivs, position]))
-            return [_with_row(state[0], [*ivs, position], made)]
-
-        first = _row(source, [*ivs, constant_index(0)]) if inclusive else _row(carried[1], ivs)
-        started = _with_row(carried[0], [*ivs, constant_index(0)], first)
-        steps = arith.subi(size_value(source, scanned), constant_index(1))
-        (filled,) = _loop_nest([steps], [started], step)
-        return [filled, _with_row(carried[1], ivs, _row(filled, [*ivs, steps]))]
-
-    return _loop_nest([size_value(source, d) for d in range(scanned)], [output, accumulator], scan_block)
-
-
-def _row(value: ir.Value, position: Sequence[ir.Value]) -> ir.Value:
-    """The slice at a position along the first dimensions."""
-    kind = ir.RankedTensorType(value.type)
-    shape = list(kind.shape)[len(position) :]
-    sizes = [size_value(value, d) for d in range(len(position), kind.rank) if kind.is_dynamic_dim(d)]
-    offsets, ones = _slice_of(position, kind.rank)
-    return tensor.extract_slice(
-        ir.RankedTensorType.get(shape, kind.element_type), value, position, sizes, [],
-        offsets, [*[1] * len(position), *shape], ones,
-    )  # fmt: skip
-
-
-def _with_row(value: ir.Value, position: Sequence[ir.Value], row: ir.Value) -> ir.Value:
-    """A tensor with another slice at a position along the first dimensions."""
-    kind = ir.RankedTensorType(value.type)
-    sizes = [size_value(value, d) for d in range(len(position), kind.rank) if kind.is_dynamic_dim(d)]
-    offsets, ones = _slice_of(position, kind.rank)
-    shape = [*[1] * len(position), *list(kind.shape)[len(position) :]]
-    return tensor.insert_slice(row, value, position, sizes, [], offsets, shape, ones)
-
-
-def _slice_of(position: Sequence[ir.Value], rank: int) -> tuple[list[int], list[int]]:
-    """(offsets, strides) of a slice at a position that is known only at run time."""
-    unknown = ir.ShapedType.get_dynamic_stride_or_offset()
-    return [unknown] * len(position) + [0] * (rank - len(position)), [1] * rank
-
-
-# ---------------------------------------------------------------------------------------------- building
-
-
-def _loop_nest(
-    bounds: Sequence[ir.Value],
-    carried: Sequence[ir.Value],
-    body: Callable[[Sequence[ir.Value], Sequence[ir.Value]], list[ir.Value]],
-    ivs: tuple[ir.Value, ...] = (),
-) -> list[ir.Value]:
-    """Loops `0 <= iv < bound`, outermost first, that carry values through `body(ivs, carried)`."""
-    if not bounds:
-        return body(ivs, carried)
-    loop: Any = scf.ForOp(constant_index(0), bounds[0], constant_index(1), list(carried))
-    with ir.InsertionPoint(loop.body):
-        inner = _loop_nest(bounds[1:], list(loop.inner_iter_args), body, (*ivs, loop.induction_variable))
-        scf.yield_(inner)
-    return list(loop.results)
+    return running_sums(op) or scan_loops(ScanParts.of_tm_tensor(op))
 
 
 _LOWERINGS: dict[str, Lowering] = {

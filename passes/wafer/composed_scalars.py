@@ -93,6 +93,19 @@ def _division(kind: str) -> "Callable[..., ScalarValue]":
     return rule
 
 
+def _rounded_quotient(*, up: bool) -> "Callable[..., ScalarValue]":
+    """A quotient that is rounded towards infinity: `div` leaves out what is behind the point."""
+
+    def rule(emit: Emit, operands: "Sequence[ScalarValue]", source: str, result: str) -> "ScalarValue":
+        quotient, rest = emit("div", operands, result), emit("rem", operands, result)
+        differ = emit("xor", (emit("lt", (rest, 0), "i1"), emit("lt", (operands[1], 0), "i1")), "i1")
+        beyond = emit("xor", (differ, 1), "i1") if up else differ
+        moves = emit("and", (emit("ne", (rest, 0), "i1"), beyond), "i1")
+        return emit("select", (moves, emit("add", (quotient, 1 if up else -1), result), quotient), result)
+
+    return rule
+
+
 def _power_of_two(emit: Emit, exponent: "ScalarValue", dtype: str) -> "ScalarValue":
     return emit("pow", (2, exponent), dtype)
 
@@ -140,6 +153,7 @@ _RULES: "dict[str, Callable[..., ScalarValue]]" = {
     "arith.maxui": _extremum("max"), "arith.minui": _extremum("min"),
     "arith.maxnumf": _number("gt"), "arith.minnumf": _number("lt"),
     "arith.divui": _division("div"), "arith.remui": _division("rem"),
+    "arith.floordivsi": _rounded_quotient(up=False), "arith.ceildivsi": _rounded_quotient(up=True),
     "arith.shli": _shifted_left, "arith.shrsi": _shifted_right, "arith.shrui": _shifted_right_unsigned,
     "math.trunc": _truncated, "math.copysign": _with_sign, "math.log10": _log10,
 }  # fmt: skip

@@ -17,6 +17,7 @@ from ...wse_target.quasi_affine import Expr, Var, const
 from ..infra.diagnostics import PassFailure
 from .emit.indirect import at_numbers, gathered
 from .emit.positions import positions_in_tile, stride_of
+from .emit.yields import copy_order
 from .emit_tiles import Tile, Tiles, loop_indices
 from .nodes import Compute, analyse, op_result
 from .reduction_form import OWNED, Accumulation
@@ -73,7 +74,7 @@ class ComputeEmitter:
     def _canonical_order(self) -> list[int]:
         """Iterators outermost first: as the first result's dimensions, then other parallel ones, then reductions."""
         positions = (dim_position(e) for e in self.view.init_maps[0].results)
-        first = [p for p in positions if p is not None]
+        first = [p for p in positions if p is not None and self.view.iterators[p] == PARALLEL]
         parallel = [i for i, k in enumerate(self.view.iterators) if k == PARALLEL and i not in first]
         return first + parallel + [i for i, k in enumerate(self.view.iterators) if k == REDUCTION]
 
@@ -95,20 +96,29 @@ class ComputeEmitter:
         pairs = enumerate(zip(self.compute.accumulations, self.compute.used, strict=True))
         return {r: found for r, (found, used) in pairs if used and found is not None}
 
-    def _homes(self) -> dict[int, int]:
+    def _homes(self, *, serial: bool) -> dict[int, int]:
         """Temporaries that are computed straight into a result: temporary -> result.
 
-        A value that repeats in a result is not, if the body goes on with it: there it has fewer loops.
+        A value that repeats in a result is not, if the body goes on with it: there it has fewer loops. Neither is a
+        running value, for later operations of a step may want the one before.
         """
         homes: dict[int, int] = {}
         read = {o.index for op in self.compute.body.ops for o in op.operands if isinstance(o, Temp)}
         for r, yielded in enumerate(self.compute.body.yielded):
             if not isinstance(yielded, Temp) or self.results[r] is None or r in self.accumulated:
                 continue
+            if serial and self._runs(r):
+                continue
             loops = {dim_position(e) for e in self.view.init_maps[r].results} - {None}
             if yielded.index not in read or loops <= self.depends[yielded.index]:
                 homes.setdefault(yielded.index, r)
         return homes
+
+    def _runs(self, r: int) -> bool:
+        """Whether a reduction starts from a result's init; not where each of its steps writes elements of its own."""
+        written = {dim_position(e) for e in self.view.init_maps[r].results}
+        reductions = {i for i, kind in enumerate(self.view.iterators) if kind == REDUCTION}
+        return not reductions <= written or self.view.reads(len(self.view.inputs) + r)
 
     def _block(self, iterator: int) -> int:
         return self.loops.dims[iterator].room
@@ -184,7 +194,7 @@ class ComputeEmitter:
         if not self.compute.has_reduction and not self.compute.scatters:
             return
         for r, tile in enumerate(self.results):
-            if tile is None:
+            if tile is None or not (self.compute.scatters or self._runs(r)):
                 continue
             init = self.view.inits[r]
             number = splat_of(init)
@@ -203,7 +213,7 @@ class ComputeEmitter:
         """The body as vector operations, in loops over `looped`."""
         self.looped = {i: Var(f"i{i}") for i in looped}
         outside, self.steps = self.steps, []
-        self._emit_body({} if serial else self._homes())
+        self._emit_body(self._homes(serial=serial))
         self._copy_yields({r for r in range(len(self.results)) if r not in self.accumulated})
         body = tuple(self.steps)
         for iterator in reversed(looped):
@@ -337,7 +347,10 @@ class ComputeEmitter:
 
     def _copy_yields(self, results: set[int]) -> None:
         """Results that are no operation's own destination: copies of operands, numbers, or of a shared value."""
-        for r in sorted(results):
+        order = copy_order(self.compute.body.yielded, len(self.view.inputs), results)
+        if order is None:
+            raise PassFailure(self.view.op, "a step exchanges running values: no lowering to the wafer yet")
+        for r in order:
             tile = self.results[r]
             yielded = self.compute.body.yielded[r]
             if tile is None:

@@ -184,10 +184,12 @@ def analyse(op: Any) -> Compute:
 
 
 def _running_values(view: Structured, body: ScalarBody, used: tuple[bool, ...]) -> tuple[bool, ...]:
-    """`used`, and the results whose running value a live reduction reads (argmax reads the maximum so far)."""
+    """`used`, and the results whose running value a live reduction reads or hands on (argmax reads the maximum)."""
     if REDUCTION not in view.iterators:
         return used
-    read = {o.position for op in body.ops for o in op.operands if isinstance(o, Operand)}
+    values = [o for op in body.ops for o in op.operands]
+    values += [y for y, kept in zip(body.yielded, used, strict=True) if kept]
+    read = {o.position for o in values if isinstance(o, Operand)}
     return tuple(u or len(view.inputs) + r in read for r, u in enumerate(used))
 
 

@@ -65,8 +65,8 @@ def test_an_operator_that_is_not_supported_is_named_at_the_users_line(target: st
 
 def test_an_operator_that_the_wafer_lacks_points_to_the_cpu() -> None:
     with pytest.raises(wse_mlir.CompilerError) as caught:
-        wse_mlir.compile(lambda x: x.cumsum(1), (torch.zeros(4, 8),), target="tiny")
-    assert "cumsum" in str(caught.value) and "cpu" in str(caught.value)
+        wse_mlir.compile(lambda x: x.sum(0), (torch.zeros(0, 8),), target="tiny")
+    assert "sum" in str(caught.value) and "cpu" in str(caught.value)
 
 
 def test_a_model_that_does_not_fit_gets_the_inequality() -> None:

@@ -81,3 +81,16 @@ def test_functions_that_only_files_have(tmp_path: Path) -> None:
     assert element_errors(rounded, away.copysign(x)) == 0
     for got, want in zip(tests, (x.isfinite(), x.isinf(), x.isnan()), strict=True):
         assert torch.equal(got, want.float())
+
+
+def test_quotients_that_are_rounded(tmp_path: Path) -> None:
+    path = tmp_path / "quotients.mlir"
+    path.write_text(
+        "func.func @main(%x: tensor<81xi32>, %y: tensor<81xi32>) -> (tensor<81xi32>, tensor<81xi32>) {\n"
+        "  %f = arith.floordivsi %x, %y : tensor<81xi32>\n  %c = arith.ceildivsi %x, %y : tensor<81xi32>\n"
+        "  return %f, %c : tensor<81xi32>, tensor<81xi32>\n}\n"
+    )
+    x, y = (torch.arange(81, dtype=torch.int32) % 9 - 4, torch.arange(81, dtype=torch.int32) // 9 - 4)
+    y[y == 0] = 7
+    down, up = wse_mlir.compile(path, (x, y), target="tiny", grid="3x2")(x, y)
+    assert torch.equal(down, x // y) and torch.equal(up, -(-x // y))
