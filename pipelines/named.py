@@ -108,8 +108,8 @@ SCANS_STAGE = Stage(
 
 WAFER_SCANS_STAGE = Stage(
     "scans",
-    "func.func(wse-block-scans)",
-    "PEs take the steps of many running sums at a time",
+    "func.func(wse-block-scans,wse-separate-extremes)",
+    "PEs take the steps of many running sums at a time, and look for an extreme and its place side by side",
 )
 
 ACCUMULATE_STAGE = Stage(

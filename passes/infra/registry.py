@@ -22,6 +22,7 @@ BUILTIN: dict[str, str] = {
     "wse-lower-tm-tensor": "tensor.wse_lower_tm_tensor:LowerTmTensor",
     "wse-expand-scans": "tensor.wse_expand_scans:ExpandScans",
     "wse-block-scans": "wafer.wse_block_scans:BlockScans",
+    "wse-separate-extremes": "wafer.wse_separate_extremes:SeparateExtremes",
     "wse-check-indices": "tensor.wse_check_indices:CheckIndices",
     "wse-check-divisions": "tensor.wse_check_divisions:CheckDivisions",
     "wse-collect-checks": "tensor.wse_collect_checks:CollectChecks",

@@ -1,7 +1,7 @@
 """The local part of a `linalg.generic` as vector operations: one per elementary operation of its body.
 
 A value of the body is kept for the iterators it depends on and no others. Reductions that may be done in any order
-accumulate into the result; others (argmax) run the reduction's loops one step at a time, with vector operations
+accumulate into the result; others (running sums) run the reduction's loops one step at a time, with vector operations
 over the parallel iterators inside.
 """
 

@@ -184,7 +184,7 @@ def analyse(op: Any) -> Compute:
 
 
 def _running_values(view: Structured, body: ScalarBody, used: tuple[bool, ...]) -> tuple[bool, ...]:
-    """`used`, and the results whose running value a live reduction reads or hands on (argmax reads the maximum)."""
+    """`used`, and the results whose running value a live reduction reads or hands on (sums that run)."""
     if REDUCTION not in view.iterators:
         return used
     values = [o for op in body.ops for o in op.operands]
