@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -160,6 +161,7 @@ class NoSuchEntry(TargetError, IndexError):
         self.lookup = lookup
 
 
+@lru_cache(maxsize=1 << 12)
 def const(value: int) -> Const:
     return Const(int(value))
 

@@ -323,6 +323,10 @@ class Planner:
         def score(way: Movement) -> float:
             return way.cycles + self.dearness(resident, max(peak, resident + live + way.peak_bytes))
 
+        quick = [way for source in held if (way := self.cost.ways.fastest(source, needed, dtype))]
+        best = min(quick, key=lambda way: way.cycles, default=None)
+        if best is None or score(best) <= best.cycles + self.dearness(resident, peak):
+            return best  # none is faster, and none takes less where that counts
         ways = (way for source in held for way in self.cost.ways.between(source, needed, dtype))
         return min(ways, key=score, default=None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -62,7 +62,27 @@ class Dimension:
     before: int = 0
     after: int = 0
 
+    def __hash__(self) -> int:
+        """Kept: plans look layouts up all the time."""
+        found = self.__dict__.get("_hash")
+        if found is None:
+            found = hash((self.size, self.digits, self.low, self.high, self.before, self.after))
+            object.__setattr__(self, "_hash", found)
+        return found
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Dimension) or hash(self) != hash(other):
+            return False
+        mine, theirs = (
+            (self.size, self.digits, self.low, self.high),
+            (other.size, other.digits, other.low, other.high),
+        )
+        return mine == theirs and (self.before, self.after) == (other.before, other.after)
+
     @staticmethod
+    @lru_cache(maxsize=1 << 12)
     def whole(size: int) -> Dimension:
         """All indices on every PE."""
         return Dimension(size, (), 0, size)
@@ -75,14 +95,9 @@ class Dimension:
     @staticmethod
     def split(size: int, along: Sequence[tuple[str, int]]) -> Dimension:
         """Blocks of ceil(size / PEs) indices over sub-axes, outermost first, each given with its extent."""
-        pitch = max(1, -(-size // math.prod(extent for _, extent in along)))
-        digits: list[Digit] = []
-        for name, extent in reversed(along):
-            digits.insert(0, Digit(extent, pitch, (name,)))
-            pitch *= extent
-        return Dimension(size, tuple(digits), 0, size)
+        return _split(size, tuple(along))
 
-    @property
+    @cached_property
     def is_plain(self) -> bool:
         """Whether exactly the indices that exist are cut, without a halo."""
         return (self.low, self.high, self.before, self.after) == (0, self.size, 0, 0)
@@ -97,17 +112,17 @@ class Dimension:
         ends = self.low <= self.before and self.high + self.after >= self.size
         return ends and self.before + self.after >= 0
 
-    @property
+    @cached_property
     def axes(self) -> tuple[str, ...]:
         """The sub-axes that its digits are bound to."""
         return tuple(name for digit in self.digits for name in digit.axes)
 
-    @property
+    @cached_property
     def pieces(self) -> tuple[int, ...]:
         """Extents of the local digits: how many pieces, each of at most `room` indices, a PE holds."""
         return tuple(digit.extent for digit in self.digits if digit.is_local)
 
-    @property
+    @cached_property
     def room(self) -> int:
         """Indices of the longest piece that any PE holds."""
         block = self.high - self.low
@@ -194,6 +209,17 @@ class Dimension:
     def local_positions(self) -> Iterator[tuple[int, ...]]:
         """All combinations of values of the local digits, in the order in which pieces lie in memory."""
         yield from _counted(self.pieces)
+
+
+@lru_cache(maxsize=1 << 14)
+def _split(size: int, along: tuple[tuple[str, int], ...]) -> Dimension:
+    """One object for all that are equal, which makes them quick to compare."""
+    pitch = max(1, -(-size // math.prod(extent for _, extent in along)))
+    digits: list[Digit] = []
+    for name, extent in reversed(along):
+        digits.insert(0, Digit(extent, pitch, (name,)))
+        pitch *= extent
+    return Dimension(size, tuple(digits), 0, size)
 
 
 def _least(counts: Sequence[Expr]) -> Expr:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 from ..quasi_affine import Expr, Var, const, maximum, minimum
@@ -60,6 +61,20 @@ class Mesh:
     x: tuple[SubAxis, ...]
     y: tuple[SubAxis, ...]
 
+    def __hash__(self) -> int:
+        """Kept: layouts are looked up by it all the time."""
+        found = self.__dict__.get("_hash")
+        if found is None:
+            found = hash((self.rect, self.x, self.y))
+            object.__setattr__(self, "_hash", found)
+        return found
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        mine = (self.rect, self.x, self.y)
+        return isinstance(other, Mesh) and mine == (other.rect, other.x, other.y)
+
     def __post_init__(self) -> None:
         for axis, factors, size in (("x", self.x, self.rect.w), ("y", self.y, self.rect.h)):
             product = math.prod(f.extent for f in factors)
@@ -80,26 +95,34 @@ class Mesh:
         """The rectangle's axes as they are, named "x" and "y"."""
         return Mesh(rect, (SubAxis("x", rect.w),), (SubAxis("y", rect.h),))
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """All sub-axes, those of x first."""
         return tuple(f.name for f in (*self.x, *self.y))
 
+    @cached_property
+    def _by_name(self) -> dict[str, tuple[SubAxis, Literal["x", "y"], int]]:
+        """By name a sub-axis, the grid axis that it is a factor of, and PEs from one position to the next."""
+        axes: tuple[tuple[Literal["x", "y"], tuple[SubAxis, ...]], ...] = (("x", self.x), ("y", self.y))
+        return {
+            factor.name: (factor, axis, math.prod(f.extent for f in factors[number + 1 :]))
+            for axis, factors in axes
+            for number, factor in enumerate(factors)
+        }
+
     def __getitem__(self, name: str) -> SubAxis:
-        return next(f for f in (*self.x, *self.y) if f.name == name)
+        return self._by_name[name][0]
 
     def __contains__(self, name: str) -> bool:
-        return name in self.names
+        return name in self._by_name
 
     def axis_of(self, name: str) -> Literal["x", "y"]:
         """The grid axis that a sub-axis is a factor of."""
-        return "x" if any(f.name == name for f in self.x) else "y"
+        return self._by_name[name][1]
 
     def stride(self, name: str) -> int:
         """PEs from one position of a sub-axis to the next."""
-        factors = self.x if self.axis_of(name) == "x" else self.y
-        inner = factors[[f.name for f in factors].index(name) + 1 :]
-        return math.prod(f.extent for f in inner)
+        return self._by_name[name][2]
 
     def coordinate(self, name: str) -> Expr:
         """A PE's coordinate along a sub-axis, of its column "x" and row "y" in the rectangle."""

@@ -51,6 +51,14 @@ class TensorLayout:
             object.__setattr__(self, "_hash", found)
         return found
 
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, TensorLayout) or hash(self) != hash(other):
+            return False
+        same_place = self.mesh == other.mesh and self.is_resident == other.is_resident
+        return same_place and self.dims == other.dims and self.partial == other.partial
+
     @staticmethod
     def whole(shape: Sequence[int], mesh: Mesh) -> TensorLayout:
         """The whole tensor on every PE."""

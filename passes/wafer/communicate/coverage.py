@@ -15,6 +15,7 @@ from ....wse_target.layout.tensor_layout import TIME, TensorLayout
 from ....wse_target.quasi_affine import const
 from ..library.lines import Line
 
+MOST_REACH = 8  # hops that tiles are passed on between neighbours
 Ranges = list[tuple[np.ndarray, np.ndarray]]  # first index and one past the last, of every piece
 # What PEs want; and (that, coordinates of other PEs, where there is one) -> what is left without what those have.
 Left = tuple[np.ndarray, Callable[[np.ndarray, dict[str, Any], np.ndarray], np.ndarray]]
@@ -25,7 +26,7 @@ def line_of(mesh: Mesh, name: str) -> Line:
     return Line(mesh.axis_of(name), (mesh.rect.w, mesh.rect.h), mesh[name].extent, mesh.stride(name))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1 << 16)
 def covers(mesh: Mesh, have: Dimension, want: Dimension) -> bool:
     """Whether every PE has all indices that it wants of a dimension."""
     if have.is_whole:
@@ -44,7 +45,7 @@ def covers(mesh: Mesh, have: Dimension, want: Dimension) -> bool:
     return not (wanted & ~held).any()
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1 << 16)
 def reach_of(mesh: Mesh, name: str, have: Dimension, want: Dimension, most: int) -> int | None:
     """How many PEs away on its line what a PE wants is had at the most; None if that is more than `most`."""
     line = line_of(mesh, name)

@@ -106,6 +106,19 @@ def movements(
     return found
 
 
+def fastest(
+    source: TensorLayout, target: TensorLayout, dtype: Dtype, machine: Machine, prices: Prices
+) -> Movement | None:
+    """The first one of `movements`, which takes less to find than all of them."""
+    if problem(source, target):
+        return None
+    found = Search(target, dtype, machine, prices).fastest(stripped(source))
+    if found is None:
+        return None
+    cycles, peak, steps = found
+    return Movement(source, target, dtype, machine, steps, cycles, peak)
+
+
 def problem(source: TensorLayout, target: TensorLayout) -> str:
     """Why a value cannot move between two layouts at all, "" if it may."""
     if source.mesh != target.mesh:

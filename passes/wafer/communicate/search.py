@@ -8,6 +8,7 @@ tried, and the ways that are best in cycles or in bytes are kept.
 
 from __future__ import annotations
 
+import heapq
 import itertools
 import math
 from collections.abc import Iterable, Iterator
@@ -20,12 +21,11 @@ from ....wse_target.layout.tensor_layout import Partial, TensorLayout
 from ....wse_target.layout.text import layout_text
 from ....wse_target.machine import Machine
 from ..library.algorithm import Choice, choose
-from .coverage import covers, reach_of
+from .coverage import MOST_REACH, covers, reach_of
 from .steps import Prices, Step, inner_names, price
 from .tiles import gathered, has_equal_pieces, is_stretch, stripped
 
 MOST_STEPS = 8
-MOST_REACH = 8  # hops that tiles are passed on between neighbours
 
 
 class Search:
@@ -50,6 +50,29 @@ class Search:
         self.ends: list[tuple[float, int, tuple[Step, ...]]] = []
         self.best: list[tuple[float, int]] = []  # cycles and bytes of the ends
         self._known: dict[TensorLayout, list[tuple[float, int]]] = {}
+
+    def fastest(self, source: TensorLayout) -> tuple[float, int, tuple[Step, ...]] | None:
+        """Cycles, bytes and steps of the fastest way; of equals the one that needs least memory."""
+        count = itertools.count()  # ways are found in one order, whatever layouts compare like
+        open_ways: list[tuple[float, int, int, TensorLayout, tuple[Step, ...]]] = [(0.0, 0, 0, source, ())]
+        done: set[TensorLayout] = set()
+        while open_ways:
+            cycles, peak, _, here, steps = heapq.heappop(open_ways)
+            if here == self.target:
+                return cycles, peak, steps
+            if here in done or len(steps) == MOST_STEPS:
+                continue
+            done.add(here)
+            for step in self.next_steps(here):
+                if step.target in done:
+                    continue
+                step = replace(step, is_first=True) if not steps and step.kind == "reduce_scatter" else step
+                more = self.price(step)
+                if more < math.inf:
+                    needed = max(peak, bytes_needed(step, self.dtype, begins=not steps))
+                    way = (cycles + more, needed, next(count), step.target, (*steps, step))
+                    heapq.heappush(open_ways, way)
+        return None
 
     def follow(self, here: TensorLayout, steps: tuple[Step, ...], cycles: float, peak: int) -> None:
         """Goes on from a layout that was reached."""
@@ -79,8 +102,8 @@ class Search:
 
     def price(self, step: Step) -> float:
         """Predicted cycles of a step, infinity if it cannot be done; worked out once for all searches."""
-        key = (step.kind, step.source, step.target, step.axis, str(step.choice), step.combine, step.across,
-               step.spoils, self.dtype)  # fmt: skip
+        key = (step.kind, step.source, step.target, step.axis, step.choice and step.choice.text, step.combine,
+               step.across, step.spoils, self.dtype)  # fmt: skip
         found = self.prices.get(key)
         if found is None:
             found = self.prices[key] = price(step, self.dtype, self.machine, self.prices)

@@ -137,23 +137,23 @@ def price(step: Step, dtype: Dtype, machine: Machine, prices: Prices) -> float:
 def _shape(step: Step, dtype: Dtype) -> tuple[Any, ...]:
     """All that the price of a step depends on, the copy of a source that must stay left out."""
     line, source, target = step.line(), step.source, step.target
-    found = (step.kind, str(step.choice), step.combine, line.extent, line.stride, step.every, dtype,
-             source.tile_shape, target.tile_shape)  # fmt: skip
+    found = (step.kind, step.choice and step.choice.text, step.combine, line.extent, line.stride, step.every,
+             dtype, source.elements, target.elements)  # fmt: skip
     if step.kind == "neighbours":
         return (*found, line, step.reach, source.dims, target.dims)
-    if step.kind not in ("all_gather", "reduce_scatter"):
+    if step.kind == "circulate":
+        return (*found, source.tile_shape, target.tile_shape)
+    # Of blocks without halos some PE has a whole tile.
+    found += tuple(dim for layout in (source, target) for dim in layout.dims if not dim.is_plain)
+    if step.kind == "all_reduce":  # rings cut the longest dimension
+        return (*found, max(source.tile_shape, default=1))
+    if step.kind != "all_gather":
         return found
-    blocks = source if step.kind == "all_gather" else target
-    _, number, place = gathered(blocks, step.axis)
-    dim = blocks.dims[number]
-    return (
-        *found,
-        number,
-        place,
-        dim.high - dim.low,
-        dim.digits[: place + 1],
-        is_in_order(blocks, step.axis),
-    )
+    _, number, place = gathered(source, step.axis)
+    dim = source.dims[number]
+    stretch = min([dim.high - dim.low, *(digit.pitch for digit in dim.digits[:place])])
+    owners = -(-stretch // dim.digits[place].pitch)
+    return (*found, owners, is_in_order(source, step.axis))
 
 
 def _cycles(step: Step, dtype: Dtype, machine: Machine) -> float:
@@ -163,7 +163,8 @@ def _cycles(step: Step, dtype: Dtype, machine: Machine) -> float:
     if step.kind == "turn":
         return turning.cycles(line, here.walk(), machine)
     if step.kind == "circulate":
-        return redistribute.cycles_of_round(line, *_boxes(here, there), slow)
+        sizes = [tuple(max(1, dim.room) for dim in layout.dims) for layout in (step.source, step.target)]
+        return redistribute.cycles_of_round(line, *sizes, dtype, slow)
     if step.kind == "neighbours":
         return neighbours.cycles(line, *_boxes(here, there), slow, step.reach)
     assert step.choice is not None

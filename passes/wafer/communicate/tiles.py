@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from ....wse_target.image import Access, Dtype, Instruction, Loop, Vector
 from ....wse_target.layout.dimension import Dimension
+from ....wse_target.layout.mesh import Mesh
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ....wse_target.machine import Machine
 from ....wse_target.quasi_affine import Expr, Var, const, maximum, minimum
@@ -47,10 +49,10 @@ class Placed:
     def walk(self) -> Tile:
         """All that a PE holds; pieces of a dimension that has several are walked over in full."""
         bounds: list[Expr] = []
-        for number, dim in enumerate(self.layout.dims):
+        for dim in self.layout.dims:
             bounds += [const(extent) for extent in dim.pieces]
             bounds.append(
-                const(dim.room) if dim.pieces else minimum(dim.room, self.layout.span(number, time=NOW)[1])
+                const(dim.room) if dim.pieces else minimum(dim.room, held(self.layout.mesh, dim)[1])
             )
         strides = tuple(s for own in self.strides for s in own)
         return Tile(Access(self.buffer, const(0), strides), tuple(bounds), self.dtype)
@@ -60,11 +62,17 @@ class Placed:
         mesh = self.layout.mesh
         if any(dim.pieces for dim in self.layout.dims) or not self.layout.dims:
             return None
-        ranges = tuple(self.layout.span(d, time=NOW) for d in range(len(self.layout.dims)))
+        ranges = tuple(held(mesh, dim) for dim in self.layout.dims)
         strides = tuple(own[-1] for own in self.strides)
         access = Access(self.buffer, const(0), strides)
         sizes = tuple(max(1, dim.room) for dim in self.layout.dims)
         return Boxes((mesh.rect.w, mesh.rect.h), ranges, {}, access, self.dtype, sizes)
+
+
+@lru_cache(maxsize=1 << 14)
+def held(mesh: Mesh, dim: Dimension) -> tuple[Expr, Expr]:
+    """First index and number of indices of a PE's (first) piece of a dimension."""
+    return TensorLayout(mesh, (dim,)).span(0, time=NOW)
 
 
 def rooms(layout: TensorLayout) -> tuple[int, ...]:
@@ -72,6 +80,7 @@ def rooms(layout: TensorLayout) -> tuple[int, ...]:
     return tuple(dim.room * math.prod(dim.pieces) for dim in layout.dims)
 
 
+@lru_cache(maxsize=1 << 14)
 def stripped(layout: TensorLayout) -> TensorLayout:
     """The same without innermost local digits whose pieces follow each other in the buffer."""
     return replace(layout, dims=tuple(map(_stripped, layout.dims)), is_resident=False)
@@ -99,8 +108,8 @@ def copy(source: Placed, target: Placed, prefix: str) -> tuple[Instruction, ...]
         old_strides, new_strides = source.strides[number], target.strides[number]
         if old == new:  # as one loop nest, whatever its pieces are
             bounds += [const(extent) for extent in old.pieces]
-            held = source.layout.span(number, time=NOW)[1]
-            bounds.append(const(old.room) if old.pieces else minimum(old.room, held))
+            count = held(source.layout.mesh, old)[1]
+            bounds.append(const(old.room) if old.pieces else minimum(old.room, count))
             strides[0] += old_strides
             strides[1] += new_strides
             continue

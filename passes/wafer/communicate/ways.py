@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from ....wse_target.image import DTYPE_BYTES, Dtype
+from ....wse_target.image import Dtype
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ....wse_target.machine import Machine
-from ....wse_target.sim.cost import WAVELET_BYTES
-from .movement import Movement, movements
+from .bounds import Bounds
+from .movement import Movement, fastest, movements, problem
 from .steps import Prices, Step, price
 
 Question = tuple[TensorLayout, TensorLayout, Dtype]
@@ -22,6 +22,9 @@ class Ways:
     machine: Machine
     _prices: Prices = field(default_factory=dict, repr=False)
     _found: dict[Question, list[Movement]] = field(default_factory=dict, repr=False)
+    _fastest: dict[Question, Movement | None] = field(default_factory=dict, repr=False)
+    _least: dict[Question, float] = field(default_factory=dict, repr=False)
+    _bounds: dict[Dtype, Bounds] = field(default_factory=dict, repr=False)
 
     def between(self, source: TensorLayout, target: TensorLayout, dtype: Dtype) -> list[Movement]:
         """See `movements`."""
@@ -30,19 +33,24 @@ class Ways:
             self._found[question] = movements(source, target, dtype, self.machine, self._prices)
         return self._found[question]
 
+    def fastest(self, source: TensorLayout, target: TensorLayout, dtype: Dtype) -> Movement | None:
+        """The first one of `between`; None where there is no way."""
+        question = (source, target, dtype)
+        if question not in self._fastest:
+            self._fastest[question] = fastest(source, target, dtype, self.machine, self._prices)
+        return self._fastest[question]
+
     def price(self, step: Step, dtype: Dtype) -> float:
         """Predicted cycles of a single step, infinity where it cannot be done."""
         return price(step, dtype, self.machine, self._prices)
 
     def at_least(self, source: TensorLayout, target: TensorLayout, dtype: Dtype) -> float:
-        """Cycles that no way takes less than, without looking for one.
-
-        What a PE wants beyond what it can have already comes over its ramp, word by word.
-        """
-        if source == target:
-            return 0.0
-        known = self._found.get((source, target, dtype))
-        if known is not None:
-            return known[0].cycles if known else math.inf
-        missing = max(0, target.elements - source.elements) * DTYPE_BYTES[dtype]
-        return missing / WAVELET_BYTES * self.machine.fabric.cycles_per_wavelet
+        """Cycles that no way takes less than, without looking for one; infinity where there is known to be none."""
+        question = (source, target, dtype)
+        if question in self._fastest:
+            known = self._fastest[question]
+            return known.cycles if known else math.inf
+        if question not in self._least:
+            bounds = self._bounds.setdefault(dtype, Bounds(self.machine, dtype))
+            self._least[question] = math.inf if problem(source, target) else bounds.between(source, target)
+        return self._least[question]

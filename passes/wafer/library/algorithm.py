@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ....wse_target.errors import CompilerError
@@ -43,6 +44,11 @@ class Choice:
     options: Mapping[str, int]
 
     def __str__(self) -> str:
+        return self.text
+
+    @cached_property
+    def text(self) -> str:
+        """`name{option=value ...}`, options with their defaults left out."""
         given = {n: v for n, v in self.options.items() if v != self.algorithm.options[n]}
         inside = " ".join(f"{name}={value}" for name, value in given.items())
         return f"{self.algorithm.name}{{{inside}}}" if inside else self.algorithm.name

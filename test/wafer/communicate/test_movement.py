@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from random_layouts import coordinates, dimensions, meshes
 from same_programs import difference
 from wse_mlir.dialects.context import create_context
-from wse_mlir.passes.wafer.communicate import Movement, emit, movements
+from wse_mlir.passes.wafer.communicate import Movement, Ways, emit, movements
 from wse_mlir.passes.wafer.communicate.movement import problem
 from wse_mlir.passes.wafer.library.fragment import Fragment
 from wse_mlir.passes.wafer.write.program import program_module
 from wse_mlir.pipelines.runtime.image_builder import build_image
 from wse_mlir.wse_target.analysis.deadlock import verdict
 from wse_mlir.wse_target.errors import TargetError
-from wse_mlir.wse_target.image import Instruction, Loop, Receive, Send, StridedRect
+from wse_mlir.wse_target.image import Dtype, Instruction, Loop, Receive, Send, StridedRect
 from wse_mlir.wse_target.layout.dimension import Digit, Dimension
 from wse_mlir.wse_target.layout.mesh import Mesh
 from wse_mlir.wse_target.layout.tensor_layout import Partial, TensorLayout
@@ -130,6 +130,17 @@ def test_any_layout_becomes_any_other(pair: tuple[TensorLayout, TensorLayout], d
         run(way, emit(way, "s", "t", "m_"), random_parts(source, dtype))
     assert [w.cycles for w in ways] == sorted(w.cycles for w in ways)
     assert [w.peak_bytes for w in ways] == sorted((w.peak_bytes for w in ways), reverse=True)
+
+
+@settings(deadline=None, max_examples=300, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(pairs(), st.sampled_from(["f32", "f16"]))
+def test_what_is_known_without_a_search(pair: tuple[TensorLayout, TensorLayout], dtype: Dtype) -> None:
+    ways, known = movements(*pair, dtype, MACHINE), Ways(MACHINE)
+    least, fastest = known.at_least(*pair, dtype), known.fastest(*pair, dtype)
+    assert (fastest is None) == (not ways)
+    if fastest is not None:
+        assert (fastest.cycles, fastest.peak_bytes) == (ways[0].cycles, ways[0].peak_bytes)
+        assert least <= fastest.cycles, f"at least {least}, yet {fastest}"
 
 
 SQUARE, TALL = " on x:8; y:8 at (0, 0)", " on x:3; y:7 at (0, 0)"

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from .....wse_target.machine import Machine
 from .....wse_target.sim.cost import words
@@ -88,8 +88,12 @@ class GatherPlan:
         )
 
 
-def plans(extent: int, owners: int, every: int, most_colours: int, most_streams: int) -> Iterator[GatherPlan]:
+@lru_cache(maxsize=1 << 10)
+def plans(
+    extent: int, owners: int, every: int, most_colours: int, most_streams: int
+) -> tuple[GatherPlan, ...]:
     """Plans that need no more colours, each with another number of groups and of levels."""
+    found: list[GatherPlan] = []
     seen: set[tuple[int, ...]] = set()
     for streams in range(1, min(owners, most_colours, most_streams) + 1):
         size = -(-owners // streams)
@@ -100,7 +104,8 @@ def plans(extent: int, owners: int, every: int, most_colours: int, most_streams:
             seen.add(radices)
             plan = GatherPlan(extent, owners, every, radices)
             if plan.colours <= most_colours:
-                yield plan
+                found.append(plan)
+    return tuple(found)
 
 
 def _radices(size: int, levels: int) -> tuple[int, ...] | None:

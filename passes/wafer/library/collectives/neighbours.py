@@ -6,8 +6,9 @@ takes its part of what passes by; of the farthest ones only what is wanted trave
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -17,8 +18,39 @@ from .....wse_target.quasi_affine import Expr, const
 from .....wse_target.sim.cost import words
 from ..fragment import Fragment, Line, Scratch, Tile
 from .costs import Costs
-from .distribution import Boxes, overlap
+from .distribution import Boxes, Range, overlap
 from .line_program import LineProgram, limited
+
+
+class _Overlaps:
+    """What PEs have of what others on their lines want of one dimension."""
+
+    def __init__(self, line: Line, held: Range, wanted: Range) -> None:
+        self.line = line
+        along = {name for e in (*held, *wanted) for name in e.variables()} | {line.axis}
+        sizes = [n if name in along else 1 for name, n in zip("xy", line.grid, strict=True)]
+        x, y = np.meshgrid(*map(np.arange, sizes))
+        low, had, first, count = (e.evaluate({"x": x, "y": y}) + 0 * x for e in (*held, *wanted))
+        # First index and one past the last, of what is held and of what is wanted; lines are columns of the arrays.
+        self._ends = [a.T if line.axis == "x" else a for a in (low, low + had, first, first + count)]
+        self._position = np.arange(line.along) // line.stride % line.extent
+        self._most: dict[int, int] = {}
+
+    def most(self, apart: int) -> int:
+        """Most indices that a PE wants of the one that is so many positions before it."""
+        if apart not in self._most:
+            low, high, first, end = self._ends
+            inside = (self._position - apart >= 0) & (self._position - apart < self.line.extent)
+            at = np.flatnonzero(inside)
+            there = at - apart * self.line.stride
+            both = np.minimum(high[there], end[at]) - np.maximum(low[there], first[at])
+            self._most[apart] = max(0, int(both.max(initial=0)))
+        return self._most[apart]
+
+
+@lru_cache(maxsize=1 << 12)
+def _overlaps(line: Line, held: Range, wanted: Range) -> _Overlaps:
+    return _Overlaps(line, held, wanted)
 
 
 @dataclass(frozen=True)
@@ -46,29 +78,10 @@ class Exchange:
                 found[step] = hops
         return found
 
-    @cached_property
-    def _indices(self) -> list[tuple[np.ndarray, ...]]:
-        """By dimension, first index and one past the last of sources and of targets, over the PEs that differ in it."""
-        found: list[tuple[np.ndarray, ...]] = []
-        for ranges in zip(self.source.ranges, self.target.ranges, strict=True):
-            along = {name for range_ in ranges for e in range_ for name in e.variables()} | {self.line.axis}
-            sizes = [n if name in along else 1 for name, n in zip("xy", self.line.grid, strict=True)]
-            x, y = np.meshgrid(*map(np.arange, sizes))
-            held = [e.evaluate({"x": x, "y": y}) + 0 * x for range_ in ranges for e in range_]
-            found.append((held[0], held[0] + held[1], held[2], held[2] + held[3]))
-        return found
-
     def most_wanted(self, apart: int) -> int:
         """Most elements that a PE wants of the one that is so many positions before it on its line."""
-        line, axis = self.line, 1 if self.line.axis == "x" else 0
-        position = np.arange(line.along) // line.stride % line.extent
-        inside = (position - apart >= 0) & (position - apart < line.extent)
-        total = 1
-        for low, high, first, end in self._indices:
-            start, stop = (np.roll(bound, apart * line.stride, axis) for bound in (low, high))
-            both = np.minimum(stop, end) - np.maximum(start, first)
-            total *= max(0, int(np.where(inside if axis else inside[:, None], both, 0).max()))
-        return total
+        pairs = zip(self.source.ranges, self.target.ranges, strict=True)
+        return math.prod(_overlaps(self.line, *pair).most(apart) for pair in pairs)
 
     def passing(self, step: int, hops: int) -> Boxes:
         """The tile of the PE so many hops back, where a PE has it."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from .....wse_target.image import Instruction, Loop, Vector
+from .....wse_target.image import Dtype, Instruction, Loop, Vector
 from .....wse_target.machine import Machine
 from .....wse_target.quasi_affine import Var, const
 from .....wse_target.sim.cost import words
@@ -105,22 +105,35 @@ def cycles(request: RedistributionRequest) -> float:
     """For each round the exchanges of whole tiles, and a copy of what is needed after each."""
     total = 0.0
     for axis, source, target in stages(request):
-        total += cycles_of_round(
-            Line(axis or "x", request.grid), source, target, request.machine, axis is not None
-        )
+        line = Line(axis or "x", request.grid)
+        sizes, moves = (source.sizes, target.sizes), axis is not None
+        total += cycles_of_round(line, *sizes, source.dtype, request.machine, moves=moves)
     return total
 
 
-def cycles_of_round(line: Line, source: Boxes, target: Boxes, machine: Machine, moves: bool = True) -> float:
-    """Exchanges of whole tiles, and a copy of what is needed after each."""
-    ring, setup, rate = Ring(line), machine.vector.setup, machine.rate("copy", source.dtype)
-    both = math.prod(min(*pair) for pair in zip(source.sizes, target.sizes, strict=True))
+def cycles_of_round(
+    line: Line,
+    source: Sequence[int],
+    target: Sequence[int],
+    dtype: Dtype,
+    machine: Machine,
+    *,
+    moves: bool = True,
+) -> float:
+    """Exchanges of whole tiles, and a copy of what is needed after each.
+
+    Args:
+        source / target: sizes of tiles.
+    """
+    ring, setup, rate = Ring(line), machine.vector.setup, machine.rate("copy", dtype)
+    both = math.prod(min(*pair) for pair in zip(source, target, strict=True))
+    elements = math.prod(source)
     taken = setup + both / rate
     if not moves or ring.extent == 1:
         return taken
-    step = ring.step_cycles(int(words(source.elements, source.dtype)), Costs.of(machine, source.dtype))
-    copied = setup + source.elements / rate
-    useful = min(ring.extent, math.ceil(target.elements / both))  # tiles that have some of what a PE wants
+    step = ring.step_cycles(int(words(elements, dtype)), Costs.of(machine, dtype))
+    copied = setup + elements / rate
+    useful = min(ring.extent, math.ceil(math.prod(target) / both))  # tiles that have some of what a PE wants
     return useful * taken + copied + (ring.extent - 1) * (step + machine.control.loop)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from .....wse_target.image import Access, Combine, Instruction, Join, Loop, Receive, Send
 from .....wse_target.layout.mesh import ring_label, ring_position
@@ -76,13 +76,9 @@ class Ring:
     @cached_property
     def edges(self) -> tuple[Edge, ...]:
         """(source, target) positions."""
-        at = [int(self.position(const(label)).evaluate({})) for label in range(self.extent)]
-        pairs = list(zip(at, at[1:] + at[:1], strict=True))[: None if self.closed else -1]
-        if self.extent == 1:
-            return ()
-        return tuple((b, a) if self.backwards else (a, b) for a, b in pairs)
+        return _edges(self.extent, self.interleaved, self.backwards, self.closed)
 
-    @property
+    @cached_property
     def longest(self) -> int:
         """Hops between the neighbours that are farthest apart."""
         return max((abs(a - b) for a, b in self.edges), default=0)
@@ -100,6 +96,17 @@ class Ring:
         """Of one exchange of so many words."""
         launches = 2 * (costs.launch + words * costs.microthread_word)
         return launches + costs.setup + costs.way(self.longest) + words * costs.combine + costs.join
+
+
+@lru_cache(maxsize=1 << 10)
+def _edges(extent: int, interleaved: bool, backwards: bool, closed: bool) -> tuple[Edge, ...]:
+    at = list(range(extent))
+    if interleaved:
+        at = [int(ring_position(label, extent).evaluate({})) for label in at]
+    pairs = list(zip(at, at[1:] + at[:1], strict=True))[: None if closed else -1]
+    if extent == 1:
+        return ()
+    return tuple((b, a) if backwards else (a, b) for a, b in pairs)
 
 
 def exchange(
