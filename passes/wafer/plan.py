@@ -18,7 +18,6 @@ from ..infra.diagnostics import PassFailure
 from .communicate import Movement
 from .contraction import contraction_of
 from .cost import CostModel
-from .layout_rules import grid_mesh
 from .nodes import (
     Node,
     Option,
@@ -39,8 +38,6 @@ RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape")
 SLICES = ("tensor.extract_slice", "tensor.insert_slice", "tensor.concat")
 NO_NODE = ("tensor.empty", "arith.constant", "func.return", "linalg.fill")
 _MOST_STATES = 128  # partial plans that are carried on from reshapes
-_FINAL_WIDTH = 8  # of the beam on a grid that is given, or one of the best
-_FINALISTS = 2
 _OVERFLOW = 1e4  # cycles that a byte too much counts as: a plan that fits always wins
 
 
@@ -178,9 +175,10 @@ class Planner:
         """Cycles that memory counts as."""
         return self.thrift * (resident + peak) + _OVERFLOW * max(0, peak - self.cost.sram)
 
-    def run(self, width: int) -> Plan:
-        """The best complete plan found with a beam of `width` states."""
+    def run(self, width: int, limit: float = math.inf) -> Plan | None:
+        """The best complete plan found with a beam of `width` states; None once all take more than `limit`."""
         beam = [State()]
+        left = sum(min((o.cycles for o in node.options), default=0.0) for node in self.problem.nodes)
         for position, node in enumerate(self.problem.nodes):
             # Layouts of what only moves elements: which of them is good is only known when its readers have chosen.
             moves_only = node.op.operation.name in RESHAPES + SLICES
@@ -189,6 +187,9 @@ class Planner:
             beam = self.step(beam, position, node, min(width * undecided, _MOST_STATES))
             if not beam:
                 return Plan(self.mesh, (), (), math.inf, 0, 0, node.op)
+            left -= min(o.cycles for o in node.options)
+            if min(state.cycles for state in beam) + left > limit:
+                return None
         final = beam[0]
         peak = min(final.peak, final.resident + self.most_live(final))
         return Plan(self.mesh, final.chosen, final.moves, final.cycles, final.resident, peak)
@@ -329,86 +330,3 @@ class Planner:
             return best  # none is faster, and none takes less where that counts
         ways = (way for source in held for way in self.cost.ways.between(source, needed, dtype))
         return min(ways, key=score, default=None)
-
-
-def candidate_grids(width: int, height: int) -> list[Mesh]:
-    """Grids to try, small ones first: powers of two along one axis, near-squares, and the whole fabric."""
-    found = [(1, 1)]
-    side = 2
-    while side <= max(width, height):
-        w, h = min(side, width), min(side, height)
-        found += [(w, 1), (w, max(1, h // 2)), (w, h)]
-        side *= 2
-    found.append((width, height))
-    return [grid_mesh(w, h) for w, h in dict.fromkeys(found)]
-
-
-def search(
-    main: Any, meshes: Sequence[Mesh], cost: CostModel, free: frozenset[int], products: ProductOptions
-) -> tuple[Plan, Problem, list[Plan]]:
-    """The cheapest plan over `meshes`, its problem, and all plans that were tried.
-
-    When none fits the SRAM, it is the one that is over by the least.
-
-    Of several grids each is looked at narrowly, the best ones once more.
-    """
-    if len(meshes) == 1:
-        problem = build_problem(main, meshes[0], cost, free, products)
-        found = [(_plan(problem, meshes[0], cost, width=_FINAL_WIDTH), problem)]
-    else:
-        found = _look_again(_tried(main, meshes, cost, free, products), cost)
-    if not found:
-        raise ValueError("no grid to plan for")
-    best, problem = min(found, key=lambda tried: score_of(tried[0], cost))
-    if best.stuck is not None:
-        raise PassFailure(
-            best.stuck,
-            "no way is known to bring the operands of this operation to where it could be computed",
-            hint="use another grid, or target='cpu'",
-        )
-    return best, problem, [plan for plan, _ in found if plan.stuck is None]
-
-
-def _tried(
-    main: Any, meshes: Sequence[Mesh], cost: CostModel, free: frozenset[int], products: ProductOptions
-) -> list[tuple[Plan, Problem]]:
-    """Plans by a narrow search, until grids have become dearer four times in a row."""
-    found: list[tuple[Plan, Problem]] = []
-    best, worse = None, 0
-    for mesh in meshes:
-        problem = build_problem(main, mesh, cost, free, products)
-        plan = _plan(problem, mesh, cost, width=1)
-        found.append((plan, problem))
-        if best is None or score_of(plan, cost) < score_of(best, cost):
-            best, worse = plan, 0
-        else:
-            worse += 1
-        if worse >= 4 and best.peak <= cost.sram:
-            break
-    return found
-
-
-def _look_again(found: list[tuple[Plan, Problem]], cost: CostModel) -> list[tuple[Plan, Problem]]:
-    """The same with the best ones searched for with the whole beam."""
-    order = sorted(range(len(found)), key=lambda n: score_of(found[n][0], cost))
-    again = list(found)
-    for place in order[:_FINALISTS]:
-        plan, problem = found[place]
-        wider = _plan(problem, plan.mesh, cost, width=_FINAL_WIDTH)
-        again[place] = min(plan, wider, key=lambda p: score_of(p, cost)), problem
-    return again
-
-
-def score_of(plan: Plan, cost: CostModel) -> float:
-    """Cycles, with bytes that are too many counted in."""
-    return plan.cycles + _OVERFLOW * max(0, plan.peak - cost.sram)
-
-
-def _plan(problem: Problem, mesh: Mesh, cost: CostModel, *, width: int) -> Plan:
-    """The best plan for one mesh; a thriftier one when that needs too much memory."""
-    plan = Planner(problem, mesh, cost).run(width=width)
-    for thrift in (0.1, 10.0):
-        if plan.peak > cost.sram:
-            thrifty = Planner(problem, mesh, cost, thrift=thrift).run(width=_FINAL_WIDTH)
-            plan = min(plan, thrifty, key=lambda p: p.peak)
-    return plan

@@ -12,11 +12,12 @@ from ..infra.pass_base import Pass, PassRun, option
 from .communicate import Movement
 from .cost import CostModel
 from .explanation import explain
+from .grids import search
 from .layout_rules import grid_mesh
 from .library.algorithm import operations
 from .main_function import arguments_named, find_main, prepare
 from .nodes import Option, only_returned, shape_of
-from .plan import Moves, Plan, candidate_grids, is_node, search
+from .plan import Moves, Plan, is_node
 from .product_options import ProductOptions
 from .shard.tables import rebind
 from .splat import made_of
@@ -57,7 +58,7 @@ class Partition(Pass, name="wse-partition", anchor="builtin.module"):
         width, height = machine.grid
         prepare(main)
         _refuse_empty(main)
-        meshes = [parse_grid(self.grid, width, height)] if self.grid else candidate_grids(width, height)
+        meshes = [parse_grid(self.grid, width, height)] if self.grid else []
         for_products = self.algorithm and set(operations(self.algorithm)) & {"matmul", "matvec"}
         forced_for_products = self.algorithm if for_products else ""
         kinds = arguments_named(main)
@@ -65,7 +66,7 @@ class Partition(Pass, name="wse-partition", anchor="builtin.module"):
         with op.context, op.location:
             combining = bool(self.algorithm) and not forced_for_products
             products = ProductOptions(machine, forced_for_products, combining)
-            plan, problem, tried = search(main, meshes, cost, free, products)
+            plan, problem, tried = search(main, meshes, (width, height), cost, free, products)
             if plan.peak > cost.sram:
                 raise _does_not_fit(main, plan, cost, width * height)
             explain(run, plan, problem, tried, products)

@@ -61,14 +61,19 @@ def lowered(model: Any, args: Sequence[Any], grid: str, choose: Choose) -> Impor
     """A model at stage `logical`, distributed as is chosen; `tiny` is the machine."""
 
     def search(
-        main: Any, meshes: Sequence[Mesh], cost: CostModel, free: frozenset[int], products: ProductOptions
+        main: Any,
+        meshes: Sequence[Mesh],
+        limits: tuple[int, int],
+        cost: CostModel,
+        free: frozenset[int],
+        products: ProductOptions,
     ) -> tuple[Plan, Problem, list[Plan]]:
         problem = build_problem(main, meshes[0], cost, free, products)
         chosen = choose(list(problem.nodes))
         nodes = tuple(Node(node.op, [option]) for node, option in zip(problem.nodes, chosen, strict=True))
         problem = replace(problem, nodes=nodes)
         plan = Planner(problem, meshes[0], cost).run(width=1)
-        assert plan.stuck is None, f"nothing brings operands to {plan.stuck}"
+        assert plan is not None and plan.stuck is None, f"nothing brings operands to {plan.stuck}"
         return plan, problem, [plan]
 
     imported = import_model(model, args)

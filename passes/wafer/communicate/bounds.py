@@ -20,7 +20,7 @@ from ....wse_target.sim.cost import words
 from ..library.collectives.costs import Costs
 from ..library.collectives.gather_plan import plans
 from ..library.collectives.multicast_gather import MOST_COLOURS, MOST_STREAMS
-from .coverage import MOST_REACH, covers, reach_of
+from .coverage import MOST_REACH, covers, is_beyond, reach_of
 from .tiles import copy_cycles, is_stretch, stripped
 
 _MOST_ORDERED = 3  # dimensions that are lacking of which all orders are looked at
@@ -97,7 +97,8 @@ class Bounds:
         whole = _whole_along(plain, place)
         is_last = covers(mesh, whole, want)
         if is_last and is_stretch(have, place):
-            reach = reach_of(mesh, name, plain, want, MOST_REACH)
+            far = is_beyond(mesh, name, plain, want, MOST_REACH)
+            reach = reach_of(mesh, name, plain, want, MOST_REACH) if far is None else None if far else 1
             found = found if reach is None else min(found, self._near(max(1, reach), tile))
         if found <= self._launched + self._message(tile):
             return found  # nothing else is less

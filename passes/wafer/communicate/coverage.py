@@ -15,6 +15,7 @@ from ....wse_target.layout.tensor_layout import TIME, TensorLayout
 from ....wse_target.quasi_affine import const
 from ..library.lines import Line
 
+_FEW_PES = 1 << 10  # that are looked at for a bound
 MOST_REACH = 8  # hops that tiles are passed on between neighbours
 Ranges = list[tuple[np.ndarray, np.ndarray]]  # first index and one past the last, of every piece
 # What PEs want; and (that, coordinates of other PEs, where there is one) -> what is left without what those have.
@@ -66,6 +67,14 @@ def reach_of(mesh: Mesh, name: str, have: Dimension, want: Dimension, most: int)
         if not (missing > 0).any():
             return reach
     return None
+
+
+def is_beyond(mesh: Mesh, name: str, have: Dimension, want: Dimension, most: int) -> bool | None:
+    """Whether what a PE wants is surely farther away than `most`; None where `reach_of` tells with little to count."""
+    along = {mesh.axis_of(axis) for axis in (name, *have.axes, *want.axes)}
+    if mesh.rect.size <= _FEW_PES or len(along) == 1:
+        return None
+    return (2 * min(most, mesh[name].extent - 1) + 1) * _most(have) < _least(want)
 
 
 def _indices_left(mesh: Mesh, have: Dimension, want: Dimension, coordinates: dict[str, Any]) -> Left:

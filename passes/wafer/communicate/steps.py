@@ -163,8 +163,8 @@ def _cycles(step: Step, dtype: Dtype, machine: Machine) -> float:
     if step.kind == "turn":
         return turning.cycles(line, here.walk(), machine)
     if step.kind == "circulate":
-        sizes = [tuple(max(1, dim.room) for dim in layout.dims) for layout in (step.source, step.target)]
-        return redistribute.cycles_of_round(line, *sizes, dtype, slow)
+        sizes, wanted = ([max(1, dim.room) for dim in at.dims] for at in (step.source, step.target))
+        return redistribute.cycles_of_round(line, sizes, wanted, dtype, slow)
     if step.kind == "neighbours":
         return neighbours.cycles(line, *_boxes(here, there), slow, step.reach)
     assert step.choice is not None

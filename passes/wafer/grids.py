@@ -1,0 +1,201 @@
+"""Which grid of PEs a program runs on: shapes are tried where the operations' least cycles leave room for better."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ...wse_target.layout.mesh import Mesh
+from ..infra.diagnostics import PassFailure
+from .cost import CostModel
+from .layout_rules import grid_mesh
+from .nodes import Node
+from .plan import Plan, Planner, Problem, build_problem
+from .product_options import ProductOptions
+
+FINAL_WIDTH = 8  # of the beam on a grid that is given, or one of the best
+_FINALISTS = 2
+_OVERFLOW = 1e4  # cycles that a byte too much counts as: a plan that fits always wins
+_WORSE = 2  # grids in a row after which no larger or smaller ones are tried
+_NEAR = 1.2  # how many times as long a side is at least that is tried beside another one
+_HEAVIEST = 2  # operations whose sizes say which sides leave no PE with less than others
+
+Tried = tuple[Plan, Problem]
+Grid = tuple[int, int]
+
+
+@dataclass
+class GridSearch:
+    """Plans for the grids of one machine.
+
+    Attributes:
+        found: by width and height what was planned; None where no plan can be better than one that is known.
+    """
+
+    main: Any
+    cost: CostModel
+    free: frozenset[int]
+    products: ProductOptions
+    found: dict[Grid, Tried | None] = field(default_factory=dict)
+
+    def run(self, width: int, height: int) -> list[Tried]:
+        """Plans for grids up to a size, of which the best ones are searched for with the whole beam."""
+        sides = [2**n for n in range(max(width, height).bit_length())] + [max(width, height)]
+        squares = list(dict.fromkeys((min(side, width), min(side, height)) for side in sides))
+        first = min(range(len(squares)), key=lambda n: self._balance(squares[n]))
+        self._climb(squares[first:])
+        self._climb(squares[first::-1])
+        w, h = self.best
+        beside = [(w, h // 2), (w // 2, h), (2 * w, h // 2), (w // 2, 2 * h), (w, 1), (2 * w, 1), (w * h, 1)]
+        for grid in beside:
+            self._try_within(grid, width, height)
+        even = self._even_sides(max(width, height))
+        for sides in (
+            [s for s in even if s > max(self.best)],
+            [s for s in reversed(even) if s < min(self.best)],
+        ):
+            self._climb([(min(s, width), min(s, height)) for s in _spread(sides)], worse=1)
+        return self._look_again()
+
+    @property
+    def best(self) -> Grid:
+        """The grid whose plan is the best one so far."""
+        return min((g for g, tried in self.found.items() if tried), key=self._order)
+
+    def _score(self, grid: Grid) -> float:
+        tried = self.found.get(grid)
+        return score_of(tried[0], self.cost) if tried else math.inf
+
+    def _order(self, grid: Grid) -> tuple[float, int]:
+        """Of two as good the smaller one."""
+        return self._score(grid), grid[0] * grid[1]
+
+    def _climb(self, grids: Sequence[Grid], worse: int = _WORSE) -> None:
+        """Tries grids until they have become worse some times in a row."""
+        least, since = math.inf, 0
+        for grid in grids:
+            self._try(grid)
+            since = 0 if self._score(grid) < least else since + 1
+            least = min(least, self._score(grid))
+            if since >= worse and least < _OVERFLOW:
+                return
+
+    def _try_within(self, grid: Grid, width: int, height: int) -> None:
+        if 1 <= grid[0] <= width and 1 <= grid[1] <= height:
+            self._try(grid)
+
+    def _try(self, grid: Grid) -> None:
+        """Plans for a grid, unless its PEs have more to compute than a plan takes that is known."""
+        if grid in self.found:
+            return
+        known = [score_of(tried[0], self.cost) for tried in self.found.values() if tried]
+        limit = min(known, default=math.inf)
+        self.found[grid] = None
+        if self.work / (grid[0] * grid[1]) <= limit:
+            mesh = grid_mesh(*grid)
+            problem = build_problem(self.main, mesh, self.cost, self.free, self.products)
+            plan = plan_for(problem, mesh, self.cost, width=1, limit=limit)
+            self.found[grid] = None if plan is None else (plan, problem)
+
+    def _look_again(self) -> list[Tried]:
+        """All plans, the best ones searched for with the whole beam."""
+        order = sorted((g for g, tried in self.found.items() if tried), key=self._order)
+        for grid in order[:_FINALISTS]:
+            tried = self.found[grid]
+            assert tried is not None
+            plan, problem = tried
+            wider = plan_for(problem, plan.mesh, self.cost, width=FINAL_WIDTH)
+            if wider is not None and score_of(wider, self.cost) < score_of(plan, self.cost):
+                self.found[grid] = wider, problem
+        return [tried for tried in self.found.values() if tried]
+
+    @cached_property
+    def _alone(self) -> Problem:
+        """What one PE would have to do."""
+        return build_problem(self.main, grid_mesh(1, 1), self.cost, self.free, self.products)
+
+    @cached_property
+    def work(self) -> float:
+        """Cycles that one PE would take, which many have to share."""
+        return sum(map(_least, self._alone.nodes))
+
+    def _balance(self, grid: Grid) -> float:
+        """A first guess at cycles: work is shared, and some word crosses the grid for every operation."""
+        hops = len(self._alone.nodes) * max(grid) * self.cost.machine.fabric.hop_latency
+        return self.work / (grid[0] * grid[1]) + hops
+
+    def _even_sides(self, most: int) -> list[int]:
+        """Sides over which the largest operations' loops are spread without a PE that has less than the others."""
+        heavy = sorted(self._alone.nodes, key=_least, reverse=True)[:_HEAVIEST]
+        sizes = {
+            n for node in heavy for option in node.options for layout in option.gives for n in layout.shape
+        }
+        near = range(max(2, min(self.best) // 2), min(most, 2 * max(self.best)) + 1)
+        return sorted({side for size in sizes for side in near if size % side == 0})
+
+
+def _spread(sides: Sequence[int]) -> Iterator[int]:
+    """Those of ascending or descending sides that differ by some factor from the last one."""
+    last = 0
+    for side in sides:
+        if not last or max(side / last, last / side) >= _NEAR:
+            last = side
+            yield side
+
+
+def _least(node: Node) -> float:
+    return min((option.cycles for option in node.options), default=0.0)
+
+
+def search(
+    main: Any,
+    meshes: Sequence[Mesh],
+    limits: Grid,
+    cost: CostModel,
+    free: frozenset[int],
+    products: ProductOptions,
+) -> tuple[Plan, Problem, list[Plan]]:
+    """The cheapest plan, its problem, and all plans that were tried.
+
+    When none fits the SRAM, it is the one that is over by the least.
+
+    Args:
+        meshes: to plan for; none: any grid up to `limits`.
+    """
+    if meshes:
+        found: list[Tried] = []
+        for mesh in meshes:
+            problem = build_problem(main, mesh, cost, free, products)
+            plan = plan_for(problem, mesh, cost, width=FINAL_WIDTH)
+            assert plan is not None, "no limit was set"
+            found.append((plan, problem))
+    else:
+        found = GridSearch(main, cost, free, products).run(*limits)
+    best, problem = min(found, key=lambda tried: (score_of(tried[0], cost), tried[0].mesh.rect.size))
+    if best.stuck is not None:
+        raise PassFailure(
+            best.stuck,
+            "no way is known to bring the operands of this operation to where it could be computed",
+            hint="use another grid, or target='cpu'",
+        )
+    return best, problem, [plan for plan, _ in found if plan.stuck is None]
+
+
+def score_of(plan: Plan, cost: CostModel) -> float:
+    """Cycles, with bytes that are too many counted in."""
+    return plan.cycles + _OVERFLOW * max(0, plan.peak - cost.sram)
+
+
+def plan_for(
+    problem: Problem, mesh: Mesh, cost: CostModel, *, width: int, limit: float = math.inf
+) -> Plan | None:
+    """The best plan for one mesh; a thriftier one when that needs too much memory; None where none is below a limit."""
+    plan = Planner(problem, mesh, cost).run(width=width, limit=limit)
+    for thrift in (0.1, 10.0):
+        if plan is not None and plan.peak > cost.sram:
+            thrifty = Planner(problem, mesh, cost, thrift=thrift).run(width=width)
+            plan = plan if thrifty is None else min(plan, thrifty, key=lambda p: p.peak)
+    return plan

@@ -1,0 +1,68 @@
+"""The grid that is chosen: as good as any that is given, of any shape, and found without planning for all."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from wse_mlir.dialects.context import create_context
+from wse_mlir.dialects.host import ir
+from wse_mlir.passes.infra.pass_manager import run_pipeline
+from wse_mlir.pipelines.frontend.imported import import_model
+from wse_mlir.pipelines.runtime.wafer import lower
+from zoo import family
+
+PRODUCT = """
+#rows = affine_map<(m, n, k) -> (m, k)>
+#columns = affine_map<(m, n, k) -> (k, n)>
+#result = affine_map<(m, n, k) -> (m, n)>
+func.func @main(%a: tensor<SxSxf32>, %b: tensor<SxSxf32>) -> tensor<SxSxf32> {
+  %zero = arith.constant dense<0.0> : tensor<SxSxf32>
+  %c = linalg.generic {indexing_maps = [#rows, #columns, #result],
+                       iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%a, %b : tensor<SxSxf32>, tensor<SxSxf32>) outs(%zero : tensor<SxSxf32>) {
+  ^bb0(%x: f32, %y: f32, %sum: f32):
+    %p = arith.mulf %x, %y : f32
+    %s = arith.addf %sum, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<SxSxf32>
+  return %c : tensor<SxSxf32>
+}
+"""
+
+
+def planned(size: int, machine: str, grid: str = "") -> tuple[str, float]:
+    """The grid for a product of square matrices, and the cycles that are predicted."""
+    with create_context():
+        module = ir.Module.parse(PRODUCT.replace("S", str(size)))
+    given = f" grid={grid}" if grid else ""
+    result = run_pipeline(module.operation, f"builtin.module(wse-partition{{machine={machine}{given}}})")
+    chosen = next(r.data["chosen"] for r in result.remarks if "bytes" in r.data.get("chosen", {}))
+    return chosen["name"], chosen["cycles"]
+
+
+def test_sides_that_divide_the_sizes_are_tried() -> None:
+    grid, cycles = planned(2160, "wse3")
+    sides = [int(side) for side in grid.split("x")]
+    assert any(side & (side - 1) for side in sides), grid
+    assert all(cycles < planned(2160, "wse3", given)[1] for given in ("256x256", "512x512"))
+
+
+@pytest.mark.parametrize("name", ["mlp", "lstm"])
+def test_no_grid_that_is_given_is_much_better(name: str) -> None:
+    case = family(name)
+
+    def cycles(options: dict[str, str]) -> float:
+        imported = import_model(case.model, case.args)
+        _, choices = lower(imported.module, "tiny", options)
+        return next(c["chosen"]["cycles"] for c in choices if "bytes" in c["chosen"])
+
+    best = cycles({})
+    assert best <= 1.05 * min(cycles({"grid": grid}) for grid in ("8x8", "8x4", "4x4", "6x6"))
+
+
+def test_few_numbers_take_few_pes() -> None:
+    imported = import_model(nn.ReLU(), (torch.zeros(3),))
+    _, choices = lower(imported.module, "tiny", {})
+    width, height = choices[0]["chosen"]["name"].split("x")
+    assert int(width) * int(height) <= 4
