@@ -18,8 +18,8 @@ from ..library.lines import Line
 _FEW_PES = 1 << 10  # that are looked at for a bound
 MOST_REACH = 8  # hops that tiles are passed on between neighbours
 Ranges = list[tuple[np.ndarray, np.ndarray]]  # first index and one past the last, of every piece
-# What PEs want; and (that, coordinates of other PEs, where there is one) -> what is left without what those have.
-Left = tuple[np.ndarray, Callable[[np.ndarray, dict[str, Any], np.ndarray], np.ndarray]]
+# What PEs want; and (that, which rows or columns others are in, where there are any) -> what those leave of it.
+Left = tuple[np.ndarray, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]]
 
 
 def line_of(mesh: Mesh, name: str) -> Line:
@@ -57,13 +57,15 @@ def reach_of(mesh: Mesh, name: str, have: Dimension, want: Dimension, most: int)
         return 0 if covers(mesh, have, want) else None
     coordinates = _coordinates(mesh, have, want, name)
     count = _ranges_left if not (have.pieces or want.pieces or have.before or have.after) else _indices_left
-    missing, left = count(mesh, have, want, coordinates)
+    along = 1 if line.axis == "x" else 0
+    missing, left = count(mesh, have, want, coordinates, along)
     position = line.position.evaluate(coordinates)
+    places = np.arange(line.along)
     for reach in range(most + 1):
         for apart in {-reach, reach}:
-            shifted = {**coordinates, line.axis: coordinates[line.axis] + apart * line.stride}
+            others = np.clip(places + apart * line.stride, 0, line.along - 1)
             there = (position + apart >= 0) & (position + apart < line.extent)
-            missing = left(missing, shifted, there)
+            missing = left(missing, others, there)
         if not (missing > 0).any():
             return reach
     return None
@@ -77,23 +79,28 @@ def is_beyond(mesh: Mesh, name: str, have: Dimension, want: Dimension, most: int
     return (2 * min(most, mesh[name].extent - 1) + 1) * _most(have) < _least(want)
 
 
-def _indices_left(mesh: Mesh, have: Dimension, want: Dimension, coordinates: dict[str, Any]) -> Left:
+def _indices_left(
+    mesh: Mesh, have: Dimension, want: Dimension, coordinates: dict[str, Any], along: int
+) -> Left:
     """The indices that each PE wants, and what is left of them after those that others have."""
     indices = _indices(mesh, have, want)
+    held = _held(mesh, have, coordinates, indices)
 
-    def left(missing: np.ndarray, other: dict[str, Any], there: np.ndarray) -> np.ndarray:
-        return missing & ~(_held(mesh, have, other, indices) & there[..., None])
+    def left(missing: np.ndarray, others: np.ndarray, there: np.ndarray) -> np.ndarray:
+        return missing & ~(held.take(others, along) & there[..., None])
 
     return _held(mesh, want, coordinates, indices), left
 
 
-def _ranges_left(mesh: Mesh, have: Dimension, want: Dimension, coordinates: dict[str, Any]) -> Left:
+def _ranges_left(
+    mesh: Mesh, have: Dimension, want: Dimension, coordinates: dict[str, Any], along: int
+) -> Left:
     """How many indices each PE wants, where it has one piece that no other on its line has a part of, and wants one."""
-    ((first, end),) = _ranges(mesh, want, coordinates)
+    ((first, end),), ((low, high),) = (_ranges(mesh, dim, coordinates) for dim in (want, have))
 
-    def left(missing: np.ndarray, other: dict[str, Any], there: np.ndarray) -> np.ndarray:
-        ((low, high),) = _ranges(mesh, have, other)
-        both = np.maximum(np.minimum(high, end) - np.maximum(low, first), 0)
+    def left(missing: np.ndarray, others: np.ndarray, there: np.ndarray) -> np.ndarray:
+        start, stop = low.take(others, along), high.take(others, along)
+        both = np.maximum(np.minimum(stop, end) - np.maximum(start, first), 0)
         return missing - np.where(there, both, 0)
 
     return np.maximum(end - first, 0), left
