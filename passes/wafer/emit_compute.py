@@ -66,7 +66,8 @@ class ComputeEmitter:
         self._initialise()
         serial = self.compute.has_reduction and not self.accumulated and not self.compute.scatters
         reductions = {i for i in self.order if self.view.iterators[i] == REDUCTION} if serial else set()
-        self._emit_looped([i for i in self.order if i in reductions | self.divided], serial)
+        looped = reductions | self.divided | self.compute.one_by_one(self.depends, self.loops.tile_shape)
+        self._emit_looped([i for i in self.order if i in looped], serial)
         return self.steps
 
     # What goes where

@@ -1,5 +1,6 @@
 """The operations of `@main` as nodes with choices: which layouts an operation can take and give, at what cost."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -28,6 +29,7 @@ from .scalar_body import (
 )
 from .shard.dependencies import dependencies, iterators_of, operand_iterators
 from .shard.indirect import GATHER, gather_cycles
+from .shard.one_by_one import loops_one_by_one
 from .shard.operand_layouts import halo_loops, is_plain_map, loop_layouts, operand_layouts
 from .shard.owned import owned_cycles, with_owned
 from .shard.scatters import SCATTERS, scatter_cycles, with_scatter
@@ -158,6 +160,12 @@ class Compute:
         """Whether the result is its init with elements changed at indices that are data."""
         return any(op.kind in SCATTERS for op in self.body.ops)
 
+    def one_by_one(self, depends: list[frozenset[int]], tiles: Sequence[int]) -> frozenset[int]:
+        """The loops that a PE takes one iteration at a time for want of memory; none around places from data."""
+        if any(op.kind in SCATTERS or op.kind in OWNED or op.kind == GATHER for op in self.body.ops):
+            return frozenset()
+        return loops_one_by_one(tiles, lambda kept: _scratch(self, depends, kept))
+
 
 def analyse(op: Any) -> Compute:
     """Prepares a `linalg.generic`; raises `PassFailure` for what the wafer cannot do yet."""
@@ -256,6 +264,8 @@ def _compute_option(
     if any(layout is None and compute.reads(k) for k, layout in enumerate(layouts)):
         return None
     tiles = list(loops.tile_shape)
+    looped = compute.one_by_one(depends, tiles)
+    again = math.prod(tiles[i] for i in looped)
     skipped = {a.product for a in compute.accumulations if a is not None}
     cycles = 0.0
     for index, op in enumerate(compute.body.ops):
@@ -272,9 +282,9 @@ def _compute_option(
             cycles += cost.vector("copy", op.dtype, gives[0].tile_shape)
             cycles += scatter_cycles(cost, view, op, depends, tiles)
             continue
-        trips = sorted(tiles[d] for d in depends[index])
+        trips = sorted(tiles[d] for d in depends[index] - looped)
         fused = any(a is not None and a.at == index and a.product is not None for a in compute.accumulations)
-        cycles += cost.vector("fma" if fused else op.kind, op.dtype, trips)
+        cycles += again * cost.vector("fma" if fused else op.kind, op.dtype, trips)
     for r, yielded in enumerate(compute.body.yielded):
         if compute.used[r] and not isinstance(yielded, Temp):
             cycles += cost.vector("copy", "f32", gives[r].tile_shape)
@@ -286,7 +296,8 @@ def _compute_option(
         if iterator == REDUCTION
         for axis in loops.dims[i].axes
     )
-    return Option(loops, needs, gives, cycles, _scratch(compute, depends, tiles), reductions)
+    kept = [1 if i in looped else trips for i, trips in enumerate(tiles)]
+    return Option(loops, needs, gives, cycles, _scratch(compute, depends, kept), reductions)
 
 
 def only_returned(value: ir.Value) -> bool:
@@ -294,7 +305,7 @@ def only_returned(value: ir.Value) -> bool:
     return all(use.owner.operation.name == "func.return" for use in value.uses)
 
 
-def _scratch(compute: Compute, depends: list[frozenset[int]], tiles: list[int]) -> int:
+def _scratch(compute: Compute, depends: list[frozenset[int]], tiles: Sequence[int]) -> int:
     """Most bytes of temporaries at once; what is computed straight into a result, or in place, takes none."""
     body = compute.body
     last: dict[int, int] = {}
