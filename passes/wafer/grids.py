@@ -19,6 +19,7 @@ from .product_options import ProductOptions
 FINAL_WIDTH = 8  # of the beam on a grid that is given, or one of the best
 _FINALISTS = 2
 _OVERFLOW = 1e4  # cycles that a byte too much counts as: a plan that fits always wins
+_SLACK = 1.05  # a narrow search may miss so much of what the whole beam finds
 _WORSE = 2  # grids in a row after which no larger or smaller ones are tried
 _NEAR = 1.2  # how many times as long a side is at least that is tried beside another one
 _HEAVIEST = 2  # operations whose sizes say which sides leave no PE with less than others
@@ -97,7 +98,7 @@ class GridSearch:
         if self.work / (grid[0] * grid[1]) <= limit:
             mesh = grid_mesh(*grid)
             problem = build_problem(self.main, mesh, self.cost, self.free, self.products)
-            plan = plan_for(problem, mesh, self.cost, width=1, limit=limit)
+            plan = plan_for(problem, mesh, self.cost, width=1, limit=_SLACK * limit)
             self.found[grid] = None if plan is None else (plan, problem)
 
     def _look_again(self) -> list[Tried]:
