@@ -14,6 +14,7 @@ from ...wse_target.machine import Machine
 from ...wse_target.quasi_affine import const
 from .communicate import Ways
 from .library.algorithm import choose
+from .library.collectives import strided
 from .library.fragment import CollectiveRequest, Line, Tile
 
 
@@ -52,17 +53,24 @@ class CostModel:
         outer = vector.mapped_row * (rows - 1) * maps + vector.mapped_map * (maps - 1)
         return vector.setup + max(0.0, outer) + count / self.machine.rate(kind, dtype)
 
-    def combined(self, elements: int, dtype: Dtype, kind: Combine, extent: int, *, everywhere: bool) -> float:
+    def combined(
+        self, elements: int, dtype: Dtype, kind: Combine, extent: int, *, everywhere: bool, stride: int = 1
+    ) -> float:
         """Tiles along a line of PEs combined on the first one, and sent back to all if wanted `everywhere`.
+
+        Lines with a `stride` share their links; infinity where so many of them cross that colours do not suffice.
 
         The cheapest of the library's algorithms that are priced quickly; what is emitted may be a little better.
         """
         if extent == 1:
             return 0.0
-        key = (elements, dtype, kind, extent)
+        if 3 * stride > len(self.machine.usable_colours):
+            return math.inf
+        key = (elements, dtype, kind, extent, stride)
         if key not in self._combined:
             tile = Tile(Access("tile", const(0), (1,)), (const(elements),), dtype)
-            request = CollectiveRequest(Line("x", (extent, 1)), tile, self.machine, "", combine=kind)
+            machine = strided.slower(self.machine, stride)
+            request = CollectiveRequest(Line("x", (extent, 1)), tile, machine, "", combine=kind)
             names = ("chain", "tree", f"two_phase{{group={math.isqrt(extent)}}}")
             reduce = min(choose("reduce", name).cycles(request) for name in names)
             self._combined[key] = (reduce, choose("broadcast", "multicast").cycles(request))

@@ -8,14 +8,15 @@ from ...dialects.wse import read
 from ...wse_target.errors import CompilerError
 from ...wse_target.layout.tensor_layout import TensorLayout
 from ...wse_target.machine import Machine
-from ...wse_target.quasi_affine import Var
 from ..infra.diagnostics import PassFailure
 from .communicate import Movement, Ways, emit, forced
+from .communicate.coverage import line_of
 from .emit_fragments import on_all
 from .emit_movement import copy, in_place
 from .emit_tiles import Tile, Tiles, loop_indices
 from .library import fragment
 from .library.algorithm import Choice, algorithms, choose
+from .library.collectives import strided
 from .library.fragment import CollectiveRequest, Fragment, Line, Spread
 from .nodes import dtype_of
 
@@ -58,9 +59,9 @@ class Collectives:
         }
         return emitters.get(op.operation.name, self._in_place)(op, hint, prefix)
 
-    def line(self, axis: Any) -> Line:
-        """The lines of the grid along an axis."""
-        return Line(axis, (self.tiles.mesh.rect.w, self.tiles.mesh.rect.h))
+    def line(self, axis: str) -> Line:
+        """The lines of the grid along a sub-axis."""
+        return line_of(self.tiles.mesh, axis)
 
     def broadcast(self, op: Any, tile: Tile, axis: str, prefix: str) -> Fragment:
         """`tile` of each line's first PE on all of its PEs, for an operation that is no collective itself."""
@@ -175,7 +176,7 @@ class Collectives:
         """The walk over the PE's own block, laid out as `block`, inside of what is whole along the operation's axis."""
         dim = read.integer(op.dim)
         indices = loop_indices(len(whole.shape))
-        indices[dim] = indices[dim] + Var(op.axis.value) * block.shape[dim]
+        indices[dim] = indices[dim] + self.tiles.mesh.coordinate(op.axis.value) * block.shape[dim]
         dtype = self.tiles.buffers[whole.buffer].dtype
         return fragment.Tile(whole.at(indices, len(indices)), block.bounds(), dtype)
 
@@ -201,10 +202,19 @@ def build(op: Any, operation: str, text: str, request: Any) -> Any:
         PassFailure: there is no such algorithm, or it cannot serve the request.
     """
     choice = _named(op, operation, text) if text else _cheapest(op, operation, request)
-    refusal = choice.refuses(request)
+    refusal = _refusal(choice, request)
     if refusal:
         raise PassFailure(op, f"algorithm '{choice}' cannot do this {operation}: {refusal}")
-    return choice.build(request)
+    return strided.build(choice, request) if isinstance(request, CollectiveRequest) else choice.build(request)
+
+
+def _refusal(choice: Choice, request: Any) -> str:
+    """Why an algorithm cannot serve a request of a collective or a product, "" if it can."""
+    return (
+        strided.refuses(choice, request)
+        if isinstance(request, CollectiveRequest)
+        else choice.refuses(request)
+    )
 
 
 def _named(op: Any, operation: str, text: str) -> Choice:
@@ -218,7 +228,7 @@ def _cheapest(op: Any, operation: str, request: Any) -> Choice:
     able, refusals = [], []
     for algorithm in algorithms(operation):
         choice = Choice(algorithm, dict(algorithm.options))
-        reason = choice.refuses(request)
+        reason = _refusal(choice, request)
         (refusals if reason else able).append(f"{choice}: {reason}" if reason else choice)
     if not able:
         raise PassFailure(

@@ -15,6 +15,7 @@ from .layout_rules import grid_mesh
 from .nodes import Node
 from .plan import Plan, Planner, Problem, build_problem
 from .product_options import ProductOptions
+from .shard.sub_axes import factored_mesh
 
 FINAL_WIDTH = 8  # of the beam on a grid that is given, or one of the best
 _FINALISTS = 2
@@ -23,6 +24,8 @@ _SLACK = 1.05  # a narrow search may miss so much of what the whole beam finds
 _WORSE = 2  # grids in a row after which no larger or smaller ones are tried
 _NEAR = 1.2  # how many times as long a side is at least that is tried beside another one
 _HEAVIEST = 2  # operations whose sizes say which sides leave no PE with less than others
+
+_GAIN = 0.95  # times the cycles with whole axes that factors of them have to come below
 
 Tried = tuple[Plan, Problem]
 Grid = tuple[int, int]
@@ -151,6 +154,21 @@ def _least(node: Node) -> float:
     return min((option.cycles for option in node.options), default=0.0)
 
 
+def _with_factors(
+    main: Any, whole: Tried, cost: CostModel, free: frozenset[int], products: ProductOptions
+) -> list[Tried]:
+    """A plan for the same grid with an axis in factors, if that is better by far; none where an algorithm is forced."""
+    plan, problem = whole
+    mesh = None if products.forced or products.combining else factored_mesh(plan.mesh, problem.nodes)
+    if mesh is None or plan.stuck is not None:
+        return []
+    limit = _GAIN * score_of(plan, cost)
+    factored = build_problem(main, mesh, cost, free, products)
+    found = plan_for(factored, mesh, cost, width=FINAL_WIDTH, limit=limit)
+    better = found is not None and found.stuck is None and score_of(found, cost) < limit
+    return [(found, factored)] if found is not None and better else []
+
+
 def search(
     main: Any,
     meshes: Sequence[Mesh],
@@ -175,6 +193,8 @@ def search(
             found.append((plan, problem))
     else:
         found = GridSearch(main, cost, free, products).run(*limits)
+    whole = min(found, key=lambda tried: (score_of(tried[0], cost), tried[0].mesh.rect.size))
+    found += _with_factors(main, whole, cost, free, products)
     best, problem = min(found, key=lambda tried: (score_of(tried[0], cost), tried[0].mesh.rect.size))
     if best.stuck is not None:
         raise PassFailure(

@@ -42,7 +42,7 @@ class ProductOptions:
             PassFailure: the forced algorithm is unknown, or cannot serve this product; says why.
         """
         found = contraction_of(analyse(op))
-        if found is None:
+        if found is None or mesh.names != ("x", "y"):  # whole axes are what the library's products lie along
             return []
         request = found.request(mesh, self.machine, "product")
         offered = [self._option(op, found, c, request, mesh, best) for c in self._choices(op, found, request)]

@@ -33,7 +33,7 @@ from .emit_products import Products, for_product_alone
 from .emit_tiles import Tile, Tiles
 from .executable import OF_TRIPS, source_of, symbols
 from .kept_states import keep_states, states_of
-from .layout_rules import grid_mesh
+from .layout_rules import mesh_of
 from .library.fragment import Fragment
 from .library.roles import in_classes
 from .loops import loops_of
@@ -87,7 +87,7 @@ class _Emitter:
         self.main = main
         self.keeps_states = keeps_states
         self.rect = read.rect(main.attributes["wse.rect"])
-        self.mesh = grid_mesh(self.rect.w, self.rect.h)
+        self.mesh = mesh_of(main, self.rect)
         self.machine = read.string(main.attributes["wse.machine"])
         self.tiles = Tiles(self.mesh)
         machine = load_machine(self.machine)

@@ -133,7 +133,10 @@ def loop_layouts(view: Structured, splittable: Sequence[bool], mesh: Mesh) -> li
         for axis, iterator in zip(axes, choice, strict=True):
             if iterator is not None:
                 named[iterator].append(axis)
-        if all(is_worth_splitting(size, along, mesh) for size, along in zip(sizes, named, strict=True)):
+        free = [axis for axis, iterator in zip(axes, choice, strict=True) if iterator is None]
+        pairs = list(zip(sizes, named, strict=True))
+        worth = all(is_worth_splitting(size, along, mesh) for size, along in pairs)
+        if worth and not any(has_better_place(size, along, free, mesh) for size, along in pairs):
             blocks = TensorLayout.blocks(sizes, [" ".join(along) for along in named], mesh)
             result.append(_aligned(blocks, steps))
     return result
@@ -146,6 +149,18 @@ def is_worth_splitting(size: int, along: Sequence[str], mesh: Mesh) -> bool:
     extents = [mesh[name].extent for name in along]
     block = -(-size // math.prod(extents))
     return all(block < -(-size * extent // math.prod(extents)) for extent in extents)
+
+
+def has_better_place(size: int, along: Sequence[str], free: Sequence[str], mesh: Mesh) -> bool:
+    """Whether blocks leave half of the PEs along their sub-axes idle, while a smaller free sub-axis has as many blocks.
+
+    Only of meshes with factors: whole axes are what every loop can be split over.
+    """
+    if not along or len(mesh.names) == 2:
+        return False
+    extent = math.prod(mesh[name].extent for name in along)
+    blocks = -(-size // -(-size // extent))
+    return 2 * blocks <= extent and any(blocks <= mesh[name].extent < extent for name in free)
 
 
 def _aligned(loops: TensorLayout, steps: Sequence[int]) -> TensorLayout:

@@ -31,6 +31,7 @@ def _on_all(option: Option, op: Any, cost: CostModel) -> Option:
             cast(Combine, reduction.kind),
             given.mesh[reduction.axis].extent,
             everywhere=not only_returned(result),
+            stride=given.mesh.stride(reduction.axis),
         )
     return replace(option, cycles=cycles)
 

@@ -1,0 +1,39 @@
+"""Columns in factors: two loops share the grid's x where one of them leaves half of it idle."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from lowering import error, lower, lower_rest, simulated
+from torch import nn
+from wse_mlir.wse_target.sim.engine import EngineName
+
+
+class FeedForward(nn.Module):
+    """Two products with a nonlinearity between them, behind a normalisation."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.widen, self.narrow = nn.Linear(width, hidden), nn.Linear(hidden, width)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.narrow(torch.relu(self.widen(self.norm(x))))
+
+
+@pytest.mark.parametrize("engine", ["flow", "wavelet"])
+@pytest.mark.parametrize(
+    ("tokens", "grid", "mesh"), [(3, "8x5", "xo:4 xi:2; y:5"), (2, "6x7", "xo:2 xi:3; y:7")]
+)
+def test_few_rows_use_all_columns(tokens: int, grid: str, mesh: str, engine: EngineName) -> None:
+    torch.manual_seed(0)
+    model, rows = FeedForward(42, 90), torch.randn(tokens, 42)
+    lowered = lower(model, (rows,), grid, "partition")
+    assert f"on {mesh} at" in str(lowered.module)
+    found = simulated(lower_rest(lowered, "partition"), (rows,), engine=engine)
+    assert error(torch.from_numpy(found.outputs[0]), model(rows).detach()) < 1e-5
+
+
+def test_loops_that_fill_the_columns_leave_them_whole() -> None:
+    lowered = lower(FeedForward(42, 90), (torch.randn(40, 42),), "8x5", "partition")
+    assert " xi:" not in str(lowered.module)
