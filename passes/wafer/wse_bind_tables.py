@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...dialects.host import ir
+from ...dialects.host import arith, ir
 from ...dialects.structured import (
     Structured,
     build_generic,
@@ -15,7 +15,7 @@ from ...dialects.structured import (
 )
 from ..infra.pass_base import Pass, PassRun
 from .shard.tables import TABLE, extracts, is_plain, table_of
-from .splat import scalar_constant
+from .splat import scalar_constant, splat_of
 
 
 class BindTables(Pass, name="wse-bind-tables", anchor="func.func"):
@@ -23,8 +23,8 @@ class BindTables(Pass, name="wse-bind-tables", anchor="func.func"):
 
     The map of such an operand says which of its dimensions an iterator indexes as it is, along which it may be split
     with that iterator, or which constant does; elsewhere it is 0. `wse.table` on the read is the operand's position.
-    A read that the map alone says the place of is the operand's own element. Of a table that is longer than the
-    iterator the front is taken.
+    A read that the map alone says the place of is the operand's own element, one of a table of equal numbers that
+    number. Of a table that is longer than the iterator the front is taken.
 
         %r = linalg.generic {maps = [(i, j) -> (i), (i, j) -> (i, j)]} ins(%ids) outs(%e) {
           %id = arith.index_cast %in : i64 to index
@@ -42,9 +42,24 @@ class BindTables(Pass, name="wse-bind-tables", anchor="func.func"):
         for block in op.regions[0].blocks:
             for inner in list(block.operations):
                 view = structured(inner)
-                if view is not None and any(table_of(e) is None for e in extracts(inner)):
+                if view is None:
+                    continue
+                for extract in extracts(inner):
+                    _replace_known(extract)
+                if any(table_of(e) is None for e in extracts(inner)):
                     bound += _bind(view)
         run.count("tables bound", bound)
+
+
+def _replace_known(extract: Any) -> None:
+    """Makes a read of a table whose elements are all one number that number: such a table is nowhere in memory."""
+    number = splat_of(extract.operation.operands[0])
+    if number is None:
+        return
+    element = extract.results[0].type
+    with ir.InsertionPoint(extract), extract.location:
+        extract.results[0].replace_all_uses_with(arith.constant(element, number))
+    extract.operation.erase()
 
 
 def _bind(view: Structured) -> int:

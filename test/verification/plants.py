@@ -17,12 +17,17 @@ from wse_mlir.passes.tensor import (
     wse_generalize,
     wse_lower_tm_tensor,
 )
+from wse_mlir.passes.tensor.algebra import wse_invert_divisors
 from wse_mlir.passes.tensor.bufferization import analysis
 from wse_mlir.passes.tensor.functions import exponential
 from wse_mlir.passes.wafer import (
     emit_collectives,
     emit_tiles,
+    wse_bind_tables,
+    wse_compose_functions,
     wse_emit_programs,
+    wse_generalize_writes,
+    wse_own_tables,
     wse_partition,
     wse_place,
     wse_plan_memory,
@@ -166,6 +171,46 @@ def _lower_tm_tensor(monkey: Monkey) -> None:
     monkey.setattr(wse_lower_tm_tensor, "inline_body", lambda body, values: values[:1])
 
 
+def _invert(monkey: Monkey) -> None:
+    """Quotients by constants become products by the constants."""
+    monkey.setattr(wse_invert_divisors, "_multiply_by_constant", _multiply)
+
+
+def _multiply(view: Any, division: Any, divisor: float) -> bool:
+    with division.location, ir.InsertionPoint(division):
+        wse_invert_divisors._replace(division, arith.mulf(division.lhs, division.rhs))
+    return True
+
+
+def _compose(monkey: Monkey) -> None:
+    """A hyperbolic cosine is a hyperbolic sine."""
+    composed = wse_compose_functions._COMPOSED
+    monkey.setitem(composed, "cosh", composed["sinh"])
+
+
+def _generalize_writes(monkey: Monkey) -> None:
+    """All elements are written but those that are hit."""
+    select = arith.select
+    body = wse_generalize_writes._Generalizer._body
+
+    def missed(self: Any, *arguments: ir.Value) -> list[ir.Value]:
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(wse_generalize_writes.arith, "select", lambda hit, new, old: select(hit, old, new))
+            return body(self, *arguments)
+
+    monkey.setattr(wse_generalize_writes._Generalizer, "_body", missed)
+
+
+def _bind_tables(monkey: Monkey) -> None:
+    """Tables are read where their operands' maps say, whatever the indices."""
+    monkey.setattr(wse_bind_tables, "is_plain", lambda view, place, dim, index: True)
+
+
+def _own_tables(monkey: Monkey) -> None:
+    """Whoever has not the place of a table adds one."""
+    monkey.setattr(wse_own_tables, "_neutral", lambda element: ir.FloatAttr.get(element, 1.0))
+
+
 def _partition(monkey: Monkey) -> None:
     """Parts of a sum are never added up."""
     monkey.setattr(wse_partition._Rewriter, "reduce", _remember)
@@ -244,6 +289,10 @@ def _scatter_add(x: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
     return torch.zeros(4).index_add(0, index, x)
 
 
+def _write_row(x: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
+    return x.index_copy(0, place, torch.ones(1, 5))
+
+
 def _two_reads(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     product = a @ b
     return torch.relu(product) @ b + product
@@ -263,6 +312,17 @@ PLANTS = (
     Plant(
         "wse-lower-tm-tensor", _lower_tm_tensor, _scatter_add, (_random(3), torch.tensor([1, 1, 2])),
         alone="tm_tensor.scatter",
+    ),
+    Plant("wse-invert-divisors", _invert, lambda a: a / 7, (_random(5, 6),), True, "linalg.generic"),
+    Plant("wse-compose-functions", _compose, torch.cosh, (_random(5, 6),), True, "linalg.generic"),
+    Plant("wse-generalize-writes", _generalize_writes, _write_row, (_random(4, 5), torch.tensor([2])), True),
+    Plant(
+        "wse-bind-tables", _bind_tables, lambda t, i: t[i], (_random(7, 3), torch.tensor([5, 2])), True,
+        "linalg.generic",
+    ),
+    Plant(
+        "wse-own-tables", _own_tables, lambda t, i: t[i], (_random(7, 3), torch.tensor([5, 2])), True,
+        "linalg.generic",
     ),
     Plant("wse-partition", _partition, lambda a: a.sum(1), (_random(2, 64),), True, "linalg.generic"),
     Plant(

@@ -7,7 +7,18 @@ from dataclasses import replace
 
 import numpy as np
 from random_programs import RandomProgram
-from wse_mlir.wse_target.image import Instruction, Join, Loop, PEClass, Receive, Relay, Send, Switch
+from wse_mlir.wse_target.image import (
+    Choose,
+    Instruction,
+    Join,
+    Loop,
+    PEClass,
+    Receive,
+    Relay,
+    Send,
+    Switch,
+    inner_bodies,
+)
 
 Body = tuple[Instruction, ...]
 _TRANSFERS = (Send, Receive, Relay)
@@ -38,20 +49,33 @@ def _pick(random: np.random.Generator, places: list[int]) -> int:
 
 
 def _inside(change: Callable[[Body, np.random.Generator], Body | None]) -> Callable[..., Body | None]:
-    """Makes the change in a body or, now and then, in one of its loops."""
+    """Makes the change in a body or, now and then, in one of its loops, or in a case of its choices."""
 
     def somewhere(body: Body, random: np.random.Generator) -> Body | None:
-        loops = _places(body, (Loop,))
-        if loops and random.random() < 0.5:
-            at = _pick(random, loops)
-            loop = body[at]
-            assert isinstance(loop, Loop)
-            inner = somewhere(loop.body, random)
-            if inner is not None:
-                return (*body[:at], replace(loop, body=inner), *body[at + 1 :])
-        return change(body, random)
+        nested = _places(body, (Loop, Choose))
+        if nested and random.random() < 0.5:
+            return inside(body, nested, random) or change(body, random)
+        return change(body, random) or inside(body, nested, random)
+
+    def inside(body: Body, nested: list[int], random: np.random.Generator) -> Body | None:
+        for at in random.permutation(nested).tolist():
+            op = body[at]
+            texts = inner_bodies(op)
+            for number in random.permutation(len(texts)).tolist():
+                changed = somewhere(texts[number], random)
+                if changed is not None:
+                    return (*body[:at], _with_text(op, number, changed), *body[at + 1 :])
+        return None
 
     return somewhere
+
+
+def _with_text(op: Instruction, number: int, text: Body) -> Instruction:
+    """A loop or a choice with one of its texts replaced."""
+    if isinstance(op, Loop):
+        return replace(op, body=text)
+    assert isinstance(op, Choose)
+    return replace(op, cases=(*op.cases[:number], text, *op.cases[number + 1 :]))
 
 
 def _drop(body: Body, random: np.random.Generator) -> Body | None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from random_builder import LENGTH, SLACK, Builder, Slot
 from random_fabric import PE
-from wse_mlir.wse_target.image import Access, Control, Index, Instruction, Vector
+from wse_mlir.wse_target.image import Access, Choose, Control, Index, Instruction, Vector
 from wse_mlir.wse_target.kinds import ACCUMULATES, ARITY
 from wse_mlir.wse_target.quasi_affine import Expr, const, maximum, minimum
 
@@ -28,6 +28,8 @@ def compute(b: Builder, pes: list[PE]) -> None:
     with b.choosing_apart():
         if b.chance(0.15):
             b.emit(pes, indirect(b))
+        if b.chance(0.1):
+            b.emit(pes, chosen(b))
     choice = b.random.random()
     kind = b.pick(TAME if choice < 0.6 else WILD if choice < 0.85 else (*COMPARISONS, "select"))
     b.emit(pes, vector(b, kind))
@@ -80,6 +82,14 @@ def indirect(b: Builder) -> Vector:
     one = 1.0 if dtype in FLOATS else 1
     sources = {"copy": (other,), "fma": (other, one)}.get(kind, (place, other))
     return Vector(kind, bounds, place, sources, schedule=b.pick(["mapped", "looped", "scalar"]))
+
+
+def chosen(b: Builder) -> Choose:
+    """Some cases, of which PEs, tables, trips or the host's numbers choose one or none."""
+    cases = [[vector(b, b.pick(TAME)) for _ in range(b.below(3))] for _ in range(b.between(1, 3))]
+    if b.chance(0.3):
+        cases[-1].append(Control("scalar", b.expression(4) * 5 + 1))
+    return Choose(b.expression(4), tuple(map(tuple, cases)))
 
 
 def fits(kind: str, dtype: str) -> bool:

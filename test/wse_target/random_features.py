@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 
 import numpy as np
 from wse_mlir.wse_target.footprint import indices_of
 from wse_mlir.wse_target.image import (
     DTYPE_BYTES,
+    Choose,
     Control,
     Instruction,
     Join,
@@ -19,6 +19,7 @@ from wse_mlir.wse_target.image import (
     Send,
     Switch,
     Vector,
+    all_instructions,
 )
 from wse_mlir.wse_target.machine import Machine
 from wse_mlir.wse_target.sim.code import strided
@@ -39,7 +40,7 @@ def count(program: Program, machine: Machine) -> Counter[str]:
         "unpacked", "empty", "multicast", "wavelet hops": of messages that are sent.
     """
     found: Counter[str] = Counter()
-    texts = {id(op): op for c in program.classes for op in _all(c.body)}
+    texts = {id(op): op for c in program.classes for op in all_instructions(c.body)}
     for op in texts.values():
         found[_name(op)] += 1
         found["indirect"] += isinstance(op, Vector) and len(indices_of(op)) > 0
@@ -55,13 +56,6 @@ def count(program: Program, machine: Machine) -> Counter[str]:
     found.update(streams.found)
     found["contention"] = sum(len(colours) > 1 for colours in streams.users.values())
     return found
-
-
-def _all(body: tuple[Instruction, ...]) -> Iterator[Instruction]:
-    for op in body:
-        yield op
-        if isinstance(op, Loop):
-            yield from _all(op.body)
 
 
 def _name(op: Instruction) -> str:
@@ -102,6 +96,12 @@ class _Streams:
                     on = trips > trip
                     inside = {name: value[on] for name, value in values.items()}
                     self.walk(op.body, {**inside, op.variable: np.full(on.sum(), trip)}, active[on])
+            elif isinstance(op, Choose):
+                selected = np.broadcast_to(op.selector.evaluate(values), active.shape)
+                for number, case in enumerate(op.cases):
+                    on = selected == number
+                    inside = {name: value[on] for name, value in values.items()}
+                    self.walk(case, inside, active[on])
             elif isinstance(op, Switch):
                 self._at(op.colour)[active] = op.position.evaluate(values)
             elif isinstance(op, (Send, Relay)) and len(active):

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from random_builder import LENGTH, MOST, SLOTS, Builder
 from random_compute import compute, control
-from random_fabric import rectangles
 from random_features import count
 from random_patterns import (
     chain,
@@ -25,12 +24,12 @@ from random_patterns import (
     selector,
     shift,
 )
+from random_roles import as_classes, in_roles, separate
 from wse_mlir.wse_target.image import (
     DTYPE_BYTES,
     Access,
     Buffer,
     HostTransfer,
-    PEClass,
     Program,
     ScalarSpec,
     StridedRect,
@@ -146,15 +145,9 @@ def _work(b: Builder) -> None:
 
 def assemble(b: Builder, name: str) -> Program:
     """Classes of PEs with the same text, buffers, host transfers."""
-    texts: dict[tuple[int, ...], list[tuple[int, int]]] = {}
-    for pe, body in b.bodies.items():
-        texts.setdefault(tuple(map(id, body)), []).append(pe)
-    classes = []
-    for pes in texts.values():
-        text = tuple(b.bodies[pes[0]])
-        classes += [
-            PEClass(f"class{len(classes) + i}", where, text) for i, where in enumerate(rectangles(pes))
-        ]
+    with b.choosing_apart():
+        arrange = in_roles if b.chance(0.2) else separate
+    classes = as_classes(arrange({pe: tuple(body) for pe, body in b.bodies.items()}))
     buffers: dict[str, Buffer] = {}
     offset = 0
     for kind, dtype in [("m", d) for d in b.dtypes] + [("t", d) for d in b.dtypes] + [("m", "i1")]:
@@ -171,7 +164,7 @@ def assemble(b: Builder, name: str) -> Program:
     sent = [ScalarSpec(s, len(specs) + i, 0, MOST) for i, s in enumerate(b.scalars)]
     arguments = (*specs, *(TensorSpec(scalar.name, (), "i32") for scalar in sent))
     return Program(
-        name, (b.width, b.height), arguments, tuple(specs), buffers, tuple(classes),
+        name, (b.width, b.height), arguments, tuple(specs), buffers, classes,
         dict(zip(b.colours, b.machine.usable_colours, strict=False)), tuple(b.routes), tuple(moves), tuple(moves),
         queues=_queues(b), positions=b.positions, scalars=tuple(sent),
     )  # fmt: skip

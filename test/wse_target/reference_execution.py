@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from wse_mlir.wse_target.image import (
     Access,
+    Choose,
     Instruction,
     Join,
     Loop,
@@ -24,6 +25,7 @@ from wse_mlir.wse_target.image import (
     StridedRect,
     Switch,
     Vector,
+    all_instructions,
 )
 from wse_mlir.wse_target.quasi_affine import Expr
 from wse_mlir.wse_target.scalars import bound, values_of
@@ -80,7 +82,7 @@ class _Execution:
             for pe in _pes(route.where):
                 self.routes[route.colour, route.position, pe] |= set(route.send)
         for pe_class in program.classes:
-            switched = {op.colour for op in _all(pe_class.body) if isinstance(op, Switch)}
+            switched = {op.colour for op in all_instructions(pe_class.body) if isinstance(op, Switch)}
             for pe in _pes(pe_class.where):
                 self.memory[pe] = {
                     name: np.zeros(b.shape, NUMPY_DTYPE[b.dtype]) for name, b in program.buffers.items()
@@ -111,6 +113,10 @@ class _Execution:
             if isinstance(op, Loop):
                 for trip in range(int(op.trips.evaluate(values))):
                     yield from self._run(pe, op.body, {**values, op.variable: trip})
+            elif isinstance(op, Choose):
+                selected = int(op.selector.evaluate(values))
+                if 0 <= selected < len(op.cases):
+                    yield from self._run(pe, op.cases[selected], values)
             elif isinstance(op, Vector):
                 self._vector(pe, op, values)
             elif isinstance(op, Switch):
@@ -268,10 +274,3 @@ def _bounds(bounds: tuple[Expr, ...], values: Values) -> tuple[int, ...]:
 def _pes(where: StridedRect) -> list[PE]:
     (bx, by), (w, h), (sx, sy) = where.base, where.extent, where.step
     return [(bx + sx * i, by + sy * j) for j in range(h) for i in range(w)]
-
-
-def _all(body: Iterable[Instruction]) -> Iterator[Instruction]:
-    for op in body:
-        yield op
-        if isinstance(op, Loop):
-            yield from _all(op.body)

@@ -24,7 +24,7 @@ PROGRAMS, CHUNK = 1000, 25
 HARD = ("contention", "long", "switches", "microthreads")
 OPERATIONS = (
     "Send", "Receive", "Relay", "Join", "tasks", "Switch", "Switch rewrite", "Loop", "Phase", "unpacked", "multicast",
-    "indirect",
+    "indirect", "Choose",
     *(f"Vector {kind}" for kind in ARITY), *(f"Control {unit}" for unit in get_args(Unit)),
 )  # fmt: skip
 

@@ -54,7 +54,7 @@ def test_verdicts_agree_with_what_happens(
     assert counts["free", False] == 0, "a program called free got stuck"
     assert counts["deadlocks", True] == 0, "a program called deadlocked came to its end"
     assert sum(n for (outcome, _), n in counts.items() if outcome == "undecided") <= 100 // share
-    assert sum(n for (_, complete), n in counts.items() if not complete) >= 200 // share
+    assert sum(n for (_, complete), n in counts.items() if not complete) >= 190 // share
     assert sum(n for (_, complete), n in counts.items() if complete) >= 400 // share
 
 

@@ -64,6 +64,24 @@ func.func @diagonal(%x: tensor<5x5xf32>) -> tensor<5xf32> {
 
 // -----
 
+// A table of equal numbers is not read.
+// CHECK-LABEL: func.func @equal
+// CHECK: linalg.generic {{.*}} ins(%arg0 : tensor<3xi64>)
+// CHECK: linalg.yield %cst{{.*}} : f32
+func.func @equal(%ids: tensor<3xi64>) -> tensor<3xf32> {
+  %e = tensor.empty() : tensor<3xf32>
+  %table = arith.constant dense<2.5> : tensor<5xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]} ins(%ids : tensor<3xi64>) outs(%e : tensor<3xf32>) {
+  ^bb0(%in: i64, %out: f32):
+    %row = arith.index_cast %in : i64 to index
+    %x = tensor.extract %table[%row] : tensor<5xf32>
+    linalg.yield %x : f32
+  } -> tensor<3xf32>
+  return %r : tensor<3xf32>
+}
+
+// -----
+
 // What reads no tensor stays as it is.
 // CHECK-LABEL: func.func @nothing
 // CHECK: ins(%arg0 : tensor<5xf32>) outs(
