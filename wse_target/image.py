@@ -113,6 +113,7 @@ class Vector:
         dtype: element type of the destination; of each source see its buffer.
         schedule: how the loops are run: "mapped", the whole nest is one operation of the hardware; "looped", scalar
             code issues one operation for each trip of the outer loops; "scalar", scalar code for every element.
+        copies: PEs that compute the same elements, this one counted: only a share of the work is of use.
     """
 
     kind: str
@@ -121,6 +122,7 @@ class Vector:
     srcs: tuple[Access | float | int, ...]
     source: Source = Source()
     schedule: Schedule = "mapped"
+    copies: int = 1
 
 
 @dataclass(frozen=True)

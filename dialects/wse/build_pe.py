@@ -5,7 +5,8 @@ from typing import Any
 
 from ..host import ir
 from .create import Loc, create, symbol
-from .encode import Scalar, i64_array, map_array, scalar
+from .encode import Scalar, i64, i64_array, map_array, scalar
+from .vector_checks import COPIES
 
 MAX_SOURCES = 3
 COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
@@ -59,11 +60,12 @@ def vector(
     symbols: Sequence[ir.Value],
     *,
     schedule: str = "mapped",
+    copies: int = 1,
     loc: Loc = None,
 ) -> Any:
     """`dst[...] = kind(srcs[...])`; numbers among `srcs` are immediates.
 
-    `maps`: the destination's access, then one for each source that is a memref.
+    `maps`: the destination's access, then one for each source that is a memref; `copies`: PEs that compute the same.
     """
     memrefs = [s for s in srcs if isinstance(s, ir.Value)]
     # A comparison's immediate has the type of what it is compared with, not of the i1 destination.
@@ -74,6 +76,8 @@ def vector(
         "kind": kind, "bounds": map_array(bounds), "maps": map_array(maps),
         "scalars": ir.ArrayAttr.get(scalars), "schedule": schedule,
     }  # fmt: skip
+    if copies > 1:
+        attributes[COPIES] = i64(copies)
     given = [int(isinstance(s, ir.Value)) for s in srcs]
     segments = [1, *given, *[0] * (MAX_SOURCES - len(given)), len(symbols)]
     return create("vector", attributes, operands=[dst, *memrefs, *symbols], segments=segments, loc=loc)

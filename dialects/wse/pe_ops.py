@@ -77,7 +77,8 @@ class VectorOp(Op, name="vector", traits=[ReadsAndWrites]):
     A source is a memref, or a number: `scalars` has an entry per source, `unit` where `source<k>` is given, else
     the immediate. `maps` holds the destination's access, then one for each source that is a memref.
     `schedule` is how the loops run: "mapped", the whole nest is one operation of the hardware; "looped", scalar
-    code issues one for each trip of the outer loops; "scalar", scalar code for every element.
+    code issues one for each trip of the outer loops; "scalar", scalar code for every element. `wse.copies` says how
+    many PEs compute the same elements, where several do: reports count their work once.
     """
 
     # Sources are separate operands because all values of an IRDL variadic operand must have one type.

@@ -13,6 +13,7 @@ from .indexed_checks import indexed_chain, unmoved
 
 SCHEDULES: tuple[str, ...] = get_args(Schedule)
 COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
+COPIES = "wse.copies"  # of a `wse.vector`: PEs that compute the same elements, where there are several
 # Kinds that widen narrower floating-point sources to the destination's type, as the PE's datapath does.
 WIDENS = frozenset({"fma", "add"})
 
@@ -21,6 +22,11 @@ def check_vector(op: Any) -> None:
     """Everything about a `wse.vector`."""
     kind = one_of(op.kind, "kind", tuple(ARITY))
     one_of(op.schedule, "schedule", SCHEDULES)
+    copies = op.operation.attributes.get(COPIES, None)
+    require(
+        copies is None or (isinstance(copies, ir.IntegerAttr) and copies.value > 0),
+        f"has {COPIES} = {copies}; expected how many PEs compute the same, an integer of 1 or more",
+    )
     scalars = list(op.scalars)
     arity = ARITY[kind]
     require(len(scalars) == arity, f"has {len(scalars)} sources; expected {arity} for '{kind}'")

@@ -5,6 +5,7 @@ accumulate into the result; others (running sums) run the reduction's loops one 
 over the parallel iterators inside.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -160,7 +161,11 @@ class ComputeEmitter:
         return self._operand_access(self.tiles.by_value[value], self.view.maps[position], loops)
 
     def _vector(self, kind: str, loops: Sequence[int], dst: Access, srcs: Sequence[Source]) -> None:
-        self.steps.append(Vector(kind, tuple(self._bound(i) for i in loops), dst, tuple(srcs)))
+        bounds = tuple(self._bound(i) for i in loops)
+        split = {name for i in {*loops, *self.looped} for name in self.loops.dims[i].axes}
+        mesh = self.loops.mesh
+        copies = math.prod(mesh[name].extent for name in mesh.names if name not in split)
+        self.steps.append(Vector(kind, bounds, dst, tuple(srcs), copies=copies))
 
     # Before the body
 

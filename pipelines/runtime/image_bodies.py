@@ -9,6 +9,7 @@ from typing import Any
 from ...dialects.host import ir
 from ...dialects.wse import read
 from ...dialects.wse.indexed_checks import indexed_chain, unmoved
+from ...dialects.wse.vector_checks import COPIES
 from ...passes.infra.diagnostics import PassFailure
 from ...passes.wafer.executable import CALL, buffer_of, source_of
 from ...wse_target import image
@@ -143,9 +144,12 @@ class BodyReader:
                 sources.append(self.access(memref, next(maps), op))
             elif number is not None:
                 sources.append(number)
+        attributes = op.operation.attributes
+        copies = read.integer(attributes[COPIES]) if COPIES in attributes else 1
         return image.Vector(
-            op.kind.value, self.bounds(op), dst, tuple(sources), source_of(op), op.schedule.value
-        )
+            op.kind.value, self.bounds(op), dst, tuple(sources), source_of(op), op.schedule.value,
+            copies,
+        )  # fmt: skip
 
     def send(self, op: Any) -> image.Send:
         src = self.access(op.source, op.map.value, op)

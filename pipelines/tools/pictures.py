@@ -37,7 +37,7 @@ def draw_maps(report: SimulationReport, folder: Path) -> list[Path]:
     cycles = {
         name: values
         for name, values in report.per_pe.items()
-        if name not in ("flops", "sram_bytes") and values.any()
+        if name not in ("flops", "repeated_flops", "sram_bytes") and values.any()
     }
     title = f"{report.program} on {report.machine}"
     written = [_draw(folder / "cycles.png", f"{title}: cycles of each PE", cycles)]

@@ -59,8 +59,10 @@ def _roofline(data: Mapping[str, Any]) -> str:
         return f"{data['sram_bytes']:,} bytes between cores and SRAM; no arithmetic."
     fabric = line["fabric_intensity"]
     more = f", {fabric:.3g} a byte from the fabric" if fabric is not None else ""
+    repeated = data["repeated_flops"]
+    again = f"{repeated:,} more repeat what other PEs compute; " if repeated else ""
     return (
-        f"{data['flops']:,} FLOPs ({line['dtype']}), {line['intensity'] or 0:.3g} a byte of SRAM traffic{more}; "
+        f"{data['flops']:,} FLOPs ({line['dtype']}), {line['intensity'] or 0:.3g} a byte of SRAM traffic{more}; {again}"
         f"{line['attained']:.3g} of at most {line['roof']:.3g} a cycle and PE, bound by {line['bound']}."
     )
 

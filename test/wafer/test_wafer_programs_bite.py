@@ -124,6 +124,18 @@ def test_a_redistribution_gathers_and_without_its_relays_does_not(grid: str) -> 
     assert not np.array_equal(result(module), x)
 
 
+def test_what_pes_repeat_is_work_once() -> None:
+    """Each negation is along one axis of 5x3 PEs: what the other axis repeats is counted apart."""
+    stages = named_pipeline("wafer").override(partition="wse-partition{machine=tiny grid=5x3}").stages[-5:]
+    module = opt(MOVES, f"builtin.module({','.join(stage.text for stage in stages)})")
+    x = np.arange(13, dtype=np.float32)
+    for engine in ("flow", "wavelet"):
+        report = simulate(build_image(module.operation), load_machine("tiny"), [x], engine=engine).report
+        assert (report.flops, report.repeated_flops) == (2 * 13, 13 * 4 + 13 * 2)
+        assert report.per_pe["flops"].sum() == 13 * 5 + 13 * 3
+        assert [phase.flops for phase in report.phases if phase.flops] == [13, 13]
+
+
 @pytest.mark.parametrize("name", ["wse.send", "wse.receive", "wse.relay"])
 def test_deleting_a_transfer_is_noticed(name: str) -> None:
     imported = executable()

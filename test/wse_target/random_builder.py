@@ -65,7 +65,7 @@ class Builder:
         budget: wavelet-hops that may still be spent.
         variables: loop variables in scope, each below SLACK / 2.
         scalars: numbers that the host sends, each from 0 to MOST.
-        further: choices that others do not depend on.
+        further: for choices that others do not depend on, and for choices that those do not depend on, either.
     """
 
     random: np.random.Generator
@@ -83,10 +83,10 @@ class Builder:
     variables: list[str] = field(default_factory=list)
     scalars: list[str] = field(default_factory=list)
     names: int = 0
-    further: np.random.Generator = field(init=False)
+    further: list[np.random.Generator] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.further = self.random.spawn(1)[0]
+        self.further = self.random.spawn(2)
         self.bodies = {(x, y): [] for y in range(self.height) for x in range(self.width)}
 
     # Choices
@@ -95,11 +95,11 @@ class Builder:
         return bool(self.random.random() < probability)
 
     @contextmanager
-    def choosing_apart(self) -> Iterator[None]:
+    def choosing_apart(self, which: int = 0) -> Iterator[None]:
         """Choices of the `further` ones: what is chosen afterwards stays what it would be without."""
-        self.random, self.further = self.further, self.random
+        outside, self.random = self.random, self.further[which]
         yield
-        self.random, self.further = self.further, self.random
+        self.random = outside
 
     def below(self, bound: int) -> int:
         return int(self.random.integers(bound))

@@ -28,6 +28,7 @@ def compute(b: Builder, pes: list[PE]) -> None:
     with b.choosing_apart():
         if b.chance(0.15):
             b.emit(pes, indirect(b))
+    with b.choosing_apart(1):
         if b.chance(0.1):
             b.emit(pes, chosen(b))
     choice = b.random.random()

@@ -145,7 +145,7 @@ def _work(b: Builder) -> None:
 
 def assemble(b: Builder, name: str) -> Program:
     """Classes of PEs with the same text, buffers, host transfers."""
-    with b.choosing_apart():
+    with b.choosing_apart(1):
         arrange = in_roles if b.chance(0.2) else separate
     classes = as_classes(arrange({pe: tuple(body) for pe, body in b.bodies.items()}))
     buffers: dict[str, Buffer] = {}

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from ..image import Vector
 from .code import Code
 from .work import Operation, work_per_element
 
@@ -43,11 +44,12 @@ class Accounting:
         repetitions: how often the program is run.
 
     Attributes:
-        totals: [bins + 2, PEs], all that is summed by PE; steps that repeat add a multiple of one step's change.
+        totals: [bins + 3, PEs], all that is summed by PE; steps that repeat add a multiple of one step's change.
         per_pe: rows of `totals` by bin.
         flops / sram_bytes: arithmetic operations, and bytes read from and written to memory, by PE.
+        repeated: those of the arithmetic operations that other PEs do as well: all but one's share.
         per_phase: cycles [phases] by bin, summed over PEs.
-        phase_flops / phase_bytes: likewise.
+        phase_flops / phase_bytes / phase_repeated: likewise.
         spent: cycles in a phase by PE, for phases that some PE was in.
         first / last: first and last time of each phase on any PE, in the last repetition.
         repetitions: how many the sums stand for.
@@ -58,12 +60,12 @@ class Accounting:
         self._dtypes = dtypes
         self._final = repetitions - 1
         self.repetitions = max(1, self._final)
-        self.totals = np.zeros((len(BINS) + 2, pes))
+        self.totals = np.zeros((len(BINS) + 3, pes))
         self.per_pe = dict(zip(BINS, self.totals, strict=False))
-        self.flops, self.sram_bytes = self.totals[len(BINS) :]
-        self._sums = np.zeros((len(BINS) + 2, count))
+        self.flops, self.sram_bytes, self.repeated = self.totals[len(BINS) :]
+        self._sums = np.zeros((len(BINS) + 3, count))
         self.per_phase = dict(zip(BINS, self._sums, strict=False))
-        self.phase_flops, self.phase_bytes = self._sums[len(BINS) :]
+        self.phase_flops, self.phase_bytes, self.phase_repeated = self._sums[len(BINS) :]
         self.spent: dict[int, np.ndarray] = {}
         self.first, self.last = np.full(count, np.inf), np.zeros(count)
         self._before = np.zeros_like(self.totals)
@@ -82,6 +84,8 @@ class Accounting:
         at = quick(pes)
         if flops:
             self.flops[at] += flops * np.asarray(elements, float)
+            if isinstance(op, Vector) and op.copies > 1:
+                self.repeated[at] += (1 - 1 / op.copies) * flops * np.asarray(elements, float)
         if moved:
             self.sram_bytes[at] += moved * np.asarray(elements, float)
 

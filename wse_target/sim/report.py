@@ -52,7 +52,8 @@ class PhaseRow(Split):
         makespan: from the first PE's first cycle in it to the last one's last.
         pes: PEs that spent cycles in it.
         utilisation: compute cycles of all PEs / (makespan of the phase * PEs of the program).
-        flops: floating point or integer operations; sram_bytes: between cores and memories.
+        flops: floating point or integer operations, what several PEs compute alike counted once; repeated_flops: the
+            rest of what they execute; sram_bytes: between cores and memories.
     """
 
     name: str
@@ -63,6 +64,7 @@ class PhaseRow(Split):
     pes: int
     utilisation: float
     flops: int
+    repeated_flops: int
     sram_bytes: int
 
 
@@ -132,9 +134,11 @@ class SimulationReport:
     Attributes:
         repetitions: how often the program ran.
         split: mean over the PEs.
+        flops / repeated_flops: as of a phase; rooflines and what is attained count the former.
         bytes_moved: bytes times hops over links between routers.
         critical_path: None when nobody recorded, see `critical_path_note`.
-        per_pe: [height, width] arrays by bin of `Accounting`, "waiting", "total", "flops" and "sram_bytes".
+        per_pe: [height, width] arrays by bin of `Accounting`, "waiting", "total", "flops" (all that a PE executes),
+            "repeated_flops" and "sram_bytes".
         links: words [height, width, 4] leaving each router north, east, south and west.
         ramps: words [height, width, 2] from router to core, and from core to router.
         phase_cycles: cycles [phases, height, width] by phase; None above `summary.MOST_PHASE_CYCLES` numbers.
@@ -153,6 +157,7 @@ class SimulationReport:
     phases: tuple[PhaseRow, ...]
     sram: SramUse
     flops: int
+    repeated_flops: int
     sram_bytes: int
     bytes_moved: int
     link_loads: LinkLoads

@@ -30,9 +30,11 @@ def summarise(
     cycles = _totals(clocks, host)
     loads = engine.link_words.reshape(loaded.placement.height, loaded.placement.width, LINKS)
     loads = loads / max(len(clocks), 1)
-    flops, sram_bytes = (
-        round(total.sum() / accounting.repetitions) for total in (accounting.flops, accounting.sram_bytes)
+    executed, sram_bytes, repeated = (
+        round(total.sum() / accounting.repetitions)
+        for total in (accounting.flops, accounting.sram_bytes, accounting.repeated)
     )
+    flops = executed - repeated
     mean = {b: float(accounting.per_pe[b].sum()) / accounting.repetitions for b in BINS}
     pes = loaded.placement.count
     return SimulationReport(
@@ -49,6 +51,7 @@ def summarise(
         phases=_phases(loaded, accounting),
         sram=sram_use(program, machine),
         flops=flops,
+        repeated_flops=repeated,
         sram_bytes=sram_bytes,
         bytes_moved=round(float(loads[..., :RAMP].sum())) * WAVELET_BYTES,
         link_loads=_link_loads(loads, machine, cycles.makespan),
@@ -92,6 +95,10 @@ def _phases(loaded: Loaded, accounting: Accounting) -> tuple[PhaseRow, ...]:
         if number == 0 and not pes:
             continue
         sums = {b: float(accounting.per_phase[b][number]) / accounting.repetitions for b in BINS}
+        executed, repeated = (
+            round(work[number] / accounting.repetitions)
+            for work in (accounting.phase_flops, accounting.phase_repeated)
+        )
         makespan = float(accounting.last[number] - accounting.first[number]) if pes else 0.0
         room = makespan * loaded.placement.count
         rows.append(
@@ -99,7 +106,7 @@ def _phases(loaded: Loaded, accounting: Accounting) -> tuple[PhaseRow, ...]:
                 **_with_waiting({b: total / max(pes, 1) for b, total in sums.items()}),
                 name=name, module_path=source.module_path, location=source.location, operator=source.operator,
                 makespan=makespan, pes=pes, utilisation=sums["compute"] / room if room else 0.0,
-                flops=round(accounting.phase_flops[number] / accounting.repetitions),
+                flops=executed - repeated, repeated_flops=repeated,
                 sram_bytes=round(accounting.phase_bytes[number] / accounting.repetitions),
             )
         )  # fmt: skip
@@ -167,7 +174,11 @@ def _arithmetic_dtype(program: Program) -> str:
 
 def _maps(placement: Placement, accounting: Accounting, clocks: np.ndarray) -> dict[str, np.ndarray]:
     """Numbers by PE as [height, width]; 0 where no program is."""
-    rows = accounting.per_pe | {"flops": accounting.flops, "sram_bytes": accounting.sram_bytes}
+    rows = accounting.per_pe | {
+        "flops": accounting.flops,
+        "repeated_flops": accounting.repeated,
+        "sram_bytes": accounting.sram_bytes,
+    }
     values = {name: row / accounting.repetitions for name, row in rows.items()}
     values["waiting"] = np.sum([values[b] for b in WAITS], axis=0)
     values["total"] = _steady(clocks)

@@ -196,7 +196,7 @@ class BodyWriter:
         known: dict[tuple[str, tuple[Index, ...]], ir.Value] = {}
         dst = self._moved(op.dst, len(bounds), known)
         sources = [self._moved(s, len(bounds), known) if isinstance(s, Access) else s for s in op.srcs]
-        build.vector(op.kind, dst, sources, bounds, maps, symbols, schedule=op.schedule)
+        build.vector(op.kind, dst, sources, bounds, maps, symbols, schedule=op.schedule, copies=op.copies)
 
     def _moved(
         self, access: Access, loops: int, known: dict[tuple[str, tuple[Index, ...]], ir.Value]

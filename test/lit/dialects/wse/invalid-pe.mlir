@@ -36,6 +36,15 @@ func.func @schedule(%x: index, %y: index, %a: memref<4xf32>) {
 
 // -----
 
+// Some PEs compute the same, this one among them.
+func.func @copies(%x: index, %y: index, %a: memref<4xf32>) {
+  // expected-error @+1 {{has wse.copies = 0 : i64; expected how many PEs compute the same, an integer of 1 or more}}
+  "wse.vector"(%a, %a) {kind = "exp", bounds = [affine_map<() -> (4)>], maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], scalars = [unit], schedule = "mapped", wse.copies = 0 : i64, operandSegmentSizes = array<i32: 1, 1, 0, 0, 0>} : (memref<4xf32>, memref<4xf32>) -> ()
+  return
+}
+
+// -----
+
 // A kind has a number of sources.
 func.func @arity(%x: index, %y: index, %a: memref<4xf32>) {
   // expected-error @+1 {{has 1 sources; expected 2 for 'add'}}
