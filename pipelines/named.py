@@ -156,7 +156,7 @@ ROLL_STAGE = Stage(
 UNROLL_STAGE = Stage(
     "unroll-loops",
     "func.func(wse-unroll-loops),canonicalize,cse",
-    "processing elements have no loops over steps: the layers of recurrent networks are written out",
+    "PEs' programs are made of steps that are known: those of a recurrence are written out, each fused by itself",
 )
 
 
@@ -332,9 +332,10 @@ WAFER = _define(
         RETURN_STAGE,
         NARROW_STAGE,
         FOLD_STAGE,
-        UNROLL_STAGE,
+        ROLL_STAGE,
         FUSE_STAGE,
         WAFER_SIMPLIFY_STAGE,
+        UNROLL_STAGE,
         ABSORB_STAGE,
         INVERT_STAGE,
     ),

@@ -15,7 +15,9 @@ from ...dialects.structured import PARALLEL, REDUCTION, dim_position
 from ...wse_target.image import Access, Instruction, Loop, Vector
 from ...wse_target.layout.tensor_layout import NOW, TensorLayout
 from ...wse_target.quasi_affine import Expr, Var, const
+from ...wse_target.sim.arithmetic import COMPARISONS
 from ..infra.diagnostics import PassFailure
+from .constant_folding import fold
 from .emit.indirect import at_numbers, gathered
 from .emit.positions import positions_in_tile, stride_of
 from .emit.yields import copy_order
@@ -32,6 +34,14 @@ from .splat import splat_of
 from .write.expressions import row_major_pitches
 
 Source = Access | float | int
+
+
+def _known(kind: str, sources: Sequence[Source]) -> float | int | None:
+    """What a comparison of two numbers comes to: PEs compare with memory."""
+    numbers = [source for source in sources if not isinstance(source, Access)]
+    if kind in COMPARISONS and len(numbers) == len(sources):
+        return fold(kind, numbers, "i1")
+    return None
 
 
 class ComputeEmitter:
@@ -279,7 +289,12 @@ class ComputeEmitter:
     def _operation(self, op: ScalarOp, nest: Sequence[int], dst: Access) -> None:
         """One operation of the body over a nest of loops."""
         if op.kind != GATHER:
-            self._vector(op.kind, nest, dst, [self._source(o, nest) for o in op.operands])
+            sources = [self._source(o, nest) for o in op.operands]
+            known = _known(op.kind, sources)
+            if known is None:
+                self._vector(op.kind, nest, dst, sources)
+            else:
+                self._vector("fill", nest, dst, [known])
             return
         table, *indices = op.operands
         assert isinstance(table, Operand)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ...dialects.host import ir
 from ...wse_target.image import Instruction, Vector
 from ...wse_target.layout.tensor_layout import TensorLayout
 from ..infra.diagnostics import PassFailure
@@ -30,8 +31,18 @@ def in_place(op: Any, tiles: Tiles, hint: str) -> tuple[Tile, list[Instruction]]
     return target, [copy(target, source)]
 
 
-def emit_shape_operation(op: Any, layout: TensorLayout, tiles: Tiles, hint: str) -> list[Instruction]:
-    """`tensor.extract_slice`, `insert_slice` and `concat`: each PE copies what it holds into its tile of the result."""
+def emit_shape_operation(
+    op: Any, layout: TensorLayout, tiles: Tiles, hint: str, changed: ir.Value | None = None
+) -> list[Instruction]:
+    """`tensor.extract_slice`, `insert_slice` and `concat`: each PE copies what it holds into its tile of the result.
+
+    Args:
+        changed: an operand whose tile becomes the result's, if it lies as the result does.
+    """
+    held = None if changed is None else tiles.by_value.get(changed)
+    if held is not None and held.layout == layout:
+        tiles.by_value[op.results[0]] = held
+        return [_insert(op, part, held, tiles) for part in parts_of(op) if part.value != changed]
     target = tiles.new(op.results[0], layout, hint)
     rank = len(target.shape)
     indices, origin = loop_indices(rank), target.origin()

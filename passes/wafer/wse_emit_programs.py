@@ -186,7 +186,8 @@ class _Emitter:
         if name in RESHAPES + SLICES:
             (layout,) = read.layouts(op)
             if name in SLICES:
-                return emit_shape_operation(op, layout, self.tiles, hint)
+                changed = changed_in_place(op, self.main) if name == "tensor.insert_slice" else None
+                return emit_shape_operation(op, layout, self.tiles, hint, changed)
             self.tiles.alias(op.results[0], op.operands[0], layout)
             return []
         raise PassFailure(op, f"'{name}' has no program yet")

@@ -134,8 +134,8 @@ class KeywordCase:
     def run(self) -> None:
         model = torch.nn.Linear(6, 4)
         x = torch.ones(3, 6)
-        os.chdir(tempfile.mkdtemp(prefix="wse-fuzz-"))
-        compiled = wse_mlir.compile(model, (x,), **{"cache": False, **dict(self.keywords)})
+        with tempfile.TemporaryDirectory(prefix="wse-fuzz-") as folder, contextlib.chdir(folder):
+            compiled = wse_mlir.compile(model, (x,), **{"cache": False, **dict(self.keywords)})
         if not torch.allclose(compiled(x), model(x), atol=1e-3):
             raise Wrong("the linear layer's result is wrong")
 

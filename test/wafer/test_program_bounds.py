@@ -52,6 +52,23 @@ def test_equal_layers_add_no_code() -> None:
     assert (longer - text) / 2 < 3000  # its buffers, and how its parameters get there
 
 
+def test_steps_of_a_recurrence_add_no_code() -> None:
+    """Rows of the result have different owners; fusing stays within a step."""
+
+    class Recurrent(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cell = nn.LSTM(8, 8, batch_first=True)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.cell(x)[0]
+
+    torch.manual_seed(0)
+    model = Recurrent()
+    code = [max(lowered(model, torch.randn(1, n, 8), "3x3")[0].code_bytes.values()) for n in (16, 24)]
+    assert max(code) < 1.1 * min(code)
+
+
 def test_an_encoder_is_within_bounds() -> None:
     """Trees along both axes give PEs as many roles as there are PEs."""
     layer = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True, dropout=0.0)

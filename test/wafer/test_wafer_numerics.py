@@ -100,6 +100,8 @@ def test_a_known_number_that_is_reduced() -> None:
     x = torch.tensor(3.0)
     numbers = Function(lambda x: torch.bitwise_xor(x.argmin(), x.argmin()).prod(0))
     assert wafer_errors(numbers, (x,), grid="1x1") == [0.0]
+    compared = Function(lambda x: torch.rsqrt(torch.full_like(x, 1).abs() + 1).var(-1))  # one of one: NaN
+    assert wafer_errors(compared, (x,), grid="1x1") == [0.0]
 
 
 def test_a_number_that_repeats_in_a_result_and_is_read_on() -> None:

@@ -25,7 +25,6 @@ from wse_mlir.wse_target.image import (
     StridedRect,
     Switch,
     Vector,
-    all_instructions,
 )
 from wse_mlir.wse_target.quasi_affine import Expr
 from wse_mlir.wse_target.scalars import bound, values_of
@@ -82,8 +81,9 @@ class _Execution:
             for pe in _pes(route.where):
                 self.routes[route.colour, route.position, pe] |= set(route.send)
         for pe_class in program.classes:
-            switched = {op.colour for op in all_instructions(pe_class.body) if isinstance(op, Switch)}
             for pe in _pes(pe_class.where):
+                reached = _reached(pe_class.body, {"x": pe[0], "y": pe[1]})
+                switched = {op.colour for op in reached if isinstance(op, Switch)}
                 self.memory[pe] = {
                     name: np.zeros(b.shape, NUMPY_DTYPE[b.dtype]) for name, b in program.buffers.items()
                 }
@@ -269,6 +269,20 @@ def _combine(kind: str, old: np.ndarray, new: np.ndarray) -> np.ndarray:
 
 def _bounds(bounds: tuple[Expr, ...], values: Values) -> tuple[int, ...]:
     return tuple(max(int(b.evaluate(values)), 0) for b in bounds)
+
+
+def _reached(body: Iterable[Instruction], values: Values) -> Iterator[Instruction]:
+    """The instructions that a PE may come to; all cases of what trips choose."""
+    for op in body:
+        yield op
+        if isinstance(op, Loop):
+            yield from _reached(op.body, values)
+        elif isinstance(op, Choose):
+            known = op.selector.variables() <= values.keys()
+            selected = int(op.selector.evaluate(values)) if known else None
+            for number, case in enumerate(op.cases):
+                if selected in (None, number):
+                    yield from _reached(case, values)
 
 
 def _pes(where: StridedRect) -> list[PE]:

@@ -11,6 +11,7 @@ from ....wse_target.quasi_affine import Binary, Expr, Lookup, Var, binary, const
 from ..library.fragment import Fragment
 from ..write.expressions import linear_terms
 
+_LIMITING = ("min", "max")
 _COLOURS = ("colour", "receive", "send")  # attributes of transfers that name colours
 
 
@@ -51,7 +52,9 @@ class Form:
 
     Attributes:
         key: equal for fragments that differ in these alone.
+        exact: key and `limits`.
         offsets: constant of each access's address.
+        limits: constants in minima and maxima: of a row's place on the PE, if it has it.
         switched: colours that some PE switches.
     """
 
@@ -59,7 +62,12 @@ class Form:
     buffers: list[str] = field(default_factory=list)
     colours: list[str] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
+    limits: list[int] = field(default_factory=list)
     switched: set[str] = field(default_factory=set)
+
+    @property
+    def exact(self) -> Hashable:
+        return self.key, tuple(self.limits)
 
 
 def form_of(fragment: Fragment, buffers: Mapping[str, Buffer]) -> Form:
@@ -97,7 +105,7 @@ class _Reader:
     def _access(self, access: Access) -> Access:
         terms, constant = linear_terms(access.offset)
         self.form.offsets.append(constant)
-        offset = sum_of({self._expression(atom): factor for atom, factor in terms.items()}, 0)
+        offset = sum_of({self._renamed(with_limits(atom, self._limit)): f for atom, f in terms.items()}, 0)
         return replace(access, buffer=_numbered("b", access.buffer, self.form.buffers), offset=offset)
 
     def _colour(self, name: str) -> str:
@@ -109,13 +117,35 @@ class _Reader:
         return replace(loop, variable=name)
 
     def _expression(self, expr: Expr) -> Expr:
+        return self._renamed(with_limits(expr, self._limit))
+
+    def _limit(self, constant: int) -> Expr:
+        """A name for a constant: no two terms of a sum become one without theirs."""
+        self.form.limits.append(constant)
+        return Var(f"limit{len(self.form.limits)}")
+
+    def _renamed(self, expr: Expr) -> Expr:
         if isinstance(expr, Var):
             return self.variables.get(expr.name, expr)
         if isinstance(expr, Lookup):
-            return Lookup("", expr.table, self._expression(expr.index))
+            return Lookup("", expr.table, self._renamed(expr.index))
         if isinstance(expr, Binary):
-            return Binary(expr.operator, self._expression(expr.left), self._expression(expr.right))
+            return Binary(expr.operator, self._renamed(expr.left), self._renamed(expr.right))
         return expr
+
+
+def with_limits(expr: Expr, limit: Callable[[int], Expr], inside: bool = False) -> Expr:
+    """An expression with other constants in its minima and maxima, in one order for equal forms."""
+    terms, constant = linear_terms(expr)
+    if not inside and not any(isinstance(atom, Binary) and atom.operator in _LIMITING for atom in terms):
+        return expr
+    total = limit(constant) if inside else const(constant)
+    for atom, factor in terms.items():
+        if isinstance(atom, Binary) and atom.operator in _LIMITING:
+            sides = (with_limits(side, limit, True) for side in (atom.left, atom.right))
+            atom = binary(atom.operator, *sides)
+        total = binary("+", total, binary("*", atom, factor))
+    return total
 
 
 def sum_of(terms: Mapping[Expr, int], constant: int) -> Expr:

@@ -31,7 +31,7 @@ from ....wse_target.quasi_affine import Expr, Var, const
 from ..library.fragment import Fragment, Part
 from ..write.expressions import linear_terms
 from .families import Families, NotAlikeError, Use
-from .forms import Form, Rewriter, form_of, sum_of
+from .forms import Form, Rewriter, form_of, sum_of, with_limits
 from .repeats import Repeat, repeats
 
 LEAST_SAVED = (
@@ -74,14 +74,10 @@ class Rolled:
 
     def _roll(self, first: int, last: int) -> int:
         """Of the fragments from `first` to `last`."""
-        forms = [form_of(fragment, self.buffers) for fragment in self.fragments[first:last]]
-        numbers: dict[Any, int] = {}
-        items = [numbers.setdefault(form.key, len(numbers)) for form in forms]
         fragments = self.fragments[first:last]
-        sizes = [max((text_bytes(part.body) for part in f.parts), default=0) for f in fragments]
-        starts = [any(isinstance(op, Phase) for part in f.parts for op in part.body) for f in fragments]
+        forms = [form_of(fragment, self.buffers) for fragment in fragments]
         tried = 0
-        for saved, repeat in repeats(items, sizes, starts):
+        for saved, repeat in _candidates(fragments, forms):
             if saved < LEAST_SAVED or tried == _MOST_TRIED:
                 break
             tried += 1
@@ -95,6 +91,17 @@ class Rolled:
             after = self._roll(rest, rest + last - first - repeat.stop)
             return 1 + after + self._roll(first, first + repeat.start)
         return 0
+
+
+def _candidates(fragments: Sequence[Fragment], forms: Sequence[Form]) -> list[tuple[int, Repeat]]:
+    """What repeats, with the bytes of code that a loop saves, the most first; of equals, exact repeats first."""
+    sizes = [max((text_bytes(part.body) for part in f.parts), default=0) for f in fragments]
+    starts = [any(isinstance(op, Phase) for part in f.parts for op in part.body) for f in fragments]
+    found: list[tuple[int, Repeat]] = []
+    for keys in ([form.exact for form in forms], [form.key for form in forms]):
+        numbers: dict[Any, int] = {}
+        found += repeats([numbers.setdefault(key, len(numbers)) for key in keys], sizes, starts)
+    return sorted(dict.fromkeys(found), key=lambda item: -item[0])
 
 
 class _Loop:
@@ -118,7 +125,8 @@ class _Loop:
                 self.families.fill(names, position)
             for names in zip(*(form.colours for form in alike), strict=True):
                 colours.fill(names, position)
-            _steps(alike)
+            _steps([form.offsets for form in alike])
+            _steps([form.limits for form in alike])
         if any(family.width > 1 for family in colours.all):
             raise NotAlikeError
         self.colours = {name: family.members[family.start] for name, (family, _) in colours.of.items()}
@@ -190,13 +198,20 @@ class _Loop:
         lasts = self.rolled.fragments[self.begin + period * (self.repeat.trips - 1) :]
         for position in range(period):
             fragment, last = self.rolled.fragments[self.begin + position], lasts[position]
-            steps = iter(_steps([trip[position] for trip in self.trips]))
+            steps = iter(_steps([trip[position].offsets for trip in self.trips]))
+            limits = iter(_steps([trip[position].limits for trip in self.trips]))
             names = _Names.of(fragment, last)
 
-            def access(item: Access, steps: Any = steps) -> Access:
-                return self._moving(item, next(steps), sizes)
+            def expression(expr: Expr, limits: Any = limits) -> Expr:
+                return with_limits(expr, lambda limit: Var(self.variable) * next(limits) + limit)
 
-            rewrite = Rewriter(access, lambda name: self.colours.get(name, name), names.source, names.phase)
+            def access(item: Access, steps: Any = steps, limited: Any = expression) -> Access:
+                moved = replace(item, offset=limited(item.offset))
+                return self._moving(moved, next(steps), sizes)
+
+            rewrite = Rewriter(
+                access, lambda name: self.colours.get(name, name), names.source, names.phase, expression
+            )
             parts = tuple(Part(part.where, rewrite(part.body)) for part in fragment.parts)
             found.append(replace(fragment, parts=parts))
         return found
@@ -228,14 +243,14 @@ class _Loop:
         return replace(access, buffer=name, offset=access.offset + place * sizes[access.buffer])
 
 
-def _steps(alike: Sequence[Form]) -> list[int]:
-    """How far each access of a fragment moves from trip to trip.
+def _steps(alike: Sequence[Sequence[int]]) -> list[int]:
+    """How far each number of a fragment moves from trip to trip.
 
     Raises:
         NotAlikeError: not always equally far.
     """
     found = []
-    for offsets in zip(*(form.offsets for form in alike), strict=True):
+    for offsets in zip(*alike, strict=True):
         step = offsets[1] - offsets[0]
         if any(offset != offsets[0] + step * t for t, offset in enumerate(offsets)):
             raise NotAlikeError

@@ -25,6 +25,8 @@ class Wants:
             for operand, needed in zip(node.op.operands, option.needs, strict=True):
                 if needed is None or isinstance(operand.owner, ir.Block) or is_blocks(needed):
                     continue
+                if _is_somewhere(needed):
+                    continue
                 if all(dim.has_all for dim in needed.dims) or len(list(operand.uses)) == 1:
                     known = self._cycles.setdefault(operand, {})
                     known[needed] = min(known.get(needed, option.cycles), option.cycles)
@@ -39,6 +41,14 @@ class Wants:
     def _of(self, value: ir.Value) -> list[TensorLayout]:
         known = self._cycles.get(value, {})
         return sorted(known, key=lambda layout: known[layout])[:_MOST]
+
+
+def _is_somewhere(layout: TensorLayout) -> bool:
+    """Whether PEs have all of a dimension or nothing, as of a row that is put into others: that is for a copy to do.
+
+    What is computed where its row will be is computed by few, and differently for each row.
+    """
+    return any(digit.pitch >= dim.size for dim in layout.dims for digit in dim.digits)
 
 
 def _is_returned(value: ir.Value) -> bool:
