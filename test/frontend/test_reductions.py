@@ -168,6 +168,8 @@ def test_the_mean_beside_a_deviation_is_infinite_where_an_element_is() -> None:
 def test_running_sums_of_exponentials_are_stable() -> None:
     x = torch.tensor([[100.0, -100.0, 100.0], [-1000.0, 0.0, 1.0], [-math.inf, -math.inf, 2.0]])
     assert disagreements({"log": lambda x: (x.logcumsumexp(1), x.logsumexp(1))}, (x,)) == []
+    zeros = torch.tensor([[-0.0, 0.0]])  # the sign of the first one shows in its reciprocal
+    assert disagreements({"signs": lambda x: (1 / x.logcumsumexp(1), 1 / x.logcumsumexp(0))}, (zeros,)) == []
 
 
 def test_gradients_of_softmax_and_places_in_adaptive_windows() -> None:

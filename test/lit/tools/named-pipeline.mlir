@@ -16,7 +16,7 @@
 // Passes that do not establish the stage's contract are found out.
 // CONTRACT: named-pipeline.mlir:[[# @LINE + 6]]:8: error: 'linalg.matmul' is not a linalg.generic, after pass 'canonicalize'; 'wse-generalize' is to see to that
 // UNKNOWN: pipeline 'tensor' has no stage 'polish'
-// UNKNOWN: hint: its stages are: lower-tm-tensor, accumulate, fold, fuse
+// UNKNOWN: hint: its stages are: lower-tm-tensor, scans, accumulate, fold, fuse
 // NOTHING: --override=fuse names no passes
 func.func @main(%a: tensor<4x4xf32> {wse.kind = "input", wse.name = "0"}, %c: tensor<4x4xf32> {wse.kind = "input", wse.name = "1"})
     -> (tensor<4x4xf32> {wse.kind = "output", wse.name = "0"}) {
