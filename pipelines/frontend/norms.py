@@ -81,7 +81,9 @@ def logcumsumexp(x: torch.Tensor, dim: int) -> torch.Tensor:
     if x.dim() == 0:
         return x.clone()
     dim, size, seen = dim % x.dim(), x.shape[dim], 1
-    x = torch.where(x == 0, torch.zeros_like(x), x)  # eager adds each number to the logarithm of nothing, and log1p(0)
+    x = torch.where(
+        x == 0, torch.zeros_like(x), x
+    )  # eager adds each number to the logarithm of nothing, and log1p(0)
     while seen < size:
         before, here = x.narrow(dim, 0, size - seen), x.narrow(dim, seen, size - seen)
         x = torch.cat([x.narrow(dim, 0, seen), _log_of_sum(before, here)], dim)
