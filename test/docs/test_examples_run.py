@@ -1,12 +1,14 @@
 """The scripts in examples/ do what their first lines say."""
 
 import os
+import re
 import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -72,3 +74,33 @@ def load_digits_of(example: Path) -> tuple[np.ndarray, np.ndarray]:
     """The scans that the example holds back, and what they are."""
     loaded = runpy.run_path(str(example))
     return loaded["scans"]().numpy(), loaded["digits"]()[3].numpy()
+
+
+def printed_by(
+    example: str, arguments: str, monkeypatch: pytest.MonkeyPatch, out: pytest.CaptureFixture[str]
+) -> str:
+    """What a script of examples/ writes."""
+    path = ROOT / "examples" / example
+    monkeypatch.syspath_prepend(str(path.parent))
+    monkeypatch.setattr(sys, "argv", [example, *arguments.split()])
+    runpy.run_path(str(path), run_name="__main__")
+    return out.readouterr().out
+
+
+def test_lenet_is_as_good_on_the_wafer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = printed_by("lenet.py", "--grid 4x2 --batches 3", monkeypatch, capsys).splitlines()
+    in_pytorch, on_wafer = (
+        int(re.fullmatch(r"\w+: (\d+) of 24 digits are right", line)[1]) for line in lines[:2]
+    )
+    assert in_pytorch == on_wafer >= 20
+    assert sum(line.lstrip().startswith("features") for line in lines) == 6
+
+
+def test_a_gpt_with_resident_keys_writes_what_pytorch_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = printed_by("gpt.py", "--grid 4x2 --length 12", monkeypatch, capsys)
+    assert "PyTorch  monday tuesday wedne\nwafer    monday tuesday wedne\n" in told
+    assert "'gpt.layers.0.attention.keys': (1, 4, 48, 8)" in told
