@@ -145,6 +145,16 @@ def verify(
     raise typer.Exit(0 if agrees else 1)
 
 
+Grid = Annotated[str, typer.Option(metavar="WxH", help="PEs of the program; chosen by cost when not given.")]
+Algorithm = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME{OPTION=VALUE}", help="What products or reductions use; chosen when not given."
+    ),
+]
+Accumulate = Annotated[str, typer.Option(metavar="f16|bf16|f32", help="What narrow products sum in.")]
+
+
 @app.command()
 def show(
     model: Model,
@@ -153,22 +163,20 @@ def show(
         bool, typer.Option("--plan", help="Print where every operation is, and what lost, instead.")
     ] = False,
     settings: Set = None,
+    grid: Grid = "",
+    algorithm: Algorithm = "",
+    accumulate: Accumulate = "",
     trace: TraceFlag = False,
 ) -> None:
     """Prints the program that a workload becomes on a wafer: buffers, routes, instructions of each class of PEs."""
     with one_message(Trace(trace)):
         from .show import show_plan, show_workload
 
-        (show_plan if plan else show_workload)(model, _with(target, settings))
+        options = {"grid": grid, "algorithm": algorithm, "accumulate": accumulate}
+        given = {name: value for name, value in options.items() if value}
+        (show_plan if plan else show_workload)(model, _with(target, settings), given)
 
 
-Algorithm = Annotated[
-    str,
-    typer.Option(
-        metavar="NAME{OPTION=VALUE}", help="What products or reductions use; chosen when not given."
-    ),
-]
-Accumulate = Annotated[str, typer.Option(metavar="f16|bf16|f32", help="What narrow products sum in.")]
 ReportFile = Annotated[
     Path | None,
     typer.Option(
@@ -189,9 +197,7 @@ def simulate(
     more: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     target: Target = "tiny",
     settings: Set = None,
-    grid: Annotated[
-        str, typer.Option(metavar="WxH", help="PEs of the program; chosen by cost when not given.")
-    ] = "",
+    grid: Grid = "",
     algorithm: Algorithm = "",
     accumulate: Accumulate = "",
     timing_only: Annotated[

@@ -42,6 +42,14 @@ def test_a_plan_is_listed_by_operation() -> None:
     assert wse("show", ROOT / "examples" / "digits.py", "--plan", "--target", "cpu").returncode == 1
 
 
+def test_the_grid_may_be_given() -> None:
+    done = wse("show", ROOT / "examples" / "digits.py", "--plan", "--grid", "3x2")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("tiny: 3 x 2 PEs, ")
+    wrong = wse("show", ROOT / "examples" / "digits.py", "--grid", "30x2")
+    assert wrong.returncode == 1 and "30x2" in wrong.stderr
+
+
 def test_targets_are_listed_with_their_size() -> None:
     done = wse("targets")
     assert done.returncode == 0, done.stderr
