@@ -60,6 +60,7 @@ STEPS: Mapping[str, tuple[str, ...]] = {
 KEPT = (
     "wse-lower-tm-tensor", "wse-generalize", "wse-dce", "wse-bufferize", "wse-expand-copies", "wse-expand-math",
     "wse-expand-half", "wse-fork-threads", "wse-check-stage", "wse-collect-checks", "wse-bound-allocations",
+    "wse-expand-scans",
 )  # fmt: skip
 
 

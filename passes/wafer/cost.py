@@ -13,6 +13,7 @@ from ...wse_target.image import Access, Combine, Dtype
 from ...wse_target.machine import Machine
 from ...wse_target.quasi_affine import const
 from .communicate import Ways
+from .communicate.search import all_reductions
 from .library.algorithm import choose
 from .library.collectives import strided
 from .library.fragment import CollectiveRequest, Line, Tile
@@ -73,6 +74,6 @@ class CostModel:
             request = CollectiveRequest(Line("x", (extent, 1)), tile, machine, "", combine=kind)
             names = ("chain", "tree", f"two_phase{{group={math.isqrt(extent)}}}")
             reduce = min(choose("reduce", name).cycles(request) for name in names)
-            self._combined[key] = (reduce, choose("broadcast", "multicast").cycles(request))
-        reduce, broadcast = self._combined[key]
-        return reduce + broadcast if everywhere else reduce
+            self._combined[key] = reduce, min(c.cycles(request) for c in all_reductions(extent))
+        reduce, everywhere_too = self._combined[key]
+        return everywhere_too if everywhere else reduce

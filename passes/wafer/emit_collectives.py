@@ -226,8 +226,7 @@ def _named(op: Any, operation: str, text: str) -> Choice:
 
 def _cheapest(op: Any, operation: str, request: Any) -> Choice:
     able, refusals = [], []
-    for algorithm in algorithms(operation):
-        choice = Choice(algorithm, dict(algorithm.options))
+    for choice in (c for algorithm in algorithms(operation) for c in algorithm.choices()):
         reason = _refusal(choice, request)
         (refusals if reason else able).append(f"{choice}: {reason}" if reason else choice)
     if not able:

@@ -7,30 +7,32 @@ from ...dialects.provenance import describe_location
 from ...wse_target.layout.tensor_layout import TensorLayout
 from ...wse_target.layout.text import dimension_text
 from ..infra.pass_base import PassRun
+from .grids import Searched
 from .nodes import Node, Option
-from .plan import Moves, Plan, Problem, bytes_at_least
+from .plan import Moves, bytes_at_least
 from .product_options import ProductOptions
 
 _SHOWN = 8
 
 
-def explain(
-    run: PassRun, plan: Plan, problem: Problem, tried: Sequence[Plan], products: ProductOptions
-) -> None:
+def explain(run: PassRun, searched: Searched, products: ProductOptions) -> None:
     """Leaves a remark for the grid, and one for each operation.
 
     The remarks' data: "chosen" and "alternatives" (name and cycles each, cheapest first, redistribution of operands
-    not counted), and "refused", the algorithms that cannot serve the operation, with the reason. For operations
-    "source", the layouts that it "needs" (None where any will do) and "gives", and "bytes" that its operands,
+    not counted), and "refused", the algorithms that cannot serve the operation, with the reason.
+    For the grid "given_up", grids on which no plan can be better. For operations "source", the layouts that it "needs" (None where any will do) and "gives", and "bytes" that its operands,
     results and temporaries take on a PE; "moves", how operands got there: steps as name, cycles, "operand" by number,
     "source", where it was.
     """
-    grids = [_entry(p.mesh.rect.grid, p.cycles, bytes=p.peak) for p in sorted(tried, key=lambda p: p.cycles)]
+    plan, problem = searched.plan, searched.problem
+    tried = sorted(searched.tried, key=lambda p: p.cycles)
+    grids = [_entry(p.mesh.rect.grid, p.cycles, bytes=p.peak) for p in tried]
     run.remark(
         None,
         f"grid {plan.mesh.rect.grid}, about {plan.cycles:.0f} cycles, {plan.peak} bytes a PE",
         chosen=_entry(plan.mesh.rect.grid, plan.cycles, bytes=plan.peak),
         alternatives=grids[:_SHOWN],
+        given_up=searched.given_up,
     )
     for node, option, moves in zip(problem.nodes, plan.options, plan.moves, strict=True):
         had_choice = len(node.options) > 1 or option.algorithm

@@ -31,6 +31,22 @@ Tried = tuple[Plan, Problem]
 Grid = tuple[int, int]
 
 
+@dataclass(frozen=True)
+class Searched:
+    """What came of a search.
+
+    Attributes:
+        plan / problem: the cheapest plan; where none fits the SRAM, the one that is over by the least.
+        tried: all plans that were made.
+        given_up: grids, as "WxH", on which no plan can be better than one that was known.
+    """
+
+    plan: Plan
+    problem: Problem
+    tried: list[Plan]
+    given_up: list[str]
+
+
 @dataclass
 class GridSearch:
     """Plans for the grids of one machine.
@@ -176,23 +192,24 @@ def search(
     cost: CostModel,
     free: frozenset[int],
     products: ProductOptions,
-) -> tuple[Plan, Problem, list[Plan]]:
-    """The cheapest plan, its problem, and all plans that were tried.
-
-    When none fits the SRAM, it is the one that is over by the least.
+) -> Searched:
+    """The cheapest plan.
 
     Args:
         meshes: to plan for; none: any grid up to `limits`.
     """
+    found: list[Tried] = []
+    given_up: list[str] = []
     if meshes:
-        found: list[Tried] = []
         for mesh in meshes:
             problem = build_problem(main, mesh, cost, free, products)
             plan = plan_for(problem, mesh, cost, width=FINAL_WIDTH)
             assert plan is not None, "no limit was set"
             found.append((plan, problem))
     else:
-        found = GridSearch(main, cost, free, products).run(*limits)
+        grids = GridSearch(main, cost, free, products)
+        found = grids.run(*limits)
+        given_up = [f"{w}x{h}" for (w, h), tried in grids.found.items() if tried is None]
     whole = min(found, key=lambda tried: (score_of(tried[0], cost), tried[0].mesh.rect.size))
     found += _with_factors(main, whole, cost, free, products)
     best, problem = min(found, key=lambda tried: (score_of(tried[0], cost), tried[0].mesh.rect.size))
@@ -202,7 +219,7 @@ def search(
             "no way is known to bring the operands of this operation to where it could be computed",
             hint="use another grid, or target='cpu'",
         )
-    return best, problem, [plan for plan, _ in found if plan.stuck is None]
+    return Searched(best, problem, [plan for plan, _ in found if plan.stuck is None], given_up)
 
 
 def score_of(plan: Plan, cost: CostModel) -> float:

@@ -66,10 +66,11 @@ class Partition(Pass, name="wse-partition", anchor="builtin.module"):
         with op.context, op.location:
             combining = bool(self.algorithm) and not forced_for_products
             products = ProductOptions(machine, forced_for_products, combining)
-            plan, problem, tried = search(main, meshes, (width, height), cost, free, products)
+            searched = search(main, meshes, (width, height), cost, free, products)
+            plan, problem = searched.plan, searched.problem
             if plan.peak > cost.sram:
                 raise _does_not_fit(main, plan, cost, width * height)
-            explain(run, plan, problem, tried, products)
+            explain(run, searched, products)
             rewriter = _Rewriter(main, plan, "" if forced_for_products else self.algorithm)
             rewriter.run()
             main.attributes["wse.machine"] = ir.StringAttr.get(self.machine)

@@ -25,7 +25,7 @@ def plan_table(target: str, choices: Sequence[Mapping[str, Any]]) -> RenderableT
     chosen = grid["chosen"]
     text = (
         f"{target}: {chosen['name'].replace('x', ' x ')} PEs, about {chosen['cycles']:,.0f} cycles, at most "
-        f"{chosen['bytes']:,} bytes of data a PE{_instead(grid, 'grids')}"
+        f"{chosen['bytes']:,} bytes of data a PE{_instead(grid)}"
     )
     table = Table(box=SIMPLE, padding=(0, 1), pad_edge=False, collapse_padding=True)
     for name in ("operation", "operands", "results", "how"):
@@ -62,7 +62,9 @@ def _losers(row: Mapping[str, Any]) -> list[str]:
     return [*shown, *more, *refused]
 
 
-def _instead(row: Mapping[str, Any], kind: str) -> str:
-    others = [a for a in row["alternatives"] if a["name"] != row["chosen"]["name"]][:_LOSERS]
-    shown = ", ".join(f"{a['name']} ({a['cycles']:,.0f}; {a['bytes']:,} bytes)" for a in others)
-    return f"; other {kind}: {shown}" if shown else ""
+def _instead(grid: Mapping[str, Any]) -> str:
+    """The next best grids, and those of which it was soon clear that they are no better."""
+    others = [a for a in grid["alternatives"] if a["name"] != grid["chosen"]["name"]][:_LOSERS]
+    shown = [f"{a['name']} ({a['cycles']:,.0f}; {a['bytes']:,} bytes)" for a in others]
+    shown += [f"{name} (no better)" for name in grid["given_up"][: _LOSERS - len(shown)]]
+    return f"; other grids: {', '.join(shown)}" if shown else ""

@@ -315,7 +315,10 @@ PLANTS = (
     ),
     Plant("wse-invert-divisors", _invert, lambda a: a / 7, (_random(5, 6),), True, "linalg.generic"),
     Plant("wse-compose-functions", _compose, torch.cosh, (_random(5, 6),), True, "linalg.generic"),
-    Plant("wse-generalize-writes", _generalize_writes, _write_row, (_random(4, 5), torch.tensor([2])), True),
+    Plant(
+        "wse-generalize-writes", _generalize_writes, _write_row, (_random(4, 5), torch.tensor([2])), True,
+        "tensor.insert_slice",
+    ),
     Plant(
         "wse-bind-tables", _bind_tables, lambda t, i: t[i], (_random(7, 3), torch.tensor([5, 2])), True,
         "linalg.generic",

@@ -280,9 +280,11 @@ def _choices(operation: str, names: tuple[str, ...]) -> list[Choice]:
 
 
 def all_reductions(extent: int) -> list[Choice]:
-    """Algorithms whose plans are made at once, with few colours."""
-    grouped = f"two_phase{{group={max(1, math.isqrt(extent))}}}"
-    return _choices("all_reduce", ("chain", grouped, "tree", "ring"))
+    """Algorithms whose plans are made at once, with few colours: over an end of the line, over its middle, round it."""
+    group, half = max(1, math.isqrt(extent)), max(1, math.isqrt(extent // 2))
+    ends = ("chain", f"two_phase{{group={group}}}", "tree")
+    middle = ("chain{middle=1}", f"two_phase{{group={half} middle=1}}")
+    return _choices("all_reduce", (*ends, *middle, "ring"))
 
 
 def scatterings() -> list[Choice]:

@@ -12,6 +12,7 @@ from ....wse_target.layout.tensor_layout import TensorLayout
 from ....wse_target.machine import Machine
 from ..library.algorithm import Choice, choose
 from ..library.collectives import broadcast, neighbours, redistribute, strided, turning
+from ..library.collectives.all_reduce import rooted
 from ..library.collectives.distribution import Boxes
 from ..library.fragment import CollectiveRequest, Fragment, Line, Part, Scratch, sequence
 from .coverage import line_of
@@ -109,9 +110,9 @@ def refusal(step: Step, dtype: Dtype, machine: Machine) -> str:
     if step.kind in ("copy", "turn"):
         return ""
     line, name = step.line(), step.choice.algorithm.name if step.choice else step.kind
-    colours = {"two_phase": 4, "neighbours": 4, "tree": line.extent.bit_length() + 1, "multicast": 1}.get(
-        name, 3
-    )
+    middle = 1 if step.choice and step.choice.options.get("middle") else 0
+    tree = (1 + middle) * (line.extent >> middle).bit_length() + 1
+    colours = {"two_phase": 4 + middle, "neighbours": 4, "tree": tree, "multicast": 1}.get(name, 3)
     if line.stride * colours > len(machine.usable_colours):
         return f"{line.stride} lines that cross need {colours} colours each"
     if step.choice is None:
@@ -177,15 +178,19 @@ def _cycles(step: Step, dtype: Dtype, machine: Machine) -> float:
 
 def _reduction(step: Step) -> Choice:
     assert step.choice is not None
-    return choose("reduce", str(step.choice))
+    algorithm = choose("reduce", step.choice.algorithm.name).algorithm
+    return Choice(algorithm, {name: step.choice.options[name] for name in algorithm.options})
 
 
 def _reduction_of_copies(
     step: Step, here: Placed, there: Placed, machine: Machine, prefix: str
 ) -> tuple[CollectiveRequest, CollectiveRequest]:
     """Of PEs that have copies the first ones combine what they have, and send it to all."""
-    request = request_of(step, here, there, machine, prefix)
-    return replace(request, line=line_of(step.source.mesh, step.axis)), request
+    assert step.choice is not None
+    spread = request_of(step, here, there, machine, prefix)
+    middle = step.choice.options.get("middle", 0)
+    reduction = rooted(replace(spread, line=line_of(step.source.mesh, step.axis)), middle)
+    return reduction, replace(spread, root=reduction.root * step.every)
 
 
 def _boxes(here: Placed, there: Placed) -> tuple[Boxes, Boxes]:

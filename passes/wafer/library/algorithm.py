@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -25,6 +25,7 @@ class Algorithm:
         cycles: (request, **options) -> predicted cycles; only ranks alternatives, the simulator decides.
         refuses: (request, **options) -> why it cannot be used, in words for the user, or "".
         options: whole-number options with their defaults; 0 leaves the choice to the algorithm.
+        variants: other settings of options that are tried where the choice is free.
     """
 
     name: str
@@ -34,6 +35,12 @@ class Algorithm:
     cycles: Callable[..., float]
     refuses: Callable[..., str] = lambda request, **options: ""
     options: Mapping[str, int] = field(default_factory=dict)
+    variants: Sequence[Mapping[str, int]] = ()
+
+    def choices(self) -> Iterator[Choice]:
+        """The algorithm as it is tried where the choice is free: with its defaults, then its variants."""
+        for given in ({}, *self.variants):
+            yield Choice(self, {**self.options, **given})
 
 
 @dataclass(frozen=True)

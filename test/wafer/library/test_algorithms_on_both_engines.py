@@ -11,7 +11,7 @@ import pytest
 from collective_programs import X, contents, tile
 from test_collectives_redistribute import held
 from wse_mlir.passes.wafer.library import algorithm as registry
-from wse_mlir.passes.wafer.library.algorithm import Algorithm, Choice, algorithms
+from wse_mlir.passes.wafer.library.algorithm import Choice, algorithms
 from wse_mlir.passes.wafer.library.fragment import (
     CollectiveRequest,
     HaloRequest,
@@ -99,12 +99,12 @@ CASES: dict[str, Callable[[Choice], Case]] = {
     "redistribute": redistributed, "transpose": redistributed,
 }  # fmt: skip
 
-ALGORITHMS = [a for operation in CASES for a in algorithms(operation)]
+CHOICES = [c for operation in CASES for a in algorithms(operation) for c in a.choices()]
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS, ids=lambda a: f"{a.operation}-{a.name}")
-def test_engines_agree(algorithm: Algorithm) -> None:
-    program, inputs = CASES[algorithm.operation](Choice(algorithm, algorithm.options))
+@pytest.mark.parametrize("choice", CHOICES, ids=lambda c: f"{c.algorithm.operation}-{c}")
+def test_engines_agree(choice: Choice) -> None:
+    program, inputs = CASES[choice.algorithm.operation](choice)
     flow, wavelet = (Simulation(program, MACHINE, engine=e).call(inputs) for e in ("flow", "wavelet"))
     for ours, theirs in zip(wavelet.outputs, flow.outputs, strict=True):
         assert ours.tobytes() == theirs.tobytes()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from collective_programs import COMBINE, Y, along, combined, contents, in_place, line, tile, wide
@@ -14,6 +16,10 @@ from wse_mlir.wse_target.quasi_affine import const
 
 MACHINE = wide("wse3")
 REDUCTIONS = ["chain", "tree", "auto_tree", "two_phase", "two_phase{group=2}", "two_phase{group=5}"]
+OVER_THE_MIDDLE = [
+    *(f"{name}{{middle=1}}" for name in ("chain", "tree", "auto_tree", "two_phase")),
+    "two_phase{group=2 middle=1}",
+]
 
 
 def tree_sum(plan: ReductionPlan, tiles: np.ndarray, combine: str = "add") -> np.ndarray:
@@ -28,6 +34,9 @@ def tree_sum(plan: ReductionPlan, tiles: np.ndarray, combine: str = "add") -> np
 
 
 def plan_of(name: str, request: CollectiveRequest) -> ReductionPlan:
+    if "middle=1" in name:
+        name = name.replace(" middle=1", "").replace("{middle=1}", "")
+        request = replace(request, root=request.line.extent // 2)
     base, _, option = name.partition("{group=")
     if base == "k_tree":
         return reduction_plan.two_level(request.line.extent, min(int(option[:-1]), request.line.extent))
@@ -46,7 +55,7 @@ def test_reduce_sums_in_the_plans_order(name: str, extent: int, root: int, axis:
         np.testing.assert_array_equal(got[root], tree_sum(plan_of(name, request), given))
 
 
-@pytest.mark.parametrize("name", [*REDUCTIONS, "k_tree{group=3}", "k_tree{group=15}"])
+@pytest.mark.parametrize("name", [*REDUCTIONS, *OVER_THE_MIDDLE, "k_tree{group=3}", "k_tree{group=15}"])
 @pytest.mark.parametrize(("extent", "root"), [(1, 0), (2, 0), (3, 1), (7, 3), (16, 15), (33, 0)])
 def test_all_reduce_leaves_the_sum_everywhere(name: str, extent: int, root: int) -> None:
     request = CollectiveRequest(line("x", extent, 2), tile("t", 5), MACHINE, "a_", root=root)

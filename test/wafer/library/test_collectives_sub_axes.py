@@ -59,7 +59,16 @@ def test_all_gather(line: Line, name: str) -> None:
         assert strided.cycles(choice, request) == pytest.approx(cycles, rel=0.15)
 
 
-REDUCTIONS = ["chain", "tree", "two_phase", "auto_tree", "ring", "k_tree"]
+REDUCTIONS = [
+    "chain",
+    "tree",
+    "two_phase",
+    "auto_tree",
+    "ring",
+    "k_tree",
+    "chain{middle=1}",
+    "two_phase{middle=1}",
+]
 
 
 @pytest.mark.parametrize("line", LINES, ids=IDS)
@@ -76,9 +85,9 @@ def test_reductions_and_broadcasts(line: Line) -> None:
         for before, after in zip(on_lines(line, data), got, strict=True):
             expected = before[1] if operation == "broadcast" else before.sum(axis=0)
             np.testing.assert_array_equal(after, np.tile(expected, (line.extent, 1)))
-        # Exchanges on rings that cross wait for each other a little less often than is said.
+        # Where lines cross, streams from two sides meet more often than is said.
         assert strided.cycles(choice, request) == pytest.approx(
-            cycles, rel=0.35 if name == "k_tree" else 0.16
+            cycles, rel=0.35 if name == "k_tree" or "middle" in name else 0.16
         )
 
 

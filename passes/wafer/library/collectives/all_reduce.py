@@ -15,20 +15,40 @@ from .costs import Costs, tile_words
 from .reduction_plan import ReductionPlan
 
 
-def _of_reduction(reduction: Algorithm) -> Algorithm:
-    """Reduce to the request's root by an algorithm, then multicast from there."""
+def rooted(request: CollectiveRequest, middle: int) -> CollectiveRequest:
+    """The request with its root in the middle of the line, if so wanted: half as far from both ends."""
+    return replace(request, root=request.line.extent // 2) if middle else request
 
-    def build(request: CollectiveRequest, **options: int) -> Fragment:
+
+def _of_reduction(reduction: Algorithm, *, tried_in_the_middle: bool = False) -> Algorithm:
+    """Reduce by an algorithm, to the request's root or to the middle of the line, then multicast from there.
+
+    Trees towards the middle, whose root hears from twice as many children, need more colours and text than they are
+    worth where others want them too: they are there to be asked for.
+    """
+
+    def build(request: CollectiveRequest, middle: int = 0, **options: int) -> Fragment:
+        request = rooted(request, middle)
         fragments = [reduction.build(request, **options), broadcast.build(request)]
         return sequence(fragments, request.line.grid)
 
-    def cycles(request: CollectiveRequest, **options: int) -> float:
+    def cycles(request: CollectiveRequest, middle: int = 0, **options: int) -> float:
+        request = rooted(request, middle)
         return reduction.cycles(request, **options) + broadcast.cycles(request)
 
-    summary = f"reduce by {reduction.name}, then multicast"
+    def refuses(request: CollectiveRequest, middle: int = 0, **options: int) -> str:
+        return reduction.refuses(rooted(request, middle), **options)
+
     return register(
         Algorithm(
-            reduction.name, "all_reduce", summary, build, cycles, reduction.refuses, dict(reduction.options)
+            reduction.name,
+            "all_reduce",
+            f"reduce by {reduction.name}, then multicast; `middle=1`: by way of the middle of the line",
+            build,
+            cycles,
+            refuses,
+            {**reduction.options, "middle": 0},
+            ({"middle": 1},) if tried_in_the_middle else (),
         )
     )
 
@@ -52,9 +72,9 @@ def cycles_of_k_tree(request: CollectiveRequest, *, group: int = 0) -> float:
 
 
 STAR = _of_reduction(star.STAR)
-CHAIN = _of_reduction(reduce.CHAIN)
+CHAIN = _of_reduction(reduce.CHAIN, tried_in_the_middle=True)
 TREE = _of_reduction(reduce.TREE)
-TWO_PHASE = _of_reduction(reduce.TWO_PHASE)
+TWO_PHASE = _of_reduction(reduce.TWO_PHASE, tried_in_the_middle=True)
 AUTO_TREE = _of_reduction(reduce.AUTO_TREE)
 K_TREE = register(
     Algorithm(
