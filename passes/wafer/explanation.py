@@ -19,10 +19,10 @@ def explain(run: PassRun, searched: Searched, products: ProductOptions) -> None:
     """Leaves a remark for the grid, and one for each operation.
 
     The remarks' data: "chosen" and "alternatives" (name and cycles each, cheapest first, redistribution of operands
-    not counted), and "refused", the algorithms that cannot serve the operation, with the reason.
-    For the grid "given_up", grids on which no plan can be better. For operations "source", the layouts that it "needs" (None where any will do) and "gives", and "bytes" that its operands,
-    results and temporaries take on a PE; "moves", how operands got there: steps as name, cycles, "operand" by number,
-    "source", where it was.
+    not counted), and "refused", the algorithms that cannot serve the operation, with the reason. For the grid
+    "given_up", grids on which no plan can be better. For operations "source", the layouts that it "needs" (None where
+    any will do) and "gives", and "bytes" that its operands, results and temporaries take on a PE; "moves", how operands
+    got there: steps as name, cycles, "operand" by number, "source", where it was.
     """
     plan, problem = searched.plan, searched.problem
     tried = sorted(searched.tried, key=lambda p: p.cycles)
