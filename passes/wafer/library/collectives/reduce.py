@@ -7,7 +7,9 @@ operations is the plan's (`reduction_plan.py`): own, first child, second child, 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 from .....wse_target.image import Receive, Relay, Send
 from ..algorithm import Algorithm, register
@@ -20,6 +22,7 @@ from .reduction_plan import ROOT, ReductionPlan
 from .wires import colour_edges
 
 Planner = Callable[..., ReductionPlan]  # (request, **options) -> plan
+_PLANS = 1 << 10  # that are kept: of few sizes plans are wanted often
 _RELAYS, _SENDS = 1 << 20, 1 << 21  # ranks behind those of the children that come before
 
 
@@ -46,8 +49,28 @@ def build_plan(request: CollectiveRequest, plan: ReductionPlan) -> Fragment:
     return program.fragment()
 
 
-def _settled(request: CollectiveRequest, plan: ReductionPlan) -> ReductionPlan:
-    return plan.settled(tile_words(request.tile, request.line.grid), Costs.of_request(request))
+@dataclass(frozen=True)
+class _Size:
+    """All of a request that a plan depends on."""
+
+    extent: int
+    root: int
+    words: int
+    costs: Costs
+
+    @staticmethod
+    def of(request: CollectiveRequest) -> _Size:
+        words = tile_words(request.tile, request.line.grid)
+        return _Size(request.line.extent, request.root, words, Costs.of_request(request))
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """PEs from the root to the low and to the high end, the root in both."""
+        return self.root + 1, self.extent - self.root
+
+    def joined(self, one_side: Sequence[Sequence[int]]) -> ReductionPlan:
+        """The plan whose sides are these, for tiles of so many words."""
+        return plans.both_sides(self.extent, self.root, one_side).settled(self.words, self.costs)
 
 
 def plan_chain(request: CollectiveRequest) -> ReductionPlan:
@@ -57,34 +80,44 @@ def plan_chain(request: CollectiveRequest) -> ReductionPlan:
 
 def plan_tree(request: CollectiveRequest) -> ReductionPlan:
     """Binary trees on both sides of the root."""
-    extent, root = request.line.extent, request.root
-    sides = [plans.binary(root + 1), plans.binary(extent - root)]
-    return _settled(request, plans.both_sides(extent, root, sides))
+    return _tree(_Size.of(request))
+
+
+@lru_cache(maxsize=_PLANS)
+def _tree(size: _Size) -> ReductionPlan:
+    return size.joined([plans.binary(count) for count in size.sides])
 
 
 def plan_two_phase(request: CollectiveRequest, *, group: int = 0) -> ReductionPlan:
     """Groups on both sides of the root; of the sizes near the best one, about sqrt(P), the cheapest if `group` is 0."""
-    extent, root = request.line.extent, request.root
+    return _two_phase(_Size.of(request), group)
 
-    def of(size: int) -> ReductionPlan:
-        sides = [plans.two_phase(root + 1, size), plans.two_phase(extent - root, size)]
-        return _settled(request, plans.both_sides(extent, root, sides))
 
+@lru_cache(maxsize=_PLANS)
+def _two_phase(size: _Size, group: int) -> ReductionPlan:
     if group:
-        return of(group)
-    words, costs = tile_words(request.tile, request.line.grid), Costs.of_request(request)
-    middle = math.isqrt(max(root + 1, extent - root))
-    sizes = {2**power for power in range(extent.bit_length())}
-    sizes |= {size for size in range(middle - 2, middle + 3) if size > 0}
-    return min((of(size) for size in sorted(sizes)), key=lambda plan: plan.cycles(words, costs))
+        return size.joined([plans.two_phase(count, group) for count in size.sides])
+    middle = math.isqrt(max(size.sides))
+    groups = {2**power for power in range(size.extent.bit_length())}
+    groups |= {near for near in range(middle - 2, middle + 3) if near > 0}
+    tried = (_two_phase(size, near) for near in sorted(groups))
+    return min(tried, key=lambda plan: plan.cycles(size.words, size.costs))
 
 
 def plan_auto_tree(request: CollectiveRequest) -> ReductionPlan:
     """The trees that `auto_tree.plan_for_words` finds for both sides of the root."""
-    extent, root = request.line.extent, request.root
-    words, costs = tile_words(request.tile, request.line.grid), Costs.of_request(request)
-    sides = [plan_for_words(count, words, costs).parents for count in (root + 1, extent - root)]
-    return _settled(request, plans.both_sides(extent, root, sides))
+    return _auto_tree(_Size.of(request))
+
+
+@lru_cache(maxsize=_PLANS)
+def _auto_tree(size: _Size) -> ReductionPlan:
+    return size.joined([plan_for_words(count, size.words, size.costs).parents for count in size.sides])
+
+
+@lru_cache(maxsize=_PLANS)
+def _colours(plan: ReductionPlan) -> int:
+    edges = [(x, p) for x, p in enumerate(plan.parents) if p != ROOT]
+    return 1 + max(colour_edges(edges), default=-1)
 
 
 def _register(name: str, summary: str, planner: Planner, **options: int) -> Algorithm:
@@ -96,9 +129,7 @@ def _register(name: str, summary: str, planner: Planner, **options: int) -> Algo
         return planner(request, **chosen).cycles(words, Costs.of_request(request))
 
     def refuses(request: CollectiveRequest, **chosen: int) -> str:
-        plan = planner(request, **chosen)
-        edges = [(x, p) for x, p in enumerate(plan.parents) if p != ROOT]
-        needed, there = 1 + max(colour_edges(edges), default=-1), len(request.machine.usable_colours)
+        needed, there = _colours(planner(request, **chosen)), len(request.machine.usable_colours)
         return f"it needs {needed} colours, of which there are {there}" if needed > there else ""
 
     return register(Algorithm(name, "reduce", summary, build, cycles, refuses, options))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from .costs import Costs
@@ -28,6 +28,9 @@ class ReductionPlan:
 
     parents: tuple[int, ...]
     stored: frozenset[int] = frozenset()
+    _cycles: dict[tuple[int, Costs], float] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     @property
     def root(self) -> int:
@@ -74,10 +77,13 @@ class ReductionPlan:
 
     def cycles(self, words: int, costs: Costs) -> float:
         """When the root has the sum of tiles of so many words, if links and queues hold nobody up."""
-        timing = _Timing(self, words, costs)
-        for position in self.leaves_first:
-            timing.pass_on(position)
-        return timing.tail[self.root]
+        key = words, costs
+        if key not in self._cycles:
+            timing = _Timing(self, words, costs)
+            for position in self.leaves_first:
+                timing.pass_on(position)
+            self._cycles[key] = timing.tail[self.root]
+        return self._cycles[key]
 
     def settled(self, words: int, costs: Costs) -> ReductionPlan:
         """The plan with `stored` chosen for tiles of so many words.
