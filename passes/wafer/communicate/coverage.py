@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -30,6 +31,7 @@ def line_of(mesh: Mesh, name: str) -> Line:
 @lru_cache(maxsize=1 << 16)
 def covers(mesh: Mesh, have: Dimension, want: Dimension) -> bool:
     """Whether every PE has all indices that it wants of a dimension."""
+    have, want = _as_stretches(have), _as_stretches(want)
     if have.is_whole:
         return True
     if _most(have) < _least(want):
@@ -49,6 +51,7 @@ def covers(mesh: Mesh, have: Dimension, want: Dimension) -> bool:
 @lru_cache(maxsize=1 << 16)
 def reach_of(mesh: Mesh, name: str, have: Dimension, want: Dimension, most: int) -> int | None:
     """How many PEs away on its line what a PE wants is had at the most; None if that is more than `most`."""
+    have, want = _as_stretches(have), _as_stretches(want)
     line = line_of(mesh, name)
     most = min(most, line.extent - 1)
     if (2 * most + 1) * _most(have) < _least(want):
@@ -56,6 +59,18 @@ def reach_of(mesh: Mesh, name: str, have: Dimension, want: Dimension, most: int)
     if name not in have.axes:  # all on a line have the same
         return 0 if covers(mesh, have, want) else None
     coordinates = _coordinates(mesh, have, want, name)
+    across = "y" if line.axis == "x" else "x"
+    few = {**coordinates, across: coordinates[across].reshape(-1)[:: max(1, coordinates[across].size - 1)]}
+    few[across] = few[across].reshape((-1, 1) if across == "y" else (1, -1))
+    if few[across].size < coordinates[across].size and _reach(mesh, line, have, want, most, few) is None:
+        return None  # most layouts are far apart, which the first and the last line know
+    return _reach(mesh, line, have, want, most, coordinates)
+
+
+def _reach(
+    mesh: Mesh, line: Line, have: Dimension, want: Dimension, most: int, coordinates: dict[str, Any]
+) -> int | None:
+    """`reach_of` for the PEs of some lines."""
     count = _ranges_left if not (have.pieces or want.pieces or have.before or have.after) else _indices_left
     along = 1 if line.axis == "x" else 0
     missing, left = count(mesh, have, want, coordinates, along)
@@ -135,6 +150,19 @@ def _values(dim: Dimension, indices: np.ndarray) -> dict[str, np.ndarray]:
     return found
 
 
+@lru_cache(maxsize=1 << 14)
+def _as_stretches(dim: Dimension) -> Dimension:
+    """A dimension of which every PE has the same indices, without innermost local digits whose pieces touch."""
+    digits = list(dim.digits)
+    while digits and digits[-1].is_local and dim.before + dim.after >= 0:
+        digits.pop()
+    return replace(dim, digits=tuple(digits))
+
+
+def _shape_of(coordinates: dict[str, Any]) -> tuple[int, int]:
+    return coordinates["y"].shape[0], coordinates["x"].shape[1]
+
+
 def _most(dim: Dimension) -> int:
     """Indices that a PE has at the most."""
     return min(dim.size, math.prod(dim.pieces) * dim.room)
@@ -146,13 +174,12 @@ def _least(dim: Dimension) -> int:
 
 
 def _coordinates(mesh: Mesh, *parts: Dimension | str) -> dict[str, Any]:
-    """Columns and rows of PEs, those only that dimensions (and a sub-axis) depend on."""
+    """Columns and rows of PEs, those only that dimensions (and a sub-axis) depend on, each along an axis of its own."""
     names = {n for part in parts for n in ((part,) if isinstance(part, str) else part.axes)}
     along = {mesh.axis_of(name) for name in names}
     columns = np.arange(mesh.rect.w if "x" in along else 1)
     rows = np.arange(mesh.rect.h if "y" in along else 1)
-    y, x = np.meshgrid(rows, columns, indexing="ij")
-    return {"x": x, "y": y, TIME: 0}
+    return {"x": columns[None, :], "y": rows[:, None], TIME: 0}
 
 
 def _indices(mesh: Mesh, *dims: Dimension) -> np.ndarray:
@@ -174,7 +201,7 @@ def _indices(mesh: Mesh, *dims: Dimension) -> np.ndarray:
 
 def _held(mesh: Mesh, dim: Dimension, coordinates: dict[str, Any], indices: np.ndarray) -> np.ndarray:
     """Whether each PE has each index."""
-    shape = (*coordinates["x"].shape, len(indices))
+    shape = (*_shape_of(coordinates), len(indices))
     if _has_margins(dim):
         pieces = _ranges(mesh, dim, coordinates)
         return np.logical_or.reduce(
@@ -197,7 +224,7 @@ def _has_margins(dim: Dimension) -> bool:
 
 def _ranges(mesh: Mesh, dim: Dimension, coordinates: dict[str, Any]) -> Ranges:
     layout, found = TensorLayout(mesh, (dim,)), []
-    shape = coordinates["x"].shape
+    shape = _shape_of(coordinates)
     for local in dim.local_positions():
         first, count = (
             np.broadcast_to(e.evaluate(coordinates), shape)
