@@ -11,7 +11,11 @@ from ....wse_target.quasi_affine import Binary, Expr, Lookup, Var, binary, const
 from ..library.fragment import Fragment
 from ..write.expressions import linear_terms
 
-_LIMITING = ("min", "max")
+_LIMITING = (
+    "min",
+    "max",
+    "*",
+)  # a product of two that are no constants: a length, or nothing of an empty piece
 _COLOURS = ("colour", "receive", "send")  # attributes of transfers that name colours
 
 
@@ -54,7 +58,7 @@ class Form:
         key: equal for fragments that differ in these alone.
         exact: key and `limits`.
         offsets: constant of each access's address.
-        limits: constants in minima and maxima: of a row's place on the PE, if it has it.
+        limits: constants in minima, maxima and products: of a row's place on the PE, if it has it.
         switched: colours that some PE switches.
     """
 
@@ -135,7 +139,7 @@ class _Reader:
 
 
 def with_limits(expr: Expr, limit: Callable[[int], Expr], inside: bool = False) -> Expr:
-    """An expression with other constants in its minima and maxima, in one order for equal forms."""
+    """An expression with other constants in its minima, maxima and products, in one order for equal forms."""
     terms, constant = linear_terms(expr)
     if not inside and not any(isinstance(atom, Binary) and atom.operator in _LIMITING for atom in terms):
         return expr

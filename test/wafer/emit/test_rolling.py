@@ -33,7 +33,7 @@ from wse_mlir.wse_target.image import (
     Vector,
 )
 from wse_mlir.wse_target.machine import load_machine
-from wse_mlir.wse_target.quasi_affine import const
+from wse_mlir.wse_target.quasi_affine import Var, const, maximum, minimum
 from wse_mlir.wse_target.sim import Simulation
 
 TINY, N, LAYERS = load_machine("tiny"), 3, 5
@@ -190,6 +190,19 @@ def test_steps_of_a_recurrence_walk_over_their_inputs() -> None:
 
     case = check(Case(layers(body), "h0 x", f"h{LAYERS} y", x=N * LAYERS, y=N * LAYERS))
     assert case.rolled.buffers["h0"].shape == (2, N)
+
+
+def test_lengths_that_are_nothing_of_an_empty_piece_move_with_the_loop() -> None:
+    """A row is on one PE: as many of its elements as there are, times whether it has the row."""
+
+    def body(t: int) -> list[Fragment]:
+        here = minimum(1, maximum(Var("x") + (3 - t), 0))
+        held = minimum(N, Var("x") + (t + 1)) * here
+        y = access("y", 1)
+        return [one(Vector("add", (held,), y, (y, access(f"x{t}", 1))))]
+
+    names = " ".join(f"x{t}" for t in range(LAYERS))
+    check(Case(layers(body), f"y {names}", "y"))
 
 
 def test_numbers_that_say_where_are_stacked_too() -> None:
