@@ -80,6 +80,18 @@ class _Buffer:
     alignment: int
 
 
+class DoesNotFit(PassFailure):
+    """A program takes more than a PE has.
+
+    Attributes:
+        needed / available: bytes of SRAM; `text` of those needed are code, tables and scalars.
+    """
+
+    def __init__(self, at: Any, message: str, hint: str, *, needed: int, text: int, available: int) -> None:
+        super().__init__(at, message, hint=hint)
+        self.needed, self.text, self.available = needed, text, available
+
+
 class PlanMemory(Pass, name="wse-plan-memory", anchor="builtin.module"):
     """Gives each buffer an offset. Buffers share memory when no class of PEs needs both at once.
 
@@ -229,7 +241,7 @@ def _best_gap(buffer: _Buffer, taken: list[tuple[int, int]]) -> int:
 
 def _does_not_fit(
     module: ir.Operation, buffers: list[_Buffer], top: int, text: _Text, machine: Machine
-) -> PassFailure:
+) -> DoesNotFit:
     resident = {op.buffer.value for op in symbols(module, "wse.host_scatter") if op.resident.value}
     kept = sum(b.size for b in buffers if b.name in resident)
     largest = sorted(buffers, key=lambda b: -b.size)[:3]
@@ -238,9 +250,12 @@ def _does_not_fit(
     terms += f" + {text.tables} (tables)" if text.tables else ""
     terms += f" + {text.scalars} (scalars)" if text.scalars else ""
     smaller = ", or an algorithm without tables" if text.tables else ""
-    return PassFailure(
+    return DoesNotFit(
         program_of(module),
         f"the program does not fit the SRAM: {terms} = {top + text.total} B a PE > {machine.sram_available} B "
         f"({machine.sram.bytes} less {machine.sram.runtime} of the host-transfer runtime); largest buffers: {listed}",
-        hint=f"use more PEs (grid=WxH, or a larger machine), a smaller batch, or a narrower element type{smaller}",
+        f"use more PEs (grid=WxH, or a larger machine), a smaller batch, or a narrower element type{smaller}",
+        needed=top + text.total,
+        text=text.total,
+        available=machine.sram_available,
     )

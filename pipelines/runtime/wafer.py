@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import product
 from typing import Any
 
 from ...dialects.host import ir
@@ -11,6 +10,7 @@ from ...passes.infra.options import print_value
 from ...passes.infra.pass_manager import Instrumentation, PipelineFailure, run_pipeline
 from ...passes.infra.timing import Timer
 from ...passes.wafer.kept_states import has_states
+from ...passes.wafer.wse_plan_memory import DoesNotFit
 from ...wse_target.analysis.deadlock import require_free
 from ...wse_target.image import Program
 from ...wse_target.machine import Machine, load_machine
@@ -18,13 +18,13 @@ from ...wse_target.sim.check import check_program
 from ..frontend.imported import ImportedModel
 from ..named import named_pipeline
 from .image_builder import build_image
+from .sram_shares import FIRST_SHARE, Shares
 from .wafer_program import WaferProgram, read_checks, read_constants, stage_bytes
 
-SRAM_SHARES = (90, 70, 50)  # per cent of the SRAM that a plan may fill with data, tried in this order
 
 
 def pipeline_text(
-    machine: str, options: Mapping[str, Any], sram_share: int = SRAM_SHARES[0], *, keep_states: bool = True
+    machine: str, options: Mapping[str, Any], sram_share: int = FIRST_SHARE, *, keep_states: bool = True
 ) -> str:
     """The named pipeline `wafer` for one machine, with the target's options filled in."""
     partition = f"wse-partition{{machine={print_value(machine)} sram-share={sram_share}"
@@ -89,31 +89,31 @@ def lower(
 ) -> tuple[ir.Operation, list[dict[str, Any]]]:
     """The executable stage of `module`, and what the partitioner chose among (see `passes.wafer.explanation`).
 
-    Plans again, more thriftily, when code and transfers need more than planned, and gives up that states stay on the
-    PEs when nothing else is left.
+    Plans again with less memory for data when code and transfers need more than planned, and gives up that states stay
+    on the PEs when nothing else is left.
 
     Raises:
         CompilerError: a pass failed; of several plans that do not fit, the first one's message.
     """
     failure: PipelineFailure | None = None
-    for keep_states, share in product((True, False), SRAM_SHARES):
+    for keep_states in (True, False):
         if not keep_states and not has_states(module.operation):
             break
-        attempt = module.operation.clone()
-        try:
-            result = run_pipeline(
-                attempt.operation,
-                pipeline_text(machine, options, share, keep_states=keep_states),
-                instrumentation=instrumentation or Instrumentation(verify_each=False),
-            )
+        shares = Shares()
+        while shares.next is not None:
+            attempt = module.operation.clone()
+            text = pipeline_text(machine, options, shares.next, keep_states=keep_states)
+            watch = instrumentation or Instrumentation(verify_each=False)
+            try:
+                result = run_pipeline(attempt.operation, text, instrumentation=watch)
+            except PipelineFailure as error:
+                failure = failure or error
+                shares.note(error.__cause__)
+                continue
             weighed = [r for r in result.remarks if r.pass_name == "wse-partition" and r.data]
-            return attempt.operation, [
-                {"message": r.message, "location": r.location, **r.data} for r in weighed
-            ]
-        except PipelineFailure as error:
-            if failure is None:
-                failure = error
-            if failure.pass_name != "wse-plan-memory":
-                break
+            choices = [{"message": r.message, "location": r.location, **r.data} for r in weighed]
+            return attempt.operation, choices
+        if not isinstance(failure.__cause__ if failure else None, DoesNotFit):
+            break
     assert failure is not None, "every share either returned or failed"
     raise failure

@@ -1,0 +1,47 @@
+"""How much of a PE's memory a plan may fill with data: less, when what is emitted for it turns out not to fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...passes.wafer.wse_plan_memory import DoesNotFit
+
+FIRST_SHARE = 90
+_MOST_PLANS = 4  # that are made
+
+
+@dataclass
+class Shares:
+    """Per cent of the SRAM, one plan after the other.
+
+    Attributes:
+        next: what to plan with; None when nothing is left to try.
+    """
+
+    next: int | None = FIRST_SHARE
+    _plans: int = 0
+    _too_large: int = FIRST_SHARE  # the least share whose program did not fit
+    _too_small: int = 0  # the largest share for which there was no plan
+
+    def note(self, reason: BaseException | None) -> None:
+        """A plan with the share `next` failed.
+
+        Programs that do not fit say how much room their text leaves for data; where no plan does with that little, the
+        next one is between the two.
+        """
+        share, self.next = self.next, None
+        assert share is not None, "there was a plan"
+        self._plans += 1
+        if isinstance(reason, DoesNotFit):
+            self._too_large = share
+            excess = max(reason.needed - reason.available, 0)
+            room = min(reason.available - reason.text, share * reason.available // 100 - excess)
+            found = min(100 * room // reason.available, share - 1)
+            found = found if found > self._too_small else (share + self._too_small) // 2
+        elif self._plans == 1:
+            return
+        else:
+            self._too_small = share
+            found = (share + self._too_large) // 2
+        if self._plans < _MOST_PLANS and self._too_small < found < self._too_large:
+            self.next = found

@@ -1,0 +1,46 @@
+"""How much memory the next plan may take, by what came of those before it."""
+
+from __future__ import annotations
+
+from unittest import mock
+
+from wse_mlir.passes.wafer.wse_plan_memory import DoesNotFit
+from wse_mlir.pipelines.runtime.sram_shares import FIRST_SHARE, Shares
+
+AVAILABLE = 40_000
+
+
+def too_large(data: int, text: int) -> DoesNotFit:
+    """Of a program with so many bytes of buffers and of code."""
+    at = mock.Mock(location=None)
+    return DoesNotFit(at, "", "", needed=data + text, text=text, available=AVAILABLE)
+
+
+def test_data_get_what_the_text_leaves() -> None:
+    shares = Shares()
+    assert shares.next == FIRST_SHARE
+    shares.note(too_large(30_000, 20_000))
+    assert shares.next == 50
+    shares.note(too_large(22_000, 20_000))  # more than was planned
+    assert shares.next == 45
+
+
+def test_where_nothing_can_be_planned_the_next_plan_is_between() -> None:
+    shares = Shares()
+    shares.note(too_large(30_000, 36_000))
+    assert shares.next == 10
+    shares.note(None)
+    assert shares.next == 50
+    shares.note(None)
+    assert shares.next == 70
+
+
+def test_a_few_plans_are_made_and_none_when_the_first_one_fails_otherwise() -> None:
+    shares = Shares()
+    for _ in range(4):
+        assert shares.next is not None
+        shares.note(too_large(30_000, 50_000))
+    assert shares.next is None
+    shares = Shares()
+    shares.note(ValueError())
+    assert shares.next is None
