@@ -25,16 +25,18 @@ class CostModel:
 
     Attributes:
         share: part of the SRAM that data may fill; the rest is left to program text and buffers of transfers.
+        brief: whether program text is scarce.
     """
 
     machine: Machine
     share: float = 0.9
+    brief: bool = False
     _combined: dict[tuple[Any, ...], tuple[float, float]] = field(default_factory=dict, compare=False)
 
     @cached_property
     def ways(self) -> Ways:
         """Ways between layouts on the machine."""
-        return Ways(self.machine)
+        return Ways(self.machine, self.brief)
 
     @property
     def sram(self) -> int:

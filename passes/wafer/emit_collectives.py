@@ -6,6 +6,7 @@ from typing import Any
 
 from ...dialects.wse import read
 from ...wse_target.errors import CompilerError
+from ...wse_target.footprint import text_bytes
 from ...wse_target.layout.tensor_layout import TensorLayout
 from ...wse_target.machine import Machine
 from ..infra.diagnostics import PassFailure
@@ -36,17 +37,19 @@ class Collectives:
     """Emits the collectives of a program on one machine.
 
     Attributes:
+        brief: whether program text is scarce.
         cheapest: what was chosen for collectives of one shape: pricing trees over a whole wafer takes seconds.
     """
 
     tiles: Tiles
     machine: Machine
+    brief: bool = False
     cheapest: dict[tuple[Any, ...], Choice] = field(default_factory=dict)
 
     @cached_property
     def ways(self) -> Ways:
         """Ways between layouts on the machine."""
-        return Ways(self.machine)
+        return Ways(self.machine, self.brief)
 
     def emit(self, op: Any, hint: str, prefix: str) -> list[Fragment]:
         """The fragments of a collective; `hint` names its buffer, `prefix` what the library makes for it."""
@@ -73,7 +76,7 @@ class Collectives:
         tile = request.tile
         shape = (operation, request.line, tile.bounds, tile.dtype, request.combine, request.root)
         if not text and shape not in self.cheapest:
-            self.cheapest[shape] = _cheapest(op, operation, request)
+            self.cheapest[shape] = _cheapest(op, operation, request, brief=self.brief)
         return build(op, operation, text or str(self.cheapest[shape]), request)
 
     def _in_place(self, op: Any, hint: str, prefix: str) -> list[Fragment]:
@@ -224,7 +227,8 @@ def _named(op: Any, operation: str, text: str) -> Choice:
         raise PassFailure(op, error.message, hint=error.hint) from error
 
 
-def _cheapest(op: Any, operation: str, request: Any) -> Choice:
+def _cheapest(op: Any, operation: str, request: Any, *, brief: bool = False) -> Choice:
+    """The algorithm that takes the fewest cycles; a byte of its text counts as one where that shall be `brief`."""
     able, refusals = [], []
     for choice in (c for algorithm in algorithms(operation) for c in algorithm.choices()):
         reason = _refusal(choice, request)
@@ -233,4 +237,11 @@ def _cheapest(op: Any, operation: str, request: Any) -> Choice:
         raise PassFailure(
             op, f"no algorithm can do this {operation}; {'; '.join(refusals) or 'there is none'}"
         )
-    return min(able, key=lambda choice: choice.cycles(request))
+    return min(able, key=lambda choice: choice.cycles(request) + (_text_of(choice, request) if brief else 0))
+
+
+def _text_of(choice: Choice, request: Any) -> int:
+    """Bytes of the longest text that an algorithm makes of a request."""
+    is_collective = isinstance(request, CollectiveRequest)
+    made = strided.build(choice, request) if is_collective else choice.build(request).fragment
+    return max((text_bytes(part.body) for part in made.parts), default=0)

@@ -63,6 +63,7 @@ class EmitPrograms(Pass, name="wse-emit-programs", anchor="builtin.module"):
             wse.relay @linear_c0_up0 -> @linear_c0_up1, own = %c, "add"
     """
 
+    brief: bool = option(False, "whether program text is scarce: bytes of it count as cycles of collectives")
     keep_states: bool = option(True, "whether states stay on the PEs between calls, as far as they can")
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
@@ -70,7 +71,7 @@ class EmitPrograms(Pass, name="wse-emit-programs", anchor="builtin.module"):
         if "wse.rect" not in main.attributes:
             raise PassFailure(main, "@main is not distributed", hint="run wse-partition and wse-place first")
         with op.context:
-            emitter = _Emitter(main, keeps_states=self.keep_states)
+            emitter = _Emitter(main, keeps_states=self.keep_states, brief=self.brief)
             emitter.collect()
             loops = emitter.roll()
             program = emitter.program()
@@ -83,7 +84,7 @@ class EmitPrograms(Pass, name="wse-emit-programs", anchor="builtin.module"):
 
 
 class _Emitter:
-    def __init__(self, main: Any, *, keeps_states: bool = True) -> None:
+    def __init__(self, main: Any, *, keeps_states: bool = True, brief: bool = False) -> None:
         self.main = main
         self.keeps_states = keeps_states
         self.rect = read.rect(main.attributes["wse.rect"])
@@ -91,7 +92,7 @@ class _Emitter:
         self.machine = read.string(main.attributes["wse.machine"])
         self.tiles = Tiles(self.mesh)
         machine = load_machine(self.machine)
-        self.collectives = Collectives(self.tiles, machine)
+        self.collectives = Collectives(self.tiles, machine, brief)
         self.products = Products(self.tiles, self.collectives)
         self.fragments: list[Fragment] = []
         self.scatters: list[HostTransfer] = []

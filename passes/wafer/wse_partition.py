@@ -49,11 +49,12 @@ class Partition(Pass, name="wse-partition", anchor="builtin.module"):
     algorithm: str = option(
         "", "name{option=value ...} that every matrix product uses; chosen by cost when empty"
     )
+    brief: bool = option(False, "whether program text is scarce, and ways with little of it are taken")
     sram_share: int = option(90, "per cent of a PE's SRAM that the plan may fill with data", least=1)
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
         machine = load_machine(self.machine)
-        cost = CostModel(machine, self.sram_share / 100)
+        cost = CostModel(machine, self.sram_share / 100, self.brief)
         main = find_main(op)
         width, height = machine.grid
         prepare(main)

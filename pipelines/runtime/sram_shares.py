@@ -1,4 +1,7 @@
-"""How much of a PE's memory a plan may fill with data: less, when what is emitted for it turns out not to fit."""
+"""How much of a PE's memory a plan may fill with data: less, when what is emitted for it turns out not to fit.
+
+Text that takes most of the memory itself is asked to be brief, too.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,11 @@ class Shares:
 
     Attributes:
         next: what to plan with; None when nothing is left to try.
+        brief: whether program text is what is scarce.
     """
 
     next: int | None = FIRST_SHARE
+    brief: bool = False
     _plans: int = 0
     _too_large: int = FIRST_SHARE  # the least share whose program did not fit
     _too_small: int = 0  # the largest share for which there was no plan
@@ -34,6 +39,7 @@ class Shares:
         self._plans += 1
         if isinstance(reason, DoesNotFit):
             self._too_large = share
+            self.brief = self.brief or 2 * reason.text > reason.available
             excess = max(reason.needed - reason.available, 0)
             room = min(reason.available - reason.text, share * reason.available // 100 - excess)
             found = min(100 * room // reason.available, share - 1)

@@ -22,20 +22,26 @@ from .sram_shares import FIRST_SHARE, Shares
 from .wafer_program import WaferProgram, read_checks, read_constants, stage_bytes
 
 
-
 def pipeline_text(
-    machine: str, options: Mapping[str, Any], sram_share: int = FIRST_SHARE, *, keep_states: bool = True
+    machine: str,
+    options: Mapping[str, Any],
+    sram_share: int = FIRST_SHARE,
+    *,
+    keep_states: bool = True,
+    brief: bool = False,
 ) -> str:
     """The named pipeline `wafer` for one machine, with the target's options filled in."""
     partition = f"wse-partition{{machine={print_value(machine)} sram-share={sram_share}"
+    partition += " brief=true" if brief else ""
     for name in ("grid", "algorithm"):
         if options.get(name):
             partition += f" {name}={print_value(options[name])}"
     stages = {"partition": partition + "}"}
     if options.get("accumulate"):
         stages["accumulate"] = accumulate_pass(options["accumulate"])
-    if not keep_states:
-        stages["emit"] = "wse-emit-programs{keep-states=false}"
+    if not keep_states or brief:
+        kept, short = (str(value).lower() for value in (keep_states, brief))
+        stages["emit"] = f"wse-emit-programs{{keep-states={kept} brief={short}}}"
     if options.get("origin"):
         stages["place"] = f"wse-place{{origin={options['origin']}}}"
     return named_pipeline("wafer").override(**stages).text
@@ -102,7 +108,7 @@ def lower(
         shares = Shares()
         while shares.next is not None:
             attempt = module.operation.clone()
-            text = pipeline_text(machine, options, shares.next, keep_states=keep_states)
+            text = pipeline_text(machine, options, shares.next, keep_states=keep_states, brief=shares.brief)
             watch = instrumentation or Instrumentation(verify_each=False)
             try:
                 result = run_pipeline(attempt.operation, text, instrumentation=watch)

@@ -25,6 +25,14 @@ def test_data_get_what_the_text_leaves() -> None:
     assert shares.next == 45
 
 
+def test_text_that_takes_most_of_the_memory_shall_be_brief() -> None:
+    shares = Shares()
+    shares.note(too_large(30_000, 19_000))
+    assert not shares.brief
+    shares.note(too_large(10_000, 36_000))
+    assert shares.brief
+
+
 def test_where_nothing_can_be_planned_the_next_plan_is_between() -> None:
     shares = Shares()
     shares.note(too_large(30_000, 36_000))

@@ -86,6 +86,8 @@ def movements(
     dtype: Dtype,
     machine: Machine,
     prices: Prices | None = None,
+    *,
+    brief: bool = False,
 ) -> list[Movement]:
     """Ways from one layout to another, the fastest first; each one is better than those before it in bytes.
 
@@ -94,10 +96,11 @@ def movements(
 
     Args:
         prices: what is known of collectives on this machine, for later calls to look up.
+        brief: whether program text is scarce.
     """
     if problem(source, target):
         return []
-    search = Search(target, dtype, machine, {} if prices is None else prices)
+    search = Search(target, dtype, machine, {} if prices is None else prices, brief=brief)
     search.follow(stripped(source), (), 0.0, 0)
     found: list[Movement] = []
     for price, peak, steps in sorted(search.ends, key=lambda end: end[:2]):
@@ -107,12 +110,18 @@ def movements(
 
 
 def fastest(
-    source: TensorLayout, target: TensorLayout, dtype: Dtype, machine: Machine, prices: Prices
+    source: TensorLayout,
+    target: TensorLayout,
+    dtype: Dtype,
+    machine: Machine,
+    prices: Prices,
+    *,
+    brief: bool = False,
 ) -> Movement | None:
     """The first one of `movements`, which takes less to find than all of them."""
     if problem(source, target):
         return None
-    found = Search(target, dtype, machine, prices).fastest(stripped(source))
+    found = Search(target, dtype, machine, prices, brief=brief).fastest(stripped(source))
     if found is None:
         return None
     cycles, peak, steps = found

@@ -26,10 +26,15 @@ from .steps import Prices, Step, inner_names, price
 from .tiles import gathered, has_equal_pieces, is_stretch, stripped
 
 MOST_STEPS = 8
+_BRIEF = 4  # colours of gatherings whose text shall be short
 
 
 class Search:
-    """All ways to a target that are better than others in cycles or in bytes; or those whose steps are told."""
+    """All ways to a target that are better than others in cycles or in bytes; or those whose steps are told.
+
+    Attributes:
+        brief: whether program text is scarce, and only steps with little of it are taken.
+    """
 
     def __init__(
         self,
@@ -40,8 +45,10 @@ class Search:
         told: tuple[str, ...] = (),
         *,
         spoils: bool = False,
+        brief: bool = False,
     ) -> None:
         self.spoils = spoils
+        self.brief = brief
         self.told = told
         self.target = stripped(target)
         self.dtype: Dtype = dtype
@@ -172,7 +179,7 @@ class Search:
         if has_equal_pieces(dim):
             gatherings = [
                 step
-                for choice in _gatherings(here, name, self.machine)
+                for choice in _gatherings(here, name, self.machine, brief=self.brief)
                 if self.price(step := Step("all_gather", here, whole, name, choice)) < math.inf
             ]
             yield from gatherings or self.inside(here, name)
@@ -208,7 +215,7 @@ class Search:
         for inner in inner_names(here.mesh, name):
             if any(inner in dim.axes and has_equal_pieces(dim) for dim in here.dims):
                 whole, *_ = gathered(here, inner)
-                for choice in _gatherings(here, inner, self.machine):
+                for choice in _gatherings(here, inner, self.machine, brief=self.brief):
                     yield Step("all_gather", here, whole, inner, choice)
 
     def reductions(self, here: TensorLayout) -> Iterator[Step]:
@@ -292,10 +299,11 @@ def scatterings() -> list[Choice]:
     return _choices("reduce_scatter", ("ring",))
 
 
-def _gatherings(here: TensorLayout, name: str, machine: Machine) -> list[Choice]:
-    """Algorithms for a gathering whose colours suffice on all lines that cross."""
+def _gatherings(here: TensorLayout, name: str, machine: Machine, *, brief: bool) -> list[Choice]:
+    """Algorithms for a gathering whose colours suffice on all lines that cross; text grows with colours."""
     probe = Step("all_gather", here, here, name)
     lines = probe.line().stride
     most = len(machine.usable_colours) // lines
-    names = [f"multicast{{colours={n}}}" for n in sorted({min(12, most), min(6, most)}) if n >= 1]
+    numbers = {min(n, most) for n in ((_BRIEF,) if brief else (6, 12))}
+    names = [f"multicast{{colours={n}}}" for n in sorted(numbers) if n >= 1]
     return _choices("all_gather", (*names, *(("ring",) if most >= 3 else ())))

@@ -17,9 +17,14 @@ Question = tuple[TensorLayout, TensorLayout, Dtype]
 
 @dataclass(frozen=True)
 class Ways:
-    """Ways on one machine, each looked for once."""
+    """Ways on one machine, each looked for once.
+
+    Attributes:
+        brief: whether program text is scarce: ways with little of it.
+    """
 
     machine: Machine
+    brief: bool = False
     _prices: Prices = field(default_factory=dict, repr=False)
     _found: dict[Question, list[Movement]] = field(default_factory=dict, repr=False)
     _fastest: dict[Question, Movement | None] = field(default_factory=dict, repr=False)
@@ -30,14 +35,18 @@ class Ways:
         """See `movements`."""
         question = (source, target, dtype)
         if question not in self._found:
-            self._found[question] = movements(source, target, dtype, self.machine, self._prices)
+            self._found[question] = movements(
+                source, target, dtype, self.machine, self._prices, brief=self.brief
+            )
         return self._found[question]
 
     def fastest(self, source: TensorLayout, target: TensorLayout, dtype: Dtype) -> Movement | None:
         """The first one of `between`; None where there is no way."""
         question = (source, target, dtype)
         if question not in self._fastest:
-            self._fastest[question] = fastest(source, target, dtype, self.machine, self._prices)
+            self._fastest[question] = fastest(
+                source, target, dtype, self.machine, self._prices, brief=self.brief
+            )
         return self._fastest[question]
 
     def price(self, step: Step, dtype: Dtype) -> float:
