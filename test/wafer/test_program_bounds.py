@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from lowering import lower
 from torch import nn
+from wse_mlir.pipelines.runtime import wafer
 from wse_mlir.pipelines.runtime.image_builder import build_image
+from wse_mlir.pipelines.runtime.sram_shares import Shares
 from wse_mlir.wse_target.image import Loop, Phase, Program
+
+import wse_mlir
 
 MOST_CLASSES, MOST_TEXT = 64, 1 << 20
 
@@ -50,6 +55,18 @@ def test_equal_layers_add_no_code() -> None:
     assert max(large.code_bytes.values()) == max(small.code_bytes.values())
     assert len(large.classes) == len(small.classes) <= MOST_CLASSES
     assert (longer - text) / 2 < 3000  # its buffers, and how its parameters get there
+
+
+def test_text_that_shall_be_brief_is_shorter_and_computes_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    model, x = Residual(64).eval().requires_grad_(False), torch.randn(2, 64)
+    codes = []
+    for brief in (False, True):
+        monkeypatch.setattr(wafer, "Shares", lambda brief=brief: Shares(brief=brief))
+        compiled = wse_mlir.compile(model, (x,), target="tiny", grid="8x8", cache=False)
+        torch.testing.assert_close(compiled(x), model(x), rtol=1e-3, atol=1e-4)
+        codes.append(compiled.report["sram"]["code"])
+    assert codes[1] < codes[0], codes
 
 
 def test_steps_of_a_recurrence_add_no_code() -> None:
