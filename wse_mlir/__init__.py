@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .pipelines.compile import Compiled as Compiled
     from .pipelines.compile import compile as compile
     from .pipelines.frontend import import_model as import_model
+    from .pipelines.frontend.training import TrainingStep as TrainingStep
     from .pipelines.opt import opt as opt
     from .pipelines.runtime.arena import OutOfMemory as OutOfMemory
     from .pipelines.runtime.checks import CheckFailed as CheckFailed
@@ -46,6 +47,7 @@ _HOME = {
     "compile": ".pipelines.compile",
     "import_model": ".pipelines.frontend",
     "estimate": ".pipelines.simulate",
+    "TrainingStep": ".pipelines.frontend.training",
     "load": ".pipelines.saved.loading",
     "Machine": ".wse_target.machine",
     "load_machine": ".wse_target.machine",
@@ -64,6 +66,7 @@ __all__ = [
     "OutOfMemory",
     "Pass",
     "PassFailure",
+    "TrainingStep",
     "Workload",
     "compile",
     "estimate",

@@ -28,6 +28,7 @@ from .open_sizes import assert_open_sizes
 from .plain_views import rewrite_plain_views
 from .scans import walk_backwards
 from .signature import Argument, Result, Signature, read_signature
+from .training import TrainingStep, export_training_step
 
 __all__ = ["Argument", "ImportedModel", "Result", "import_model"]
 
@@ -115,6 +116,8 @@ def _import(
         )
     if is_plain_function(model):
         model = Function(model)
+    if isinstance(model, TrainingStep):
+        model = export_training_step(model, example_args, kwargs, dynamic_shapes)
     if isinstance(model, torch.nn.Module):
         model = export_program(model, example_args, kwargs, dynamic_shapes)
     if not isinstance(model, ExportedProgram):
