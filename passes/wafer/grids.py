@@ -180,6 +180,8 @@ def _with_factors(
         return []
     limit = _GAIN * score_of(plan, cost)
     factored = build_problem(main, mesh, cost, free, products)
+    if plan_for(factored, mesh, cost, width=1, limit=_SLACK * limit) is None:
+        return []
     found = plan_for(factored, mesh, cost, width=FINAL_WIDTH, limit=limit)
     better = found is not None and found.stuck is None and score_of(found, cost) < limit
     return [(found, factored)] if found is not None and better else []
