@@ -1,4 +1,4 @@
-"""Running sums as `linalg.generic`: the scanned loop is a reduction whose steps leave what it has come to.
+"""Running sums and products as `linalg.generic`: the scanned loop is a reduction whose steps leave what it has come to.
 
     %sums, %last = linalg.generic {maps = [(d, k) -> (d, k), (d, k) -> (d, k), (d, k) -> (d)],
                                    iterators = ["parallel", "reduction"]}
@@ -22,17 +22,20 @@ from .scan_loops import ScanParts
 from .uniform import is_constant_scalar, uniform_scalar
 
 _ADDITIONS = ("arith.addf", "arith.addi")
-_ZEROS = ("0", "0.000000e+00")
+_PRODUCTS = ("arith.mulf", "arith.muli")
+_ZEROS, _ONES = ("0", "0.000000e+00"), ("1", "1.000000e+00")
 
 
-def running_sums(op: ir.Operation) -> list[ir.Value] | None:
-    """A `tm_tensor.scan` as a generic, which is built before it; None for one that does more than add elements up."""
+def running_values(op: ir.Operation) -> list[ir.Value] | None:
+    """A `tm_tensor.scan` as a generic, which is built before it; None for one that neither adds up nor multiplies."""
     scan = ScanParts.of_tm_tensor(op)
     element = element_type(scan.source.type)
     if not scan.inclusive or any(element_type(v.type) != element for v in (scan.output, scan.accumulator)):
         return None
     names = [inner.operation.name for inner in op.regions[0].blocks[0].operations]
-    if len(names) != 2 or names[0] not in _ADDITIONS or not _is_zero(scan.accumulator):
+    if len(names) != 2 or names[0] not in (*_ADDITIONS, *_PRODUCTS):
+        return None
+    if not _is_one_of(scan.accumulator, _ZEROS if names[0] in _ADDITIONS else _ONES):
         return None
     return steps(scan.source, [scan.output, scan.accumulator], scan.dimension, scan.combine)
 
@@ -74,7 +77,9 @@ def scan_of(view: Structured) -> ScanParts | None:
         return None
     sums, carried = view.yielded
     (combining, *others) = view.body_operations() or [None]
-    if others or combining is None or combining.operation.name not in _ADDITIONS or sums != carried:
+    if others or combining is None or sums != carried:
+        return None
+    if combining.operation.name not in (*_ADDITIONS, *_PRODUCTS):
         return None
     element, _, running = view.body.arguments
     if set(combining.operation.operands) != {element, running} or sums != combining.operation.results[0]:
@@ -87,12 +92,17 @@ def scan_of(view: Structured) -> ScanParts | None:
     return ScanParts(view.inputs[0], view.inits[0], view.inits[1], scanned, True, combine)
 
 
-def _is_zero(value: ir.Value) -> bool:
+def is_sum(view: Structured) -> bool:
+    """Whether a scan adds up: what comes to in blocks is then as good as what comes to in a row."""
+    return view.body_operations()[0].operation.name in _ADDITIONS
+
+
+def _is_one_of(value: ir.Value, texts: Sequence[str]) -> bool:
     scalar = uniform_scalar(value)
     if scalar is None or not is_constant_scalar(scalar):
         return False
     assert isinstance(scalar.owner, arith.ConstantOp)
-    return str(scalar.owner.attributes["value"]).split(" ")[0] in _ZEROS
+    return str(scalar.owner.attributes["value"]).split(" ")[0] in texts
 
 
 def zeros(value: ir.Value) -> ir.Value:

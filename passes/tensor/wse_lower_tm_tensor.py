@@ -9,7 +9,7 @@ from ...dialects.structured import inline_body
 from ..infra.diagnostics import PassFailure
 from ..infra.pass_base import Pass, PassRun
 from .scan_loops import ScanParts, loop_nest, scan_loops
-from .scans import running_sums
+from .scans import running_values
 from .sizes import constant_index, size_value
 from .sorting import lower_sort, lower_topk
 from .traversal import collect
@@ -23,8 +23,8 @@ class LowerTmTensor(Pass, name="wse-lower-tm-tensor", anchor="func.func"):
     * `scatter` that overwrites with slices becomes a loop of `tensor.insert_slice`; with a combining body, or
       element by element, a loop nest of `tensor.extract` and `tensor.insert`. A negative index
       counts from the end; one out of range is clamped, so that the slice lies inside of the destination.
-    * `scan` that sums becomes a `linalg.generic` that takes the steps of its reduction in their order (`scans.py`), of
-      which the CPU makes loops (`wse-expand-scans`); any other becomes these loops here.
+    * `scan` that sums or multiplies becomes a `linalg.generic` that takes the steps of its reduction in their order
+      (`scans.py`), of which the CPU makes loops (`wse-expand-scans`); any other becomes these loops here.
     * `sort` and `topk` count how many elements go before each one (its rank, by a reduction over all pairs) and
       move each element to its rank: stable, parallel, quadratic in the sorted dimension. NaN is greater than any
       other number, which makes it the last of an ascending line and the first of a descending one (see `sorting.py`).
@@ -145,7 +145,7 @@ def _copy_slice(
 
 
 def _lower_scan(op: ir.Operation) -> list[ir.Value]:
-    return running_sums(op) or scan_loops(ScanParts.of_tm_tensor(op))
+    return running_values(op) or scan_loops(ScanParts.of_tm_tensor(op))
 
 
 _LOWERINGS: dict[str, Lowering] = {

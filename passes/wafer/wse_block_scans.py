@@ -8,7 +8,7 @@ from ...dialects.host import ir, tensor
 from ...dialects.structured import PARALLEL, build_generic, structured
 from ..infra.pass_base import Pass, PassRun, option
 from ..tensor.scan_loops import ScanParts
-from ..tensor.scans import scan_of, steps, zeros
+from ..tensor.scans import is_sum, scan_of, steps, zeros
 from ..tensor.traversal import collect
 
 
@@ -16,7 +16,8 @@ class BlockScans(Pass, name="wse-block-scans", anchor="func.func"):
     """Cuts the lines of running sums into about as many blocks as a block has elements.
 
     Steps of all blocks are taken side by side, which PEs may share; what came to before a block is a scan of the
-    blocks' sums, and is added last. A line of 4,096 elements takes 64 steps and 64 steps.
+    blocks' sums, and is added last. A line of 4,096 elements takes 64 steps and 64 steps. Products stay as they are:
+    those of a block alone may overflow where the whole line's do not.
 
         %r = running sums of %x : tensor<6x100xf32>
     becomes
@@ -32,7 +33,7 @@ class BlockScans(Pass, name="wse-block-scans", anchor="func.func"):
         for found in collect(op, lambda inner: inner.name == "linalg.generic"):
             view = structured(found)
             scan = None if view is None else scan_of(view)
-            if scan is None or not self._is_long(scan):
+            if view is None or scan is None or not is_sum(view) or not self._is_long(scan):
                 continue
             with found.location, ir.InsertionPoint(found):
                 made = _in_blocks(scan)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ....dialects.host import ir
-from ....dialects.structured import Structured, dim_position
+from ....dialects.structured import REDUCTION, Structured, dim_position
 from ....wse_target.layout.accesses import Term, accessed, quotient, together
 from ....wse_target.layout.dimension import Digit, Dimension
 from ....wse_target.layout.mesh import Mesh
@@ -200,5 +200,9 @@ def halo_loops(view: Structured, wanted: Sequence[Sequence[TensorLayout]]) -> li
             for position, dim in zip(positions, layout.dims, strict=True):
                 if position is not None:
                     dims[position] = dim
+            # A reduction along a dimension of its result leaves what has come so far: a step needs those before it.
+            steps = [i for i, kind in enumerate(view.iterators) if kind == REDUCTION]
+            if any(dims[i] != Dimension.whole(sizes[i]) for i in steps):
+                continue
             found[TensorLayout(layout.mesh, tuple(dims))] = None
     return list(found)

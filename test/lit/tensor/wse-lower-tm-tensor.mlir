@@ -224,3 +224,31 @@ func.func @integers(%u: tensor<5xi8>, %b: tensor<5xi1>) -> (tensor<5xi8>, tensor
   } -> tensor<5xi1>
   return %0, %1 : tensor<5xi8>, tensor<5xi1>
 }
+
+// -----
+
+// A product that starts from one is a reduction that leaves its running values; one that starts elsewhere is a loop.
+// CHECK-LABEL: func.func @products
+// CHECK:         linalg.generic {{.*}}iterator_types = ["parallel", "reduction"]
+// CHECK:           %[[NEXT:.*]] = arith.mulf
+// CHECK:           linalg.yield %[[NEXT]], %[[NEXT]] : f32, f32
+// CHECK:         scf.for
+func.func @products(%x: tensor<3x5xf32>, %given: tensor<3xf32>) -> (tensor<3x5xf32>, tensor<3x5xf32>) {
+  %one = arith.constant 1.0 : f32
+  %out = tensor.empty() : tensor<3x5xf32>
+  %none = tensor.empty() : tensor<3xf32>
+  %ones = linalg.fill ins(%one : f32) outs(%none : tensor<3xf32>) -> tensor<3xf32>
+  %0:2 = tm_tensor.scan dimension(1) inclusive(true)
+      ins(%x : tensor<3x5xf32>) outs(%out, %ones : tensor<3x5xf32>, tensor<3xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %product = arith.mulf %a, %b : f32
+    tm_tensor.yield %product : f32
+  } -> tensor<3x5xf32>, tensor<3xf32>
+  %1:2 = tm_tensor.scan dimension(1) inclusive(true)
+      ins(%x : tensor<3x5xf32>) outs(%out, %given : tensor<3x5xf32>, tensor<3xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %product = arith.mulf %a, %b : f32
+    tm_tensor.yield %product : f32
+  } -> tensor<3x5xf32>, tensor<3xf32>
+  return %0#0, %1#0 : tensor<3x5xf32>, tensor<3x5xf32>
+}

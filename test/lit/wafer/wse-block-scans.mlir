@@ -47,3 +47,21 @@ func.func @others(%x: tensor<3x16xi64>, %out: tensor<3x16xi64>, %last: tensor<3x
   } -> (tensor<3x?xi64>, tensor<3xi64>)
   return %0#0, %1#0 : tensor<3x16xi64>, tensor<3x?xi64>
 }
+
+// -----
+
+#all = affine_map<(d0) -> (d0)>
+#line = affine_map<(d0) -> ()>
+
+// The products of a block alone may overflow where those of the line do not.
+// CHECK-LABEL: func.func @products
+// CHECK-NOT:     tensor.expand_shape
+func.func @products(%x: tensor<37xf32>, %out: tensor<37xf32>, %last: tensor<f32>) -> tensor<37xf32> {
+  %0:2 = linalg.generic {indexing_maps = [#all, #all, #line], iterator_types = ["reduction"]}
+      ins(%x : tensor<37xf32>) outs(%out, %last : tensor<37xf32>, tensor<f32>) {
+  ^bb0(%e: f32, %o: f32, %r: f32):
+    %s = arith.mulf %r, %e : f32
+    linalg.yield %s, %s : f32, f32
+  } -> (tensor<37xf32>, tensor<f32>)
+  return %0#0 : tensor<37xf32>
+}
