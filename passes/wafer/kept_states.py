@@ -8,9 +8,13 @@ from typing import Any
 
 from ...dialects.host import ir
 from ...wse_target.image import HostTransfer, Instruction
+from ...wse_target.layout.tensor_layout import TensorLayout
+from .communicate import Movement
+from .cost import CostModel
 from .emit_movement import copy
 from .emit_tiles import Tile
-from .main_function import find_main, result_attributes
+from .main_function import argument_attributes, find_main, result_attributes
+from .nodes import dtype_of
 from .plan import RESHAPES
 
 
@@ -36,6 +40,36 @@ def states_of(
     }
     named = enumerate(zip(result_kinds, results, strict=True))
     return [State(numbers[name], i) for i, (kind, name) in named if kind == "state" and name in numbers]
+
+
+def homes(main: Any) -> dict[int, ir.Value]:
+    """By number of a result that is the next value of a state, the argument that is its present one."""
+    kinds, names = (argument_attributes(main, n, d) for n, d in (("kind", "input"), ("name", "")))
+    results = (result_attributes(main, n, d) for n, d in (("kind", "output"), ("name", "")))
+    arguments = list(main.body.blocks[0].arguments)
+    return {s.result: arguments[s.argument] for s in states_of(kinds, names, *results)}
+
+
+def way_home(
+    value: ir.Value, held: TensorLayout, home: Mapping[TensorLayout, ir.Value], cost: CostModel, free: int
+) -> Movement | None:
+    """How the next value of a state gets to where its present one is; None where it is there, or has to stay.
+
+    Args:
+        held: the layout of the next value.
+        home: the present value as it is on the PEs, in all its layouts.
+        free: bytes of a PE that nothing else takes at the end of a call.
+    """
+    brought = [layout for layout, v in home.items() if is_from(v, "wse.scatter")]
+    if len(brought) != 1 or brought[0] == held or isinstance(value.owner, ir.Block) or _on_one_pe(value):
+        return None
+    way = cost.ways.fastest(held, brought[0], dtype_of(value))
+    return way if way is not None and way.peak_bytes <= free else None
+
+
+def is_from(value: ir.Value, name: str) -> bool:
+    """Whether an operation of that name gives a value."""
+    return not isinstance(value.owner, ir.Block) and value.owner.name == name
 
 
 def has_states(module: ir.Operation) -> bool:
@@ -90,4 +124,4 @@ def _on_one_pe(value: Any) -> bool:
     """Whether a value was reduced to one PE of each line: others hold parts of it."""
     while not isinstance(value.owner, ir.Block) and value.owner.name in RESHAPES:
         value = value.owner.operands[0]
-    return not isinstance(value.owner, ir.Block) and value.owner.name == "wse.reduce"
+    return is_from(value, "wse.reduce")

@@ -13,6 +13,7 @@ from .communicate import Movement
 from .cost import CostModel
 from .explanation import explain
 from .grids import search
+from .kept_states import homes, way_home
 from .layout_rules import grid_mesh
 from .library.algorithm import operations
 from .main_function import arguments_named, find_main, prepare
@@ -72,7 +73,7 @@ class Partition(Pass, name="wse-partition", anchor="builtin.module"):
             if plan.peak > cost.sram:
                 raise _does_not_fit(main, plan, cost, width * height)
             explain(run, searched, products)
-            rewriter = _Rewriter(main, plan, "" if forced_for_products else self.algorithm)
+            rewriter = _Rewriter(main, plan, cost, "" if forced_for_products else self.algorithm)
             rewriter.run()
             main.attributes["wse.machine"] = ir.StringAttr.get(self.machine)
             main.attributes["wse.rect"] = build.rect(plan.mesh.rect)
@@ -128,9 +129,10 @@ def _partial(chosen: Option, result: int) -> list[Partial]:
 class _Rewriter:
     """Writes a plan into the IR."""
 
-    def __init__(self, main: Any, plan: Plan, algorithm: str) -> None:
+    def __init__(self, main: Any, plan: Plan, cost: CostModel, algorithm: str) -> None:
         self.main = main
         self.plan = plan
+        self.cost = cost
         self.algorithm = algorithm
         self.versions: dict[ir.Value, dict[TensorLayout, ir.Value]] = {}
 
@@ -216,10 +218,15 @@ class _Rewriter:
         return build.scatter(value, needed)
 
     def finish(self, terminator: Any) -> None:
+        """Hands results to the host, next values of states in the layout of the present ones where that can be."""
+        states, free = homes(self.main), int(self.cost.sram) - self.plan.peak
         with ir.InsertionPoint(terminator), terminator.location:
             for position, value in enumerate(terminator.operands):
                 held = self.versions.get(value, {})
                 layout = next(iter(held)) if held else self.whole(value)
+                home = self.versions.get(states[position], {}) if position in states else {}
+                way = way_home(value, layout, home, self.cost, free)
+                layout = way.target if way is not None else layout
                 with value.owner.location if not isinstance(value.owner, ir.Block) else terminator.location:
-                    gathered = build.gather(self.version(value, layout), layout)
+                    gathered = build.gather(self.version(value, layout, way), layout)
                 terminator.operation.operands[position] = gathered

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -109,7 +108,9 @@ def export_training_step(
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[0]
         raise CompilerError(f"PyTorch could not derive the gradients of the loss: {reason}") from error
-    return _with_updates(joint, step)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # PyTorch's own, when a program is copied
+        return _with_updates(joint, step)
 
 
 def _check_loss(program: ExportedProgram) -> None:
@@ -157,8 +158,7 @@ def _leave_out_unused(program: ExportedProgram) -> None:
 
 def _with_updates(joint: ExportedProgram, step: TrainingStep) -> ExportedProgram:
     """The program that returns new parameters in place of gradients."""
-    graph = copy.deepcopy(joint.graph)
-    signature = joint.graph_signature
+    graph, signature = joint.graph, joint.graph_signature
     nodes = {node.name: node for node in graph.nodes}
     places = {str(spec.target): nodes[spec.arg.name] for spec in signature.input_specs if spec.target}
     held = {name: tensor.detach() for name, tensor in joint.state_dict.items()}
@@ -187,8 +187,8 @@ def _with_updates(joint: ExportedProgram, step: TrainingStep) -> ExportedProgram
             graph.erase_node(node)
             del held[str(spec.target)]
     changed = ExportGraphSignature(inputs, [spec for _, spec in [*states, *outputs]])
-    module = torch.fx.GraphModule(joint.graph_module, graph)
-    return joint._update(module, changed, state_dict=held)
+    joint.graph_module.recompile()
+    return joint._update(joint.graph_module, changed, state_dict=held)
 
 
 def _output(node: Node, kind: OutputKind, target: str | None) -> OutputSpec:

@@ -34,5 +34,6 @@ def test_losses_and_parameters_are_those_of_eager_steps(
     compiled = wse_mlir.compile(step, batches[0], target="tiny", grid=grid)
     for batch in batches:
         assert error(compiled(*batch), eager(*batch)) <= 1e-3
+    assert compiled._executable.held_states == set(step.state_dict()), "parameters go to the host"
     for name, value in compiled.state.items():
         assert error(value, eager.state_dict()[name]) <= 1e-3, name
