@@ -104,3 +104,13 @@ def test_a_gpt_with_resident_keys_writes_what_pytorch_does(
     told = printed_by("gpt.py", "--grid 4x2 --length 12", monkeypatch, capsys)
     assert "PyTorch  monday tuesday wedne\nwafer    monday tuesday wedne\n" in told
     assert "'gpt.layers.0.attention.keys': (1, 4, 48, 8)" in told
+
+
+def test_waves_spread_as_in_pytorch_with_a_loop_in_time(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = printed_by("waves.py", "--size 8x8x12 --steps 5 --grid 2x2", monkeypatch, capsys)
+    difference = re.search(r"difference to PyTorch: (\S+)", told)
+    assert difference is not None and float(difference[1]) < 1e-5
+    assert re.search(r"aten\.conv3d #\d+-\d+ ", told), "steps are written out in time"
+    assert "% of the roofline" in told
