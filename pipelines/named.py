@@ -250,7 +250,7 @@ WAFER_STAGES = (
     ),
     Stage(
         "bind-tables",
-        "lower-affine,func.func(wse-generalize-writes,wse-bind-tables,wse-own-tables)",
+        "lower-affine,func.func(wse-generalize-writes,wse-separate-reads,wse-bind-tables,wse-own-tables)",
         "tensors that are read or written at indices from data are operands, which planning distributes like others",
     ),
     Stage(

@@ -73,6 +73,7 @@ BUILTIN: dict[str, str] = {
     "wse-return-checks": "wafer.wse_return_checks:ReturnChecks",
     "wse-generalize-writes": "wafer.wse_generalize_writes:GeneralizeWrites",
     "wse-own-tables": "wafer.wse_own_tables:OwnTables",
+    "wse-separate-reads": "wafer.wse_separate_reads:SeparateReads",
     "wse-bind-tables": "wafer.wse_bind_tables:BindTables",
     "wse-compose-functions": "wafer.wse_compose_functions:ComposeFunctions",
     "wse-emit-programs": "wafer.wse_emit_programs:EmitPrograms",

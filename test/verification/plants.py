@@ -32,6 +32,7 @@ from wse_mlir.passes.wafer import (
     wse_place,
     wse_plan_memory,
     wse_route,
+    wse_separate_reads,
 )
 from wse_mlir.passes.wafer.library.fragment import Fragment
 from wse_mlir.pipelines import named
@@ -206,6 +207,20 @@ def _bind_tables(monkey: Monkey) -> None:
     monkey.setattr(wse_bind_tables, "is_plain", lambda view, place, dim, index: True)
 
 
+def _separate_reads(monkey: Monkey) -> None:
+    """What was read takes the place of another operand, and that its own."""
+    build = wse_separate_reads.build_generic
+
+    def swapped(inputs: Any, inits: Any, maps: Any, iterators: Any, body: Any) -> Any:
+        if body.__name__ == "rest":
+            other = next(k for k, value in enumerate(inputs) if value.type == inputs[-1].type)
+            inputs[other], inputs[-1] = inputs[-1], inputs[other]
+        return build(inputs, inits, maps, iterators, body)
+
+    monkey.setattr(wse_separate_reads, "_LARGE", 0)
+    monkey.setattr(wse_separate_reads, "build_generic", swapped)
+
+
 def _own_tables(monkey: Monkey) -> None:
     """Whoever has not the place of a table adds one."""
     monkey.setattr(wse_own_tables, "_neutral", lambda element: ir.FloatAttr.get(element, 1.0))
@@ -322,6 +337,10 @@ PLANTS = (
     Plant(
         "wse-bind-tables", _bind_tables, lambda t, i: t[i], (_random(7, 3), torch.tensor([5, 2])), True,
         "linalg.generic",
+    ),
+    Plant(
+        "wse-separate-reads", _separate_reads, lambda t, i, p: t[i] - p,
+        (_random(7, 3), torch.tensor([5, 2]), _random(2, 3)), True, "linalg.generic",
     ),
     Plant(
         "wse-own-tables", _own_tables, lambda t, i: t[i], (_random(7, 3), torch.tensor([5, 2])), True,
