@@ -15,10 +15,12 @@ from .layout_rules import grid_mesh
 from .nodes import Node
 from .plan import Plan, Planner, Problem, build_problem
 from .product_options import ProductOptions
+from .shard.guides import Guide
 from .shard.sub_axes import factored_mesh
 
 FINAL_WIDTH = 8  # of the beam on a grid that is given, or one of the best
 _FINALISTS = 2
+_MANY = 3000  # options of a problem: with more, grids are compared by what one plan chose, and the beam is narrower
 _OVERFLOW = 1e4  # cycles that a byte too much counts as: a plan that fits always wins
 _SLACK = 1.05  # a narrow search may miss so much of what the whole beam finds
 _WORSE = 2  # grids in a row after which no larger or smaller ones are tried
@@ -60,6 +62,7 @@ class GridSearch:
     free: frozenset[int]
     products: ProductOptions
     found: dict[Grid, Tried | None] = field(default_factory=dict)
+    guide: Guide | None = None
 
     def run(self, width: int, height: int) -> list[Tried]:
         """Plans for grids up to a size, of which the best ones are searched for with the whole beam."""
@@ -114,20 +117,25 @@ class GridSearch:
         known = [score_of(tried[0], self.cost) for tried in self.found.values() if tried]
         limit = min(known, default=math.inf)
         self.found[grid] = None
-        if self.work / (grid[0] * grid[1]) <= limit:
-            mesh = grid_mesh(*grid)
-            problem = build_problem(self.main, mesh, self.cost, self.free, self.products)
-            plan = plan_for(problem, mesh, self.cost, width=1, limit=_SLACK * limit)
-            self.found[grid] = None if plan is None else (plan, problem)
+        if self.work / (grid[0] * grid[1]) > limit or (self.guide is not None and min(grid) == 1):
+            return
+        mesh = grid_mesh(*grid)
+        problem = build_problem(self.main, mesh, self.cost, self.free, self.products, self.guide)
+        plan = plan_for(problem, mesh, self.cost, width=1, limit=_SLACK * limit)
+        self.found[grid] = None if plan is None else (plan, problem)
+        if plan is not None and plan.stuck is None and min(grid) > 1 and problem.size > _MANY:
+            self.guide = self.guide or Guide.of(plan.options)
 
     def _look_again(self) -> list[Tried]:
         """All plans, the best ones searched for with the whole beam."""
         order = sorted((g for g, tried in self.found.items() if tried), key=self._order)
-        for grid in order[:_FINALISTS]:
+        for grid in order[: _FINALISTS if self.guide is None else 1]:
             tried = self.found[grid]
             assert tried is not None
             plan, problem = tried
-            wider = plan_for(problem, plan.mesh, self.cost, width=FINAL_WIDTH)
+            if self.guide is not None:
+                problem = build_problem(self.main, plan.mesh, self.cost, self.free, self.products)
+            wider = plan_for(problem, plan.mesh, self.cost, width=width_for(problem))
             if wider is not None and score_of(wider, self.cost) < score_of(plan, self.cost):
                 self.found[grid] = wider, problem
         return [tried for tried in self.found.values() if tried]
@@ -176,7 +184,7 @@ def _with_factors(
     """A plan for the same grid with an axis in factors, if that is better by far; none where an algorithm is forced."""
     plan, problem = whole
     mesh = None if products.forced or products.combining else factored_mesh(plan.mesh, problem.nodes)
-    if mesh is None or plan.stuck is not None:
+    if mesh is None or plan.stuck is not None or problem.size > _MANY:
         return []
     limit = _GAIN * score_of(plan, cost)
     factored = build_problem(main, mesh, cost, free, products)
@@ -205,7 +213,7 @@ def search(
     if meshes:
         for mesh in meshes:
             problem = build_problem(main, mesh, cost, free, products)
-            plan = plan_for(problem, mesh, cost, width=FINAL_WIDTH)
+            plan = plan_for(problem, mesh, cost, width=width_for(problem))
             assert plan is not None, "no limit was set"
             found.append((plan, problem))
     else:
@@ -222,6 +230,11 @@ def search(
             hint="use another grid, or target='cpu'",
         )
     return Searched(best, problem, [plan for plan, _ in found if plan.stuck is None], given_up)
+
+
+def width_for(problem: Problem) -> int:
+    """The width of the beam on a grid that is given, or one of the best."""
+    return max(1, min(FINAL_WIDTH, FINAL_WIDTH * _MANY // max(1, problem.size)))
 
 
 def score_of(plan: Plan, cost: CostModel) -> float:

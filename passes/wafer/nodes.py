@@ -202,12 +202,17 @@ def _running_values(view: Structured, body: ScalarBody, used: tuple[bool, ...]) 
 
 
 def compute_options(
-    op: Any, mesh: Mesh, cost: CostModel, wanted: Sequence[Sequence[TensorLayout]] = ()
+    op: Any,
+    mesh: Mesh,
+    cost: CostModel,
+    wanted: Sequence[Sequence[TensorLayout]] = (),
+    along: Sequence[tuple[str, ...]] | None = None,
 ) -> list[Option]:
     """Every distribution of a `linalg.generic` over a mesh; `shard.results` tells what becomes of partial results.
 
     Args:
         wanted: for each result, layouts beside blocks that readers ask for: PEs may compute what several of them need.
+        along: what loops shall be split over, if any other way is of no interest.
     """
     compute = analyse(op)
     view = compute.view
@@ -217,6 +222,8 @@ def compute_options(
     choices = [_forced(op, compute, splittable, mesh)] if forced else loop_layouts(view, splittable, mesh)
     if not forced:
         choices += halo_loops(view, wanted)
+    if along is not None:
+        choices = [c for c in choices if tuple(dim.axes for dim in c.dims) == tuple(along)] or choices
     depends = compute.dependencies()
     found = [_compute_option(compute, depends, choice, cost) for choice in choices]
     options = [option for option in found if option is not None]

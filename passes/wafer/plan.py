@@ -28,6 +28,7 @@ from .nodes import (
     only_returned,
 )
 from .product_options import ProductOptions
+from .shard.guides import Axes, Guide
 from .shard.lifetimes import Lifetimes
 from .shard.results import with_results
 from .shard.shape_options import assembly_options, reshape_options
@@ -56,6 +57,11 @@ class Problem:
     free: frozenset[int]
     last_use: dict[ir.Value, int]
     aliases: frozenset[ir.Value]
+
+    @property
+    def size(self) -> int:
+        """Options of all nodes."""
+        return sum(len(node.options) for node in self.nodes)
 
 
 Moves = dict[int, Movement]  # by operand, how it is brought into the layout that an option needs
@@ -101,13 +107,20 @@ def is_node(op: Any) -> bool:
 
 
 def build_problem(
-    main: Any, mesh: Mesh, cost: CostModel, free: frozenset[int], products: ProductOptions
+    main: Any,
+    mesh: Mesh,
+    cost: CostModel,
+    free: frozenset[int],
+    products: ProductOptions,
+    guide: Guide | None = None,
 ) -> Problem:
-    """Lists nodes and their options on a mesh."""
+    """Lists nodes and their options on a mesh; only what a guide did elsewhere, if there is one."""
     operations = [op for op in main.body.blocks[0].operations if is_node(op)]
     wants, found = Wants(), list[Node]()
-    for op in reversed(operations):
-        found.append(Node(op, _options(op, mesh, cost, products, wants)))
+    for at, op in reversed(list(enumerate(operations))):
+        along = None if guide is None else guide.loops[at]
+        options = _options(op, mesh, cost, products, wants, along)
+        found.append(Node(op, options if guide is None else guide.picks(at, options)))
         wants.note(found[-1])
     nodes = tuple(reversed(found))
     last_use: dict[ir.Value, int] = {}
@@ -125,10 +138,12 @@ def build_problem(
     return Problem(nodes, tuple(main.body.blocks[0].arguments), free, last_use, frozenset(aliases))
 
 
-def _options(op: Any, mesh: Mesh, cost: CostModel, products: ProductOptions, wants: Wants) -> list[Option]:
+def _options(
+    op: Any, mesh: Mesh, cost: CostModel, products: ProductOptions, wants: Wants, along: Axes | None = None
+) -> list[Option]:
     name = op.operation.name
     if name == "linalg.generic":
-        computed = compute_options(op, mesh, cost, wants.of_results(op))
+        computed = compute_options(op, mesh, cost, wants.of_results(op), along)
         local = [way for option in computed for way in with_results(option, op, cost)]
         if products.combining:  # by the algorithm that is asked for
             local = [o for o in local if o.scattering is None]

@@ -57,7 +57,13 @@ class TensorLayout:
         if not isinstance(other, TensorLayout) or hash(self) != hash(other):
             return False
         same_place = self.mesh == other.mesh and self.is_resident == other.is_resident
-        return same_place and self.dims == other.dims and self.partial == other.partial
+        if not (same_place and self.dims == other.dims and self.partial == other.partial):
+            return False
+        object.__setattr__(
+            other, "mesh", self.mesh
+        )  # one object for what is equal: quick to compare next time
+        object.__setattr__(other, "dims", self.dims)
+        return True
 
     @staticmethod
     def whole(shape: Sequence[int], mesh: Mesh) -> TensorLayout:
