@@ -50,6 +50,7 @@ class _Router:
         self.routes: dict[str, list[Any]] = {}
         for route in symbols(module, "wse.route"):
             self.routes.setdefault(route.colour.value, []).append(route)
+        self.begins: dict[str, list[Any]] = {}  # of phases, by class
         self.switched = {
             inner.colour.value
             for _, function in bodies(module)
@@ -204,10 +205,25 @@ class _Router:
         for pes, function in bodies(self.module):
             where = read.strided_rect(pes.where)
             if any(common_pe(where, place) is not None for place in places):
-                begin = _phase(pes, function, phase)
+                begin = self._phase(pes, function, phase)
                 with ir.InsertionPoint.after(begin), begin.location:
                     build.switch(name, start, [], rewrite=True)
         colour.attributes["position"] = build.i64(-1)
+
+    def _phase(self, pes: Any, function: Any, number: int) -> Any:
+        """Where a class begins its phase of that number, from 1."""
+        name = pes.sym_name.value
+        if name not in self.begins:
+            text = steps(function.body.blocks[0])
+            self.begins[name] = [s.op for s in text if s.op.operation.name == "wse.phase"]
+        phases = self.begins[name]
+        if len(phases) < number:
+            raise PassFailure(
+                pes,
+                f"class '@{name}' has {len(phases)} phases, but its routers change in phase {number}",
+                hint="every class of PEs takes part in every phase",
+            )
+        return phases[number - 1]
 
     def _run_out(self, name: str, holders: Sequence[Sequence[str]]) -> PassFailure:
         wanted = [name, *(held[-1] for held in holders)]
@@ -258,18 +274,6 @@ def _colours_of(op: Any) -> set[str]:
     attributes = op.operation.attributes
     found = [attributes[name] for name in ("colour", "receive", "send") if name in attributes]
     return {ir.FlatSymbolRefAttr(name).value for name in found}
-
-
-def _phase(pes: Any, function: Any, number: int) -> Any:
-    """Where a class begins its phase of that number, from 1."""
-    phases = [s.op for s in steps(function.body.blocks[0]) if s.op.operation.name == "wse.phase"]
-    if len(phases) < number:
-        raise PassFailure(
-            pes,
-            f"class '@{pes.sym_name.value}' has {len(phases)} phases, but its routers change in phase {number}",
-            hint="every class of PEs takes part in every phase",
-        )
-    return phases[number - 1]
 
 
 def _phases_between(first: Use, second: Use) -> float:
