@@ -16,6 +16,10 @@ from .executable import TRANSFERS, bodies, instructions, program_of, steps, symb
 _GAPS = (math.inf, 16, 4, 1)  # phases between uses that are merged, tried in this order
 
 
+class TooManyColours(PassFailure):
+    """Collectives of a program need more colours, or queues of a PE, at a time than a machine has."""
+
+
 class Route(Pass, name="wse-route", anchor="builtin.module"):
     """Numbers the colours in use and drops the others; gives each its queues.
 
@@ -144,7 +148,7 @@ class _Router:
         """Gives hardware ids; returns how many colours take over another's.
 
         Raises:
-            PassFailure: more are in use at a time than the machine has.
+            TooManyColours: more are in use at a time than the machine has.
         """
         holders, short = self._holders(self.uses)
         if short is not None:
@@ -225,10 +229,10 @@ class _Router:
             )
         return phases[number - 1]
 
-    def _run_out(self, name: str, holders: Sequence[Sequence[str]]) -> PassFailure:
+    def _run_out(self, name: str, holders: Sequence[Sequence[str]]) -> TooManyColours:
         wanted = [name, *(held[-1] for held in holders)]
         listed = "; ".join(f"{c}: {', '.join(self.uses[c].places)}" for c in wanted)
-        return PassFailure(
+        return TooManyColours(
             program_of(self.module),
             f"{len(wanted)} colours are in use at a time, machine '{self.machine.name}' has {len(holders)}: {listed}",
             hint="choose algorithms with fewer colours for these layers (chain, multicast), or split the model",
@@ -238,7 +242,7 @@ class _Router:
         """Input and output queues: the deepest for the longest messages, no queue twice at a time on a PE.
 
         Raises:
-            PassFailure: a PE takes from, or sends on, more colours at a time than it has queues.
+            TooManyColours: a PE takes from, or sends on, more colours at a time than it has queues.
         """
         order = sorted((n for n in self.uses if n in self.colours), key=lambda n: -self.uses[n].words)
         depths = self.machine.queues
@@ -259,7 +263,7 @@ class _Router:
             free = next((queue for queue in by_depth if queue not in taken), None)
             if free is None:
                 listed = "; ".join(f"{c}: {', '.join(self.uses[c].places)}" for c in (name, *clash))
-                raise PassFailure(
+                raise TooManyColours(
                     program_of(self.module),
                     f"{len(clash) + 1} colours need {what} queues at a time on a PE, machine '{self.machine.name}' "
                     f"has {len(depths)}: {listed}",

@@ -8,7 +8,9 @@ from typing import Any
 
 from ...dialects.host import ir, tensor
 from ...dialects.structured import Structured, build_generic, clone_into, project_attributes, structured
+from ...wse_target.image import DTYPE_BYTES
 from ..infra.pass_base import Pass, PassRun
+from .nodes import dtype_of
 from .shard.tables import extracts
 from .splat import scalar_constant
 
@@ -86,7 +88,7 @@ def _chosen_among(extract: Any) -> int:
         for size, index in zip(kind.shape, indices, strict=True)
         if scalar_constant(index) is None and _loop_of(index) is None
     ]
-    return prod(chosen) * kind.element_type.width // 8 if chosen else 0
+    return prod(chosen) * DTYPE_BYTES[dtype_of(table)] if chosen else 0
 
 
 def _loop_of(index: ir.Value) -> int | None:

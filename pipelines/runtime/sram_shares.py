@@ -1,6 +1,6 @@
 """How much of a PE's memory a plan may fill with data: less, when what is emitted for it turns out not to fit.
 
-Text that takes most of the memory itself is asked to be brief, too.
+Text that takes most of the memory itself is asked to be brief, too, and so are collectives that need too many colours.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...passes.wafer.wse_plan_memory import DoesNotFit
+from ...passes.wafer.wse_route import TooManyColours
 
 FIRST_SHARE = 90
 _MOST_PLANS = 4  # that are made
@@ -19,7 +20,7 @@ class Shares:
 
     Attributes:
         next: what to plan with; None when nothing is left to try.
-        brief: whether program text is what is scarce.
+        brief: whether program text, or colours, are what is scarce.
     """
 
     next: int | None = FIRST_SHARE
@@ -44,6 +45,10 @@ class Shares:
             room = min(reason.available - reason.text, share * reason.available // 100 - excess)
             found = min(100 * room // reason.available, share - 1)
             found = found if found > self._too_small else (share + self._too_small) // 2
+        elif isinstance(reason, TooManyColours):
+            if not self.brief and self._plans < _MOST_PLANS:
+                self.brief, self.next = True, share
+            return
         elif self._plans == 1:
             return
         else:

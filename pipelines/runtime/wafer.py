@@ -95,8 +95,8 @@ def lower(
 ) -> tuple[ir.Operation, list[dict[str, Any]]]:
     """The executable stage of `module`, and what the partitioner chose among (see `passes.wafer.explanation`).
 
-    Plans again with less memory for data when code and transfers need more than planned, and gives up that states stay
-    on the PEs when nothing else is left.
+    Plans again with less memory for data when code and transfers need more than planned, with fewer colours when these
+    run out, and gives up that states stay on the PEs when nothing else is left.
 
     Raises:
         CompilerError: a pass failed; of several plans that do not fit, the first one's message.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from unittest import mock
 
 from wse_mlir.passes.wafer.wse_plan_memory import DoesNotFit
+from wse_mlir.passes.wafer.wse_route import TooManyColours
 from wse_mlir.pipelines.runtime.sram_shares import FIRST_SHARE, Shares
 
 AVAILABLE = 40_000
@@ -31,6 +32,14 @@ def test_text_that_takes_most_of_the_memory_shall_be_brief() -> None:
     assert not shares.brief
     shares.note(too_large(10_000, 36_000))
     assert shares.brief
+
+
+def test_collectives_with_too_many_colours_are_planned_with_fewer_once() -> None:
+    shares = Shares()
+    shares.note(TooManyColours(mock.Mock(location=None), ""))
+    assert (shares.next, shares.brief) == (FIRST_SHARE, True)
+    shares.note(TooManyColours(mock.Mock(location=None), ""))
+    assert shares.next is None
 
 
 def test_where_nothing_can_be_planned_the_next_plan_is_between() -> None:
