@@ -139,7 +139,7 @@ def test_states_that_others_read_at_the_end_stay_with_the_host() -> None:
 
 def test_without_room_on_the_device_states_travel() -> None:
     """As an option of the pass; `compile` takes it when nothing else fits."""
-    assert "wse-emit-programs{keep-states=false}" in pipeline_text("tiny", {}, keep_states=False)
+    assert "wse-emit-programs{keep-states=false" in pipeline_text("tiny", {}, keep_states=False)
 
 
 class Layers(nn.Module):
