@@ -23,6 +23,7 @@ _FINALISTS = 2
 _MANY = 3000  # options of a problem: with more, grids are compared by what one plan chose, and the beam is narrower
 _OVERFLOW = 1e4  # cycles that a byte too much counts as: a plan that fits always wins
 _SLACK = 1.05  # a narrow search may miss so much of what the whole beam finds
+_SLACK_OF_FACTORS = 1.4  # the same with columns in factors, which have many more layouts to miss
 _WORSE = 2  # grids in a row after which no larger or smaller ones are tried
 _NEAR = 1.2  # how many times as long a side is at least that is tried beside another one
 _HEAVIEST = 2  # operations whose sizes say which sides leave no PE with less than others
@@ -188,7 +189,7 @@ def _with_factors(
         return []
     limit = _GAIN * score_of(plan, cost)
     factored = build_problem(main, mesh, cost, free, products)
-    if plan_for(factored, mesh, cost, width=1, limit=_SLACK * limit) is None:
+    if plan_for(factored, mesh, cost, width=1, limit=_SLACK_OF_FACTORS * limit) is None:
         return []
     found = plan_for(factored, mesh, cost, width=FINAL_WIDTH, limit=limit)
     better = found is not None and found.stuck is None and score_of(found, cost) < limit
