@@ -59,6 +59,7 @@ bench-simulator: setup ## how fast the simulator is on large grids, and its peak
 
 bench-wafer: setup ## what the model families cost on a simulated wafer, and what it takes to find out
 	$(BIN)/python bench/wafer.py
+	$(BIN)/python bench/wafer.py --goals
 
 bench-torch-compile: setup ## what a call through torch.compile costs beside PyTorch's own backends
 	$(BIN)/python bench/torch_compile_calls.py

@@ -1,12 +1,14 @@
 """What the model families cost on a simulated wafer, and what it costs to find out.
 
     python bench/wafer.py [--families F,...] [--sizes tiny,small] [--target wse3] [--grid WxH] [--data] [--json OUT]
+    python bench/wafer.py --goals
 
 Each row runs in a process of its own, so that its peak memory is known. Cycles are the mean over PEs, host transfers
 left out; `planned` is what the partitioner predicted of them. Utilisation is the share of the PEs' time that they
 compute in, until the slowest ends; the other shares are those of the cycles that PEs spend. With `--data` the model is
 called, and its results are compared with PyTorch's; without, nothing is computed and the times are those of an
-estimate.
+estimate. `--goals` measures the layers and models of `wafer_goals.py` on their grids, beside the cycles that they
+should take.
 """
 
 from __future__ import annotations
@@ -22,15 +24,17 @@ from pathlib import Path
 from typing import Any
 
 from cpu_families import FAMILIES
+from wafer_goals import GOALS
 
 LONGEST = 1200  # seconds that a row may take
+CASES = FAMILIES | {name: goal.family for name, goal in GOALS.items()}
 
 
 def estimated(family: str, size: str, target: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """A family's report from shapes alone."""
     from wse_mlir.pipelines.simulate import simulate_module
 
-    case = FAMILIES[family].case(size)
+    case = CASES[family].case(size)
     found = simulate_module(
         case.model, target, example_args=case.args, timing_only=True, critical_path=False, **options
     )
@@ -49,7 +53,7 @@ def called(family: str, size: str, target: str, options: Mapping[str, Any]) -> d
 
     import wse_mlir
 
-    case = FAMILIES[family].case(size)
+    case = CASES[family].case(size)
     begun = time.perf_counter()
     compiled = wse_mlir.compile(case.model, case.args, target=target, cache=False, **options)
     made = time.perf_counter()
@@ -88,10 +92,18 @@ def row_of(found: Mapping[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def goal_of(family: str, target: str, pes: int) -> float:
+    """Cycles that a goal's case should take at most on so many PEs of a target."""
+    from wse_mlir.pipelines.targets import find_wafer
+
+    return GOALS[family].cycles(find_wafer(target).machine.rate("fma", "f16") * pes)
+
+
 def in_own_process(arguments: argparse.Namespace, family: str, size: str) -> dict[str, Any]:
     """One row; a failure is a row with its message."""
+    grid = arguments.grid or (GOALS[family].grid if family in GOALS else "")
     command = [sys.executable, __file__, "--one", "--families", family, "--sizes", size]
-    command += ["--target", arguments.target, "--grid", arguments.grid, *["--data"] * arguments.data]
+    command += ["--target", arguments.target, "--grid", grid, *["--data"] * arguments.data]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST, check=False)
     except subprocess.TimeoutExpired:
@@ -115,6 +127,7 @@ _COLUMNS: tuple[tuple[str, int, Callable[[dict[str, Any]], str]], ...] = (
     ("simul. s", 9, lambda r: f"{r['simulating']:.1f}"),
     ("MiB", 7, lambda r: f"{r['peak_mib']:,.0f}"),
     ("error", 9, lambda r: f"{r['error']:.1e}" if "error" in r else ""),
+    ("goal", 11, lambda r: f"{r['goal']:,.0f}" if "goal" in r else ""),
 )
 
 
@@ -138,16 +151,22 @@ def main() -> None:
     parser.add_argument("--grid", default="", help="WIDTHxHEIGHT; the planner's choice by default")
     parser.add_argument("--data", action="store_true", help="call the model and compare with PyTorch")
     parser.add_argument("--json", type=Path, help="also write the rows to this file")
+    parser.add_argument("--goals", action="store_true", help="the cases of wafer_goals.py instead")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     names = [(f, s) for f in arguments.families.split(",") for s in arguments.sizes.split(",")]
-    unknown = [f for f, s in names if f not in FAMILIES or s not in FAMILIES[f].sizes]
+    if arguments.goals:
+        names = [(name, "goal") for name in GOALS]
+    unknown = [f for f, s in names if f not in CASES or s not in CASES[f].sizes]
     if unknown:
         parser.error(f"'{unknown[0]}': families are {', '.join(FAMILIES)}; sizes tiny, small, large")
     if arguments.one:
         options = {"grid": arguments.grid} if arguments.grid else {}
         find = called if arguments.data else estimated
-        print(json.dumps(row_of(find(*names[0], arguments.target, options))))
+        row = row_of(find(*names[0], arguments.target, options))
+        if names[0][0] in GOALS:
+            row["goal"] = goal_of(names[0][0], arguments.target, row["pes"])
+        print(json.dumps(row))
         return
     rows: dict[str, dict[str, Any]] = {}
     print(heading(), flush=True)

@@ -39,6 +39,7 @@ RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape")
 SLICES = ("tensor.extract_slice", "tensor.insert_slice", "tensor.concat")
 NO_NODE = ("tensor.empty", "arith.constant", "func.return", "linalg.fill")
 _MOST_STATES = 128  # partial plans that are carried on from reshapes
+_SHARED = 8  # operations that the SRAM is taken to be shared by, where something has to be better than a whole product
 _OVERFLOW = 1e4  # cycles that a byte too much counts as: a plan that fits always wins
 
 
@@ -151,7 +152,7 @@ def _options(
             return local
         if products.combining:
             return [o for o in local if o.reductions] or local
-        fitting = [o.cycles for o in local if bytes_at_least(op, o) <= cost.sram]
+        fitting = [o.cycles for o in local if bytes_at_least(op, o) <= cost.sram // _SHARED]
         offered = products.options(op, mesh, min(fitting, default=math.inf))
         forced = products.forced and contraction_of(analyse(op)) is not None
         return offered if forced else local + offered

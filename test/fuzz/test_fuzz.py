@@ -71,6 +71,12 @@ def test_problems_are_seen_and_reduced(end: str, kind: str) -> None:
     assert isinstance(smallest, Planted) and smallest.parts == {3, 7}
 
 
+def test_what_is_nearer_to_the_truth_is_not_wrong() -> None:
+    """sin(exp(x)) in bf16: upstream's lowering rounds the exponential, which the sine makes larger."""
+    verdict, finding = run_case("modules", 140834)
+    assert finding is None and verdict.outcome == "ran"
+
+
 def test_refusals_are_no_problems() -> None:
     verdict = judge(Planted("refused", frozenset({3, 7})))
     assert (verdict.outcome, verdict.message) == ("refused", "use another operator")
