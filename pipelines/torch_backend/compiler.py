@@ -16,8 +16,8 @@ from ...dialects.fork_lock import ForkLock, Order
 from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.timing import Timer
 from ..frontend.provenance import node_provenance
+from . import native_graph, wafer_graph
 from .layouts import is_open
-from .native_graph import compile_graph
 from .operators import first_line, list_operators
 from .options import FALLBACK, BackendOptions
 from .parameters import mark_parameters
@@ -72,7 +72,7 @@ class GraphCompiler:
             return self._static(graph, report)
         timer = Timer()
         try:
-            call = compile_graph(graph, self._options.target, timer)
+            call = self._one(graph, report, timer)
         except CompilerError as error:
             report.specialised_because = error.message
             return Specialising(graph, lambda static: self._alone(static, report), report.specialisations)
@@ -90,16 +90,24 @@ class GraphCompiler:
         """Compiles a graph whose sizes are numbers, in parts where that is needed and asked for."""
         timer = Timer()
         try:
-            call = compile_graph(graph, self._options.target, timer)
+            call = self._one(graph, report, timer)
             report.compiled, report.eager = list_operators(graph.graph), []
         except CompilerError as error:
             if not self._options.falls_back:
                 error.hint = f"{error.hint}; {_HINT}" if error.hint else _HINT
                 raise
-            call, report.compiled, report.eager = compile_parts(graph, self._options.target, timer)
+            parts = compile_parts(graph, lambda part: self._one(part, report, timer), timer)
+            call, report.compiled, report.eager = parts
         finally:
             add_seconds(report, timer)
         return call
+
+    def _one(self, graph: GraphModule, report: GraphReport, timer: Timer) -> Call:
+        """A graph that is compiled as a whole, for the target."""
+        options = self._options
+        if options.wafer is None:
+            return native_graph.compile_graph(graph, options.target, timer)
+        return wafer_graph.compile_graph(graph, options.wafer, options.target, timer, report.device)
 
 
 def check_devices(graph: GraphModule) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 
 from ...passes.infra.diagnostics import CompilerError, shown
 from ..runtime.cpu import CpuTarget
+from ..targets import MachineTarget, check_options, find_target
 from ..versions import check_versions
 
 FALLBACK = "fallback"
+TARGET = "target"
 
 
 @dataclass(frozen=True)
@@ -19,11 +21,13 @@ class BackendOptions:
 
     Attributes:
         falls_back: operators that are not supported run in PyTorch, instead of being an error.
-        target: options of the CPU target.
+        target: options of the target.
+        wafer: to compile for; None for the CPU.
     """
 
     falls_back: bool
     target: Mapping[str, Any]
+    wafer: MachineTarget | None = None
 
 
 def read_options(options: Mapping[str, Any] | None, mode: str | None) -> BackendOptions:
@@ -45,11 +49,10 @@ def read_options(options: Mapping[str, Any] | None, mode: str | None) -> Backend
             hint='"eager" runs in PyTorch what is not supported; without the option that is an error',
         )
     check_versions()
-    if "target" in given:
-        raise CompilerError(
-            "the torch.compile backend 'wse_mlir' compiles for the CPU alone",
-            hint="wse_mlir.compile(model, example_args, target=...) compiles for wafers",
-        )
+    target = find_target(given.pop(TARGET, "cpu"))
+    if isinstance(target, MachineTarget):
+        check_options(target, given)
+        return BackendOptions(fallback == "eager", given, target)
     for name in given:
         if name not in CpuTarget.options:
             raise CompilerError(
@@ -60,4 +63,4 @@ def read_options(options: Mapping[str, Any] | None, mode: str | None) -> Backend
 
 
 def _listed() -> str:
-    return ", ".join([FALLBACK, *CpuTarget.options])
+    return ", ".join([FALLBACK, TARGET, *CpuTarget.options])

@@ -19,7 +19,6 @@ from ..frontend.graphs import copy_graph, import_graph, outputs
 from ..frontend.provenance import node_provenance
 from .boundary import draw_boundary
 from .layouts import is_static, layout
-from .native_graph import compile_graph
 from .operators import list_operators
 from .report import Operator
 from .wrapper import Call
@@ -29,9 +28,12 @@ _PART = "compiled_part_"
 
 
 def compile_parts(
-    graph: GraphModule, options: Mapping[str, Any], timer: Timer
+    graph: GraphModule, compile_part: Callable[[GraphModule], Call], timer: Timer
 ) -> tuple[Call, list[Operator], list[Operator]]:
     """Compiles what can be of a graph whose sizes are numbers.
+
+    Args:
+        compile_part: makes a call of a graph; raises `CompilerError` for one that cannot be compiled.
 
     Returns:
         How to call it; the operators that are compiled; those that run in PyTorch, with the reason.
@@ -39,7 +41,7 @@ def compile_parts(
     with timer.scope("probe"):
         reasons = _unsupported(graph)
     while True:
-        split, failures = _compile_supported(graph, reasons, options, timer)
+        split, failures = _compile_supported(graph, reasons, compile_part)
         if not failures:
             break
         named = {node.name: node for node in graph.graph.nodes}
@@ -67,7 +69,7 @@ class _Supported(OperatorSupportBase):
 
 
 def _compile_supported(
-    graph: GraphModule, reasons: Mapping[Node, str], options: Mapping[str, Any], timer: Timer
+    graph: GraphModule, reasons: Mapping[Node, str], compile_part: Callable[[GraphModule], Call]
 ) -> tuple[GraphModule, dict[str, str]]:
     """A graph that calls native code for its supported parts; and, by node name, what was not supported after all."""
     split = copy_graph(graph)
@@ -77,17 +79,19 @@ def _compile_supported(
     failures: dict[str, str] = {}
     for node in split.graph.find_nodes(op="call_module"):
         if str(node.target).startswith(_PART):
-            failures |= _compile_part(split, node, options, timer)
+            failures |= _compile_part(split, node, compile_part)
     split.recompile()
     return split, failures
 
 
-def _compile_part(split: GraphModule, node: Node, options: Mapping[str, Any], timer: Timer) -> dict[str, str]:
+def _compile_part(
+    split: GraphModule, node: Node, compile_part: Callable[[GraphModule], Call]
+) -> dict[str, str]:
     """Lets a node call native code; or says by name which nodes of its graph are to blame that it cannot."""
     part = split.get_submodule(str(node.target))
     assert isinstance(part, GraphModule), "the partitioner makes graphs"
     try:
-        call = compile_graph(part, options, timer)
+        call = compile_part(part)
     except CompilerError as error:
         operators = [n for n in part.graph.nodes if n.op == "call_function"]
         blamed = [n for n in operators if error.where == str(node_provenance(n, {}))]

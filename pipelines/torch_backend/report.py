@@ -46,6 +46,7 @@ class GraphReport:
         seconds: spent on compilation, by step.
         specialisations: sizes that it was compiled for one by one; empty for native code that takes any size.
         specialised_because: why; "" where they are none.
+        device: what the simulated wafer says of the last call, as `Compiled.report` does; empty on the CPU.
     """
 
     kind: Kind
@@ -57,6 +58,7 @@ class GraphReport:
     seconds: dict[str, float] = field(default_factory=dict)
     specialisations: list[str] = field(default_factory=list)
     specialised_because: str = ""
+    device: dict[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         again = f", recompilation {self.recompilation}" if self.recompilation else ""
@@ -69,6 +71,10 @@ class GraphReport:
         lines += [f"  PyTorch:  {x}" for x in self.eager]
         if self.specialisations:
             lines.append(f"  compiled for {'; '.join(self.specialisations)}: {self.specialised_because}")
+        if self.device:
+            cycles = self.device["cycles"]
+            machine, device, host = self.device["machine"], cycles["device"], cycles["host_io"]
+            lines.append(f"  last call on {machine}: {device:,.0f} cycles, {host:,.0f} of transfers")
         return "\n".join(lines)
 
 

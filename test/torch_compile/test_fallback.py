@@ -15,7 +15,7 @@ from torch._dynamo.exc import BackendCompilerFailed
 from torch.fx import GraphModule
 from wse_mlir.passes.infra.timing import Timer
 from wse_mlir.pipelines.frontend.provenance import node_provenance
-from wse_mlir.pipelines.torch_backend import compiler, partition
+from wse_mlir.pipelines.torch_backend import native_graph
 from wse_mlir.pipelines.torch_backend.native_graph import compile_graph
 
 import wse_mlir
@@ -92,7 +92,7 @@ def test_dynamo_can_still_be_told_to_suppress_errors(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"threads": 2}, "no option 'threads'.*\n.*fallback, num_threads, cpu, features"),
+        ({"threads": 2}, "no option 'threads'.*\n.*fallback, target, num_threads, cpu, features"),
         ({"fallback": "inductor"}, "option 'fallback' is 'inductor'"),
         ({"num_threads": 999}, "num_threads is 999"),
         ({"cpu": "pentium-nope"}, "pentium-nope"),
@@ -128,8 +128,7 @@ def test_parts_that_fail_late_run_in_pytorch(monkeypatch: pytest.MonkeyPatch, kn
             raise wse_mlir.CompilerError("a pass failed", where=where if known else "")
         return compile_graph(graph, options, timer)
 
-    monkeypatch.setattr(partition, "compile_graph", failing)
-    monkeypatch.setattr(compiler, "compile_graph", failing)
+    monkeypatch.setattr(native_graph, "compile_graph", failing)
 
     def function(x: torch.Tensor) -> torch.Tensor:
         return x.sin().cos().exp()
