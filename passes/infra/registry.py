@@ -25,6 +25,7 @@ BUILTIN: dict[str, str] = {
     "wse-separate-extremes": "wafer.wse_separate_extremes:SeparateExtremes",
     "wse-check-indices": "tensor.wse_check_indices:CheckIndices",
     "wse-check-divisions": "tensor.wse_check_divisions:CheckDivisions",
+    "wse-guard-arc-tangents": "tensor.wse_guard_arc_tangents:GuardArcTangents",
     "wse-collect-checks": "tensor.wse_collect_checks:CollectChecks",
     "wse-generalize": "tensor.wse_generalize:Generalize",
     "wse-accumulate": "tensor.wse_accumulate:Accumulate",

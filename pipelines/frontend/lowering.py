@@ -14,6 +14,7 @@ from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.pass_base import PassRun
 from ...passes.tensor.wse_check_divisions import CheckDivisions
 from ...passes.tensor.wse_check_indices import CheckIndices
+from ...passes.tensor.wse_guard_arc_tangents import GuardArcTangents
 from ...passes.tensor.wse_lower_tm_tensor import LowerTmTensor
 from .cleanup import clean_up
 from .elementwise import TABLE, expand_elementwise
@@ -74,6 +75,7 @@ def finish_import(module: ir.Module, *, exported: bool = False) -> None:
         CheckIndices().run(module.operation, PassRun(CheckIndices.name))
         CheckDivisions().run(module.operation, PassRun(CheckDivisions.name))
         LowerTmTensor().run(module.operation, PassRun(LowerTmTensor.name))
+        GuardArcTangents().run(module.operation, PassRun(GuardArcTangents.name))
         find_unordered(module)
         clean_up(module, sizes_agree=exported)
         run_upstream(module, "canonicalize,cse")
