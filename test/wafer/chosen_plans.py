@@ -13,8 +13,9 @@ from lowering import lower_rest, run
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.wafer import wse_partition
 from wse_mlir.passes.wafer.cost import CostModel
+from wse_mlir.passes.wafer.grids import Searched
 from wse_mlir.passes.wafer.nodes import Node, Option
-from wse_mlir.passes.wafer.plan import Plan, Planner, Problem, build_problem
+from wse_mlir.passes.wafer.plan import Planner, build_problem
 from wse_mlir.passes.wafer.product_options import ProductOptions
 from wse_mlir.passes.wafer.shard.shape_options import is_blocks
 from wse_mlir.pipelines.frontend.imported import ImportedModel, import_model
@@ -67,14 +68,14 @@ def lowered(model: Any, args: Sequence[Any], grid: str, choose: Choose) -> Impor
         cost: CostModel,
         free: frozenset[int],
         products: ProductOptions,
-    ) -> tuple[Plan, Problem, list[Plan]]:
+    ) -> Searched:
         problem = build_problem(main, meshes[0], cost, free, products)
         chosen = choose(list(problem.nodes))
         nodes = tuple(Node(node.op, [option]) for node, option in zip(problem.nodes, chosen, strict=True))
         problem = replace(problem, nodes=nodes)
         plan = Planner(problem, meshes[0], cost).run(width=1)
         assert plan is not None and plan.stuck is None, f"nothing brings operands to {plan.stuck}"
-        return plan, problem, [plan]
+        return Searched(plan, problem, [plan], [])
 
     imported = import_model(model, args)
     pipeline = named_pipeline("wafer").override(partition=f"wse-partition{{machine=tiny grid={grid}}}")
