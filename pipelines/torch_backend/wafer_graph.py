@@ -105,7 +105,8 @@ class _WaferCall:
 
 def _are_same(known: np.ndarray, given: np.ndarray) -> bool:
     """Whether arrays are the same bit by bit: NaN is itself, and the zeros differ."""
-    return bool(np.array_equal(*(a.reshape(-1).view(np.uint8) for a in (known, given))))
+    before, now = (array.reshape(-1).view(np.uint8) for array in (known, given))
+    return np.array_equal(before, now)
 
 
 def _given(of: Input, value: Any) -> np.ndarray:
