@@ -78,7 +78,7 @@ BUILTIN: dict[str, str] = {
     "wse-bind-tables": "wafer.wse_bind_tables:BindTables",
     "wse-compose-functions": "wafer.wse_compose_functions:ComposeFunctions",
     "wse-emit-programs": "wafer.wse_emit_programs:EmitPrograms",
-    "wse-route": "wafer.wse_route:Route",
+    "wse-route": "wafer.route.wse_route:Route",
     "wse-plan-memory": "wafer.wse_plan_memory:PlanMemory",
 }
 

@@ -23,7 +23,6 @@ from ...wse_target.machine import Machine, load_machine
 from ...wse_target.scalars import SCALAR_BYTES
 from ..infra.diagnostics import PassFailure
 from ..infra.pass_base import Pass, PassRun
-from .colour_use import transfer_ends
 from .executable import (
     CHOICE,
     OF_TRIPS,
@@ -37,6 +36,7 @@ from .executable import (
     symbols,
 )
 from .index_values import depends_on_place_alone, place_number
+from .route.colour_use import transfer_ends
 
 # Bytes of program text that an operation takes, see `INSTRUCTION_BYTES`; a bound or an offset that depends on the PE
 # takes some scalar instructions more.

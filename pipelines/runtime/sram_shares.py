@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...passes.wafer.route.wse_route import TooManyColours
 from ...passes.wafer.wse_plan_memory import DoesNotFit
-from ...passes.wafer.wse_route import TooManyColours
 
 FIRST_SHARE = 90
 _MOST_PLANS = 4  # that are made

@@ -31,10 +31,10 @@ from wse_mlir.passes.wafer import (
     wse_partition,
     wse_place,
     wse_plan_memory,
-    wse_route,
     wse_separate_reads,
 )
 from wse_mlir.passes.wafer.library.fragment import Fragment
+from wse_mlir.passes.wafer.route import wse_route
 from wse_mlir.pipelines import named
 from wse_mlir.wse_target.quasi_affine import Var, const
 
@@ -287,10 +287,10 @@ def _emit(monkey: Monkey) -> None:
 def _route(monkey: Monkey) -> None:
     """All colours have one number."""
 
-    def number(self: Any) -> int:
+    def number(self: Any) -> tuple[int, int]:
         for colour in self.colours.values():
             colour.attributes["id"] = wse_route.build.i64(self.machine.usable_colours[0])
-        return 0
+        return 0, 0
 
     monkey.setattr(wse_route._Router, "number", number)
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ...dialects.affine_values import evaluate_affine
-from ...dialects.host import ir
-from ...dialects.provenance import describe_location
-from ...dialects.wse import read
-from ...wse_target.image import StridedRect
-from .executable import (
+from ....dialects.affine_values import evaluate_affine
+from ....dialects.host import ir
+from ....dialects.provenance import describe_location
+from ....dialects.wse import read
+from ....wse_target.image import StridedRect
+from ..executable import (
     CHOICE,
     TRANSFERS,
     Step,
@@ -25,7 +25,7 @@ from .executable import (
     steps,
     symbols,
 )
-from .index_values import IndexValues
+from ..index_values import IndexValues
 
 Span = tuple[int, int]  # first and last position in a program text
 Group = tuple[str, int]  # PEs of one class that have all their roles in common

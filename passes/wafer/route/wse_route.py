@@ -1,19 +1,17 @@
 """The pass `wse-route`: hardware colours and queues."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from ...dialects.host import ir
-from ...dialects.wse import build, read
-from ...wse_target.layout import common_pe
-from ...wse_target.machine import Machine, load_machine
-from ..infra.diagnostics import PassFailure
-from ..infra.pass_base import Pass, PassRun
-from .colour_use import Spans, Use, apart, colour_uses
-from .executable import TRANSFERS, bodies, instructions, program_of, steps, symbols
-
-_GAPS = (math.inf, 16, 4, 1)  # phases between uses that are merged, tried in this order
+from ....dialects.host import ir
+from ....dialects.wse import build, read
+from ....wse_target.layout import common_pe
+from ....wse_target.machine import Machine, load_machine
+from ...infra.diagnostics import PassFailure
+from ...infra.pass_base import Pass, PassRun
+from ..executable import TRANSFERS, bodies, instructions, program_of, steps, symbols
+from .colour_use import Spans, apart, colour_uses
+from .numbering import OutOfNumbers, Wanted, number_colours, written_again
 
 
 class TooManyColours(PassFailure):
@@ -23,10 +21,10 @@ class TooManyColours(PassFailure):
 class Route(Pass, name="wse-route", anchor="builtin.module"):
     """Numbers the colours in use and drops the others; gives each its queues.
 
-    Colours with the same routes become one where no PE uses both at a time: nothing has to change in between. When
-    the machine's colours run out for that, only those used soon after each other do; when they run out even so,
-    colours that are not used in one phase share a number: the routers of the later one start without a setting, and
-    every PE that it touches writes its own at the start of its first phase. In a loop over phases the earlier one comes
+    Colours with the same routes become one where no PE uses both at a time: nothing has to change in between. Where
+    the machine's colours run out, those that are not used in one phase share a number, which goes from the routes that
+    are needed again last (`numbering.py`): the routers of the later colour start without a setting, and every PE that
+    it touches writes its own at the start of its first phase. In a loop over phases the earlier one comes
     back, and is written in each trip, too.
 
         wse.colour @fc1_c0_up0 {id = -1, position = 0, ..}        wse.colour @fc1_c0_up0 {id = 0, input_queue = 0, ..}
@@ -39,9 +37,10 @@ class Route(Pass, name="wse-route", anchor="builtin.module"):
         machine = load_machine(program_of(op).machine.value)
         router = _Router(op, machine)
         router.drop_unused()
-        run.count("colours merged", router.merge())
+        merged, rewritten = router.number()
+        run.count("colours merged", merged)
         run.count("colours", len(router.colours))
-        run.count("numbers rewritten", router.number())
+        run.count("numbers rewritten", rewritten)
         router.assign_queues()
 
 
@@ -90,47 +89,45 @@ class _Router:
         for op in (*self.routes.pop(name, ()), self.colours.pop(name)):
             op.operation.erase()
 
-    def merge(self) -> int:
-        """Makes one of colours with the same routes that follow each other on every PE; how many fewer there are.
+    def number(self) -> tuple[int, int]:
+        """Gives hardware ids; how many colours were made one with another, how many take over another's number.
 
-        A merged colour keeps its number for longer. Where numbers run out for that, only uses that are near to each
-        other are merged.
+        Raises:
+            TooManyColours: more are in use at a time than the machine has.
         """
-        for gap in _GAPS:
-            uses, renamed = self._merged(gap)
-            if not renamed or self._holders(uses)[1] is None:
-                break
-        else:
-            return 0
+        wanted = [self._wanted(name) for name in self.uses if name in self.colours]
+        try:
+            numbers = number_colours(wanted, len(self.machine.usable_colours))
+        except OutOfNumbers as short:
+            raise self._run_out(short) from None
+        renamed = {n: h.first.name for held in numbers for h in held for n in h.names if n != h.first.name}
+        self._rename(renamed)
         for name in renamed:
             self._erase(name)
-        self.uses = uses
-        self._rename(renamed)
-        return len(renamed)
+        self.uses = {h.first.name: h.use for held in numbers for h in held}
+        for number, held in zip(self.machine.usable_colours, numbers, strict=True):
+            for holder in held:
+                self.colours[holder.first.name].attributes["id"] = build.i64(number)
+        again = written_again(numbers)
+        for name in again:
+            self._write_on_entry(name)
+        return len(renamed), len(again)
 
-    def _merged(self, gap: float) -> tuple[dict[str, Use], dict[str, str]]:
-        """Uses after merging those at most so many phases apart, and what each merged colour is called."""
-        groups: dict[tuple[str, ...], list[str]] = {}
-        uses, renamed = dict(self.uses), dict[str, str]()
-        for name in [n for n in self.uses if n in self.colours and n not in self.switched]:
-            kept, use = groups.setdefault(self._settings(name), []), self.uses[name]
-            near = (o for o in kept if gap == math.inf or _phases_between(uses[o], use) <= gap)
-            into = next((other for other in near if uses[other].before(use)), None)
-            if into is None:
-                kept.append(name)
-                continue
-            uses[into] = _joined(uses[into], use)
-            renamed[name] = into
-            del uses[name]
-        return uses, renamed
+    def _wanted(self, name: str) -> Wanted:
+        is_switched, is_set_once = name in self.switched, name in self.set_once
+        has_own_start = (is_switched and not is_set_once) or read.integer(self.colours[name].position) < 0
+        settings = self._settings(name)
+        return Wanted(
+            name, self.uses[name], settings, is_switched, has_own_start, is_switched and not is_set_once
+        )
 
-    def _settings(self, name: str) -> tuple[str, ...]:
+    def _settings(self, name: str) -> str:
         """What the routers do with a colour, as something to compare."""
         attributes = ("where", "receive", "send", "position")
         routes = sorted(
             " ".join(str(route.attributes[a]) for a in attributes) for route in self.routes.get(name, ())
         )
-        return (str(self.colours[name].attributes["position"]), *routes)
+        return "; ".join((str(self.colours[name].attributes["position"]), *routes))
 
     def _rename(self, renamed: dict[str, str]) -> None:
         if not renamed:
@@ -143,53 +140,6 @@ class _Router:
                     if attribute in op.attributes and op.attributes[attribute].value in renamed:
                         new = renamed[op.attributes[attribute].value]
                         op.attributes[attribute] = ir.FlatSymbolRefAttr.get(new)
-
-    def number(self) -> int:
-        """Gives hardware ids; returns how many colours take over another's.
-
-        Raises:
-            TooManyColours: more are in use at a time than the machine has.
-        """
-        holders, short = self._holders(self.uses)
-        if short is not None:
-            raise self._run_out(short, holders)
-        written: set[str] = set()
-        for number, held in zip(self.machine.usable_colours, holders, strict=True):
-            for place, name in enumerate(held):
-                self.colours[name].attributes["id"] = build.i64(number)
-                if place or any(self._comes_back(self.uses, name, later) for later in held[1:]):
-                    self._write_on_entry(name)
-                    written.add(name)
-        return len(written)
-
-    def _holders(self, uses: Mapping[str, Use]) -> tuple[list[list[str]], str | None]:
-        """The colours that have each number in turn, and the first one for which there is none."""
-        holders: list[list[str]] = [[] for _ in self.machine.usable_colours]
-        for name in sorted((n for n in uses if n in self.colours), key=lambda n: uses[n].life[0]):
-            free = next((k for k, held in enumerate(holders) if not held), None)
-            place = self._successor(uses, name, holders) if free is None else free
-            if place is None:
-                return holders, name
-            holders[place].append(name)
-        return holders, None
-
-    def _comes_back(self, uses: Mapping[str, Use], before: str, name: str) -> bool:
-        """Whether a colour is used again after the one that takes over its number: in a loop's next trip."""
-        return before != name and uses[before].loop is not None and uses[before].loop == uses[name].loop
-
-    def _successor(self, uses: Mapping[str, Use], name: str, holders: Sequence[Sequence[str]]) -> int | None:
-        """The number that was let go most recently, of those whose colours are done when `name` begins."""
-        is_set_later = name in self.switched and name not in self.set_once
-        if is_set_later or read.integer(self.colours[name].position) < 0:
-            return None  # settings of its own: the one it starts with would shift their count
-        begin = uses[name].life[0]
-
-        def done(held: str) -> bool:
-            fixed = held in self.switched - self.set_once and self._comes_back(uses, held, name)
-            return uses[held].life[1] < begin and not fixed
-
-        free = [k for k, held in enumerate(holders) if all(map(done, held))]
-        return max(free, key=lambda k: max(uses[h].life[1] for h in holders[k])) if free else None
 
     def _write_on_entry(self, name: str) -> None:
         """The colour's routers start without a setting; their PEs write it at the start of its first phase.
@@ -229,12 +179,12 @@ class _Router:
             )
         return phases[number - 1]
 
-    def _run_out(self, name: str, holders: Sequence[Sequence[str]]) -> TooManyColours:
-        wanted = [name, *(held[-1] for held in holders)]
+    def _run_out(self, short: OutOfNumbers) -> TooManyColours:
+        wanted, count = [short.name, *short.holders], len(self.machine.usable_colours)
         listed = "; ".join(f"{c}: {', '.join(self.uses[c].places)}" for c in wanted)
         return TooManyColours(
             program_of(self.module),
-            f"{len(wanted)} colours are in use at a time, machine '{self.machine.name}' has {len(holders)}: {listed}",
+            f"{len(wanted)} colours are in use at a time, machine '{self.machine.name}' has {count}: {listed}",
             hint="choose algorithms with fewer colours for these layers (chain, multicast), or split the model",
         )
 
@@ -278,26 +228,3 @@ def _colours_of(op: Any) -> set[str]:
     attributes = op.operation.attributes
     found = [attributes[name] for name in ("colour", "receive", "send") if name in attributes]
     return {ir.FlatSymbolRefAttr(name).value for name in found}
-
-
-def _phases_between(first: Use, second: Use) -> float:
-    """Phases in which a colour that is merged of two would keep its number for nothing."""
-    return second.phases[0] - first.phases[1] if first.loop == second.loop else math.inf
-
-
-def _joined(first: Use, second: Use) -> Use:
-    """The use of a colour that does the work of two, one after the other."""
-
-    def spans(left: Spans, right: Spans) -> Spans:
-        return {name: [*left.get(name, ()), *right.get(name, ())] for name in left | right}
-
-    return Use(
-        spans(first.spans, second.spans),
-        spans(first.receives, second.receives),
-        spans(first.sends, second.sends),
-        (min(first.phases[0], second.phases[0]), max(first.phases[1], second.phases[1])),
-        first.loops | second.loops,
-        first.outside or second.outside,
-        max(first.words, second.words),
-        first.places | second.places,
-    )

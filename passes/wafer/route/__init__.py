@@ -1,0 +1,1 @@
+"""Routes of a program: which hardware numbers its colours have, and when."""
