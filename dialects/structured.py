@@ -5,7 +5,7 @@ view: indexing maps, iterator types, inputs, inits and the scalar body. Named op
 first (`linalg-generalize-named-ops`, or `wse-generalize`).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -217,6 +217,22 @@ def _remap(operation: ir.Operation, mapping: dict[ir.Value, ir.Value]) -> None:
         for block in region.blocks:
             for inner in block.operations:
                 _remap(inner.operation, mapping)
+
+
+def outer_operands(op: ir.Operation) -> Iterator[ir.Value]:
+    """Values from outside that an operation or its regions use; some several times."""
+    inner: set[ir.Value] = set()
+
+    def visit(at: ir.Operation) -> Iterator[ir.Value]:
+        yield from (v for v in at.operands if v not in inner)
+        for region in at.regions:
+            for block in region.blocks:
+                inner.update(block.arguments)
+                for below in block.operations:
+                    yield from visit(below.operation)
+                    inner.update(below.operation.results)
+
+    return visit(op)
 
 
 def inline_body(

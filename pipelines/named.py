@@ -66,6 +66,17 @@ class NamedPipeline:
         stages = (replace(s, passes=given[s.name]) if s.name in given else s for s in self.stages)
         return replace(self, stages=tuple(stages))
 
+    def before(self, row: str) -> NamedPipeline:
+        """The rows in front of the one of that name."""
+        return replace(self, stages=self.stages[: self._position(row)])
+
+    def since(self, row: str) -> NamedPipeline:
+        """The row of that name and those behind it."""
+        return replace(self, stages=self.stages[self._position(row) :])
+
+    def _position(self, row: str) -> int:
+        return [stage.name for stage in self.stages].index(row)
+
     def until(self, contract: str) -> NamedPipeline:
         """The pipeline up to the row that establishes a stage, e.g. "bufferized".
 

@@ -21,10 +21,12 @@ from ..wse_target.machine_settings import (
     target_text,
     with_settings,
 )
+from .runtime.wafer_options import OPTIONS, falls_back
 
 if TYPE_CHECKING:
     from ..passes.infra.pass_manager import Instrumentation
     from .frontend.imported import ImportedModel
+    from .parts.program import PartedExecutable, PartedProgram
     from .runtime.executable import Executable
     from .runtime.wafer_program import WaferExecutable, WaferProgram
     from .saved.programs import Program
@@ -85,13 +87,14 @@ class MachineTarget:
         """Reads the machine called `name`, or the machine file at that path; raises `TargetError`."""
         self.name = name
         self.machine = load_machine(name)
-        from .runtime.wafer_options import OPTIONS
-
         self.options: Mapping[str, str] = OPTIONS
 
     def identity(self, options: Mapping[str, Any]) -> str:
         """See `Target.identity`; the machine counts with all that its file says."""
-        return f"{self.name} {json.dumps(self.machine.contents)} {sorted(options.items())}"
+        from .runtime.cpu import CpuTarget
+
+        known = f"{self.name} {json.dumps(self.machine.contents)} {sorted(options.items())}"
+        return f"{known} {CpuTarget().identity({})}" if falls_back(options) else known
 
     def program(
         self,
@@ -99,16 +102,27 @@ class MachineTarget:
         options: Mapping[str, Any],
         timer: Timer,
         instrumentation: Instrumentation | None = None,
-    ) -> WaferProgram:
-        """Lowers onto the fabric; see `Target.program`."""
+    ) -> WaferProgram | PartedProgram:
+        """Lowers onto the fabric, with `fallback` as far as that can be; see `Target.program`."""
         from .runtime.wafer import compile_program
 
+        if falls_back(options):
+            from .parts.lowering import compile_parts
+
+            parts = compile_parts(imported, self.name, options, timer, instrumentation)
+            if parts is not None:
+                return parts
         return compile_program(imported, self.name, options, timer, instrumentation)
 
-    def load(self, program: WaferProgram, parameters: Sequence[np.ndarray]) -> WaferExecutable:
+    def load(
+        self, program: WaferProgram | PartedProgram, parameters: Sequence[np.ndarray]
+    ) -> WaferExecutable | PartedExecutable:
         """See `Target.load`."""
+        from .parts.program import PartedExecutable, PartedProgram
         from .runtime.wafer_program import WaferExecutable
 
+        if isinstance(program, PartedProgram):
+            return PartedExecutable(program, parameters)
         return WaferExecutable(program, parameters)
 
 

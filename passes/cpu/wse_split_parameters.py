@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...dialects.element_types import TORCH_NAMES
 from ...dialects.host import func, ir
-from ...dialects.structured import clone_into
+from ...dialects.structured import clone_into, outer_operands
 from ..infra.pass_base import Pass, PassRun
 from ..tensor.bufferization.lifetimes import ancestor_in
 from .preparation.known_values import (
@@ -14,7 +14,6 @@ from .preparation.known_values import (
     KnownValues,
     arguments_of_kind,
     is_kept_small,
-    outer_operands,
     static_bytes,
 )
 

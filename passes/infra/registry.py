@@ -69,6 +69,7 @@ BUILTIN: dict[str, str] = {
     "wse-channels-last": "cpu.wse_channels_last:ChannelsLast",
     "wse-pad-in-place": "cpu.wse_pad_in_place:PadInPlace",
     "wse-debug-locations": "cpu.wse_debug_locations:DebugLocations",
+    "wse-outline-parts": "wafer.wse_outline_parts:OutlineParts",
     "wse-partition": "wafer.wse_partition:Partition",
     "wse-place": "wafer.wse_place:Place",
     "wse-return-checks": "wafer.wse_return_checks:ReturnChecks",

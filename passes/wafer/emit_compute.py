@@ -20,7 +20,6 @@ from ..infra.diagnostics import PassFailure
 from .constant_folding import fold
 from .emit.indirect import at_numbers, gathered
 from .emit.positions import positions_in_tile, stride_of
-from .emit.yields import copy_order
 from .emit_tiles import Tile, Tiles, loop_indices
 from .nodes import Compute, analyse, op_result
 from .reduction_form import OWNED, Accumulation
@@ -69,7 +68,7 @@ class ComputeEmitter:
         self.needed = operand_layouts(self.view, loops)
         self.order = self._canonical_order()
         self.results = [self._result_tile(r) for r in range(len(self.view.inits))]
-        self.accumulated = self._accumulations()
+        self.accumulated = self.compute.accumulated()
 
     def run(self) -> list[Instruction]:
         """The instructions of every PE, in program order."""
@@ -101,12 +100,6 @@ class ComputeEmitter:
             self.tiles.by_value[result] = held
             return held
         return self.tiles.new(result, layout, self.hint)
-
-    def _accumulations(self) -> dict[int, Accumulation]:
-        if not self.compute.has_reduction or not self.compute.combinable():
-            return {}
-        pairs = enumerate(zip(self.compute.accumulations, self.compute.used, strict=True))
-        return {r: found for r, (found, used) in pairs if used and found is not None}
 
     def _homes(self, *, serial: bool) -> dict[int, int]:
         """Temporaries that are computed straight into a result: temporary -> result.
@@ -230,7 +223,7 @@ class ComputeEmitter:
         self.looped = {i: Var(f"i{i}") for i in looped}
         outside, self.steps = self.steps, []
         self._emit_body(self._homes(serial=serial))
-        self._copy_yields({r for r in range(len(self.results)) if r not in self.accumulated})
+        self._copy_yields()
         body = tuple(self.steps)
         for iterator in reversed(looped):
             body = (Loop(f"i{iterator}", self._bound(iterator), body),)
@@ -366,12 +359,9 @@ class ComputeEmitter:
                 return tile
         return None
 
-    def _copy_yields(self, results: set[int]) -> None:
+    def _copy_yields(self) -> None:
         """Results that are no operation's own destination: copies of operands, numbers, or of a shared value."""
-        order = copy_order(self.compute.body.yielded, len(self.view.inputs), results)
-        if order is None:
-            raise PassFailure(self.view.op, "a step exchanges running values: no lowering to the wafer yet")
-        for r in order:
+        for r in self.compute.copied():
             tile = self.results[r]
             yielded = self.compute.body.yielded[r]
             if tile is None:

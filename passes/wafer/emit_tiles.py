@@ -15,7 +15,7 @@ from ...wse_target.layout.tensor_layout import TensorLayout
 from ...wse_target.quasi_affine import Expr, Var, const
 from .layout_rules import elements
 from .library import fragment
-from .plan import RESHAPES
+from .lowering import RESHAPES
 from .scalar_body import dtype_name
 from .write.expressions import linear_terms, row_major_pitches
 

@@ -13,9 +13,9 @@ from .communicate import Movement
 from .cost import CostModel
 from .emit_movement import copy
 from .emit_tiles import Tile
+from .lowering import RESHAPES
 from .main_function import argument_attributes, find_main, result_attributes
 from .nodes import dtype_of
-from .plan import RESHAPES
 
 
 @dataclass(frozen=True)

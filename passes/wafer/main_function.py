@@ -6,6 +6,7 @@ from ...dialects.host import ir
 from ...dialects.structured import REDUCTION, build_generic, identity_maps, structured
 from ...wse_target.image import DTYPE_BYTES
 from ..infra.diagnostics import PassFailure
+from .lowering import require_static
 from .nodes import analyse, op_result
 from .reduction_form import NEUTRAL
 from .slices_of_one_rank import keep_rank
@@ -78,21 +79,28 @@ def constant_values(main: Any) -> list[ir.Attribute]:
 
 def prepare(main: Any) -> None:
     """Checks shapes, drops dead operations, lifts dense constants to arguments, and gives reductions neutral inits."""
-    _check_interface(main)
-    _check_static(main)
+    require_interface(main)
+    for op in main.body.blocks[0].operations:
+        require_static(op)
     _erase_dead(main)
-    for op in list(main.body.blocks[0].operations):
-        if op.operation.name == "tensor.pad":
-            _expand_pad(op)
-    for op in list(main.body.blocks[0].operations):
-        keep_rank(op)
+    write_slices(main)
     _lift_constants(main)
     for op in list(main.body.blocks[0].operations):
         if op.operation.name == "linalg.generic" and splat_of(op_result(op, 0)) is None:
             _neutralise(op)
 
 
-def _check_interface(main: Any) -> None:
+def write_slices(main: Any) -> None:
+    """Brings paddings and slices into the form that PEs have, as far as they have one."""
+    for op in list(main.body.blocks[0].operations):
+        if op.operation.name == "tensor.pad":
+            _expand_pad(op)
+    for op in list(main.body.blocks[0].operations):
+        keep_rank(op)
+
+
+def require_interface(main: Any) -> None:
+    """Raises `PassFailure` for a function that the host cannot call with arrays."""
     for kind in (*main.type.inputs, *main.type.results):
         if not isinstance(kind, ir.RankedTensorType) or str(kind.element_type) not in DTYPE_BYTES:
             raise PassFailure(
@@ -100,17 +108,6 @@ def _check_interface(main: Any) -> None:
                 f"@main has an argument or a result of type {kind}",
                 hint=f"the wafer takes ranked tensors of {', '.join(DTYPE_BYTES)}",
             )
-
-
-def _check_static(main: Any) -> None:
-    for op in main.body.blocks[0].operations:
-        for value in (*op.operands, *op.results):
-            if isinstance(value.type, ir.RankedTensorType) and not value.type.has_static_shape:
-                raise PassFailure(
-                    op,
-                    f"'{op.operation.name}' has the dynamic shape {value.type}, and a wafer program has fixed tiles",
-                    hint="compile for fixed shapes, or use target='cpu'",
-                )
 
 
 def _erase_dead(main: Any) -> None:
@@ -125,9 +122,13 @@ def _expand_pad(op: Any) -> None:
     number = list(op.regions[0].blocks[0].operations)[-1].operands[0]
     padded, source = ir.RankedTensorType(op.results[0].type), ir.RankedTensorType(op.operands[0].type)
     low = list(ir.DenseI64ArrayAttr(op.attributes["static_low"]))
-    fits = all(
-        start >= 0 and start + size <= total
-        for start, size, total in zip(low, source.shape, padded.shape, strict=True)
+    fits = (
+        padded.has_static_shape
+        and source.has_static_shape
+        and all(
+            start >= 0 and start + size <= total
+            for start, size, total in zip(low, source.shape, padded.shape, strict=True)
+        )
     )
     if scalar_constant(number) is None or len(op.operands) != 1 or not fits:
         return

@@ -14,6 +14,7 @@ from ...wse_target.layout.tensor_layout import TensorLayout
 from ..infra.diagnostics import PassFailure
 from .communicate import Movement
 from .cost import CostModel
+from .emit.yields import copy_order
 from .layout_rules import (
     elements,
 )
@@ -135,6 +136,25 @@ class Compute:
             if number is None or not is_neutral(found.kind, number, element):
                 return False
         return True
+
+    def accumulated(self) -> dict[int, Accumulation]:
+        """Results that each PE adds up by itself, in any order of the elements that it has."""
+        if not self.has_reduction or not self.combinable():
+            return {}
+        pairs = enumerate(zip(self.accumulations, self.used, strict=True))
+        return {r: found for r, (found, used) in pairs if used and found is not None}
+
+    def copied(self) -> list[int]:
+        """The other results, in an order in which none is overwritten that another one still takes over.
+
+        Raises:
+            PassFailure: there is no such order.
+        """
+        results = set(range(len(self.view.inits))) - self.accumulated().keys()
+        order = copy_order(self.body.yielded, len(self.view.inputs), results)
+        if order is None:
+            raise PassFailure(self.view.op, "a step exchanges running values: no lowering to the wafer yet")
+        return order
 
     def reads(self, position: int) -> bool:
         """Whether the operand at `position` is read as a tensor (an init's value counts only if it is no splat)."""

@@ -14,10 +14,10 @@ from ...dialects.host import ir
 from ...wse_target.image import DTYPE_BYTES, Dtype
 from ...wse_target.layout.mesh import Mesh
 from ...wse_target.layout.tensor_layout import TensorLayout
-from ..infra.diagnostics import PassFailure
 from .communicate import Movement
 from .contraction import contraction_of
 from .cost import CostModel
+from .lowering import RESHAPES, SLICES, is_node, no_lowering
 from .nodes import (
     Node,
     Option,
@@ -33,11 +33,7 @@ from .shard.lifetimes import Lifetimes
 from .shard.results import with_results
 from .shard.shape_options import assembly_options, reshape_options
 from .shard.wants import Wants
-from .splat import made_of
 
-RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape")
-SLICES = ("tensor.extract_slice", "tensor.insert_slice", "tensor.concat")
-NO_NODE = ("tensor.empty", "arith.constant", "func.return", "linalg.fill")
 _MOST_STATES = 128  # partial plans that are carried on from reshapes
 _SHARED = 8  # operations that the SRAM is taken to be shared by, where something has to be better than a whole product
 _OVERFLOW = 1e4  # cycles that a byte too much counts as: a plan that fits always wins
@@ -100,13 +96,6 @@ class Plan:
     stuck: Any = None
 
 
-def is_node(op: Any) -> bool:
-    """Whether an operation of `@main` is something PEs do (splats, what is undefined, and the terminator are not)."""
-    if op.operation.name in NO_NODE:
-        return False
-    return not (len(op.results) and all(made_of(r) is not None for r in op.results))
-
-
 def build_problem(
     main: Any,
     mesh: Mesh,
@@ -160,7 +149,7 @@ def _options(
         return reshape_options(op, mesh, wants.of_results(op)[0])
     if name in SLICES:
         return assembly_options(op, mesh, cost, wants.of_results(op)[0])
-    raise PassFailure(op, f"'{name}' has no lowering to the wafer yet", hint="it runs on target='cpu'")
+    raise no_lowering(op)
 
 
 def bytes_at_least(op: Any, option: Option) -> int:

@@ -37,8 +37,8 @@ from .layout_rules import mesh_of
 from .library.fragment import Fragment
 from .library.roles import in_classes
 from .loops import loops_of
+from .lowering import NO_NODE, RESHAPES, SLICES, is_node
 from .main_function import argument_attributes, constant_values, find_main, result_attributes
-from .plan import NO_NODE, RESHAPES, SLICES, is_node
 from .scalar_body import dtype_name
 from .splat import made_of
 from .write.program import write_program

@@ -16,9 +16,10 @@ from .grids import search
 from .kept_states import homes, way_home
 from .layout_rules import grid_mesh
 from .library.algorithm import operations
+from .lowering import is_node, require_lowering
 from .main_function import arguments_named, find_main, prepare
 from .nodes import Option, only_returned, shape_of
-from .plan import Moves, Plan, is_node
+from .plan import Moves, Plan
 from .product_options import ProductOptions
 from .shard.tables import rebind
 from .splat import made_of
@@ -59,7 +60,8 @@ class Partition(Pass, name="wse-partition", anchor="builtin.module"):
         main = find_main(op)
         width, height = machine.grid
         prepare(main)
-        _refuse_empty(main)
+        for inner in reversed(list(main.body.blocks[0].operations)):
+            require_lowering(inner)
         meshes = [parse_grid(self.grid, width, height)] if self.grid else []
         for_products = self.algorithm and set(operations(self.algorithm)) & {"matmul", "matvec"}
         forced_for_products = self.algorithm if for_products else ""
@@ -93,18 +95,6 @@ def parse_grid(text: str, width: int, height: int) -> Mesh:
             hint="choose a smaller grid or a larger machine",
         )
     return grid_mesh(columns, rows)
-
-
-def _refuse_empty(main: Any) -> None:
-    """Raises for an operation on a tensor without elements, which no PE could hold a block of."""
-    for op in main.body.blocks[0].operations:
-        tensors = [v.type for v in (*op.operands, *op.results) if isinstance(v.type, ir.RankedTensorType)]
-        if is_node(op) and any(0 in tensor.shape for tensor in tensors):
-            raise PassFailure(
-                op,
-                "a tensor without elements cannot be spread over the wafer",
-                hint="it runs on target='cpu'",
-            )
 
 
 def _does_not_fit(main: Any, plan: Plan, cost: CostModel, available: int) -> PassFailure:

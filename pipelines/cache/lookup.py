@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.timing import Timer
@@ -28,7 +28,7 @@ from ..parameter_sources import tensors_of
 from ..runtime.arrays import as_array, as_tensor, numpy_dtype
 from ..saved.container import Container
 from ..saved.programs import Program, restore_program, store_program
-from ..saved.records import CpuRecord, InterfaceRecord, Record, WaferRecord
+from ..saved.records import InterfaceRecord, ProgramRecord, Record
 from ..targets import CPU, Target
 from .fingerprint import Unknown
 from .folder import CacheFolder
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 class _ProgramEntry(Record):
     key: str
-    program: CpuRecord | WaferRecord = Field(discriminator="kind")
+    program: ProgramRecord
 
 
 class _ModelEntry(Record):

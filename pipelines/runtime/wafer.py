@@ -16,7 +16,7 @@ from ...wse_target.image import Program
 from ...wse_target.machine import Machine, load_machine
 from ...wse_target.sim.check import check_program
 from ..frontend.imported import ImportedModel
-from ..named import named_pipeline
+from ..named import NamedPipeline, named_pipeline
 from .image_builder import build_image
 from .sram_shares import FIRST_SHARE, Shares
 from .wafer_program import WaferProgram, read_checks, read_constants, stage_bytes
@@ -29,8 +29,26 @@ def pipeline_text(
     *,
     keep_states: bool = True,
     brief: bool = False,
+    since: str = "",
 ) -> str:
-    """The named pipeline `wafer` for one machine, with the target's options filled in."""
+    """The named pipeline `wafer` for one machine, with the target's options filled in.
+
+    Args:
+        since: the first row; all when empty.
+    """
+    rows = _pipeline(machine, options, sram_share, keep_states=keep_states, brief=brief)
+    return (rows.since(since) if since else rows).text
+
+
+def pipeline_before(row: str, machine: str, options: Mapping[str, Any], then: str) -> str:
+    """What `pipeline_text` runs in front of a row, and a pass of modules behind that."""
+    text = _pipeline(machine, options, FIRST_SHARE, keep_states=True, brief=False).before(row).text
+    return f"{text.removesuffix(')')},{then})"
+
+
+def _pipeline(
+    machine: str, options: Mapping[str, Any], sram_share: int, *, keep_states: bool, brief: bool
+) -> NamedPipeline:
     partition = f"wse-partition{{machine={print_value(machine)} sram-share={sram_share}"
     partition += " brief=true" if brief else ""
     for name in ("grid", "algorithm"):
@@ -44,7 +62,7 @@ def pipeline_text(
         stages["emit"] = f"wse-emit-programs{{keep-states={kept} brief={short}}}"
     if options.get("origin"):
         stages["place"] = f"wse-place{{origin={options['origin']}}}"
-    return named_pipeline("wafer").override(**stages).text
+    return named_pipeline("wafer").override(**stages)
 
 
 def accumulate_pass(element_type: str) -> str:
@@ -58,15 +76,20 @@ def compile_program(
     options: Mapping[str, Any],
     timer: Timer,
     instrumentation: Instrumentation | None = None,
+    *,
+    since: str = "",
 ) -> WaferProgram:
     """Compiles a model for a machine; consumes `imported.module`.
+
+    Args:
+        since: the row of the pipeline that its IR is at; the first one when not given.
 
     Raises:
         CompilerError: an operation has no lowering, or the model does not fit; says where and what to do.
     """
     description = load_machine(machine)
     with timer.scope("passes"):
-        lowered, choices = lower(imported.module, machine, options, instrumentation)
+        lowered, choices = lower(imported.module, machine, options, instrumentation, since=since)
     with timer.scope("image"):
         image, constants, stage = build_image(lowered), read_constants(lowered), stage_bytes(lowered)
         checks = read_checks(lowered)
@@ -92,11 +115,16 @@ def lower(
     machine: str,
     options: Mapping[str, Any],
     instrumentation: Instrumentation | None = None,
+    *,
+    since: str = "",
 ) -> tuple[ir.Operation, list[dict[str, Any]]]:
     """The executable stage of `module`, and what the partitioner chose among (see `passes.wafer.explanation`).
 
     Plans again with less memory for data when code and transfers need more than planned, with fewer colours when these
     run out, and gives up that states stay on the PEs when nothing else is left.
+
+    Args:
+        since: as for `compile_program`.
 
     Raises:
         CompilerError: a pass failed; of several plans that do not fit, the first one's message.
@@ -108,7 +136,9 @@ def lower(
         shares = Shares()
         while shares.next is not None:
             attempt = module.operation.clone()
-            text = pipeline_text(machine, options, shares.next, keep_states=keep_states, brief=shares.brief)
+            text = pipeline_text(
+                machine, options, shares.next, keep_states=keep_states, brief=shares.brief, since=since
+            )
             watch = instrumentation or Instrumentation(verify_each=False)
             try:
                 result = run_pipeline(attempt.operation, text, instrumentation=watch)

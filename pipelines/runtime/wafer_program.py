@@ -100,13 +100,27 @@ class ReturnedCheck:
         return None if 0 <= index < self.size else self.check.failure(index, self.size)
 
 
+def raise_failed(checks: Sequence[ReturnedCheck], outputs: Sequence[np.ndarray]) -> None:
+    """Raises what the first check found wrong with the data of a call, read from the last results."""
+    returned = sum(1 if c.check.kind == "division" else 2 for c in checks)
+    results = iter(outputs[len(outputs) - returned :])
+    failures = [check.take(results) for check in checks]
+    for failure in failures:
+        if failure is not None:
+            raise failure
+
+
 def read_checks(module: ir.Operation) -> tuple[ReturnedCheck, ...]:
     """The checks that a module of the executable stage makes."""
-    program = program_of(module)
-    if CHECKS not in program.attributes:
+    return checks_of(program_of(module))
+
+
+def checks_of(function: Any) -> tuple[ReturnedCheck, ...]:
+    """The checks whose results a function or program returns behind its own."""
+    if CHECKS not in function.attributes:
         return ()
-    with module.context:
-        return tuple(_check(ir.DictAttr(entry)) for entry in ir.ArrayAttr(program.attributes[CHECKS]))
+    with function.context:
+        return tuple(_check(ir.DictAttr(entry)) for entry in ir.ArrayAttr(function.attributes[CHECKS]))
 
 
 def _check(entry: ir.DictAttr) -> ReturnedCheck:
@@ -171,19 +185,10 @@ class WaferExecutable:
         for phase in report["phases"]:
             phase["sram"] = self._phase_sram.get(phase["name"], 0)
         self.report = report  # whole, for threads that read it meanwhile
-        self._check(result.outputs)
+        raise_failed(self.program.checks, result.outputs)
         outputs, states = iter(result.outputs), dict(zip(self._given, inputs, strict=True))
         count = len(self.program.interface.results)
         return [states[held[i]] if i in held else next(outputs) for i in range(count)]
-
-    def _check(self, outputs: Sequence[np.ndarray]) -> None:
-        """Raises what the first check found wrong with the data of a call."""
-        returned = sum(1 if c.check.kind == "division" else 2 for c in self.program.checks)
-        results = iter(outputs[len(outputs) - returned :])
-        failures = [check.take(results) for check in self.program.checks]
-        for failure in failures:
-            if failure is not None:
-                raise failure
 
     def read_state(self, name: str) -> np.ndarray:
         """See `Executable.read_state`."""

@@ -1,8 +1,9 @@
-"""Programs of both targets as a record and blocks of bytes, and back, and the check that they can run here."""
+"""Programs of both targets and in parts as a record and blocks of bytes, and back; the check that they can run here."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
@@ -14,26 +15,83 @@ from ...passes.infra.diagnostics import CompilerError
 from ...wse_target.machine import Machine, load_machine, machine_from
 from ...wse_target.machine_file import available_machines
 from ..frontend.call_interface import CallInterface
+from ..runtime.checks import Check
 from ..runtime.cpu_program import CpuExecutable, CpuFunction, CpuProgram
 from ..runtime.executable import Executable
 from .container import Container
-from .records import ArrayTypeRecord, CpuRecord, ProcessorRecord, ProvisionsRecord, WaferRecord
+from .records import (
+    ArrayTypeRecord,
+    CheckRecord,
+    CpuRecord,
+    InterfaceRecord,
+    PartedRecord,
+    PartRecord,
+    ProcessorRecord,
+    ProvisionsRecord,
+    ReturnedCheckRecord,
+    WaferRecord,
+)
 
 if TYPE_CHECKING:
+    from ..parts.program import PartedProgram
     from ..runtime.wafer_program import WaferProgram
 
-Program = Union[CpuProgram, "WaferProgram"]
+Program = Union[CpuProgram, "WaferProgram", "PartedProgram"]
+Blocks = dict[str, bytes | np.ndarray]
 
 _CODE = "code"
 _STAGE = "stage"
 
 
-def store_program(program: Program) -> tuple[CpuRecord | WaferRecord, dict[str, bytes | np.ndarray]]:
+def store_program(program: Program) -> tuple[CpuRecord | WaferRecord | PartedRecord, Blocks]:
     """A program without its interface as a record, and the blocks that belong to it."""
-    if not isinstance(program, CpuProgram):
-        facts = json.loads(json.dumps(dict(program.facts)))  # tuples become lists, as they will be read
-        record = WaferRecord(machine=program.machine.contents, facts=facts)
-        return record, {_STAGE: program.stage}
+    if isinstance(program, CpuProgram):
+        return _store_code(program)
+    from ..parts.program import PartedProgram
+
+    return _store_parts(program) if isinstance(program, PartedProgram) else _store_stage(program)
+
+
+def _store_stage(program: WaferProgram) -> tuple[WaferRecord, Blocks]:
+    return WaferRecord(machine=program.machine.contents, facts=_plain(program.facts)), {_STAGE: program.stage}
+
+
+def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts with lists for tuples, as they will be read."""
+    return json.loads(json.dumps(dict(facts)))
+
+
+def _store_parts(program: PartedProgram) -> tuple[PartedRecord, Blocks]:
+    parts, blocks = [], Blocks()
+    for part in program.parts:
+        stored = part.program
+        record, own = _store_code(stored) if isinstance(stored, CpuProgram) else _store_stage(stored)
+        interface = InterfaceRecord.of(part.interface)
+        parts.append(
+            PartRecord(
+                name=part.name,
+                interface=interface,
+                program=record,
+                takes=part.takes,
+                makes=part.makes,
+                sources=part.sources,
+            )
+        )
+        blocks |= {f"{part.name}/{name}": block for name, block in own.items()}
+    checks = tuple(
+        ReturnedCheckRecord(check=CheckRecord(**vars(c.check)), size=c.size) for c in program.checks
+    )
+    record = PartedRecord(
+        machine=program.machine.contents,
+        parts=tuple(parts),
+        returned=program.returned,
+        checks=checks,
+        facts=_plain(program.facts),
+    )
+    return record, blocks
+
+
+def _store_code(program: CpuProgram) -> tuple[CpuRecord, Blocks]:
     function = program.function
     results = tuple(ArrayTypeRecord(shape=shape, dtype=dtype.name) for shape, dtype in function.results)
     record = CpuRecord(
@@ -47,9 +105,46 @@ def store_program(program: Program) -> tuple[CpuRecord | WaferRecord, dict[str, 
 
 
 def restore_program(
-    record: CpuRecord | WaferRecord, container: Container, interface: CallInterface
+    record: CpuRecord | WaferRecord | PartedRecord, container: Container, interface: CallInterface
 ) -> Program:
     """The program that was stored.
+
+    Raises:
+        CompilerError: its blocks are missing or no program.
+        ValueError: the record contradicts the interface.
+    """
+    if isinstance(record, PartedRecord):
+        return _restore_parts(record, container, interface)
+    return _restore_one(record, container, interface)
+
+
+def _restore_parts(record: PartedRecord, container: Container, interface: CallInterface) -> PartedProgram:
+    from ..parts.program import PartedProgram, PartProgram
+    from ..runtime.wafer_program import ReturnedCheck
+
+    known, parts = len(interface.arguments), []
+    for part in record.parts:
+        own = part.interface.interface()
+        fits = len(part.takes) == len(own.arguments) and len(part.makes) == len(own.results)
+        in_order = all(0 <= value < known for value in part.takes)
+        if not fits or not in_order or part.makes != tuple(range(known, known + len(part.makes))):
+            raise ValueError("parts take or make other values than there are")
+        known += len(part.makes)
+        program = _restore_one(part.program, container, own, f"{part.name}/")
+        parts.append(PartProgram(part.name, program, part.takes, part.makes, part.sources))
+    if len(record.returned) < len(interface.results) or any(not 0 <= v < known for v in record.returned):
+        raise ValueError("the number of results is not that of the interface")
+    checks = (ReturnedCheck(Check(**c.check.model_dump()), c.size) for c in record.checks)
+    machine = _machine(record, container)
+    return PartedProgram(
+        interface.without_data(), machine, tuple(parts), record.returned, tuple(checks), record.facts
+    )
+
+
+def _restore_one(
+    record: CpuRecord | WaferRecord, container: Container, interface: CallInterface, prefix: str = ""
+) -> CpuProgram | WaferProgram:
+    """A program that is for one target, from blocks whose names begin with `prefix`.
 
     Raises:
         CompilerError: its blocks are missing or no program.
@@ -60,7 +155,7 @@ def restore_program(
 
         machine = _machine(record, container)
         try:
-            return read_program(container.bytes(_STAGE), interface, machine, record.facts)
+            return read_program(container.bytes(prefix + _STAGE), interface, machine, record.facts)
         except CompilerError as error:
             raise container.damaged(error.message) from error
     if len(record.results) != len(interface.results):
@@ -75,24 +170,33 @@ def restore_program(
         record.states_in_place,
         record.provisions.provisions(),
     )
-    return CpuProgram(container.bytes(_CODE), function)
+    return CpuProgram(container.bytes(prefix + _CODE), function)
 
 
 def load_program(program: Program, parameters: list[np.ndarray]) -> Executable:
     """Makes a program ready to run on these parameters."""
     if isinstance(program, CpuProgram):
         return CpuExecutable(program, parameters)
+    from ..parts.program import PartedExecutable, PartedProgram
     from ..runtime.wafer_program import WaferExecutable
 
+    if isinstance(program, PartedProgram):
+        return PartedExecutable(program, parameters)
     return WaferExecutable(program, parameters)
 
 
-def check_surroundings(target: str, record: CpuRecord | WaferRecord, container: Container) -> None:
+def check_surroundings(
+    target: str, record: CpuRecord | WaferRecord | PartedRecord, container: Container
+) -> None:
     """Whether a program from elsewhere can run here.
 
     Raises:
         CompilerError: this machine lacks something, or the wafer of that name is another one here.
     """
+    if isinstance(record, PartedRecord):
+        for part in record.parts:
+            check_surroundings(target, part.program, container)
+        return
     if isinstance(record, WaferRecord):
         _check_machine(target, record.machine, container)
         return
@@ -117,7 +221,7 @@ def _check_machine(target: str, machine: dict[str, Any], container: Container) -
         )
 
 
-def _machine(record: WaferRecord, container: Container) -> Machine:
+def _machine(record: WaferRecord | PartedRecord, container: Container) -> Machine:
     try:
         return machine_from(dict(record.machine))
     except ValidationError as error:

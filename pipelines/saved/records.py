@@ -260,4 +260,33 @@ class WaferRecord(Record):
     facts: dict[str, JsonValue]
 
 
-ProgramRecord = Annotated[CpuRecord | WaferRecord, Field(discriminator="kind")]
+class ReturnedCheckRecord(Record):
+    """See `ReturnedCheck`."""
+
+    check: CheckRecord
+    size: int
+
+
+class PartRecord(Record):
+    """See `PartProgram`; blocks of the program begin with "NAME/"."""
+
+    name: str = Field(pattern=r"^[a-z]+_[0-9]+$")
+    interface: InterfaceRecord
+    program: CpuRecord | WaferRecord = Field(discriminator="kind")
+    takes: tuple[int, ...]
+    makes: tuple[int, ...]
+    sources: tuple[str, ...]
+
+
+class PartedRecord(Record):
+    """A `PartedProgram`. `machine` is a machine file's contents."""
+
+    kind: Literal["parts"] = "parts"
+    machine: dict[str, JsonValue]
+    parts: tuple[PartRecord, ...]
+    returned: tuple[int, ...]
+    checks: tuple[ReturnedCheckRecord, ...]
+    facts: dict[str, JsonValue]
+
+
+ProgramRecord = Annotated[CpuRecord | WaferRecord | PartedRecord, Field(discriminator="kind")]

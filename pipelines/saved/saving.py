@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import Field, JsonValue
+from pydantic import JsonValue
 
 from ..frontend.call_interface import CallInterface
 from ..parameter_sources import TensorNames
 from .container import write_container
 from .programs import Program, store_program
-from .records import CpuRecord, InterfaceRecord, Record, WaferRecord
+from .records import InterfaceRecord, ProgramRecord, Record
 
 
 class ModelRecord(Record):
@@ -37,7 +37,7 @@ class ModelRecord(Record):
     name: str
     target: str
     interface: InterfaceRecord
-    program: CpuRecord | WaferRecord = Field(discriminator="kind")
+    program: ProgramRecord
     compilation: dict[str, JsonValue]
     tensors: dict[str, str]
     temporary: tuple[str, ...]

@@ -37,7 +37,7 @@ def wse_mlir(
     """Compiles a graph that TorchDynamo captured for the CPU, forward and backward.
 
     Args:
-        options: `{"fallback": "eager"}` runs in PyTorch what is not supported; all others are the CPU target's.
+        options: `{"fallback": "eager"}` runs in PyTorch what is not supported; all others are the target's.
 
     Raises:
         CompilerError: an option is unknown, or an operator is not supported; names it and the user's line.

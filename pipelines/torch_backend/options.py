@@ -43,14 +43,18 @@ def read_options(options: Mapping[str, Any] | None, mode: str | None) -> Backend
         )
     given = dict(options or {})
     fallback = given.pop(FALLBACK, None)
-    if fallback not in (None, "eager"):
-        raise CompilerError(
-            f"option '{FALLBACK}' is {shown(fallback)}, which is none of its values",
-            hint='"eager" runs in PyTorch what is not supported; without the option that is an error',
-        )
     check_versions()
     target = find_target(given.pop(TARGET, "cpu"))
+    is_wafer = isinstance(target, MachineTarget)
+    if fallback not in (None, "eager", *(("cpu",) if is_wafer else ())):
+        more = ', "cpu" as compiled code what a wafer has no lowering for' if is_wafer else ""
+        raise CompilerError(
+            f"option '{FALLBACK}' is {shown(fallback)}, which is none of its values",
+            hint=f'"eager" runs in PyTorch what is not supported{more}; without the option that is an error',
+        )
     if isinstance(target, MachineTarget):
+        if fallback == "cpu":
+            given[FALLBACK] = fallback
         check_options(target, given)
         return BackendOptions(fallback == "eager", given, target)
     for name in given:

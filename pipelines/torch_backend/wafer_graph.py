@@ -15,6 +15,7 @@ from ...passes.infra.timing import Timer
 from ..cache.lookup import cached_program
 from ..cache.settings import open_cache
 from ..frontend.graphs import import_graph
+from ..parts.program import PartedExecutable, PartedProgram
 from ..runtime.arrays import as_array, as_tensor
 from ..runtime.wafer_program import WaferExecutable, WaferProgram
 from ..targets import MachineTarget
@@ -49,7 +50,7 @@ def compile_graph(
         imported = import_graph(inner)
     constants = [as_array(a.tensor) for a in imported.arguments if a.tensor is not None]
     program, _ = cached_program(open_cache(), target, imported, options, timer)
-    assert isinstance(program, WaferProgram), "the target is a wafer"
+    assert isinstance(program, (WaferProgram, PartedProgram)), "the target is a wafer"
     return _WaferCall(boundary, target, program, constants, report)
 
 
@@ -60,7 +61,7 @@ class _WaferCall:
         self,
         boundary: Boundary,
         target: MachineTarget,
-        program: WaferProgram,
+        program: WaferProgram | PartedProgram,
         constants: Sequence[np.ndarray],
         report: dict[str, Any],
     ) -> None:
@@ -69,7 +70,7 @@ class _WaferCall:
         self._program = program
         self._constants = constants
         self._report = report
-        self._executable: WaferExecutable | None = None
+        self._executable: WaferExecutable | PartedExecutable | None = None
         self._loaded: list[np.ndarray] = []
         self._turn = ForkLock(Order.CALL, "a call on a simulated wafer")
 
@@ -90,7 +91,7 @@ class _WaferCall:
         args.clear()
         return results
 
-    def _with(self, parameters: list[np.ndarray]) -> WaferExecutable:
+    def _with(self, parameters: list[np.ndarray]) -> WaferExecutable | PartedExecutable:
         """The program with these parameters on the device."""
         known = self._loaded
         same = len(known) == len(parameters) and all(map(_are_same, known, parameters))

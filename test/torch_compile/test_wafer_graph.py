@@ -154,3 +154,16 @@ def test_mistakes(options: dict[str, Any], message: str) -> None:
         torch.compile(torch.sin, backend="wse_mlir", options=options)(torch.randn(3))
     causes = [raised.value, raised.value.__cause__, getattr(raised.value, "inner_exception", None)]
     assert any(isinstance(cause, CompilerError) for cause in causes)
+
+
+def test_what_has_no_lowering_runs_as_compiled_code_between_parts_on_the_wafer() -> None:
+    def function(x: torch.Tensor, y: torch.Tensor, none: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(torch.relu(x) @ y) + none.prod(0)
+
+    args = torch.randn(4, 8), torch.randn(8, 6), torch.randn(0, 6)
+    with pytest.raises(Exception, match="a tensor without elements cannot be spread"):
+        on_wafer(function)(*args)
+    torch._dynamo.reset()
+    assert close(on_wafer(function, fallback="cpu")(*args), function(*args))
+    with pytest.raises(Exception, match="option 'fallback' is 'cpu', which is none of its values"):
+        torch.compile(function, backend="wse_mlir", options={"fallback": "cpu"})(*args)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import prod
 
 from ....dialects.host import func, ir
+from ....dialects.structured import outer_operands
 from ...tensor.bufferization.arena import element_bytes
 from ...tensor.effects import has_no_effect
 from ...tensor.uniform import uniform_scalar
@@ -62,22 +63,6 @@ def arguments_of_kind(function: func.FuncOp, kind: str) -> list[int]:
         return []
     found = enumerate(ir.DictAttr(a) for a in ir.ArrayAttr(function.attributes["arg_attrs"]))
     return [k for k, a in found if "wse.kind" in a and ir.StringAttr(a["wse.kind"]).value == kind]
-
-
-def outer_operands(op: ir.Operation) -> Iterator[ir.Value]:
-    """Values from outside that an operation or its regions use; some several times."""
-    inner: set[ir.Value] = set()
-
-    def visit(at: ir.Operation) -> Iterator[ir.Value]:
-        yield from (v for v in at.operands if v not in inner)
-        for region in at.regions:
-            for block in region.blocks:
-                inner.update(block.arguments)
-                for below in block.operations:
-                    yield from visit(below.operation)
-                    inner.update(below.operation.results)
-
-    return visit(op)
 
 
 def is_kept_small(size: int, sources: Iterable[int]) -> bool:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....dialects.host import ir
+from ....dialects.structured import outer_operands
 from ...tensor.traversal import made_by
-from ..preparation.known_values import outer_operands
 
 _VIEWS = frozenset({"tensor.extract_slice", "tensor.collapse_shape", "tensor.expand_shape"})
 RESHAPES = frozenset({"tensor.collapse_shape", "tensor.expand_shape"})

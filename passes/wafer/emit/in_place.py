@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ....dialects.host import ir
+from ..lowering import RESHAPES
 from ..main_function import arguments_named
 from ..nodes import analyse
-from ..plan import RESHAPES
 
 
 def changed_in_place(op: Any, main: Any) -> ir.Value | None:

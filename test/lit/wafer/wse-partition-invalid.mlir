@@ -70,3 +70,36 @@ func.func @main(%a: tensor<10x4xf32>) -> tensor<10x4xf32> {
   } -> tensor<10x4xf32>
   return %0 : tensor<10x4xf32>
 }
+
+// -----
+
+// A tensor of a number that is known only at run time.
+func.func @main(%n: tensor<f32>) -> tensor<4xf32> {
+  %number = tensor.extract %n[] : tensor<f32>
+  %empty = tensor.empty() : tensor<4xf32>
+  // expected-error @+1 {{an operation uses a scalar that is computed outside of it}}
+  %0 = linalg.fill ins(%number : f32) outs(%empty : tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+// Elements that no PE holds, in between.
+func.func @main(%a: tensor<4xf32>) -> tensor<4xf32> {
+  %empty = tensor.empty() : tensor<4xf32>
+  %narrow = tensor.empty() : tensor<4xi7>
+  %0 = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}
+      ins(%a : tensor<4xf32>) outs(%narrow : tensor<4xi7>) {
+  ^bb0(%x: f32, %o: i7):
+    %s = arith.fptosi %x : f32 to i7
+    linalg.yield %s : i7
+  } -> tensor<4xi7>
+  // expected-error @+1 {{takes or makes a tensor<4xi7>, and no PE holds such elements}}
+  %1 = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}
+      ins(%0 : tensor<4xi7>) outs(%empty : tensor<4xf32>) {
+  ^bb0(%x: i7, %o: f32):
+    %s = arith.sitofp %x : i7 to f32
+    linalg.yield %s : f32
+  } -> tensor<4xf32>
+  return %1 : tensor<4xf32>
+}

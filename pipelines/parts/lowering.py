@@ -1,0 +1,141 @@
+"""A model for a wafer, with what has no lowering to it in parts for the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...dialects.host import func, ir
+from ...dialects.provenance import describe_location
+from ...passes.infra.pass_manager import Instrumentation, run_pipeline
+from ...passes.infra.timing import Timer
+from ...passes.wafer.main_function import find_main
+from ...passes.wafer.wse_outline_parts import PART
+from ...wse_target.machine import load_machine
+from ..frontend.call_interface import CallInterface
+from ..frontend.imported import ImportedModel
+from ..frontend.interface import read_main
+from ..runtime.cpu import CpuTarget
+from ..runtime.wafer import compile_program, pipeline_before
+from ..runtime.wafer_program import checks_of
+from .program import PartedProgram, PartProgram
+
+SINCE = "partition"  # the row of the pipeline that parts begin at
+
+
+@dataclass(frozen=True)
+class Outlined:
+    """A part as a model of its own.
+
+    Attributes:
+        on_wafer: whether it is for the wafer; the CPU's pipeline takes it from the start, the wafer's from `SINCE`.
+        takes / makes / sources: see `PartProgram`.
+    """
+
+    name: str
+    model: ImportedModel
+    on_wafer: bool
+    takes: tuple[int, ...]
+    makes: tuple[int, ...]
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class InParts:
+    """A model in parts; see `PartedProgram`."""
+
+    parts: tuple[Outlined, ...]
+    returned: tuple[int, ...]
+    checks: tuple[Any, ...]
+    operators: tuple[Mapping[str, Any], ...]
+
+
+def in_parts(
+    imported: ImportedModel, machine: str, options: Mapping[str, Any], watch: Instrumentation | None = None
+) -> InParts | None:
+    """The parts of a model, none of which is lowered; None where the wafer can run the whole. `imported` is left alone.
+
+    Raises:
+        CompilerError: a pass failed.
+    """
+    module = imported.module.operation.clone()
+    text = pipeline_before(SINCE, machine, options, "wse-outline-parts")
+    result = run_pipeline(module.operation, text, instrumentation=watch or Instrumentation(verify_each=False))
+    operators = [r for r in result.remarks if r.pass_name == "wse-outline-parts"]
+    if not operators:
+        return None
+    main = find_main(module.operation)
+    *calls, terminator = main.body.blocks[0].operations
+    functions = {
+        f.name.value: f for f in module.regions[0].blocks[0].operations if isinstance(f, func.FuncOp)
+    }
+    numbers = {value: number for number, value in enumerate(main.body.blocks[0].arguments)}
+    parts: list[Outlined] = []
+    for call in calls:
+        name = ir.FlatSymbolRefAttr(call.attributes["callee"]).value
+        takes = tuple(numbers[value] for value in call.operands)
+        makes = tuple(range(len(numbers), len(numbers) + len(call.results)))
+        numbers.update(zip(call.results, makes, strict=True))
+        parts.append(_outlined(functions[name], takes, makes, imported.context))
+    return InParts(
+        tuple(parts),
+        tuple(numbers[value] for value in terminator.operands),
+        checks_of(main),
+        tuple(dict(remark.data) for remark in operators),
+    )
+
+
+def _outlined(
+    function: func.FuncOp, takes: tuple[int, ...], makes: tuple[int, ...], context: ir.Context
+) -> Outlined:
+    """A function as the `@main` of a module."""
+    with context, function.location:
+        module = ir.Module.create()
+        copy: Any = function.operation.clone(ir.InsertionPoint(module.body))
+        copy.attributes["sym_name"] = ir.StringAttr.get("main")
+        del copy.attributes["sym_visibility"]
+        del copy.attributes[PART]
+        arguments, results = read_main(module)
+    terminator = list(function.regions[0].blocks[0].operations)[-1]
+    sources = (
+        describe_location(v.owner.location) if not isinstance(v.owner, ir.Block) else ""
+        for v in terminator.operands
+    )
+    interface = CallInterface(tuple(arguments), tuple(results))
+    side = ir.StringAttr(function.attributes[PART]).value
+    model = ImportedModel(module, interface, context)
+    return Outlined(function.name.value, model, side == "wafer", takes, makes, tuple(sources))
+
+
+def compile_parts(
+    imported: ImportedModel,
+    machine: str,
+    options: Mapping[str, Any],
+    timer: Timer,
+    instrumentation: Instrumentation | None = None,
+) -> PartedProgram | None:
+    """Compiles a model in parts; None where the wafer can run the whole. `imported` is left alone.
+
+    Raises:
+        CompilerError: a part cannot be compiled for where it runs; says where and what to do.
+    """
+    with timer.scope("passes"):
+        found = in_parts(imported, machine, options, instrumentation)
+    if found is None:
+        return None
+    parts = []
+    for part in found.parts:
+        if part.on_wafer:
+            program = compile_program(part.model, machine, options, timer, instrumentation, since=SINCE)
+        else:
+            program = CpuTarget().program(part.model, {}, timer, instrumentation)
+        parts.append(PartProgram(part.name, program, part.takes, part.makes, part.sources))
+    return PartedProgram(
+        imported.interface.without_data(),
+        load_machine(machine),
+        tuple(parts),
+        found.returned,
+        found.checks,
+        {"operators": [dict(operator) for operator in found.operators]},
+    )
