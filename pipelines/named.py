@@ -237,7 +237,7 @@ CPU_STAGES = (
     ),
     Stage(
         "expand-math",
-        "arith-emulate-unsupported-floats{source-types=bf16,f16 target-type=f32},"
+        "func.func(wse-round-conversions),arith-emulate-unsupported-floats{source-types=bf16,f16 target-type=f32},"
         "math-extend-to-supported-types{target-type=f32},func.func(wse-expand-math,wse-expand-half),"
         "arith-expand{include-bf16=true},canonicalize,cse",
         "bf16 and f16 are computed in f32, and exp, tanh and erf in vectors: there is no library for either",

@@ -59,7 +59,8 @@ STEPS: Mapping[str, tuple[str, ...]] = {
 # Passes that no code can be made without, or that only tidy up.
 KEPT = (
     "wse-lower-tm-tensor", "wse-generalize", "wse-dce", "wse-bufferize", "wse-expand-copies", "wse-expand-math",
-    "wse-expand-half", "wse-fork-threads", "wse-check-stage", "wse-collect-checks", "wse-bound-allocations",
+    "wse-expand-half", "wse-round-conversions", "wse-fork-threads", "wse-check-stage", "wse-collect-checks",
+    "wse-bound-allocations",
     "wse-expand-scans",
 )  # fmt: skip
 

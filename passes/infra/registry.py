@@ -65,6 +65,7 @@ BUILTIN: dict[str, str] = {
     "wse-bound-allocations": "cpu.wse_bound_allocations:BoundAllocations",
     "wse-name-allocations": "cpu.wse_name_allocations:NameAllocations",
     "wse-expand-half": "cpu.wse_expand_half:ExpandHalf",
+    "wse-round-conversions": "cpu.wse_round_conversions:RoundConversions",
     "wse-expand-math": "cpu.wse_expand_math:ExpandMath",
     "wse-channels-last": "cpu.wse_channels_last:ChannelsLast",
     "wse-pad-in-place": "cpu.wse_pad_in_place:PadInPlace",

@@ -49,9 +49,8 @@ def vector_norm(
         return torch.amin(torch.abs(x), dims, keepdim)
     if ord == 0:
         return torch.sum((x != 0).to(x.dtype), dims, keepdim)
-    sizes = (
-        [x.shape[d] for d in dims] if x.dim() else []
-    )  # a number may be asked for a dimension, and has none
+    # A number may be asked for a dimension. It has none, and PyTorch takes its power and root.
+    sizes = [x.shape[d] for d in dims] if x.dim() else [0] * len(dims)
     alone = all(isinstance(size, int) and size == 1 for size in sizes)
     if ord == 1 or alone:  # the square of a number that has no company may underflow
         return torch.sum(torch.abs(x), dims, keepdim)

@@ -1,7 +1,8 @@
 """From IR after any pass of the CPU's pipeline to native code, by upstream's passes alone.
 
-That makes the judge of our passes: none of them takes part in judging what another one did. One exception: on a
-processor that has no instructions for f16, `wse-expand-half` converts, for upstream knows calls into a library alone.
+That makes the judge of our passes: none of them takes part in judging what another one did. Two exceptions:
+`wse-round-conversions` keeps upstream from leaving out roundings; on a processor that has no instructions for f16,
+`wse-expand-half` converts, for upstream knows calls into a library alone.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _OUT_PARAMS = "buffer-results-to-out-params{hoist-static-allocs=true modify-publ
 # Buffers: plain loops. tm_tensor's, and copies, which would call into a library, have upstream passes of their own.
 _FROM_BUFFERS = (
     "func.func(tm-tensor-to-loops,refback-munge-memref-copy,linalg-generalize-named-ops,convert-linalg-to-loops)",
-    "arith-emulate-unsupported-floats{source-types=bf16,f16 target-type=f32}",
+    "func.func(wse-round-conversions),arith-emulate-unsupported-floats{source-types=bf16,f16 target-type=f32}",
     "math-extend-to-supported-types{target-type=f32}",
     "arith-expand{include-bf16=true}",
     "canonicalize,cse,expand-strided-metadata,lower-affine,canonicalize,convert-scf-to-cf",

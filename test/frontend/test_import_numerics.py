@@ -77,6 +77,14 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[torch.Tensor, ...]]] = {
         lambda x: (x[0].norm(), torch.linalg.vector_norm(x[:, None], 3, 1), x[1].norm(p=0.5), x[:1].norm()),
         (torch.tensor([2.9e-39, -1e-30, 1e30]),),
     ),
+    "norms of a number that has no dimension": (
+        lambda x: (x.norm(), torch.linalg.vector_norm(x, 3, -1), torch.linalg.vector_norm(x, 0.5, 0)),
+        (torch.tensor(1e-20),),
+    ),
+    "integers beyond a half float": (
+        lambda x: (functional.normalize(x.half(), dim=0), functional.normalize(x.bfloat16(), dim=0)),
+        (torch.tensor([70000, 5, 0, -3]),),
+    ),
     "group normalisation": (lambda x: functional.group_norm(x, 2), (random(1, 4, 3, 3),)),
 }
 
