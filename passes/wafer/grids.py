@@ -15,10 +15,11 @@ from .layout_rules import grid_mesh
 from .nodes import Node
 from .plan import Plan, Planner, Problem, build_problem
 from .product_options import ProductOptions
+from .refine import refined
 from .shard.guides import Guide
 from .shard.sub_axes import factored_mesh
 
-FINAL_WIDTH = 8  # of the beam on a grid that is given, or one of the best
+FINAL_WIDTH = 16  # of the beam on a grid that is given, or one of the best
 _FINALISTS = 2
 _MANY = 3000  # options of a problem: with more, grids are compared by what one plan chose, and the beam is narrower
 _OVERFLOW = 1e4  # cycles that a byte too much counts as: a plan that fits always wins
@@ -221,9 +222,11 @@ def search(
         grids = GridSearch(main, cost, free, products)
         found = grids.run(*limits)
         given_up = [f"{w}x{h}" for (w, h), tried in grids.found.items() if tried is None]
-    whole = min(found, key=lambda tried: (score_of(tried[0], cost), tried[0].mesh.rect.size))
-    found += _with_factors(main, whole, cost, free, products)
-    best, problem = min(found, key=lambda tried: (score_of(tried[0], cost), tried[0].mesh.rect.size))
+    best_whole = min(found, key=lambda tried: (score_of(tried[0], cost), tried[0].mesh.rect.size))
+    whole = _refined(best_whole, cost)
+    factored = [_refined(tried, cost) for tried in _with_factors(main, whole, cost, free, products)]
+    best, problem = min([whole, *factored], key=lambda tried: score_of(tried[0], cost))
+    found = [tried for tried in found if tried is not best_whole] + [whole, *factored]
     if best.stuck is not None:
         raise PassFailure(
             best.stuck,
@@ -231,6 +234,11 @@ def search(
             hint="use another grid, or target='cpu'",
         )
     return Searched(best, problem, [plan for plan, _ in found if plan.stuck is None], given_up)
+
+
+def _refined(tried: Tried, cost: CostModel) -> Tried:
+    plan, problem = tried
+    return refined(plan, Planner(problem, plan.mesh, cost)), problem
 
 
 def width_for(problem: Problem) -> int:

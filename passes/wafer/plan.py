@@ -176,6 +176,10 @@ class Planner:
         """Cycles, with memory counted in as far as it is scarce."""
         return state.cycles + self.dearness(state.resident, state.peak)
 
+    def worth(self, plan: Plan) -> float:
+        """The score of a whole plan, whose peak is known exactly."""
+        return plan.cycles + self.dearness(plan.resident, plan.peak)
+
     def dearness(self, resident: int, peak: int) -> float:
         """Cycles that memory counts as."""
         return self.thrift * (resident + peak) + _OVERFLOW * max(0, peak - self.cost.sram)
@@ -195,7 +199,10 @@ class Planner:
             left -= min(o.cycles for o in node.options)
             if min(state.cycles for state in beam) + left > limit:
                 return None
-        final = beam[0]
+        return self.plan_of(beam[0])
+
+    def plan_of(self, final: State) -> Plan:
+        """The plan that a state is after the last operation."""
         peak = min(final.peak, final.resident + self.most_live(final))
         return Plan(self.mesh, final.chosen, final.moves, final.cycles, final.resident, peak)
 

@@ -1,0 +1,76 @@
+"""Plans made better one operation at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+from unittest import mock
+
+import pytest
+import torch
+from lowering import run
+from torch import nn
+from wse_mlir.passes.wafer import wse_partition
+from wse_mlir.passes.wafer.cost import CostModel
+from wse_mlir.passes.wafer.plan import Planner, Problem, build_problem
+from wse_mlir.passes.wafer.refine import Refinement, refined
+from wse_mlir.pipelines.frontend.imported import import_model
+from wse_mlir.pipelines.named import named_pipeline
+
+
+class MaskedSoftmax(nn.Module):
+    """The mask is cheapest where it is shared most; its readers want it elsewhere."""
+
+    def forward(self, x: torch.Tensor, position: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        visible = torch.arange(x.shape[1]) <= position
+        return torch.softmax(torch.where(visible, x, -torch.inf), 1) @ y
+
+
+def plan_and(check: Callable[[Problem, Planner], None]) -> None:
+    """Runs a check on what is planned for the model above on 16x16 PEs, while its IR is there."""
+    search, checked = wse_partition.search, list[Problem]()
+
+    def watched(main: Any, meshes: Any, limits: Any, cost: CostModel, *rest: Any) -> Any:
+        problem = build_problem(main, meshes[0], cost, *rest)
+        check(problem, Planner(problem, meshes[0], cost))
+        checked.append(problem)
+        return search(main, meshes, limits, cost, *rest)
+
+    pipeline = named_pipeline("wafer").override(partition="wse-partition{machine=wse3 grid=16x16}")
+    stages = [stage.text for stage in pipeline.stages]
+    with mock.patch.object(wse_partition, "search", watched):
+        imported = import_model(
+            MaskedSoftmax(), (torch.randn(4, 96), torch.tensor([40]), torch.randn(96, 32))
+        )
+        run(imported, stages[: [stage.name for stage in pipeline.stages].index("partition") + 1])
+    assert len(checked) == 1
+
+
+def no_other_option_is_better(problem: Problem, planner: Planner) -> None:
+    narrow = planner.run(width=1)
+    assert narrow is not None
+    better = refined(narrow, planner)
+    assert better.cycles < narrow.cycles
+    assert refined(better, planner) is better
+    chosen = list(better.options)
+    for at, node in enumerate(problem.nodes):
+        for option in node.options:
+            changed = Refinement(planner, [*chosen[:at], option, *chosen[at + 1 :]]).states[-1]
+            assert planner.score(changed) >= better.cycles - 1
+
+
+def scores_of_changes_are_those_of_whole_plans(problem: Problem, planner: Planner) -> None:
+    plan = planner.run(width=2)
+    assert plan is not None
+    work, chosen = Refinement(planner, list(plan.options)), list(plan.options)
+    for at, node in enumerate(problem.nodes):
+        for option in node.options:
+            whole = Refinement(planner, [*chosen[:at], option, *chosen[at + 1 :]]).states[-1]
+            score = work.score_with(at, option)
+            assert score == pytest.approx(planner.score(whole)) or (score == whole.cycles == math.inf)
+
+
+@pytest.mark.parametrize("check", [no_other_option_is_better, scores_of_changes_are_those_of_whole_plans])
+def test_a_plan_that_is_refined(check: Callable[[Problem, Planner], None]) -> None:
+    plan_and(check)
