@@ -19,9 +19,12 @@ from ..wse_target.machine import Machine
 from ..wse_target.sim.engine import EngineName, Progress
 from ..wse_target.sim.report import SimulationReport
 from .frontend.imported import ImportedModel, import_model
+from .parts.estimate import estimate_parts
+from .parts.lowering import in_parts
 from .reference_check import Check, Inputs, compare, cpu_results, random_arguments
 from .runtime.image_builder import build_image
 from .runtime.wafer import accumulate_pass, lower, prove, read_constants
+from .runtime.wafer_options import falls_back
 from .simulator_runs import Lowered, Run, Window
 from .targets import check_options, find_wafer
 
@@ -90,6 +93,7 @@ def simulate_module(
     trace: Window | None = None,
     step: Step = lambda text: None,
     progress: Progress | None = None,
+    since: str = "",
     **options: Any,
 ) -> Simulated:
     """Compiles a model for a wafer by the ordinary pipeline and simulates it.
@@ -105,6 +109,7 @@ def simulate_module(
         critical_path: look for it, unless there are more than `MOST_EVENTS` operations on PEs.
         trace: what to record for a trace.
         step / progress: told what is being done, and how much of a simulation is.
+        since: the row of the pipeline `wafer` that the model is at; the first one when not given.
         options: those of wafer targets: `grid`, `algorithm`, `accumulate`, `origin`.
 
     Raises:
@@ -120,7 +125,7 @@ def simulate_module(
         model = _imported(model, example_args, kwargs, dynamic_shapes)
     with timer.scope("compile"):
         step("compiling")
-        lowered = lower_for(model, target, options, timing_only=timing_only)
+        lowered = lower_for(model, target, options, timing_only=timing_only, since=since)
     run = Run(lowered, engine, repeat, critical_path, trace, progress)
     outputs, checked = [], None
     if not timing_only:
@@ -194,6 +199,15 @@ def estimate(
     Raises:
         CompilerError: the model, the target or an option is not supported; says what to do.
     """
+    chosen = find_wafer(target)
+    if falls_back(options):
+        model = _imported(model, example_args, kwargs, dynamic_shapes)
+        own = {name: value for name, value in options.items() if name in chosen.options}
+        check_fixed_sizes(model)
+        with COMPILING:
+            parts = in_parts(model, chosen.name, own)
+        if parts is not None:
+            return estimate_parts(parts, chosen, options)
     found = simulate_module(
         model, target, example_args=example_args, kwargs=kwargs, dynamic_shapes=dynamic_shapes,
         timing_only=True, **options,
@@ -207,6 +221,7 @@ def lower_for(
     options: Mapping[str, Any],
     *,
     timing_only: bool,
+    since: str = "",
 ) -> Lowered:
     """A model's program for a wafer; `imported.module` stays as it is.
 
@@ -215,14 +230,24 @@ def lower_for(
     """
     chosen = find_wafer(target)
     check_options(chosen, options)
+    check_fixed_sizes(imported)
+    with COMPILING:
+        if falls_back(options) and not since and in_parts(imported, chosen.name, options) is not None:
+            raise CompilerError(
+                "a part of this model runs on the CPU, so that it is no one program that could be simulated",
+                hint="estimate(..., fallback='cpu') and the report of what compile(...) returns tell its cycles",
+            )
+        module, choices = lower(imported.module, chosen.name, options, since=since)
+        constants = () if timing_only else read_constants(module)
+        program = build_image(module)
+    return Lowered(imported, program, chosen.machine, choices, constants, prove(program, chosen.machine))
+
+
+def check_fixed_sizes(imported: ImportedModel) -> None:
+    """Raises `CompilerError` for a model that leaves sizes open, which programs of wafers cannot."""
     for argument in imported.arguments:
         if -1 in argument.shape:
             raise CompilerError(
                 f"the size of argument '{argument.name}' is left open, but a wafer's program has fixed sizes",
                 hint="give static shapes",
             )
-    with COMPILING:
-        module, choices = lower(imported.module, chosen.name, options)
-        constants = () if timing_only else read_constants(module)
-        program = build_image(module)
-    return Lowered(imported, program, chosen.machine, choices, constants, prove(program, chosen.machine))

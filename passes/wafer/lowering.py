@@ -7,8 +7,8 @@ from typing import Any
 
 from ...dialects.host import ir
 from ...wse_target.image import DTYPE_BYTES
-from ..infra.diagnostics import PassFailure
 from .nodes import analyse
+from .refusals import NoLowering
 from .shard.assemblies import cut_of, parts_of
 from .splat import made_of
 
@@ -34,9 +34,7 @@ def require_lowering(op: Any) -> None:
     require_static(op)
     name = op.operation.name
     if name == "linalg.fill" and made_of(op.results[0]) is None:
-        raise PassFailure(
-            op, "an operation uses a scalar that is computed outside of it", hint="use target='cpu'"
-        )
+        raise NoLowering(op, "an operation uses a scalar that is computed outside of it")
     if not is_node(op):
         return
     _require_elements(op)
@@ -48,20 +46,19 @@ def require_lowering(op: Any) -> None:
         raise no_lowering(op)
 
 
-def no_lowering(op: Any) -> PassFailure:
+def no_lowering(op: Any) -> NoLowering:
     """The refusal of a kind of operation."""
     name = op.operation.name
-    return PassFailure(op, f"'{name}' has no lowering to the wafer yet", hint="it runs on target='cpu'")
+    return NoLowering(op, f"'{name}' has no lowering to the wafer yet")
 
 
 def require_static(op: Any) -> None:
     """Raises `PassFailure` for an operation on a tensor whose sizes are known only at run time."""
     for value in (*op.operands, *op.results):
         if isinstance(value.type, ir.RankedTensorType) and not value.type.has_static_shape:
-            raise PassFailure(
+            raise NoLowering(
                 op,
                 f"'{op.operation.name}' has the dynamic shape {value.type}, and a wafer program has fixed tiles",
-                hint="compile for fixed shapes, or use target='cpu'",
             )
 
 
@@ -69,13 +66,9 @@ def _require_elements(op: Any) -> None:
     """Raises `PassFailure` for a tensor that no PE could hold a block of, or whose elements none can."""
     tensors = [v.type for v in (*op.operands, *op.results) if isinstance(v.type, ir.RankedTensorType)]
     if any(0 in tensor.shape for tensor in tensors):
-        raise PassFailure(
-            op, "a tensor without elements cannot be spread over the wafer", hint="it runs on target='cpu'"
-        )
+        raise NoLowering(op, "a tensor without elements cannot be spread over the wafer")
     for tensor in tensors:
         if str(tensor.element_type) not in (*DTYPE_BYTES, _INDEX):
-            raise PassFailure(
-                op,
-                f"'{op.operation.name}' takes or makes a {tensor}, and no PE holds such elements",
-                hint=f"the wafer takes ranked tensors of {', '.join(DTYPE_BYTES)}",
+            raise NoLowering(
+                op, f"'{op.operation.name}' takes or makes a {tensor}, and no PE holds such elements"
             )

@@ -19,6 +19,7 @@ from .layout_rules import (
     elements,
 )
 from .reduction_form import OWNED, Accumulation, accumulations, combine_kind, is_neutral
+from .refusals import NoLowering
 from .scalar_body import (
     Operand,
     ScalarBody,
@@ -153,7 +154,7 @@ class Compute:
         results = set(range(len(self.view.inits))) - self.accumulated().keys()
         order = copy_order(self.body.yielded, len(self.view.inputs), results)
         if order is None:
-            raise PassFailure(self.view.op, "a step exchanges running values: no lowering to the wafer yet")
+            raise NoLowering(self.view.op, "a step exchanges running values: no lowering to the wafer yet")
         return order
 
     def reads(self, position: int) -> bool:
@@ -191,12 +192,11 @@ def analyse(op: Any) -> Compute:
     """Prepares a `linalg.generic`; raises `PassFailure` for what the wafer cannot do yet."""
     view = structured(op)
     if view is None:
-        raise PassFailure(op, f"'{op.operation.name}' has no lowering to the wafer", hint="use target='cpu'")
+        raise NoLowering(op, f"'{op.operation.name}' has no lowering to the wafer")
     if not all(map(is_plain_map, view.init_maps)):
-        raise PassFailure(
+        raise NoLowering(
             op,
             "this operation writes its result at sums of its loops' indices, which has no lowering to the wafer",
-            hint="use target='cpu'",
         )
     whole_body = translate_body(view)
     used = tuple(any(True for _ in r.uses) for r in op.results)

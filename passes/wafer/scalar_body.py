@@ -14,6 +14,7 @@ from ...dialects.structured import Structured
 from ..infra.diagnostics import PassFailure
 from .composed_scalars import COMPOSED, compare_unsigned, compose
 from .constant_folding import fold
+from .refusals import NoLowering
 from .shard.tables import is_plain, table_of
 from .splat import scalar_constant, splat_of
 
@@ -107,11 +108,7 @@ class _Translator:
             return self.values[value]
         constant = scalar_constant(value)
         if constant is None:
-            raise PassFailure(
-                self.view.op,
-                "an operation uses a scalar that is computed outside of it",
-                hint="use target='cpu'",
-            )
+            raise NoLowering(self.view.op, "an operation uses a scalar that is computed outside of it")
         return Immediate(constant)
 
     def emit(self, kind: str, operands: tuple[ScalarValue, ...], dtype: str) -> ScalarValue:
@@ -153,10 +150,8 @@ class _Translator:
                 self.values[op.results[0]] = composed
                 return
         if name not in _TRANSLATED and name not in KIND_OF:
-            raise PassFailure(
-                op,
-                f"a processing element has no operation for '{name}' of {op.operands[0].type}",
-                hint="it runs on target='cpu'",
+            raise NoLowering(
+                op, f"a processing element has no operation for '{name}' of {op.operands[0].type}"
             )
         if name in ("arith.cmpf", "arith.cmpi"):
             self.values[op.results[0]] = self.compare(op, tuple(map(self.plain, operands)))
@@ -194,7 +189,7 @@ class _Translator:
             return self.emit("pow", (base, self.plain(exponent)), dtype)
         power = exponent.value if isinstance(exponent, Immediate) else None
         if power is None or not 1 <= abs(power) <= 8:
-            raise PassFailure(op, "a power that is not a small constant", hint="it runs on target='cpu'")
+            raise NoLowering(op, "a power that is not a small constant")
         result = base
         for _ in range(int(abs(power)) - 1):
             result = self.emit("mul", (result, base), dtype)

@@ -34,7 +34,8 @@ class Row:
     Attributes:
         target: as the user wrote it.
         failure: the compiler's message when the model does not run there; nothing else is known then.
-        seconds: median of a call on one thread, for targets that run on this machine; a wafer's makespan by its clock.
+        seconds: median of a call on one thread, for targets that run on this machine; a wafer's makespan by its clock;
+            None for a program in parts on both.
         cycles: of one call on a wafer ("device" is the mean over PEs, "makespan" the slowest one's, "host_io"); empty
             elsewhere.
         memory: bytes by what they hold. On a CPU "parameters", "state" and "temporaries" (the most that is alive at a
@@ -115,7 +116,7 @@ def _prepare(
     if chosen.target is None:
         assert eager is not None, "compare() has looked"
         peak = peak_temporaries(fresh_copy(eager), opened.example_args, opened.kwargs)
-        row.memory = {**_bytes_of_module(eager), "temporaries": peak}
+        row.memory = _bytes_of_module(eager) | ({} if peak is None else {"temporaries": peak})
         return _Runner(row, fresh_copy(eager)), row
     observer = EffectsObserver(lambda name: step(f"{chosen.text}: {name}"))
     start = time.perf_counter()
@@ -164,7 +165,8 @@ def _read_wafer(row: Row, runner: _Runner) -> None:
     assert runner.compiled is not None
     report = runner.compiled.report
     row.cycles = {name: report["cycles"][name] for name in ("device", "makespan", "host_io")}
-    row.seconds = report["cycles"]["makespan"] / (report["clock_ghz"] * 1e9)
+    if "parts" not in report:  # nobody knows what the CPU beside a real wafer takes
+        row.seconds = report["cycles"]["makespan"] / (report["clock_ghz"] * 1e9)
     row.memory = {
         "high_water": report["sram"]["high_water"],
         "capacity": report["sram"]["capacity"],

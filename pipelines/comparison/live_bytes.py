@@ -46,11 +46,20 @@ class LiveBytes(TorchDispatchMode):
 
 def peak_temporaries(
     model: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any] | None = None
-) -> int:
-    """Bytes of what operators made that was alive at the same time, outputs included, in one call of a model."""
+) -> int | None:
+    """Bytes of what operators made that was alive at the same time, outputs included, in one call of a model.
+
+    None for a model with loops or branches as operators (`torch.while_loop`, ...), whose inside nobody can watch.
+    """
     tensors = [leaf for leaf in pytree.tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
     if isinstance(model, torch.nn.Module):
         tensors += [*model.parameters(), *model.buffers()]
     with torch.no_grad(), LiveBytes(tensors) as live:
-        model(*args, **(kwargs or {}))
+        try:
+            model(*args, **(kwargs or {}))
+        except NotImplementedError as error:
+            if "HigherOrderOperator" not in str(error):
+                raise
+            torch._dynamo.reset()  # which has half compiled the operator, and would not run it again
+            return None
     return live.peak

@@ -15,9 +15,11 @@ from ..frontend.interface import find_main
 from ..frontend.mlir_values import embed_values, has_values, pack_values, values_file
 from ..named import NAMED_PIPELINES
 from ..native.codegen import NativeCode
+from ..parts.lowering import SINCE, in_parts, instrumentation_of_part
 from ..runtime.cpu import CpuTarget
 from ..runtime.cpu_lowering import with_options
 from ..runtime.wafer import lower
+from ..runtime.wafer_options import falls_back
 from ..targets import check_options, find_target
 from ..workload import OpenedModel
 from .kinds import Kind, Weights
@@ -118,12 +120,32 @@ def _ir_at_stage(imported: ImportedModel, request: Request, watch: StageWatch, t
             watch.reach("imported", module)
         elif request.on_cpu:
             _cpu_target(request).lower(imported, request.options, timer, watch.instrumentation)
+        elif falls_back(request.options) and (text := _parts_at_stage(imported, request, watch, timer)):
+            return text
         else:
             with timer.scope("passes"):
                 module, _ = lower(imported.module, request.target, request.options, watch.instrumentation)
     except StageReached as reached:
         return reached.text
     return ir_text(module, locations=request.debug)  # the end of a pipeline of the user's own
+
+
+def _parts_at_stage(imported: ImportedModel, request: Request, watch: StageWatch, timer: Timer) -> str:
+    """Those parts of a model that are for the wafer at a stage, and as they are the others; "" if it is in none."""
+    with timer.scope("passes"):
+        found = in_parts(imported, request.target, request.options, watch.instrumentation)
+        texts: list[str] = []
+        for part in found.parts if found is not None else ():
+            own = instrumentation_of_part(watch.instrumentation, part.name)
+            module = part.model.module.operation
+            try:
+                if part.on_wafer:
+                    module, _ = lower(part.model.module, request.target, request.options, own, since=SINCE)
+                text = ir_text(module, locations=request.debug)
+            except StageReached as reached:
+                text = reached.text
+            texts.append(f"// {part.name}\n{text}")
+    return "// -----\n".join(texts)
 
 
 def _cpu_target(request: Request) -> CpuTarget:

@@ -43,6 +43,13 @@ class StageWatch:
         self._locations = locations
         self._files = 0
 
+    def of_part(self, name: str) -> StageWatch:
+        """Follows a part of the model; what it keeps is in a folder of that name."""
+        folder = None if self._keep is None else self._keep / name
+        if folder is not None:
+            folder.mkdir(exist_ok=True)
+        return StageWatch(folder, self._stop, locations=self._locations)
+
     @property
     def instrumentation(self) -> Instrumentation:
         """What makes a pipeline's run be watched."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, runtime_checkable
 
 from ...dialects.host import func, ir
 from ...dialects.provenance import describe_location
-from ...passes.infra.pass_manager import Instrumentation, run_pipeline
+from ...passes.infra.pass_manager import Instrumentation, PassObserver, run_pipeline
 from ...passes.infra.timing import Timer
 from ...passes.wafer.main_function import find_main
 from ...passes.wafer.wse_outline_parts import PART
@@ -18,10 +18,19 @@ from ..frontend.imported import ImportedModel
 from ..frontend.interface import read_main
 from ..runtime.cpu import CpuTarget
 from ..runtime.wafer import compile_program, pipeline_before
-from ..runtime.wafer_program import checks_of
+from ..runtime.wafer_program import ReturnedCheck, checks_of
 from .program import PartedProgram, PartProgram
 
 SINCE = "partition"  # the row of the pipeline that parts begin at
+
+
+@runtime_checkable
+class FollowsParts(Protocol):
+    """An observer of passes that has another one for each part of a model."""
+
+    def of_part(self, name: str) -> PassObserver:
+        """The observer of a part."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,11 @@ class Outlined:
     makes: tuple[int, ...]
     sources: tuple[str, ...]
 
+    @property
+    def interface(self) -> CallInterface:
+        """How it is called."""
+        return self.model.interface
+
 
 @dataclass(frozen=True)
 class InParts:
@@ -47,8 +61,8 @@ class InParts:
 
     parts: tuple[Outlined, ...]
     returned: tuple[int, ...]
-    checks: tuple[Any, ...]
-    operators: tuple[Mapping[str, Any], ...]
+    checks: tuple[ReturnedCheck, ...]
+    operators: tuple[Mapping[str, str], ...]
 
 
 def in_parts(
@@ -108,6 +122,14 @@ def _outlined(
     return Outlined(function.name.value, model, side == "wafer", takes, makes, tuple(sources))
 
 
+def instrumentation_of_part(whole: Instrumentation | None, name: str) -> Instrumentation | None:
+    """What is watched of the passes that run on a part."""
+    if whole is None:
+        return None
+    own = [o.of_part(name) if isinstance(o, FollowsParts) else o for o in whole.observers]
+    return replace(whole, observers=own)
+
+
 def compile_parts(
     imported: ImportedModel,
     machine: str,
@@ -126,10 +148,11 @@ def compile_parts(
         return None
     parts = []
     for part in found.parts:
+        watch = instrumentation_of_part(instrumentation, part.name)
         if part.on_wafer:
-            program = compile_program(part.model, machine, options, timer, instrumentation, since=SINCE)
+            program = compile_program(part.model, machine, options, timer, watch, since=SINCE)
         else:
-            program = CpuTarget().program(part.model, {}, timer, instrumentation)
+            program = CpuTarget().program(part.model, {}, timer, watch)
         parts.append(PartProgram(part.name, program, part.takes, part.makes, part.sources))
     return PartedProgram(
         imported.interface.without_data(),
@@ -137,5 +160,5 @@ def compile_parts(
         tuple(parts),
         found.returned,
         found.checks,
-        {"operators": [dict(operator) for operator in found.operators]},
+        found.operators,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from ..frontend.call_interface import CallInterface
 from ..runtime.arrays import as_signed
 from ..runtime.cpu_program import CpuExecutable, CpuProgram
 from ..runtime.wafer_program import ReturnedCheck, WaferExecutable, WaferProgram, raise_failed
-from .report import call_report, program_report
+from .report import call_report, fallback_report
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class PartedProgram:
         machine: that the parts for the wafer are for.
         returned: the value that each result is, those of `checks` behind the model's own.
         checks: what results behind the model's own tell of, in order.
-        facts: what compiling found out, for the report: the "operators" that the CPU runs.
+        operators: that the CPU runs: "part", "operator", "where" in the model, and the "reason".
     """
 
     interface: CallInterface
@@ -65,7 +65,7 @@ class PartedProgram:
     parts: tuple[PartProgram, ...]
     returned: tuple[int, ...]
     checks: tuple[ReturnedCheck, ...] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    operators: tuple[Mapping[str, str], ...] = ()
 
 
 class PartedExecutable:
@@ -85,7 +85,8 @@ class PartedExecutable:
         self._inputs = [_call_arguments(part) for part in program.parts]
         self._holders = {name: part for part in self._parts for name in part.held_states}
         self.held_states = frozenset(self._holders)
-        self.report: dict[str, Any] = program_report(program)
+        self._fallback = fallback_report(program.parts, program.operators)
+        self.report: dict[str, Any] = {"fallback": self._fallback}
 
     def _of(self, part: PartProgram, parameters: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The parameters that a part takes."""
@@ -111,7 +112,8 @@ class PartedExecutable:
             seconds = time.perf_counter() - started
             values.update(zip(part.makes, made, strict=True))
             reports.append(executable.report if part.on_wafer else {**executable.report, "seconds": seconds})
-        self.report = {**program_report(self.program), **call_report(self.program, reports)}
+        call = call_report(self.program.parts, self.program.machine, reports)
+        self.report = {"fallback": self._fallback, **call}
         results = [values[value] for value in self.program.returned]
         raise_failed(self.program.checks, results)
         return self._apart(results)

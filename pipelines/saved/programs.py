@@ -86,7 +86,7 @@ def _store_parts(program: PartedProgram) -> tuple[PartedRecord, Blocks]:
         parts=tuple(parts),
         returned=program.returned,
         checks=checks,
-        facts=_plain(program.facts),
+        operators=tuple(dict(operator) for operator in program.operators),
     )
     return record, blocks
 
@@ -137,7 +137,7 @@ def _restore_parts(record: PartedRecord, container: Container, interface: CallIn
     checks = (ReturnedCheck(Check(**c.check.model_dump()), c.size) for c in record.checks)
     machine = _machine(record, container)
     return PartedProgram(
-        interface.without_data(), machine, tuple(parts), record.returned, tuple(checks), record.facts
+        interface.without_data(), machine, tuple(parts), record.returned, tuple(checks), record.operators
     )
 
 

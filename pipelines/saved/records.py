@@ -286,7 +286,7 @@ class PartedRecord(Record):
     parts: tuple[PartRecord, ...]
     returned: tuple[int, ...]
     checks: tuple[ReturnedCheckRecord, ...]
-    facts: dict[str, JsonValue]
+    operators: tuple[dict[str, str], ...]
 
 
 ProgramRecord = Annotated[CpuRecord | WaferRecord | PartedRecord, Field(discriminator="kind")]

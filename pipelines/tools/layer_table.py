@@ -87,14 +87,19 @@ def layer_table(report: dict[str, Any], *, width: int) -> Table:
     return table
 
 
-def layer_summary(report: dict[str, Any]) -> str:
-    """What the table's columns mean and what is outside of them, in a few lines."""
+def layer_summary(report: dict[str, Any], *, again: bool = False) -> str:
+    """What the table's columns mean and what is outside of them, in a few lines.
+
+    Args:
+        again: whether the program is loaded at each call.
+    """
     cycles, sram, grid = report["cycles"], report["sram"], report["grid"]
+    once = "takes {:,.0f} each time" if again else "took {:,.0f} once"
     return (
         f"{report['machine']}, {grid[0]} x {grid[1]} PEs. Cycles of one call, mean over PEs; the slowest PE takes "
         f"{cycles['makespan']:,.0f}.\n"
-        f"Host transfer adds {cycles['host_io']:,.0f} a call; loading the parameters took "
-        f"{cycles['host_load']:,.0f} once.\n"
+        f"Host transfer adds {cycles['host_io']:,.0f} a call; loading the parameters "
+        f"{once.format(cycles['host_load'])}.\n"
         f"SRAM in bytes of the fullest PE: {sram['high_water']:,} of {sram['capacity']:,}, of which buffers "
         f"{sram['buffers']:,}, code {sram['code']:,}, runtime {sram['runtime']:,}."
     )

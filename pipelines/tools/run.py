@@ -18,12 +18,15 @@ from torch.utils import _pytree as pytree
 from ...passes.infra.diagnostics import CompilerError
 from ..agreement import relative_error
 from ..compile import Compiled, compile
+from ..parts.report import wafer_reports
 from ..runtime.thread_count import thread_count
+from ..runtime.wafer_options import falls_back
 from ..targets import find_wafer
 from ..threads import torch_threads
 from ..workload import OpenedModel, open_model
 from .layer_table import layer_rows, layer_summary, layer_table
 from .output import check_writable, console_beside, write_atomically
+from .parts_text import call_text, fallback_text
 
 Outputs = list[torch.Tensor]
 FILE_WIDTH = 120  # columns of a table that is not printed on a terminal
@@ -74,7 +77,11 @@ class Comparison:
                 **self.wafer_report,
                 "cycles": self.wafer.cycles,
                 "cycles_of_a_call": self.wafer_report["cycles"],
-                "layers": [asdict(row) | {"cycles": row.cycles} for row in layer_rows(self.wafer_report)],
+                "layers": [
+                    asdict(row) | {"cycles": row.cycles}
+                    for report in wafer_reports(self.wafer_report)
+                    for row in layer_rows(report)
+                ],
             },
         }
         if self.labels is not None:
@@ -91,31 +98,47 @@ def accuracy(predictions: torch.Tensor, labels: torch.Tensor) -> float:
     return float((predictions == labels).double().mean())
 
 
-def run_workload(path: str, target: str, json_path: Path | None, num_threads: int | None = None) -> None:
-    """Runs the workload file and prints the comparison; see `Comparison.as_json` for the JSON."""
+def run_workload(
+    path: str,
+    target: str,
+    json_path: Path | None,
+    num_threads: int | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> None:
+    """Runs the workload file and prints the comparison; see `Comparison.as_json` for the JSON.
+
+    Args:
+        options: of the wafer.
+    """
     if json_path is not None:
         check_writable(json_path)
+    falls_back(options or {})
     find_wafer(target)
     console = console_beside(json_path, width=FILE_WIDTH)
     with Progress(console=console, transient=True) as progress:
         workload = _step(progress, f"loading {path}", lambda: open_model(path).with_inputs())
-        comparison = compare(workload, target, progress, num_threads)
+        comparison = compare(workload, target, progress, num_threads, options)
     _print(comparison, target, console)
     if json_path is not None:
         write_atomically(json_path, json.dumps(comparison.as_json(), indent=2) + "\n")
 
 
 def compare(
-    workload: OpenedModel, target: str, progress: Progress, num_threads: int | None = None
+    workload: OpenedModel,
+    target: str,
+    progress: Progress,
+    num_threads: int | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Comparison:
     """Compiles for the CPU and for `target`, and runs every batch on all three.
 
     Args:
         num_threads: of PyTorch and of the CPU's code; as `compile` chooses when None.
+        options: of the wafer.
     """
     threads = thread_count({"num_threads": num_threads})
 
-    def compiled_for(name: str, threads: int | None = None) -> Compiled:
+    def compiled_for(name: str, threads: int | None = None, **options: Any) -> Compiled:
         return _step(
             progress,
             f"compiling for {name}",
@@ -126,6 +149,7 @@ def compare(
                 target=name,
                 dynamic_shapes=workload.dynamic_shapes,
                 num_threads=threads,
+                **options,
             ),
         )
 
@@ -135,7 +159,7 @@ def compare(
             f"'{workload.source}' is not a PyTorch model, so there is nothing to compare it with",
             hint="wse simulate runs it on a wafer and on the CPU",
         )
-    cpu, wafer = compiled_for("cpu", threads), compiled_for(target)
+    cpu, wafer = compiled_for("cpu", threads), compiled_for(target, **(options or {}))
     with torch.no_grad():
         eager_result, cpu_result = _measure_both(workload, eager, cpu, threads, progress)
         wafer_result = _run_wafer(workload, wafer, progress)
@@ -215,5 +239,10 @@ def _print(comparison: Comparison, target: str, console: Console) -> None:
     )
     cycles = f"{comparison.wafer.cycles:,.0f}"
     console.print(f"wafer '{target}': {cycles} cycles over all batches; one call by layer:")
-    console.print(layer_table(comparison.wafer_report, width=console.width))
-    console.print(layer_summary(comparison.wafer_report))
+    reports = wafer_reports(comparison.wafer_report)
+    for report in reports:
+        console.print(layer_table(report, width=console.width))
+        console.print(layer_summary(report, again=len(reports) > 1))
+    if "parts" in comparison.wafer_report:
+        console.print(fallback_text(comparison.wafer_report["fallback"]), markup=False)
+        console.print(call_text(comparison.wafer_report), markup=False)

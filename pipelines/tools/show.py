@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ...dialects.host import ir
 from ...dialects.wse.printer import print_program
+from ..parts.lowering import SINCE, in_parts
+from ..parts.report import fallback_report
 from ..runtime.wafer import lower
+from ..runtime.wafer_options import falls_back
 from ..targets import check_options, find_wafer
 from ..workload import open_model
 from .output import console_beside
+from .parts_text import fallback_text
 from .plan_table import plan_table
 
 _WIDTH = 160  # columns where there is no terminal
@@ -22,8 +27,12 @@ def show_plan(path: str, target: str, options: Mapping[str, str]) -> None:
     Raises:
         CompilerError: the target is no wafer, or the model cannot be lowered to it with these options of the target.
     """
-    _, choices = _lowered(path, target, options)
-    console_beside(width=_WIDTH).print(plan_table(target, choices))
+    shown, fallback = _lowered(path, target, options)
+    console = console_beside(width=_WIDTH)
+    for program in shown:
+        console.print(plan_table(f"{target}, {program.name}" if program.name else target, program.choices))
+    if fallback:
+        console.print(fallback, markup=False)
 
 
 def show_workload(path: str, target: str, options: Mapping[str, str]) -> None:
@@ -32,10 +41,33 @@ def show_workload(path: str, target: str, options: Mapping[str, str]) -> None:
     Raises:
         CompilerError: the target is no wafer, or the model cannot be lowered to it with these options of the target.
     """
-    module, _ = _lowered(path, target, options)
-    print(print_program(module))
+    shown, fallback = _lowered(path, target, options)
+    for program in shown:
+        print(f"// {program.name}\n" if program.name else "", end="")
+        print(print_program(program.module))
+    if fallback:
+        print(fallback)
 
 
-def _lowered(path: str, target: str, options: Mapping[str, str]) -> tuple[ir.Operation, list[dict[str, Any]]]:
+@dataclass(frozen=True)
+class _Shown:
+    """A program on the wafer, and what was weighed for it; the name is that of a part, and else empty."""
+
+    name: str
+    module: ir.Operation
+    choices: list[dict[str, Any]]
+
+
+def _lowered(path: str, target: str, options: Mapping[str, str]) -> tuple[list[_Shown], str]:
+    """The programs that a model becomes on a wafer, and what is said of what the CPU runs."""
     check_options(find_wafer(target), options)
-    return lower(open_model(path).imported().module, target, options)
+    imported = open_model(path).imported()
+    found = in_parts(imported, target, options) if falls_back(options) else None
+    if found is None:
+        return [_Shown("", *lower(imported.module, target, options))], ""
+    shown = [
+        _Shown(part.name, *lower(part.model.module, target, options, since=SINCE))
+        for part in found.parts
+        if part.on_wafer
+    ]
+    return shown, fallback_text(fallback_report(found.parts, found.operators))

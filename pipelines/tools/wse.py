@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..emit.kinds import Kind, Weights
+from .command_options import (
+    Accumulate,
+    Algorithm,
+    CheckIndices,
+    Engine,
+    Fallback,
+    Grid,
+    Inputs,
+    Json,
+    Model,
+    Models,
+    ReportFile,
+    Set,
+    Target,
+    Threads,
+    Timeline,
+    TraceFlag,
+    named_targets,
+)
 from .errors import Trace, one_message
 from .own_process import in_own_process
 
@@ -20,13 +38,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-def _named_targets(incomplete: str) -> list[str]:
-    """What the shell completes a target's name to."""
-    from ..targets import target_names
-
-    return [name for name in target_names() if name.startswith(incomplete)]
 
 
 def _show_version(asked: bool) -> None:
@@ -47,54 +58,14 @@ def _before(
     """Compiles models for CPUs and wafer-scale engines, runs and checks them."""
 
 
-Target = Annotated[
-    str,
-    typer.Option(
-        help="A wafer: tiny, wse2, wse3, or the path of a machine's .toml file.",
-        autocompletion=_named_targets,
-    ),
-]
-Set = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Another number of the wafer's machine file; can be repeated."
-    ),
-]
-Threads = Annotated[
-    int | None, typer.Option(help="Threads of a call on the CPU; WSE_NUM_THREADS or 1 when not given.")
-]
-Json = Annotated[
-    Path | None,
-    typer.Option("--json", metavar="FILE", help="Also write the result as JSON; - for standard output."),
-]
-Model = Annotated[
-    str, typer.Argument(metavar="FILE.py[:FUNCTION]", help="A Python file that defines load().")
-]
-
-
-class Engine(StrEnum):
-    """The simulator's engines."""
-
-    flow = "flow"
-    wavelet = "wavelet"
-
-
-class Inputs(StrEnum):
-    """What arguments are drawn from."""
-
-    normal = "normal"
-    integers = "integers"
-
-
-TraceFlag = Annotated[bool, typer.Option("--trace", help="Print the full trace of a failure.")]
-
-
 @app.command()
 def run(
     model: Model,
     target: Target = "tiny",
     settings: Set = None,
+    grid: Grid = "",
     num_threads: Threads = None,
+    fallback: Fallback = "",
     json: Json = None,
     trace: TraceFlag = False,
 ) -> None:
@@ -102,7 +73,8 @@ def run(
     with one_message(Trace(trace)):
         from .run import run_workload
 
-        run_workload(model, _with(target, settings), json, num_threads)
+        options = {name: value for name, value in (("grid", grid), ("fallback", fallback)) if value}
+        run_workload(model, _with(target, settings), json, num_threads, options)
 
 
 @app.command()
@@ -113,7 +85,7 @@ def verify(
     target: Annotated[
         str,
         typer.Option(
-            help="A wafer, as elsewhere; 'cpu' leaves the wafer's stages out.", autocompletion=_named_targets
+            help="A wafer, as elsewhere; 'cpu' leaves the wafer's stages out.", autocompletion=named_targets
         ),
     ] = "tiny",
     settings: Set = None,
@@ -145,16 +117,6 @@ def verify(
     raise typer.Exit(0 if agrees else 1)
 
 
-Grid = Annotated[str, typer.Option(metavar="WxH", help="PEs of the program; chosen by cost when not given.")]
-Algorithm = Annotated[
-    str,
-    typer.Option(
-        metavar="NAME{OPTION=VALUE}", help="What products or reductions use; chosen when not given."
-    ),
-]
-Accumulate = Annotated[str, typer.Option(metavar="f16|bf16|f32", help="What narrow products sum in.")]
-
-
 @app.command()
 def show(
     model: Model,
@@ -166,27 +128,16 @@ def show(
     grid: Grid = "",
     algorithm: Algorithm = "",
     accumulate: Accumulate = "",
+    fallback: Fallback = "",
     trace: TraceFlag = False,
 ) -> None:
     """Prints the program that a workload becomes on a wafer: buffers, routes, instructions of each class of PEs."""
     with one_message(Trace(trace)):
         from .show import show_plan, show_workload
 
-        options = {"grid": grid, "algorithm": algorithm, "accumulate": accumulate}
+        options = {"grid": grid, "algorithm": algorithm, "accumulate": accumulate, "fallback": fallback}
         given = {name: value for name, value in options.items() if value}
         (show_plan if plan else show_workload)(model, _with(target, settings), given)
-
-
-ReportFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--json", metavar="FILE", help="Write the report, maps beside it; - for standard output, no maps."
-    ),
-]
-Timeline = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="Write what PEs did when, for Perfetto; - for standard output."),
-]
 
 
 @app.command()
@@ -265,22 +216,6 @@ def compare(
     raise typer.Exit(0 if matches else 1)
 
 
-Models = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="[NAME=]MODEL...",
-        help="FILE.py[:FUNCTION], .pt2, .onnx or .mlir; several make one library.",
-    ),
-]
-CheckIndices = Annotated[
-    bool | None,
-    typer.Option(
-        "--check-indices/--no-check-indices",
-        help="Whether runs on the CPU report indices out of range, as they do when not given.",
-    ),
-]
-
-
 @app.command()
 def compile(
     models: Models,
@@ -291,7 +226,7 @@ def compile(
         Kind | None, typer.Option(help="What to make; OUT's suffix tells when not given.")
     ] = None,
     target: Annotated[
-        str, typer.Option(help="cpu, or a wafer for mlir and saved.", autocompletion=_named_targets)
+        str, typer.Option(help="cpu, or a wafer for mlir and saved.", autocompletion=named_targets)
     ] = "cpu",
     settings: Set = None,
     stage: Annotated[
@@ -311,6 +246,7 @@ def compile(
     pipeline: Annotated[str, typer.Option(help="Name or text of a pipeline to use instead of 'cpu'.")] = "",
     debug: Annotated[bool, typer.Option("--debug", help="Source locations in IR and machine code.")] = False,
     check_indices: CheckIndices = None,
+    fallback: Fallback = "",
     keep_intermediates: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Keep every stage in this folder, also of a failed compilation."),
@@ -323,7 +259,8 @@ def compile(
         from .compile import compile_models
 
         given = {
-            "cpu": cpu, "features": features, "num_threads": num_threads, "check_indices": check_indices
+            "cpu": cpu, "features": features, "num_threads": num_threads, "check_indices": check_indices,
+            "fallback": fallback,
         }  # fmt: skip
         compile_models(
             models, out, emit, weights, json, target=_with(target, settings), stage=stage, header=header,
@@ -337,7 +274,7 @@ def compile(
 def targets(
     name: Annotated[
         str,
-        typer.Argument(metavar="[NAME]", help="Print this target instead.", autocompletion=_named_targets),
+        typer.Argument(metavar="[NAME]", help="Print this target instead.", autocompletion=named_targets),
     ] = "",
     trace: TraceFlag = False,
 ) -> None:

@@ -123,3 +123,19 @@ def test_peak_of_temporaries_counts_what_is_alive_together() -> None:
             return z.view(10, 10).sum(0)  # 40 bytes; a view is no memory
 
     assert peak_temporaries(Model(), (torch.zeros(100),)) == 800
+
+
+def test_loops_as_operators_are_compared_without_their_temporaries(tmp_path: Path) -> None:
+    path = tmp_path / "loop.py"
+    path.write_text(
+        "import torch\n"
+        "def halved(x):\n"
+        "    loop = torch._higher_order_ops.while_loop\n"
+        "    start = torch.tensor(0), x\n"
+        "    return loop(lambda k, y: y.max() > 1, lambda k, y: (k + 1, y * 0.5), start)[1]\n"
+        "def load():\n"
+        "    return halved, (torch.full((4,), 10.0),)\n"
+    )
+    done = wse(str(path), "--targets", "eager,cpu,tiny{fallback=cpu}")
+    assert done.exit_code == 0, done.output
+    assert done.output.count("matches") == 3

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from wse_mlir.passes.infra.diagnostics import CompilerError
 from wse_mlir.pipelines.agreement import relative_error
+from wse_mlir.pipelines.simulate import simulate_module
 
 import wse_mlir
 
@@ -125,6 +126,19 @@ def test_the_report_says_what_runs_where_and_what_travels() -> None:
     loads = first["cycles"]["host_load"] + last["cycles"]["host_load"]
     assert report["cycles"]["host_reload"] == loads > 0 == report["cycles"]["host_load"]
     assert report["cycles"]["host_in"] == first["cycles"]["host_in"] + last["cycles"]["host_in"] + loads
+
+
+def test_estimates_need_no_data_and_no_cpu() -> None:
+    model, x, i = Branches().eval(), torch.randn(5, 4, 8), torch.tensor(1)
+    compiled = on_wafer(model, x, i, grid="2x2")
+    compiled(x, i)
+    with torch.device("meta"):
+        shapes = Branches(), (torch.empty(5, 4, 8), torch.empty((), dtype=torch.int64))
+    told = wse_mlir.estimate(*shapes, target="tiny", grid="2x2", fallback="cpu")
+    assert told["cycles"] == compiled.report["cycles"]
+    assert told["fallback"] == compiled.report["fallback"]
+    with pytest.raises(CompilerError, match="a part of this model runs on the CPU"):
+        simulate_module(model, "tiny", example_args=(x, i), fallback="cpu")
 
 
 def test_parameters_are_taken_again_by_all_parts() -> None:

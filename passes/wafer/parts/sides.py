@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from ....dialects.host import ir
 from ....dialects.structured import outer_operands
-from ...infra.diagnostics import PassFailure
 from ..lowering import RESHAPES, require_lowering
+from ..refusals import NoLowering
 from ..splat import made_of
 
 Side = Literal["wafer", "cpu"]
@@ -100,7 +100,7 @@ def _step(op: Any) -> Step:
     sources = tuple(roots(outer_operands(op.operation)))
     try:
         require_lowering(op)
-    except PassFailure as refusal:
+    except NoLowering as refusal:
         return Step(op, "cpu", refusal.message, sources)
     return Step(op, "wafer", "", sources)
 

@@ -12,7 +12,7 @@ from ....wse_target.layout.accesses import Term, accessed
 from ....wse_target.layout.algebra import sliced
 from ....wse_target.layout.dimension import Dimension
 from ....wse_target.layout.tensor_layout import TensorLayout
-from ...infra.diagnostics import PassFailure
+from ..refusals import NoLowering
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _places(op: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
         for what in ("offsets", "sizes", "strides")
     ]
     if len(op.operands) > (1 if name == "tensor.extract_slice" else 2):
-        raise PassFailure(op, f"'{name}' at an offset known only at run time", hint="use target='cpu'")
+        raise NoLowering(op, f"'{name}' at an offset known only at run time")
     if tuple(static[1]) != tuple(ir.RankedTensorType(part.type).shape):
-        raise PassFailure(op, f"'{name}' that changes rank", hint="use target='cpu'")
+        raise NoLowering(op, f"'{name}' that changes rank")
     return tuple(static[0]), tuple(static[2])
