@@ -29,7 +29,7 @@ from .shard.indirect import GATHER, gather_order, moving
 from .shard.operand_layouts import operand_layouts
 from .shard.owned import owned_indices, owned_loops
 from .shard.scatters import Scatter, scatter_loops, scatter_of, written_indices
-from .splat import splat_of
+from .splat import made_of, splat_of
 from .write.expressions import row_major_pitches
 
 Source = Access | float | int
@@ -158,7 +158,7 @@ class ComputeEmitter:
         if result is not None:
             return self._operand_access(result, self.view.maps[position], loops)
         value = self.view.operands[position]
-        number = splat_of(value)
+        number = made_of(value)  # what nobody wrote is nowhere, either
         if number is not None:
             return number
         return self._operand_access(self.tiles.by_value[value], self.view.maps[position], loops)

@@ -220,6 +220,54 @@ def test_what_is_asserted_is_checked_where_it_is_known() -> None:
         compiled(x, torch.tensor(2), j)
 
 
+OPEN = """
+func.func @main(%x: tensor<6xf32>, %n: tensor<i64>) -> tensor<6xf32> {
+  %k = tensor.extract %n[] : tensor<i64>
+  %s = arith.index_cast %k : i64 to index
+  %e = tensor.empty() : tensor<6xf32>
+  %y = linalg.generic {
+      indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>],
+      iterator_types = ["parallel"]}
+      ins(%x : tensor<6xf32>) outs(%e : tensor<6xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %q = math.exp %a : f32
+    linalg.yield %q : f32
+  } -> tensor<6xf32>
+  %z = tensor.extract_slice %y[0] [%s] [1] : tensor<6xf32> to tensor<?xf32>
+  %c0 = arith.constant 0 : index
+  %d = tensor.dim %z, %c0 : tensor<?xf32>
+  %zero = arith.constant 0.0 : f32
+  %e1 = tensor.empty() : tensor<f32>
+  %f = linalg.fill ins(%zero : f32) outs(%e1 : tensor<f32>) -> tensor<f32>
+  %sum = linalg.generic {
+      indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> ()>],
+      iterator_types = ["reduction"]}
+      ins(%z : tensor<?xf32>) outs(%f : tensor<f32>) {
+  ^bb0(%a: f32, %o: f32):
+    %q = arith.addf %a, %o : f32
+    linalg.yield %q : f32
+  } -> tensor<f32>
+  %r = linalg.generic {
+      indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> ()>, affine_map<(d0) -> (d0)>],
+      iterator_types = ["parallel"]}
+      ins(%x, %sum : tensor<6xf32>, tensor<f32>) outs(%e : tensor<6xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %q = arith.addf %a, %b : f32
+    linalg.yield %q : f32
+  } -> tensor<6xf32>
+  return %r : tensor<6xf32>
+}
+"""
+
+
+def test_sizes_that_data_decides_stay_on_the_cpu() -> None:
+    x = torch.randn(6)
+    compiled = wse_mlir.compile(OPEN, target="tiny", fallback="cpu", grid="2x1")
+    for n in (0, 2, 6):
+        assert relative_error(compiled(x, torch.tensor(n)), x + x.exp()[:n].sum()) <= 1e-3
+    assert [part["on"] for part in compiled.report["parts"]] == ["wafer", "cpu", "wafer"]
+
+
 def test_a_part_that_does_not_fit_is_refused_with_its_levers() -> None:
     x = torch.randn(5, 512, 512)
     with pytest.raises(CompilerError) as caught:

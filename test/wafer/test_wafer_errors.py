@@ -88,6 +88,14 @@ def test_a_malformed_origin() -> None:
     assert "origin" in message(Net(nn.Linear(4, 4)), torch.zeros(1, 4), grid="2x2", origin="7,7")
 
 
+def test_numbers_that_nobody_wrote_can_be_read() -> None:
+    def powers(x: torch.Tensor) -> torch.Tensor:  # which chooses between ones and elements of an empty tensor
+        return torch.vander(x[0])
+
+    x = torch.randn(2, 6)
+    torch.testing.assert_close(compile_model(Function(powers), (x,), target="tiny", grid="2x1")(x), powers(x))
+
+
 def test_a_tight_fit_is_found_by_spreading_over_more_pes() -> None:
     # 1.2 MB of weights: 20 KB on each of 64 PEs, far too much for a few of them
     torch.manual_seed(0)
