@@ -30,6 +30,7 @@ from .scalar_body import (
     translate_body,
 )
 from .shard.dependencies import dependencies, iterators_of, operand_iterators
+from .shard.finer_loops import finer_loops
 from .shard.indirect import GATHER, gather_cycles
 from .shard.one_by_one import loops_one_by_one
 from .shard.operand_layouts import halo_loops, is_plain_map, loop_layouts, operand_layouts
@@ -247,6 +248,15 @@ def compute_options(
     depends = compute.dependencies()
     found = [_compute_option(compute, depends, choice, cost) for choice in choices]
     options = [option for option in found if option is not None]
+    if not forced and REDUCTION not in view.iterators:
+        finer = [
+            more
+            for option in options
+            if option.loops is not None
+            for more in finer_loops(option.loops, option.cycles, mesh, cost)
+        ]
+        again = [_compute_option(compute, depends, choice, cost) for choice in finer]
+        options += [option for option in again if option is not None]
     if forced and not options:
         raise PassFailure(
             op,

@@ -67,7 +67,8 @@ def scores_of_changes_are_those_of_whole_plans(problem: Problem, planner: Planne
     for at, node in enumerate(problem.nodes):
         for option in node.options:
             whole = Refinement(planner, [*chosen[:at], option, *chosen[at + 1 :]]).states[-1]
-            score = work.score_with(at, option)
+            score, change = work.score_with(at, option)
+            assert change == {at: option}
             assert score == pytest.approx(planner.score(whole)) or (score == whole.cycles == math.inf)
 
 

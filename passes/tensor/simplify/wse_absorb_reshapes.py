@@ -34,7 +34,8 @@ class AbsorbReshapes(Pass, name="wse-absorb-reshapes", anchor="func.func"):
 
     * An operand that was transposed, repeated, sliced and reshaped is read from what it was made of, through a view
       (reshapes of whole dimensions and slices, which cost nothing) and a map. Iterators are split where it takes that;
-      a contraction's columns are not. Heads that several others share are read by a map such as `h floordiv 4`.
+      a contraction's columns are not. Heads that several others share are read by a map such as `h floordiv 4`,
+      or, with plain maps, in two loops: over groups, and over the heads of a group.
     * A contraction's batch is split into the dimensions that its operands were made of.
     * An operation whose result is only permuted writes it permuted.
     * A widening cast of a contraction's operand moves into its body.
@@ -52,7 +53,8 @@ class AbsorbReshapes(Pass, name="wse-absorb-reshapes", anchor="func.func"):
     """
 
     plain_maps: bool = option(
-        False, "read by maps of iterators and constants alone: heads that others share stay repeated"
+        False,
+        "read by maps of iterators and constants alone: what takes a quotient stays a copy, but for heads",
     )
 
     def run(self, op: ir.Operation, run: PassRun) -> None:

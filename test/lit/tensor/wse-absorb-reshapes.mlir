@@ -47,15 +47,18 @@ func.func @keys_of_a_projection(%q: tensor<4x5x8xf32>, %p: tensor<6x96xf32>) -> 
 // -----
 
 // Heads that share keys read them by a map: the repeating copy is gone, and so is the computation that it repeated.
-// With plain maps the copy stays, and the computation is still done once.
+// With plain maps the batch is split into groups and the heads of a group.
 // CHECK-DAG: #[[SHARED:.*]] = affine_map<(d0, d1, d2, d3) -> (d0 floordiv 3, d2, d3)>
 // CHECK-LABEL: func.func @shared_heads
 // PLAIN-NOT: floordiv
+// PLAIN-DAG: #[[GROUP:.*]] = affine_map<(d0, d1, d2, d3, d4) -> (d0, d3, d4)>
 // PLAIN-LABEL: func.func @shared_heads
+// PLAIN: %[[EACH:.*]] = linalg.generic {{.*}} ins(%{{.*}} : tensor<2x7x8xf32>)
 // PLAIN: arith.mulf
-// PLAIN: linalg.generic {{.*}} outs(%{{.*}} : tensor<2x3x7x8xf32>)
+// PLAIN: %[[Q:.*]] = tensor.expand_shape %arg0 {{\[\[}}0, 1], [2], [3]]
+// PLAIN: linalg.generic {indexing_maps = [{{.*}}, #[[GROUP]], {{.*}}]{{.*}} ins(%[[Q]], %[[EACH]] :
 // PLAIN: tensor.collapse_shape
-// PLAIN: linalg.generic
+// PLAIN-NEXT: return
 // CHECK: %[[ONCE:.*]] = linalg.generic {{.*}} ins(%{{.*}} : tensor<2x7x8xf32>)
 // CHECK: linalg.generic {indexing_maps = [{{.*}}, #[[SHARED]], {{.*}}]{{.*}} ins(%{{.*}}, %[[ONCE]] :
 // CHECK-NOT: linalg.generic

@@ -67,7 +67,7 @@ def _absorb(
             starts[k] = Read(value, tuple(index))
     chosen = _choose(view, starts, form, sizes)
     while chosen:
-        plan = _plan(view, starts, chosen, kept, sizes)
+        plan = _plan(view, starts, chosen, kept, sizes, at_begins=plain and form is not None)
         if isinstance(plan, _Plan) and plain:
             plan = next((k for k in chosen if not _is_plain(plan.maps[k])), plan)
         if isinstance(plan, _Plan):
@@ -194,9 +194,11 @@ def _plan(
     chosen: dict[int, Read],
     kept: Sequence[int],
     sizes: Sequence[int | None],
+    *,
+    at_begins: bool,
 ) -> _Plan | int:
     """The plan with the chosen reads, or the number of an operand that prevents it; `kept` iterators stay whole."""
-    segments = find_segments([f for read in chosen.values() for f in read.index], sizes)
+    segments = find_segments([f for read in chosen.values() for f in read.index], sizes, at_begins=at_begins)
     first = next(iter(chosen))
     if segments is None:
         return first

@@ -101,14 +101,22 @@ def _product(parts: Sequence[Segment]) -> int | None:
     return result if result != 1 else None  # a digit of one value would vanish from the form
 
 
-def find_segments(forms: Iterable[Form], sizes: Sequence[int | None]) -> Segments | None:
-    """The coarsest split in which no digit ends inside of a part; None when borders do not divide each other."""
+def find_segments(
+    forms: Iterable[Form], sizes: Sequence[int | None], *, at_begins: bool = False
+) -> Segments | None:
+    """The coarsest split in which no digit ends inside of a part; None when borders do not divide each other.
+
+    Args:
+        at_begins: nor begins inside, so that each digit is an iterator and not a quotient of one.
+    """
     borders: list[set[int]] = [{1} for _ in sizes]
     for form in forms:
         for digit in form.digits:
             size = sizes[digit.iterator]
             if digit.count is not None and digit.stride * digit.count != size:
                 borders[digit.iterator].add(digit.stride * digit.count)
+            if at_begins:
+                borders[digit.iterator].add(digit.stride)
     parts: list[tuple[Segment, ...]] = []
     for iterator, size in enumerate(sizes):
         lows = sorted(borders[iterator])
