@@ -11,6 +11,7 @@ from typing import Any
 from ...wse_target.layout.mesh import Mesh
 from ..infra.diagnostics import PassFailure
 from .cost import CostModel
+from .equal_layers import with_equal_layers
 from .layout_rules import grid_mesh
 from .nodes import Node
 from .plan import Plan, Planner, Problem, build_problem
@@ -238,7 +239,8 @@ def search(
 
 def _refined(tried: Tried, cost: CostModel) -> Tried:
     plan, problem = tried
-    return refined(plan, Planner(problem, plan.mesh, cost)), problem
+    planner = Planner(problem, plan.mesh, cost)
+    return with_equal_layers(refined(plan, planner), planner), problem
 
 
 def width_for(problem: Problem) -> int:

@@ -189,11 +189,7 @@ class Planner:
         beam = [State()]
         left = sum(min((o.cycles for o in node.options), default=0.0) for node in self.problem.nodes)
         for position, node in enumerate(self.problem.nodes):
-            # Layouts of what only moves elements: which of them is good is only known when its readers have chosen.
-            moves_only = node.op.operation.name in RESHAPES + SLICES
-            is_read = not all(only_returned(result) for result in node.results)
-            undecided = len(node.options) if moves_only and is_read else 1
-            beam = self.step(beam, position, node, min(width * undecided, _MOST_STATES))
+            beam = self.step(beam, position, node, width)
             if not beam:
                 return Plan(self.mesh, (), (), math.inf, 0, 0, node.op)
             left -= min(o.cycles for o in node.options)
@@ -228,7 +224,12 @@ class Planner:
         return lives.most(busy, moving)
 
     def step(self, beam: list[State], position: int, node: Node, width: int) -> list[State]:
-        """The best states after an operation; extended only as long as they may be among them."""
+        """The best states after an operation; extended only as long as they may be among them.
+
+        Layouts of what only moves elements are kept: which is good is only known when its readers have chosen.
+        """
+        if node.op.operation.name in RESHAPES + SLICES and not all(map(only_returned, node.results)):
+            width = min(width * len(node.options), _MOST_STATES)
         first: dict[tuple[TensorLayout, ...], int] = {}  # of equals those that give what earlier options do
         for number, option in enumerate(node.options):
             first.setdefault(option.gives, number)

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
-from unittest import mock
 
 import pytest
 import torch
-from lowering import run
+from planning import plan_and
 from torch import nn
-from wse_mlir.passes.wafer import wse_partition
-from wse_mlir.passes.wafer.cost import CostModel
-from wse_mlir.passes.wafer.plan import Planner, Problem, build_problem
+from wse_mlir.passes.wafer.plan import Planner, Problem
 from wse_mlir.passes.wafer.refine import Refinement, refined
-from wse_mlir.pipelines.frontend.imported import import_model
-from wse_mlir.pipelines.named import named_pipeline
 
 
 class MaskedSoftmax(nn.Module):
@@ -25,26 +19,6 @@ class MaskedSoftmax(nn.Module):
     def forward(self, x: torch.Tensor, position: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         visible = torch.arange(x.shape[1]) <= position
         return torch.softmax(torch.where(visible, x, -torch.inf), 1) @ y
-
-
-def plan_and(check: Callable[[Problem, Planner], None]) -> None:
-    """Runs a check on what is planned for the model above on 16x16 PEs, while its IR is there."""
-    search, checked = wse_partition.search, list[Problem]()
-
-    def watched(main: Any, meshes: Any, limits: Any, cost: CostModel, *rest: Any) -> Any:
-        problem = build_problem(main, meshes[0], cost, *rest)
-        check(problem, Planner(problem, meshes[0], cost))
-        checked.append(problem)
-        return search(main, meshes, limits, cost, *rest)
-
-    pipeline = named_pipeline("wafer").override(partition="wse-partition{machine=wse3 grid=16x16}")
-    stages = [stage.text for stage in pipeline.stages]
-    with mock.patch.object(wse_partition, "search", watched):
-        imported = import_model(
-            MaskedSoftmax(), (torch.randn(4, 96), torch.tensor([40]), torch.randn(96, 32))
-        )
-        run(imported, stages[: [stage.name for stage in pipeline.stages].index("partition") + 1])
-    assert len(checked) == 1
 
 
 def no_other_option_is_better(problem: Problem, planner: Planner) -> None:
@@ -74,4 +48,5 @@ def scores_of_changes_are_those_of_whole_plans(problem: Problem, planner: Planne
 
 @pytest.mark.parametrize("check", [no_other_option_is_better, scores_of_changes_are_those_of_whole_plans])
 def test_a_plan_that_is_refined(check: Callable[[Problem, Planner], None]) -> None:
-    plan_and(check)
+    args = torch.randn(4, 96), torch.tensor([40]), torch.randn(96, 32)
+    plan_and(check, MaskedSoftmax(), args, "16x16")

@@ -1,0 +1,72 @@
+"""Layers that are equal do equal things, also where a search went through each of them by another way."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from planning import plan_and
+from torch import nn
+from wse_mlir.passes.wafer.equal_layers import with_equal_layers
+from wse_mlir.passes.wafer.nodes import Option
+from wse_mlir.passes.wafer.plan import Planner, Problem, State
+
+LAYERS = 6
+
+
+class Layers(nn.Module):
+    """Equal ones, or by turns of two kinds."""
+
+    def __init__(self, kinds: list[type[nn.Module]]) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*(nn.Sequential(nn.Linear(32, 32), kind()) for kind in kinds))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layers(x)
+
+
+def of_linear_layers(problem: Problem, options: tuple[Option, ...]) -> list[Option]:
+    """The choices for products."""
+    pairs = zip(problem.nodes, options, strict=True)
+    return [option for node, option in pairs if "reduction" in str(node.op.attributes["iterator_types"])]
+
+
+def different(options: list[Option]) -> int:
+    """How many there are; what they say of scattering has no hash."""
+    return sum(option not in options[:at] for at, option in enumerate(options))
+
+
+def planned_at_random(problem: Problem, planner: Planner) -> State:
+    """One of the eight cheapest options for each operation, another one each time."""
+    state = State()
+    for at, node in enumerate(problem.nodes):
+        cheap = sorted(node.options, key=lambda option: option.cycles)[:8]
+        state = planner.extend(state, at, node, cheap[at * 5 % len(cheap)])
+    return state
+
+
+def layers_become_equal(problem: Problem, planner: Planner, kinds: int) -> None:
+    uneven = planner.plan_of(planned_at_random(problem, planner))
+    assert different(of_linear_layers(problem, uneven.options)) > 2
+    found = with_equal_layers(uneven, planner)
+    assert planner.worth(found) < planner.worth(uneven)
+    assert different(of_linear_layers(problem, found.options)[1:-1]) == kinds
+
+
+def what_is_much_better_stays(problem: Problem, planner: Planner) -> None:
+    best = planner.run(width=16)
+    assert best is not None
+    assert planner.worth(with_equal_layers(best, planner)) <= 1.005 * planner.worth(best)
+
+
+def test_layers_become_equal() -> None:
+    plan_and(partial(layers_become_equal, kinds=1), Layers([nn.Tanh] * LAYERS), (torch.randn(8, 32),), "4x4")
+
+
+def test_every_second_layer_is_equal() -> None:
+    model = Layers([nn.Tanh, nn.ReLU] * LAYERS)
+    plan_and(partial(layers_become_equal, kinds=2), model, (torch.randn(8, 32),), "4x4")
+
+
+def test_what_is_much_better_stays() -> None:
+    plan_and(what_is_much_better_stays, Layers([nn.Tanh] * LAYERS), (torch.randn(8, 32),), "4x4")
