@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ from ..executable import (
     program_of,
     steps,
     symbols,
+    within,
 )
 from ..index_values import IndexValues
 
@@ -107,18 +108,21 @@ class _Reader:
         """Adds the transfers of one class's text."""
         order = steps(text)
         ends = transfer_ends(order)
+        moments = _Moments(order)
         roles = self._roles(where, list(instructions(text)))
         groups = np.arange(max((len(r) for r in roles.values() if r is not None), default=1))
         phases = np.cumsum([step.op.operation.name == "wse.phase" for step in order]).tolist()
         for position, step in enumerate(order):
             loop = step.loop and (phases[step.loop[0]] + 1, phases[step.loop[1]])
-            for inner, on in _on_groups(step.op, roles, groups):
+            for inner, on, part in _parts(step.op, roles, groups):
                 if inner.operation.name in TRANSFERS:
-                    span = _span(step, position, ends(position, read.integer(inner.thread)))
+                    thread = read.integer(inner.thread)
+                    span = _span(step, position, ends(position, thread))
+                    finer = moments.span(step, position, span, part, thread)
                     when = phases[position], loop
-                    self._add([(name, group) for group in on.tolist()], inner, span, when)
+                    self._add([(name, group) for group in on.tolist()], inner, (span, finer), when)
 
-    def _roles(self, where: StridedRect, text: list[Any]) -> dict[ir.Operation, np.ndarray | None]:
+    def _roles(self, where: StridedRect, text: list[Any]) -> Roles:
         """For each choice, the role of each group of PEs; None where a loop's variable decides it."""
         (bx, by), (w, h), (sx, sy) = where.base, where.extent, where.step
         x, y = np.meshgrid(bx + sx * np.arange(w), by + sy * np.arange(h))
@@ -131,7 +135,10 @@ class _Reader:
         columns = iter(np.unique(np.stack(known), axis=1))
         return {op: None if value is None else next(columns) for op, value in chosen.items()}
 
-    def _add(self, groups: list[Group], op: Any, span: Span, when: tuple[int, Span | None]) -> None:
+    def _add(
+        self, groups: list[Group], op: Any, under_way: tuple[Span, Span], when: tuple[int, Span | None]
+    ) -> None:
+        """Adds a transfer; `under_way` are its spans, the second one in the positions of `_Moments`."""
         bounds, location = op.attributes["bounds"], op.location
         if bounds not in self.lengths:
             self.lengths[bounds] = _elements(op, self.corners)
@@ -139,7 +146,7 @@ class _Reader:
             self.places[location.attr] = describe_location(location)
         for colour, direction in _directions(op):
             use = self.found.setdefault(colour, Use())
-            for spans in (use.spans, getattr(use, direction)):
+            for spans, span in zip((use.spans, getattr(use, direction)), under_way, strict=True):
                 for group in groups:
                     first, last = spans.get(group, [span])[0]
                     spans[group] = [(min(first, span[0]), max(last, span[1]))]
@@ -151,19 +158,83 @@ class _Reader:
             use.places[self.places[location.attr]] = None
 
 
-def _on_groups(
-    op: Any, roles: dict[ir.Operation, np.ndarray | None], groups: np.ndarray
-) -> Iterator[tuple[Any, np.ndarray]]:
+# Of an operation in a case of a choice: the threads that each operation of the case joins, and its place among them.
+Part = tuple[list[frozenset[int]], int] | None
+
+
+class _Moments:
+    """Positions of a text in which each operation of a choice's cases has its own.
+
+    A step has one position, a choice as many as its longest case has operations.
+    """
+
+    def __init__(self, order: Sequence[Step]) -> None:
+        sizes = [
+            max((len(case) for case in _texts(s.op)), default=1) if _is_choice(s.op) else 1 for s in order
+        ]
+        sizes.append(1)  # the end: what nobody joins is under way until then
+        self.begins = [0, *np.cumsum([max(size, 1) for size in sizes]).tolist()]
+
+    def span(self, step: Step, position: int, span: Span, part: Part, thread: int) -> Span:
+        """Where a transfer of the step `position` may be under way that is so within the steps of `span`."""
+        first = self.begins[span[0]]
+        last = self.begins[span[1] + 1] - 1
+        goes_round = (
+            step.loop is not None and span[1] > step.loop[1]
+        )  # and meets what is before it in its case
+        if part is None or goes_round:
+            return first, last
+        joins, at = part
+        over = _over(joins, at, thread)
+        return first + at, last if over is None else first + over
+
+
+def _over(joins: list[frozenset[int]], at: int, thread: int) -> int | None:
+    """Which operation of a case a transfer is over with that its operation `at` launches; None for none of them."""
+    if thread == 0:
+        return at
+    return next((k for k in range(at + 1, len(joins)) if thread in joins[k]), None)
+
+
+def _is_choice(op: Any) -> bool:
+    return op.operation.name == CHOICE
+
+
+def _texts(op: Any) -> list[list[Any]]:
+    """The operations in each region of an operation."""
+    return [[o for block in region.blocks for o in operations(block)] for region in op.operation.regions]
+
+
+Roles = dict[ir.Operation, np.ndarray | None]
+
+
+def _parts(op: Any, roles: Roles, groups: np.ndarray) -> Iterator[tuple[Any, np.ndarray, Part]]:
+    """A step's operation and all inside of it, each with the groups of PEs that run it, and its part of a choice."""
+    if not _is_choice(op):
+        yield from ((inner, on, None) for inner, on in _on_groups(op, roles, groups))
+        return
+    for on, text in _cases(op, roles, groups):
+        joins = [_joined(within(part)) for part in text]
+        for at, part in enumerate(text):
+            yield from ((inner, which, (joins, at)) for inner, which in _on_groups(part, roles, on))
+
+
+def _on_groups(op: Any, roles: Roles, groups: np.ndarray) -> Iterator[tuple[Any, np.ndarray]]:
     """An operation and all that is inside of it, each with the groups of PEs that run it."""
     yield op, groups
-    if is_stretch(op):
-        return  # what is inside has positions of its own
-    cases = roles.get(op.operation) if op.operation.name == CHOICE else None
-    for number, region in enumerate(op.operation.regions, -1 if op.operation.name == CHOICE else 0):
+    if not is_stretch(op):  # what is inside of one has positions of its own
+        for on, text in _cases(op, roles, groups):
+            for inner in text:
+                yield from _on_groups(inner, roles, on)
+
+
+def _cases(op: Any, roles: Roles, groups: np.ndarray) -> Iterator[tuple[np.ndarray, list[Any]]]:
+    """The texts in an operation that some group runs, each with the groups that do."""
+    cases = roles.get(op.operation) if _is_choice(op) else None
+    for number, text in enumerate(_texts(op), -1 if _is_choice(op) else 0):
         on = groups if cases is None else groups[cases[groups] == number]
         if len(on):
-            for inner in (inner for block in region.blocks for inner in operations(block)):
-                yield from _on_groups(inner, roles, on)
+            yield on, text
 
 
 def _span(step: Step, position: int, until: int) -> Span:

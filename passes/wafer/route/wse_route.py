@@ -10,8 +10,9 @@ from ....wse_target.machine import Machine, load_machine
 from ...infra.diagnostics import PassFailure
 from ...infra.pass_base import Pass, PassRun
 from ..executable import TRANSFERS, bodies, instructions, program_of, steps, symbols
-from .colour_use import Spans, apart, colour_uses
+from .colour_use import Spans, colour_uses
 from .numbering import OutOfNumbers, Wanted, number_colours, written_again
+from .queues import OutOfQueues, choose_queues
 
 
 class TooManyColours(PassFailure):
@@ -205,22 +206,18 @@ class _Router:
     def _queues(
         self, order: Sequence[str], spans: dict[str, Spans], depths: Sequence[int], what: str
     ) -> dict[str, int]:
-        by_depth = sorted(range(len(depths)), key=lambda queue: -depths[queue])
-        chosen: dict[str, int] = {}
-        for name in order:
-            clash = [other for other in chosen if not apart(spans[name], spans[other])]
-            taken = {chosen[other] for other in clash}
-            free = next((queue for queue in by_depth if queue not in taken), None)
-            if free is None:
-                listed = "; ".join(f"{c}: {', '.join(self.uses[c].places)}" for c in (name, *clash))
-                raise TooManyColours(
-                    program_of(self.module),
-                    f"{len(clash) + 1} colours need {what} queues at a time on a PE, machine '{self.machine.name}' "
-                    f"has {len(depths)}: {listed}",
-                    hint="choose algorithms with fewer transfers at a time for these layers",
-                )
-            chosen[name] = free
-        return chosen
+        try:
+            return choose_queues(order, spans, depths)
+        except OutOfQueues as short:
+            listed = "; ".join(f"{c}: {', '.join(self.uses[c].places)}" for c in short.names)
+            need = f"{len(short.names)} colours need {what} queues at a time on a PE"
+            if not short.at_a_time:
+                need = f"no {what} queue was found for the first of {len(short.names)} colours that overlap with it"
+            raise TooManyColours(
+                program_of(self.module),
+                f"{need}, machine '{self.machine.name}' has {len(depths)}: {listed}",
+                hint="choose algorithms with fewer transfers at a time for these layers",
+            ) from None
 
 
 def _colours_of(op: Any) -> set[str]:

@@ -156,6 +156,29 @@ def test_roles_of_one_class_share_queues() -> None:
     assert verdict(after, TINY).outcome == "free"
 
 
+def test_transfers_of_a_role_one_after_the_other_share_queues() -> None:
+    """Nine colours, one after the other in the case of a choice."""
+    pairs = [(1, 0)] * 9
+    several = program(2, [pairs])
+    choose = Choose(Lookup("role", (0, 1), Var("x")), tuple(c.body[1:] for c in several.classes))
+    one = PEClass("all", rect(0, 0, 2, 1), (several.classes[0].body[0], choose))
+    after = routed(replace(several, classes=(one,)))
+    a = values(several)
+    np.testing.assert_allclose(simulate(after, TINY, [a]).outputs[0], expected(2, [pairs], a), rtol=1e-6)
+    assert verdict(after, TINY).outcome == "free"
+
+
+def test_transfers_of_a_role_that_are_under_way_at_a_time_do_not() -> None:
+    """On microthreads that are joined in the case, or behind the choice."""
+    for behind in (False, True):
+        several = parallel(8)
+        cases = tuple(c.body[:-1] if behind else c.body for c in several.classes)
+        choose = Choose(Lookup("role", (0, 1), Var("x")), cases)
+        body = (choose, *several.classes[0].body[-1:]) if behind else (choose,)
+        after = routed(replace(several, classes=(PEClass("all", rect(0, 0, 2, 1), body),)))
+        assert sorted(after.queues.values()) == [(i, i) for i in range(8)]
+
+
 def test_numbers_are_kept_for_paths_that_come_again() -> None:
     """30 paths one after the other, twice, with 21 numbers: 21 paths find their number as they left it."""
     pairs = [(s, t) for s in range(6) for t in range(6) if s != t]
