@@ -24,6 +24,9 @@ FINAL_WIDTH = 16  # of the beam on a grid that is given, or one of the best
 _FINALISTS = 2
 _MANY = 3000  # options of a problem: with more, grids are compared by what one plan chose, and the beam is narrower
 _OVERFLOW = 1e4  # cycles that a byte too much counts as: a plan that fits always wins
+_MANY_IN_FACTORS = (
+    8000  # options with columns in factors, which have more ways to each other: too many to try
+)
 _SLACK = 1.05  # a narrow search may miss so much of what the whole beam finds
 _SLACK_OF_FACTORS = 1.4  # the same with columns in factors, which have many more layouts to miss
 _WORSE = 2  # grids in a row after which no larger or smaller ones are tried
@@ -191,6 +194,8 @@ def _with_factors(
         return []
     limit = _GAIN * score_of(plan, cost)
     factored = build_problem(main, mesh, cost, free, products)
+    if factored.size > _MANY_IN_FACTORS:
+        return []
     if plan_for(factored, mesh, cost, width=1, limit=_SLACK_OF_FACTORS * limit) is None:
         return []
     found = plan_for(factored, mesh, cost, width=FINAL_WIDTH, limit=limit)
