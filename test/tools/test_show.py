@@ -36,7 +36,6 @@ def test_a_plan_is_listed_by_operation() -> None:
         "aten.layer_norm",
         "[x:8/8, y:8/12]",
         "combined along",
-        "on every PE alike: ",
     ):
         assert part in done.stdout
     assert wse("show", ROOT / "examples" / "digits.py", "--plan", "--target", "cpu").returncode == 1
@@ -46,6 +45,8 @@ def test_the_grid_may_be_given() -> None:
     done = wse("show", ROOT / "examples" / "digits.py", "--plan", "--grid", "3x2")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("tiny: 3 x 2 PEs, ")
+    narrow = wse("show", ROOT / "examples" / "digits.py", "--plan", "--grid", "1x4")
+    assert narrow.returncode == 0 and "on every PE alike" in narrow.stdout
     wrong = wse("show", ROOT / "examples" / "digits.py", "--grid", "30x2")
     assert wrong.returncode == 1 and "30x2" in wrong.stderr
 
