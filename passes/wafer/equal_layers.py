@@ -41,10 +41,11 @@ def _with_fewer(chosen: list[Option], repeat: Repeat, planner: Planner, limit: f
     best, least = chosen, (different(chosen), planner.worth(_plan_of(chosen, planner)))
     templates = _distinct([*_choices(chosen, repeat), *_ways_through(chosen, repeat, planner)])
     for changed in _candidates(chosen, repeat, planner.problem.nodes, templates):
-        if different(changed) <= least[0]:
+        kinds = different(changed)
+        if kinds <= least[0]:
             worth = planner.worth(_plan_of(changed, planner))
-            if worth <= limit and (different(changed), worth) < least:
-                best, least = changed, (different(changed), worth)
+            if worth <= limit and (kinds, worth) < least:
+                best, least = changed, (kinds, worth)
     return best
 
 
@@ -115,13 +116,10 @@ def _layers(nodes: Sequence[Node]) -> list[Repeat]:
         taken[repeat.start : repeat.stop] = [True] * (repeat.stop - repeat.start)
         found.append(repeat)
         same = (r for r in all_found if (r.period, r.trips) == (repeat.period, repeat.trips))
-        latest = max((r for r in same if r.start in range(*_first(repeat))), key=lambda r: r.start)
+        in_first_layer = range(repeat.start, repeat.start + repeat.period)
+        latest = max((r for r in same if r.start in in_first_layer), key=lambda r: r.start)
         found += [latest] if latest != repeat else []
     return found
-
-
-def _first(repeat: Repeat) -> tuple[int, int]:
-    return repeat.start, repeat.start + repeat.period
 
 
 def _kinds(nodes: Sequence[Node]) -> list[int]:

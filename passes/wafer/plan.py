@@ -96,6 +96,11 @@ class Plan:
     stuck: Any = None
 
 
+def moves_only(node: Node) -> bool:
+    """Whether an operation is a reshape or a slice, which computes nothing."""
+    return node.op.operation.name in RESHAPES + SLICES
+
+
 def build_problem(
     main: Any,
     mesh: Mesh,
@@ -228,7 +233,7 @@ class Planner:
 
         Layouts of what only moves elements are kept: which is good is only known when its readers have chosen.
         """
-        if node.op.operation.name in RESHAPES + SLICES and not all(map(only_returned, node.results)):
+        if moves_only(node) and not all(map(only_returned, node.results)):
             width = min(width * len(node.options), _MOST_STATES)
         first: dict[tuple[TensorLayout, ...], int] = {}  # of equals those that give what earlier options do
         for number, option in enumerate(node.options):

@@ -11,17 +11,13 @@ from dataclasses import dataclass, replace
 
 from ...dialects.host import ir
 from .nodes import Node, Option
-from .plan import RESHAPES, SLICES, Plan, Planner, State
+from .plan import Plan, Planner, State, moves_only
 
 _ROUNDS = 4
 _GAIN = 1.0  # cycles that a change has to save: less is not known so well
 
 
 Change = dict[int, Option]  # by operation, what it has instead
-
-
-def _follows(node: Node) -> bool:
-    return node.op.operation.name in RESHAPES + SLICES
 
 
 def refined(plan: Plan, planner: Planner) -> Plan:
@@ -58,7 +54,7 @@ class Refinement:
         """The operations whose options decide where a value is: what made it, before reshapes and slices."""
         found: dict[ir.Value, frozenset[int]] = {}
         for at, node in enumerate(self.nodes):
-            before = (found.get(v, frozenset[int]()) for v in node.operands) if _follows(node) else ()
+            before = (found.get(v, frozenset[int]()) for v in node.operands) if moves_only(node) else ()
             found.update(dict.fromkeys(node.results, frozenset({at}).union(*before)))
         return found
 
@@ -116,7 +112,7 @@ class Refinement:
                 return math.inf, change
             if (state.layouts, state.live) == (before.layouts, before.live):
                 return planner.score(self._from_here_as_before(state, before, final)), change
-            if follows and _follows(node) and not elsewhere.isdisjoint(node.operands):
+            if follows and moves_only(node) and not elsewhere.isdisjoint(node.operands):
                 elsewhere.update(node.results)
                 taken = self._as_it_is(state, node, taken)
                 if taken is not self.chosen[later]:

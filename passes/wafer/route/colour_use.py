@@ -169,19 +169,16 @@ class _Moments:
     """
 
     def __init__(self, order: Sequence[Step]) -> None:
-        sizes = [
-            max((len(case) for case in _texts(s.op)), default=1) if _is_choice(s.op) else 1 for s in order
-        ]
+        sizes = [max([1, *map(len, _texts(s.op))]) if _is_choice(s.op) else 1 for s in order]
         sizes.append(1)  # the end: what nobody joins is under way until then
-        self.begins = [0, *np.cumsum([max(size, 1) for size in sizes]).tolist()]
+        self.begins = [0, *np.cumsum(sizes).tolist()]
 
     def span(self, step: Step, position: int, span: Span, part: Part, thread: int) -> Span:
         """Where a transfer of the step `position` may be under way that is so within the steps of `span`."""
         first = self.begins[span[0]]
         last = self.begins[span[1] + 1] - 1
-        goes_round = (
-            step.loop is not None and span[1] > step.loop[1]
-        )  # and meets what is before it in its case
+        # What goes round a loop meets what is in front of it in its case.
+        goes_round = step.loop is not None and span[1] > step.loop[1]
         if part is None or goes_round:
             return first, last
         joins, at = part

@@ -9,9 +9,8 @@ from ....wse_target.layout.mesh import Mesh
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ..cost import CostModel
 
-_WORTH = (
-    2  # times that a word could cross the grid while PEs compute: sharing what they do ends with a gathering
-)
+# Times that a word could cross the grid while PEs compute: sharing what they do ends with a gathering.
+_WORTH = 2
 
 
 def finer_loops(loops: TensorLayout, cycles: float, mesh: Mesh, cost: CostModel) -> list[TensorLayout]:
