@@ -26,6 +26,7 @@ from .interface import annotate_main
 from .lowering import finish_import, lower_torch_to_linalg
 from .open_reshapes import split_open_reshapes
 from .provenance import node_provenance, operator_name
+from .selections import index_selections
 from .signature import LITERAL_LIMIT, Argument, Result, Signature
 from .value_types import check_tensors
 
@@ -66,6 +67,7 @@ def import_graph(
     ]  # of the caller's graph, not of what is left
     split_open_reshapes(graph.graph)
     drop_empty_values(graph.graph)
+    index_selections(graph.graph)
     assert_scalars(graph.graph)
     for node in graph.graph.nodes:
         name = operator_name(node.target) if node.op == "call_function" else "an input"

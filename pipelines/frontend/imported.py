@@ -27,6 +27,7 @@ from .open_reshapes import split_open_reshapes
 from .open_sizes import assert_open_sizes
 from .plain_views import rewrite_plain_views
 from .scans import walk_backwards
+from .selections import index_selections
 from .signature import Argument, Result, Signature, read_signature
 from .training import TrainingStep, export_training_step
 
@@ -136,6 +137,7 @@ def _import_program(program: ExportedProgram, context: ir.Context) -> ImportedMo
     rewrite_as_strided(program.graph)
     split_open_reshapes(program.graph)
     drop_empty_values(program.graph)
+    index_selections(program.graph)
     assert_scalars(program.graph)
     assert_open_sizes(program)
     walk_backwards(program.graph)
