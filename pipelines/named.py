@@ -152,6 +152,14 @@ FUSE_STAGE = Stage(
     "tensor",
 )
 
+# A PE keeps what it computes once: reading two operands again takes an instruction more, and keeps both alive.
+WAFER_FUSE_STAGE = Stage(
+    "fuse",
+    "func.func(convert-elementwise-to-linalg,wse-generalize,wse-fuse{recompute-inputs=1},wse-dce),canonicalize,cse",
+    "one pass over the data, not several; what is computed of several tensors is not computed twice",
+    "tensor",
+)
+
 CHECK_STAGE = Stage(
     "checks",
     "func.func(wse-collect-checks),canonicalize,cse",
@@ -344,7 +352,7 @@ WAFER = _define(
         NARROW_STAGE,
         FOLD_STAGE,
         ROLL_STAGE,
-        FUSE_STAGE,
+        WAFER_FUSE_STAGE,
         WAFER_SIMPLIFY_STAGE,
         UNROLL_STAGE,
         ABSORB_STAGE,

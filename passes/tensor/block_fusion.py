@@ -21,6 +21,7 @@ class FusionPolicy:
     """The options of `wse-fuse`, see there."""
 
     recompute_ops: int = 4
+    recompute_inputs: int = 8
     max_uses: int = 3
     contraction_ops: int = 0
     multi_result: bool = True
@@ -297,6 +298,8 @@ class BlockFusion:
             return False
         limit = self.policy.recompute_ops - cluster.evaluated_again
         if not is_cheap(body, limit) or len(users) >= self.policy.max_uses:
+            return False
+        if tensor_inputs(view) > self.policy.recompute_inputs:
             return False
         return tensor_inputs(view) <= 1 or all(self._would_absorb(view, *user) for user in users)
 

@@ -32,6 +32,9 @@ class Fuse(Pass, name="wse-fuse", anchor="func.func"):
     recompute_ops: int = option(
         4, "most scalar operations that may be evaluated again for another user", least=0
     )
+    recompute_inputs: int = option(
+        8, "most inputs as large as the result that may be read again for another user", least=0
+    )
     max_uses: int = option(3, "most users for which a cheap result is evaluated again", least=0)
     contraction_ops: int = option(
         0, "most scalar operations evaluated inside a contraction, convolution or pooling; 0: copies only"
@@ -45,6 +48,7 @@ class Fuse(Pass, name="wse-fuse", anchor="func.func"):
     def run(self, op: ir.Operation, run: PassRun) -> None:
         policy = FusionPolicy(
             recompute_ops=self.recompute_ops,
+            recompute_inputs=self.recompute_inputs,
             max_uses=self.max_uses,
             contraction_ops=self.contraction_ops,
             multi_result=self.multi_result,

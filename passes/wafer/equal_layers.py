@@ -8,17 +8,41 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from ...wse_target.layout.tensor_layout import TensorLayout
 from .emit.repeats import Repeat, repeats
 from .nodes import Node, Option
 from .plan import Plan, Planner, State
 
-_DEARER = 1.005  # what equal layers may score, as a share of what the plan did
+_DEARER = 1.02  # what equal layers may score, as a share of what the plan did
 _WAYS = 8  # through a layer that are tried for all of them
 _LEAST_TRIPS = 3  # of two layers, the first and the last, each has neighbours of its own
 
 Choice = tuple[Option, ...]  # of the operations of a layer
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """What the first layer reads of an operation before it, and the others of the layer before them.
+
+    Attributes:
+        before / inside: the operation that makes it, and which of its results that is.
+    """
+
+    before: tuple[int, int]
+    inside: tuple[int, int]
+
+    def differs(self, choices: Sequence[Option]) -> bool:
+        """Whether the two are laid out in another way."""
+        return self.layout(choices, self.before) != self.layout(choices, self.inside)
+
+    @staticmethod
+    def layout(choices: Sequence[Option], made: tuple[int, int]) -> TensorLayout:
+        """How a result is laid out."""
+        at, number = made
+        return choices[at].gives[number]
 
 
 def with_equal_layers(plan: Plan, planner: Planner) -> Plan:
@@ -34,18 +58,21 @@ def with_equal_layers(plan: Plan, planner: Planner) -> Plan:
 
 def _with_fewer(chosen: list[Option], repeat: Repeat, planner: Planner, limit: float) -> list[Option]:
     """The choices with the fewest different ones for the trips of `repeat`; of several the best."""
+    nodes = planner.problem.nodes
+    entries = _entries(repeat, nodes)
 
     def different(choices: list[Option]) -> int:
-        return len(_distinct(_choices(choices, repeat)))
+        return len(_distinct(_choices(choices, repeat))) + sum(entry.differs(choices) for entry in entries)
 
     best, least = chosen, (different(chosen), planner.worth(_plan_of(chosen, planner)))
     templates = _distinct([*_choices(chosen, repeat), *_ways_through(chosen, repeat, planner)])
-    for changed in _candidates(chosen, repeat, planner.problem.nodes, templates):
-        kinds = different(changed)
-        if kinds <= least[0]:
-            worth = planner.worth(_plan_of(changed, planner))
-            if worth <= limit and (kinds, worth) < least:
-                best, least = changed, (kinds, worth)
+    for candidate in _candidates(chosen, repeat, nodes, templates):
+        for changed in (candidate, _entered_alike(candidate, entries, nodes)):
+            kinds = different(changed)
+            if kinds <= least[0]:
+                worth = planner.worth(_plan_of(changed, planner))
+                if worth <= limit and (kinds, worth) < least:
+                    best, least = changed, (kinds, worth)
     return best
 
 
@@ -71,6 +98,29 @@ def _candidates(
                     changed[at] = template[(at - repeat.start) % repeat.period]
                 if all(changed[at] in nodes[at].options for at in range(begin, end)):
                     yield changed
+
+
+def _entries(repeat: Repeat, nodes: Sequence[Node]) -> list[_Entry]:
+    """What layers read of the one before."""
+    makers = {result: (at, k) for at, node in enumerate(nodes) for k, result in enumerate(node.results)}
+    found = list[_Entry]()
+    for at in range(repeat.start, repeat.start + repeat.period):
+        for first, second in zip(nodes[at].operands, nodes[at + repeat.period].operands, strict=True):
+            before, inside = makers.get(first), makers.get(second)
+            if before and inside and before[0] < repeat.start <= inside[0] < repeat.start + repeat.period:
+                found.append(_Entry(before, inside))
+    return list(dict.fromkeys(found))
+
+
+def _entered_alike(chosen: list[Option], entries: Sequence[_Entry], nodes: Sequence[Node]) -> list[Option]:
+    """The choices with what the first layer reads laid out as the others find theirs, as far as that can be."""
+    changed = list(chosen)
+    for entry in entries:
+        (at, number), wanted = entry.before, entry.layout(changed, entry.inside)
+        if changed[at].gives[number] != wanted:
+            fitting = [option for option in nodes[at].options if option.gives[number] == wanted]
+            changed[at] = min(fitting, key=lambda option: option.cycles, default=changed[at])
+    return changed
 
 
 def _choices(chosen: Sequence[Option], repeat: Repeat) -> list[Choice]:
@@ -108,7 +158,8 @@ def _layers(nodes: Sequence[Node]) -> list[Repeat]:
     A stretch that ends within a layer is there a second time, with that layer's begin at its end: what the last layers
     do is known to all of them then.
     """
-    kinds, taken, found = _kinds(nodes), [False] * len(nodes), list[Repeat]()
+    kinds, of_operations = _kinds(nodes, by_sources=True), _kinds(nodes, by_sources=False)
+    taken, found = [False] * len(nodes), list[Repeat]()
     all_found = [repeat for _, repeat in repeats(kinds, [1] * len(nodes), [True] * len(nodes))]
     for repeat in all_found:
         if repeat.trips < _LEAST_TRIPS or any(taken[repeat.start : repeat.stop]):
@@ -119,11 +170,22 @@ def _layers(nodes: Sequence[Node]) -> list[Repeat]:
         in_first_layer = range(repeat.start, repeat.start + repeat.period)
         latest = max((r for r in same if r.start in in_first_layer), key=lambda r: r.start)
         found += [latest] if latest != repeat else []
+        earlier = _with_those_before(latest, of_operations)
+        found += [earlier] if earlier != latest else []
     return found
 
 
-def _kinds(nodes: Sequence[Node]) -> list[int]:
-    """A number for each operation, the same for those that do the same with what operations as far before them made."""
+def _with_those_before(repeat: Repeat, kinds: Sequence[int]) -> Repeat:
+    """A repeat with the layers before it that do the same, but read what was made elsewhere."""
+    start, period = repeat.start, repeat.period
+    while start > 0 and kinds[start - 1] == kinds[start - 1 + period]:
+        start -= 1
+    more = (repeat.start - start) // period
+    return Repeat(repeat.start - more * period, period, repeat.trips + more)
+
+
+def _kinds(nodes: Sequence[Node], *, by_sources: bool) -> list[int]:
+    """A number for each operation, the same for those that do the same; reading what as far before was made."""
     numbers: dict[Any, int] = {}
     makers = {result: at for at, node in enumerate(nodes) for result in node.results}
     found = []
@@ -133,5 +195,6 @@ def _kinds(nodes: Sequence[Node]) -> list[int]:
         attributes = tuple((name, str(op.attributes[name])) for name in sorted(op.attributes))
         sources = tuple(at - makers[value] if value in makers else None for value in node.operands)
         body = tuple(inner.operation.name for region in op.regions for block in region for inner in block)
-        found.append(numbers.setdefault((op.name, types, attributes, body, sources), len(numbers)))
+        key = (op.name, types, attributes, body, sources if by_sources else ())
+        found.append(numbers.setdefault(key, len(numbers)))
     return found

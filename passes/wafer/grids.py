@@ -255,7 +255,7 @@ def width_for(problem: Problem) -> int:
 
 def score_of(plan: Plan, cost: CostModel) -> float:
     """Cycles, with bytes that are too many counted in."""
-    return plan.cycles + _OVERFLOW * max(0, plan.peak - cost.sram)
+    return plan.cost + _OVERFLOW * max(0, plan.peak - cost.sram)
 
 
 def plan_for(

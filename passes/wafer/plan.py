@@ -66,7 +66,7 @@ Moves = dict[int, Movement]  # by operand, how it is brought into the layout tha
 
 @dataclass(frozen=True)
 class State:
-    """A partial plan. Bytes are per PE."""
+    """A partial plan. Bytes are per PE; cycles are with those that text counts as."""
 
     layouts: dict[ir.Value, tuple[TensorLayout, ...]] = field(default_factory=dict)
     chosen: tuple[Option, ...] = ()
@@ -84,6 +84,7 @@ class Plan:
     Attributes:
         moves: for each node those of its operands.
         cycles: infinite where nothing brings an operation's operands to where it could compute.
+        text: bytes of program text of movements, about; 0 where they are not scarce.
         stuck: that operation.
     """
 
@@ -93,7 +94,13 @@ class Plan:
     cycles: float
     resident: int
     peak: int
+    text: int = 0
     stuck: Any = None
+
+    @property
+    def cost(self) -> float:
+        """Cycles, with those that text counts as."""
+        return self.cycles + self.text
 
 
 def moves_only(node: Node) -> bool:
@@ -183,7 +190,7 @@ class Planner:
 
     def worth(self, plan: Plan) -> float:
         """The score of a whole plan, whose peak is known exactly."""
-        return plan.cycles + self.dearness(plan.resident, plan.peak)
+        return plan.cost + self.dearness(plan.resident, plan.peak)
 
     def dearness(self, resident: int, peak: int) -> float:
         """Cycles that memory counts as."""
@@ -196,7 +203,7 @@ class Planner:
         for position, node in enumerate(self.problem.nodes):
             beam = self.step(beam, position, node, width)
             if not beam:
-                return Plan(self.mesh, (), (), math.inf, 0, 0, node.op)
+                return Plan(self.mesh, (), (), math.inf, 0, 0, stuck=node.op)
             left -= min(o.cycles for o in node.options)
             if min(state.cycles for state in beam) + left > limit:
                 return None
@@ -205,7 +212,8 @@ class Planner:
     def plan_of(self, final: State) -> Plan:
         """The plan that a state is after the last operation."""
         peak = min(final.peak, final.resident + self.most_live(final))
-        return Plan(self.mesh, final.chosen, final.moves, final.cycles, final.resident, peak)
+        text = sum(way.text for moves in final.moves for way in moves.values())
+        return Plan(self.mesh, final.chosen, final.moves, final.cycles - text, final.resident, peak, text)
 
     def most_live(self, final: State) -> int:
         """Most bytes of values at a time, each version of which lives until its own last reader.
@@ -301,7 +309,7 @@ class Planner:
                     return replace(state, cycles=math.inf)
                 if way is not None:  # if not, the host brings what no PE has
                     moves[position] = way
-                    cycles += way.cycles
+                    cycles += way.cost
                     peak = max(peak, resident + live + way.peak_bytes)
             live += size
         for result, given in zip(node.results, option.gives, strict=True):
@@ -340,11 +348,11 @@ class Planner:
         """
 
         def score(way: Movement) -> float:
-            return way.cycles + self.dearness(resident, max(peak, resident + live + way.peak_bytes))
+            return way.cost + self.dearness(resident, max(peak, resident + live + way.peak_bytes))
 
         quick = [way for source in held if (way := self.cost.ways.fastest(source, needed, dtype))]
-        best = min(quick, key=lambda way: way.cycles, default=None)
-        if best is None or score(best) <= best.cycles + self.dearness(resident, peak):
+        best = min(quick, key=lambda way: way.cost, default=None)
+        if best is None or score(best) <= best.cost + self.dearness(resident, peak):
             return best  # none is faster, and none takes less where that counts
         ways = (way for source in held for way in self.cost.ways.between(source, needed, dtype))
         return min(ways, key=score, default=None)

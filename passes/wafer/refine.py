@@ -81,7 +81,7 @@ class Refinement:
         for at, moves in enumerate(self.states[-1].moves):
             for k, way in moves.items():
                 for maker in {at, *self.makers.get(self.nodes[at].operands[k], ())}:
-                    found[maker] += way.cycles
+                    found[maker] += way.cost
         return found
 
     def _better(self, at: int, moved: float) -> Change:

@@ -35,7 +35,7 @@ from .executable import OF_TRIPS, source_of, symbols
 from .kept_states import keep_states, states_of
 from .layout_rules import mesh_of
 from .library.fragment import Fragment
-from .library.roles import in_classes
+from .library.roles import MOST_INSTRUCTIONS, in_classes
 from .loops import loops_of
 from .lowering import NO_NODE, RESHAPES, SLICES, is_node
 from .main_function import argument_attributes, constant_values, find_main, result_attributes
@@ -81,6 +81,10 @@ class EmitPrograms(Pass, name="wse-emit-programs", anchor="builtin.module"):
         run.count("loops over equal stretches", loops)
         run.count("classes", len(program.classes))
         run.count("colours", len(program.colours))
+
+
+# In the texts of all classes: with more of them, a PE has fewer texts of other PEs' roles.
+_INSTRUCTIONS = {False: MOST_INSTRUCTIONS, True: 4 * MOST_INSTRUCTIONS}
 
 
 class _Emitter:
@@ -258,7 +262,9 @@ class _Emitter:
 
     def program(self) -> Program:
         """The whole program, colours without numbers and buffers without addresses."""
-        whole = in_classes(self.fragments, (self.rect.w, self.rect.h))
+        whole = in_classes(
+            self.fragments, (self.rect.w, self.rect.h), most_instructions=_INSTRUCTIONS[self.collectives.brief]
+        )
         parts = whole.parts or on_all(self.mesh, [Phase("nothing")])[0].parts
         used = {name for part in parts for name in all_buffers(part.body)}
         used |= {transfer.access.buffer for transfer in (*self.scatters, *self.gathers)}

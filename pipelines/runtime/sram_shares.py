@@ -12,6 +12,7 @@ from ...passes.wafer.wse_plan_memory import DoesNotFit
 
 FIRST_SHARE = 90
 _MOST_PLANS = 4  # that are made
+_SHORTER = 3  # what part of a text a brief one may spare
 
 
 @dataclass
@@ -32,27 +33,36 @@ class Shares:
     def note(self, reason: BaseException | None) -> None:
         """A plan with the share `next` failed.
 
-        Programs that do not fit say how much room their text leaves for data; where no plan does with that little, the
-        next one is between the two.
+        Where text or colours are scarce, the same share is planned briefly, if that may be enough. Programs that do not
+        fit say how much room their text leaves for data; where no plan does with that little, the next one is between
+        the two.
         """
         share, self.next = self.next, None
         assert share is not None, "there was a plan"
         self._plans += 1
+        may_do = isinstance(reason, TooManyColours)
+        is_wordy = False
         if isinstance(reason, DoesNotFit):
-            self._too_large = share
-            self.brief = self.brief or 2 * reason.text > reason.available
-            excess = max(reason.needed - reason.available, 0)
-            room = min(reason.available - reason.text, share * reason.available // 100 - excess)
-            found = min(100 * room // reason.available, share - 1)
-            found = found if found > self._too_small else (share + self._too_small) // 2
-        elif isinstance(reason, TooManyColours):
-            if not self.brief and self._plans < _MOST_PLANS:
-                self.brief, self.next = True, share
+            is_wordy = 2 * reason.text > reason.available
+            may_do = is_wordy and reason.needed - reason.text // _SHORTER <= reason.available
+        if may_do and not self.brief:
+            self.brief, self.next = True, share if self._plans < _MOST_PLANS else None
             return
-        elif self._plans == 1:
+        if isinstance(reason, DoesNotFit):
+            self.brief = self.brief or is_wordy
+            found = self._left_by(reason, share)
+        elif isinstance(reason, TooManyColours) or self._plans == 1:
             return
         else:
             self._too_small = share
             found = (share + self._too_large) // 2
         if self._plans < _MOST_PLANS and self._too_small < found < self._too_large:
             self.next = found
+
+    def _left_by(self, reason: DoesNotFit, share: int) -> int:
+        """The share that the text of a program leaves, which did not fit with another one."""
+        self._too_large = share
+        excess = max(reason.needed - reason.available, 0)
+        room = min(reason.available - reason.text, share * reason.available // 100 - excess)
+        found = min(100 * room // reason.available, share - 1)
+        return found if found > self._too_small else (share + self._too_small) // 2

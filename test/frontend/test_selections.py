@@ -48,7 +48,9 @@ def test_position_that_is_computed() -> None:
 def test_position_in_a_graph_of_operators() -> None:
     torch._dynamo.reset()
     with torch._dynamo.config.patch(capture_scalar_outputs=True):
-        function = torch.compile(lambda x, i: x.select(0, (i + 1).item()) * 2, backend="wse_mlir", fullgraph=True)
+        function = torch.compile(
+            lambda x, i: x.select(0, (i + 1).item()) * 2, backend="wse_mlir", fullgraph=True
+        )
         assert torch.equal(function(X, torch.tensor(-2)), X[-1] * 2)
         for position in (3, -6):
             with pytest.raises(IndexError, match=rf"index {position + 1} is out of range for dimension 0"):

@@ -34,6 +34,15 @@ def test_text_that_takes_most_of_the_memory_shall_be_brief() -> None:
     assert shares.brief
 
 
+def test_brief_text_may_leave_room_enough() -> None:
+    """For the same plan, if a third less would do; a smaller share comes after that."""
+    shares = Shares()
+    shares.note(too_large(14_000, 30_000))
+    assert (shares.next, shares.brief) == (FIRST_SHARE, True)
+    shares.note(too_large(14_000, 27_000))
+    assert (shares.next, shares.brief) == (32, True)
+
+
 def test_collectives_with_too_many_colours_are_planned_with_fewer_once() -> None:
     shares = Shares()
     shares.note(TooManyColours(mock.Mock(location=None), ""))

@@ -15,8 +15,9 @@ from ....wse_target.layout.tensor_layout import TensorLayout
 from ....wse_target.layout.text import layout_text
 from ....wse_target.machine import Machine
 from ..library.fragment import Fragment, Scratch, sequence
-from .search import Search, tensor_text
+from .search import End, Search, tensor_text
 from .steps import Prices, Step, fragment
+from .texts import Texts
 from .tiles import Placed, rooms, stripped
 
 
@@ -27,6 +28,7 @@ class Movement:
     Attributes:
         steps: none where every PE's tile is as it shall be.
         cycles: predicted.
+        text: bytes of program text, about; 0 where they are not scarce.
         peak_bytes: most that a PE needs at a time beside the source's buffer, the target's included.
     """
 
@@ -37,6 +39,12 @@ class Movement:
     steps: tuple[Step, ...]
     cycles: float
     peak_bytes: int
+    text: int = 0
+
+    @property
+    def cost(self) -> float:
+        """Cycles, with those that text counts as."""
+        return self.cycles + self.text
 
     @cached_property
     def _sample(self) -> Fragment:
@@ -87,7 +95,7 @@ def movements(
     machine: Machine,
     prices: Prices | None = None,
     *,
-    brief: bool = False,
+    texts: Texts | None = None,
 ) -> list[Movement]:
     """Ways from one layout to another, the fastest first; each one is better than those before it in bytes.
 
@@ -96,17 +104,26 @@ def movements(
 
     Args:
         prices: what is known of collectives on this machine, for later calls to look up.
-        brief: whether program text is scarce.
+        texts: the same of program text, where that is scarce: a byte counts as a cycle then.
     """
     if problem(source, target):
         return []
-    search = Search(target, dtype, machine, {} if prices is None else prices, brief=brief)
+    search = Search(target, dtype, machine, {} if prices is None else prices, texts=texts)
     search.follow(stripped(source), (), 0.0, 0)
     found: list[Movement] = []
-    for price, peak, steps in sorted(search.ends, key=lambda end: end[:2]):
-        if not found or peak < found[-1].peak_bytes:
-            found.append(Movement(source, target, dtype, machine, steps, price, peak))
+    for end in sorted(search.ends, key=lambda end: end[:2]):
+        if not found or end[1] < found[-1].peak_bytes:
+            found.append(_movement(source, search, end))
     return found
+
+
+def _movement(source: TensorLayout, search: Search, end: End) -> Movement:
+    """The way that a search found."""
+    cost, peak, steps = end
+    cycles = sum(map(search.price, steps))
+    return Movement(
+        source, search.goal, search.dtype, search.machine, steps, cycles, peak, round(cost - cycles)
+    )
 
 
 def fastest(
@@ -116,16 +133,14 @@ def fastest(
     machine: Machine,
     prices: Prices,
     *,
-    brief: bool = False,
+    texts: Texts | None = None,
 ) -> Movement | None:
     """The first one of `movements`, which takes less to find than all of them."""
     if problem(source, target):
         return None
-    found = Search(target, dtype, machine, prices, brief=brief).fastest(stripped(source))
-    if found is None:
-        return None
-    cycles, peak, steps = found
-    return Movement(source, target, dtype, machine, steps, cycles, peak)
+    search = Search(target, dtype, machine, prices, texts=texts)
+    found = search.fastest(stripped(source))
+    return None if found is None else _movement(source, search, found)
 
 
 def problem(source: TensorLayout, target: TensorLayout) -> str:
@@ -162,8 +177,7 @@ def forced(
         search = Search(target, dtype, machine, {}, tuple(texts), spoils=spoils)
         search.follow(stripped(source), (), 0.0, 0)
         if search.ends:
-            price, peak, steps = min(search.ends, key=lambda end: end[:2])
-            return Movement(source, target, dtype, machine, steps, price, peak)
+            return _movement(source, search, min(search.ends, key=lambda end: end[:2]))
     able = movements(source, target, dtype, machine)
     others = " or ".join(f"[{', '.join(way.texts)}]" for way in able)
     raise CompilerError(

@@ -23,17 +23,20 @@ from ....wse_target.machine import Machine
 from ..library.algorithm import Choice, choose
 from .coverage import MOST_REACH, covers, reach_of
 from .steps import Prices, Step, inner_names, price
+from .texts import Texts, text_of
 from .tiles import gathered, has_equal_pieces, is_stretch, stripped
 
 MOST_STEPS = 8
-_BRIEF = 4  # colours of gatherings whose text shall be short
+End = tuple[float, int, tuple[Step, ...]]  # cost, bytes and steps of a way
+_COLOURS = (6, 12)  # of gatherings
+_FEW_COLOURS = 4  # of those whose text shall be short
 
 
 class Search:
-    """All ways to a target that are better than others in cycles or in bytes; or those whose steps are told.
+    """All ways to a target that are better than others in cost or in bytes; or those whose steps are told.
 
     Attributes:
-        brief: whether program text is scarce, and only steps with little of it are taken.
+        texts: what is known of bytes of text, each of which counts as a cycle; None where these are not scarce.
     """
 
     def __init__(
@@ -45,21 +48,22 @@ class Search:
         told: tuple[str, ...] = (),
         *,
         spoils: bool = False,
-        brief: bool = False,
+        texts: Texts | None = None,
     ) -> None:
         self.spoils = spoils
-        self.brief = brief
+        self.texts = texts
         self.told = told
+        self.goal = target
         self.target = stripped(target)
         self.dtype: Dtype = dtype
         self.machine = machine
         self.prices = prices
-        self.ends: list[tuple[float, int, tuple[Step, ...]]] = []
-        self.best: list[tuple[float, int]] = []  # cycles and bytes of the ends
+        self.ends: list[End] = []
+        self.best: list[tuple[float, int]] = []  # cost and bytes of the ends
         self._known: dict[TensorLayout, list[tuple[float, int]]] = {}
 
-    def fastest(self, source: TensorLayout) -> tuple[float, int, tuple[Step, ...]] | None:
-        """Cycles, bytes and steps of the fastest way; of equals the one that needs least memory."""
+    def fastest(self, source: TensorLayout) -> End | None:
+        """Cost, bytes and steps of the cheapest way; of equals the one that needs least memory."""
         count = itertools.count()  # ways are found in one order, whatever layouts compare like
         open_ways: list[tuple[float, int, int, TensorLayout, tuple[Step, ...]]] = [(0.0, 0, 0, source, ())]
         done: set[TensorLayout] = set()
@@ -74,7 +78,7 @@ class Search:
                 if step.target in done:
                     continue
                 step = replace(step, is_first=True) if not steps and step.kind == "reduce_scatter" else step
-                more = self.price(step)
+                more = self.cost(step)
                 if more < math.inf:
                     needed = max(peak, bytes_needed(step, self.dtype, begins=not steps))
                     way = (cycles + more, needed, next(count), step.target, (*steps, step))
@@ -82,7 +86,7 @@ class Search:
         return None
 
     def follow(self, here: TensorLayout, steps: tuple[Step, ...], cycles: float, peak: int) -> None:
-        """Goes on from a layout that was reached."""
+        """Goes on from a layout that was reached; `cycles` are what the way there costs."""
         best = self._known.setdefault(here, [])
         if not self.told and any(c <= cycles and b <= peak for c, b in (*best, *self.best)):
             return
@@ -98,7 +102,7 @@ class Search:
         if self.told:
             possible = told_steps(possible, self.told[len(steps)])
         priced = [
-            (self.price(step), step)
+            (self.cost(step), step)
             for step in (replace(s, is_first=not steps and not self.spoils) for s in possible)
         ]
         for more, step in sorted(priced, key=lambda found: found[0]):
@@ -115,6 +119,13 @@ class Search:
         if found is None:
             found = self.prices[key] = price(step, self.dtype, self.machine, self.prices)
         return found
+
+    def cost(self, step: Step) -> float:
+        """The price of a step, with its text where that counts."""
+        price = self.price(step)
+        if self.texts is None or price == math.inf:
+            return price
+        return price + text_of(step, self.dtype, self.machine, self.texts)
 
     def next_steps(self, here: TensorLayout) -> Iterator[Step]:
         """Steps from a layout that lead towards the target."""
@@ -179,7 +190,7 @@ class Search:
         if has_equal_pieces(dim):
             gatherings = [
                 step
-                for choice in _gatherings(here, name, self.machine, brief=self.brief)
+                for choice in _gatherings(here, name, self.machine, brief=self.texts is not None)
                 if self.price(step := Step("all_gather", here, whole, name, choice)) < math.inf
             ]
             yield from gatherings or self.inside(here, name)
@@ -215,7 +226,7 @@ class Search:
         for inner in inner_names(here.mesh, name):
             if any(inner in dim.axes and has_equal_pieces(dim) for dim in here.dims):
                 whole, *_ = gathered(here, inner)
-                for choice in _gatherings(here, inner, self.machine, brief=self.brief):
+                for choice in _gatherings(here, inner, self.machine, brief=self.texts is not None):
                     yield Step("all_gather", here, whole, inner, choice)
 
     def reductions(self, here: TensorLayout) -> Iterator[Step]:
@@ -304,6 +315,6 @@ def _gatherings(here: TensorLayout, name: str, machine: Machine, *, brief: bool)
     probe = Step("all_gather", here, here, name)
     lines = probe.line().stride
     most = len(machine.usable_colours) // lines
-    numbers = {min(n, most) for n in ((_BRIEF,) if brief else (6, 12))}
+    numbers = {min(n, most) for n in ((_FEW_COLOURS, *_COLOURS) if brief else _COLOURS)}
     names = [f"multicast{{colours={n}}}" for n in sorted(numbers) if n >= 1]
     return _choices("all_gather", (*names, *(("ring",) if most >= 3 else ())))

@@ -16,7 +16,7 @@ from ..library.collectives.all_reduce import rooted
 from ..library.collectives.distribution import Boxes
 from ..library.fragment import CollectiveRequest, Fragment, Line, Part, Scratch, sequence
 from .coverage import line_of
-from .tiles import Placed, copy, copy_cycles, gathered, is_in_order, shared
+from .tiles import Placed, copy, copy_cycles, is_in_order, owners_along, shared
 
 Prices = dict[tuple[Any, ...], float]  # predicted cycles of collectives on one machine
 Kind = Literal["copy", "all_gather", "neighbours", "circulate", "all_reduce", "reduce_scatter", "turn"]
@@ -150,11 +150,7 @@ def _shape(step: Step, dtype: Dtype) -> tuple[Any, ...]:
         return (*found, max(source.tile_shape, default=1))
     if step.kind != "all_gather":
         return found
-    _, number, place = gathered(source, step.axis)
-    dim = source.dims[number]
-    stretch = min([dim.high - dim.low, *(digit.pitch for digit in dim.digits[:place])])
-    owners = -(-stretch // dim.digits[place].pitch)
-    return (*found, owners, is_in_order(source, step.axis))
+    return (*found, owners_along(source, step.axis), is_in_order(source, step.axis))
 
 
 def _cycles(step: Step, dtype: Dtype, machine: Machine) -> float:

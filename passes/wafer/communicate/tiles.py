@@ -170,6 +170,14 @@ def gathered(layout: TensorLayout, name: str) -> tuple[TensorLayout, int, int]:
     return replace(layout, dims=dims), number, place
 
 
+def owners_along(layout: TensorLayout, name: str) -> int:
+    """How many PEs along a sub-axis have other indices than those before them."""
+    _, number, place = gathered(layout, name)
+    dim = layout.dims[number]
+    stretch = min([dim.high - dim.low, *(digit.pitch for digit in dim.digits[:place])])
+    return -(-stretch // dim.digits[place].pitch)
+
+
 def has_equal_pieces(dim: Dimension) -> bool:
     """Whether pieces are as far apart in the tensor as in a buffer: none has a halo, or is cut at the tensor's ends."""
     return not dim.before and not dim.after and dim.low >= 0 and dim.high <= dim.size

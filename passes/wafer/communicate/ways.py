@@ -11,6 +11,7 @@ from ....wse_target.machine import Machine
 from .bounds import Bounds
 from .movement import Movement, fastest, movements, problem
 from .steps import Prices, Step, price
+from .texts import Texts
 
 Question = tuple[TensorLayout, TensorLayout, Dtype]
 
@@ -20,12 +21,13 @@ class Ways:
     """Ways on one machine, each looked for once.
 
     Attributes:
-        brief: whether program text is scarce: ways with little of it.
+        brief: whether program text is scarce: a byte of it counts as a cycle.
     """
 
     machine: Machine
     brief: bool = False
     _prices: Prices = field(default_factory=dict, repr=False)
+    _texts: Texts = field(default_factory=dict, repr=False)
     _found: dict[Question, list[Movement]] = field(default_factory=dict, repr=False)
     _fastest: dict[Question, Movement | None] = field(default_factory=dict, repr=False)
     _least: dict[Question, float] = field(default_factory=dict, repr=False)
@@ -35,18 +37,16 @@ class Ways:
         """See `movements`."""
         question = (source, target, dtype)
         if question not in self._found:
-            self._found[question] = movements(
-                source, target, dtype, self.machine, self._prices, brief=self.brief
-            )
+            texts = self._texts if self.brief else None
+            self._found[question] = movements(source, target, dtype, self.machine, self._prices, texts=texts)
         return self._found[question]
 
     def fastest(self, source: TensorLayout, target: TensorLayout, dtype: Dtype) -> Movement | None:
         """The first one of `between`; None where there is no way."""
         question = (source, target, dtype)
         if question not in self._fastest:
-            self._fastest[question] = fastest(
-                source, target, dtype, self.machine, self._prices, brief=self.brief
-            )
+            texts = self._texts if self.brief else None
+            self._fastest[question] = fastest(source, target, dtype, self.machine, self._prices, texts=texts)
         return self._fastest[question]
 
     def price(self, step: Step, dtype: Dtype) -> float:
@@ -54,11 +54,11 @@ class Ways:
         return price(step, dtype, self.machine, self._prices)
 
     def at_least(self, source: TensorLayout, target: TensorLayout, dtype: Dtype) -> float:
-        """Cycles that no way takes less than, without looking for one; infinity where there is known to be none."""
+        """What no way costs less than, without looking for one; infinity where there is known to be none."""
         question = (source, target, dtype)
         if question in self._fastest:
             known = self._fastest[question]
-            return known.cycles if known else math.inf
+            return known.cost if known else math.inf
         if question not in self._least:
             bounds = self._bounds.setdefault(dtype, Bounds(self.machine, dtype))
             self._least[question] = math.inf if problem(source, target) else bounds.between(source, target)

@@ -6,7 +6,16 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
-from ....wse_target.image import Access, Buffer, Loop, Phase, Source, Switch, all_instructions
+from ....wse_target.image import (
+    Access,
+    Buffer,
+    Instruction,
+    Loop,
+    Phase,
+    Source,
+    Switch,
+    all_instructions,
+)
 from ....wse_target.quasi_affine import Binary, Expr, Lookup, Var, binary, const
 from ..library.fragment import Fragment
 from ..write.expressions import linear_terms
@@ -59,7 +68,7 @@ class Form:
         exact: key and `limits`.
         offsets: constant of each access's address.
         limits: constants in minima, maxima and products: of a row's place on the PE, if it has it.
-        switched: colours that some PE switches.
+        switched: colours whose routers have to be as the program begins with, since some PE switches them later.
     """
 
     key: Hashable = None
@@ -97,9 +106,7 @@ class _Reader:
         form, parts = self.form, []
         for part in fragment.parts:
             parts.append((part.where, self.rewrite(part.body)))
-        for op in (op for part in fragment.parts for op in all_instructions(part.body)):
-            if isinstance(op, Switch):
-                form.switched.add(op.colour)
+            form.switched |= _switched_late(part.body)
         routes = [replace(route, colour=self._colour(route.colour)) for route in fragment.routes]
         tiles = tuple((self.buffers[n].shape, self.buffers[n].dtype) for n in form.buffers)
         starts = sorted((self._colour(name), position) for name, position in fragment.positions.items())
@@ -136,6 +143,20 @@ class _Reader:
         if isinstance(expr, Binary):
             return Binary(expr.operator, self._renamed(expr.left), self._renamed(expr.right))
         return expr
+
+
+def _switched_late(body: tuple[Instruction, ...]) -> set[str]:
+    """Colours that a text switches, but not before all else that it does with them."""
+    first, switched, late = set[str](), set[str](), set[str]()
+    for op in body:
+        if isinstance(op, Switch):
+            switched.add(op.colour)
+            first |= {op.colour} - late
+        else:
+            for inner in all_instructions((op,)):
+                switched |= {inner.colour} if isinstance(inner, Switch) else set()
+                late |= {getattr(inner, name) for name in _COLOURS if hasattr(inner, name)} - first
+    return switched & late
 
 
 def with_limits(expr: Expr, limit: Callable[[int], Expr], inside: bool = False) -> Expr:

@@ -23,13 +23,18 @@ MOST_INSTRUCTIONS = 16_000  # in the texts of all classes, about 1 MB of IR
 Division = frozenset[frozenset[StridedRect]]  # where each text is run
 
 
-def in_classes(fragments: Sequence[Fragment], grid: tuple[int, int], most: int = MOST_CLASSES) -> Fragment:
+def in_classes(
+    fragments: Sequence[Fragment],
+    grid: tuple[int, int],
+    most: int = MOST_CLASSES,
+    most_instructions: int = MOST_INSTRUCTIONS,
+) -> Fragment:
     """As `sequence`, in at most so many parts, and fewer where texts are long.
 
     Divisions of the grid become classes as long as there is room for them, those first that save the most code.
     """
     longest = sum(max((len(list(all_instructions(p.body))) for p in f.parts), default=0) for f in fragments)
-    most = min(most, max(1, MOST_INSTRUCTIONS // max(1, longest)))
+    most = min(most, max(1, most_instructions // max(1, longest)))
     whole = sequence(fragments, grid)
     if len(whole.parts) <= most:
         return whole

@@ -157,10 +157,14 @@ class _Router:
             return
         start = ir.AffineMap.get(0, 0, [ir.AffineExpr.get_constant(read.integer(colour.position))])
         places = [read.strided_rect(route.where) for route in self.routes.get(name, ())]
+        written = list[ir.Operation]()
         for pes, function in bodies(self.module):
             where = read.strided_rect(pes.where)
             if any(common_pe(where, place) is not None for place in places):
                 begin = self._phase(pes, function, phase)
+                if begin.operation in written:  # it is in a routine that another class calls, too
+                    continue
+                written.append(begin.operation)
                 with ir.InsertionPoint.after(begin), begin.location:
                     build.switch(name, start, [], rewrite=True)
         colour.attributes["position"] = build.i64(-1)

@@ -1,5 +1,6 @@
 // RUN: wse-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(wse-fuse),canonicalize,cse)' | filecheck %s
 // RUN: wse-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(wse-fuse{contraction-ops=2}))' | filecheck %s --check-prefix=CONTRACT
+// RUN: wse-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(wse-fuse{recompute-inputs=1},wse-dce),canonicalize,cse)' | filecheck %s --check-prefix=ONCE
 // RUN: wse-opt %s --split-input-file --mlir-print-debuginfo --mlir-print-local-scope --wse-fuse | filecheck %s --check-prefix=LOC
 
 #id = affine_map<(d0, d1) -> (d0, d1)>
@@ -166,6 +167,35 @@ func.func @cheap_twice(%x: tensor<4xf32>, %i: tensor<4xf32>) -> (tensor<4xf32>, 
   ^bb0(%in: f32, %out: f32):
     %a = arith.addf %in, %in : f32
     linalg.yield %a : f32
+  } -> tensor<4xf32>
+  %1 = linalg.generic {indexing_maps = [#v, #v], iterator_types = ["parallel"]} ins(%0 : tensor<4xf32>) outs(%i : tensor<4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %a = math.exp %in : f32
+    linalg.yield %a : f32
+  } -> tensor<4xf32>
+  %2 = linalg.generic {indexing_maps = [#v, #v], iterator_types = ["parallel"]} ins(%0 : tensor<4xf32>) outs(%i : tensor<4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %a = math.tanh %in : f32
+    linalg.yield %a : f32
+  } -> tensor<4xf32>
+  return %1, %2 : tensor<4xf32>, tensor<4xf32>
+}
+
+// Of two tensors the sum is a tensor in memory where no more than one shall be read again: its first user yields it.
+// CHECK-LABEL: func.func @sum_twice
+// CHECK-COUNT-2: linalg.generic {{.*}} ins(%arg0, %arg1 : tensor<4xf32>, tensor<4xf32>)
+// CHECK-NOT: linalg.generic
+// CHECK: return
+// ONCE-LABEL: func.func @sum_twice
+// ONCE: %[[BOTH:.*]]:2 = linalg.generic {{.*}} ins(%arg0, %arg1 : tensor<4xf32>, tensor<4xf32>)
+// ONCE: linalg.generic {{.*}} ins(%[[BOTH]]#1 : tensor<4xf32>)
+// ONCE-NOT: linalg.generic
+// ONCE: return
+func.func @sum_twice(%x: tensor<4xf32>, %y: tensor<4xf32>, %i: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %0 = linalg.generic {indexing_maps = [#v, #v, #v], iterator_types = ["parallel"]} ins(%x, %y : tensor<4xf32>, tensor<4xf32>) outs(%i : tensor<4xf32>) {
+  ^bb0(%a: f32, %b: f32, %out: f32):
+    %s = arith.addf %a, %b : f32
+    linalg.yield %s : f32
   } -> tensor<4xf32>
   %1 = linalg.generic {indexing_maps = [#v, #v], iterator_types = ["parallel"]} ins(%0 : tensor<4xf32>) outs(%i : tensor<4xf32>) {
   ^bb0(%in: f32, %out: f32):

@@ -8,11 +8,13 @@ from math import prod
 
 import numpy as np
 import pytest
+from collective_programs import program_of
 from fabric_programs import access, ints, rect
 from wse_mlir.passes.wafer.emit import rolling
 from wse_mlir.passes.wafer.emit.repeats import Repeat, repeats
 from wse_mlir.passes.wafer.emit.rolling import Rolled, fold
-from wse_mlir.passes.wafer.library.fragment import Fragment, Part, sequence
+from wse_mlir.passes.wafer.library.collectives import turning
+from wse_mlir.passes.wafer.library.fragment import Fragment, Line, Part, Tile, sequence
 from wse_mlir.wse_target.analysis.deadlock import verdict
 from wse_mlir.wse_target.image import (
     Access,
@@ -35,6 +37,7 @@ from wse_mlir.wse_target.image import (
 from wse_mlir.wse_target.machine import load_machine
 from wse_mlir.wse_target.quasi_affine import Var, const, maximum, minimum
 from wse_mlir.wse_target.sim import Simulation
+from wse_mlir.wse_target.sim.engine import EngineName
 
 TINY, N, LAYERS = load_machine("tiny"), 3, 5
 HERE = rect(0, 0, 1, 1)
@@ -242,28 +245,64 @@ def test_stretches_apart_become_loops_of_their_own() -> None:
     check(Case([*first, *middle, *second], "a0 s", f"b{LAYERS} s"), loops=2)
 
 
-def _sending(prefix: str, *, switched: bool = False) -> list[Fragment]:
+def _sending(prefix: str, switch: str) -> list[Fragment]:
     """The left PE sends to the right one."""
     colour, (left, right) = f"{prefix}c", (rect(0, 0, 1, 1), rect(1, 0, 1, 1))
     n, b = ints(N), access("b", 1)
     routes = Route(colour, left, "ramp", ("east",)), Route(colour, right, "west", ("ramp",))
     parts = Part(left, (Send(colour, n, b),)), Part(right, (Receive(colour, n, b, "add"),))
-    if switched:
-        parts = tuple(Part(p.where, (*p.body, Switch(colour, const(0), rewrite=True))) for p in parts)
+    turn = (Switch(colour, const(0), rewrite=True),)
+    before, after = (turn if switch == when else () for when in ("before", "after"))
+    parts = tuple(Part(p.where, (*before, *p.body, *after)) for p in parts)
     return [one(Phase(prefix)), Fragment(parts, (), (colour,), routes)]
 
 
-@pytest.mark.parametrize("switched", [False, True])
-def test_equal_layers_have_one_colour_unless_they_switch_it(switched: bool) -> None:
-    fragments = [f for t in range(4) for f in _sending(f"p{t}", switched=switched)]
+@pytest.mark.parametrize("switch", ["never", "before", "after"])
+def test_equal_layers_have_one_colour_unless_they_leave_it_switched(switch: str) -> None:
+    """What a layer does before it switches finds the routers as the layer before left them."""
+    fragments = [f for t in range(4) for f in _sending(f"p{t}", switch)]
     rolled = Rolled((2, 1), fragments, {"b": Buffer("b", 0, (N,), "f32")}, [], [])
-    assert rolled.roll() == (0 if switched else 1)
+    assert rolled.roll() == (0 if switch == "after" else 1)
     whole = sequence(rolled.fragments, (2, 1))
     classes = tuple(PEClass(f"c{i}", p.where, fold(p.body)) for i, p in enumerate(whole.parts))
-    assert len(whole.colours) == (4 if switched else 1)
+    assert len(whole.colours) == (4 if switch == "after" else 1)
     colours = {name: number for number, name in enumerate(whole.colours)}
     program = Program("p", (2, 1), (), (), rolled.buffers, classes, colours, whole.routes)
     assert verdict(program, TINY).outcome == "free"
+
+
+@pytest.mark.parametrize("engine", ["flow", "wavelet"])
+def test_layers_turn_to_the_same_root_each(engine: EngineName) -> None:
+    """Each PE adds what the third one of its row has, and doubles it; four times."""
+    grid, n, machine = (4, 1), ints(N), TINY
+    everywhere = rect(0, 0, *grid)
+    made = []
+    for t in range(4):
+        made.append(Fragment((Part(everywhere, (Phase(f"layer {t}"),)),)))
+        own, got = (Tile(access(name, 1), n, "f32") for name in (f"a{t}", f"t{t}"))
+        made.append(turning.build(Line("x", grid), const(2), own, got, machine, f"c{t}_"))
+        both = (access(f"a{t}", 1), access(f"t{t}", 1))
+        made.append(Fragment((Part(everywhere, (Vector("add", n, access(f"a{t + 1}", 1), both),)),)))
+    listed = [(f"{letter}{t}", N, "f32") for letter, count in (("a", 5), ("t", 4)) for t in range(count)]
+    plain = program_of(sequence(made, grid), grid, listed, inputs=["a0"], outputs=["a4"])
+    rolled = Rolled(grid, made, dict(plain.buffers), list(plain.scatters), list(plain.gathers))
+    assert rolled.roll() == 1
+    whole = sequence(rolled.fragments, grid)
+    program = replace(
+        plain,
+        buffers=rolled.buffers,
+        classes=tuple(PEClass(f"c{i}", p.where, fold(p.body)) for i, p in enumerate(whole.parts)),
+        colours={name: number for number, name in enumerate(whole.colours)},
+        routes=whole.routes,
+        positions=dict(whole.positions),
+        scatters=tuple(rolled.scatters),
+        gathers=tuple(rolled.gathers),
+    )
+    assert len(program.colours) == 1 and verdict(program, machine).outcome == "free"
+    a = np.arange(4 * N, dtype=np.float32).reshape(1, 4, N)
+    found, expected = (Simulation(p, machine, engine=engine).call([a]) for p in (program, plain))
+    np.testing.assert_array_equal(found.outputs[0], expected.outputs[0])
+    np.testing.assert_array_equal(found.outputs[0], a + 15 * a[:, 2:3])
 
 
 def test_repeats_are_found_with_what_they_save() -> None:

@@ -93,6 +93,13 @@ def test_what_saves_most_code_makes_the_classes() -> None:
     assert len(in_classes(fragments, GRID, 1).parts) == 1
 
 
+def test_long_texts_have_few_classes_unless_they_may_be_many() -> None:
+    fragments = [_line(0, 12, 50), _line(1, 12, 50)]
+    assert len(in_classes(fragments, GRID, most_instructions=1_000).parts) == 1
+    assert len(in_classes(fragments, GRID, most_instructions=4_000).parts) == 12
+    assert len(in_classes(fragments, GRID, 1_000, most_instructions=100_000).parts) > MOST_CLASSES
+
+
 def test_roles_by_both_coordinates() -> None:
     """Quarters of the grid, and PEs without any role."""
     (w, h), places = (GRID[0] // 2, GRID[1] // 2), [(0, 0), (1, 0), (0, 1)]

@@ -13,11 +13,13 @@ from wse_mlir.passes.infra.pass_manager import PipelineFailure, run_pipeline
 from wse_mlir.passes.wafer.executable import symbols
 from wse_mlir.passes.wafer.library.collectives import turning
 from wse_mlir.passes.wafer.library.fragment import Fragment, Line, Part, Tile, sequence
+from wse_mlir.passes.wafer.library.roles import in_classes
 from wse_mlir.passes.wafer.write.program import program_module
 from wse_mlir.pipelines.runtime.image_builder import build_image
 from wse_mlir.wse_target.analysis.deadlock import verdict
 from wse_mlir.wse_target.image import (
     Choose,
+    Control,
     Instruction,
     Join,
     Loop,
@@ -211,6 +213,32 @@ def test_numbers_that_are_rewritten_in_a_loop_are_given_back_for_the_next_trip()
     loops = [op for c in after.classes for op in c.body if isinstance(op, Loop)]
     assert {op.colour for loop in loops for op in loop.body if isinstance(op, Switch)} == shared
     assert {name for name, position in after.positions.items() if position == -1} == shared
+
+
+def test_numbers_are_rewritten_once_in_a_loop_that_classes_share() -> None:
+    """The loop is a routine of all classes, each of which has routers that change in it."""
+    pairs, width = [(s, t) for s in range(6) for t in range(6) if s != t], 6
+    once = program(width, [[pair] for pair in pairs])
+    everywhere, fragments = rect(0, 0, width, 1), []
+    for number, (source, target) in enumerate(pairs):
+        send, receive = (once.classes[x].body[1:] for x in (source, target))
+        colour = f"c{number}"
+        parts = [
+            Part(rect(x, 0, 1, 1), tuple(op for op in body if getattr(op, "colour", "") == colour))
+            for x, body in ((source, send), (target, receive))
+        ]
+        fragments += [Fragment((Part(everywhere, (Phase(f"p{number}"),)),)), Fragment(tuple(parts))]
+    (shared,) = in_classes(fragments, (width, 1), 1).parts
+    loop = Loop("layer", const(3), shared.body)
+    classes = tuple(
+        replace(c, body=(Control("scalar", const(x + 1)), c.body[0], loop))
+        for x, c in enumerate(once.classes)
+    )
+    after, a = routed(replace(once, classes=classes)), values(once)
+    assert len(set(after.colours.values())) == 21
+    found = simulate(after, TINY, [a]).outputs[0]
+    np.testing.assert_allclose(found, expected(width, [[pair] for pair in pairs] * 3, a), rtol=1e-6)
+    assert verdict(after, TINY).outcome == "free"
 
 
 def test_colours_that_each_pe_sets_once_share_numbers() -> None:
