@@ -24,7 +24,7 @@ from .parts.lowering import in_parts
 from .reference_check import Check, Inputs, compare, cpu_results, random_arguments
 from .runtime.image_builder import build_image
 from .runtime.wafer import accumulate_pass, lower, prove, read_constants
-from .runtime.wafer_options import falls_back
+from .runtime.wafer_options import is_in_parts
 from .simulator_runs import Lowered, Run, Window
 from .targets import check_options, find_wafer
 
@@ -200,7 +200,7 @@ def estimate(
         CompilerError: the model, the target or an option is not supported; says what to do.
     """
     chosen = find_wafer(target)
-    if falls_back(options):
+    if is_in_parts(options):
         model = _imported(model, example_args, kwargs, dynamic_shapes)
         own = {name: value for name, value in options.items() if name in chosen.options}
         check_fixed_sizes(model)
@@ -232,10 +232,10 @@ def lower_for(
     check_options(chosen, options)
     check_fixed_sizes(imported)
     with COMPILING:
-        if falls_back(options) and not since and in_parts(imported, chosen.name, options) is not None:
+        if is_in_parts(options) and not since and in_parts(imported, chosen.name, options) is not None:
             raise CompilerError(
-                "a part of this model runs on the CPU, so that it is no one program that could be simulated",
-                hint="estimate(..., fallback='cpu') and the report of what compile(...) returns tell its cycles",
+                "with these options this model is several parts, and no one program that could be simulated",
+                hint="estimate(...) and the report of what compile(...) returns tell its cycles",
             )
         module, choices = lower(imported.module, chosen.name, options, since=since)
         constants = () if timing_only else read_constants(module)

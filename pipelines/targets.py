@@ -21,7 +21,7 @@ from ..wse_target.machine_settings import (
     target_text,
     with_settings,
 )
-from .runtime.wafer_options import OPTIONS, falls_back
+from .runtime.wafer_options import OPTIONS, falls_back, is_in_parts
 
 if TYPE_CHECKING:
     from ..passes.infra.pass_manager import Instrumentation
@@ -106,7 +106,7 @@ class MachineTarget:
         """Lowers onto the fabric, with `fallback` as far as that can be; see `Target.program`."""
         from .runtime.wafer import compile_program
 
-        if falls_back(options):
+        if is_in_parts(options):
             from .parts.lowering import compile_parts
 
             parts = compile_parts(imported, self.name, options, timer, instrumentation)

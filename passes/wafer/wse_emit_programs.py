@@ -263,7 +263,9 @@ class _Emitter:
     def program(self) -> Program:
         """The whole program, colours without numbers and buffers without addresses."""
         whole = in_classes(
-            self.fragments, (self.rect.w, self.rect.h), most_instructions=_INSTRUCTIONS[self.collectives.brief]
+            self.fragments,
+            (self.rect.w, self.rect.h),
+            most_instructions=_INSTRUCTIONS[self.collectives.brief],
         )
         parts = whole.parts or on_all(self.mesh, [Phase("nothing")])[0].parts
         used = {name for part in parts for name in all_buffers(part.body)}

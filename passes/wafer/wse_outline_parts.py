@@ -1,4 +1,4 @@
-"""The pass `wse-outline-parts`: what the wafer has no lowering for becomes functions for the CPU."""
+"""The pass `wse-outline-parts`: programs in parts, for the CPU what the wafer has no lowering for."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from ...dialects.host import arith, func, ir, tensor
 from ...dialects.provenance import describe_location, read_location
 from ...dialects.structured import clone_into, outer_operands
 from ..infra.diagnostics import PassFailure
-from ..infra.pass_base import Pass, PassRun
+from ..infra.pass_base import Pass, PassRun, option
+from .lowering import require_lowering
 from .main_function import find_main, require_interface, write_slices
 from .parts.interfaces import PartInterface, interfaces_of
 from .parts.sequence import Part, parts_in_order
 from .parts.sides import Step, steps_of
+from .parts.turns import in_turns
 
 PART = "wse.part"
 
@@ -22,7 +24,8 @@ PART = "wse.part"
 class OutlineParts(Pass, name="wse-outline-parts", anchor="builtin.module"):
     """Makes of `@main` a sequence of calls of functions for the wafer and, with all else, for the CPU.
 
-    `wse.part` on a function says which. A program that the wafer can run as a whole stays as it is. Values that travel
+    `wse.part` on a function says which. A program that the wafer can run as a whole stays as it is, unless `programs`
+    asks for several that take turns on it, about as long as each other. Values that travel
     between parts are tensors; a number travels as a tensor of rank 0, an index as an `i64`. Constants are made in each
     part that needs them. A state is one of its function if nothing else reads or makes it, and no other part is for the
     wafer. Remarks say what the CPU runs, and why.
@@ -42,15 +45,20 @@ class OutlineParts(Pass, name="wse-outline-parts", anchor="builtin.module"):
           return %z
     """
 
+    programs: int = option(1, "for how many programs the wafer's part is, which take turns on it", least=1)
+    fallback: bool = option(True, "give the CPU what has no lowering to the wafer; refused otherwise")
+
     def run(self, op: ir.Operation, run: PassRun) -> None:
         main = find_main(op)
         require_interface(main)
         with op.context:
             write_slices(main)
-            steps = steps_of(main)
-            if all(step.side == "wafer" for step in steps):
+            if not self.fallback:
+                for inner in reversed(list(main.body.blocks[0].operations)):
+                    require_lowering(inner)
+            parts = in_turns(parts_in_order(steps_of(main)), self.programs)
+            if [part.side for part in parts] in ([], ["wafer"]):
                 return
-            parts = parts_in_order(steps)
             for number, part in enumerate(parts):
                 if part.side == "cpu":
                     _explain(part, _name(number, part), run)

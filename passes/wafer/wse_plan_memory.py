@@ -250,11 +250,12 @@ def _does_not_fit(
     terms += f" + {text.tables} (tables)" if text.tables else ""
     terms += f" + {text.scalars} (scalars)" if text.scalars else ""
     smaller = ", or an algorithm without tables" if text.tables else ""
+    turns = "; programs=N makes N programs of the model, which take turns" if 2 * text.code > top else ""
     return DoesNotFit(
         program_of(module),
         f"the program does not fit the SRAM: {terms} = {top + text.total} B a PE > {machine.sram_available} B "
         f"({machine.sram.bytes} less {machine.sram.runtime} of the host-transfer runtime); largest buffers: {listed}",
-        f"use more PEs (grid=WxH, or a larger machine), a smaller batch, or a narrower element type{smaller}",
+        f"use more PEs (grid=WxH, or a larger machine), a smaller batch, or a narrower element type{smaller}{turns}",
         needed=top + text.total,
         text=text.total,
         available=machine.sram_available,

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..targets import MachineTarget
 from .lowering import SINCE, InParts
-from .report import call_report, fallback_report
+from .report import call_report, parts_report
 
 
 def estimate_parts(found: InParts, target: MachineTarget, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,4 +29,4 @@ def estimate_parts(found: InParts, target: MachineTarget, options: Mapping[str, 
             report = simulated.as_json()
         reports.append(report)
     call = call_report(found.parts, target.machine, reports)
-    return {"fallback": fallback_report(found.parts, found.operators), **call, "timing_only": True}
+    return {**parts_report(found.parts, found.operators), **call, "timing_only": True}

@@ -1,4 +1,4 @@
-"""A model for a wafer, with what has no lowering to it in parts for the CPU."""
+"""A model for a wafer in parts: programs that take turns on it, and what has no lowering to it for the CPU."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ..frontend.imported import ImportedModel
 from ..frontend.interface import read_main
 from ..runtime.cpu import CpuTarget
 from ..runtime.wafer import compile_program, pipeline_before
+from ..runtime.wafer_options import falls_back, programs
 from ..runtime.wafer_program import ReturnedCheck, checks_of
 from .program import PartedProgram, PartProgram
 
@@ -74,16 +75,18 @@ def in_parts(
         CompilerError: a pass failed.
     """
     module = imported.module.operation.clone()
-    text = pipeline_before(SINCE, machine, options, "wse-outline-parts")
+    falls, count = str(falls_back(options)).lower(), programs(options)
+    outline = f"wse-outline-parts{{fallback={falls} programs={count}}}"
+    text = pipeline_before(SINCE, machine, options, outline)
     result = run_pipeline(module.operation, text, instrumentation=watch or Instrumentation(verify_each=False))
     operators = [r for r in result.remarks if r.pass_name == "wse-outline-parts"]
-    if not operators:
-        return None
-    main = find_main(module.operation)
-    *calls, terminator = main.body.blocks[0].operations
     functions = {
         f.name.value: f for f in module.regions[0].blocks[0].operations if isinstance(f, func.FuncOp)
     }
+    if not any(PART in function.attributes for function in functions.values()):
+        return None
+    main = find_main(module.operation)
+    *calls, terminator = main.body.blocks[0].operations
     numbers = {value: number for number, value in enumerate(main.body.blocks[0].arguments)}
     parts: list[Outlined] = []
     for call in calls:

@@ -14,7 +14,7 @@ from ..frontend.call_interface import CallInterface
 from ..runtime.arrays import as_signed
 from ..runtime.cpu_program import CpuExecutable, CpuProgram
 from ..runtime.wafer_program import ReturnedCheck, WaferExecutable, WaferProgram, raise_failed
-from .report import call_report, fallback_report
+from .report import call_report, parts_report
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ class PartedExecutable:
         self._inputs = [_call_arguments(part) for part in program.parts]
         self._holders = {name: part for part in self._parts for name in part.held_states}
         self.held_states = frozenset(self._holders)
-        self._fallback = fallback_report(program.parts, program.operators)
-        self.report: dict[str, Any] = {"fallback": self._fallback}
+        self._known = parts_report(program.parts, program.operators)
+        self.report: dict[str, Any] = dict(self._known)
 
     def _of(self, part: PartProgram, parameters: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The parameters that a part takes."""
@@ -113,7 +113,7 @@ class PartedExecutable:
             values.update(zip(part.makes, made, strict=True))
             reports.append(executable.report if part.on_wafer else {**executable.report, "seconds": seconds})
         call = call_report(self.program.parts, self.program.machine, reports)
-        self.report = {"fallback": self._fallback, **call}
+        self.report = {**self._known, **call}
         results = [values[value] for value in self.program.returned]
         raise_failed(self.program.checks, results)
         return self._apart(results)

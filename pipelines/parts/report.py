@@ -32,9 +32,18 @@ class Part(Protocol):
     def sources(self) -> tuple[str, ...]: ...
 
 
-def fallback_report(parts: Sequence[Part], operators: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What no call changes: the operators that the CPU runs and why, and what travels to it and back at each call."""
-    return {"to": "cpu", "operators": [dict(o) for o in operators], "transfers": transfers(parts)}
+def parts_report(parts: Sequence[Part], operators: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What no call changes.
+
+    "fallback" has the operators that the CPU runs and why, and what travels to it and back at each call; "turns", where
+    the CPU runs nothing, what travels between the programs that take turns.
+    """
+    if all(part.on_wafer for part in parts):
+        moved = transfers(parts)
+        return {"turns": {"programs": len(parts), "transfers": {"to_host": moved.pop("to_cpu"), **moved}}}
+    return {
+        "fallback": {"to": "cpu", "operators": [dict(o) for o in operators], "transfers": transfers(parts)}
+    }
 
 
 def transfers(parts: Sequence[Part]) -> dict[str, Any]:

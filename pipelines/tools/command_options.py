@@ -91,6 +91,12 @@ CheckIndices = Annotated[
         help="Whether runs on the CPU report indices out of range, as they do when not given.",
     ),
 ]
+Programs = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", min=1, help="How many programs the model becomes, which take turns on the wafer."
+    ),
+]
 Fallback = Annotated[
     str,
     typer.Option(

@@ -26,7 +26,7 @@ from ..threads import torch_threads
 from ..workload import OpenedModel, open_model
 from .layer_table import layer_rows, layer_summary, layer_table
 from .output import check_writable, console_beside, write_atomically
-from .parts_text import call_text, fallback_text
+from .parts_text import call_text, parts_text
 
 Outputs = list[torch.Tensor]
 FILE_WIDTH = 120  # columns of a table that is not printed on a terminal
@@ -244,5 +244,5 @@ def _print(comparison: Comparison, target: str, console: Console) -> None:
         console.print(layer_table(report, width=console.width))
         console.print(layer_summary(report, again=len(reports) > 1))
     if "parts" in comparison.wafer_report:
-        console.print(fallback_text(comparison.wafer_report["fallback"]), markup=False)
+        console.print(parts_text(comparison.wafer_report), markup=False)
         console.print(call_text(comparison.wafer_report), markup=False)

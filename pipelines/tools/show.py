@@ -9,44 +9,44 @@ from typing import Any
 from ...dialects.host import ir
 from ...dialects.wse.printer import print_program
 from ..parts.lowering import SINCE, in_parts
-from ..parts.report import fallback_report
+from ..parts.report import parts_report
 from ..runtime.wafer import lower
-from ..runtime.wafer_options import falls_back
+from ..runtime.wafer_options import is_in_parts
 from ..targets import check_options, find_wafer
 from ..workload import open_model
 from .output import console_beside
-from .parts_text import fallback_text
+from .parts_text import parts_text
 from .plan_table import plan_table
 
 _WIDTH = 160  # columns where there is no terminal
 
 
-def show_plan(path: str, target: str, options: Mapping[str, str]) -> None:
+def show_plan(path: str, target: str, options: Mapping[str, Any]) -> None:
     """Prints what the partitioner chose for each operation, what that costs, and what lost.
 
     Raises:
         CompilerError: the target is no wafer, or the model cannot be lowered to it with these options of the target.
     """
-    shown, fallback = _lowered(path, target, options)
+    shown, told = _lowered(path, target, options)
     console = console_beside(width=_WIDTH)
     for program in shown:
         console.print(plan_table(f"{target}, {program.name}" if program.name else target, program.choices))
-    if fallback:
-        console.print(fallback, markup=False)
+    if told:
+        console.print(told, markup=False)
 
 
-def show_workload(path: str, target: str, options: Mapping[str, str]) -> None:
+def show_workload(path: str, target: str, options: Mapping[str, Any]) -> None:
     """Prints buffers with their SRAM offsets, colours, routes, and the instructions of each class of PEs.
 
     Raises:
         CompilerError: the target is no wafer, or the model cannot be lowered to it with these options of the target.
     """
-    shown, fallback = _lowered(path, target, options)
+    shown, told = _lowered(path, target, options)
     for program in shown:
         print(f"// {program.name}\n" if program.name else "", end="")
         print(print_program(program.module))
-    if fallback:
-        print(fallback)
+    if told:
+        print(told)
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,11 @@ class _Shown:
     choices: list[dict[str, Any]]
 
 
-def _lowered(path: str, target: str, options: Mapping[str, str]) -> tuple[list[_Shown], str]:
-    """The programs that a model becomes on a wafer, and what is said of what the CPU runs."""
+def _lowered(path: str, target: str, options: Mapping[str, Any]) -> tuple[list[_Shown], str]:
+    """The programs that a model becomes on a wafer, and what is said of their parts."""
     check_options(find_wafer(target), options)
     imported = open_model(path).imported()
-    found = in_parts(imported, target, options) if falls_back(options) else None
+    found = in_parts(imported, target, options) if is_in_parts(options) else None
     if found is None:
         return [_Shown("", *lower(imported.module, target, options))], ""
     shown = [
@@ -70,4 +70,4 @@ def _lowered(path: str, target: str, options: Mapping[str, str]) -> tuple[list[_
         for part in found.parts
         if part.on_wafer
     ]
-    return shown, fallback_text(fallback_report(found.parts, found.operators))
+    return shown, parts_text(parts_report(found.parts, found.operators))

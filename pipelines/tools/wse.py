@@ -20,6 +20,7 @@ from .command_options import (
     Json,
     Model,
     Models,
+    Programs,
     ReportFile,
     Set,
     Target,
@@ -66,6 +67,7 @@ def run(
     grid: Grid = "",
     num_threads: Threads = None,
     fallback: Fallback = "",
+    programs: Programs = None,
     json: Json = None,
     trace: TraceFlag = False,
 ) -> None:
@@ -73,7 +75,8 @@ def run(
     with one_message(Trace(trace)):
         from .run import run_workload
 
-        options = {name: value for name, value in (("grid", grid), ("fallback", fallback)) if value}
+        given = (("grid", grid), ("fallback", fallback), ("programs", programs))
+        options = {name: value for name, value in given if value}
         run_workload(model, _with(target, settings), json, num_threads, options)
 
 
@@ -129,13 +132,16 @@ def show(
     algorithm: Algorithm = "",
     accumulate: Accumulate = "",
     fallback: Fallback = "",
+    programs: Programs = None,
     trace: TraceFlag = False,
 ) -> None:
     """Prints the program that a workload becomes on a wafer: buffers, routes, instructions of each class of PEs."""
     with one_message(Trace(trace)):
         from .show import show_plan, show_workload
 
-        options = {"grid": grid, "algorithm": algorithm, "accumulate": accumulate, "fallback": fallback}
+        options = {
+            "grid": grid, "algorithm": algorithm, "accumulate": accumulate, "fallback": fallback, "programs": programs,
+        }  # fmt: skip
         given = {name: value for name, value in options.items() if value}
         (show_plan if plan else show_workload)(model, _with(target, settings), given)
 
@@ -247,6 +253,7 @@ def compile(
     debug: Annotated[bool, typer.Option("--debug", help="Source locations in IR and machine code.")] = False,
     check_indices: CheckIndices = None,
     fallback: Fallback = "",
+    programs: Programs = None,
     keep_intermediates: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Keep every stage in this folder, also of a failed compilation."),
@@ -260,7 +267,7 @@ def compile(
 
         given = {
             "cpu": cpu, "features": features, "num_threads": num_threads, "check_indices": check_indices,
-            "fallback": fallback,
+            "fallback": fallback, "programs": programs,
         }  # fmt: skip
         compile_models(
             models, out, emit, weights, json, target=_with(target, settings), stage=stage, header=header,

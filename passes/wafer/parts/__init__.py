@@ -1,1 +1,1 @@
-"""Programs in parts: what the wafer has no lowering for runs on the CPU, between parts on the wafer."""
+"""Programs in parts: what the wafer has no lowering for runs on the CPU, and programs for the wafer take turns."""

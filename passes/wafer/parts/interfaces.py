@@ -85,10 +85,11 @@ class _Interfaces:
         )
 
     def maker_of(self, value: ir.Value) -> int:
-        """The part that makes a value of what takes no time: the maker of what that is of, else the last CPU's."""
+        """The part that makes what takes no time: the maker of what that is of, else the last CPU's or the last."""
         made = {r: n for n, part in enumerate(self.parts) for step in part.steps for r in step.results}
         found = [made[root] for root in roots([value]) if root in made]
-        return max(found, default=max(n for n, part in enumerate(self.parts) if part.side == "cpu"))
+        on_cpu = [n for n, part in enumerate(self.parts) if part.side == "cpu"]
+        return max(found, default=max(on_cpu, default=len(self.parts) - 1))
 
     def kind(self, value: ir.Value) -> str:
         """What a value is to a part that takes it, if it does not keep it as a state."""

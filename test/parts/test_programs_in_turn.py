@@ -1,0 +1,145 @@
+"""Models as several programs that take turns on the wafer: `programs=N`."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from wse_mlir.passes.infra.diagnostics import CompilerError
+from wse_mlir.pipelines.agreement import relative_error
+
+import wse_mlir
+
+
+class Deep(nn.Module):
+    """Layers with a residual around each, and two results."""
+
+    def __init__(self, layers: int = 5) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(12, 12) for _ in range(layers))
+        self.last = nn.Linear(12, 3)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        for layer in self.layers:
+            x = x + torch.tanh(layer(x))
+        return self.last(x), x.argmax(-1)
+
+
+def in_turn(model: Any, *args: torch.Tensor, programs: Any, **options: Any) -> Any:
+    return wse_mlir.compile(model, args, target="tiny", programs=programs, grid="2x2", **options)
+
+
+def assert_matches(compiled: Any, model: Any, *args: torch.Tensor) -> None:
+    with torch.no_grad():
+        found, expected = compiled(*args), model(*args)
+    for one, other in zip(*(r if isinstance(r, tuple) else (r,) for r in (found, expected)), strict=True):
+        assert (one.dtype, one.shape) == (other.dtype, other.shape)
+        assert relative_error(one, other) <= (1e-3 if one.is_floating_point() else 0.0)
+
+
+@pytest.mark.parametrize("programs", [2, 3, "5"])
+def test_programs_take_turns_and_match(programs: Any) -> None:
+    model, x = Deep().eval(), torch.randn(6, 12)
+    compiled = in_turn(model, x, programs=programs)
+    assert_matches(compiled, model, x)
+    report = compiled.report
+    assert [part["on"] for part in report["parts"]] == ["wafer"] * int(programs)
+    assert report["turns"]["programs"] == int(programs) and "fallback" not in report
+    # Of each cut what lives there travels: the residual, or that and what is added to it.
+    moved = report["turns"]["transfers"]
+    assert moved["to_host"] == moved["to_wafer"] and moved["to_host"]["bytes"] % (6 * 12 * 4) == 0
+    assert report["cycles"]["host_reload"] > 0
+
+
+def test_text_is_shared_about_evenly() -> None:
+    layers = [nn.Sequential(nn.Linear(8 + k, 9 + k), nn.Tanh()) for k in range(12)]  # no two are alike
+    model, x = nn.Sequential(*layers).eval(), torch.randn(6, 8)
+    whole = wse_mlir.estimate(model, (x,), target="tiny", grid="2x2")["sram"]["code"]
+    codes = [
+        part["sram"]["code"]
+        for part in wse_mlir.estimate(model, (x,), target="tiny", grid="2x2", programs=3)["parts"]
+    ]
+    assert len(codes) == 3 and 0.8 * max(codes) < min(codes) and max(codes) < 0.6 * whole
+
+
+def test_estimates_are_those_of_a_call() -> None:
+    model, x = Deep().eval(), torch.randn(6, 12)
+    compiled = in_turn(model, x, programs=2)
+    compiled(x)
+    told = wse_mlir.estimate(model, (x,), target="tiny", grid="2x2", programs=2)
+    assert told["cycles"] == compiled.report["cycles"] and told["turns"] == compiled.report["turns"]
+
+
+def test_no_more_programs_than_there_are_steps() -> None:
+    model, x = nn.Linear(4, 3).eval(), torch.randn(2, 4)
+    compiled = in_turn(model, x, programs=40)
+    assert_matches(compiled, model, x)
+    assert "parts" not in compiled.report or len(compiled.report["parts"]) < 5
+
+
+def test_with_a_fallback_the_wafers_parts_are_cut() -> None:
+    def function(x: torch.Tensor, n: torch.Tensor) -> torch.Tensor:
+        y = torch.exp(torch.softmax(x, -1) @ x.t())
+        y = torch._higher_order_ops.while_loop(lambda k, y: k > 0, lambda k, y: (k - 1, y + y), (n, y))[1]
+        return torch.sin(y)
+
+    x, n = torch.randn(5, 5), torch.tensor(2)
+    compiled = in_turn(function, x, n, programs=3, fallback="cpu")
+    assert_matches(compiled, function, x, n)
+    assert [part["on"] for part in compiled.report["parts"]] == ["wafer", "wafer", "cpu", "wafer"]
+    with pytest.raises(CompilerError, match=r"'scf.while' has no lowering to the wafer"):
+        in_turn(function, x, n, programs=3)
+
+
+class Counting(nn.Module):
+    total: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("total", torch.zeros(3, 8))
+        self.layer = nn.Linear(8, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.total += torch.tanh(self.layer(x))
+        return torch.softmax(self.layer(self.total), -1)
+
+
+def test_states_travel() -> None:
+    model, x = Counting().eval(), torch.randn(3, 8)
+    compiled = in_turn(model, x, programs=2)
+    for factor in (1.0, 2.0):
+        assert_matches(compiled, model, x * factor)
+        assert relative_error(compiled.state["total"], model.total) <= 1e-3
+
+
+def test_parameters_saved_and_cached(tmp_path: Path) -> None:
+    model, x = Deep().eval(), torch.randn(6, 12)
+    outcomes = [in_turn(model, x, programs=n, cache=tmp_path).report["cache"]["outcome"] for n in (2, 2, 3)]
+    assert outcomes == ["miss", "hit", "miss"]
+    compiled = in_turn(model, x, programs=2)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(0.5)
+    compiled.update_parameters()
+    assert_matches(compiled, model, x)
+    compiled.save(tmp_path / "model.wse")
+    assert_matches(wse_mlir.load(tmp_path / "model.wse", trusted=True), model, x)
+
+
+@pytest.mark.parametrize("given", [0.5, -1, "two", True, 10**6])
+def test_numbers_of_programs(given: Any) -> None:
+    with pytest.raises(CompilerError, match=r"programs is .*, and has to be a number from 1 to 1000"):
+        in_turn(nn.Linear(4, 3).eval(), torch.randn(2, 4), programs=given)
+
+
+def test_what_does_not_fit_for_its_text_names_the_option() -> None:
+    model = Deep(3).eval()
+
+    def many(x: torch.Tensor) -> torch.Tensor:
+        for k in range(400):
+            x = torch.sin(x.roll(k % 7 + 1, -1) * (k + 1) ** 0.5)
+        return model(x)[0]
+
+    with pytest.raises(CompilerError, match="programs=N makes N programs of the model"):
+        wse_mlir.compile(many, (torch.randn(6, 12),), target="tiny", grid="3x1")
