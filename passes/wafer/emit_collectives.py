@@ -241,7 +241,7 @@ def _cheapest(op: Any, operation: str, request: Any, *, brief: bool = False) -> 
 
 
 def _text_of(choice: Choice, request: Any) -> int:
-    """Bytes of the texts that an algorithm makes: PEs may have those of all roles, see `library/roles.py`."""
+    """Bytes of the longest text that an algorithm makes of a request."""
     is_collective = isinstance(request, CollectiveRequest)
     made = strided.build(choice, request) if is_collective else choice.build(request).fragment
-    return sum(text_bytes(body) for body in dict.fromkeys(part.body for part in made.parts))
+    return max((text_bytes(part.body) for part in made.parts), default=0)

@@ -1,6 +1,17 @@
 // RUN: wse-opt %s --split-input-file --pass-pipeline='builtin.module(wse-outline-parts)' --mlir-print-local-scope | filecheck %s
 // RUN: wse-opt %s --split-input-file --pass-pipeline='builtin.module(wse-outline-parts)' --mlir-print-local-scope | wse-opt --split-input-file --pass-pipeline='builtin.module(canonicalize)' | filecheck %s --check-prefix=AGAIN
 // AGAIN: call @wafer_0
+// RUN: wse-opt %s --split-input-file --pass-pipeline='builtin.module(wse-outline-parts{programs=3})' --mlir-print-local-scope | filecheck %s --check-prefix=TURNS
+// RUN: not wse-opt %s --split-input-file --pass-pipeline='builtin.module(wse-outline-parts{fallback=false})' 2>&1 | filecheck %s --check-prefix=REFUSED
+
+// One program of each part can be cut no further; what has no lowering is refused where there is no fallback.
+// TURNS-LABEL: func.func @main(
+// TURNS: call @wafer_0
+// TURNS: call @cpu_1
+// TURNS: call @wafer_2
+// TURNS-NOT: call @wafer_3
+// TURNS: return
+// REFUSED: error: 'tensor.extract_slice' at an offset known only at run time
 
 // A slice at an offset that data tells, between two operations of the wafer; constants are made where they are needed.
 // CHECK-LABEL: func.func private @wafer_0(
@@ -138,4 +149,35 @@ func.func @main(%x: tensor<4xf32> {wse.kind = "input", wse.name = "0"}, %i: tens
   %at = arith.index_cast %n : i64 to index
   %z = tensor.extract_slice %y#0[%at] [1] [1] : tensor<4xf32> to tensor<1xf32>
   return %z, %y#1 : tensor<1xf32>, tensor<4xf32>
+}
+
+// -----
+
+// Two programs that take turns, if asked for: what the first makes is an argument of the second.
+// CHECK-LABEL: func.func @main(
+// CHECK-NOT: call
+// CHECK: math.sin
+// TURNS-LABEL: func.func private @wafer_0(
+// TURNS: math.exp
+// TURNS-LABEL: func.func private @wafer_1(
+// TURNS: math.sin
+// TURNS-LABEL: func.func @main(
+// TURNS: %[[E:.*]] = call @wafer_0(%arg0) : (tensor<8xf32>) -> tensor<8xf32>
+// TURNS: %[[S:.*]] = call @wafer_1(%[[E]]) : (tensor<8xf32>) -> tensor<8xf32>
+// TURNS: return %[[E]], %[[S]]
+func.func @main(%x: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) {
+  %e = tensor.empty() : tensor<8xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}
+      ins(%x : tensor<8xf32>) outs(%e : tensor<8xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %s = math.exp %a : f32
+    linalg.yield %s : f32
+  } -> tensor<8xf32>
+  %z = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}
+      ins(%y : tensor<8xf32>) outs(%e : tensor<8xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %s = math.sin %a : f32
+    linalg.yield %s : f32
+  } -> tensor<8xf32>
+  return %y, %z : tensor<8xf32>, tensor<8xf32>
 }
