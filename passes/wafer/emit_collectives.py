@@ -37,19 +37,19 @@ class Collectives:
     """Emits the collectives of a program on one machine.
 
     Attributes:
-        brief: whether program text is scarce.
+        brief: how scarce program text is, see `wse-emit-programs`.
         cheapest: what was chosen for collectives of one shape: pricing trees over a whole wafer takes seconds.
     """
 
     tiles: Tiles
     machine: Machine
-    brief: bool = False
+    brief: int = 0
     cheapest: dict[tuple[Any, ...], Choice] = field(default_factory=dict)
 
     @cached_property
     def ways(self) -> Ways:
         """Ways between layouts on the machine."""
-        return Ways(self.machine, self.brief)
+        return Ways(self.machine, self.brief > 0)
 
     def emit(self, op: Any, hint: str, prefix: str) -> list[Fragment]:
         """The fragments of a collective; `hint` names its buffer, `prefix` what the library makes for it."""
@@ -227,7 +227,7 @@ def _named(op: Any, operation: str, text: str) -> Choice:
         raise PassFailure(op, error.message, hint=error.hint) from error
 
 
-def _cheapest(op: Any, operation: str, request: Any, *, brief: bool = False) -> Choice:
+def _cheapest(op: Any, operation: str, request: Any, *, brief: int = 0) -> Choice:
     """The algorithm that takes the fewest cycles; a byte of its text counts as one where that shall be `brief`."""
     able, refusals = [], []
     for choice in (c for algorithm in algorithms(operation) for c in algorithm.choices()):
@@ -237,11 +237,16 @@ def _cheapest(op: Any, operation: str, request: Any, *, brief: bool = False) -> 
         raise PassFailure(
             op, f"no algorithm can do this {operation}; {'; '.join(refusals) or 'there is none'}"
         )
-    return min(able, key=lambda choice: choice.cycles(request) + (_text_of(choice, request) if brief else 0))
+
+    def text(choice: Choice) -> int:
+        sizes = _texts_of(choice, request) if brief else []
+        return sum(sizes) if brief > 1 else max(sizes, default=0)
+
+    return min(able, key=lambda choice: choice.cycles(request) + text(choice))
 
 
-def _text_of(choice: Choice, request: Any) -> int:
-    """Bytes of the longest text that an algorithm makes of a request."""
+def _texts_of(choice: Choice, request: Any) -> list[int]:
+    """Bytes of the texts that an algorithm makes of a request, one for each role."""
     is_collective = isinstance(request, CollectiveRequest)
     made = strided.build(choice, request) if is_collective else choice.build(request).fragment
-    return max((text_bytes(part.body) for part in made.parts), default=0)
+    return [text_bytes(body) for body in dict.fromkeys(part.body for part in made.parts)]

@@ -19,6 +19,7 @@ from .plan import Plan, Planner, State
 _DEARER = 1.02  # what equal layers may score, as a share of what the plan did
 _WAYS = 8  # through a layer that are tried for all of them
 _LEAST_TRIPS = 3  # of two layers, the first and the last, each has neighbours of its own
+_LEAST_PERIOD = 12  # operations of layers that read what others made in other places, and may be two
 
 Choice = tuple[Option, ...]  # of the operations of a layer
 
@@ -172,6 +173,11 @@ def _layers(nodes: Sequence[Node]) -> list[Repeat]:
         found += [latest] if latest != repeat else []
         earlier = _with_those_before(latest, of_operations)
         found += [earlier] if earlier != latest else []
+        taken[earlier.start : earlier.stop] = [True] * (earlier.stop - earlier.start)
+    for _, repeat in repeats(of_operations, [1] * len(nodes), [True] * len(nodes)):
+        if repeat.period >= _LEAST_PERIOD and not any(taken[repeat.start : repeat.stop]):
+            taken[repeat.start : repeat.stop] = [True] * (repeat.stop - repeat.start)
+            found.append(repeat)
     return found
 
 

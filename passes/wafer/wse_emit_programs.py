@@ -63,7 +63,11 @@ class EmitPrograms(Pass, name="wse-emit-programs", anchor="builtin.module"):
             wse.relay @linear_c0_up0 -> @linear_c0_up1, own = %c, "add"
     """
 
-    brief: bool = option(False, "whether program text is scarce: bytes of it count as cycles of collectives")
+    brief: int = option(
+        0,
+        "how scarce program text is: at 1 bytes of a role's count as cycles of collectives, above those of all roles",
+        least=0,
+    )
     keep_states: bool = option(True, "whether states stay on the PEs between calls, as far as they can")
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
@@ -84,11 +88,11 @@ class EmitPrograms(Pass, name="wse-emit-programs", anchor="builtin.module"):
 
 
 # In the texts of all classes: with more of them, a PE has fewer texts of other PEs' roles.
-_INSTRUCTIONS = {False: MOST_INSTRUCTIONS, True: 4 * MOST_INSTRUCTIONS}
+_MANY_INSTRUCTIONS = 4 * MOST_INSTRUCTIONS
 
 
 class _Emitter:
-    def __init__(self, main: Any, *, keeps_states: bool = True, brief: bool = False) -> None:
+    def __init__(self, main: Any, *, keeps_states: bool = True, brief: int = 0) -> None:
         self.main = main
         self.keeps_states = keeps_states
         self.rect = read.rect(main.attributes["wse.rect"])
@@ -265,7 +269,7 @@ class _Emitter:
         whole = in_classes(
             self.fragments,
             (self.rect.w, self.rect.h),
-            most_instructions=_INSTRUCTIONS[self.collectives.brief],
+            most_instructions=_MANY_INSTRUCTIONS if self.collectives.brief else MOST_INSTRUCTIONS,
         )
         parts = whole.parts or on_all(self.mesh, [Phase("nothing")])[0].parts
         used = {name for part in parts for name in all_buffers(part.body)}

@@ -12,7 +12,7 @@ from ...passes.wafer.wse_plan_memory import DoesNotFit
 
 FIRST_SHARE = 90
 _MOST_PLANS = 4  # that are made
-_SHORTER = 3  # what part of a text a brief one may spare
+_SHORTER = (3, 10)  # what part of a text a briefer one may spare, the first time and the second
 
 
 @dataclass
@@ -21,11 +21,11 @@ class Shares:
 
     Attributes:
         next: what to plan with; None when nothing is left to try.
-        brief: whether program text, or colours, are what is scarce.
+        brief: how scarce program text, or colours, are: see `wse-emit-programs`.
     """
 
     next: int | None = FIRST_SHARE
-    brief: bool = False
+    brief: int = 0
     _plans: int = 0
     _too_large: int = FIRST_SHARE  # the least share whose program did not fit
     _too_small: int = 0  # the largest share for which there was no plan
@@ -40,16 +40,12 @@ class Shares:
         share, self.next = self.next, None
         assert share is not None, "there was a plan"
         self._plans += 1
-        may_do = isinstance(reason, TooManyColours)
-        is_wordy = False
-        if isinstance(reason, DoesNotFit):
-            is_wordy = 2 * reason.text > reason.available
-            may_do = is_wordy and reason.needed - reason.text // _SHORTER <= reason.available
-        if may_do and not self.brief:
-            self.brief, self.next = True, share if self._plans < _MOST_PLANS else None
+        is_wordy = isinstance(reason, DoesNotFit) and 2 * reason.text > reason.available
+        if self._may_do_briefly(reason, is_wordy=is_wordy):
+            self.brief, self.next = self.brief + 1, share if self._plans < _MOST_PLANS else None
             return
         if isinstance(reason, DoesNotFit):
-            self.brief = self.brief or is_wordy
+            self.brief = max(self.brief, int(is_wordy))
             found = self._left_by(reason, share)
         elif isinstance(reason, TooManyColours) or self._plans == 1:
             return
@@ -58,6 +54,14 @@ class Shares:
             found = (share + self._too_large) // 2
         if self._plans < _MOST_PLANS and self._too_small < found < self._too_large:
             self.next = found
+
+    def _may_do_briefly(self, reason: BaseException | None, *, is_wordy: bool) -> bool:
+        """Whether the same share may do with briefer text."""
+        if isinstance(reason, TooManyColours):
+            return not self.brief
+        if not isinstance(reason, DoesNotFit) or not is_wordy or self.brief == len(_SHORTER):
+            return False
+        return reason.needed - reason.text // _SHORTER[self.brief] <= reason.available
 
     def _left_by(self, reason: DoesNotFit, share: int) -> int:
         """The share that the text of a program leaves, which did not fit with another one."""

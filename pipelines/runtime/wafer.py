@@ -28,7 +28,7 @@ def pipeline_text(
     sram_share: int = FIRST_SHARE,
     *,
     keep_states: bool = True,
-    brief: bool = False,
+    brief: int = 0,
     since: str = "",
 ) -> str:
     """The named pipeline `wafer` for one machine, with the target's options filled in.
@@ -42,12 +42,12 @@ def pipeline_text(
 
 def pipeline_before(row: str, machine: str, options: Mapping[str, Any], then: str) -> str:
     """What `pipeline_text` runs in front of a row, and a pass of modules behind that."""
-    text = _pipeline(machine, options, FIRST_SHARE, keep_states=True, brief=False).before(row).text
+    text = _pipeline(machine, options, FIRST_SHARE, keep_states=True, brief=0).before(row).text
     return f"{text.removesuffix(')')},{then})"
 
 
 def _pipeline(
-    machine: str, options: Mapping[str, Any], sram_share: int, *, keep_states: bool, brief: bool
+    machine: str, options: Mapping[str, Any], sram_share: int, *, keep_states: bool, brief: int
 ) -> NamedPipeline:
     partition = f"wse-partition{{machine={print_value(machine)} sram-share={sram_share}"
     partition += " brief=true" if brief else ""
@@ -58,8 +58,7 @@ def _pipeline(
     if options.get("accumulate"):
         stages["accumulate"] = accumulate_pass(options["accumulate"])
     if not keep_states or brief:
-        kept, short = (str(value).lower() for value in (keep_states, brief))
-        stages["emit"] = f"wse-emit-programs{{keep-states={kept} brief={short}}}"
+        stages["emit"] = f"wse-emit-programs{{keep-states={str(keep_states).lower()} brief={brief}}}"
     if options.get("origin"):
         stages["place"] = f"wse-place{{origin={options['origin']}}}"
     return named_pipeline("wafer").override(**stages)
