@@ -94,14 +94,25 @@ class Rolled:
 
 
 def _candidates(fragments: Sequence[Fragment], forms: Sequence[Form]) -> list[tuple[int, Repeat]]:
-    """What repeats, with the bytes of code that a loop saves, the most first; of equals, exact repeats first."""
+    """What repeats, with the bytes of code that a loop saves, the most first; of equals, exact repeats first.
+
+    A loop may begin within a phase where that saves more: the end of a layer's is like that of what is in front of all.
+    """
     sizes = [max((text_bytes(part.body) for part in f.parts), default=0) for f in fragments]
-    starts = [any(isinstance(op, Phase) for part in f.parts for op in part.body) for f in fragments]
+    starts = [_phase_of(fragment) is not None for fragment in fragments]
+    anywhere = [True] * len(starts)
     found: list[tuple[int, Repeat]] = []
-    for keys in ([form.exact for form in forms], [form.key for form in forms]):
-        numbers: dict[Any, int] = {}
-        found += repeats([numbers.setdefault(key, len(numbers)) for key in keys], sizes, starts)
-    return sorted(dict.fromkeys(found), key=lambda item: -item[0])
+    for begins in (starts, anywhere):
+        for keys in ([form.exact for form in forms], [form.key for form in forms]):
+            numbers: dict[Any, int] = {}
+            found += repeats([numbers.setdefault(key, len(numbers)) for key in keys], sizes, begins)
+    with_phases = (item for item in found if any(starts[item[1].start : item[1].start + item[1].period]))
+    return sorted(dict.fromkeys(with_phases), key=lambda item: -item[0])
+
+
+def _phase_of(fragment: Fragment) -> Phase | None:
+    """The phase that a fragment begins, if it begins one."""
+    return next((op for part in fragment.parts for op in part.body if isinstance(op, Phase)), None)
 
 
 class _Loop:
@@ -158,7 +169,9 @@ class _Loop:
         """Puts the loop in the place of its trips."""
         rolled, everywhere = self.rolled, StridedRect((0, 0), self.rolled.grid)
         sizes = {name: prod(buffer.shape) for name, buffer in rolled.buffers.items()}
-        inside = self._inside(sizes)
+        inside = self._with_phase(self._inside(sizes))
+        phase = _phase_of(inside[0])
+        assert phase is not None
         outside = Rewriter(lambda a: self._fixed(a, sizes), lambda colour: colour, lambda source: source)
 
         def moved(fragment: Fragment) -> Fragment:
@@ -170,7 +183,7 @@ class _Loop:
         stop = self.begin + self.repeat.period * self.repeat.trips
         rolled.fragments = [
             *map(moved, rolled.fragments[: self.begin]),
-            sentinel(self._first_phase(inside)),
+            sentinel(phase),
             sentinel(Open(self.variable, self.repeat.trips)),
             *inside,
             sentinel(Close()),
@@ -216,8 +229,13 @@ class _Loop:
             found.append(replace(fragment, parts=parts))
         return found
 
-    def _first_phase(self, fragments: Sequence[Fragment]) -> Phase:
-        return next(op for f in fragments for p in f.parts for op in p.body if isinstance(op, Phase))
+    def _with_phase(self, fragments: list[Fragment]) -> list[Fragment]:
+        """A trip's fragments behind a phase: the one that all trips but the first begin within, if none begins there."""
+        if _phase_of(fragments[0]) is not None:
+            return fragments
+        phase = [found for found in map(_phase_of, fragments) if found is not None][-1]
+        everywhere = StridedRect((0, 0), self.rolled.grid)
+        return [Fragment((Part(everywhere, (phase,)),)), *fragments]
 
     def _moving(self, access: Access, step: int, sizes: Mapping[str, int]) -> Access:
         """An access of the first trip as one of any trip."""

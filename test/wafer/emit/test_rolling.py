@@ -147,6 +147,22 @@ def test_weights_pile_up_and_what_is_handed_on_stays_in_place() -> None:
     assert loop.body[1].source.location == "model.py:3"
 
 
+def test_a_loop_may_begin_within_a_phase() -> None:
+    """What is in front of all ends as layers do, but for the last one: its end is cycles of the layer before."""
+    found = [one(Phase("front")), step("neg", "r0", "x")]
+    for t in range(LAYERS):
+        found += [
+            step("mul", f"n{t}", f"r{t}", 0.5),
+            one(Phase(f"layer {t}")),
+            step("max", f"r{t + 1}", f"n{t}", 1.0),
+        ]
+    case = check(Case([*found, step("add", "y", f"r{LAYERS}", 3.0)], "x", "y"))
+    (loop,) = (op for op in case.program().classes[0].body if isinstance(op, Loop))
+    assert loop.trips == const(LAYERS)
+    assert [type(op) for op in loop.body] == [Phase, Vector, Phase, Vector]
+    assert [op.name for op in loop.body if isinstance(op, Phase)] == [f"layer 0-{LAYERS - 1}"] * 2
+
+
 def test_what_is_read_after_the_next_one_is_written_takes_turns() -> None:
     body = layers(lambda t: [step("add", f"r{t + 1}", f"r{t}", 1.0), step("add", "sum", "sum", f"r{t}")])
     case = check(Case(body, "r0 sum", f"r{LAYERS} sum"))
