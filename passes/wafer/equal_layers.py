@@ -154,10 +154,10 @@ def _extended(state: State, choices: Sequence[Option], planner: Planner) -> Stat
 
 
 def _layers(nodes: Sequence[Node]) -> list[Repeat]:
-    """What follows itself, the longest stretches first; none has an operation in common with another.
+    """What follows itself, the longest stretches first; kinds of layers have no operation in common.
 
     A stretch that ends within a layer is there a second time, with that layer's begin at its end: what the last layers
-    do is known to all of them then.
+    do is known to all of them then; and a third time with layers before it that read what was made elsewhere.
     """
     kinds, of_operations = _kinds(nodes, by_sources=True), _kinds(nodes, by_sources=False)
     taken, found = [False] * len(nodes), list[Repeat]()

@@ -230,7 +230,7 @@ class _Loop:
         return found
 
     def _with_phase(self, fragments: list[Fragment]) -> list[Fragment]:
-        """A trip's fragments behind a phase: the one that all trips but the first begin within, if none begins there."""
+        """A trip's fragments behind a phase: if none begins there, the one that all but the first begin within."""
         if _phase_of(fragments[0]) is not None:
             return fragments
         phase = [found for found in map(_phase_of, fragments) if found is not None][-1]
