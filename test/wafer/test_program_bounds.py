@@ -61,12 +61,12 @@ def test_text_that_shall_be_brief_is_shorter_and_computes_the_same(monkeypatch: 
     torch.manual_seed(0)
     model, x = Residual(64).eval().requires_grad_(False), torch.randn(2, 64)
     codes = []
-    for brief in (False, True):
+    for brief in (0, 1, 2):
         monkeypatch.setattr(wafer, "Shares", lambda brief=brief: Shares(brief=brief))
         compiled = wse_mlir.compile(model, (x,), target="tiny", grid="8x8", cache=False)
         torch.testing.assert_close(compiled(x), model(x), rtol=1e-3, atol=1e-4)
         codes.append(compiled.report["sram"]["code"])
-    assert codes[1] < codes[0], codes
+    assert max(codes[1:]) < codes[0], codes
 
 
 def test_steps_of_a_recurrence_add_no_code() -> None:
