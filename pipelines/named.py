@@ -145,19 +145,21 @@ FOLD_STAGE = Stage(
     "fold", "func.func(wse-fold-constants),canonicalize,cse", "what is known now is not computed later"
 )
 
-FUSE_STAGE = Stage(
-    "fuse",
-    "func.func(convert-elementwise-to-linalg,wse-generalize,wse-fuse,wse-dce),canonicalize,cse",
-    "one pass over the data, not several",
-    "tensor",
-)
+
+def _fusing(options: str, purpose: str) -> Stage:
+    """Fusion of elementwise chains, by `wse-fuse` with these options."""
+    text = (
+        f"func.func(convert-elementwise-to-linalg,wse-generalize,wse-fuse{options},wse-dce),canonicalize,cse"
+    )
+    return Stage("fuse", text, purpose, "tensor")
+
+
+FUSE_STAGE = _fusing("", "one pass over the data, not several")
 
 # A PE keeps what it computes once: reading two operands again takes an instruction more, and keeps both alive.
-WAFER_FUSE_STAGE = Stage(
-    "fuse",
-    "func.func(convert-elementwise-to-linalg,wse-generalize,wse-fuse{recompute-inputs=1},wse-dce),canonicalize,cse",
+WAFER_FUSE_STAGE = _fusing(
+    "{recompute-inputs=1}",
     "one pass over the data, not several; what is computed of several tensors is not computed twice",
-    "tensor",
 )
 
 CHECK_STAGE = Stage(

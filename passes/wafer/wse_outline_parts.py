@@ -53,10 +53,11 @@ class OutlineParts(Pass, name="wse-outline-parts", anchor="builtin.module"):
         require_interface(main)
         with op.context:
             write_slices(main)
-            if not self.fallback:
-                for inner in reversed(list(main.body.blocks[0].operations)):
-                    require_lowering(inner)
-            parts = in_turns(parts_in_order(steps_of(main)), self.programs)
+            steps = steps_of(main)
+            for step in reversed(steps):
+                if step.refusal and not self.fallback:
+                    require_lowering(step.op)
+            parts = in_turns(parts_in_order(steps), self.programs)
             if [part.side for part in parts] in ([], ["wafer"]):
                 return
             for number, part in enumerate(parts):

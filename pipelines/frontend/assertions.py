@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch.fx import Graph, Node
 
+from .graph_calls import call_for
+
 aten = torch.ops.aten
 
 _NOT_TOLD = "Expected Tensor with single nonzero value, but got zero"  # what PyTorch says then
@@ -50,18 +52,10 @@ def assert_scalars(graph: Graph) -> None:
 def _as_number(graph: Graph, assertion: Node, condition: Node) -> Node:
     """1 where a tensor's only element is not zero, else 0."""
     value = condition.meta["val"]
-
-    def call(operator: Any, *args: Any) -> Node:
-        made = graph.call_function(operator, args)
-        given = [a.meta["val"] if isinstance(a, Node) else a for a in args]
-        made.meta = {**assertion.meta, "val": operator(*given)}
-        return made
-
     if value.dim():
-        condition = call(aten.reshape.default, condition, [])
-    whole = call(
-        torch.ops.prims.convert_element_type.default, call(aten.ne.Scalar, condition, 0), torch.int64
-    )
+        condition = call_for(assertion, aten.reshape.default, condition, [])
+    is_one = call_for(assertion, aten.ne.Scalar, condition, 0)
+    whole = call_for(assertion, torch.ops.prims.convert_element_type.default, is_one, torch.int64)
     number = graph.call_function(aten.Int.Tensor, (whole,))
     number.meta = {**assertion.meta, "val": 1}
     return number

@@ -11,7 +11,8 @@ from typing import Any, cast
 import torch
 from torch.fx import Graph, Node
 from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
-from torch.fx.node import map_arg
+
+from .graph_calls import call_for, origin_of
 
 aten = torch.ops.aten
 
@@ -31,25 +32,17 @@ def _is_told_by_data(position: Any) -> bool:
 def _index(graph: Graph, node: Node) -> None:
     source, dim, position = cast("tuple[Node, int, Node]", node.args)
     name, shown = node.name, node.meta["val"]
-    # Of the selection, all but what describes its value is true of what takes its place.
-    about = {key: value for key, value in node.meta.items() if key not in ("val", "tensor_meta")}
-
-    def call(operator: Any, *args: Any) -> Node:
-        made = graph.call_function(operator, args)
-        made.meta = {**about, "val": operator(*map_arg(args, lambda a: a.meta["val"]))}
-        return made
-
     with graph.inserting_before(node):
         if position.target is aten._local_scalar_dense.default:
-            rows = call(aten.view.default, position.args[0], [1])
+            rows = call_for(node, aten.view.default, position.args[0], [1])
             if rows.meta["val"].dtype != torch.int64:
-                rows = call(torch.ops.prims.convert_element_type.default, rows, torch.int64)
+                rows = call_for(node, torch.ops.prims.convert_element_type.default, rows, torch.int64)
         else:
             rows = graph.call_function(aten.full.default, ([1], position))
-            rows.meta = {**about, "val": shown.new_empty([1], dtype=torch.int64)}
+            rows.meta = {**origin_of(node), "val": shown.new_empty([1], dtype=torch.int64)}
         # `index` takes positions that are counted from the end, `index_select` does not.
-        one = call(aten.index.Tensor, source, [None] * (dim % (shown.dim() + 1)) + [rows])
-        selected = call(aten.squeeze.dim, one, dim)
+        one = call_for(node, aten.index.Tensor, source, [None] * (dim % (shown.dim() + 1)) + [rows])
+        selected = call_for(node, aten.squeeze.dim, one, dim)
     node.replace_all_uses_with(selected)
     graph.erase_node(node)
     selected.name = name  # signatures refer to nodes by name

@@ -33,20 +33,26 @@ class Ways:
     _least: dict[Question, float] = field(default_factory=dict, repr=False)
     _bounds: dict[Dtype, Bounds] = field(default_factory=dict, repr=False)
 
+    @property
+    def _scarce(self) -> Texts | None:
+        return self._texts if self.brief else None
+
     def between(self, source: TensorLayout, target: TensorLayout, dtype: Dtype) -> list[Movement]:
         """See `movements`."""
         question = (source, target, dtype)
         if question not in self._found:
-            texts = self._texts if self.brief else None
-            self._found[question] = movements(source, target, dtype, self.machine, self._prices, texts=texts)
+            self._found[question] = movements(
+                source, target, dtype, self.machine, self._prices, texts=self._scarce
+            )
         return self._found[question]
 
     def fastest(self, source: TensorLayout, target: TensorLayout, dtype: Dtype) -> Movement | None:
         """The first one of `between`; None where there is no way."""
         question = (source, target, dtype)
         if question not in self._fastest:
-            texts = self._texts if self.brief else None
-            self._fastest[question] = fastest(source, target, dtype, self.machine, self._prices, texts=texts)
+            self._fastest[question] = fastest(
+                source, target, dtype, self.machine, self._prices, texts=self._scarce
+            )
         return self._fastest[question]
 
     def price(self, step: Step, dtype: Dtype) -> float:

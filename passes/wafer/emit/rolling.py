@@ -100,14 +100,12 @@ def _candidates(fragments: Sequence[Fragment], forms: Sequence[Form]) -> list[tu
     """
     sizes = [max((text_bytes(part.body) for part in f.parts), default=0) for f in fragments]
     starts = [_phase_of(fragment) is not None for fragment in fragments]
-    anywhere = [True] * len(starts)
     found: list[tuple[int, Repeat]] = []
-    for begins in (starts, anywhere):
-        for keys in ([form.exact for form in forms], [form.key for form in forms]):
-            numbers: dict[Any, int] = {}
-            found += repeats([numbers.setdefault(key, len(numbers)) for key in keys], sizes, begins)
+    for keys in ([form.exact for form in forms], [form.key for form in forms]):
+        numbers: dict[Any, int] = {}
+        found += repeats([numbers.setdefault(key, len(numbers)) for key in keys], sizes, [True] * len(sizes))
     with_phases = (item for item in found if any(starts[item[1].start : item[1].start + item[1].period]))
-    return sorted(dict.fromkeys(with_phases), key=lambda item: -item[0])
+    return sorted(dict.fromkeys(with_phases), key=lambda item: (-item[0], not starts[item[1].start]))
 
 
 def _phase_of(fragment: Fragment) -> Phase | None:
@@ -169,9 +167,7 @@ class _Loop:
         """Puts the loop in the place of its trips."""
         rolled, everywhere = self.rolled, StridedRect((0, 0), self.rolled.grid)
         sizes = {name: prod(buffer.shape) for name, buffer in rolled.buffers.items()}
-        inside = self._with_phase(self._inside(sizes))
-        phase = _phase_of(inside[0])
-        assert phase is not None
+        phase, inside = self._behind_a_phase(self._inside(sizes))
         outside = Rewriter(lambda a: self._fixed(a, sizes), lambda colour: colour, lambda source: source)
 
         def moved(fragment: Fragment) -> Fragment:
@@ -229,13 +225,14 @@ class _Loop:
             found.append(replace(fragment, parts=parts))
         return found
 
-    def _with_phase(self, fragments: list[Fragment]) -> list[Fragment]:
-        """A trip's fragments behind a phase: if none begins there, the one that all but the first begin within."""
-        if _phase_of(fragments[0]) is not None:
-            return fragments
-        phase = [found for found in map(_phase_of, fragments) if found is not None][-1]
+    def _behind_a_phase(self, fragments: list[Fragment]) -> tuple[Phase, list[Fragment]]:
+        """A trip's fragments behind the phase that they begin: if none, the one that all but the first begin within."""
+        begun = [_phase_of(fragment) for fragment in fragments]
+        if begun[0] is not None:
+            return begun[0], fragments
+        last = [phase for phase in begun if phase is not None][-1]
         everywhere = StridedRect((0, 0), self.rolled.grid)
-        return [Fragment((Part(everywhere, (phase,)),)), *fragments]
+        return last, [Fragment((Part(everywhere, (last,)),)), *fragments]
 
     def _moving(self, access: Access, step: int, sizes: Mapping[str, int]) -> Access:
         """An access of the first trip as one of any trip."""

@@ -30,10 +30,10 @@ def parts_in_order(steps: Sequence[Step]) -> list[Part]:
 
 
 def value_bytes(value: ir.Value) -> int:
-    """Bytes of a tensor; of one whose size is open, and of a number, those of one element."""
+    """Bytes of a tensor; of one whose size is open, and of a number, those of one element; none of a function."""
     kind = value.type
     if not isinstance(kind, ir.RankedTensorType):
-        return element_bytes(kind)
+        return 0 if isinstance(kind, ir.FunctionType) else element_bytes(kind)
     return (prod(kind.shape) if kind.has_static_shape else 1) * element_bytes(kind.element_type)
 
 

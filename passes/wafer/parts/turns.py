@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 
-from ....dialects.host import ir
 from .sequence import Part, value_bytes
 from .sides import Step
 
 _OWN = 8  # what a step weighs beside the scalar operations in its body: text that moves its operands
-_NUMBER = 8  # bytes of what is no tensor
 _NEAR = 0.15  # how far from where it would be even a cut may be, as a share of a program
 
 
@@ -42,8 +40,6 @@ def _text(step: Step) -> int:
 
 def _pieces(part: Part, count: int) -> list[Part]:
     """A part in so many, each step where the program's order has it."""
-    if count == 1:
-        return [part]
     steps = part.steps
     before = [0, *accumulate(map(_text, steps))]
     bytes_at = _living(steps)
@@ -64,7 +60,6 @@ def _living(steps: Sequence[Step]) -> list[int]:
     for at, step in enumerate(steps):
         for value in step.results:
             if value in last:
-                size = value_bytes(value) if isinstance(value.type, ir.RankedTensorType) else _NUMBER
-                change[at + 1] += size
-                change[last[value] + 1] -= size
+                change[at + 1] += value_bytes(value)
+                change[last[value] + 1] -= value_bytes(value)
     return list(accumulate(change))[: len(steps) + 1]
