@@ -92,6 +92,26 @@ def test_with_a_fallback_the_wafers_parts_are_cut() -> None:
         in_turn(function, x, n, programs=3)
 
 
+UNUSED = """
+func.func @main(%x: tensor<6xf32>, %n: tensor<i64>) -> tensor<6xf32> {
+  %k = tensor.extract %n[] : tensor<i64>
+  %at = arith.index_cast %k : i64 to index
+  %dead = tensor.extract_slice %x[%at] [2] [1] : tensor<6xf32> to tensor<2xf32>
+  %e = math.exp %x : tensor<6xf32>
+  %s = math.sin %e : tensor<6xf32>
+  %r = arith.addf %s, %x : tensor<6xf32>
+  return %r : tensor<6xf32>
+}
+"""
+
+
+@pytest.mark.parametrize("programs", [1, 2])
+def test_what_nobody_needs_refuses_no_program(programs: int) -> None:
+    x = torch.randn(6)
+    compiled = wse_mlir.compile(UNUSED, target="tiny", programs=programs, grid="2x1")
+    assert relative_error(compiled(x, torch.tensor(1)), x.exp().sin() + x) <= 1e-3
+
+
 class Counting(nn.Module):
     total: torch.Tensor
 
