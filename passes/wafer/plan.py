@@ -66,7 +66,12 @@ Moves = dict[int, Movement]  # by operand, how it is brought into the layout tha
 
 @dataclass(frozen=True)
 class State:
-    """A partial plan. Bytes are per PE; cycles are with those that text counts as."""
+    """A partial plan. Bytes are per PE; cycles are with those that text counts as.
+
+    Attributes:
+        resident: bytes of parameters and constants so far; they are there from the start.
+        live / peak: bytes of all else, now and the most until now.
+    """
 
     layouts: dict[ir.Value, tuple[TensorLayout, ...]] = field(default_factory=dict)
     chosen: tuple[Option, ...] = ()
@@ -190,11 +195,12 @@ class Planner:
 
     def worth(self, plan: Plan) -> float:
         """The score of a whole plan, whose peak is known exactly."""
-        return plan.cost + self.dearness(plan.resident, plan.peak)
+        return plan.cost + self.dearness(plan.resident, plan.peak - plan.resident)
 
     def dearness(self, resident: int, peak: int) -> float:
-        """Cycles that memory counts as."""
-        return self.thrift * (resident + peak) + _OVERFLOW * max(0, peak - self.cost.sram)
+        """Cycles that memory counts as, of which parameters take `resident` bytes and all else `peak` at most."""
+        most = resident + peak
+        return self.thrift * (resident + most) + _OVERFLOW * max(0, most - self.cost.sram)
 
     def run(self, width: int, limit: float = math.inf) -> Plan | None:
         """The best complete plan found with a beam of `width` states; None once all take more than `limit`."""
@@ -211,7 +217,7 @@ class Planner:
 
     def plan_of(self, final: State) -> Plan:
         """The plan that a state is after the last operation."""
-        peak = min(final.peak, final.resident + self.most_live(final))
+        peak = final.resident + self.most_live(final)
         text = sum(way.text for moves in final.moves for way in moves.values())
         return Plan(self.mesh, final.chosen, final.moves, final.cycles - text, final.resident, peak, text)
 
@@ -310,13 +316,13 @@ class Planner:
                 if way is not None:  # if not, the host brings what no PE has
                     moves[position] = way
                     cycles += way.cost
-                    peak = max(peak, resident + live + way.peak_bytes)
+                    peak = max(peak, live + way.peak_bytes)
             live += size
         for result, given in zip(node.results, option.gives, strict=True):
             layouts[result] = (given,)
             if result not in self.problem.aliases:
                 live += self.bytes(result, given)
-        peak = max(peak, resident + live + brought + option.scratch)
+        peak = max(peak, live + brought + option.scratch)
         for value in [v for v in layouts if self.problem.last_use.get(v, -1) <= at]:
             if value not in self.free and value not in self.problem.aliases:
                 live -= sum(self.bytes(value, held) for held in layouts[value])
@@ -344,11 +350,11 @@ class Planner:
         """The best way from any of the layouts that a value is held in; None where there is none.
 
         Args:
-            resident, live, peak: bytes, before it.
+            resident, live, peak: bytes, before it; see `State`.
         """
 
         def score(way: Movement) -> float:
-            return way.cost + self.dearness(resident, max(peak, resident + live + way.peak_bytes))
+            return way.cost + self.dearness(resident, max(peak, live + way.peak_bytes))
 
         quick = [way for source in held if (way := self.cost.ways.fastest(source, needed, dtype))]
         best = min(quick, key=lambda way: way.cost, default=None)

@@ -133,7 +133,7 @@ class Refinement:
     @staticmethod
     def _from_here_as_before(state: State, before: State, final: State) -> State:
         """Where a state leads that differs from one of the plan in cycles and in what stays for good."""
-        more = state.resident - before.resident
-        later = final.peak + more if final.peak > before.peak or more > 0 else 0
-        cycles, resident = state.cycles + final.cycles - before.cycles, final.resident + more
+        cycles = state.cycles + final.cycles - before.cycles
+        resident = state.resident + final.resident - before.resident
+        later = final.peak if final.peak > before.peak else 0
         return replace(state, cycles=cycles, resident=resident, peak=max(state.peak, later))

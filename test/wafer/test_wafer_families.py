@@ -33,6 +33,8 @@ def test_results_are_those_of_pytorch(family: str, grid: str) -> None:
         results, expected = compiled(*case.args), model(*case.args)
         pairs = zip(*(x if isinstance(x, tuple) else (x,) for x in (results, expected)), strict=True)
         assert all(error(a, b) <= 1e-3 for a, b in pairs if isinstance(a, torch.Tensor))
+    (planned,) = (c["chosen"]["bytes"] for c in compiled.report["choices"] if c["message"].startswith("grid"))
+    assert planned == pytest.approx(compiled.report["sram"]["buffers"], rel=0.1)
 
 
 def test_the_bench_has_a_row_for_each_family(

@@ -61,10 +61,17 @@ class Holder:
 
 @dataclass
 class OutOfNumbers(Exception):
-    """There are more colours in use at a time than numbers: the one that got none, and who holds the numbers then."""
+    """There are more colours in use at a time than numbers.
+
+    Attributes:
+        name: the colour that got none.
+        holders: of the numbers then.
+        kept: colours that come later and must have their numbers from the start.
+    """
 
     name: str
     holders: list[str]
+    kept: list[str]
 
 
 def number_colours(colours: Sequence[Wanted], count: int) -> list[list[Holder]]:
@@ -130,7 +137,9 @@ class _Numbering:
             again = self._next_uses(colour.use.life[0])
             if free:
                 return max(free, key=lambda h: (again[h[-1].first.name], max(b.use.life[1] for b in h)))
-        raise OutOfNumbers(colour.name, [held[-1].first.name for held in self.numbers if held])
+        holders = [held[-1].first.name for held in self.numbers if held]
+        later = self.order[self.order.index(colour) + 1 :]
+        raise OutOfNumbers(colour.name, holders, [c.name for c in later if c.starts_number])
 
     def _next_uses(self, now: int) -> dict[str, float]:
         """The phases in which settings are needed again, by the last holders; a loop's next trip is behind its end."""

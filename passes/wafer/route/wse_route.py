@@ -1,6 +1,6 @@
 """The pass `wse-route`: hardware colours and queues."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ....dialects.host import ir
@@ -9,7 +9,7 @@ from ....wse_target.layout import common_pe
 from ....wse_target.machine import Machine, load_machine
 from ...infra.diagnostics import PassFailure
 from ...infra.pass_base import Pass, PassRun
-from ..executable import TRANSFERS, bodies, instructions, program_of, steps, symbols
+from ..executable import TRANSFERS, bodies, instructions, operations, program_of, steps, symbols, within
 from .colour_use import Spans, colour_uses
 from .numbering import OutOfNumbers, Wanted, number_colours, written_again
 from .queues import OutOfQueues, choose_queues
@@ -61,23 +61,17 @@ class _Router:
             for inner in instructions(function.body.blocks[0])
             if inner.operation.name == "wse.switch"
         }
-        self.set_once = {name for name in self.switched if self._is_set_once(name)}
+        self.set_first = {name for name in self.switched if self._is_set_first(name)}
 
-    def _is_set_once(self, name: str) -> bool:
-        """Whether each PE with a router of a colour sets it just before its first transfer, and then no more."""
+    def _is_set_first(self, name: str) -> bool:
+        """Whether each PE with a router of a colour sets it before its first transfer."""
         places = [read.strided_rect(route.where) for route in self.routes.get(name, ())]
         for pes, function in bodies(self.module):
-            touched = [
-                [op.operation.name for op in step.inside if name in _colours_of(op)]
-                for step in steps(function.body.blocks[0])
-            ]
-            found = [names for names in touched if names]
+            first = _first_touch(operations(function.body.blocks[0]), name)
             where = read.strided_rect(pes.where)
-            is_touched = found or any(common_pe(where, place) is not None for place in places)
-            alone = [set(names) == {"wse.switch"} for names in found]
-            if is_touched and alone != [True] + [False] * (len(found) - 1):
+            if first is None and any(common_pe(where, place) is not None for place in places):
                 return False
-            if any("wse.switch" in names for names in found[1:]):
+            if first is not None and not _sets_first(first, name):
                 return False
         return True
 
@@ -115,12 +109,10 @@ class _Router:
         return len(renamed), len(again)
 
     def _wanted(self, name: str) -> Wanted:
-        is_switched, is_set_once = name in self.switched, name in self.set_once
-        has_own_start = (is_switched and not is_set_once) or read.integer(self.colours[name].position) < 0
-        settings = self._settings(name)
-        return Wanted(
-            name, self.uses[name], settings, is_switched, has_own_start, is_switched and not is_set_once
-        )
+        is_switched = name in self.switched
+        stays = is_switched and name not in self.set_first
+        has_own_start = stays or read.integer(self.colours[name].position) < 0
+        return Wanted(name, self.uses[name], self._settings(name), is_switched, has_own_start, stays)
 
     def _settings(self, name: str) -> str:
         """What the routers do with a colour, as something to compare."""
@@ -148,7 +140,7 @@ class _Router:
         Where they set it anyway they write that.
         """
         colour, phase = self.colours[name], self.uses[name].life[0]
-        if name in self.set_once:
+        if name in self.set_first:
             for _, function in bodies(self.module):
                 for op in instructions(function.body.blocks[0]):
                     if op.operation.name == "wse.switch" and name in _colours_of(op):
@@ -185,11 +177,12 @@ class _Router:
         return phases[number - 1]
 
     def _run_out(self, short: OutOfNumbers) -> TooManyColours:
-        wanted, count = [short.name, *short.holders], len(self.machine.usable_colours)
+        wanted, count = [short.name, *short.holders, *short.kept], len(self.machine.usable_colours)
         listed = "; ".join(f"{c}: {', '.join(self.uses[c].places)}" for c in wanted)
+        kept = f" or need their routers' first settings ({len(short.kept)})" if short.kept else ""
         return TooManyColours(
             program_of(self.module),
-            f"{len(wanted)} colours are in use at a time, machine '{self.machine.name}' has {count}: {listed}",
+            f"{len(wanted)} colours are in use at a time{kept}, machine '{self.machine.name}' has {count}: {listed}",
             hint="choose algorithms with fewer colours for these layers (chain, multicast), or split the model",
         )
 
@@ -222,6 +215,20 @@ class _Router:
                 f"{need}, machine '{self.machine.name}' has {len(depths)}: {listed}",
                 hint="choose algorithms with fewer transfers at a time for these layers",
             ) from None
+
+
+def _first_touch(text: Iterable[Any], name: str) -> Any:
+    """The first operation that switches or transfers a colour, or has one inside that does; None where none does."""
+    return next((op for op in text if any(name in _colours_of(inner) for inner in within(op))), None)
+
+
+def _sets_first(op: Any, name: str) -> bool:
+    """Whether what an operation does with a colour begins with a switch, in each case of a choice that uses it."""
+    if op.operation.name == "wse.switch":
+        return True
+    texts = (operations(block) for region in op.operation.regions for block in region.blocks)
+    inside = [first for text in texts if (first := _first_touch(text, name)) is not None]
+    return bool(inside) and all(_sets_first(first, name) for first in inside)
 
 
 def _colours_of(op: Any) -> set[str]:

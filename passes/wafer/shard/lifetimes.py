@@ -40,8 +40,10 @@ class Lifetimes:
         for position, (value, needed) in enumerate(zip(node.operands, option.needs, strict=True)):
             if needed is None or position in option.brought or value in self.free:
                 continue
-            if position in moves:
-                self.use((value, moves[position].source), at)
+            origin = moves[position].source if position in moves else needed
+            if isinstance(value.owner, ir.Block) and (value, origin) not in self.spans:
+                self.use((value, origin), 0)  # the host brings it before anything is computed
+            self.use((value, origin), at)
             read = value, needed
             self.use(read, at)
         for value, given in zip(node.results, option.gives, strict=True):

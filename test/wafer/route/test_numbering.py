@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 
@@ -103,3 +104,10 @@ def test_a_colour_with_settings_of_its_own_has_its_number_first() -> None:
     with pytest.raises(OutOfNumbers) as error:
         number_colours([wanted("a", "a", (1, 1)), own], 1)
     assert error.value.name == "a"
+
+
+def test_colours_that_keep_numbers_for_later_are_named() -> None:
+    early, late = wanted("early", "a", (0, 0)), replace(wanted("late", "b", (1, 1)), starts_number=True)
+    with pytest.raises(OutOfNumbers) as error:
+        number_colours([early, late], 1)
+    assert (error.value.name, error.value.holders, error.value.kept) == ("early", [], ["late"])

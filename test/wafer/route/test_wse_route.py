@@ -261,6 +261,27 @@ def test_colours_that_each_pe_sets_once_share_numbers() -> None:
     assert verdict(after, TINY).outcome == "free"
 
 
+def test_colours_that_each_pe_sets_in_each_trip_share_numbers() -> None:
+    """24 loops whose trips have another root each; the last one's words stay."""
+    grid, tile, trip = (4, 1), Tile(access("a", 1), ints(WORDS), "f32"), Var("trip")
+    made, everywhere = [], rect(0, 0, *grid)
+    for k in range(24):
+        target = Tile(access(f"r{k}", 1), ints(WORDS), "f32")
+        made.append(Fragment((Part(everywhere, (Phase(f"p{k}", Source(f"layer{k}")),)),)))
+        once = turning.build(Line("x", grid), trip, tile, target, TINY, f"c{k}_")
+        parts = tuple(replace(p, body=(Loop(trip.name, const(k % 4 + 1), p.body),)) for p in once.parts)
+        made.append(replace(once, parts=parts))
+    names = [f"r{k}" for k in range(24)]
+    listed = [(name, WORDS, "f32") for name in ("a", *names)]
+    before = program_of(sequence(made, grid), grid, listed, inputs=["a"], outputs=names)
+    after = routed(replace(before, colours=dict.fromkeys(before.colours, -1)))
+    assert len(set(after.colours.values())) == 21 and list(after.positions.values()).count(-1) == 3
+    a = np.arange(4 * WORDS, dtype=np.float32).reshape(1, 4, WORDS)
+    for k, result in enumerate(simulate(after, TINY, [a]).outputs):
+        np.testing.assert_array_equal(result, np.repeat(a[:, k % 4 : k % 4 + 1], 4, axis=1))
+    assert verdict(after, TINY).outcome == "free"
+
+
 def test_a_class_that_leaves_out_a_phase_cannot_change_its_routers() -> None:
     pairs = [(s, t) for s in range(6) for t in range(6) if s != t]
     whole = program(6, [[pair] for pair in pairs])
