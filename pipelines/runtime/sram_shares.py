@@ -5,6 +5,7 @@ Text that takes most of the memory itself is asked to be brief, too, and so are 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ...passes.wafer.route.wse_route import TooManyColours
@@ -29,6 +30,7 @@ class Shares:
     _plans: int = 0
     _too_large: int = FIRST_SHARE  # the least share whose program did not fit
     _too_small: int = 0  # the largest share for which there was no plan
+    _least_text: float = math.inf  # bytes, of all programs so far
 
     def note(self, reason: BaseException | None) -> None:
         """A plan with the share `next` failed.
@@ -41,6 +43,8 @@ class Shares:
         assert share is not None, "there was a plan"
         self._plans += 1
         is_wordy = isinstance(reason, DoesNotFit) and 2 * reason.text > reason.available
+        if isinstance(reason, DoesNotFit):
+            self._least_text = min(self._least_text, reason.text)
         if self._may_do_briefly(reason, is_wordy=is_wordy):
             self.brief, self.next = self.brief + 1, share if self._plans < _MOST_PLANS else None
             return
@@ -56,12 +60,13 @@ class Shares:
             self.next = found
 
     def _may_do_briefly(self, reason: BaseException | None, *, is_wordy: bool) -> bool:
-        """Whether the same share may do with briefer text."""
+        """Whether the same share may do with briefer text, such as another plan's was."""
         if isinstance(reason, TooManyColours):
             return not self.brief
         if not isinstance(reason, DoesNotFit) or not is_wordy or self.brief == len(_SHORTER):
             return False
-        return reason.needed - reason.text // _SHORTER[self.brief] <= reason.available
+        spared = max(reason.text // _SHORTER[self.brief], reason.text - self._least_text)
+        return reason.needed - spared <= reason.available
 
     def _left_by(self, reason: DoesNotFit, share: int) -> int:
         """The share that the text of a program leaves, which did not fit with another one."""

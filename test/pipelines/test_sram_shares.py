@@ -45,6 +45,14 @@ def test_brief_text_may_leave_room_enough() -> None:
     assert (shares.next, shares.brief) == (32, 2)
 
 
+def test_text_may_be_as_brief_as_another_plans() -> None:
+    shares = Shares()
+    shares.note(too_large(30_000, 15_000))
+    assert (shares.next, shares.brief) == (62, 0)
+    shares.note(too_large(24_000, 38_000))  # a third less would not do
+    assert (shares.next, shares.brief) == (62, 1)
+
+
 def test_collectives_with_too_many_colours_are_planned_with_fewer_once() -> None:
     shares = Shares()
     shares.note(TooManyColours(mock.Mock(location=None), ""))
