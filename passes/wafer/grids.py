@@ -261,10 +261,14 @@ def score_of(plan: Plan, cost: CostModel) -> float:
 def plan_for(
     problem: Problem, mesh: Mesh, cost: CostModel, *, width: int, limit: float = math.inf
 ) -> Plan | None:
-    """The best plan for one mesh; a thriftier one when that needs too much memory; None where none is below a limit."""
+    """The best plan for one mesh; None where none is below a limit.
+
+    A plan that takes much memory is held against thriftier ones: a beam that counts no bytes is soon full of states that
+    differ in what they repeat.
+    """
     plan = Planner(problem, mesh, cost).run(width=width, limit=limit)
-    for thrift in (0.1, 10.0):
-        if plan is not None and plan.peak > cost.sram:
+    for thrift, much in ((0.1, cost.sram // 2), (10.0, cost.sram)):
+        if plan is not None and plan.peak > much:
             thrifty = Planner(problem, mesh, cost, thrift=thrift).run(width=width)
-            plan = plan if thrifty is None else min(plan, thrifty, key=lambda p: p.peak)
+            plan = plan if thrifty is None else min(plan, thrifty, key=lambda p: score_of(p, cost))
     return plan
