@@ -159,6 +159,7 @@ def _defined_results(module: ir.Module, signature: Signature, calls: Calls) -> l
     Raises:
         CompilerError: the results depend on memory that nobody wrote. An access outside of a buffer ends the process.
     """
+    _separate_empty_tensors(module)
     function = complete_module(module, signature, calls, checked=True)
     found = []
     for pattern in reversed(PATTERNS):
@@ -168,6 +169,22 @@ def _defined_results(module: ir.Module, signature: Signature, calls: Calls) -> l
     if first != second:
         raise CompilerError("the program reads what it never wrote")
     return found[0]
+
+
+def _separate_empty_tensors(module: ir.Module) -> None:
+    """Gives every use of an empty tensor one of its own.
+
+    Upstream's bufferization lets all uses share memory: who reads what nobody wrote would find what another use wrote.
+    """
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        if op.name == "tensor.empty":
+            for use in list(op.results[0].uses)[1:]:
+                with ir.InsertionPoint(op):
+                    use.owner.operation.operands[use.operand_number] = op.clone().results[0]
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit)
 
 
 def _copy(module: ir.Module) -> ir.Module:
