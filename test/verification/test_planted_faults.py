@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 from plants import PLANTS, Function, Plant
+from wafer_plants import WAFER_PLANTS
 from wse_mlir.pipelines.verification import Verification, subject_of
 from wse_mlir.pipelines.verification.reproduce import replay, smallest, write
 from wse_mlir.pipelines.workload import OpenedModel
 
 
-@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.pass_name)
+@pytest.mark.parametrize("plant", (*PLANTS, *WAFER_PLANTS), ids=lambda plant: plant.pass_name)
 def test_the_pass_is_named_and_the_fault_repeated(
     plant: Plant, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
