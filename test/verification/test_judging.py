@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,8 @@ def test_a_process_that_dies_or_hangs_is_survived() -> None:
     assert died.sent == ["alive"] and died.crash == "aborted (SIGABRT)"
     hung = isolated(lambda _: signal.pause(), time_limit=0.2)
     assert hung.crash == "no end within 0.2 s"
+    slow = isolated(lambda send: [(send(n), time.sleep(0.1)) for n in range(5)] and None, time_limit=0.3)
+    assert slow.sent == [*range(5)] and slow.returned  # nor does one die that is at work
     assert isolated(lambda _: 1 / 0).failure is not None
 
 
