@@ -26,7 +26,7 @@ from ..runtime.checks import new_status
 from ..runtime.cpu_lowering import read_provisions
 from ..runtime.jit import JitFunction, NativeModule
 from ..runtime.provisions import ArrayType, Provisions
-from .isolation import memory_pattern
+from .isolation import PATTERN
 
 # Tensors: upstream's buffers. Arguments are never written (see `_protect_arguments`): calls do not disturb each other.
 _GENERALIZE = (
@@ -163,7 +163,7 @@ def _unwritten(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """An array filled with a pattern, so that elements that the program does not write stand out."""
     array = np.empty(shape, dtype)
     if array.dtype != np.bool_:
-        array.reshape(-1).view(np.uint8)[:] = memory_pattern()
+        array.reshape(-1).view(np.uint8)[:] = PATTERN
     return array
 
 

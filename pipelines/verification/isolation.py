@@ -24,10 +24,9 @@ from ...passes.infra.pass_manager import PipelineFailure
 
 TIME_LIMIT = 300.0  # seconds
 _M_PERTURB = -6  # glibc: memory is filled with a pattern when it is allocated and freed
-PATTERNS = (0xA5, 0x3C)  # of which one is usual
+PATTERN = 0xA5
 
 Send = Callable[[Any], None]
-_pattern = PATTERNS[0]
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ def _work_and_leave(work: Callable[[Send], Any], writer: int, said: BinaryIO) ->
         faulthandler.disable()
         os.dup2(said.fileno(), 2)
         os.dup2(said.fileno(), 1)
-        perturb_memory(PATTERNS[0])
+        _perturb_memory()
 
         def send(kind: str, value: Any) -> None:
             data = pickle.dumps((kind, value), protocol=5)
@@ -126,18 +125,11 @@ def _text(error: CompilerError) -> str:
     return f"{error.message} ({error.hint})" if error.hint else error.message
 
 
-def perturb_memory(pattern: int) -> None:
-    """Fills memory with another byte from now on. Only the GNU C library can; elsewhere memory holds what it held."""
-    global _pattern
-    _pattern = pattern
+def _perturb_memory() -> None:
+    """Fills memory from now on. Only the GNU C library can; elsewhere memory holds what it held."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(_M_PERTURB, pattern)
-
-
-def memory_pattern() -> int:
-    """The byte that memory is filled with."""
-    return _pattern
+        mallopt(_M_PERTURB, PATTERN)
 
 
 def _write_all(writer: int, data: bytes) -> None:

@@ -1,23 +1,32 @@
 """Faults planted inside of the real passes, one each, and small models that show them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 from wse_mlir.dialects.host import arith, ir
-from wse_mlir.passes.cpu import vector_body, wse_expand_half
+from wse_mlir.passes.cpu import vector_body, wse_expand_half, wse_roll_loops
 from wse_mlir.passes.tensor import (
     wse_dce,
     wse_fold_constants,
     wse_fuse,
     wse_generalize,
     wse_lower_tm_tensor,
+    wse_unroll_loops,
 )
+from wse_mlir.passes.tensor.algebra import wse_separate_resampling, wse_subpixel_convolutions
 from wse_mlir.passes.tensor.bufferization import analysis
+from wse_mlir.passes.tensor.contraction import wse_narrow_factors
 from wse_mlir.passes.tensor.functions import exponential
+from wse_mlir.passes.tensor.simplify import (
+    wse_absorb_reshapes,
+    wse_drop_unit_dims,
+    wse_permute_insertions,
+    wse_trim_windows,
+)
 from wse_mlir.pipelines import named
 
 Monkey = pytest.MonkeyPatch
@@ -85,12 +94,12 @@ def _generalize(monkey: Monkey) -> None:
     monkey.setattr(wse_generalize, "build_generic", swapped)
 
 
-def _fuse(monkey: Monkey) -> None:
-    """The operands of a difference change places in fused bodies."""
-    fuse = wse_fuse.Fuse.run
+def _swap_behind(kind: type[Any]) -> Callable[[Monkey], None]:
+    """The operands of a difference change places when a pass has run."""
+    right = kind.run
 
     def swapped(self: Any, op: ir.Operation, run: Any) -> None:
-        fuse(self, op, run)
+        right(self, op, run)
 
         def visit(inner: ir.Operation) -> ir.WalkResult:
             if inner.name == "arith.subf":
@@ -100,7 +109,7 @@ def _fuse(monkey: Monkey) -> None:
 
         op.walk(visit)
 
-    monkey.setattr(wse_fuse.Fuse, "run", swapped)
+    return lambda monkey: monkey.setattr(kind, "run", swapped)
 
 
 def _dce(monkey: Monkey) -> None:
@@ -155,6 +164,61 @@ def _lower_tm_tensor(monkey: Monkey) -> None:
     monkey.setattr(wse_lower_tm_tensor, "inline_body", lambda body, values: values[:1])
 
 
+def _trim_windows(monkey: Monkey) -> None:
+    """The first taps stay, whichever see the image."""
+    trims = wse_trim_windows._trims
+    monkey.setattr(
+        wse_trim_windows, "_trims", lambda *args: [replace(trim, first=0) for trim in trims(*args)]
+    )
+
+
+def _subpixel_convolutions(monkey: Monkey) -> None:
+    """Elements are taken to lie one place further than they do."""
+    windows = wse_subpixel_convolutions._windows
+
+    def further(*args: Any) -> Any:
+        found = windows(*args)
+        return found and [replace(window, low=window.low + 1) for window in found]
+
+    monkey.setattr(wse_subpixel_convolutions, "_windows", further)
+
+
+def _separate_resampling(monkey: Monkey) -> None:
+    """Neighbours change places, but not their weights."""
+    read = wse_separate_resampling._read
+
+    def other(value: ir.Value, axes: Any, tap: int) -> Any:
+        return read(value, axes, len(axes[0].weights) - 1 - tap)
+
+    monkey.setattr(wse_separate_resampling, "_read", other)
+
+
+def _unroll_loops(monkey: Monkey) -> None:
+    """Each step is the first one."""
+    iterations = wse_unroll_loops._iterations
+
+    def first(loop: Any) -> Any:
+        found = iterations(loop)
+        return found and [found[0]] * len(found)
+
+    monkey.setattr(wse_unroll_loops, "_iterations", first)
+
+
+def _narrow_factors(monkey: Monkey) -> None:
+    """Factors are squared as they are widened."""
+    cast = wse_narrow_factors._cast
+
+    def squared(name: str, kind: ir.Type, value: ir.Value) -> ir.Value:
+        wide = cast(name, kind, value)
+        return arith.mulf(wide, wide)
+
+    monkey.setattr(wse_narrow_factors, "_cast", squared)
+
+
+def _recurrence(x: torch.Tensor, *weights: torch.Tensor) -> torch.Tensor:
+    return torch.rnn_tanh(x, torch.zeros(1, 2, 6), weights, False, 1, 0.0, False, False, False)[0]
+
+
 def _scatter_add(x: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
     return torch.zeros(4).index_add(0, index, x)
 
@@ -167,8 +231,38 @@ def _two_reads(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 PLANTS = (
     Plant("wse-fold-constants", _fold, lambda x: x + torch.arange(6.0) * 3, (normal(6),), alone="linalg.generic"),
     Plant("wse-generalize", _generalize, torch.matmul, SQUARE, alone="linalg.matmul"),
-    Plant("wse-fuse", _fuse, lambda a, b: torch.exp(a) - b, SQUARE, alone="linalg.generic"),
+    Plant("wse-fuse", _swap_behind(wse_fuse.Fuse), lambda a, b: torch.exp(a) - b, SQUARE, alone="linalg.generic"),
     Plant("wse-dce", _dce, lambda a, b: torch.relu(a @ b), SQUARE, alone="linalg.generic"),
+    *(
+        Plant(f"wse-{name}", _swap_behind(kind), torch.sub, SQUARE, alone="linalg.generic")
+        for name, kind in (
+            ("drop-unit-dims", wse_drop_unit_dims.DropUnitDims),
+            ("permute-insertions", wse_permute_insertions.PermuteInsertions),
+            ("absorb-reshapes", wse_absorb_reshapes.AbsorbReshapes),
+        )
+    ),
+    Plant("wse-roll-loops", _swap_behind(wse_roll_loops.RollLoops), torch.sub, SQUARE, alone="linalg.generic"),
+    Plant(
+        "wse-unroll-loops", _unroll_loops, _recurrence, (normal(12, 2, 6), normal(6, 6), normal(6, 6, seed=1)), True,
+        "scf.for",
+    ),
+    Plant(
+        "wse-trim-windows", _trim_windows, lambda x, w: torch.conv2d(x, w, padding=1),
+        (normal(1, 2, 1, 1), normal(3, 2, 3, 3)),
+    ),
+    Plant(
+        "wse-subpixel-convolutions", _subpixel_convolutions, lambda x, w: torch.conv_transpose1d(x, w, stride=2),
+        (normal(1, 2, 5), normal(2, 3, 4)),
+    ),
+    Plant(
+        "wse-separate-resampling", _separate_resampling,
+        lambda x: nn.functional.interpolate(x, scale_factor=2.0, mode="bilinear"), (normal(1, 1, 3, 4),),
+        alone="linalg.generic",
+    ),
+    Plant(
+        "wse-narrow-factors", _narrow_factors, torch.addmm,
+        (normal(4).half(), normal(3, 5).half(), normal(5, 4).half()), True,
+    ),
     Plant("wse-bufferize", _bufferize, _two_reads, SQUARE),
     Plant("wse-vectorize", _vectorize, torch.add, (normal(21), normal(21, seed=1)), alone="linalg.generic"),
     Plant("wse-expand-math", _expand_math, torch.exp, (normal(8),), alone="linalg.generic"),

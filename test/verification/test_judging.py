@@ -147,6 +147,8 @@ def test_what_nobody_wrote_is_no_result() -> None:
     suspicion = Suspicion((PassText("wse-dce", "wse-dce", "func.func"),))
     assert "reads what it never wrote" in suspicion.evidence(text, calls).unjudged
     assert not suspicion.evidence(text.replace("return %f, %e", "return %f, %f"), calls).unjudged
+    kept = text.replace("linalg.exp ins(%a", "linalg.exp ins(%e").replace("%f, %e", "%f, %f")
+    assert "reads what it never wrote" in suspicion.evidence(kept, calls).unjudged
 
 
 def test_a_model_that_fails_in_pytorch_is_said_to() -> None:

@@ -1,13 +1,20 @@
 """A fault planted in any pass is found: the pass is named, and a small file repeats the fault."""
 
+import re
 from pathlib import Path
 
 import pytest
 from plants import PLANTS, Function, Plant
 from wafer_plants import WAFER_PLANTS
+from wse_mlir.pipelines.named import named_pipeline
 from wse_mlir.pipelines.verification import Verification, subject_of
 from wse_mlir.pipelines.verification.reproduce import replay, smallest, write
 from wse_mlir.pipelines.workload import OpenedModel
+
+
+def test_every_pass_of_the_wafers_pipeline_has_a_fault() -> None:
+    passes = set(re.findall(r"wse-[a-z-]+", named_pipeline("wafer").text)) - {"wse-check-stage"}
+    assert passes <= {plant.pass_name for plant in (*PLANTS, *WAFER_PLANTS)}
 
 
 @pytest.mark.parametrize("plant", (*PLANTS, *WAFER_PLANTS), ids=lambda plant: plant.pass_name)
