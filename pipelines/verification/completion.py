@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ...dialects.host import ir
+from ...dialects.host import bufferization, ir
 from ...passes.cpu.preparation.known_values import PARAMETER, arguments_of_kind
 from ...passes.cpu.processor import processor
 from ...passes.infra.diagnostics import CompilerError
@@ -26,7 +26,7 @@ from ..runtime.checks import new_status
 from ..runtime.cpu_lowering import read_provisions
 from ..runtime.jit import JitFunction, NativeModule
 from ..runtime.provisions import ArrayType, Provisions
-from .isolation import memory_pattern
+from .isolation import PATTERN
 
 # Tensors: upstream's buffers. Arguments are never written (see `_protect_arguments`): calls do not disturb each other.
 _GENERALIZE = (
@@ -163,7 +163,7 @@ def _unwritten(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """An array filled with a pattern, so that elements that the program does not write stand out."""
     array = np.empty(shape, dtype)
     if array.dtype != np.bool_:
-        array.reshape(-1).view(np.uint8)[:] = memory_pattern()
+        array.reshape(-1).view(np.uint8)[:] = PATTERN
     return array
 
 
@@ -220,6 +220,7 @@ def complete(module: ir.Module, signatures: Mapping[str, Signature], *, checked:
         for function in _functions(module, signatures):
             function.attributes["llvm.emit_c_interface"] = ir.UnitAttr.get()
             _protect_arguments(function)
+            _copy_repeated_results(function)
     passes: list[str] = []
     if _has_tensors(module):
         returns = {signature.returns for signature in signatures.values()}
@@ -252,6 +253,19 @@ def _protect_arguments(function: Any) -> None:
         return
     protected = ir.DictAttr.get({"bufferization.writable": ir.BoolAttr.get(False)})
     function.attributes["arg_attrs"] = ir.ArrayAttr.get([protected] * len(kinds))
+
+
+def _copy_repeated_results(function: Any) -> None:
+    """Returns a copy of what is returned already: upstream cannot make two arguments of one allocation, and crashes."""
+    for block in function.body.blocks:
+        terminator = list(block.operations)[-1]
+        seen: list[ir.Value] = []
+        for position, value in enumerate(terminator.operands):
+            if value in seen and isinstance(value.type, ir.RankedTensorType):
+                with ir.InsertionPoint(terminator), terminator.location:
+                    copied = bufferization.alloc_tensor(value.type, [], copy=value)
+                terminator.operation.operands[position] = copied
+            seen.append(value)
 
 
 def operation_names(module: ir.Module) -> set[str]:

@@ -14,7 +14,6 @@ import select
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, NoReturn
@@ -25,10 +24,9 @@ from ...passes.infra.pass_manager import PipelineFailure
 
 TIME_LIMIT = 300.0  # seconds
 _M_PERTURB = -6  # glibc: memory is filled with a pattern when it is allocated and freed
-PATTERNS = (0xA5, 0x3C)  # of which one is usual
+PATTERN = 0xA5
 
 Send = Callable[[Any], None]
-_pattern = PATTERNS[0]
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ def isolated(work: Callable[[Send], Any], time_limit: float = TIME_LIMIT) -> Out
     Memory that it allocates is filled with a pattern first, so that what reads memory that nobody wrote is seen to.
 
     Args:
-        time_limit: in seconds; work that takes longer is ended.
+        time_limit: in seconds; work that sends nothing for longer is ended.
     """
     reader, writer = os.pipe()
     sys.stdout.flush()
@@ -83,7 +81,7 @@ def isolated(work: Callable[[Send], Any], time_limit: float = TIME_LIMIT) -> Out
             _work_and_leave(work, writer, said)
         os.close(writer)
         with os.fdopen(reader, "rb", buffering=0) as pipe:
-            messages, in_time = _receive(pipe, time.monotonic() + time_limit)
+            messages, in_time = _receive(pipe, time_limit)
         if not in_time:
             os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
@@ -105,7 +103,7 @@ def _work_and_leave(work: Callable[[Send], Any], writer: int, said: BinaryIO) ->
         faulthandler.disable()
         os.dup2(said.fileno(), 2)
         os.dup2(said.fileno(), 1)
-        perturb_memory(PATTERNS[0])
+        _perturb_memory()
 
         def send(kind: str, value: Any) -> None:
             data = pickle.dumps((kind, value), protocol=5)
@@ -127,18 +125,11 @@ def _text(error: CompilerError) -> str:
     return f"{error.message} ({error.hint})" if error.hint else error.message
 
 
-def perturb_memory(pattern: int) -> None:
-    """Fills memory with another byte from now on. Only the GNU C library can; elsewhere memory holds what it held."""
-    global _pattern
-    _pattern = pattern
+def _perturb_memory() -> None:
+    """Fills memory from now on. Only the GNU C library can; elsewhere memory holds what it held."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(_M_PERTURB, pattern)
-
-
-def memory_pattern() -> int:
-    """The byte that memory is filled with."""
-    return _pattern
+        mallopt(_M_PERTURB, PATTERN)
 
 
 def _write_all(writer: int, data: bytes) -> None:
@@ -147,17 +138,16 @@ def _write_all(writer: int, data: bytes) -> None:
         view = view[os.write(writer, view) :]
 
 
-def _receive(pipe: Any, deadline: float) -> tuple[list[tuple[str, Any]], bool]:
-    """All messages until the pipe closes, and whether it did so in time."""
+def _receive(pipe: Any, time_limit: float) -> tuple[list[tuple[str, Any]], bool]:
+    """All messages until the pipe closes, and whether it did so without a silence that was too long."""
     data = bytearray()
     in_time = False
-    while (left := deadline - time.monotonic()) > 0:
-        ready, _, _ = select.select([pipe], [], [], left)
-        chunk = pipe.read(1 << 20) if ready else None
-        if chunk == b"":
+    while select.select([pipe], [], [], time_limit)[0]:
+        chunk = pipe.read(1 << 20)
+        if not chunk:
             in_time = True
             break
-        data += chunk or b""
+        data += chunk
     messages = []
     at = 0
     while at + 8 <= len(data):

@@ -12,10 +12,11 @@ from ...dialects.host import ir
 from ...passes.infra.pass_manager import Instrumentation
 from ...passes.infra.plan import PythonStep, UpstreamStep
 from ...passes.infra.upstream import required_anchor
-from .isolation import TIME_LIMIT, Outcome, Send, isolated
+from .isolation import Outcome, Send, isolated
 
 _CHECK = "wse-check-stage"
 _FUNCTION = "func.func"
+PASS_TIME_LIMIT = 1800.0  # seconds: planning a deep network takes minutes, and is no hanging
 
 
 @dataclass(frozen=True)
@@ -134,11 +135,16 @@ class Trace:
 
 
 def record(
-    module: ir.Module, run: Callable[[ir.Module, Instrumentation], Any], time_limit: float = TIME_LIMIT
+    module: ir.Module,
+    run: Callable[[ir.Module, Instrumentation], Any],
+    time_limit: float = PASS_TIME_LIMIT,
 ) -> Trace:
     """Runs a pipeline in a process of its own and keeps what it made of the IR; `module` stays as it is.
 
     The IR is verified after every pass, so that one that leaves invalid IR is the one that fails.
+
+    Args:
+        time_limit: of one pass, in seconds; one that takes longer hangs.
     """
 
     def work(send: Send) -> None:

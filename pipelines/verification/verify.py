@@ -24,7 +24,7 @@ from .subject import Subject
 from .trace import PassText, Snapshot, Trace, record
 
 CPU_STAGES = ("imported", "tensor", "bufferized", "llvm")
-WAFER_STAGES = ("logical", "executable")
+WAFER_STAGES = ("logical", "placed", "routed", "executable")
 _LAST_ON_TENSORS = "tensor"
 
 
@@ -128,7 +128,7 @@ class Verification:
                 yield name, trace.snapshots[index]
 
     def _add_run(self, stages: Sequence[str], lower: _Lower, *, on_wafer: bool) -> _Run:
-        trace = record(self.subject.imported.module, lower, self._limit)
+        trace = record(self.subject.imported.module, lower)
         judge = self._runs[0].judge if self._runs else None
         if judge is None:
             judge = Judge(trace.snapshots[0], self.subject.calls, (Spmd(), Fabric()), self._limit)
@@ -202,7 +202,7 @@ class Verification:
         if self.subject.raw is None:
             return None
         module = self.subject.raw.module(create_context())
-        trace = record(module, _lower_tm_tensor, self._limit)
+        trace = record(module, _lower_tm_tensor)
         if len(trace.snapshots) < 2:
             return None
         judge = Judge(trace.snapshots[0], self.subject.calls, time_limit=self._limit)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from wse_mlir.passes.infra.diagnostics import CompilerError
 from wse_mlir.pipelines.tools.verify import Settings, replay_file, verify_model
+from wse_mlir.pipelines.verification.verify import CPU_STAGES, WAFER_STAGES
 
 BIN = Path(sys.executable).parent
 WORKLOAD = """
@@ -30,7 +31,7 @@ def test_the_command_prints_stages_and_writes_json(tmp_path: Path) -> None:
     assert "every stage matches PyTorch" in done.stdout
     report = json.loads((tmp_path / "out.json").read_text())
     names = [s["stage"] for s in report["stages"]]
-    assert names == ["imported", "tensor", "bufferized", "llvm", "logical", "executable"]
+    assert names == [*CPU_STAGES, *WAFER_STAGES]
     assert all(s["matches"] and max(s["errors"]) < 1e-4 for s in report["stages"]) and report["faults"] == []
     assert not list(tmp_path.glob("wse-reproducer*"))
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from wse_mlir.pipelines.verification.bisect import Found, find_first_bad
 from wse_mlir.pipelines.verification.extract import calls_for
 from wse_mlir.pipelines.verification.inputs import attach, detach
 from wse_mlir.pipelines.verification.isolation import isolated
+from wse_mlir.pipelines.verification.suspicion import Suspicion
+from wse_mlir.pipelines.verification.trace import PassText
 from wse_mlir.pipelines.workload import OpenedModel
 
 
@@ -40,6 +43,22 @@ def test_narrow_floats_integers_and_booleans_are_judged() -> None:
     for stage in checked.stages():
         assert stage.comparison is not None and stage.matches, stage
         assert stage.comparison.allowed == (1e-2, 1e-2, 0.0, 0.0, 0.0)
+
+
+def test_what_is_returned_twice_is_judged() -> None:
+    class Sum(torch.nn.Module):
+        """Its output is its next state."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("sum", torch.zeros(5))
+
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            self.sum.add_(x)
+            return self.sum.clone(), self.sum.clone()
+
+    for stage in verification(Sum(), torch.randn(5), target="tiny", calls=2).stages():
+        assert stage.comparison is not None and stage.matches, stage
 
 
 def test_a_distributed_program_is_followed_tile_by_tile() -> None:
@@ -93,6 +112,8 @@ def test_a_process_that_dies_or_hangs_is_survived() -> None:
     assert died.sent == ["alive"] and died.crash == "aborted (SIGABRT)"
     hung = isolated(lambda _: signal.pause(), time_limit=0.2)
     assert hung.crash == "no end within 0.2 s"
+    slow = isolated(lambda send: [(send(n), time.sleep(0.1)) for n in range(5)] and None, time_limit=0.3)
+    assert slow.sent == [*range(5)] and slow.returned  # nor does one die that is at work
     assert isolated(lambda _: 1 / 0).failure is not None
 
 
@@ -114,6 +135,20 @@ def test_a_file_without_inputs_is_refused(tmp_path: Path) -> None:
     text = "func.func @main(%a: tensor<3xf32>) -> tensor<3xf32> { return %a : tensor<3xf32> }"
     with pytest.raises(CompilerError, match="arguments have no values"):
         detach(ir.Module.parse(text, create_context()), tmp_path / "none.npz")
+
+
+def test_what_nobody_wrote_is_no_result() -> None:
+    """Not even where upstream lets it share memory with what somebody wrote."""
+    text = """func.func @main(%a: tensor<3xf32>) -> (tensor<3xf32>, tensor<3xf32>) {
+        %e = tensor.empty() : tensor<3xf32>
+        %f = linalg.exp ins(%a : tensor<3xf32>) outs(%e : tensor<3xf32>) -> tensor<3xf32>
+        return %f, %e : tensor<3xf32>, tensor<3xf32> }"""
+    calls = calls_for(ir.Module.parse(text, create_context()), (np.ones(3, np.float32),))
+    suspicion = Suspicion((PassText("wse-dce", "wse-dce", "func.func"),))
+    assert "reads what it never wrote" in suspicion.evidence(text, calls).unjudged
+    assert not suspicion.evidence(text.replace("return %f, %e", "return %f, %f"), calls).unjudged
+    kept = text.replace("linalg.exp ins(%a", "linalg.exp ins(%e").replace("%f, %e", "%f, %f")
+    assert "reads what it never wrote" in suspicion.evidence(kept, calls).unjudged
 
 
 def test_a_model_that_fails_in_pytorch_is_said_to() -> None:

@@ -1,15 +1,23 @@
 """A fault planted in any pass is found: the pass is named, and a small file repeats the fault."""
 
+import re
 from pathlib import Path
 
 import pytest
 from plants import PLANTS, Function, Plant
+from wafer_plants import WAFER_PLANTS
+from wse_mlir.pipelines.named import named_pipeline
 from wse_mlir.pipelines.verification import Verification, subject_of
 from wse_mlir.pipelines.verification.reproduce import replay, smallest, write
 from wse_mlir.pipelines.workload import OpenedModel
 
 
-@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.pass_name)
+def test_every_pass_of_the_wafers_pipeline_has_a_fault() -> None:
+    passes = set(re.findall(r"wse-[a-z-]+", named_pipeline("wafer").text)) - {"wse-check-stage"}
+    assert passes <= {plant.pass_name for plant in (*PLANTS, *WAFER_PLANTS)}
+
+
+@pytest.mark.parametrize("plant", (*PLANTS, *WAFER_PLANTS), ids=lambda plant: plant.pass_name)
 def test_the_pass_is_named_and_the_fault_repeated(
     plant: Plant, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from knocks import Change, combines, displace, drop, is_message, knocked, overwrite
 from lowering import Function, error, lower, simulated
 from wse_mlir.pipelines.frontend.imported import ImportedModel
 from wse_mlir.pipelines.runtime.image_builder import build_image
 from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.footprint import indices_of
-from wse_mlir.wse_target.image import (
-    Access,
-    Choose,
-    Instruction,
-    Loop,
-    Program,
-    Receive,
-    Relay,
-    Send,
-    Vector,
-    all_instructions,
-)
-
-Change = Callable[[Instruction], Instruction | None]
-MOST = 6  # places of one kind that are tried in a program
+from wse_mlir.wse_target.image import Instruction, Vector
 
 
 def _random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -54,43 +40,20 @@ def programs() -> dict[str, ImportedModel]:
     return {n: lower(Function(f), args, "3x3", "plan-memory") for n, (f, args) in MODELS.items()}
 
 
-def _drop(op: Instruction) -> None:
-    return None
-
-
-def _overwrite(op: Instruction) -> Instruction:
-    """What is received takes the place of what it is combined with."""
-    assert isinstance(op, (Receive, Relay))
-    return replace(op, combine="store")
-
-
-def _displace(op: Instruction) -> Instruction:
-    """Numbers mean the place after the one that they are."""
-    assert isinstance(op, Vector)
-    one_on = [
-        replace(a, indices=tuple(replace(i, origin=i.origin - 1) for i in a.indices))
-        if isinstance(a, Access)
-        else a
-        for a in (op.dst, *op.srcs)
-    ]
-    return replace(op, dst=one_on[0], srcs=tuple(one_on[1:]))
+def _is_indirect(op: Instruction) -> bool:
+    return isinstance(op, Vector) and len(indices_of(op)) > 0
 
 
 KNOCKS: list[tuple[str, str, Callable[[Instruction], bool], Change]] = [
-    ("halo", "messages", lambda op: isinstance(op, (Send, Receive)), _drop),
-    ("reduction", "messages", lambda op: isinstance(op, (Send, Receive, Relay)), _drop),
-    (
-        "reduction", "parts of sums",
-        lambda op: isinstance(op, (Receive, Relay)) and op.combine != "store"
-        and not (isinstance(op, Relay) and op.own is None),
-        _overwrite,
-    ),
+    ("halo", "messages", is_message, drop),
+    ("reduction", "messages", is_message, drop),
+    ("reduction", "parts of sums", combines, overwrite),
     *(
-        (model, what, lambda op: isinstance(op, Vector) and len(indices_of(op)) > 0, change)
+        (model, what, _is_indirect, change)
         for model in ("gather", "scatter")
-        for what, change in (("accesses", _drop), ("numbers", _displace))
+        for what, change in (("accesses", drop), ("numbers", displace))
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(
@@ -107,34 +70,9 @@ def test_nothing_is_there_for_show(
     imported, expected = programs[model], function(*args)
     assert error(torch.from_numpy(simulated(imported, args).outputs[0]), expected) <= 1e-3
     program = build_image(imported.module.operation)
-    places = list(
-        dict.fromkeys(id(op) for c in program.classes for op in all_instructions(c.body) if wanted(op))
-    )
-    assert places, f"the program has no {what}"
-    for number in range(0, len(places), -(-len(places) // MOST)):
-        changed = _changed(program, places[number], change)
+    for number, changed in enumerate(knocked(program, wanted, change)):
         try:
             found = simulated(imported, args, lambda _, changed=changed: changed).outputs[0]
         except TargetError:
             continue
         assert error(torch.from_numpy(found), expected) > 1e-3, (what, number)
-
-
-def _changed(program: Program, place: int, change: Change) -> Program:
-    """The program with one instruction, wherever it stands, replaced or left out."""
-    classes = (replace(c, body=tuple(_texts(c.body, place, change))) for c in program.classes)
-    return replace(program, classes=tuple(classes))
-
-
-def _texts(body: Sequence[Instruction], place: int, change: Change) -> Iterator[Instruction]:
-    for op in body:
-        if id(op) == place:
-            instead = change(op)
-            if instead is not None:
-                yield instead
-        elif isinstance(op, Loop):
-            yield replace(op, body=tuple(_texts(op.body, place, change)))
-        elif isinstance(op, Choose):
-            yield replace(op, cases=tuple(tuple(_texts(case, place, change)) for case in op.cases))
-        else:
-            yield op

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from lowering import error, lower, lower_rest, simulated
 from torch import nn
+from wse_mlir.passes.wafer.executable import symbols
+from wse_mlir.pipelines.frontend.imported import ImportedModel
 from wse_mlir.wse_target.sim.engine import EngineName
 
 
@@ -37,3 +41,23 @@ def test_few_rows_use_all_columns(tokens: int, grid: str, mesh: str, engine: Eng
 def test_loops_that_fill_the_columns_leave_them_whole() -> None:
     lowered = lower(FeedForward(42, 90), (torch.randn(40, 42),), "8x5", "partition")
     assert " xi:" not in str(lowered.module)
+
+
+def test_sums_along_a_factor_are_needed() -> None:
+    torch.manual_seed(0)
+    model, rows = FeedForward(42, 90), torch.randn(2, 42)
+
+    def sums(lowered: ImportedModel) -> list[Any]:
+        block = symbols(lowered.module.operation, "func.func")[0].body.blocks[0]
+        reductions = [op for op in block.operations if op.operation.name == "wse.all_reduce"]
+        return [op for op in reductions if op.axis.value == "xi"]
+
+    count = len(sums(lower(model, (rows,), "6x7", "partition")))
+    assert count
+    for position in range(count):
+        lowered = lower(model, (rows,), "6x7", "partition")
+        missing = sums(lowered)[position]
+        missing.result.replace_all_uses_with(missing.input)
+        missing.operation.erase()
+        found = simulated(lower_rest(lowered, "partition"), (rows,))
+        assert error(torch.from_numpy(found.outputs[0]), model(rows).detach()) > 1e-3

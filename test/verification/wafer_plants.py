@@ -1,0 +1,236 @@
+"""Faults planted inside of the wafer's passes, see `plants`."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from plants import SQUARE, Monkey, Plant, normal
+from wse_mlir.dialects.host import arith, ir
+from wse_mlir.passes.tensor.algebra import wse_invert_divisors
+from wse_mlir.passes.wafer import (
+    emit_collectives,
+    emit_tiles,
+    wse_bind_tables,
+    wse_block_scans,
+    wse_compose_functions,
+    wse_emit_programs,
+    wse_generalize_writes,
+    wse_own_tables,
+    wse_partition,
+    wse_place,
+    wse_plan_memory,
+    wse_return_checks,
+    wse_separate_extremes,
+    wse_separate_reads,
+)
+from wse_mlir.passes.wafer.library.fragment import Fragment
+from wse_mlir.passes.wafer.route import wse_route
+from wse_mlir.wse_target.quasi_affine import Var, const
+
+
+def _invert(monkey: Monkey) -> None:
+    """Quotients by constants become products by the constants."""
+    monkey.setattr(wse_invert_divisors, "_multiply_by_constant", _multiply)
+
+
+def _multiply(view: Any, division: Any, divisor: float) -> bool:
+    with division.location, ir.InsertionPoint(division):
+        wse_invert_divisors._replace(division, arith.mulf(division.lhs, division.rhs))
+    return True
+
+
+def _compose(monkey: Monkey) -> None:
+    """A hyperbolic cosine is a hyperbolic sine."""
+    composed = wse_compose_functions._COMPOSED
+    monkey.setitem(composed, "cosh", composed["sinh"])
+
+
+def _generalize_writes(monkey: Monkey) -> None:
+    """All elements are written but those that are hit."""
+    select = arith.select
+    body = wse_generalize_writes._Generalizer._body
+
+    def missed(self: Any, *arguments: ir.Value) -> list[ir.Value]:
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(wse_generalize_writes.arith, "select", lambda hit, new, old: select(hit, old, new))
+            return body(self, *arguments)
+
+    monkey.setattr(wse_generalize_writes._Generalizer, "_body", missed)
+
+
+def _bind_tables(monkey: Monkey) -> None:
+    """Tables are read where their operands' maps say, whatever the indices."""
+    monkey.setattr(wse_bind_tables, "is_plain", lambda view, place, dim, index: True)
+
+
+def _separate_reads(monkey: Monkey) -> None:
+    """What was read takes the place of another operand, and that its own."""
+    build = wse_separate_reads.build_generic
+
+    def swapped(inputs: Any, inits: Any, maps: Any, iterators: Any, body: Any) -> Any:
+        if body.__name__ == "rest":
+            other = next(k for k, value in enumerate(inputs) if value.type == inputs[-1].type)
+            inputs[other], inputs[-1] = inputs[-1], inputs[other]
+        return build(inputs, inits, maps, iterators, body)
+
+    monkey.setattr(wse_separate_reads, "_LARGE", 0)
+    monkey.setattr(wse_separate_reads, "build_generic", swapped)
+
+
+def _own_tables(monkey: Monkey) -> None:
+    """Whoever has not the place of a table adds one."""
+    monkey.setattr(wse_own_tables, "_neutral", lambda element: ir.FloatAttr.get(element, 1.0))
+
+
+def _block_scans(monkey: Monkey) -> None:
+    """What is added to a block has the block's own sum in it."""
+    steps = wse_block_scans.steps
+    monkey.setattr(wse_block_scans, "steps", lambda *scan, exclusive=False: steps(*scan))
+
+
+def _separate_extremes(monkey: Monkey) -> None:
+    """Places are told along the other dimension."""
+    search = wse_separate_extremes._search
+
+    def beside(view: Any) -> Any:
+        found = search(view)
+        return found and replace(found, loop=1 - found.loop)
+
+    monkey.setattr(wse_separate_extremes, "_search", beside)
+
+
+def _return_checks(monkey: Monkey) -> None:
+    """What tells of divisors comes in front of the model's results."""
+    create = ir.Operation.create
+
+    def first(name: str, operands: Any) -> ir.Operation:
+        return create(name, operands=[*operands[1:], operands[0]])
+
+    returned = wse_return_checks._return
+
+    def in_front(*args: Any) -> None:
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(wse_return_checks.ir.Operation, "create", first)
+            returned(*args)
+
+    monkey.setattr(wse_return_checks, "_return", in_front)
+
+
+def _partition(monkey: Monkey) -> None:
+    """Parts of a sum are never added up."""
+    monkey.setattr(wse_partition._Rewriter, "reduce", _remember)
+
+
+def _remember(rewriter: Any, op: Any, chosen: Any) -> None:
+    for result, axes in zip(op.results, chosen.gives, strict=True):
+        rewriter.versions[result] = {axes: result}
+
+
+def _move(monkey: Monkey) -> None:
+    """A movement between layouts moves nothing."""
+    monkey.setattr(emit_collectives, "emit", lambda *args: Fragment(()))
+
+
+def _place(monkey: Monkey) -> None:
+    """What comes from the host is spread over the other axis."""
+    moved = wse_place._moved
+    other = {"x": "y", "y": "x"}
+    done: list[ir.Attribute] = []
+
+    def misplaced(attribute: ir.Attribute, rect: Any) -> ir.Attribute:
+        found = moved(attribute, rect)
+        done.append(attribute)
+        if len(done) > 1:
+            return found
+        dims, mesh = ir.StringAttr(wse_place.LayoutAttr(found).params[0]).value.split(" on ")
+        extents = {"x": rect.w, "y": rect.h}
+
+        def swapped(digit: re.Match[str]) -> str:
+            axis = other[digit[1]]
+            return f"{axis}:{extents[axis]}/{-(-int(digit[2]) * int(digit[3]) // extents[axis])}"
+
+        dims = re.sub(r"([xy]):(\d+)/(\d+)", swapped, dims)
+        return wse_place.LayoutAttr.get(ir.StringAttr.get(f"{dims} on {mesh}"))
+
+    monkey.setattr(wse_place, "_moved", misplaced)
+
+
+def _emit(monkey: Monkey) -> None:
+    """Results are taken from the rows of PEs in the opposite order."""
+    origin, finish = emit_tiles.Tile.origin, wse_emit_programs._Emitter._finish
+
+    def reversed_rows(self: Any) -> tuple[Any, ...]:
+        found = list(origin(self))
+        for dim, held in enumerate(self.layout.dims):
+            if held.axes == ("y",):
+                found[dim] = (const(self.layout.mesh.rect.h - 1) - Var("y")) * self.shape[dim]
+        return tuple(found)
+
+    def finish_reversed(self: Any, op: Any) -> None:
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(emit_tiles.Tile, "origin", reversed_rows)
+            finish(self, op)
+
+    monkey.setattr(wse_emit_programs._Emitter, "_finish", finish_reversed)
+
+
+def _route(monkey: Monkey) -> None:
+    """All colours have one number."""
+
+    def number(self: Any) -> tuple[int, int]:
+        for colour in self.colours.values():
+            colour.attributes["id"] = wse_route.build.i64(self.machine.usable_colours[0])
+        return 0, 0
+
+    monkey.setattr(wse_route._Router, "number", number)
+
+
+def _plan_memory(monkey: Monkey) -> None:
+    """Buffers that are needed at the same time share memory."""
+    monkey.setattr(wse_plan_memory, "_conflicts", lambda module, buffers: {b.name: set() for b in buffers})
+
+
+def _write_row(x: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
+    return x.index_copy(0, place, torch.ones(1, 5))
+
+
+WAFER_PLANTS = (
+    Plant("wse-invert-divisors", _invert, lambda a: a / 7, (normal(5, 6),), True, "linalg.generic"),
+    Plant("wse-compose-functions", _compose, torch.cosh, (normal(5, 6),), True, "linalg.generic"),
+    Plant(
+        "wse-generalize-writes", _generalize_writes, _write_row, (normal(4, 5), torch.tensor([2])), True,
+        "tensor.insert_slice",
+    ),
+    Plant(
+        "wse-bind-tables", _bind_tables, lambda t, i: t[i], (normal(7, 3), torch.tensor([5, 2])), True,
+        "linalg.generic",
+    ),
+    Plant(
+        "wse-separate-reads", _separate_reads, lambda t, i, p: t[i] - p,
+        (normal(7, 3), torch.tensor([5, 2]), normal(2, 3)), True, "linalg.generic",
+    ),
+    Plant(
+        "wse-own-tables", _own_tables, lambda t, i: t[i], (normal(7, 3), torch.tensor([5, 2])), True,
+        "linalg.generic",
+    ),
+    Plant("wse-block-scans", _block_scans, lambda a: a.cumsum(1), (normal(3, 20),), True, "linalg.generic"),
+    Plant(
+        "wse-separate-extremes", _separate_extremes, lambda a: a.argmax(1), (normal(4, 9),), True,
+        "linalg.generic",
+    ),
+    Plant(
+        "wse-return-checks", _return_checks, lambda a, b: (a // b).sum(),
+        (torch.tensor([7, -8, 9]), torch.tensor([2, 3, -4])), True,
+    ),
+    Plant("wse-partition", _partition, lambda a: a.sum(1), (normal(2, 64),), True, "linalg.generic"),
+    Plant(
+        "wse-emit-programs", _move, lambda a: torch.softmax(a @ a.t(), 1), (normal(6, 40),), True,
+        "linalg.generic",
+    ),
+    Plant("wse-place", _place, lambda a: a.exp(), (normal(3, 32),), True, "linalg.generic", False),
+    Plant("wse-emit-programs", _emit, torch.exp, (normal(8, 8),), True, "linalg.generic"),
+    Plant("wse-route", _route, lambda a: a.sum(1), (normal(2, 64),), True, "linalg.generic", False),
+    Plant("wse-plan-memory", _plan_memory, torch.add, SQUARE, True, "linalg.generic"),
+)  # fmt: skip
