@@ -11,11 +11,12 @@ import sysconfig
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr, suppress
 from typing import Any
 
 import torch
 from torch.export import ExportedProgram
+from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 from torch.fx.proxy import TracerBase
 from torch.utils import _pytree as pytree
 
@@ -29,7 +30,7 @@ from .recurrent_layers import recurrent_decompositions, steps_untraced
 
 _UNKNOWN_CLASS = re.compile(r"Found <class '(?:.*\.)?(\w+)'> in output, which is not a known type")
 # They log pages about what is raised as well.
-_TALKATIVE = ("torch.fx.experimental.symbolic_shapes", "torch._subclasses.fake_tensor")
+_TALKATIVE = ("torch.fx.experimental.symbolic_shapes", "torch._subclasses.fake_tensor", "torch.export._trace")
 _STANDARD_LIBRARY = sysconfig.get_path("stdlib") + os.sep
 
 
@@ -53,15 +54,41 @@ def export_program(
         args = tuple(args) if isinstance(args, list) else (args,)
     args, kwargs = _told_apart(args, dict(kwargs or {}))
     try:
-        with warnings.catch_warnings(), _all_user_frames(), _without_torch_dumps(), steps_untraced():
-            warnings.simplefilter("ignore")
-            return torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes, strict=False)
+        return _captured(model, args, kwargs, dynamic_shapes)
     except Exception as error:
         raise CompilerError(
             f"PyTorch could not export the model: {_reason(error)}",
             where=_user_line(error),
             hint=_hint(error, dynamic_shapes),
         ) from error
+
+
+def _captured(
+    model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic_shapes: Any
+) -> ExportedProgram:
+    """The model as it runs; or as its code says, where it makes Python numbers of what only data tells.
+
+    `int(x)` has to return a number when it runs, and has none to return. Where it is read, it is the tensor's item.
+    """
+    try:
+        return _exported(model, args, kwargs, dynamic_shapes, strict=False)
+    except GuardOnDataDependentSymNode:
+        with suppress(Exception):
+            return _exported(model, args, kwargs, dynamic_shapes, strict=True)
+        raise
+
+
+def _exported(
+    model: torch.nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    dynamic_shapes: Any,
+    *,
+    strict: bool,
+) -> ExportedProgram:
+    with warnings.catch_warnings(), _all_user_frames(), _without_torch_dumps(), steps_untraced():
+        warnings.simplefilter("ignore")
+        return torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes, strict=strict)
 
 
 def _told_apart(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
