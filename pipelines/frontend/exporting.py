@@ -26,6 +26,7 @@ from .composite_kernels import composites_kept
 from .decompositions import decomposition_table
 from .margin_losses import own_margin_losses
 from .provenance import is_torch_file, operators_by_name
+from .quantised import quantised_decompositions
 from .recurrent_layers import recurrent_decompositions, steps_untraced
 
 _UNKNOWN_CLASS = re.compile(r"Found <class '(?:.*\.)?(\w+)'> in output, which is not a known type")
@@ -168,7 +169,8 @@ def decompose(program: ExportedProgram) -> tuple[ExportedProgram, dict[str, str]
     try:
         with warnings.catch_warnings(), own_margin_losses(), composites_kept():
             warnings.simplefilter("ignore")
-            return program.run_decompositions(decomposition_table() | recurrent_decompositions()), operators
+            table = decomposition_table() | recurrent_decompositions() | quantised_decompositions()
+            return program.run_decompositions(table), operators
     except CompilerError:  # a decomposition refuses what it is given
         raise
     except Exception as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
@@ -38,21 +40,64 @@ def _fakes_of(graph: Graph) -> FakeTensorMode:
 
 
 def use_python_operators(graph: Graph) -> None:
-    """Replaces functions on sizes that the importer does not know by operators that it does."""
-    for node in graph.find_nodes(op="call_function", target=torch.sym_float):
-        node.target, node.args = operator.mul, (*node.args, 1.0)
-    for node in graph.find_nodes(op="call_function", target=aten._local_scalar_dense.default):
-        if isinstance(node.meta["val"], torch.SymBool):  # torch-mlir makes an integer of any other item
-            node.target = aten.Bool.Tensor
-    for node in graph.find_nodes(op="call_function", target=torch.sym_ite):
-        if node.args[1:] == (1, 0):  # what the item of a tensor of booleans is bounded by
-            node.target, node.args = aten.Int.bool, node.args[:1]
-    for node in graph.find_nodes(op="call_function", target=torch.sym_sum):
-        total, *terms = node.args[0]
-        with graph.inserting_before(node):
-            for term in terms:
-                values = [x.meta["val"] if isinstance(x, Node) else x for x in (total, term)]
-                total = graph.call_function(operator.add, (total, term))
-                total.meta = {**node.meta, "val": operator.add(*values)}
-        node.replace_all_uses_with(total)
-        graph.erase_node(node)
+    """Replaces what the importer does not know of numbers by operators that it does; in place."""
+    for target, rewrite in _REWRITES.items():
+        for node in graph.find_nodes(op="call_function", target=target):
+            rewrite(node)
+
+
+def _as_product(node: Node) -> None:
+    node.target, node.args = operator.mul, (*node.args, 1.0)
+
+
+def _as_sums(node: Node) -> None:
+    graph = node.graph
+    summed: Any = node.args[0]
+    total, *terms = summed
+    with graph.inserting_before(node):
+        for term in terms:
+            values = [x.meta["val"] if isinstance(x, Node) else x for x in (total, term)]
+            total = graph.call_function(operator.add, (total, term))
+            total.meta = {**node.meta, "val": operator.add(*values)}
+    node.replace_all_uses_with(total)
+    graph.erase_node(node)
+
+
+def _typed_item(node: Node) -> None:
+    if isinstance(node.meta["val"], torch.SymBool):  # torch-mlir makes an integer of any other item
+        node.target = aten.Bool.Tensor
+
+
+def _as_integer(node: Node) -> None:
+    if node.args[1:] == (1, 0):  # what the item of a tensor of booleans is bounded by
+        node.target, node.args = aten.Int.bool, node.args[:1]
+
+
+def _compared_otherwise(node: Node) -> None:
+    """Floats are compared by `>`, `>=` and `==`: torch-mlir lowers no other comparison of them."""
+    compared: Any = node.args
+    left, right = compared
+    values = (x.meta["val"] if isinstance(x, Node) else x for x in compared)
+    if not any(isinstance(value, (float, torch.SymFloat)) for value in values):
+        return
+    if node.target is not operator.ne:
+        node.target = operator.gt if node.target is operator.lt else operator.ge
+        node.args = (right, left)
+        return
+    with node.graph.inserting_before(node):
+        equal = node.graph.call_function(operator.eq, (left, right))
+        whole = node.graph.call_function(aten.Int.bool, (equal,))
+    equal.meta = {**node.meta, "val": torch.sym_not(node.meta["val"])}
+    whole.meta = {**node.meta, "val": torch.sym_ite(equal.meta["val"], 1, 0)}
+    node.target, node.args = operator.eq, (whole, 0)
+
+
+_REWRITES: dict[Any, Callable[[Node], None]] = {
+    torch.sym_float: _as_product,
+    torch.sym_sum: _as_sums,
+    aten._local_scalar_dense.default: _typed_item,
+    torch.sym_ite: _as_integer,
+    operator.lt: _compared_otherwise,
+    operator.le: _compared_otherwise,
+    operator.ne: _compared_otherwise,
+}

@@ -34,6 +34,15 @@ X = torch.arange(6.0).reshape(2, 3)
 GIVEN = (torch.tensor(7), torch.tensor(0.25), torch.tensor(True), X)
 
 
+def comparisons(a: torch.Tensor, b: torch.Tensor, i: torch.Tensor) -> tuple[bool, ...]:
+    x, y, n = a.item(), b.item(), i.item()
+    return (
+        *(x < y, x <= y, x > y, x >= y, x == y, x != y),
+        *(x < n, n <= x, x > n, n >= x, x == n, x != n),
+        *(n < 3, n <= 3, n != 3),
+    )
+
+
 def same(actual: Any, expected: Any) -> bool:
     if isinstance(expected, dict):
         return actual.keys() == expected.keys() and all(same(actual[k], expected[k]) for k in expected)
@@ -61,6 +70,15 @@ def test_conversions_of_tensors_are_read_as_their_items(target: str) -> None:
         actual, expected = compiled(*args), conversions(*args)
         for a, e in zip(actual, expected, strict=True):
             torch.testing.assert_close(a, e, rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.mark.parametrize("target", ["cpu", "tiny"])
+def test_comparisons_of_numbers(target: str) -> None:
+    calls = [(1.0, 2.5, 1), (2.5, 2.5, 3), (-1.0, torch.nan, -1), (torch.nan, torch.nan, 3), (7.0, -7.0, 4)]
+    given = [(torch.tensor(x), torch.tensor(y), torch.tensor(n)) for x, y, n in calls]
+    compiled = wse_mlir.compile(comparisons, given[0], target=target, cache=False)
+    for args in given:
+        assert compiled(*args) == comparisons(*args)
 
 
 def test_a_model_from_a_file_and_a_call_with_arrays_return_numbers(tmp_path: Path) -> None:
