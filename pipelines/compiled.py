@@ -268,9 +268,9 @@ def _direct_call(
 
 def _out_form(interface: CallInterface) -> Literal["tensor", "tuple", "tree"]:
     """How the model returns its tensors."""
-    count = sum(r.kind == "output" for r in interface.results)
-    if interface.output_constants or interface.out_spec is None:
+    outputs = [r for r in interface.results if r.kind == "output"]
+    if interface.output_constants or interface.out_spec is None or any(r.number for r in outputs):
         return "tree"
     if interface.out_spec == pytree.tree_structure(0):
         return "tensor"
-    return "tuple" if interface.out_spec == pytree.tree_structure(tuple(range(count))) else "tree"
+    return "tuple" if interface.out_spec == pytree.tree_structure(tuple(range(len(outputs)))) else "tree"

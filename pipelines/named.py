@@ -141,6 +141,12 @@ RETURN_STAGE = Stage(
     "what a run asserts of indices and divisors becomes results for the host",
 )
 
+NUMBERS_STAGE = Stage(
+    "numbers",
+    "func.func(wse-lift-numbers),canonicalize,cse",
+    "PEs hold tensors and nothing between them: what a program computes of single elements is on tensors, too",
+)
+
 FOLD_STAGE = Stage(
     "fold", "func.func(wse-fold-constants),canonicalize,cse", "what is known now is not computed later"
 )
@@ -351,6 +357,7 @@ WAFER = _define(
         IMPORTED_STAGE,
         WAFER_SCANS_STAGE,
         RETURN_STAGE,
+        NUMBERS_STAGE,
         NARROW_STAGE,
         FOLD_STAGE,
         ROLL_STAGE,

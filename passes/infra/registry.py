@@ -73,6 +73,7 @@ BUILTIN: dict[str, str] = {
     "wse-outline-parts": "wafer.wse_outline_parts:OutlineParts",
     "wse-partition": "wafer.wse_partition:Partition",
     "wse-place": "wafer.wse_place:Place",
+    "wse-lift-numbers": "wafer.wse_lift_numbers:LiftNumbers",
     "wse-return-checks": "wafer.wse_return_checks:ReturnChecks",
     "wse-generalize-writes": "wafer.wse_generalize_writes:GeneralizeWrites",
     "wse-own-tables": "wafer.wse_own_tables:OwnTables",

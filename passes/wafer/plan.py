@@ -6,6 +6,7 @@ Parameters are brought from the host straight into each layout that is asked for
 """
 
 import math
+from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -258,6 +259,7 @@ class Planner:
                 order = (index, first[option.gives], number)
                 found.append((self.at_least(state, node, option), order, state, option))
         best: dict[Any, tuple[float, tuple[int, int, int], State]] = {}
+        scores: list[float] = []  # of those, in order
         worst = math.inf
         for least, order, state, option in sorted(found, key=lambda candidate: candidate[:2]):
             if least > worst or least == math.inf:
@@ -266,9 +268,11 @@ class Planner:
             scored = (self.score(extended), order, extended)
             key = tuple(extended.layouts.values())
             if scored[0] < math.inf and (key not in best or scored[:2] < best[key][:2]):
+                if key in best:
+                    del scores[bisect_left(scores, best[key][0])]
                 best[key] = scored
-                if len(best) >= width:
-                    worst = sorted(score for score, *_ in best.values())[width - 1]
+                insort(scores, scored[0])
+                worst = scores[width - 1] if len(scores) >= width else math.inf
         return [state for *_, state in sorted(best.values(), key=lambda f: f[:2])[:width]]
 
     def at_least(self, state: State, node: Node, option: Option) -> float:

@@ -101,7 +101,8 @@ class _Translator:
     def run(self) -> ScalarBody:
         for op in list(self.view.body.operations)[:-1]:
             self.translate(op)
-        return ScalarBody(tuple(self.ops), tuple(self.plain(self.value(v)) for v in self.view.yielded))
+        yielded = tuple(self.plain(self.value(v)) for v in self.view.yielded)  # which may add operations
+        return ScalarBody(tuple(self.ops), yielded)
 
     def value(self, value: ir.Value) -> ScalarValue:
         if value in self.values:

@@ -106,7 +106,10 @@ class CallInterface:
 
     def unflatten_outputs(self, outputs: Sequence[Any]) -> Any:
         """The value that the model returns, from its "output" results in order (state results are not among them)."""
-        remaining = iter(outputs)
+        described = (r for r in self.results if r.kind == "output")
+        remaining = (
+            value.item() if result.number else value for result, value in zip(described, outputs, strict=True)
+        )
         count = len(outputs) + len(self.output_constants)
         constants = self.output_constants
         leaves = [constants[i] if i in constants else next(remaining) for i in range(count)]

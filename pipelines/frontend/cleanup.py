@@ -19,6 +19,8 @@ from ...passes.tensor.sizes import Size, constant_index, size_of
 from ...passes.tensor.traversal import collect, made_by
 from .open_sizes import TOO_SMALL
 
+_ORDERED = ("EQ", "GT", "GE", "LT", "LE")
+
 
 def clean_up(module: ir.Module, *, sizes_agree: bool = False) -> None:
     """Applies the rewrites above to a module in place.
@@ -37,6 +39,17 @@ def clean_up(module: ir.Module, *, sizes_agree: bool = False) -> None:
     for op in reversed(_named(module, "linalg.generic")):
         _drop_unread_results(op)
     _remove_unused_globals(module)
+
+
+def order_comparisons(module: ir.Module) -> None:
+    """Makes comparisons of Python numbers false for NaN, but inequality; torch-mlir makes them all true."""
+    predicates = arith.CmpFPredicate
+    ordered = {getattr(predicates, f"U{kind}").value: getattr(predicates, f"O{kind}") for kind in _ORDERED}
+    for op in _named(module, "arith.cmpf"):
+        predicate = ir.IntegerAttr(op.attributes["predicate"])
+        of_numbers = op.parent is not None and op.parent.name == "func.func"
+        if of_numbers and predicate.value in ordered:
+            op.attributes["predicate"] = ir.IntegerAttr.get(predicate.type, ordered[predicate.value].value)
 
 
 def _named(module: ir.Module, name: str) -> list[ir.Operation]:

@@ -118,7 +118,10 @@ def embedding_bag(
         found = torch.index_add(empty, 0, bag, rows)
         if mode == _MEAN:
             found = found.to(weight.dtype) / torch.clamp(sizes, min=1).to(weight.dtype)[:, None]
-        chosen = sizes
+        # PyTorch's kernels for sums count nothing, and look for no bags where they add up rows as they are.
+        sizes = sizes if mode == _MEAN else offsets.new_zeros(offsets.shape)
+        adds_rows = mode == _SUM and padding is None and weight.dtype != torch.float64
+        bag, chosen = bag[:0] if adds_rows else bag, sizes
     return found.to(weight.dtype), bag.to(offsets.dtype), sizes.to(offsets.dtype), chosen.to(offsets.dtype)
 
 

@@ -11,11 +11,12 @@ import sysconfig
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr, suppress
 from typing import Any
 
 import torch
 from torch.export import ExportedProgram
+from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 from torch.fx.proxy import TracerBase
 from torch.utils import _pytree as pytree
 
@@ -25,11 +26,12 @@ from .composite_kernels import composites_kept
 from .decompositions import decomposition_table
 from .margin_losses import own_margin_losses
 from .provenance import is_torch_file, operators_by_name
+from .quantised import quantised_decompositions
 from .recurrent_layers import recurrent_decompositions, steps_untraced
 
 _UNKNOWN_CLASS = re.compile(r"Found <class '(?:.*\.)?(\w+)'> in output, which is not a known type")
 # They log pages about what is raised as well.
-_TALKATIVE = ("torch.fx.experimental.symbolic_shapes", "torch._subclasses.fake_tensor")
+_TALKATIVE = ("torch.fx.experimental.symbolic_shapes", "torch._subclasses.fake_tensor", "torch.export._trace")
 _STANDARD_LIBRARY = sysconfig.get_path("stdlib") + os.sep
 
 
@@ -53,15 +55,41 @@ def export_program(
         args = tuple(args) if isinstance(args, list) else (args,)
     args, kwargs = _told_apart(args, dict(kwargs or {}))
     try:
-        with warnings.catch_warnings(), _all_user_frames(), _without_torch_dumps(), steps_untraced():
-            warnings.simplefilter("ignore")
-            return torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes, strict=False)
+        return _captured(model, args, kwargs, dynamic_shapes)
     except Exception as error:
         raise CompilerError(
             f"PyTorch could not export the model: {_reason(error)}",
             where=_user_line(error),
             hint=_hint(error, dynamic_shapes),
         ) from error
+
+
+def _captured(
+    model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic_shapes: Any
+) -> ExportedProgram:
+    """The model as it runs; or as its code says, where it makes Python numbers of what only data tells.
+
+    `int(x)` has to return a number when it runs, and has none to return. Where it is read, it is the tensor's item.
+    """
+    try:
+        return _exported(model, args, kwargs, dynamic_shapes, strict=False)
+    except GuardOnDataDependentSymNode:
+        with suppress(Exception):
+            return _exported(model, args, kwargs, dynamic_shapes, strict=True)
+        raise
+
+
+def _exported(
+    model: torch.nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    dynamic_shapes: Any,
+    *,
+    strict: bool,
+) -> ExportedProgram:
+    with warnings.catch_warnings(), _all_user_frames(), _without_torch_dumps(), steps_untraced():
+        warnings.simplefilter("ignore")
+        return torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes, strict=strict)
 
 
 def _told_apart(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -141,7 +169,8 @@ def decompose(program: ExportedProgram) -> tuple[ExportedProgram, dict[str, str]
     try:
         with warnings.catch_warnings(), own_margin_losses(), composites_kept():
             warnings.simplefilter("ignore")
-            return program.run_decompositions(decomposition_table() | recurrent_decompositions()), operators
+            table = decomposition_table() | recurrent_decompositions() | quantised_decompositions()
+            return program.run_decompositions(table), operators
     except CompilerError:  # a decomposition refuses what it is given
         raise
     except Exception as error:

@@ -26,6 +26,7 @@ from .interface import annotate_main
 from .lowering import finish_import, lower_torch_to_linalg
 from .open_reshapes import split_open_reshapes
 from .provenance import node_provenance, operator_name
+from .python_numbers import use_python_operators
 from .selections import index_selections
 from .signature import LITERAL_LIMIT, Argument, Result, Signature
 from .value_types import check_tensors
@@ -72,7 +73,7 @@ def import_graph(
     for node in graph.graph.nodes:
         name = operator_name(node.target) if node.op == "call_function" else "an input"
         check_tensors(node, name, _place)
-    _use_python_operators(graph.graph)
+    use_python_operators(graph.graph)
     signature = _read_signature(graph, inputs)
     module = LiftingImporter(context, {}).import_lifted(graph, signature)
     lower_torch_to_linalg(module)
@@ -206,21 +207,6 @@ def _read_signature(graph: GraphModule, inputs: Sequence[Node]) -> Signature:
     for position, node in enumerate(outputs(graph.graph)):
         signature.results.append((Result("output", str(position), node.meta["val"].dtype), node))
     return signature
-
-
-def _use_python_operators(graph: Graph) -> None:
-    """Replaces functions on sizes that the importer does not know by operators that it does."""
-    for node in graph.find_nodes(op="call_function", target=torch.sym_float):
-        node.target, node.args = operator.mul, (*node.args, 1.0)
-    for node in graph.find_nodes(op="call_function", target=torch.sym_sum):
-        total, *terms = node.args[0]
-        with graph.inserting_before(node):
-            for term in terms:
-                values = [x.meta["val"] if isinstance(x, Node) else x for x in (total, term)]
-                total = graph.call_function(operator.add, (total, term))
-                total.meta = {**node.meta, "val": operator.add(*values)}
-        node.replace_all_uses_with(total)
-        graph.erase_node(node)
 
 
 def _lift_attributes(graph: GraphModule) -> dict[str, tuple[Node, torch.Tensor]]:

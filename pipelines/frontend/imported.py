@@ -26,6 +26,7 @@ from .models import Function, as_tensors, is_mlir_text, is_plain_function, print
 from .open_reshapes import split_open_reshapes
 from .open_sizes import assert_open_sizes
 from .plain_views import rewrite_plain_views
+from .python_numbers import use_python_operators
 from .scans import walk_backwards
 from .selections import index_selections
 from .signature import Argument, Result, Signature, read_signature
@@ -141,6 +142,7 @@ def _import_program(program: ExportedProgram, context: ir.Context) -> ImportedMo
     assert_scalars(program.graph)
     assert_open_sizes(program)
     walk_backwards(program.graph)
+    use_python_operators(program.graph)
     signature = read_signature(program)
     module = LiftingImporter(context, operators).import_lifted(program, signature)
     lower_torch_to_linalg(module)

@@ -16,7 +16,7 @@ from ...passes.tensor.wse_check_divisions import CheckDivisions
 from ...passes.tensor.wse_check_indices import CheckIndices
 from ...passes.tensor.wse_guard_arc_tangents import GuardArcTangents
 from ...passes.tensor.wse_lower_tm_tensor import LowerTmTensor
-from .cleanup import clean_up
+from .cleanup import clean_up, order_comparisons
 from .elementwise import TABLE, expand_elementwise
 from .extreme_positions import find_unordered
 from .inferred_sizes import compute_inferred_sizes
@@ -50,6 +50,7 @@ def lower_torch_to_linalg(module: ir.Module) -> None:
     expand_scans(module)
     expand_unsigned_literals(module)
     run_upstream(module, _LEGALISE)
+    order_comparisons(module)
 
 
 @contextmanager

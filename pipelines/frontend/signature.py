@@ -13,15 +13,20 @@ from torch.export.graph_signature import (
     InputSpec,
     OutputKind,
     OutputSpec,
+    SymBoolArgument,
+    SymFloatArgument,
+    SymIntArgument,
     TensorArgument,
 )
 from torch.fx import Node
 
 from ...passes.infra.diagnostics import CompilerError
 from .provenance import node_provenance
+from .python_numbers import number_as_tensor
 
 LITERAL_LIMIT = 64  # constants of fewer elements become `arith.constant`, others are bound at run time
 
+_NUMBERS = (SymIntArgument, SymFloatArgument, SymBoolArgument)
 _INPUT_MUTATIONS = (OutputKind.BUFFER_MUTATION, OutputKind.PARAMETER_MUTATION, OutputKind.USER_INPUT_MUTATION)
 
 
@@ -54,11 +59,13 @@ class Result:
 
     Attributes:
         dtype: what the model returns, which the IR alone does not say: its integers have no sign.
+        number: the model returns the only element as a Python number.
     """
 
     kind: Literal["output", "state"]
     name: str
     dtype: torch.dtype
+    number: bool = False
 
 
 @dataclass
@@ -137,15 +144,11 @@ def _read_outputs(
             position = len(signature.results) + len(signature.output_constants)
             if isinstance(spec.arg, ConstantArgument):
                 signature.output_constants[position] = spec.arg.value
-            elif isinstance(spec.arg, TensorArgument):
-                node = nodes[spec.arg.name]
-                result = Result("output", str(len(signature.results)), node.meta["val"].dtype)
-                signature.results.append((result, node))
             else:
-                raise CompilerError(
-                    f"output {position} of the model is a number that is known only when it runs",
-                    hint="return a tensor in place of its item(), or leave the size that it depends on static",
-                )
+                node, number = nodes[str(spec.arg.name)], isinstance(spec.arg, _NUMBERS)
+                node = number_as_tensor(node) if number else node
+                result = Result("output", str(len(signature.results)), node.meta["val"].dtype, number)
+                signature.results.append((result, node))
         elif spec.kind in _INPUT_MUTATIONS:
             target = str(spec.target)
             name = input_names.get(target, target)

@@ -107,6 +107,7 @@ class ResultRecord(Record):
     kind: Literal["output", "state"]
     name: str
     dtype: str
+    number: bool = False
 
 
 class InterfaceRecord(Record):
@@ -131,7 +132,8 @@ class InterfaceRecord(Record):
                 for a in interface.arguments
             ),
             results=tuple(
-                ResultRecord(kind=r.kind, name=r.name, dtype=dtype_name(r.dtype)) for r in interface.results
+                ResultRecord(kind=r.kind, name=r.name, dtype=dtype_name(r.dtype), number=r.number)
+                for r in interface.results
             ),
             in_spec=None if interface.in_spec is None else tree_text(interface.in_spec, "the arguments"),
             out_spec=None if interface.out_spec is None else tree_text(interface.out_spec, "the results"),
@@ -150,7 +152,7 @@ class InterfaceRecord(Record):
                 Argument(a.kind, a.name, a.shape, dtype_named(a.dtype), symbols=a.symbols)
                 for a in self.arguments
             ),
-            tuple(Result(r.kind, r.name, dtype_named(r.dtype)) for r in self.results),
+            tuple(Result(r.kind, r.name, dtype_named(r.dtype), r.number) for r in self.results),
             None if self.in_spec is None else read_tree(self.in_spec),
             None if self.out_spec is None else read_tree(self.out_spec),
             self.input_labels,

@@ -205,3 +205,24 @@ def test_bags_of_embeddings() -> None:
     }
     assert disagreements(functions, (300 * _LEVELS,)) == []
     assert disagreements(functions, (_LEVELS.half(),)) == []
+
+
+def test_what_bags_hold_is_told_as_pytorch_does() -> None:
+    """Kernels that sum neither count nor, where they add rows as they are, find out which bag an index is in."""
+    index, offsets = torch.tensor([0, 2, 1, 3, 3, 0]), torch.tensor([0, 2, 2])
+    weights, ends = torch.linspace(-1, 2, 6), torch.tensor([0, 2, 6])
+
+    def inner(x: torch.Tensor, mode: int, padding: int) -> tuple[torch.Tensor, ...]:
+        return torch.ops.aten._embedding_bag(x, index, offsets, False, mode, False, None, False, padding)
+
+    functions: dict[str, Function] = {
+        f"{mode} {padding}": lambda x, mode=mode, padding=padding: inner(x, mode, padding)
+        for mode in (0, 1, 2)
+        for padding in (-1, 3)
+    }
+    functions["weights"] = lambda x: torch.ops.aten._embedding_bag(
+        x, index, offsets, per_sample_weights=weights.to(x.dtype)
+    )
+    functions["forward"] = lambda x: torch.ops.aten.embedding_bag(x, index, ends, include_last_offset=True)
+    assert disagreements(functions, (_LEVELS,)) == []
+    assert disagreements(functions, (_LEVELS.double(),)) == []
