@@ -263,8 +263,8 @@ def plan_for(
 ) -> Plan | None:
     """The best plan for one mesh; None where none is below a limit.
 
-    A plan that takes much memory is held against thriftier ones: a beam that counts no bytes is soon full of states that
-    differ in what they repeat.
+    A plan that takes much memory is held against thriftier ones: a beam that counts no bytes is soon full of states
+    that differ in what they repeat.
     """
     plan = Planner(problem, mesh, cost).run(width=width, limit=limit)
     for thrift, much in ((0.1, cost.sram // 2), (10.0, cost.sram)):
