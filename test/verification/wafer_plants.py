@@ -17,6 +17,7 @@ from wse_mlir.passes.wafer import (
     wse_compose_functions,
     wse_emit_programs,
     wse_generalize_writes,
+    wse_lift_numbers,
     wse_own_tables,
     wse_partition,
     wse_place,
@@ -28,6 +29,18 @@ from wse_mlir.passes.wafer import (
 from wse_mlir.passes.wafer.library.fragment import Fragment
 from wse_mlir.passes.wafer.route import wse_route
 from wse_mlir.wse_target.quasi_affine import Var, const
+
+
+def _lift_numbers(monkey: Monkey) -> None:
+    """Differences of numbers take their operands the other way around."""
+    clone = wse_lift_numbers.clone_into
+
+    def turned(operations: Any, mapping: Any) -> Any:
+        if [op.name for op in operations] == ["arith.subf"]:
+            mapping = dict(zip(mapping, reversed(mapping.values()), strict=True))
+        return clone(operations, mapping)
+
+    monkey.setattr(wse_lift_numbers, "clone_into", turned)
 
 
 def _invert(monkey: Monkey) -> None:
@@ -197,6 +210,10 @@ def _write_row(x: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
 
 
 WAFER_PLANTS = (
+    Plant(
+        "wse-lift-numbers", _lift_numbers, lambda x, n, m: x * (n.item() - m.item()),
+        (normal(5, 6), torch.tensor(2.5), torch.tensor(0.5)), True, "linalg.generic",
+    ),
     Plant("wse-invert-divisors", _invert, lambda a: a / 7, (normal(5, 6),), True, "linalg.generic"),
     Plant("wse-compose-functions", _compose, torch.cosh, (normal(5, 6),), True, "linalg.generic"),
     Plant(
