@@ -107,7 +107,8 @@ def test_distances_that_cancel_are_as_exact_as_rounded_inputs() -> None:
 
 def test_overflow_on_the_way_is_open_only_where_the_largest_values_were_planted() -> None:
     top = torch.finfo(torch.float32).max
-    made = sample("addmm", torch.tensor([[-top]]), torch.tensor([[top, 1.0]]), torch.tensor([[2.0], [1.0]]))
+    terms = torch.cat([torch.full((1, 64), top), torch.full((1, 63), -top)], 1)  # however they are added up
+    made = sample("addmm", torch.zeros(1, 1), terms, torch.ones(127, 1))
     actual = torch.tensor([[1.0]])
     assert rule_for("addmm", call(made, actual, "large"))
     assert not rule_for("addmm", call(made, actual, ""))
