@@ -10,7 +10,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.fx import Graph, Node
 
-from .graph_calls import origin_of
+from .graph_calls import call_for, origin_of
 
 aten = torch.ops.aten
 
@@ -56,9 +56,7 @@ def _as_sums(node: Node) -> None:
     total, *terms = summed
     with graph.inserting_before(node):
         for term in terms:
-            values = [x.meta["val"] if isinstance(x, Node) else x for x in (total, term)]
-            total = graph.call_function(operator.add, (total, term))
-            total.meta = {**node.meta, "val": operator.add(*values)}
+            total = call_for(node, operator.add, total, term)
     node.replace_all_uses_with(total)
     graph.erase_node(node)
 

@@ -21,10 +21,7 @@ from .trace import PassText, pipeline_of
 
 _VERIFYING = Instrumentation(verify_each=True, reproducer=None)
 _CHECK = "wse-check-stage"
-_UNWRITTEN = (
-    2,
-    -7,
-)  # what empty tensors are made of: a program that means something has the same results with both
+_UNWRITTEN = (2, -7)  # what empty tensors are made of: what reads none of it has the same results with both
 
 
 @dataclass(frozen=True)
