@@ -289,6 +289,7 @@ WAFER_STAGES = (
     Stage("place", "wse-place", "where on the fabric the program sits", "placed"),
     Stage("emit", "wse-emit-programs", "program text for each class of PEs: vector operations and transfers"),
     Stage("route", "wse-route", "hardware colours and router settings", "routed"),
+    Stage("share-text", "wse-share-text", "where memory is short it has once what texts have several times"),
     Stage(
         "plan-memory",
         "wse-plan-memory",

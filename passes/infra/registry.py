@@ -83,6 +83,7 @@ BUILTIN: dict[str, str] = {
     "wse-emit-programs": "wafer.wse_emit_programs:EmitPrograms",
     "wse-route": "wafer.route.wse_route:Route",
     "wse-plan-memory": "wafer.wse_plan_memory:PlanMemory",
+    "wse-share-text": "wafer.wse_share_text:ShareText",
 }
 
 _registered: dict[str, type[Pass]] = {}

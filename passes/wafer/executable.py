@@ -14,6 +14,11 @@ from ..infra.diagnostics import PassFailure
 TRANSFERS = ("wse.send", "wse.receive", "wse.relay")
 CALL = "func.call"
 CHOICE = "scf.index_switch"
+ENTERS, LEAVES = (
+    "wse.enters",
+    "wse.leaves",
+)  # on controls: the routine of the class whose text begins, or ends
+RECORD = "wse.record"  # bytes of the descriptors that a call of a routine brings along
 OF_TRIPS = "wse.of_trips"  # on buffers whose contents live in one trip of a loop over phases
 
 

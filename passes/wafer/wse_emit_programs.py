@@ -90,6 +90,8 @@ class EmitPrograms(Pass, name="wse-emit-programs", anchor="builtin.module"):
 # In the texts of all classes: with more of them, a PE has fewer texts of other PEs' roles.
 _MANY_INSTRUCTIONS = 4 * MOST_INSTRUCTIONS
 
+_LONG_TEXT = 5  # the part of the SRAM that text may take before routines are looked for
+
 
 class _Emitter:
     def __init__(self, main: Any, *, keeps_states: bool = True, brief: int = 0) -> None:
@@ -101,6 +103,7 @@ class _Emitter:
         self.tiles = Tiles(self.mesh)
         machine = load_machine(self.machine)
         self.collectives = Collectives(self.tiles, machine, brief)
+        self.long_text = machine.sram_available // _LONG_TEXT
         self.products = Products(self.tiles, self.collectives)
         self.fragments: list[Fragment] = []
         self.scatters: list[HostTransfer] = []
@@ -293,7 +296,9 @@ class _Emitter:
         """Writes the program's symbols and functions in place of `@main`."""
         with ir.InsertionPoint(self.main), self.main.location:
             origin = (self.rect.x0, self.rect.y0)
-            written = write_program(program, self.machine, origin=origin, locations=self.locations)
+            written = write_program(
+                program, self.machine, origin=origin, locations=self.locations, long_text=self.long_text
+            )
         for symbol in symbols(written.operation.parent, "wse.buffer"):
             if symbol.sym_name.value in self.of_trips:
                 symbol.attributes[OF_TRIPS] = ir.UnitAttr.get()

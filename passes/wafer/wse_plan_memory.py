@@ -1,6 +1,8 @@
 """The pass `wse-plan-memory`: addresses of buffers in each PE's SRAM."""
 
-from collections.abc import Callable, Iterator
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,7 +27,10 @@ from ..infra.diagnostics import PassFailure
 from ..infra.pass_base import Pass, PassRun
 from .executable import (
     CHOICE,
+    ENTERS,
+    LEAVES,
     OF_TRIPS,
+    RECORD,
     TRANSFERS,
     Step,
     bodies,
@@ -35,7 +40,7 @@ from .executable import (
     steps,
     symbols,
 )
-from .index_values import depends_on_place_alone, place_number
+from .index_values import place_number
 from .route.colour_use import transfer_ends
 
 # Bytes of program text that an operation takes, see `INSTRUCTION_BYTES`; a bound or an offset that depends on the PE
@@ -58,6 +63,8 @@ CODE_BYTES = {
     CHOICE: INSTRUCTION_BYTES[Choose] - CASE_BYTES,  # its regions are one more than its cases
 }
 
+NUMBER_BYTES = 2  # of an address or a length that the loader writes
+
 
 @dataclass(frozen=True)
 class _Text:
@@ -78,6 +85,49 @@ class _Buffer:
     name: str
     size: int
     alignment: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What programs take of a PE.
+
+    Attributes:
+        offsets: of buffers, by name; `top` is where the last one ends.
+        texts: of classes, by name; `most` is the longest, with what the host sends.
+    """
+
+    machine: Machine
+    buffers: list[_Buffer]
+    offsets: dict[str, int]
+    texts: dict[str, _Text]
+    most: _Text
+
+    @staticmethod
+    def of(module: ir.Operation, *, shares_text: bool = True) -> Memory:
+        """Plans for a module; without `shares_text` marks of routines mean nothing, see `wse-share-text`."""
+        lengths = {t.sym_name.value: len(t.values) for t in symbols(module, "wse.table")}
+        texts = {
+            pes.sym_name.value: _text(function, lengths, shares_text=shares_text)
+            for pes, function in bodies(module)
+        }
+        buffers = [_describe(b) for b in symbols(module, "wse.buffer")]
+        sent = SCALAR_BYTES * len(symbols(module, "wse.scalar"))
+        most = max(texts.values(), key=lambda text: text.total, default=_Text(0, 0))
+        return Memory(
+            load_machine(program_of(module).machine.value),
+            buffers,
+            _assign(buffers, _conflicts(module, buffers)),
+            texts,
+            replace(most, scalars=sent),
+        )
+
+    @property
+    def top(self) -> int:
+        return max((self.offsets[b.name] + b.size for b in self.buffers), default=0)
+
+    @property
+    def fits(self) -> bool:
+        return self.top + self.most.total <= self.machine.sram_available
 
 
 class DoesNotFit(PassFailure):
@@ -105,25 +155,15 @@ class PlanMemory(Pass, name="wse-plan-memory", anchor="builtin.module"):
     """
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
-        program = program_of(op)
-        machine = load_machine(program.machine.value)
-        lengths = {t.sym_name.value: len(t.values) for t in symbols(op, "wse.table")}
-        texts = {pes.sym_name.value: _text(function, lengths) for pes, function in bodies(op)}
-        buffers = [_describe(b) for b in symbols(op, "wse.buffer")]
-        conflicts = _conflicts(op, buffers)
-        offsets = _assign(buffers, conflicts)
-        top = max((offsets[b.name] + b.size for b in buffers), default=0)
-        sent = SCALAR_BYTES * len(symbols(op, "wse.scalar"))
-        most = max(texts.values(), key=lambda text: text.total, default=_Text(0, 0))
-        most = replace(most, scalars=sent)
-        if top + most.total > machine.sram_available:
-            raise _does_not_fit(op, buffers, top, most, machine)
-        for buffer in buffers:
-            buffer.op.attributes["offset"] = build.i64(offsets[buffer.name])
+        memory = Memory.of(op)
+        if not memory.fits:
+            raise _does_not_fit(op, memory)
+        for buffer in memory.buffers:
+            buffer.op.attributes["offset"] = build.i64(memory.offsets[buffer.name])
         for pes, _ in bodies(op):
-            pes.attributes["wse.code_bytes"] = build.i64(texts[pes.sym_name.value].code)
-        run.count("bytes of SRAM", top)
-        run.count("bytes saved by sharing", sum(b.size for b in buffers) - top)
+            pes.attributes["wse.code_bytes"] = build.i64(memory.texts[pes.sym_name.value].code)
+        run.count("bytes of SRAM", memory.top)
+        run.count("bytes saved by sharing", sum(b.size for b in memory.buffers) - memory.top)
 
 
 def _describe(op: Any) -> _Buffer:
@@ -136,28 +176,50 @@ def _describe(op: Any) -> _Buffer:
     return _Buffer(op, op.sym_name.value, -(-size // alignment) * alignment, alignment)
 
 
-def _text(function: Any, lengths: dict[str, int]) -> _Text:
+def _text(function: Any, lengths: dict[str, int], *, shares_text: bool = True) -> _Text:
     """The size of a program text; `lengths` are the entries of each table.
 
-    Of a table that the PE's place alone says the entry of, the loader writes that one. A number that the place alone
-    says is computed once, however many routines write down how.
+    A number that the PE's place alone says is written by the loader, an entry of a table or what is computed,
+    however many routines write down how.
     """
-    once: set[str] = set()
-    operations = []
-    for op in instructions(function.body.blocks[0]):
-        name = place_number(op)
-        if not name or name not in once:
-            operations.append(op)
-            once.add(name)
-    code = sum(CODE_BYTES.get(op.operation.name, 0) for op in operations)
-    code += sum(CASE_BYTES * len(op.regions) for op in operations if op.operation.name == CHOICE)
+    numbers: set[str] = set()
+    operations: list[Any] = []
     entries: dict[str, int] = {}
-    for op in operations:
-        if op.operation.name == "wse.lookup":
+    for op in instructions(function.body.blocks[0]):
+        number, is_lookup = place_number(op), op.operation.name == "wse.lookup"
+        if is_lookup:
             name = op.table.value
-            needed = 1 if depends_on_place_alone(op.index) else lengths[name]
-            entries[name] = max(entries.get(name, 0), needed)
-    return _Text(code, TABLE_ENTRY_BYTES * sum(entries.values()))
+            entries[name] = max(entries.get(name, 0), 1 if number else lengths[name])
+        if not number:
+            operations.append(op)
+        elif not is_lookup and op.operation.name in CODE_BYTES:
+            numbers.add(number)
+    code = sum(map(_code, _once(operations) if shares_text else operations))
+    return _Text(code + NUMBER_BYTES * len(numbers), TABLE_ENTRY_BYTES * sum(entries.values()))
+
+
+def _code(op: Any) -> int:
+    """Bytes of an operation itself."""
+    name, attributes = op.operation.name, op.operation.attributes
+    if RECORD in attributes:
+        return CODE_BYTES[name] + ir.IntegerAttr(attributes[RECORD]).value
+    return CODE_BYTES.get(name, 0) + (CASE_BYTES * len(op.regions) if name == CHOICE else 0)
+
+
+def _once(operations: Iterable[Any]) -> Iterator[Any]:
+    """The operations of a text, routines where they are called first."""
+    seen: set[str] = set()
+    inside = ""
+    for op in operations:
+        marks = op.operation.attributes
+        if LEAVES in marks:
+            inside = ""
+        if not inside:
+            yield op
+        if ENTERS in marks:
+            name = ir.StringAttr(marks[ENTERS]).value
+            inside = name if name in seen else ""
+            seen.add(name)
 
 
 def _touched(
@@ -239,9 +301,8 @@ def _best_gap(buffer: _Buffer, taken: list[tuple[int, int]]) -> int:
     return best[1] if best is not None else -(-free // buffer.alignment) * buffer.alignment
 
 
-def _does_not_fit(
-    module: ir.Operation, buffers: list[_Buffer], top: int, text: _Text, machine: Machine
-) -> DoesNotFit:
+def _does_not_fit(module: ir.Operation, memory: Memory) -> DoesNotFit:
+    buffers, top, text, machine = memory.buffers, memory.top, memory.most, memory.machine
     resident = {op.buffer.value for op in symbols(module, "wse.host_scatter") if op.resident.value}
     kept = sum(b.size for b in buffers if b.name in resident)
     largest = sorted(buffers, key=lambda b: -b.size)[:3]

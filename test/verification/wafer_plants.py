@@ -25,6 +25,7 @@ from wse_mlir.passes.wafer import (
     wse_return_checks,
     wse_separate_extremes,
     wse_separate_reads,
+    wse_share_text,
 )
 from wse_mlir.passes.wafer.library.fragment import Fragment
 from wse_mlir.passes.wafer.route import wse_route
@@ -205,6 +206,14 @@ def _plan_memory(monkey: Monkey) -> None:
     monkey.setattr(wse_plan_memory, "_conflicts", lambda module, buffers: {b.name: set() for b in buffers})
 
 
+def _share_text(monkey: Monkey) -> None:
+    """Operations go with marks of routines."""
+    collect = wse_share_text.collect
+    monkey.setattr(
+        wse_share_text, "collect", lambda module, wanted: collect(module, lambda o: o.name == "wse.vector")
+    )
+
+
 def _write_row(x: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
     return x.index_copy(0, place, torch.ones(1, 5))
 
@@ -249,5 +258,6 @@ WAFER_PLANTS = (
     Plant("wse-place", _place, lambda a: a.exp(), (normal(3, 32),), True, "linalg.generic", False),
     Plant("wse-emit-programs", _emit, torch.exp, (normal(8, 8),), True, "linalg.generic"),
     Plant("wse-route", _route, lambda a: a.sum(1), (normal(2, 64),), True, "linalg.generic", False),
+    Plant("wse-share-text", _share_text, torch.exp, (normal(8, 8),), True, "linalg.generic"),
     Plant("wse-plan-memory", _plan_memory, torch.add, SQUARE, True, "linalg.generic"),
 )  # fmt: skip

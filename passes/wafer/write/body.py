@@ -30,8 +30,10 @@ from ....wse_target.image import (
     all_instructions,
 )
 from ....wse_target.quasi_affine import Binary, Const, Expr, Lookup, Scalar, Var
+from ..executable import ENTERS, LEAVES, RECORD
 from .expressions import COORDINATES, Symbols, is_product, parts
 from .routines import Call, Routine
+from .shared_text import Enter, Leave
 
 Walks = tuple[
     list[ir.AffineMap], list[ir.AffineMap], Symbols
@@ -155,9 +157,20 @@ class BodyWriter:
             if isinstance(instruction, Choose):
                 self.choose(instruction)
                 continue
+            if isinstance(instruction, Enter | Leave):
+                self.mark(instruction)
+                continue
             writer: Any = getattr(self, type(instruction).__name__.lower())
             with self.shared.location(instruction.source):
                 writer(instruction)
+
+    def mark(self, op: Enter | Leave) -> None:
+        """The jump to a routine, or back, which takes no time until `wse-share-text` says so."""
+        control = build.control("branch", Symbols().map([ir.AffineConstantExpr.get(0)]), [])
+        name = ENTERS if isinstance(op, Enter) else LEAVES
+        control.attributes[name] = ir.StringAttr.get(op.routine)
+        if isinstance(op, Enter):
+            control.attributes[RECORD] = build.i64(op.record)
 
     def loop(self, op: Loop) -> None:
         """An `scf.for` that counts from 0."""
@@ -276,5 +289,5 @@ class BodyWriter:
 
 def _all_accesses(body: Iterable[Instruction | Call]) -> list[Access]:
     """Those of a text itself; routines get buffers of their own."""
-    own = (op for op in body if not isinstance(op, Call))
+    own = (op for op in body if not isinstance(op, Call | Enter | Leave))
     return [access for op in all_instructions(own) for access in accesses(op)]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from ....dialects.host import ir
 from ....dialects.wse import build
-from ....wse_target.footprint import program_tables
+from ....wse_target.footprint import program_tables, text_bytes
 from ....wse_target.image import HostTransfer, Program, Source, TensorSpec
 from .body import Shared, memref_type, write_function, write_numbers
 from .expressions import Symbols
 from .routines import Outline
+from .shared_text import SharedText
 
 
 def write_program(
@@ -20,6 +22,7 @@ def write_program(
     *,
     origin: tuple[int, int] = (0, 0),
     locations: Mapping[Source, ir.Location] | None = None,
+    long_text: float = math.inf,
 ) -> Any:
     """Writes `program` at the current insertion point, at a module's top level; returns the `wse.program`.
 
@@ -29,6 +32,7 @@ def write_program(
         machine: name or path of the machine file.
         origin: the first PE on the machine.
         locations: what is on record for sources of instructions.
+        long_text: bytes of a class's text from which on its routines are marked, see `shared_text`.
 
     Raises:
         CompilerError: an expression is not quasi-affine, or tables of one name differ.
@@ -52,7 +56,9 @@ def write_program(
         for position, transfer in enumerate(transfers):
             with shared.location(transfer.source):
                 _write_transfer(program, f"{kind}_{position}", transfer)
-    outline = Outline.of([pes.body for pes in program.classes])
+    shared_text = SharedText(program.buffers)
+    is_long = any(text_bytes(pes.body) >= long_text for pes in program.classes)
+    outline = Outline.of([shared_text.marked(pes.body) if is_long else pes.body for pes in program.classes])
     for routine in outline.routines:
         write_function(routine.name, routine.body, shared, routine.variables)
     for pes, text in zip(program.classes, outline.texts, strict=True):

@@ -14,7 +14,7 @@ from ....wse_target.image import Instruction, Loop, Phase, all_instructions
 from ....wse_target.quasi_affine import Expr
 
 LEAST_SAVED = 16  # instructions that need not be written again
-_LONG = 8  # instructions of a loop in whose body there may be something to share
+LONG = 8  # instructions of a loop in whose body there may be something to share
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Outline:
     routines: list[Routine] = field(default_factory=list)
 
     @staticmethod
-    def of(texts: Sequence[tuple[Instruction, ...]]) -> Outline:
+    def of(texts: Sequence[tuple[Any, ...]]) -> Outline:
         """Outlines the texts of a program's classes."""
         tokens: dict[Any, int] = {}
         opened = _loops_of_one_text(texts)
@@ -68,7 +68,7 @@ class Outline:
 def _loops_of_one_text(texts: Sequence[tuple[Instruction, ...]]) -> set[Loop]:
     """Long loops that only one text has: their bodies may have something in common."""
     count: dict[Loop, int] = {}
-    for op in (op for text in texts for op in text if isinstance(op, Loop) and len(op.body) >= _LONG):
+    for op in (op for text in texts for op in text if isinstance(op, Loop) and len(op.body) >= LONG):
         count[op] = count.get(op, 0) + 1
     return {op for op, times in count.items() if times == 1}
 

@@ -14,7 +14,7 @@ func.func @body(%x: index, %y: index) {
 // -----
 
 // Tables are a class's own, and take memory too.
-// expected-error @+1 {{0 (parameters) + 45040 (activations and temporaries) + 48 (code) + 2 (tables) = 45090 B a PE > 45056 B}}
+// expected-error @+1 {{0 (parameters) + 45040 (activations and temporaries) + 40 (code) + 2 (tables) = 45082 B a PE > 45056 B}}
 "wse.program"() {sym_name = "program", machine = "tiny", grid = [1, 1], origin = [0, 0], inputs = [], input_names = [], outputs = [], output_names = []} : () -> ()
 "wse.buffer"() {sym_name = "a", type = memref<11260xf32>, offset = -1 : i64} : () -> ()
 "wse.table"() {sym_name = "t", values = [1, 2, 3]} : () -> ()
