@@ -106,6 +106,15 @@ def within(op: Any) -> Iterator[Any]:
             yield from instructions(block)
 
 
+def mark_of(op: Any) -> tuple[str, bool]:
+    """The routine that begins or ends at an operation, "" for none, and whether it begins."""
+    attributes = op.operation.attributes
+    for name in (ENTERS, LEAVES):
+        if name in attributes:
+            return ir.StringAttr(attributes[name]).value, name == ENTERS
+    return "", False
+
+
 def buffer_of(value: ir.Value) -> str | None:
     """The buffer that a memref is, None for other values."""
     if isinstance(value.owner, ir.Block) or value.owner.name != "wse.get_buffer":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,8 +28,6 @@ from ..infra.diagnostics import PassFailure
 from ..infra.pass_base import Pass, PassRun
 from .executable import (
     CHOICE,
-    ENTERS,
-    LEAVES,
     OF_TRIPS,
     RECORD,
     TRANSFERS,
@@ -36,6 +35,7 @@ from .executable import (
     bodies,
     buffers_of,
     instructions,
+    mark_of,
     program_of,
     steps,
     symbols,
@@ -103,23 +103,20 @@ class Memory:
     most: _Text
 
     @staticmethod
-    def of(module: ir.Operation, *, shares_text: bool = True) -> Memory:
-        """Plans for a module; without `shares_text` marks of routines mean nothing, see `wse-share-text`."""
-        lengths = {t.sym_name.value: len(t.values) for t in symbols(module, "wse.table")}
-        texts = {
-            pes.sym_name.value: _text(function, lengths, shares_text=shares_text)
-            for pes, function in bodies(module)
-        }
+    def of(module: ir.Operation, routines: Collection[str] | None = None) -> Memory:
+        """Plans for a module, whose classes have these routines in memory once: all that are marked if None."""
         buffers = [_describe(b) for b in symbols(module, "wse.buffer")]
+        offsets = _assign(buffers, _conflicts(module, buffers))
+        machine = load_machine(program_of(module).machine.value)
+        return Memory(machine, buffers, offsets, {}, _Text(0, 0)).with_routines(module, routines)
+
+    def with_routines(self, module: ir.Operation, routines: Collection[str] | None) -> Memory:
+        """The same with other routines."""
+        lengths = {t.sym_name.value: len(t.values) for t in symbols(module, "wse.table")}
+        texts = {pes.sym_name.value: _text(function, lengths, routines) for pes, function in bodies(module)}
         sent = SCALAR_BYTES * len(symbols(module, "wse.scalar"))
         most = max(texts.values(), key=lambda text: text.total, default=_Text(0, 0))
-        return Memory(
-            load_machine(program_of(module).machine.value),
-            buffers,
-            _assign(buffers, _conflicts(module, buffers)),
-            texts,
-            replace(most, scalars=sent),
-        )
+        return replace(self, texts=texts, most=replace(most, scalars=sent))
 
     @property
     def top(self) -> int:
@@ -176,7 +173,7 @@ def _describe(op: Any) -> _Buffer:
     return _Buffer(op, op.sym_name.value, -(-size // alignment) * alignment, alignment)
 
 
-def _text(function: Any, lengths: dict[str, int], *, shares_text: bool = True) -> _Text:
+def _text(function: Any, lengths: dict[str, int], routines: Collection[str] | None) -> _Text:
     """The size of a program text; `lengths` are the entries of each table.
 
     A number that the PE's place alone says is written by the loader, an entry of a table or what is computed,
@@ -194,7 +191,7 @@ def _text(function: Any, lengths: dict[str, int], *, shares_text: bool = True) -
             operations.append(op)
         elif not is_lookup and op.operation.name in CODE_BYTES:
             numbers.add(number)
-    code = sum(map(_code, _once(operations) if shares_text else operations))
+    code = sum(map(_code, _once(operations, routines)))
     return _Text(code + NUMBER_BYTES * len(numbers), TABLE_ENTRY_BYTES * sum(entries.values()))
 
 
@@ -206,20 +203,41 @@ def _code(op: Any) -> int:
     return CODE_BYTES.get(name, 0) + (CASE_BYTES * len(op.regions) if name == CHOICE else 0)
 
 
-def _once(operations: Iterable[Any]) -> Iterator[Any]:
-    """The operations of a text, routines where they are called first."""
+def _once(operations: Iterable[Any], routines: Collection[str] | None) -> Iterator[Any]:
+    """The operations of a text, routines where they are called first; marks of others are no calls."""
     seen: set[str] = set()
     inside = ""
     for op in operations:
-        marks = op.operation.attributes
-        if LEAVES in marks:
+        name, is_begin = mark_of(op)
+        if name and routines is not None and name not in routines:
+            continue
+        if name and not is_begin:
             inside = ""
         if not inside:
             yield op
-        if ENTERS in marks:
-            name = ir.StringAttr(marks[ENTERS]).value
+        if name and is_begin:
             inside = name if name in seen else ""
             seen.add(name)
+
+
+def saved_by_call(module: ir.Operation) -> dict[str, float]:
+    """Bytes that each marked routine saves for a call, in the class where these are the most."""
+    found: dict[str, float] = {}
+    for _, function in bodies(module):
+        saved, calls = Counter[str](), Counter[str]()
+        inside = ""
+        for op in instructions(function.body.blocks[0]):
+            name, is_begin = mark_of(op)
+            size = 0 if place_number(op) else _code(op)
+            if name:
+                saved[name] -= size
+                calls[name] += is_begin
+                inside = name if is_begin else ""
+            elif inside and calls[inside] > 1:
+                saved[inside] += size
+        for name, count in calls.items():
+            found[name] = max(found.get(name, 0), saved[name] / count)
+    return found
 
 
 def _touched(

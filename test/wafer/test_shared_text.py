@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -136,8 +135,7 @@ def test_programs_of_routines_compute_the_same(family: str, monkeypatch: pytest.
     plain = wse_mlir.compile(case.model, case.args, target="tiny", cache=False)
     expected = results(plain, case)
     monkeypatch.setattr(wse_emit_programs, "_LONG_TEXT", 1 << 20)
-    full = SimpleNamespace(of=lambda module, *, shares_text: SimpleNamespace(fits=False))
-    monkeypatch.setattr(wse_share_text, "Memory", full)
+    monkeypatch.setattr(wse_share_text, "_needed", wse_share_text.saved_by_call)
     shared = wse_mlir.compile(case.model, case.args, target="tiny", cache=False)
     assert all(map(torch.equal, results(shared, case), expected))
     assert shared.report["sram"]["code"] < plain.report["sram"]["code"]
