@@ -68,7 +68,10 @@ def batches() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
 
 
 def train(
-    model: nn.Module, call: Callable[..., torch.Tensor], optimiser: Optimiser
+    model: nn.Module,
+    call: Callable[..., torch.Tensor],
+    optimiser: Optimiser,
+    dtype: torch.dtype = torch.float32,
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:
     """The loss of each step, and the statistics after the first 20."""
     model.train()
@@ -76,7 +79,7 @@ def train(
     losses: list[torch.Tensor] = []
     statistics: list[torch.Tensor] = []
     for images, labels in batches():
-        loss = call(images, labels)
+        loss = call(images.to(dtype), labels)
         steps.zero_grad()
         loss.backward()
         steps.step()
@@ -84,6 +87,20 @@ def train(
         if len(losses) == EXACT_STEPS:
             statistics = [buffer.double() for buffer in model.buffers()]
     return torch.stack(losses).double(), statistics
+
+
+def trained_in_double(
+    model: nn.Module, initial: dict[str, torch.Tensor], optimiser: Optimiser
+) -> torch.Tensor:
+    """The losses of eager PyTorch from the same start, of a model's copy in f64."""
+    model = copy.deepcopy(model)
+    model.load_state_dict(initial)
+    model.double()
+
+    def loss(images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return nn.functional.cross_entropy(model(images), labels)
+
+    return train(model, loss, optimiser, torch.float64)[0]
 
 
 def sgd(parameters: Iterator[nn.Parameter]) -> torch.optim.Optimizer:
@@ -98,8 +115,10 @@ def adam(parameters: Iterator[nn.Parameter]) -> torch.optim.Optimizer:
 def test_losses_are_those_of_eager(build: Callable[[], nn.Module]) -> None:
     """With SGD and with Adam; batch norm gathers the same statistics and evaluates alike with them.
 
-    Each of the first 20 losses agrees to 1e-4 of itself, and so do the statistics by then; over all 100, where
-    rounding has been amplified by training, no loss is further from eager's than 1e-3 of the first one.
+    Each of the first 20 losses agrees to 1e-4 of itself, and so do the statistics by then. Over all 100 training
+    amplifies rounding, eager's own as well, by what a machine's kernels decide: no loss is further from eager's in
+    double precision than 1e-3 of the first one and ten times what eager itself is off at most: where a rounding
+    flips a maximum of a pool, it is chance whose losses go astray first.
     """
     model = build()
     initial = copy.deepcopy(model.state_dict())
@@ -115,7 +134,9 @@ def test_losses_are_those_of_eager(build: Callable[[], nn.Module]) -> None:
         actual, gathered = train(model, call, optimiser)
         error = (actual - expected).abs()
         assert (error <= 1e-4 * expected)[:EXACT_STEPS].all(), (error / expected)[:EXACT_STEPS]
-        assert error.max() <= 1e-3 * expected[0], error.max() / expected[0]
+        exact = trained_in_double(model, initial, optimiser)
+        allowed = 1e-3 * exact[0] + 10 * (expected - exact).abs().max()
+        assert (actual - exact).abs().max() <= allowed, (actual - exact).abs() / exact[0]
         assert expected[-10:].mean() < 0.5 * expected[0], "nothing was learnt"
         torch.testing.assert_close(gathered, statistics, rtol=1e-4, atol=1e-4)
         if statistics:  # in evaluation the model is another one

@@ -92,6 +92,14 @@ def lower_rest(imported: ImportedModel, after: str) -> ImportedModel:
     return imported
 
 
+def from_partition(grid: str, until: str = "plan-memory") -> str:
+    """The pipeline from the row `partition` up to and including `until`, for linalg on tensors as it is read."""
+    stages = named_pipeline("wafer").override(partition=f"wse-partition{{machine=tiny grid={grid}}}").stages
+    names = [stage.name for stage in stages]
+    chosen = stages[names.index("partition") : names.index(until) + 1]
+    return f"builtin.module({','.join(stage.text for stage in chosen)})"
+
+
 def run(imported: ImportedModel, passes: Sequence[str]) -> None:
     run_pipeline(imported.module, f"builtin.module({','.join(p for p in passes if p)})")
 

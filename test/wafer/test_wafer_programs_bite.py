@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from lowering import error, lower, lower_rest, simulated
+from lowering import error, from_partition, lower, lower_rest, simulated
 from torch import nn
 from wse_mlir.dialects.host import ir
 from wse_mlir.dialects.wse import build
 from wse_mlir.passes.wafer.executable import bodies, instructions, symbols
 from wse_mlir.pipelines.frontend.imported import ImportedModel
-from wse_mlir.pipelines.named import named_pipeline
 from wse_mlir.pipelines.opt import opt
 from wse_mlir.pipelines.runtime.image_builder import build_image
 from wse_mlir.wse_target.errors import TargetError
@@ -105,17 +104,13 @@ func.func @main(%a: tensor<13xf32>) -> tensor<13xf32> {
 
 @pytest.mark.parametrize("grid", ["2x3", "3x5", "4x8", "1x8"])
 def test_a_redistribution_gathers_and_without_its_relays_does_not(grid: str) -> None:
-    stages = (
-        named_pipeline("wafer").override(partition=f"wse-partition{{machine=tiny grid={grid}}}").stages[-5:]
-    )
-    text = f"builtin.module({','.join(stage.text for stage in stages)})"
     x = np.arange(1, 14, dtype=np.float32)
 
     def result(module: ir.Module) -> np.ndarray:
         program = build_image(module.operation)
         return simulate(program, load_machine("tiny"), [x]).outputs[0]
 
-    module = opt(MOVES, text)
+    module = opt(MOVES, from_partition(grid))
     np.testing.assert_array_equal(result(module), x)
     for _, function in bodies(module.operation):
         for op in list(instructions(function.body.blocks[0])):
@@ -126,8 +121,7 @@ def test_a_redistribution_gathers_and_without_its_relays_does_not(grid: str) -> 
 
 def test_what_pes_repeat_is_work_once() -> None:
     """Each negation is along one axis of 5x3 PEs: what the other axis repeats is counted apart."""
-    stages = named_pipeline("wafer").override(partition="wse-partition{machine=tiny grid=5x3}").stages[-5:]
-    module = opt(MOVES, f"builtin.module({','.join(stage.text for stage in stages)})")
+    module = opt(MOVES, from_partition("5x3"))
     x = np.arange(13, dtype=np.float32)
     for engine in ("flow", "wavelet"):
         report = simulate(build_image(module.operation), load_machine("tiny"), [x], engine=engine).report

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from lowering import from_partition
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.wafer.executable import bodies, instructions
-from wse_mlir.pipelines.named import named_pipeline
 from wse_mlir.pipelines.runtime.image_builder import build_image
 from wse_mlir.wse_target.analysis.deadlock import verdict
 from wse_mlir.wse_target.machine import load_machine
@@ -47,11 +47,9 @@ def program(split: str) -> str:
     }}"""
 
 
-def lowered(split: str, grid: str, stages: int) -> ir.Module:
-    """The program after the first of the wafer's last five stages."""
-    pipeline = named_pipeline("wafer").override(partition=f"wse-partition{{machine=tiny grid={grid}}}")
-    text = ",".join(stage.text for stage in pipeline.stages[-5:][:stages])
-    return opt(program(split), f"builtin.module({text})")
+def lowered(split: str, grid: str, until: str) -> ir.Module:
+    """The program after a row of the wafer's pipeline."""
+    return opt(program(split), from_partition(grid, until))
 
 
 def run(module: ir.Module, engine: str) -> SimulationResult:
@@ -69,8 +67,8 @@ def run(module: ir.Module, engine: str) -> SimulationResult:
     ],
 )
 def test_results_are_left_in_blocks(split: str, grid: str, step: str) -> None:
-    assert step in str(lowered(split, grid, 1))
-    module = lowered(split, grid, 5)
+    assert step in str(lowered(split, grid, "partition"))
+    module = lowered(split, grid, "plan-memory")
     found = [run(module, engine) for engine in ("flow", "wavelet")]
     for result in found:
         np.testing.assert_array_equal(result.outputs[0], np.abs(A @ W.T))
@@ -79,7 +77,7 @@ def test_results_are_left_in_blocks(split: str, grid: str, step: str) -> None:
 
 
 def test_without_a_message_sums_are_wrong() -> None:
-    module = lowered('"y", "", "x"', "4x2", 5)
+    module = lowered('"y", "", "x"', "4x2", "plan-memory")
     for _, function in bodies(module.operation):
         for op in list(instructions(function.body.blocks[0])):
             if op.operation.name in ("wse.relay", "wse.send", "wse.receive"):
