@@ -23,9 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wse_mlir.pipelines.simulate import simulate_module
-
 from wse_mlir import CompilerError
+from wse_mlir.runtime.wafer.simulate import simulate_module
 
 # Steps of a product are alike, and one repetition of hundreds of them is steady; sums of vectors overlap with the next.
 REPEAT = {"matmul": 1, "matvec": 3, "reduce": 1}

@@ -33,7 +33,7 @@ CASES = FAMILIES | {name: goal.family for name, goal in GOALS.items()}
 
 def estimated(family: str, size: str, target: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """A family's report from shapes alone."""
-    from wse_mlir.pipelines.simulate import simulate_module
+    from wse_mlir.runtime.wafer.simulate import simulate_module
 
     case = CASES[family].case(size)
     found = simulate_module(
@@ -50,9 +50,9 @@ def estimated(family: str, size: str, target: str, options: Mapping[str, Any]) -
 def called(family: str, size: str, target: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """A family's report of a call, and how far its results are from PyTorch's."""
     import torch
-    from wse_mlir.pipelines.agreement import relative_error
 
     import wse_mlir
+    from wse_mlir.compare.agreement import relative_error
 
     case = CASES[family].case(size)
     begun = time.perf_counter()
@@ -95,7 +95,7 @@ def row_of(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def goal_of(family: str, target: str, pes: int) -> float:
     """Cycles that a goal's case should take at most on so many PEs of a target."""
-    from wse_mlir.pipelines.targets import find_wafer
+    from wse_mlir.compiler.targets import find_wafer
 
     return GOALS[family].cycles(find_wafer(target).machine.rate("fma", "f16") * pes)
 

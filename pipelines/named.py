@@ -1,6 +1,6 @@
 """Named pipelines as tables: what runs, in which order and why.
 
-python -m wse_mlir.pipelines.named cpu FILE.mlir
+python -m wse_mlir.tools.named_pipeline cpu FILE.mlir
 wse-opt --pipeline=cpu FILE.mlir
 wse-opt --print-pipeline=cpu
 """
@@ -8,7 +8,6 @@ wse-opt --print-pipeline=cpu
 from __future__ import annotations
 
 import difflib
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -392,17 +391,4 @@ def named_pipeline(name: str) -> NamedPipeline:
     return NAMED_PIPELINES[name]
 
 
-def main(argv: list[str] | None = None) -> int:
-    """`python -m wse_mlir.pipelines.named NAME [wse-opt's flags and FILE]`."""
-    from .tools.wse_opt import main as wse_opt
-
-    words = sys.argv[1:] if argv is None else argv
-    if not words or words[0].startswith("-"):
-        return wse_opt(["--print-pipeline", *words])
-    return wse_opt([f"--pipeline={words[0]}", *words[1:]])
-
-
 assert all(s.establishes in ("", *STAGES) for p in NAMED_PIPELINES.values() for s in p.stages)
-
-if __name__ == "__main__":
-    sys.exit(main())

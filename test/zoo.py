@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from wse_mlir.pipelines.agreement import relative_error
+
+from wse_mlir.compare.agreement import relative_error
 
 
 @dataclass(frozen=True)

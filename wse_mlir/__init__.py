@@ -10,26 +10,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .artifacts.saved.loading import load as load
+    from .compiler.compile import Compiled as Compiled
+    from .compiler.compile import compile as compile
+    from .compiler.workload import Workload as Workload
+    from .frontend import import_model as import_model
+    from .frontend.training import TrainingStep as TrainingStep
     from .passes.infra.diagnostics import CompilerError as CompilerError
     from .passes.infra.diagnostics import PassFailure as PassFailure
     from .passes.infra.pass_base import Pass as Pass
     from .passes.infra.pass_base import option as option
     from .passes.infra.registry import register_pass as register_pass
-    from .pipelines.compile import Compiled as Compiled
-    from .pipelines.compile import compile as compile
-    from .pipelines.frontend import import_model as import_model
-    from .pipelines.frontend.training import TrainingStep as TrainingStep
     from .pipelines.opt import opt as opt
-    from .pipelines.runtime.arena import OutOfMemory as OutOfMemory
-    from .pipelines.runtime.checks import CheckFailed as CheckFailed
-    from .pipelines.runtime.checks import DivisionByZero as DivisionByZero
-    from .pipelines.runtime.checks import IndexOutOfRange as IndexOutOfRange
-    from .pipelines.saved.loading import load as load
-    from .pipelines.simulate import estimate as estimate
-    from .pipelines.torch_backend.report import torch_compile_report as torch_compile_report
-    from .pipelines.workload import Workload as Workload
+    from .runtime.arena import OutOfMemory as OutOfMemory
+    from .runtime.checks import CheckFailed as CheckFailed
+    from .runtime.checks import DivisionByZero as DivisionByZero
+    from .runtime.checks import IndexOutOfRange as IndexOutOfRange
+    from .runtime.wafer.estimate import estimate as estimate
+    from .torch_backend.report import torch_compile_report as torch_compile_report
     from .wse_target.machine import Machine as Machine
-    from .wse_target.machine import load_machine as load_machine
+    from .wse_target.machine_file import load_machine as load_machine
 
     __version__: str
 
@@ -39,21 +39,21 @@ _HOME = {
     "Pass": ".passes.infra.pass_base",
     "option": ".passes.infra.pass_base",
     "register_pass": ".passes.infra.registry",
-    "CheckFailed": ".pipelines.runtime.checks",
-    "OutOfMemory": ".pipelines.runtime.arena",
-    "DivisionByZero": ".pipelines.runtime.checks",
-    "IndexOutOfRange": ".pipelines.runtime.checks",
-    "Compiled": ".pipelines.compile",
-    "compile": ".pipelines.compile",
-    "import_model": ".pipelines.frontend",
-    "estimate": ".pipelines.simulate",
-    "TrainingStep": ".pipelines.frontend.training",
-    "load": ".pipelines.saved.loading",
+    "CheckFailed": ".runtime.checks",
+    "OutOfMemory": ".runtime.arena",
+    "DivisionByZero": ".runtime.checks",
+    "IndexOutOfRange": ".runtime.checks",
+    "Compiled": ".compiler.compile",
+    "compile": ".compiler.compile",
+    "import_model": ".frontend",
+    "estimate": ".runtime.wafer.estimate",
+    "TrainingStep": ".frontend.training",
+    "load": ".artifacts.saved.loading",
     "Machine": ".wse_target.machine",
-    "load_machine": ".wse_target.machine",
+    "load_machine": ".wse_target.machine_file",
     "opt": ".pipelines.opt",
-    "Workload": ".pipelines.workload",
-    "torch_compile_report": ".pipelines.torch_backend.report",
+    "Workload": ".compiler.workload",
+    "torch_compile_report": ".torch_backend.report",
 }
 
 __all__ = [

@@ -1,249 +1,46 @@
 """What is known of a machine: every number of a `machines/*.toml` file, typed and checked.
 
 In the file each number is a table `{ value = 2.0, unit = "cycles", source = "FAB" }`; here it is the plain value, and
-`Machine.sources` keeps the rest. `load_machine` is in this module; locating errors in the text is `machine_file.py`.
+`Machine.sources` keeps the rest. Files are read by `machine_file.py`.
+
+IR carries a machine by its text alone, so such a text has to be enough to read the machine again, in any process. A
+machine that was built in Python from nothing has a name that only its own process knows.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from functools import cached_property
-from os import PathLike
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    ValidationInfo,
-    field_validator,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import Field, PrivateAttr, ValidationError
 
 from . import kinds
+from .errors import TargetError
 from .image import DTYPE_BYTES
+from .machine_problems import describe_problem
+from .machine_sections import (
+    ClockSection,
+    ControlSection,
+    FabricSection,
+    GridSection,
+    HostSection,
+    QueuesSection,
+    RatesSection,
+    Section,
+    SramSection,
+    VectorSection,
+)
+from .machine_settings import join_target, split_target
 
-Unit = Literal[
-    "PEs", "bytes", "cycles", "words", "words/cycle", "elements/cycle", "GHz", "count", "ratio", "ids", "flag"
-]
-_QUANTITY_KEYS = {"value", "unit", "source"}
-
-
-def _quantity(unit: str) -> BeforeValidator:
-    """Unwraps `{ value, unit, source }`; the unit must be the one the schema counts in."""
-
-    def unwrap(raw: Any) -> Any:
-        if not isinstance(raw, dict) or not set(raw) >= _QUANTITY_KEYS or set(raw) - _QUANTITY_KEYS:
-            raise PydanticCustomError(
-                "quantity", 'expected a table of value, unit = "{unit}" and source', {"unit": unit}
-            )
-        if raw["unit"] != unit:
-            raise PydanticCustomError(
-                "unit", 'expected unit "{unit}", got "{got}"', {"unit": unit, "got": str(raw["unit"])}
-            )
-        if not isinstance(raw["source"], str) or not raw["source"].strip():
-            raise PydanticCustomError("source", "expected the source of the number, as text", {})
-        return raw["value"]
-
-    return BeforeValidator(unwrap)
+REPLACED = "replaced"
+_WHOLE_PATH = 2  # table and number; a rate's element type comes third
 
 
-def _complete(rates: dict[str, float]) -> dict[str, float]:
-    """A rate table names element types and has a default."""
-    wrong = sorted(set(rates) - {"default", *DTYPE_BYTES})
-    if wrong or "default" not in rates:
-        raise PydanticCustomError(
-            "rates",
-            "expected element types and 'default', got {got}",
-            {"got": ", ".join(sorted(rates)) or "none"},
-        )
-    return rates
-
-
-# Booleans and numbers in quotes are no numbers; larger ones than these overflow the simulator's counters.
-MOST = 2**31 - 1
-NonNegative = Annotated[float, Field(ge=0, le=MOST, strict=True, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, le=MOST, strict=True, allow_inf_nan=False)]
-Natural = Annotated[int, Field(ge=0, le=MOST, strict=True)]
-Several = Annotated[int, Field(gt=0, le=MOST, strict=True)]
-
-Cycles = Annotated[NonNegative, _quantity("cycles")]
-PositiveCycles = Annotated[Positive, _quantity("cycles")]
-PEs = Annotated[Several, _quantity("PEs")]
-Bytes = Annotated[Natural, _quantity("bytes")]
-SomeBytes = Annotated[Several, _quantity("bytes")]
-Count = Annotated[Several, _quantity("count")]
-Ratio = Annotated[float, _quantity("ratio"), Field(ge=1, le=MOST, strict=True, allow_inf_nan=False)]
-GHz = Annotated[Positive, _quantity("GHz")]
-WordsPerCycle = Annotated[Positive, _quantity("words/cycle")]
-Words = Annotated[Several, _quantity("words")]
-Depths = Annotated[tuple[Several, ...], _quantity("words"), Field(min_length=1)]
-Ids = Annotated[tuple[Natural, ...], _quantity("ids")]
-Rate = Positive
-Rates = Annotated[dict[str, Rate], AfterValidator(_complete), _quantity("elements/cycle")]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class GridSection(_Section):
-    """The rectangle of PEs that a program can get."""
-
-    width: PEs
-    height: PEs
-
-
-class SramSection(_Section):
-    """A PE's memory. `runtime` is taken by the host-transfer runtime."""
-
-    bytes: Bytes
-    runtime: Bytes
-    banks: Count
-    bank_bytes: SomeBytes
-    full_rate_strides: Ids
-    conflict_penalty: Ratio
-
-    @field_validator("runtime")
-    @classmethod
-    def _leaves_room(cls, runtime: int, info: ValidationInfo) -> int:
-        if runtime >= info.data.get("bytes", runtime + 1):
-            raise PydanticCustomError(
-                "room", "expected less than sram.bytes, {bytes}", {"bytes": info.data["bytes"]}
-            )
-        return runtime
-
-
-class VectorSection(_Section):
-    """Cost of a vector operation: setup + elements / rate, plus the loops outside the innermost one.
-
-    Attributes:
-        mapped_row / mapped_map: cycles of each further trip of the second innermost loop and of the loops outside
-            it, when the loop nest is a hardware map.
-        looped_row: cycles of each further trip of any outer loop when scalar code runs it.
-        scalar_element: cycles of an element when scalar code runs every loop, arithmetic included.
-        index: cycles of reading an index from memory, seeing whether the PE has it, and finding its address.
-    """
-
-    setup: Cycles
-    mapped_row: Cycles
-    mapped_map: Cycles
-    looped_row: Cycles
-    scalar_element: Cycles
-    index: Cycles
-
-
-class RatesSection(_Section):
-    """Elements per cycle by rate class (`kinds.RATE_CLASS`) and element type.
-
-    The key "default" stands for the types that are not listed; 8-byte types run at half of it, and
-    16-bit integers and bf16 at the rate of "f16" where that is given.
-    """
-
-    copy_: Rates = Field(alias="copy")
-    fill: Rates
-    add: Rates
-    mul: Rates
-    fma: Rates
-    divide: Rates
-    square_root: Rates
-    transcendental: Rates
-    convert: Rates
-
-
-class ControlSection(_Section):
-    """Scalar control.
-
-    Attributes:
-        loop / branch: a loop's back-edge; a branch.
-        task: start of a task on the main thread.
-        phase: start of a phase.
-        launch: start of a transfer on a microthread.
-        join: from a microthread's last word to what waited for it.
-        microthread_word: cycles that the main thread loses to each word that a microthread moves: both share the
-            data path and the memory. Charged at the launch.
-        library_call: entry of a routine of the vendor's library of collectives, for each colour that it sets up.
-        descriptor: loading one data descriptor.
-        scalar: one scalar operation.
-    """
-
-    loop: Cycles
-    branch: Cycles
-    task: Cycles
-    phase: Cycles
-    launch: Cycles
-    join: Cycles
-    microthread_word: Cycles
-    library_call: Cycles
-    descriptor: Cycles
-    scalar: Cycles
-
-
-class FabricSection(_Section):
-    """Routers and links. A wavelet carries 32 bits.
-
-    Attributes:
-        ramp_out / ramp_in: cycles from the core to its router's link, and from the router to the core.
-        cycles_per_wavelet: of one wavelet on a link.
-        turn_latency: extra cycles where a path changes between x and y.
-        transfer_setup: cycles to start a send, receive or relay.
-        relay_latency: cycles from a relay's taking a word to its passing it on.
-        router_words: words of a stalled stream that the routers hold, for each hop of its path.
-        route_rewrite: cycles of the main thread to write another setting of a colour into the router.
-        switch: cycles of the main thread to advance a colour's switch to another position.
-    """
-
-    hop_latency: Cycles
-    ramp_out: Cycles
-    ramp_in: Cycles
-    cycles_per_wavelet: PositiveCycles
-    turn_latency: Cycles
-    transfer_setup: Cycles
-    relay_latency: Cycles
-    router_words: Words
-    route_rewrite: Cycles
-    switch: Cycles
-    colours: Count
-    reserved_colours: Ids
-    switch_positions: Count
-
-    @field_validator("reserved_colours")
-    @classmethod
-    def _leaves_colours(cls, reserved: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
-        colours = info.data.get("colours", MOST)
-        if len({c for c in reserved if c < colours}) == colours:
-            raise PydanticCustomError(
-                "room", "expected at least one of {colours} colours to be free", {"colours": colours}
-            )
-        return reserved
-
-
-class QueuesSection(_Section):
-    """Depths in words of a PE's queues, and how many microthreads it has."""
-
-    input: Depths
-    output: Depths
-    microthreads: Count
-
-
-class HostSection(_Section):
-    """Transfers between the host and the wafer's edge, through channels."""
-
-    channels: Count
-    rows_per_channel: Count
-    words_per_cycle_in: WordsPerCycle
-    words_per_cycle_out: WordsPerCycle
-    fixed_in: Cycles
-    fixed_out: Cycles
-
-
-class ClockSection(_Section):
-    ghz: GHz
-
-
-class Machine(_Section):
+class Machine(Section):
     """A machine. All times are in cycles, sizes in bytes, distances in hops.
 
     Attributes:
@@ -330,8 +127,6 @@ class Machine(_Section):
         Raises:
             TargetError: the machine has no such number, or the value is none that it can have.
         """
-        from .machine_settings import with_settings
-
         return with_settings(self, {key.replace("__", "."): value for key, value in values.items()})
 
 
@@ -346,12 +141,75 @@ def machine_from(raw: dict[str, Any]) -> Machine:
     return machine
 
 
-def load_machine(target: str | PathLike[str]) -> Machine:
-    """The machine called `target`, or the one described by the file at that path.
+_in_memory: dict[str, Machine] = {}
+
+
+def target_text(machine: Machine) -> str:
+    """A text that `load_machine` reads this machine from; in this process alone if it is from no file."""
+    if machine.target:
+        return machine.target
+    digest = hashlib.sha256(json.dumps(machine.contents, sort_keys=True, default=str).encode()).hexdigest()
+    name = f"{machine.name}#{digest[:12]}"
+    _in_memory[name] = machine
+    return name
+
+
+def machine_in_memory(name: str) -> Machine | None:
+    """The machine that `target_text` gave that name."""
+    return _in_memory.get(name)
+
+
+def with_settings(machine: Machine, settings: Mapping[str, Any]) -> Machine:
+    """The machine with other numbers.
+
+    Args:
+        settings: by key as a machine file has it, `fabric.hop_latency` or, for one element type, `rates.fma.f16`.
 
     Raises:
-        TargetError: no such machine, or a broken file; names the file, the line, the key and what is expected.
+        TargetError: there is no such key, or a value is none that it can have; names the key.
     """
-    from .machine_file import read_machine
+    raw = {key: dict(value) if isinstance(value, dict) else value for key, value in machine.contents.items()}
+    for key, value in settings.items():
+        _set(raw, key, value)
+    try:
+        changed = machine_from(raw)
+    except ValidationError as error:
+        raise _refused(error, settings, machine) from None
+    if machine.target:
+        base, before = split_target(machine.target)
+        changed.named(join_target(base, {**before, **settings}))
+    return changed
 
-    return read_machine(target)
+
+def _set(raw: dict[str, Any], key: str, value: Any) -> None:
+    first, *rest = key.split(".")
+    if not rest and isinstance(raw.get(first), str):
+        raw[first] = value
+        return
+    table = raw.get(first)
+    if not isinstance(table, dict):
+        raise _unknown(key, first, [k for k, v in raw.items() if isinstance(v, dict)])
+    if not rest or rest[0] not in table:
+        raise _unknown(key, ".".join([first, *rest[:1]]), [f"{first}.{name}" for name in table])
+    entry = table[rest[0]]
+    if len(rest) > 1:
+        if len(rest) > _WHOLE_PATH or not isinstance(entry["value"], dict):
+            raise _unknown(key, key, [f"{first}.{name}" for name in table])
+        value = {**entry["value"], rest[1]: value}
+    table[rest[0]] = {**entry, "value": value, "source": REPLACED}
+
+
+def _unknown(key: str, wrong: str, known: Sequence[str]) -> TargetError:
+    near = get_close_matches(wrong, known, n=1, cutoff=0.5)
+    meant = f"did you mean '{near[0]}'? " if near else ""
+    return TargetError(
+        f"a machine has no number '{key}'", hint=f"{meant}there are {', '.join(sorted(known))}"
+    )
+
+
+def _refused(error: ValidationError, settings: Mapping[str, Any], machine: Machine) -> TargetError:
+    problems = [describe_problem(item, Machine) for item in error.errors(include_url=False)]
+    shown = join_target(machine.target or machine.name, settings)
+    return TargetError(
+        problems[0], where=shown, notes=tuple(problems[1:]), hint="docs/machine-files.md lists the keys"
+    )

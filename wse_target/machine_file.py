@@ -10,17 +10,16 @@ from difflib import get_close_matches
 from functools import cache, lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from .errors import TargetError
-from .machine import Machine, machine_from
-from .machine_settings import machine_in_memory, split_target, with_settings
+from .machine import Machine, machine_from, machine_in_memory, with_settings
+from .machine_problems import describe_problem
+from .machine_settings import split_target
 
 MACHINES = Path(__file__).parent / "machines"
 ENTRY_POINTS = "wse_mlir.targets"
-_LONGEST_VALUE = 100  # of what a message repeats
 _registered: dict[str, Path] = {}
 
 
@@ -78,15 +77,19 @@ def machine_text(target: str) -> str:
     return _find(target).read_text(encoding="utf-8-sig")
 
 
-def read_machine(target: str | os.PathLike[str]) -> Machine:
-    """The machine called `target`, or the one in the file at that path. See `machine.load_machine`."""
+def load_machine(target: str | os.PathLike[str]) -> Machine:
+    """The machine called `target`, or the one described by the file at that path.
+
+    Raises:
+        TargetError: no such machine, or a broken file; names the file, the line, the key and what is expected.
+    """
     target = os.fspath(target)
     in_memory = machine_in_memory(target)
     if in_memory is not None:
         return in_memory
     base, settings = split_target(target)
     if settings:
-        return with_settings(read_machine(base), settings)
+        return with_settings(load_machine(base), settings)
     path = _find(target)
     try:
         stat = path.stat()
@@ -134,7 +137,7 @@ def _located(error: ValidationError, file: str, text: str) -> TargetError:
             (
                 item["type"] == "missing",
                 _line_of(text, [str(part) for part in item["loc"]]),
-                describe_problem(item),
+                describe_problem(item, Machine),
             )
         )
         for item in error.errors(include_url=False)
@@ -144,67 +147,6 @@ def _located(error: ValidationError, file: str, text: str) -> TargetError:
     return TargetError(
         first, where=f"{file}:{line}", notes=notes, hint="docs/machine-files.md lists the keys"
     )
-
-
-def describe_problem(item: Any) -> str:
-    """One validation problem in words: key path, what is expected, what is there."""
-    path = [str(part) for part in item["loc"]]
-    key, kind, given = ".".join(path), item["type"], item["input"]
-    if kind == "missing":
-        return f"{key}: missing"
-    if kind == "extra_forbidden":
-        close = get_close_matches(path[-1], _keys_at(path[:-1]), n=3, cutoff=0.5)
-        near = f"; did you mean {' or '.join(repr(c) for c in close)}?" if close else ""
-        return f"{key}: unknown key{near}"
-    if kind == "quantity":
-        return f"{key}: {item['msg']}, got {_keys_of(given) if isinstance(given, dict) else _toml(given)}"
-    if isinstance(given, dict) and "value" in given:
-        given = given["value"]
-    if kind == "room":
-        return f"{key}: {item['msg']}, got {_toml(given)}"
-    if kind in ("unit", "source", "rates"):
-        return f"{key}: {item['msg']}"
-    return f"{key}: {_expected(kind, item.get('ctx', {}))}, got {_toml(given)}"
-
-
-def _expected(kind: str, context: dict[str, Any]) -> str:
-    """What pydantic wanted, in the words of a person who writes the file."""
-    noun = {"int": "a whole number", "float": "a number", "string": "text", "bool": "true or false"}
-    if kind == "greater_than_equal":
-        return f"expected a number >= {context['ge']:g}"
-    if kind == "greater_than":
-        return f"expected a number > {context['gt']:g}"
-    if kind == "less_than_equal":
-        return f"expected a number <= {context['le']}"
-    if kind.split("_")[0] in noun:
-        return f"expected {noun[kind.split('_')[0]]}"
-    if kind == "finite_number":
-        return "expected a finite number"
-    if kind.startswith(("tuple", "too_short")):
-        return "expected a list of whole numbers"
-    return "expected a table" if kind.startswith(("model", "dict")) else f"expected {kind.replace('_', ' ')}"
-
-
-def _keys_of(table: dict[str, Any]) -> str:
-    return f"a table of {', '.join(table)}" if table else "an empty table"
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = f'"{value}"' if isinstance(value, str) else repr(value)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
-
-
-def _keys_at(path: Sequence[str]) -> list[str]:
-    """Keys that the schema knows below `path`."""
-    model: Any = Machine
-    for part in path:
-        fields = {f.alias or n: f.annotation for n, f in model.model_fields.items()}
-        model = fields.get(part)
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            return []
-    return [f.alias or n for n, f in model.model_fields.items()]
 
 
 def _line_of(text: str, path: Sequence[str]) -> int:

@@ -12,12 +12,13 @@ from typing import Any
 from cpu_families import FAMILIES, Case
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.timing import Timer
-from wse_mlir.pipelines.compile import Compiled
-from wse_mlir.pipelines.frontend.imported import ImportedModel, import_model
 from wse_mlir.pipelines.named import CPU, NamedPipeline
-from wse_mlir.pipelines.runtime.arrays import parameters_of
-from wse_mlir.pipelines.runtime.cpu import CpuTarget
-from wse_mlir.pipelines.runtime.cpu_lowering import for_processor
+
+from wse_mlir.compiler.compile import Compiled
+from wse_mlir.frontend.imported import ImportedModel, import_model
+from wse_mlir.runtime.arrays import parameters_of
+from wse_mlir.runtime.cpu.lowering import for_processor
+from wse_mlir.runtime.cpu.target import CpuTarget
 
 from .contender import Contender, as_tuple
 from .jobs import TOLERANCE, largest_error

@@ -16,7 +16,8 @@ from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.cpu.processor import processor
 from wse_mlir.passes.infra.pass_manager import run_pipeline
-from wse_mlir.pipelines.runtime.jit import JitFunction, compile_function
+
+from wse_mlir.runtime.cpu.jit import JitFunction, compile_function
 
 _LOWER = (
     "builtin.module(func.func(llvm-request-c-wrappers),convert-scf-to-cf,convert-vector-to-llvm,convert-arith-to-llvm,"

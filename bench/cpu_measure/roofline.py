@@ -19,10 +19,10 @@ from typing import Any
 from cpu_families import Case
 from wse_mlir.dialects.host import ir
 from wse_mlir.dialects.structured import structured
-from wse_mlir.pipelines.comparison.census import byte_size
-from wse_mlir.pipelines.frontend.interface import find_main
 
 import wse_mlir
+from wse_mlir.compare.census import byte_size
+from wse_mlir.frontend.interface import find_main
 
 _L2, _L3 = 768 << 10, 24 << 20  # three quarters of the caches that the machine's footprints stand for
 _FLOATS = ("f16", "bf16", "f32", "f64")

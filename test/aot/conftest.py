@@ -6,8 +6,9 @@ import pytest
 from executable_models import build
 from library_models import cases
 from library_programs import VALGRIND_CPU, Zoo
-from wse_mlir.pipelines.aot.library import LibraryFunction, build_library
-from wse_mlir.pipelines.frontend.imported import import_model
+
+from wse_mlir.artifacts.aot.library import LibraryFunction, build_library
+from wse_mlir.frontend.imported import import_model
 
 
 @pytest.fixture(scope="session")

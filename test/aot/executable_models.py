@@ -4,9 +4,9 @@ from pathlib import Path
 
 import torch
 from typer.testing import CliRunner
-from wse_mlir.pipelines.tools.wse import app
 
 from wse_mlir import Workload
+from wse_mlir.tools.wse import app
 
 DTYPES = (
     torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.bool,

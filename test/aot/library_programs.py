@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from library_models import Case
-from wse_mlir.pipelines.aot.library import Library
+
+from wse_mlir.artifacts.aot.library import Library
 
 PROGRAMS = Path(__file__).parent / "programs"
 STRICT = ["-O1", "-Wall", "-Wextra", "-Werror", "-pedantic"]

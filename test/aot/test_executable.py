@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 from executable_models import build
-from wse_mlir.pipelines.runtime.arrays import as_array, as_tensor
 
 from wse_mlir import Workload
+from wse_mlir.runtime.arrays import as_array, as_tensor
 
 
 @pytest.fixture(autouse=True)

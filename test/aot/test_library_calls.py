@@ -18,10 +18,11 @@ from library_models import Cache, Case, Decode, Peek, Prefill
 from library_programs import C99, CPP, PROGRAMS, Zoo, compile_program, run_alone
 from torch import nn
 from torch.utils import _pytree as pytree
-from wse_mlir.pipelines.agreement import relative_error
-from wse_mlir.pipelines.aot.library import LibraryFunction, build_library
-from wse_mlir.pipelines.frontend.imported import import_model
-from wse_mlir.pipelines.runtime.arrays import as_array
+
+from wse_mlir.artifacts.aot.library import LibraryFunction, build_library
+from wse_mlir.compare.agreement import relative_error
+from wse_mlir.frontend.imported import import_model
+from wse_mlir.runtime.arrays import as_array
 
 
 def as_bytes(tensors: list[torch.Tensor], alignment: int = 64) -> bytes:

@@ -7,9 +7,10 @@ import torch
 from library_programs import PROGRAMS, compile_program, run_alone
 from torch import nn
 from typer.testing import CliRunner
-from wse_mlir.pipelines.aot.library import LibraryFunction, build_library
-from wse_mlir.pipelines.frontend.imported import import_model
-from wse_mlir.pipelines.tools.wse import app
+
+from wse_mlir.artifacts.aot.library import LibraryFunction, build_library
+from wse_mlir.frontend.imported import import_model
+from wse_mlir.tools.wse import app
 
 
 class Embed(nn.Module):

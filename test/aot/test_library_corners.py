@@ -10,11 +10,11 @@ from library_models import Case
 from library_programs import C99, CPP
 from test_library_calls import run_client
 from torch import nn
-from wse_mlir.pipelines.aot.library import Library, LibraryFunction, build_library
-from wse_mlir.pipelines.aot.naming import unique_identifiers
-from wse_mlir.pipelines.frontend.imported import import_model
 
 from wse_mlir import CompilerError
+from wse_mlir.artifacts.aot.library import Library, LibraryFunction, build_library
+from wse_mlir.artifacts.aot.naming import unique_identifiers
+from wse_mlir.frontend.imported import import_model
 
 ODD_NAME = '/* "größe\\" */ ??('
 

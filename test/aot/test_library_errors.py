@@ -8,11 +8,11 @@ import pytest
 import torch
 from library_programs import PROGRAMS, Zoo, compile_program, run_alone
 from torch import nn
-from wse_mlir.pipelines.aot.library import Library, LibraryFunction, build_library
-from wse_mlir.pipelines.aot.weights import lay_out
-from wse_mlir.pipelines.frontend.imported import ImportedModel, import_model
 
 from wse_mlir import CompilerError
+from wse_mlir.artifacts.aot.library import Library, LibraryFunction, build_library
+from wse_mlir.artifacts.aot.weights import lay_out
+from wse_mlir.frontend.imported import ImportedModel, import_model
 
 
 def weights_of(zoo: Zoo) -> bytes:

@@ -11,13 +11,13 @@ import torch
 from library_models import Outer
 from library_programs import CPP, STRICT, Zoo
 from torch import nn
-from wse_mlir.pipelines.aot.c_header import API
-from wse_mlir.pipelines.aot.library import LibraryFunction, build_library
-from wse_mlir.pipelines.aot.weights import lay_out
-from wse_mlir.pipelines.frontend.imported import import_model
-from wse_mlir.pipelines.frontend.signature import Argument
 
 from wse_mlir import CompilerError
+from wse_mlir.artifacts.aot.c_header import API
+from wse_mlir.artifacts.aot.library import LibraryFunction, build_library
+from wse_mlir.artifacts.aot.weights import lay_out
+from wse_mlir.frontend.imported import import_model
+from wse_mlir.frontend.signature import Argument
 
 
 def readelf(option: str, file: Path) -> str:

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from wse_mlir.pipelines.agreement import relative_error
-from wse_mlir.pipelines.aot.library import LibraryFunction, build_library
-from wse_mlir.pipelines.frontend.imported import import_model
+
+from wse_mlir.artifacts.aot.library import LibraryFunction, build_library
+from wse_mlir.compare.agreement import relative_error
+from wse_mlir.frontend.imported import import_model
 
 SHAPE, THREADS = (301, 65), 3
 Pointer = ctypes.POINTER(ctypes.c_float)

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from wse_mlir.pipelines.cache import lookup
+
+from wse_mlir.cache import lookup
 
 
 @pytest.fixture

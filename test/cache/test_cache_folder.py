@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import wse_mlir.pipelines.cache.folder as folder_module
-from wse_mlir.pipelines.cache.folder import CacheFolder
-from wse_mlir.pipelines.cache.settings import default_folder, open_cache
-from wse_mlir.pipelines.tools.wse import app
 
 import wse_mlir
+import wse_mlir.cache.folder as folder_module
+from wse_mlir.cache.folder import CacheFolder
+from wse_mlir.cache.settings import default_folder, open_cache
+from wse_mlir.tools.wse import app
 
 KEYS = [f"{i:064x}" for i in range(20)]
 
@@ -111,7 +111,7 @@ def test_only_what_the_user_alone_can_write_is_trusted(folder: CacheFolder) -> N
 
 def test_a_folder_of_somebody_else_is_not_used(folder: CacheFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.write("program", KEYS[0], {}, {})
-    monkeypatch.setattr("wse_mlir.pipelines.saved.ownership._ROOT", -1)  # tests may run as root
+    monkeypatch.setattr("wse_mlir.artifacts.saved.ownership._ROOT", -1)  # tests may run as root
     monkeypatch.setattr(os, "getuid", lambda: os.stat(folder.path).st_uid + 1)
     assert folder.read("program", KEYS[0]) is None and "belongs to" in folder.remarks[0]
 
@@ -135,7 +135,7 @@ def test_a_folder_that_cannot_be_written_is_a_remark(
 HAMMER = """
 import random, sys
 from pathlib import Path
-from wse_mlir.pipelines.cache.folder import CacheFolder
+from wse_mlir.cache.folder import CacheFolder
 folder, chance = CacheFolder(Path(sys.argv[1]), 40_000), random.Random(int(sys.argv[2]))
 found = 0
 for turn in range(400):

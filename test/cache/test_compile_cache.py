@@ -10,20 +10,20 @@ import pytest
 import torch
 from torch import nn
 from wse_mlir.passes.infra.timing import Timer
-from wse_mlir.pipelines.cache import lookup, versions
-from wse_mlir.pipelines.cache.settings import open_cache
-from wse_mlir.pipelines.frontend import imported
-from wse_mlir.pipelines.runtime import cpu
-from wse_mlir.pipelines.targets import find_target
 from zoo import error, family
 
 import wse_mlir
+from wse_mlir.cache import lookup, versions
+from wse_mlir.cache.settings import open_cache
+from wse_mlir.compiler.targets import find_target
+from wse_mlir.frontend import imported
+from wse_mlir.runtime.cpu import target as cpu
 
 # Compiles two models of the user's own file and prints what the cache said and a checksum of the results.
 CHILD = """
 import json, sys
 import torch
-from wse_mlir.pipelines.cache import lookup
+from wse_mlir.cache import lookup
 lookup.toolchain = lambda: "fixed"
 sys.path.insert(0, sys.argv[1])
 import user_model, wse_mlir

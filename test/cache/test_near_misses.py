@@ -13,11 +13,11 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
-from wse_mlir.pipelines.cache.fingerprint import Unknown
-from wse_mlir.pipelines.cache.models import model_key
 from zoo import error
 
 import wse_mlir
+from wse_mlir.cache.fingerprint import Unknown
+from wse_mlir.cache.models import model_key
 
 X = torch.randn(3, 4)
 HELPERS = "import torch\nFACTOR = 2.0\n\ndef scale(x, by=1.0):\n    return x * FACTOR + by\n"

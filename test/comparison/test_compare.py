@@ -9,10 +9,11 @@ import torch
 from torch import nn
 from typer.testing import CliRunner
 from wse_mlir.passes.infra.diagnostics import CompilerError
-from wse_mlir.pipelines.comparison.live_bytes import peak_temporaries
-from wse_mlir.pipelines.comparison.targets import choose_targets
-from wse_mlir.pipelines.compiled import Compiled
-from wse_mlir.pipelines.tools.wse import app
+
+from wse_mlir.compare.live_bytes import peak_temporaries
+from wse_mlir.compare.targets import choose_targets
+from wse_mlir.compiler.compiled import Compiled
+from wse_mlir.tools.wse import app
 
 MLP = """
 import torch

@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 from torch.utils import _pytree as pytree
-from wse_mlir.pipelines.agreement import relative_error
+
+from wse_mlir.compare.agreement import relative_error
 
 from .borders import touched_by_border
 from .samples import Sample

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from wse_mlir.pipelines.agreement import tolerance
+
+from wse_mlir.compare.agreement import tolerance
 
 from .judgements import (
     Call,

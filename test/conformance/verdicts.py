@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import torch
 from torch.utils import _pytree as pytree
-from wse_mlir.pipelines.agreement import relative_error, tolerance
+
+from wse_mlir.compare.agreement import relative_error, tolerance
 
 Word = Literal["match", "refused", "wrong", "crash"]
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from test_contraction_numerics import packed, run
-from wse_mlir.passes.cpu import wse_vectorize
+
 from wse_mlir.passes.cpu.processor import Processor, processor
+from wse_mlir.passes.cpu.vectorize import wse_vectorize
 
 SMALL = {
     "l1_bytes": 2 << 10,

@@ -2,8 +2,9 @@
 
 import pytest
 from contractions import contraction_text, viewed
-from wse_mlir.passes.cpu.contraction.tile import choose_tile
+
 from wse_mlir.passes.cpu.processor import Processor
+from wse_mlir.passes.cpu.vectorize.contraction.tile import choose_tile
 from wse_mlir.passes.tensor.contraction.form import ContractionForm, contraction_form
 
 AVX512 = Processor("x86-64-v4", "", 512, 32, True, True, 48 << 10, 12, 1 << 20, 32 << 20)

@@ -12,8 +12,9 @@ from wse_mlir.dialects.host import ir
 from wse_mlir.passes.cpu.processor import processor
 from wse_mlir.passes.infra.pass_manager import run_pipeline
 from wse_mlir.pipelines.named import named_pipeline
-from wse_mlir.pipelines.native.codegen import NativeCode
-from wse_mlir.pipelines.runtime.jit import JitFunction, NativeModule
+
+from wse_mlir.runtime.cpu.jit import JitFunction, NativeModule
+from wse_mlir.runtime.native.codegen import NativeCode
 
 SIZES = [1, 2, 3, 5, 7, 14, 17, 33]
 COLUMNS = [4, 5, 8, 16, 19, 32, 37, 67, 100]

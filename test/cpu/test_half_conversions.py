@@ -6,7 +6,8 @@ from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_manager import run_pipeline
 from wse_mlir.pipelines.named import named_pipeline
-from wse_mlir.pipelines.runtime.jit import compile_function
+
+from wse_mlir.runtime.cpu.jit import compile_function
 
 
 def convert(operation: str, source: np.ndarray, dtype: type) -> np.ndarray:

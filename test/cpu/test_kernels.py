@@ -17,7 +17,8 @@ from wse_mlir.passes.tensor.bufferization.arena import (
     plan_offsets,
 )
 from wse_mlir.pipelines.named import named_pipeline
-from wse_mlir.pipelines.runtime.jit import compile_function
+
+from wse_mlir.runtime.cpu.jit import compile_function
 
 KERNELS = "wse-form-kernels,wse-plan-arena{stack-bytes=2048}"
 PARALLEL, ROW = '["parallel", "parallel"]', '["parallel", "reduction"]'

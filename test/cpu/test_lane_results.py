@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import arith, func, ir, vector
-from wse_mlir.passes.cpu.nests.lane_results import combine_rows, powers_of_two
+from wse_mlir.passes.cpu.vectorize.loops.lane_results import combine_rows, powers_of_two
 from wse_mlir.passes.infra.pass_manager import run_pipeline
 from wse_mlir.passes.tensor.reductions import Combiner
 from wse_mlir.pipelines.named import named_pipeline
-from wse_mlir.pipelines.runtime.jit import compile_function
+from wse_mlir.runtime.cpu.jit import compile_function
 
 LOWERING = ",".join(
     s.passes for s in named_pipeline("cpu").stages if s.name in ("expand-math", "lower-to-llvm")

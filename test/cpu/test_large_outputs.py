@@ -3,9 +3,9 @@
 import gc
 
 import torch
-from wse_mlir.pipelines.runtime.large_outputs import advise, allocator_for
 
 import wse_mlir
+from wse_mlir.runtime.cpu.large_outputs import advise, allocator_for
 
 LARGE = (2049, 4099)  # elements of f32: 32 MiB and a bit
 

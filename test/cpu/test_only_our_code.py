@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from cpu_families import FAMILIES, Case
 from torch.utils._python_dispatch import TorchDispatchMode
-from wse_mlir.pipelines.native.object_file import undefined_symbols
 
 import wse_mlir
 from wse_mlir import Compiled
+from wse_mlir.runtime.native.object_file import undefined_symbols
 
 # Outputs are allocated by PyTorch, and handed out as tensors; nothing here computes.
 ALLOCATIONS = frozenset(

@@ -14,7 +14,8 @@ from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_manager import run_pipeline
 from wse_mlir.pipelines.named import named_pipeline
-from wse_mlir.pipelines.runtime.jit import compile_function
+
+from wse_mlir.runtime.cpu.jit import compile_function
 
 SIZES = [1, 2, 3, 5, 8, 16, 19, 35]
 COMBINERS = ["addf", "maximumf", "minimumf", "mulf"]

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from wse_mlir.passes.cpu.nests.sliding_window import SlidingWindow
-from wse_mlir.passes.tensor.reductions import Combiner
 
 import wse_mlir
+from wse_mlir.passes.cpu.vectorize.loops.sliding_window import SlidingWindow
+from wse_mlir.passes.tensor.reductions import Combiner
 
 
 def check(model: nn.Module, x: torch.Tensor, **options: str) -> None:

@@ -14,9 +14,9 @@ from wse_mlir.dialects.host import ir
 from wse_mlir.passes.cpu.parallel.shares import Cut, Loop, balance, between, cuts, lay_out, length
 from wse_mlir.passes.infra.pass_manager import run_pipeline
 from wse_mlir.pipelines.named import NAMED_PIPELINES, named_pipeline
-from wse_mlir.pipelines.runtime.jit import JitFunction, compile_function
 
 import wse_mlir
+from wse_mlir.runtime.cpu.jit import JitFunction, compile_function
 
 LOWER = (
     "expand-strided-metadata,lower-affine,canonicalize,func.func(llvm-request-c-wrappers),convert-scf-to-cf,"

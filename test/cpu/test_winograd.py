@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 from wse_mlir.passes.cpu.winograd.interpolation import TILES, Interpolation
-from wse_mlir.pipelines.compile import compile_for
 from wse_mlir.pipelines.named import CPU
-from wse_mlir.pipelines.runtime.cpu import CpuTarget
 from zoo import error
+
+from wse_mlir.compiler.compile import compile_for
+from wse_mlir.runtime.cpu.target import CpuTarget
 
 TOLERANCE = 1e-5  # a tenth of what counts as equal: whole networks add up the errors of their layers
 

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from wse_mlir.pipelines.emit.emit import emit
-from wse_mlir.pipelines.emit.kinds import Kind
-from wse_mlir.pipelines.emit.request import Request
-from wse_mlir.pipelines.workload import OpenedModel
 from zoo import error
 
 import wse_mlir
+from wse_mlir.artifacts.emit.emit import emit
+from wse_mlir.artifacts.emit.kinds import Kind
+from wse_mlir.artifacts.emit.request import Request
+from wse_mlir.compiler.workload import OpenedModel
 
 ROWS = torch.export.Dim("rows", min=2, max=8)
 X = torch.arange(8.0).reshape(2, 4) - 3

@@ -71,10 +71,11 @@ def import_what_commands_need() -> None:
     """Imports that commands would make when they run: no more, since tests of start-up times are elsewhere."""
     import onnx  # noqa: F401
     import torch_mlir.fx  # noqa: F401
-    from wse_mlir.pipelines.emit import emit  # noqa: F401
-    from wse_mlir.pipelines.frontend import exporting, lowering  # noqa: F401
-    from wse_mlir.pipelines.tools import run, simulate, wse, wse_opt, wse_reduce  # noqa: F401
-    from wse_mlir.pipelines.verification import verify  # noqa: F401
+
+    from wse_mlir.artifacts.emit import emit  # noqa: F401
+    from wse_mlir.frontend import exporting, lowering  # noqa: F401
+    from wse_mlir.tools import run, simulate, wse, wse_opt, wse_reduce  # noqa: F401
+    from wse_mlir.verify import verify  # noqa: F401
 
 
 def answer(client: socket.socket) -> None:
@@ -95,7 +96,7 @@ def answer(client: socket.socket) -> None:
 
 def run_command(command: str) -> int:
     """The exit code of a console script's function."""
-    from wse_mlir.pipelines.tools import wse, wse_opt, wse_reduce
+    from wse_mlir.tools import wse, wse_opt, wse_reduce
 
     entries = {"wse": wse.main, "wse-opt": wse_opt.main, "wse-reduce": wse_reduce.main}
     parent = os.getpid()

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from wse_mlir.pipelines.agreement import relative_error, tolerance
 
 import wse_mlir
+from wse_mlir.compare.agreement import relative_error, tolerance
 
 Function = Callable[..., Any]
 INTEGERS = (torch.int8, torch.uint8, torch.int16, torch.int32, torch.int64)

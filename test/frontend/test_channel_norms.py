@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 from torch.nn import functional
-from wse_mlir.pipelines.agreement import relative_error
 
 import wse_mlir
+from wse_mlir.compare.agreement import relative_error
 
 TOP = torch.finfo(torch.float32).max
 GENERATOR = torch.Generator().manual_seed(0)

@@ -17,10 +17,10 @@ import pytest
 import torch
 from torch import nn
 from wse_mlir.passes.infra.diagnostics import CompilerError
-from wse_mlir.pipelines.frontend.exported_files import read_exported_program
 from zoo import family
 
 import wse_mlir
+from wse_mlir.frontend.exported_files import read_exported_program
 
 X = torch.ones(3, 4)
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 from wse_mlir.passes.infra.diagnostics import CompilerError
-from wse_mlir.pipelines.frontend.imported import import_model
+
+from wse_mlir.frontend.imported import import_model
 
 
 class Wrapped(nn.Module):

@@ -4,8 +4,9 @@ import pytest
 import torch
 import zoo
 from torch import nn
-from wse_mlir.pipelines.frontend.imported import import_model
-from wse_mlir.pipelines.frontend.lowering import IMPORTED_DIALECTS, IMPORTED_OPERATIONS
+
+from wse_mlir.frontend.imported import import_model
+from wse_mlir.frontend.lowering import IMPORTED_DIALECTS, IMPORTED_OPERATIONS
 
 
 def operation_names(imported) -> set[str]:

@@ -13,8 +13,9 @@ from wse_mlir.dialects.provenance import (
     make_location,
     read_location,
 )
-from wse_mlir.pipelines.frontend.imported import import_model
-from wse_mlir.pipelines.frontend.provenance import user_frame
+
+from wse_mlir.frontend.imported import import_model
+from wse_mlir.frontend.provenance import user_frame
 
 
 class Inner(nn.Module):

@@ -8,8 +8,9 @@ import pytest
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.diagnostics import CompilerError
-from wse_mlir.pipelines.frontend.mlir_values import read_arrays
-from wse_mlir.pipelines.verification.inputs import detach
+
+from wse_mlir.frontend.mlir_values import read_arrays
+from wse_mlir.verify.inputs import detach
 
 
 def header(text: str) -> bytes:

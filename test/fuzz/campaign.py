@@ -12,7 +12,8 @@ from typing import Any
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.parsing import parse_module
 from wse_mlir.passes.infra.diagnostics import CompilerError
-from wse_mlir.pipelines.reduction import NotInteresting, reduce
+
+from wse_mlir.reduce import NotInteresting, reduce
 
 from .case import Case, Problem, Verdict, judge
 from .commands import draw_command, draw_keywords

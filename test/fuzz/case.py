@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from wse_mlir.pipelines.verification.isolation import isolated
-
 from wse_mlir import CompilerError
+from wse_mlir.verify.isolation import isolated
 
 TIME_LIMIT = 120.0  # seconds; what takes longer hangs as far as a user can tell
 LONGEST_MESSAGE = 3000  # characters

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from wse_mlir.pipelines.tools import wse, wse_opt, wse_reduce
 
 import wse_mlir
+from wse_mlir.tools import wse, wse_opt, wse_reduce
 
 from .case import Wrong, complaint_about
 from .modules import draw_module

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from onnx import TensorProto, helper
-from wse_mlir.pipelines.named import named_pipeline
-from wse_mlir.pipelines.targets import find_target
-from wse_mlir.wse_target.machine import load_machine
 
 import wse_mlir
+from wse_mlir.compiler.targets import find_target
+from wse_mlir.pipelines.named import named_pipeline
+from wse_mlir.wse_target.machine_file import load_machine
 
 from .case import Wrong
 from .modules import draw_module

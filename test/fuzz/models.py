@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from wse_mlir.pipelines.agreement import relative_error, tolerance
 
 import wse_mlir
+from wse_mlir.compare.agreement import relative_error, tolerance
 
 from .case import Wrong
 from .operators import Value, draw_expression, draw_input, parameter_shape, scale_of

@@ -14,12 +14,12 @@ from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.parsing import parse_module
 from wse_mlir.passes.infra.options import annotations_of, option_name, print_value
 from wse_mlir.passes.infra.registry import find_pass, pass_names
-from wse_mlir.pipelines.agreement import relative_error, tolerance
 from wse_mlir.pipelines.named import CPU
-from wse_mlir.pipelines.verification.completion import main_signature, native_functions
-from wse_mlir.pipelines.verification.isolation import isolated
 
 import wse_mlir
+from wse_mlir.compare.agreement import relative_error, tolerance
+from wse_mlir.verify.completion import main_signature, native_functions
+from wse_mlir.verify.isolation import isolated
 
 from .case import Wrong
 from .modules import draw_module

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.diagnostics import CompilerError, PassFailure
@@ -72,7 +73,7 @@ def test_stages_are_overridden_and_cut() -> None:
 
 
 def test_a_pipeline_runs_as_a_script() -> None:
-    command = [sys.executable, "-m", "wse_mlir.pipelines.named", "tensor", "-"]
+    command = [sys.executable, "-m", "wse_mlir.tools.named_pipeline", "tensor", "-"]
     done = subprocess.run(command, input=TENSOR, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "func.func @f" in done.stdout

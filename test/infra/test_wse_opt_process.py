@@ -30,7 +30,7 @@ def wse_opt(*flags: str, stdin: str = MODULE, cwd: Path | None = None) -> subpro
 
 def test_it_does_not_import_torch() -> None:
     code = (
-        "import sys; from wse_mlir.pipelines.tools.wse_opt import main;"
+        "import sys; from wse_mlir.tools.wse_opt import main;"
         "code = main(['--pass-pipeline=builtin.module(func.func(wse-fuse),cse)']);"
         "heavy = {'torch', 'pydantic', 'typer', 'rich'} & set(sys.modules); sys.exit(code or str(heavy or ''))"
     )

@@ -1,7 +1,7 @@
 """bf16 numbers that are only moved become integers; where something computes with them, all stays."""
 
-from wse_mlir.pipelines.native.bfloat_moves import move_bfloat_as_integers
-from wse_mlir.pipelines.native.llvm_text import read_llvm_ir
+from wse_mlir.runtime.native.bfloat_moves import move_bfloat_as_integers
+from wse_mlir.runtime.native.llvm_text import read_llvm_ir
 
 MOVES = """
 source_filename = "bfloat.py"

@@ -10,12 +10,12 @@ import torch
 from torch import nn
 from wse_mlir.passes.cpu.processor import processor
 from wse_mlir.passes.infra.timing import Timer
-from wse_mlir.pipelines.frontend.imported import import_model
-from wse_mlir.pipelines.native.codegen import NativeCode
-from wse_mlir.pipelines.native.object_file import section_names
-from wse_mlir.pipelines.runtime.cpu import CpuTarget
 
 import wse_mlir
+from wse_mlir.frontend.imported import import_model
+from wse_mlir.runtime.cpu.target import CpuTarget
+from wse_mlir.runtime.native.codegen import NativeCode
+from wse_mlir.runtime.native.object_file import section_names
 
 
 class Block(nn.Module):

@@ -18,9 +18,9 @@ from wse_mlir.passes.infra.diagnostics import CompilerError
 from wse_mlir.passes.infra.native_errors import captured_stderr
 from wse_mlir.passes.infra.pass_manager import run_pipeline
 from wse_mlir.pipelines.named import named_pipeline
-from wse_mlir.pipelines.runtime.jit import JitFunction, NativeModule, compile_function
 
 import wse_mlir
+from wse_mlir.runtime.cpu.jit import JitFunction, NativeModule, compile_function
 
 
 def object_code(body: str) -> bytes:

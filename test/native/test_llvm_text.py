@@ -14,8 +14,9 @@ from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.cpu.instruction_sets import initialise
 from wse_mlir.passes.infra.diagnostics import CompilerError
-from wse_mlir.pipelines.native.llvm_text import llvm_ir_text, read_llvm_ir, respell_constants
-from wse_mlir.pipelines.runtime.jit import NativeModule
+
+from wse_mlir.runtime.cpu.jit import NativeModule
+from wse_mlir.runtime.native.llvm_text import llvm_ir_text, read_llvm_ir, respell_constants
 
 BITS = {"f16": 16, "bf16": 16, "f32": 32, "f64": 64, "f128": 128}
 EXPONENT_BITS = {"f16": 5, "bf16": 8, "f32": 8, "f64": 11, "f128": 15}

@@ -8,7 +8,8 @@ import llvmlite.binding as llvm
 import pytest
 from wse_mlir.passes.cpu.instruction_sets import create_target_machine, initialise
 from wse_mlir.passes.infra.diagnostics import CompilerError
-from wse_mlir.pipelines.native.object_file import section_names, undefined_symbols
+
+from wse_mlir.runtime.native.object_file import section_names, undefined_symbols
 
 TEXT = """
 @table = global [4 x float] zeroinitializer

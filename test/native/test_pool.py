@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wse_mlir.pipelines.native.linker import link
-from wse_mlir.pipelines.native.packed import POOL_RUN
-from wse_mlir.pipelines.native.pool import POOL_STOP, pool_object
+
+from wse_mlir.runtime.native.linker import link
+from wse_mlir.runtime.native.packed import POOL_RUN
+from wse_mlir.runtime.native.pool import POOL_STOP, pool_object
 
 BODY = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
 RUN = ctypes.CFUNCTYPE(None, BODY, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)

@@ -10,12 +10,12 @@ from wse_mlir.passes.cpu.instruction_sets import architecture
 from wse_mlir.passes.cpu.processor import processor
 from wse_mlir.passes.infra.diagnostics import CompilerError
 from wse_mlir.passes.infra.timing import Timer
-from wse_mlir.pipelines.frontend.imported import import_model
-from wse_mlir.pipelines.native.codegen import NativeCode
-from wse_mlir.pipelines.runtime.cpu import CpuTarget
 from zoo import error, family
 
 import wse_mlir
+from wse_mlir.frontend.imported import import_model
+from wse_mlir.runtime.cpu.target import CpuTarget
+from wse_mlir.runtime.native.codegen import NativeCode
 
 pytestmark = pytest.mark.skipif(architecture() != "x86_64", reason="names of x86 processors")
 

@@ -7,8 +7,9 @@ from wse_mlir.passes.cpu.instruction_sets import architecture
 from wse_mlir.passes.cpu.processor import processor
 from wse_mlir.passes.infra.pass_manager import run_pipeline
 from wse_mlir.pipelines.named import named_pipeline
-from wse_mlir.pipelines.native.codegen import NativeCode
-from wse_mlir.pipelines.native.llvm_text import llvm_ir_text, read_llvm_ir
+
+from wse_mlir.runtime.native.codegen import NativeCode
+from wse_mlir.runtime.native.llvm_text import llvm_ir_text, read_llvm_ir
 
 # fmt: off
 UNARY = (

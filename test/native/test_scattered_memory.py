@@ -10,9 +10,9 @@ PROGRAM = """
 import numpy as np
 import torch
 from scattered_memory import scatter_free_memory
-from wse_mlir.pipelines.native.object_file import _sections
-from wse_mlir.pipelines.runtime.cpu_program import CpuExecutable
-from wse_mlir.pipelines.runtime import jit
+from wse_mlir.runtime.native.object_file import _sections
+from wse_mlir.runtime.cpu.program import CpuExecutable
+from wse_mlir.runtime import jit
 import wse_mlir
 
 torch.manual_seed(0)

@@ -4,10 +4,10 @@ from itertools import permutations
 
 import pytest
 import torch
-from wse_mlir.pipelines.native.stack_lifetimes import mark_lifetimes
-from wse_mlir.pipelines.verification.isolation import isolated
 
 import wse_mlir
+from wse_mlir.runtime.native.stack_lifetimes import mark_lifetimes
+from wse_mlir.verify.isolation import isolated
 
 
 class Joins(torch.nn.Module):

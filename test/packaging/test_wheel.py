@@ -47,7 +47,7 @@ def test_nothing_generic_reaches_site_packages(wheel: Path) -> None:
     assert {t for t in top if not t.endswith(".dist-info")} == {"wse_mlir"}
     assert "wse_mlir/wse_target/machines/tiny.toml" in names
     assert "wse_mlir/py.typed" in names
-    assert {"wse_mlir/pipelines/aot/wse_abi.h", "wse_mlir/pipelines/aot/runtime/runs.c"} <= set(names)
+    assert {"wse_mlir/artifacts/aot/wse_abi.h", "wse_mlir/artifacts/aot/runtime/runs.c"} <= set(names)
 
 
 def test_the_wheel_alone_compiles_and_simulates(wheel: Path, tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 from wse_mlir.passes.infra.diagnostics import CompilerError
-from wse_mlir.pipelines.agreement import relative_error
 
 import wse_mlir
+from wse_mlir.compare.agreement import relative_error
 
 
 class Deep(nn.Module):

@@ -12,7 +12,7 @@ import sys
 sys.path.insert(0, {tests!r})
 import zoo
 from wse_mlir.passes.infra.pass_manager import run_pipeline
-from wse_mlir.pipelines.frontend.imported import import_model
+from wse_mlir.frontend.imported import import_model
 from wse_mlir.pipelines.named import named_pipeline
 
 for family in ("mlp", "encoder"):

@@ -4,9 +4,9 @@ import json
 
 import pytest
 import torch
-from wse_mlir.pipelines.simulate import simulate_module
 
 import wse_mlir
+from wse_mlir.runtime.wafer.simulate import simulate_module
 
 
 def small(device: str = "cpu") -> tuple[torch.nn.Module, tuple[torch.Tensor, ...]]:

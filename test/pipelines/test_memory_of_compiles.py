@@ -8,11 +8,11 @@ import pytest
 import torch
 from memory_of import growth
 from wse_mlir.passes.infra.timing import Timer
-from wse_mlir.pipelines.frontend.imported import import_model
-from wse_mlir.pipelines.native.codegen import NativeCode
-from wse_mlir.pipelines.runtime.cpu import CpuTarget
 
 import wse_mlir
+from wse_mlir.frontend.imported import import_model
+from wse_mlir.runtime.cpu.target import CpuTarget
+from wse_mlir.runtime.native.codegen import NativeCode
 
 KIB = 1024
 MLIR = """

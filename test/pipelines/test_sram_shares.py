@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from unittest import mock
 
+from wse_mlir.passes.wafer.memory.wse_plan_memory import DoesNotFit
 from wse_mlir.passes.wafer.route.wse_route import TooManyColours
-from wse_mlir.passes.wafer.wse_plan_memory import DoesNotFit
-from wse_mlir.pipelines.runtime.sram_shares import FIRST_SHARE, Shares
+from wse_mlir.runtime.wafer.sram_shares import FIRST_SHARE, Shares
 
 AVAILABLE = 40_000
 

@@ -4,7 +4,8 @@ import pytest
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.diagnostics import CompilerError
-from wse_mlir.pipelines.reduction import NotInteresting, Progress, reduce
+
+from wse_mlir.reduce import NotInteresting, Progress, reduce
 
 TEXT = """
 func.func @f(%x: f32) -> f32 {

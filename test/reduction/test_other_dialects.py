@@ -6,9 +6,10 @@ from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.diagnostics import CompilerError
 from wse_mlir.passes.infra.pass_manager import run_pipeline
-from wse_mlir.pipelines.reduction import reduce
-from wse_mlir.pipelines.runtime.image_builder import build_image
-from wse_mlir.pipelines.runtime.wafer import pipeline_text
+
+from wse_mlir.reduce import reduce
+from wse_mlir.runtime.wafer.image_builder import build_image
+from wse_mlir.runtime.wafer.target import pipeline_text
 
 SUM_OF_ROWS = """
 func.func @main(%a: tensor<2x4096xf32> {wse.kind = "input", wse.name = "0"})

@@ -7,9 +7,10 @@ from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.diagnostics import CompilerError
 from wse_mlir.passes.infra.plugins import load_plugin
-from wse_mlir.pipelines.reduction import reduce
-from wse_mlir.pipelines.reduction.outcome import Outcome, run_apart
-from wse_mlir.pipelines.reduction.pipeline_predicate import PipelinePredicate
+
+from wse_mlir.reduce import reduce
+from wse_mlir.reduce.outcome import Outcome, run_apart
+from wse_mlir.reduce.pipeline_predicate import PipelinePredicate
 
 load_plugin(str(Path(__file__).resolve().parents[1] / "lit" / "tools" / "Inputs" / "planted_bugs.py"))
 CONTEXT = create_context()

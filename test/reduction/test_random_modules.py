@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from random_modules import BINARY, UNARY, modules
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
-from wse_mlir.pipelines.reduction import Progress, reduce
+
+from wse_mlir.reduce import Progress, reduce
 
 CONTEXT = create_context()
 KINDS = {"func.return", *UNARY, *BINARY, "scf.for", "scf.if", "func.call", "linalg.generic"}

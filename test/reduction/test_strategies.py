@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from wse_mlir.pipelines.reduction import reduce
-from wse_mlir.pipelines.reduction.constants import SimplifyConstants
+
+from wse_mlir.reduce import reduce
+from wse_mlir.reduce.constants import SimplifyConstants
 
 PROGRAM = """
 memref.global "private" constant @table : memref<2x2xf32> = dense<[[1., 2.], [3., 4.]]>

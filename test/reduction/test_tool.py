@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
-from wse_mlir.pipelines.tools.wse_reduce import app
+
+from wse_mlir.tools.wse_reduce import app
 
 PLUGIN = Path(__file__).resolve().parents[1] / "lit" / "tools" / "Inputs" / "planted_bugs.py"
 TWO = """

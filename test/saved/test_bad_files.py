@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from wse_mlir.pipelines.saved import container as format_of_files
-from wse_mlir.pipelines.saved.container import Container, write_container
-from wse_mlir.pipelines.saved.trees import read_tree
 from zoo import family
 
 import wse_mlir
+from wse_mlir.artifacts.saved import container as format_of_files
+from wse_mlir.artifacts.saved.container import Container, write_container
+from wse_mlir.artifacts.saved.trees import read_tree
 
 
 @pytest.fixture(scope="module")

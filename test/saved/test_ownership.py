@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
-from wse_mlir.pipelines.saved import ownership
-from wse_mlir.pipelines.saved.ownership import exposure
 
 import wse_mlir
+from wse_mlir.artifacts.saved import ownership
+from wse_mlir.artifacts.saved.ownership import exposure
 
 STRANGER = 54321
 

@@ -4,7 +4,8 @@ import numpy as np
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_manager import run_pipeline
-from wse_mlir.pipelines.runtime.jit import compile_function
+
+from wse_mlir.runtime.cpu.jit import compile_function
 
 LOWER = (
     "func.func(convert-linalg-to-loops,scf-forall-to-for),expand-strided-metadata,lower-affine,"

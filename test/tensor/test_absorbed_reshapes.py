@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from wse_mlir.passes.tensor.simplify.reshapes.digits import Form, flattened, iterator_form, unflattened
-from wse_mlir.pipelines.agreement import relative_error
 
 import wse_mlir
+from wse_mlir.compare.agreement import relative_error
 
 SIZES = st.lists(st.sampled_from([1, 2, 3, 4, 6]), min_size=1, max_size=4)
 

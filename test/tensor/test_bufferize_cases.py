@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from native import run_natively
+
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_base import PassRun
 from wse_mlir.passes.tensor.bufferization.arena import Interval, arena_bytes, plan_offsets
-from wse_mlir.passes.tensor.wse_bufferize import Bufferize
+from wse_mlir.passes.tensor.bufferization.wse_bufferize import Bufferize
 
 BRANCH = """
 func.func @main(%flag: tensor<i1>, %a: tensor<?xi32>) -> tensor<?xi32> {

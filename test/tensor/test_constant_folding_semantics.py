@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_base import PassRun
-from wse_mlir.passes.tensor.wse_fold_constants import FoldConstants
+from wse_mlir.passes.tensor.simplify.wse_fold_constants import FoldConstants
 
 NAN = float("nan")
 

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from linalg_reference import run_function
+
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_base import PassRun
-from wse_mlir.passes.tensor.wse_fuse import Fuse
+from wse_mlir.passes.tensor.fuse.wse_fuse import Fuse
 
 FLAT, SPLIT = "tensor<6x4xf32>", "tensor<2x3x4xf32>"
 GROUPS = "[[0, 1], [2]]"

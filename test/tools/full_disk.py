@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from wse_mlir.pipelines.tools.wse import app
 
 import wse_mlir
+from wse_mlir.tools.wse import app
 
 LIMIT = 600
 

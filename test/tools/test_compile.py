@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner, Result
-from wse_mlir.pipelines.tools.wse import app
 
 import wse_mlir
+from wse_mlir.tools.wse import app
 
 NET = """
 import torch

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from typer.testing import CliRunner
-from wse_mlir.pipelines.tools.wse import app
+
+from wse_mlir.tools.wse import app
 
 NET = """
 import torch

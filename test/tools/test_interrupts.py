@@ -16,7 +16,7 @@ class Interrupting:
 
 sys.meta_path.insert(0, Interrupting())
 sys.argv = {words!r}
-from wse_mlir.pipelines.tools import entry_points
+from wse_mlir.tools import entry_points
 sys.exit(entry_points.{entry}())
 """
 
@@ -30,8 +30,8 @@ def run(entry: str, module: str, *words: str) -> subprocess.CompletedProcess[str
     ("entry", "module", "words"),
     [
         ("wse", "typer", []),
-        ("wse", "wse_mlir.pipelines.tools.run", ["run", "missing.py"]),  # in the process that works
-        ("wse_opt", "wse_mlir.pipelines.tools.wse_opt", []),
+        ("wse", "wse_mlir.tools.run", ["run", "missing.py"]),  # in the process that works
+        ("wse_opt", "wse_mlir.tools.wse_opt", []),
         ("wse_opt", "torch_mlir._mlir_libs", ["--canonicalize"]),  # native code that an exception would crash
         ("wse_reduce", "typer", []),
     ],

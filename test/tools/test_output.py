@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from wse_mlir.passes.infra.diagnostics import CompilerError
-from wse_mlir.pipelines.tools import output
+
+from wse_mlir.tools import output
 
 
 def test_text_and_bytes(tmp_path: Path) -> None:

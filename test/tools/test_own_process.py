@@ -8,7 +8,7 @@ import pytest
 PROGRAM = """
 import os, sys
 from wse_mlir.passes.infra.crashes import about_to
-from wse_mlir.pipelines.tools.own_process import in_own_process
+from wse_mlir.tools.own_process import in_own_process
 
 def work():
     about_to(lambda: "in a long place" * 1000)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner, Result
-from wse_mlir.pipelines import simulator_runs
-from wse_mlir.pipelines.tools.wse import app
+
+from wse_mlir.runtime.wafer import simulator_runs
+from wse_mlir.tools.wse import app
 
 MATMUL = """
 !a = tensor<13x20xf32>

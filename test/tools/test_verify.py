@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from wse_mlir.passes.infra.diagnostics import CompilerError
-from wse_mlir.pipelines.tools.verify import Settings, replay_file, verify_model
-from wse_mlir.pipelines.verification.verify import CPU_STAGES, WAFER_STAGES
+
+from wse_mlir.tools.verify import Settings, replay_file, verify_model
+from wse_mlir.verify.verify import CPU_STAGES, WAFER_STAGES
 
 BIN = Path(sys.executable).parent
 WORKLOAD = """

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
-from wse_mlir.pipelines.tools.wse import app
 
 import wse_mlir
+from wse_mlir.tools.wse import app
 
 MODEL = """
 import torch

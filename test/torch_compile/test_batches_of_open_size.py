@@ -13,7 +13,7 @@ from torch import nn
 import wse_mlir
 
 
-def reports() -> list[wse_mlir.pipelines.torch_backend.report.GraphReport]:
+def reports() -> list[wse_mlir.torch_backend.report.GraphReport]:
     return list(wse_mlir.torch_compile_report().graphs)
 
 

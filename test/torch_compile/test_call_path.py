@@ -16,11 +16,11 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._python_dispatch import TorchDispatchMode
 from wse_mlir.passes.infra.timing import Timer
-from wse_mlir.pipelines.frontend.graphs import import_graph
-from wse_mlir.pipelines.torch_backend.compiler import GraphCompiler
-from wse_mlir.pipelines.torch_backend.native_graph import compile_graph
 
 from wse_mlir import torch_compile_report
+from wse_mlir.frontend.graphs import import_graph
+from wse_mlir.torch_backend.compiler import GraphCompiler
+from wse_mlir.torch_backend.native_graph import compile_graph
 
 MOVES = {"detach", "alias", "view", "as_strided", "empty_strided", "empty", "copy_", "clone", "permute", "t"}
 

@@ -14,11 +14,11 @@ from torch import nn
 from torch._dynamo.exc import BackendCompilerFailed
 from torch.fx import GraphModule
 from wse_mlir.passes.infra.timing import Timer
-from wse_mlir.pipelines.frontend.provenance import node_provenance
-from wse_mlir.pipelines.torch_backend import native_graph
-from wse_mlir.pipelines.torch_backend.native_graph import compile_graph
 
 import wse_mlir
+from wse_mlir.frontend.provenance import node_provenance
+from wse_mlir.torch_backend import native_graph
+from wse_mlir.torch_backend.native_graph import compile_graph
 
 EAGER = {"options": {"fallback": "eager"}}
 

@@ -15,9 +15,10 @@ import pytest
 import torch
 from beside_eager import assert_close, compiled
 from torch import nn
-from wse_mlir.pipelines.runtime.provisions import Preparation
-from wse_mlir.pipelines.torch_backend.parameters import PreparedParameters
 from zoo import ScaledByState
+
+from wse_mlir.runtime.cpu.provisions import Preparation
+from wse_mlir.torch_backend.parameters import PreparedParameters
 
 
 @pytest.fixture

@@ -7,23 +7,22 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+
 from wse_mlir.dialects.host import arith, ir
-from wse_mlir.passes.cpu import vector_body, wse_expand_half, wse_roll_loops
-from wse_mlir.passes.tensor import (
-    wse_dce,
-    wse_fold_constants,
-    wse_fuse,
-    wse_generalize,
-    wse_lower_tm_tensor,
-    wse_unroll_loops,
-)
+from wse_mlir.passes.cpu.math import wse_expand_half
+from wse_mlir.passes.cpu.vectorize import vector_body
 from wse_mlir.passes.tensor.algebra import wse_separate_resampling, wse_subpixel_convolutions
+from wse_mlir.passes.tensor.approximations import exponential
 from wse_mlir.passes.tensor.bufferization import analysis
 from wse_mlir.passes.tensor.contraction import wse_narrow_factors
-from wse_mlir.passes.tensor.functions import exponential
+from wse_mlir.passes.tensor.fuse import wse_fuse
+from wse_mlir.passes.tensor.loops import wse_lower_tm_tensor, wse_roll_loops, wse_unroll_loops
 from wse_mlir.passes.tensor.simplify import (
     wse_absorb_reshapes,
+    wse_dce,
     wse_drop_unit_dims,
+    wse_fold_constants,
+    wse_generalize,
     wse_permute_insertions,
     wse_trim_windows,
 )

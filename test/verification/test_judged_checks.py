@@ -7,10 +7,11 @@ import torch
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_manager import run_pipeline
-from wse_mlir.pipelines.frontend.imported import import_model
-from wse_mlir.pipelines.verification.calls import calls_of
-from wse_mlir.pipelines.verification.completion import main_signature
-from wse_mlir.pipelines.verification.judge import complete_module
+
+from wse_mlir.frontend.imported import import_model
+from wse_mlir.verify.calls import calls_of
+from wse_mlir.verify.completion import main_signature
+from wse_mlir.verify.judge import complete_module
 
 
 class Counting(torch.nn.Module):

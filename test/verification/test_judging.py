@@ -13,15 +13,16 @@ from plants import Function
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.diagnostics import CompilerError
-from wse_mlir.pipelines.runtime.arrays import as_array
-from wse_mlir.pipelines.verification import Verification, compare_operations, subject_of
-from wse_mlir.pipelines.verification.bisect import Found, find_first_bad
-from wse_mlir.pipelines.verification.extract import calls_for
-from wse_mlir.pipelines.verification.inputs import attach, detach
-from wse_mlir.pipelines.verification.isolation import isolated
-from wse_mlir.pipelines.verification.suspicion import Suspicion
-from wse_mlir.pipelines.verification.trace import PassText
-from wse_mlir.pipelines.workload import OpenedModel
+
+from wse_mlir.compiler.workload import OpenedModel
+from wse_mlir.runtime.arrays import as_array
+from wse_mlir.verify import Verification, compare_operations, subject_of
+from wse_mlir.verify.bisect import Found, find_first_bad
+from wse_mlir.verify.extract import calls_for
+from wse_mlir.verify.inputs import attach, detach
+from wse_mlir.verify.isolation import isolated
+from wse_mlir.verify.suspicion import Suspicion
+from wse_mlir.verify.trace import PassText
 
 
 def verification(function: object, *args: torch.Tensor, target: str = "cpu", calls: int = 1) -> Verification:

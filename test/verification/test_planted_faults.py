@@ -7,9 +7,10 @@ import pytest
 from plants import PLANTS, Function, Plant
 from wafer_plants import WAFER_PLANTS
 from wse_mlir.pipelines.named import named_pipeline
-from wse_mlir.pipelines.verification import Verification, subject_of
-from wse_mlir.pipelines.verification.reproduce import replay, smallest, write
-from wse_mlir.pipelines.workload import OpenedModel
+
+from wse_mlir.compiler.workload import OpenedModel
+from wse_mlir.verify import Verification, subject_of
+from wse_mlir.verify.reproduce import replay, smallest, write
 
 
 def test_every_pass_of_the_wafers_pipeline_has_a_fault() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from cpu_families import FAMILIES
-from wse_mlir.pipelines.verification import Verification, subject_of
-from wse_mlir.pipelines.verification.verify import CPU_STAGES, WAFER_STAGES
-from wse_mlir.pipelines.workload import OpenedModel
+
+from wse_mlir.compiler.workload import OpenedModel
+from wse_mlir.verify import Verification, subject_of
+from wse_mlir.verify.verify import CPU_STAGES, WAFER_STAGES
 
 SHORT = ("matmul", "matvec", "mlp")  # verified in ten seconds; others take up to five minutes
 

@@ -7,28 +7,28 @@ from typing import Any
 import pytest
 import torch
 from plants import SQUARE, Monkey, Plant, normal
+
 from wse_mlir.dialects.host import arith, ir
 from wse_mlir.passes.tensor.algebra import wse_invert_divisors
-from wse_mlir.passes.wafer import (
-    emit_collectives,
-    emit_tiles,
+from wse_mlir.passes.wafer.algorithms.fragment import Fragment
+from wse_mlir.passes.wafer.emit import collectives as emit_collectives
+from wse_mlir.passes.wafer.emit import tiles as emit_tiles
+from wse_mlir.passes.wafer.emit import wse_emit_programs
+from wse_mlir.passes.wafer.memory import wse_plan_memory, wse_share_text
+from wse_mlir.passes.wafer.place import wse_place
+from wse_mlir.passes.wafer.prepare import (
     wse_bind_tables,
     wse_block_scans,
     wse_compose_functions,
-    wse_emit_programs,
     wse_generalize_writes,
     wse_lift_numbers,
     wse_own_tables,
-    wse_partition,
-    wse_place,
-    wse_plan_memory,
     wse_return_checks,
     wse_separate_extremes,
     wse_separate_reads,
-    wse_share_text,
 )
-from wse_mlir.passes.wafer.library.fragment import Fragment
 from wse_mlir.passes.wafer.route import wse_route
+from wse_mlir.passes.wafer.shard import wse_partition
 from wse_mlir.wse_target.quasi_affine import Var, const
 
 

@@ -10,17 +10,18 @@ from unittest import mock
 
 import numpy as np
 from lowering import lower_rest, run
+
 from wse_mlir.dialects.host import ir
-from wse_mlir.passes.wafer import wse_partition
-from wse_mlir.passes.wafer.cost import CostModel
-from wse_mlir.passes.wafer.grids import Searched
-from wse_mlir.passes.wafer.nodes import Node, Option
-from wse_mlir.passes.wafer.plan import Planner, build_problem
-from wse_mlir.passes.wafer.product_options import ProductOptions
-from wse_mlir.passes.wafer.shard.shape_options import is_blocks
-from wse_mlir.pipelines.frontend.imported import ImportedModel, import_model
+from wse_mlir.frontend.imported import ImportedModel, import_model
+from wse_mlir.passes.wafer.shard import wse_partition
+from wse_mlir.passes.wafer.shard.choice.grids import Searched
+from wse_mlir.passes.wafer.shard.choice.plan import Planner, build_problem
+from wse_mlir.passes.wafer.shard.choice.product_options import ProductOptions
+from wse_mlir.passes.wafer.shard.choice.shape_options import is_blocks
+from wse_mlir.passes.wafer.shard.cost import CostModel
+from wse_mlir.passes.wafer.shard.nodes import Node, Option
 from wse_mlir.pipelines.named import named_pipeline
-from wse_mlir.pipelines.verification.spmd import Interpreter
+from wse_mlir.verify.spmd import Interpreter
 from wse_mlir.wse_target.layout.mesh import Mesh
 
 Choose = Callable[[list[Node]], tuple[Option, ...]]

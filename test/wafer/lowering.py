@@ -7,18 +7,19 @@ import numpy as np
 import torch
 from torch import nn
 from torch.utils import _pytree as pytree
+
+from wse_mlir.compiler.compile import compile as compile_model
+from wse_mlir.frontend.imported import ImportedModel, import_model
 from wse_mlir.passes.infra.pass_manager import run_pipeline
-from wse_mlir.pipelines.compile import compile as compile_model
-from wse_mlir.pipelines.frontend.imported import ImportedModel, import_model
 from wse_mlir.pipelines.named import named_pipeline
-from wse_mlir.pipelines.runtime.image_builder import build_image
-from wse_mlir.pipelines.runtime.wafer import read_constants
+from wse_mlir.runtime.wafer.image_builder import build_image
+from wse_mlir.runtime.wafer.target import read_constants
 from wse_mlir.wse_target.image import Program
 from wse_mlir.wse_target.layout.mesh import Mesh
 from wse_mlir.wse_target.layout.rectangle import Rect
 from wse_mlir.wse_target.layout.tensor_layout import TensorLayout
 from wse_mlir.wse_target.layout.text import layout_text
-from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.sim.engine import EngineName
 from wse_mlir.wse_target.sim.report import SimulationResult
 from wse_mlir.wse_target.sim.simulation import simulate

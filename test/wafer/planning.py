@@ -9,10 +9,11 @@ from unittest import mock
 import torch
 from lowering import run
 from torch import nn
-from wse_mlir.passes.wafer import wse_partition
-from wse_mlir.passes.wafer.cost import CostModel
-from wse_mlir.passes.wafer.plan import Planner, Problem, build_problem
-from wse_mlir.pipelines.frontend.imported import import_model
+
+from wse_mlir.frontend.imported import import_model
+from wse_mlir.passes.wafer.shard import wse_partition
+from wse_mlir.passes.wafer.shard.choice.plan import Planner, Problem, build_problem
+from wse_mlir.passes.wafer.shard.cost import CostModel
 from wse_mlir.pipelines.named import named_pipeline
 
 

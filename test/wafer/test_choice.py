@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from wse_mlir.pipelines.frontend.imported import import_model
-from wse_mlir.pipelines.simulate import Simulated, simulate_module
+
+from wse_mlir.frontend.imported import import_model
+from wse_mlir.runtime.wafer.simulate import Simulated, simulate_module
 
 MEASURED = Path(__file__).parents[2] / "bench" / "data" / "calibration.csv"
 REDUCTIONS = ("chain", "tree", "two_phase", "auto_tree", "star")

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from lowering import blocks
+
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_manager import PipelineFailure, run_pipeline
-from wse_mlir.pipelines.runtime.image_builder import build_image
+from wse_mlir.runtime.wafer.image_builder import build_image
 from wse_mlir.wse_target.analysis.deadlock import verdict
 from wse_mlir.wse_target.image import Program
-from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.sim.simulation import simulate
 
 TINY = load_machine("tiny")

@@ -7,9 +7,10 @@ from functools import partial
 import torch
 from planning import plan_and
 from torch import nn
-from wse_mlir.passes.wafer.equal_layers import with_equal_layers
-from wse_mlir.passes.wafer.nodes import Option
-from wse_mlir.passes.wafer.plan import Planner, Problem, State
+
+from wse_mlir.passes.wafer.shard.choice.equal_layers import with_equal_layers
+from wse_mlir.passes.wafer.shard.choice.plan import Planner, Problem, State
+from wse_mlir.passes.wafer.shard.nodes import Option
 
 LAYERS = 6
 

@@ -8,11 +8,12 @@ from unittest import mock
 import pytest
 from exact_plans import least_cycles
 from lowering import run
-from wse_mlir.passes.wafer import wse_partition
-from wse_mlir.passes.wafer.cost import CostModel
-from wse_mlir.pipelines.frontend.imported import import_model
-from wse_mlir.pipelines.named import named_pipeline
 from zoo import family
+
+from wse_mlir.frontend.imported import import_model
+from wse_mlir.passes.wafer.shard import wse_partition
+from wse_mlir.passes.wafer.shard.cost import CostModel
+from wse_mlir.pipelines.named import named_pipeline
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ from torch import nn
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_manager import run_pipeline
-from wse_mlir.pipelines.frontend.imported import import_model
-from wse_mlir.pipelines.runtime.wafer import lower
 from zoo import family
+
+from wse_mlir.frontend.imported import import_model
+from wse_mlir.runtime.wafer.target import lower
 
 PRODUCT = """
 #rows = affine_map<(m, n, k) -> (m, k)>

@@ -8,10 +8,10 @@ import pytest
 import torch
 from lowering import compile_model
 from torch import nn
-from wse_mlir.pipelines.compiled import Compiled
-from wse_mlir.pipelines.runtime.wafer import pipeline_text
 
 import wse_mlir
+from wse_mlir.compiler.compiled import Compiled
+from wse_mlir.runtime.wafer.target import pipeline_text
 
 KINDS = {
     "total": torch.zeros(5, 7),

@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wse_mlir.passes.wafer.layout_rules import grid_mesh, reshape_layout
+
+from wse_mlir.passes.wafer.shard.layout_rules import grid_mesh, reshape_layout
 from wse_mlir.wse_target.layout.mesh import Mesh
 from wse_mlir.wse_target.layout.tensor_layout import TensorLayout
 

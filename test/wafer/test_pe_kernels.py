@@ -12,9 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from indirect_operations import NUMBER_TYPES, contents_of, operations, run
 from wse_mlir.passes.cpu.processor import Processor
-from wse_mlir.pipelines.runtime import pe_kernels_nest
-from wse_mlir.pipelines.runtime.pe_kernels import NativeKernels, special_code
-from wse_mlir.pipelines.runtime.pe_kernels_nest import plan_blocks
 from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.image import Access, Buffer, Dtype, PEClass, Program, StridedRect, Vector
 from wse_mlir.wse_target.kinds import ARITY
@@ -26,6 +23,9 @@ from wse_mlir.wse_target.sim.located import Located
 from wse_mlir.wse_target.sim.memory import Memory
 
 import wse_mlir
+from wse_mlir.runtime.wafer import pe_kernels_nest
+from wse_mlir.runtime.wafer.pe_kernels import NativeKernels, special_code
+from wse_mlir.runtime.wafer.pe_kernels_nest import plan_blocks
 
 DTYPES = sorted(NUMPY_DTYPE)
 FLOATS = ("f64", "f32", "f16", "bf16")

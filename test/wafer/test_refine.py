@@ -9,8 +9,9 @@ import pytest
 import torch
 from planning import plan_and
 from torch import nn
-from wse_mlir.passes.wafer.plan import Planner, Problem
-from wse_mlir.passes.wafer.refine import Refinement, refined
+
+from wse_mlir.passes.wafer.shard.choice.plan import Planner, Problem
+from wse_mlir.passes.wafer.shard.choice.refine import Refinement, refined
 
 
 class MaskedSoftmax(nn.Module):

@@ -4,11 +4,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from lowering import Function
-from wse_mlir.passes.wafer.emit.yields import copy_order
-from wse_mlir.passes.wafer.scalar_body import Operand, Temp
 from zoo import error
 
 import wse_mlir
+from wse_mlir.passes.wafer.emit.yields import copy_order
+from wse_mlir.passes.wafer.scalars.values import Operand, Temp
 
 
 def _sums(x: torch.Tensor, y: torch.Tensor, whole: torch.Tensor, line: torch.Tensor, cube: torch.Tensor):

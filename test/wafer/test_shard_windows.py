@@ -13,11 +13,12 @@ import torch.nn.functional as F
 from chosen_plans import at_random, lowered, programs, tiles_give
 from lowering import Function, error, simulated, wafer_errors
 from torch import nn
+
 from wse_mlir.passes.wafer.executable import bodies, instructions
 from wse_mlir.pipelines.named import named_pipeline
 from wse_mlir.pipelines.opt import opt
-from wse_mlir.pipelines.runtime.image_builder import build_image
-from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.runtime.wafer.image_builder import build_image
+from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.sim.engine import EngineName
 from wse_mlir.wse_target.sim.simulation import simulate
 

@@ -11,13 +11,14 @@ from cpu_families.case import Case
 from hypothesis import given
 from hypothesis import strategies as st
 from random_programs import random_program
-from wse_mlir.passes.wafer import wse_emit_programs, wse_share_text
-from wse_mlir.passes.wafer.write.shared_text import Enter, Leave, SharedText
+
+import wse_mlir
+from wse_mlir.passes.wafer.emit import wse_emit_programs
+from wse_mlir.passes.wafer.emit.write.shared_text import Enter, Leave, SharedText
+from wse_mlir.passes.wafer.memory import wse_share_text
 from wse_mlir.wse_target.footprint import text_bytes
 from wse_mlir.wse_target.image import Access, Buffer, Control, Instruction, Loop, Vector
 from wse_mlir.wse_target.quasi_affine import Expr, Var, const
-
-import wse_mlir
 
 BUFFERS = {name: Buffer(name, 0, (64,), "f32") for name in "abcdefgh"}
 

@@ -8,10 +8,11 @@ import pytest
 import torch
 from lowering import Function
 from torch import nn
+
+from wse_mlir.compiler.compile import compile as compile_model
 from wse_mlir.passes.infra.diagnostics import CompilerError
-from wse_mlir.passes.wafer.wse_plan_memory import CODE_BYTES
-from wse_mlir.pipelines.compile import compile as compile_model
-from wse_mlir.pipelines.runtime import wafer
+from wse_mlir.passes.wafer.memory.wse_plan_memory import CODE_BYTES
+from wse_mlir.runtime.wafer import target as wafer
 
 
 class Net(nn.Module):

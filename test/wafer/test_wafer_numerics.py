@@ -7,7 +7,8 @@ import pytest
 import torch
 from lowering import Function, error, wafer_errors
 from torch import nn
-from wse_mlir.pipelines.compile import compile as compile_model
+
+from wse_mlir.compiler.compile import compile as compile_model
 
 TOLERANCE = 1e-3
 GRIDS = ("1x3", "4x3")

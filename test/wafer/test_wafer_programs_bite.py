@@ -8,14 +8,15 @@ import pytest
 import torch
 from lowering import error, from_partition, lower, lower_rest, simulated
 from torch import nn
+
 from wse_mlir.dialects.host import ir
 from wse_mlir.dialects.wse import build
+from wse_mlir.frontend.imported import ImportedModel
 from wse_mlir.passes.wafer.executable import bodies, instructions, symbols
-from wse_mlir.pipelines.frontend.imported import ImportedModel
 from wse_mlir.pipelines.opt import opt
-from wse_mlir.pipelines.runtime.image_builder import build_image
+from wse_mlir.runtime.wafer.image_builder import build_image
 from wse_mlir.wse_target.errors import TargetError
-from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.sim.simulation import simulate
 
 ARGS = (torch.randn(2, 96, generator=torch.Generator().manual_seed(5)),)

@@ -8,13 +8,14 @@ import pytest
 from fabric_programs import access, chain_reduce, ints, rect, two_phase_reduce
 from random_programs import features, random_program
 from same_programs import difference
+
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.dialects.wse.printer import print_program
+from wse_mlir.passes.wafer.emit.write.program import program_module
 from wse_mlir.passes.wafer.executable import bodies as bodies_of
 from wse_mlir.passes.wafer.executable import instructions, symbols
-from wse_mlir.passes.wafer.write.program import program_module
-from wse_mlir.pipelines.runtime.image_builder import build_image
+from wse_mlir.runtime.wafer.image_builder import build_image
 from wse_mlir.wse_target.errors import CompilerError, TargetError
 from wse_mlir.wse_target.image import (
     Buffer,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+
 from wse_mlir.wse_target.image import (
     Access,
     Buffer,
@@ -22,7 +23,8 @@ from wse_mlir.wse_target.image import (
     TensorSpec,
     Vector,
 )
-from wse_mlir.wse_target.machine import Machine, load_machine
+from wse_mlir.wse_target.machine import Machine
+from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import Expr, Var, const
 
 X, Y = Var("x"), Var("y")

@@ -25,6 +25,7 @@ from random_patterns import (
     shift,
 )
 from random_roles import as_classes, in_roles, separate
+
 from wse_mlir.wse_target.image import (
     DTYPE_BYTES,
     Access,
@@ -35,7 +36,8 @@ from wse_mlir.wse_target.image import (
     StridedRect,
     TensorSpec,
 )
-from wse_mlir.wse_target.machine import Machine, load_machine
+from wse_mlir.wse_target.machine import Machine
+from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import Var, const
 from wse_mlir.wse_target.scalars import bound, values_of
 from wse_mlir.wse_target.sim.kernels import NUMPY_DTYPE

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from fabric_programs import access, broadcast, ints, rect, values
+
 from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.image import (
     Buffer,
@@ -20,7 +21,7 @@ from wse_mlir.wse_target.image import (
     Switch,
     Vector,
 )
-from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import Expr, Lookup, Var, const
 from wse_mlir.wse_target.sim import Simulation, check_program, simulate
 from wse_mlir.wse_target.sim.check import sram_use

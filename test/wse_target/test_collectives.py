@@ -18,8 +18,9 @@ from fabric_programs import (
     two_phase_reduce,
     values,
 )  # fmt: skip
+
 from wse_mlir.wse_target.image import Join, Loop, PEClass, Program, Receive, Route, Send, Vector
-from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import minimum
 from wse_mlir.wse_target.sim import Simulation, simulate
 from wse_mlir.wse_target.sim.flow import engine

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fabric_programs import X, access, copy_own, ints, rect, row_program, values
+
 from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.image import (
     Control,
@@ -21,7 +22,7 @@ from wse_mlir.wse_target.image import (
     Switch,
     Vector,
 )
-from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import Expr, Var, const, maximum, minimum
 from wse_mlir.wse_target.sim import Simulation
 

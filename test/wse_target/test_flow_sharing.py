@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from fabric_programs import access, copy_own, ints, rect, row_program
+
 from wse_mlir.wse_target.image import Join, PEClass, Program, Receive, Route, Send, Vector
-from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.sim import Simulation
 
 MOST = 400

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from fabric_programs import access, copy_own, ints, rect, row_program, values
+
 from wse_mlir.wse_target.image import (
     Control,
     Instruction,
@@ -20,7 +21,7 @@ from wse_mlir.wse_target.image import (
     Send,
     Vector,
 )
-from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import Var, binary, const
 from wse_mlir.wse_target.sim import Simulation
 from wse_mlir.wse_target.sim.flow import periodic

@@ -7,12 +7,13 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
+
 from wse_mlir.wse_target import machine_file
 from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.kinds import ARITY
-from wse_mlir.wse_target.machine import Machine, load_machine, machine_from
-from wse_mlir.wse_target.machine_file import MACHINES, available_machines, register_machine_path
-from wse_mlir.wse_target.machine_settings import read_setting, target_text
+from wse_mlir.wse_target.machine import Machine, machine_from, target_text
+from wse_mlir.wse_target.machine_file import MACHINES, available_machines, load_machine, register_machine_path
+from wse_mlir.wse_target.machine_settings import read_setting
 
 TINY = (MACHINES / "tiny.toml").read_text()
 HOP = 'hop_latency = { value = 1.0, unit = "cycles", source = "invented" }'

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 from fabric_programs import chain_reduce
+
 from wse_mlir.wse_target.image import Program
-from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.sim.report import SimulationReport
 from wse_mlir.wse_target.sim.simulation import simulate
 

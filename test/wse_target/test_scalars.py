@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fabric_programs import X, access, broadcast, copy_own, ints, rect, row_program
+
 from wse_mlir.wse_target.analysis.deadlock import verdict
 from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.image import (
@@ -25,7 +26,7 @@ from wse_mlir.wse_target.image import (
     TensorSpec,
     Vector,
 )
-from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import Lookup, Scalar, Var, const, minimum
 from wse_mlir.wse_target.scalars import SCALAR_BYTES, bound, representatives
 from wse_mlir.wse_target.sim import Simulation

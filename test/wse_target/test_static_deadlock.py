@@ -10,10 +10,11 @@ import pytest
 from fabric_programs import access, broadcast, chain_reduce, ints, rect, row_program
 from mutations import mutate
 from random_programs import RandomProgram, random_program
+
 from wse_mlir.wse_target.analysis.deadlock import require_free, verdict
 from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.image import Join, PEClass, Program, Receive, Route, Send, Switch
-from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.sim import Simulation
 from wse_mlir.wse_target.sim.engine import EngineName
 

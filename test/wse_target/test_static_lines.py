@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fabric_programs import X, Y, access, ints, rect
+
 from wse_mlir.wse_target.analysis.deadlock import execute_whole, verdict
 from wse_mlir.wse_target.analysis.lines import line_programs
 from wse_mlir.wse_target.image import (
@@ -19,7 +20,7 @@ from wse_mlir.wse_target.image import (
     StridedRect,
     Switch,
 )
-from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import Expr, Var, const, maximum, minimum
 
 MACHINE = load_machine("wse3")

@@ -17,6 +17,7 @@ from fabric_programs import (
     textbook_machine,
     values,
 )  # fmt: skip
+
 from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.image import (
     Instruction,
@@ -30,7 +31,7 @@ from wse_mlir.wse_target.image import (
     Source,
     Vector,
 )
-from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.sim import simulate
 
 MACHINE = textbook_machine(16)

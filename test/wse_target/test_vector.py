@@ -10,6 +10,7 @@ import pytest
 from fabric_programs import X, access, ints, rect
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from wse_mlir.wse_target.image import (
     Access,
     Buffer,
@@ -21,7 +22,7 @@ from wse_mlir.wse_target.image import (
     Vector,
 )
 from wse_mlir.wse_target.kinds import ARITY
-from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import Binary, const
 from wse_mlir.wse_target.sim import simulate
 from wse_mlir.wse_target.sim.arithmetic import ELEMENTARY, NUMPY_DTYPE, fma

@@ -10,9 +10,10 @@ import pytest
 from fabric_programs import broadcast, chain_reduce, star_reduce, two_phase_reduce, values
 from random_programs import random_program
 from reference_execution import execute
+
 from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.image import Program
-from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.sim import Simulation, SimulationResult
 from wse_mlir.wse_target.sim.accounting import BINS
 from wse_mlir.wse_target.sim.code import place

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from fabric_programs import access, ints, rect, row_program
+
 from wse_mlir.wse_target.image import (
     Control,
     Direction,
@@ -18,7 +19,8 @@ from wse_mlir.wse_target.image import (
     Route,
     Send,
 )
-from wse_mlir.wse_target.machine import Machine, load_machine
+from wse_mlir.wse_target.machine import Machine
+from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.sim import Simulation, SimulationResult
 
 # Numbers that tell what is what: 5 set-up, 7 + 2 a hop + 3 way, 20 a turn, 1.5 in a relay; C = 16 + 2 a hop.

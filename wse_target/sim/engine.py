@@ -76,14 +76,3 @@ class Engine(Protocol):
             TargetError: PEs wait for each other for ever, words are left that nobody takes, and the like.
         """
         ...
-
-
-def make_engine(name: EngineName, loaded: Loaded) -> Engine:
-    """The engine of that name; may refuse a program, see `routing.trace`."""
-    if name == "wavelet":
-        from .wavelet.engine import WaveletEngine
-
-        return WaveletEngine(loaded)
-    from .flow.engine import FlowEngine
-
-    return FlowEngine(loaded)

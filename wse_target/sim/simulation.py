@@ -16,7 +16,8 @@ from ..scalars import bound, check_value, largest, values_of
 from .check import check_program, place_of
 from .code import flatten, place
 from .cost import CostModel
-from .engine import EngineName, Loaded, Progress, Recorder, make_engine
+from .engine import EngineName, Loaded, Progress, Recorder
+from .engines import make_engine
 from .host import HostLink
 from .kernels import KernelProvider, NumpyKernels
 from .memory import Memory

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ....dialects.host import arith, ir
-from ..contraction.flat_operand import Offset, add, index, multiply
+from ..vectorize.contraction.flat_operand import Offset, add, index, multiply
 from .shares import Cuts, Line, Loop
 from .views import is_below
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....dialects.host import ir
-from ..parallel_marks import COST_MARK, PARALLEL_MARK
 from .division import is_available
+from .marks import COST_MARK, PARALLEL_MARK
 from .shares import Loop
 
 # Operations without effects, and those that only read: they may be repeated or moved.

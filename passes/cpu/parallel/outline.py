@@ -8,8 +8,8 @@ from typing import Any
 
 from ....dialects.host import arith, func, ir, scf
 from ...tensor.traversal import collect, made_by
-from ..parallel_marks import COST_MARK, PARALLEL_MARK
 from .division import divide
+from .marks import COST_MARK, PARALLEL_MARK
 from .nests import Nest, is_effect_free
 from .scratch import is_on_the_stack, scratch_buffers
 from .shares import Cuts, Loop

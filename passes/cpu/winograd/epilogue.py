@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from ....dialects.host import arith, ir
 from ....dialects.structured import Structured, clone_into, structured
+from ...tensor.access import dims_of
 from ...tensor.uniform import uniform_scalar
-from ..access import dims_of
 from .image_convolution import ImageConvolution
 
 

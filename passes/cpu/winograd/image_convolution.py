@@ -8,7 +8,7 @@ from math import prod
 from ....dialects.host import ir
 from ....dialects.structured import PARALLEL, Structured, dim_position
 from ...tensor.contraction.form import is_multiply_add
-from ...tensor.tiling.index_math import Linear, linear
+from ...tensor.loops.tiling.index_math import Linear, linear
 from .interpolation import TILES
 
 

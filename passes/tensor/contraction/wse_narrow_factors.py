@@ -19,9 +19,9 @@ from ....dialects.structured import (
 )
 from ...infra.pass_base import Pass, PassRun
 from ..padding import is_zero_pad
+from ..simplify.wse_generalize import generalize
 from ..sizes import sizes_of
 from ..traversal import collect, made_by
-from ..wse_generalize import generalize
 from .factors import WIDENINGS, product_factors
 
 _VIEWS = ("tensor.expand_shape", "tensor.collapse_shape", "tensor.extract_slice", "tensor.cast")

@@ -18,8 +18,8 @@ from ....dialects.structured import (
 )
 from ...infra.pass_base import Pass, PassRun
 from ..contraction.factors import product_factors
+from ..loops.tiling.index_math import linear
 from ..padding import is_zero_pad
-from ..tiling.index_math import linear
 from ..traversal import collect
 
 

@@ -17,9 +17,9 @@ from ....wse_target.layout.mesh import Mesh
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ....wse_target.machine import Machine
 from ....wse_target.sim.cost import words
-from ..library.collectives.costs import Costs
-from ..library.collectives.gather_plan import plans
-from ..library.collectives.multicast_gather import MOST_COLOURS, MOST_STREAMS
+from ..algorithms.collectives.costs import Costs
+from ..algorithms.collectives.gather_plan import plans
+from ..algorithms.collectives.multicast_gather import MOST_COLOURS, MOST_STREAMS
 from .coverage import MOST_REACH, covers, is_beyond, reach_of
 from .tiles import copy_cycles, is_stretch, stripped
 

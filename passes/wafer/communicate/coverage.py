@@ -14,7 +14,7 @@ from ....wse_target.layout.dimension import Dimension
 from ....wse_target.layout.mesh import Mesh
 from ....wse_target.layout.tensor_layout import TIME, TensorLayout
 from ....wse_target.quasi_affine import const
-from ..library.lines import Line
+from ..algorithms.lines import Line
 
 _FEW_PES = 1 << 10  # that are looked at for a bound
 MOST_REACH = 8  # hops that tiles are passed on between neighbours

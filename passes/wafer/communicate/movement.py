@@ -14,7 +14,7 @@ from ....wse_target.image import Dtype, Instruction, Loop, Receive, Relay
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ....wse_target.layout.text import layout_text
 from ....wse_target.machine import Machine
-from ..library.fragment import Fragment, Scratch, sequence
+from ..algorithms.fragment import Fragment, Scratch, sequence
 from .search import End, Search, tensor_text
 from .steps import Prices, Step, fragment
 from .texts import Texts

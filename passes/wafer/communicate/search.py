@@ -20,7 +20,7 @@ from ....wse_target.layout.dimension import Dimension
 from ....wse_target.layout.tensor_layout import Partial, TensorLayout
 from ....wse_target.layout.text import layout_text
 from ....wse_target.machine import Machine
-from ..library.algorithm import Choice, choose
+from ..algorithms.algorithm import Choice, choose
 from .coverage import MOST_REACH, covers, reach_of
 from .steps import Prices, Step, inner_names, price
 from .texts import Texts, text_of

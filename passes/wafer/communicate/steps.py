@@ -10,11 +10,11 @@ from ....wse_target.image import DTYPE_BYTES, Combine, Dtype, StridedRect
 from ....wse_target.layout.mesh import Mesh
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ....wse_target.machine import Machine
-from ..library.algorithm import Choice, choose
-from ..library.collectives import broadcast, neighbours, redistribute, strided, turning
-from ..library.collectives.all_reduce import rooted
-from ..library.collectives.distribution import Boxes
-from ..library.fragment import CollectiveRequest, Fragment, Line, Part, Scratch, sequence
+from ..algorithms.algorithm import Choice, choose
+from ..algorithms.collectives import broadcast, neighbours, redistribute, strided, turning
+from ..algorithms.collectives.all_reduce import rooted
+from ..algorithms.collectives.distribution import Boxes
+from ..algorithms.fragment import CollectiveRequest, Fragment, Line, Part, Scratch, sequence
 from .coverage import line_of
 from .tiles import Placed, copy, copy_cycles, is_in_order, owners_along, shared
 

@@ -12,8 +12,8 @@ from ....wse_target.layout.mesh import Mesh
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ....wse_target.machine import Machine
 from ....wse_target.quasi_affine import Expr, Var, const, maximum, minimum
-from ..library.collectives.distribution import Boxes
-from ..library.fragment import Spread, Tile
+from ..algorithms.collectives.distribution import Boxes
+from ..algorithms.fragment import Spread, Tile
 
 NOW = const(0)
 

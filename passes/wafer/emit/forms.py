@@ -17,8 +17,8 @@ from ....wse_target.image import (
     all_instructions,
 )
 from ....wse_target.quasi_affine import Binary, Expr, Lookup, Var, binary, const
-from ..library.fragment import Fragment
-from ..write.expressions import linear_terms
+from ..algorithms.fragment import Fragment
+from .write.expressions import linear_terms
 
 _LIMITING = (
     "min",

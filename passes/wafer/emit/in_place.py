@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ....dialects.host import ir
-from ..lowering import RESHAPES
-from ..main_function import arguments_named
-from ..nodes import analyse
+from ..shard.lowering import RESHAPES
+from ..shard.main_function import arguments_named
+from ..shard.nodes import analyse
 
 
 def changed_in_place(op: Any, main: Any) -> ir.Value | None:

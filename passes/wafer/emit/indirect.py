@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from ....wse_target.image import Access, Index
 from ....wse_target.quasi_affine import const
-from ..emit_tiles import Tile
-from ..scalar_body import ScalarValue
-from ..write.expressions import row_major_pitches
+from ..scalars.values import ScalarValue
+from .tiles import Tile
+from .write.expressions import row_major_pitches
 
 Source = Access | float | int
 

@@ -10,7 +10,7 @@ from ....dialects.structured import dim_position
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ....wse_target.quasi_affine import Expr, const
 from ..shard.index_sums import index_sum
-from ..write.expressions import row_major_pitches
+from .write.expressions import row_major_pitches
 
 
 def positions_in_tile(

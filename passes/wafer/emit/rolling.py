@@ -28,11 +28,11 @@ from ....wse_target.image import (
     StridedRect,
 )
 from ....wse_target.quasi_affine import Expr, Var, const
-from ..library.fragment import Fragment, Part
-from ..write.expressions import linear_terms
+from ..algorithms.fragment import Fragment, Part
 from .families import Families, NotAlikeError, Use
 from .forms import Form, Rewriter, form_of, sum_of, with_limits
 from .repeats import Repeat, repeats
+from .write.expressions import linear_terms
 
 LEAST_SAVED = (
     1024  # bytes of code; less is not worth a trip's 16 cycles, and a report that knows no single layers

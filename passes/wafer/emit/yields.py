@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..scalar_body import Operand, ScalarValue
+from ..scalars.values import Operand, ScalarValue
 
 
 def copy_order(yielded: Sequence[ScalarValue], inputs: int, results: Iterable[int]) -> list[int] | None:

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from ....dialects.host import ir
 from ....dialects.structured import outer_operands
-from ..lowering import RESHAPES, require_lowering
-from ..refusals import NoLowering
-from ..splat import made_of
+from ..scalars.refusals import NoLowering
+from ..scalars.splat import made_of
+from ..shard.lowering import RESHAPES, require_lowering
 
 Side = Literal["wafer", "cpu"]
 

@@ -6,7 +6,8 @@ from typing import Any
 from ....dialects.host import ir
 from ....dialects.wse import build, read
 from ....wse_target.layout import common_pe
-from ....wse_target.machine import Machine, load_machine
+from ....wse_target.machine import Machine
+from ....wse_target.machine_file import load_machine
 from ...infra.diagnostics import PassFailure
 from ...infra.pass_base import Pass, PassRun
 from ..executable import TRANSFERS, bodies, instructions, operations, program_of, steps, symbols, within

@@ -12,7 +12,7 @@ from ....wse_target.layout.accesses import Term, accessed
 from ....wse_target.layout.algebra import sliced
 from ....wse_target.layout.dimension import Dimension
 from ....wse_target.layout.tensor_layout import TensorLayout
-from ..refusals import NoLowering
+from ..scalars.refusals import NoLowering
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....dialects.structured import Structured, used_dims
-from ..scalar_body import Index, Operand, ScalarBody, ScalarValue, Temp
-from ..splat import splat_of
+from ..scalars.splat import splat_of
+from ..scalars.values import Index, Operand, ScalarBody, ScalarValue, Temp
 
 
 def operand_iterators(view: Structured, position: int) -> frozenset[int]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ....wse_target.layout.dimension import Digit, Dimension
 from ....wse_target.layout.mesh import Mesh
 from ....wse_target.layout.tensor_layout import TensorLayout
-from ..cost import CostModel
+from .cost import CostModel
 
 # Times that a word could cross the grid while PEs compute: sharing what they do ends with a gathering.
 _WORTH = 2

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from ..cost import CostModel
-from ..scalar_body import Immediate, ScalarOp
+from ..scalars.values import Immediate, ScalarOp
+from .cost import CostModel
 
 GATHER = "gather"
 

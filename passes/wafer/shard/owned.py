@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....dialects.structured import PARALLEL, REDUCTION, Structured, dim_position
-from ..cost import CostModel
-from ..reduction_form import OWNED
-from ..scalar_body import Immediate, Operand, ScalarBody, ScalarOp, ScalarValue, Temp, ending_in
+from ..scalars.body import ending_in
+from ..scalars.reduction_form import OWNED
+from ..scalars.values import Immediate, Operand, ScalarBody, ScalarOp, ScalarValue, Temp
+from .cost import CostModel
 from .dependencies import dependencies, iterators_of
 from .indirect import gather_order, indirect_cycles
 from .scatters import compared

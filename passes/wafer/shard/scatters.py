@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ....dialects.structured import PARALLEL, Structured, dim_position
-from ..cost import CostModel
-from ..scalar_body import Index, Operand, ScalarBody, ScalarOp, ScalarValue, Temp, ending_in
+from ..scalars.body import ending_in
+from ..scalars.values import Index, Operand, ScalarBody, ScalarOp, ScalarValue, Temp
+from .cost import CostModel
 from .dependencies import dependencies, iterators_of
 from .indirect import indirect_cycles
 

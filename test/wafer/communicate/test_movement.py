@@ -12,12 +12,13 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from random_layouts import coordinates, dimensions, meshes
 from same_programs import difference
+
 from wse_mlir.dialects.context import create_context
+from wse_mlir.passes.wafer.algorithms.fragment import Fragment
 from wse_mlir.passes.wafer.communicate import Movement, Ways, emit, movements
 from wse_mlir.passes.wafer.communicate.movement import problem
-from wse_mlir.passes.wafer.library.fragment import Fragment
-from wse_mlir.passes.wafer.write.program import program_module
-from wse_mlir.pipelines.runtime.image_builder import build_image
+from wse_mlir.passes.wafer.emit.write.program import program_module
+from wse_mlir.runtime.wafer.image_builder import build_image
 from wse_mlir.wse_target.analysis.deadlock import verdict
 from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.image import Dtype, Instruction, Loop, Receive, Send, StridedRect

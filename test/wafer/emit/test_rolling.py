@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from collective_programs import program_of
 from fabric_programs import access, ints, rect
+
+from wse_mlir.passes.wafer.algorithms.collectives import turning
+from wse_mlir.passes.wafer.algorithms.fragment import Fragment, Line, Part, Tile, sequence
 from wse_mlir.passes.wafer.emit import rolling
 from wse_mlir.passes.wafer.emit.repeats import Repeat, repeats
 from wse_mlir.passes.wafer.emit.rolling import Rolled, fold
-from wse_mlir.passes.wafer.library.collectives import turning
-from wse_mlir.passes.wafer.library.fragment import Fragment, Line, Part, Tile, sequence
 from wse_mlir.wse_target.analysis.deadlock import verdict
 from wse_mlir.wse_target.image import (
     Access,
@@ -34,7 +35,7 @@ from wse_mlir.wse_target.image import (
     TensorSpec,
     Vector,
 )
-from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import Var, const, maximum, minimum
 from wse_mlir.wse_target.sim import Simulation
 from wse_mlir.wse_target.sim.engine import EngineName

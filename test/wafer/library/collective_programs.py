@@ -7,8 +7,9 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
-from wse_mlir.passes.wafer.library.algorithm import choose
-from wse_mlir.passes.wafer.library.fragment import CollectiveRequest, Fragment, Line, Tile
+
+from wse_mlir.passes.wafer.algorithms.algorithm import choose
+from wse_mlir.passes.wafer.algorithms.fragment import CollectiveRequest, Fragment, Line, Tile
 from wse_mlir.wse_target.image import (
     DTYPE_BYTES,
     Access,
@@ -19,7 +20,8 @@ from wse_mlir.wse_target.image import (
     StridedRect,
     TensorSpec,
 )
-from wse_mlir.wse_target.machine import Machine, load_machine
+from wse_mlir.wse_target.machine import Machine
+from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import Expr, Var, const
 from wse_mlir.wse_target.sim import Simulation
 

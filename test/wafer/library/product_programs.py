@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from wse_mlir.passes.wafer.library.algorithm import choose
-from wse_mlir.passes.wafer.library.fragment import Held, Product, ProductRequest
+
+from wse_mlir.passes.wafer.algorithms.algorithm import choose
+from wse_mlir.passes.wafer.algorithms.fragment import Held, Product, ProductRequest
 from wse_mlir.wse_target.image import Buffer, HostTransfer, PEClass, Program, TensorSpec, buffer_bytes
-from wse_mlir.wse_target.machine import Machine, load_machine
+from wse_mlir.wse_target.machine import Machine
+from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.sim import Simulation
 from wse_mlir.wse_target.sim.arithmetic import NUMPY_DTYPE, convert, fma
 from wse_mlir.wse_target.sim.report import SimulationResult

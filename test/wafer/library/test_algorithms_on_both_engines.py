@@ -10,9 +10,10 @@ import product_programs
 import pytest
 from collective_programs import X, contents, tile
 from test_collectives_redistribute import held
-from wse_mlir.passes.wafer.library import algorithm as registry
-from wse_mlir.passes.wafer.library.algorithm import Choice, algorithms
-from wse_mlir.passes.wafer.library.fragment import (
+
+from wse_mlir.passes.wafer.algorithms import algorithm as registry
+from wse_mlir.passes.wafer.algorithms.algorithm import Choice, algorithms
+from wse_mlir.passes.wafer.algorithms.fragment import (
     CollectiveRequest,
     HaloRequest,
     Line,
@@ -22,7 +23,7 @@ from wse_mlir.passes.wafer.library.fragment import (
     Tile,
 )
 from wse_mlir.wse_target.image import Access, Program
-from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import const
 from wse_mlir.wse_target.sim import Simulation
 

@@ -11,11 +11,13 @@ from dataclasses import replace
 
 import pytest
 from collective_programs import X, line, makespan, textbook_machine, tile, timed, wide
-from wse_mlir.passes.wafer.library.algorithm import choose
-from wse_mlir.passes.wafer.library.collectives.auto_tree import plan_tree
-from wse_mlir.passes.wafer.library.fragment import CollectiveRequest, Tile
+
+from wse_mlir.passes.wafer.algorithms.algorithm import choose
+from wse_mlir.passes.wafer.algorithms.collectives.auto_tree import plan_tree
+from wse_mlir.passes.wafer.algorithms.fragment import CollectiveRequest, Tile
 from wse_mlir.wse_target.image import Access
-from wse_mlir.wse_target.machine import Machine, load_machine
+from wse_mlir.wse_target.machine import Machine
+from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import const
 
 T_R = 2

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from collective_programs import X, line, program_of, tile, wide
-from wse_mlir.passes.wafer.library.algorithm import Algorithm, algorithms, choose
-from wse_mlir.passes.wafer.library.fragment import (
+
+from wse_mlir.passes.wafer.algorithms.algorithm import Algorithm, algorithms, choose
+from wse_mlir.passes.wafer.algorithms.fragment import (
     CollectiveRequest,
     Fragment,
     HaloRequest,

@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from collective_programs import along, contents, line, program_of, timed, wide
-from wse_mlir.passes.wafer.library.algorithm import choose
-from wse_mlir.passes.wafer.library.collectives.gather_plan import plans
-from wse_mlir.passes.wafer.library.fragment import CollectiveRequest, Fragment, Line, Spread, Tile
-from wse_mlir.passes.wafer.library.lines import cover
+
+from wse_mlir.passes.wafer.algorithms.algorithm import choose
+from wse_mlir.passes.wafer.algorithms.collectives.gather_plan import plans
+from wse_mlir.passes.wafer.algorithms.fragment import CollectiveRequest, Fragment, Line, Spread, Tile
+from wse_mlir.passes.wafer.algorithms.lines import cover
 from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.image import Access, Instruction, Loop, Receive, Send
 from wse_mlir.wse_target.machine import Machine

@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from collective_programs import COMBINE, Y, along, combined, contents, in_place, line, tile, wide
-from wse_mlir.passes.wafer.library.algorithm import choose
-from wse_mlir.passes.wafer.library.collectives import reduce, reduction_plan
-from wse_mlir.passes.wafer.library.collectives.reduction_plan import ReductionPlan
-from wse_mlir.passes.wafer.library.fragment import CollectiveRequest, Tile
+
+from wse_mlir.passes.wafer.algorithms.algorithm import choose
+from wse_mlir.passes.wafer.algorithms.collectives import reduce, reduction_plan
+from wse_mlir.passes.wafer.algorithms.collectives.reduction_plan import ReductionPlan
+from wse_mlir.passes.wafer.algorithms.fragment import CollectiveRequest, Tile
 from wse_mlir.wse_target.image import Access
 from wse_mlir.wse_target.quasi_affine import const
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from collective_programs import X, Y, along, combined, contents, in_place, line, program_of, tile, wide
-from wse_mlir.passes.wafer.library.algorithm import choose
-from wse_mlir.passes.wafer.library.collectives.ring import Ring
-from wse_mlir.passes.wafer.library.fragment import CollectiveRequest, Tile
+
+from wse_mlir.passes.wafer.algorithms.algorithm import choose
+from wse_mlir.passes.wafer.algorithms.collectives.ring import Ring
+from wse_mlir.passes.wafer.algorithms.fragment import CollectiveRequest, Tile
 from wse_mlir.wse_target.image import Access
 from wse_mlir.wse_target.layout.mesh import ring_label, ring_position
 from wse_mlir.wse_target.quasi_affine import Expr, const, maximum, minimum

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from collective_programs import X, Y, along, contents, line, program_of, wide
-from wse_mlir.passes.wafer.library.algorithm import choose
-from wse_mlir.passes.wafer.library.collectives.halo import both_axes
-from wse_mlir.passes.wafer.library.fragment import CollectiveRequest, HaloRequest, Line, Tile
+
+from wse_mlir.passes.wafer.algorithms.algorithm import choose
+from wse_mlir.passes.wafer.algorithms.collectives.halo import both_axes
+from wse_mlir.passes.wafer.algorithms.fragment import CollectiveRequest, HaloRequest, Line, Tile
 from wse_mlir.wse_target.image import Access
 from wse_mlir.wse_target.layout.mesh import ring_position
 from wse_mlir.wse_target.quasi_affine import Expr, const, maximum, minimum

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from collective_programs import along, contents, program_of, tile, wide
 from test_collectives_gather import buffers, request_of
-from wse_mlir.passes.wafer.library.algorithm import choose
-from wse_mlir.passes.wafer.library.collectives import strided
-from wse_mlir.passes.wafer.library.fragment import CollectiveRequest, Fragment, Line
+
+from wse_mlir.passes.wafer.algorithms.algorithm import choose
+from wse_mlir.passes.wafer.algorithms.collectives import strided
+from wse_mlir.passes.wafer.algorithms.fragment import CollectiveRequest, Fragment, Line
 from wse_mlir.wse_target.analysis.deadlock import verdict
 from wse_mlir.wse_target.sim import Simulation
 

@@ -15,12 +15,13 @@ import product_programs
 import pytest
 from collective_programs import program_of, tile
 from test_collectives_redistribute import held
-from wse_mlir.passes.wafer.library import algorithm as registry
-from wse_mlir.passes.wafer.library.algorithm import algorithms, choose
-from wse_mlir.passes.wafer.library.collectives.costs import Costs
-from wse_mlir.passes.wafer.library.collectives.reduce import plan_auto_tree
-from wse_mlir.passes.wafer.library.collectives.reduction_plan import two_level
-from wse_mlir.passes.wafer.library.fragment import (
+
+from wse_mlir.passes.wafer.algorithms import algorithm as registry
+from wse_mlir.passes.wafer.algorithms.algorithm import algorithms, choose
+from wse_mlir.passes.wafer.algorithms.collectives.costs import Costs
+from wse_mlir.passes.wafer.algorithms.collectives.reduce import plan_auto_tree
+from wse_mlir.passes.wafer.algorithms.collectives.reduction_plan import two_level
+from wse_mlir.passes.wafer.algorithms.fragment import (
     CollectiveRequest,
     HaloRequest,
     Line,
@@ -29,10 +30,11 @@ from wse_mlir.passes.wafer.library.fragment import (
     Spread,
     Tile,
 )
-from wse_mlir.passes.wafer.library.products.blocks import Cut, Tiles
-from wse_mlir.passes.wafer.library.products.costs import local_product, way
+from wse_mlir.passes.wafer.algorithms.products.blocks import Cut, Tiles
+from wse_mlir.passes.wafer.algorithms.products.costs import local_product, way
 from wse_mlir.wse_target.image import Access, Instruction, Loop, Program, Vector
-from wse_mlir.wse_target.machine import Machine, load_machine
+from wse_mlir.wse_target.machine import Machine
+from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import const
 from wse_mlir.wse_target.sim import Simulation
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from product_programs import WSE3, program_of, request
-from wse_mlir.passes.wafer.library.algorithm import choose
-from wse_mlir.passes.wafer.library.fragment import ProductRequest
+
+from wse_mlir.passes.wafer.algorithms.algorithm import choose
+from wse_mlir.passes.wafer.algorithms.fragment import ProductRequest
 from wse_mlir.wse_target.machine import Machine
 from wse_mlir.wse_target.sim import Simulation
 

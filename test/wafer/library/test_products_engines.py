@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from product_programs import program_of, request, tensors
-from wse_mlir.passes.wafer.library.algorithm import choose
+
+from wse_mlir.passes.wafer.algorithms.algorithm import choose
 from wse_mlir.wse_target.sim import Simulation
 
 CASES = [

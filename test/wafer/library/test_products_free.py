@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from product_programs import WSE3, program_of, request
-from wse_mlir.passes.wafer.library.algorithm import Algorithm, Choice, algorithms
+
+from wse_mlir.passes.wafer.algorithms.algorithm import Algorithm, Choice, algorithms
 from wse_mlir.wse_target.analysis.deadlock import verdict
 
 PRODUCTS = [a for operation in ("matmul", "matvec") for a in algorithms(operation)]

@@ -7,8 +7,9 @@ from functools import reduce
 import numpy as np
 import pytest
 from product_programs import request, run, summed, tensors
-from wse_mlir.passes.wafer.library.algorithm import choose
-from wse_mlir.passes.wafer.library.fragment import ProductRequest
+
+from wse_mlir.passes.wafer.algorithms.algorithm import choose
+from wse_mlir.passes.wafer.algorithms.fragment import ProductRequest
 from wse_mlir.wse_target.image import Vector
 from wse_mlir.wse_target.sim.arithmetic import NUMPY_DTYPE, convert
 

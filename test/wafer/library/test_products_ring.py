@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from product_programs import program_of, request, run, summed, tensors
-from wse_mlir.passes.wafer.library.algorithm import choose
-from wse_mlir.passes.wafer.library.products.cannon import usable
+
+from wse_mlir.passes.wafer.algorithms.algorithm import choose
+from wse_mlir.passes.wafer.algorithms.products.cannon import usable
 from wse_mlir.wse_target.image import Instruction, Loop
 from wse_mlir.wse_target.sim import Simulation
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from product_programs import program_of, request, run, summed, tensors
-from wse_mlir.passes.wafer.library.algorithm import choose
+
+from wse_mlir.passes.wafer.algorithms.algorithm import choose
 from wse_mlir.wse_target.image import Instruction, Loop, Receive
 from wse_mlir.wse_target.quasi_affine import const
 from wse_mlir.wse_target.sim import Simulation

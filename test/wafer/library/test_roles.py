@@ -8,8 +8,9 @@ from itertools import zip_longest
 import numpy as np
 import pytest
 from random_programs import random_program
-from wse_mlir.passes.wafer.library.fragment import Fragment, Part, sequence
-from wse_mlir.passes.wafer.library.roles import MOST_CLASSES, in_classes
+
+from wse_mlir.passes.wafer.algorithms.fragment import Fragment, Part, sequence
+from wse_mlir.passes.wafer.algorithms.roles import MOST_CLASSES, in_classes
 from wse_mlir.wse_target.analysis.deadlock import verdict
 from wse_mlir.wse_target.image import Choose, Control, PEClass, Program, StridedRect, all_instructions
 from wse_mlir.wse_target.quasi_affine import Var, const

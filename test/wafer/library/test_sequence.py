@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wse_mlir.passes.wafer.library.fragment import Fragment, Part, sequence
+
+from wse_mlir.passes.wafer.algorithms.fragment import Fragment, Part, sequence
 from wse_mlir.wse_target.image import Control, StridedRect
 from wse_mlir.wse_target.layout.rectangle import progressions
 from wse_mlir.wse_target.quasi_affine import const

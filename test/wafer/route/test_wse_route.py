@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 from collective_programs import program_of
 from fabric_programs import access, ints, rect, row_program, values
+
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_manager import PipelineFailure, run_pipeline
+from wse_mlir.passes.wafer.algorithms.collectives import turning
+from wse_mlir.passes.wafer.algorithms.fragment import Fragment, Line, Part, Tile, sequence
+from wse_mlir.passes.wafer.algorithms.roles import in_classes
+from wse_mlir.passes.wafer.emit.write.program import program_module
 from wse_mlir.passes.wafer.executable import symbols
-from wse_mlir.passes.wafer.library.collectives import turning
-from wse_mlir.passes.wafer.library.fragment import Fragment, Line, Part, Tile, sequence
-from wse_mlir.passes.wafer.library.roles import in_classes
-from wse_mlir.passes.wafer.write.program import program_module
-from wse_mlir.pipelines.runtime.image_builder import build_image
+from wse_mlir.runtime.wafer.image_builder import build_image
 from wse_mlir.wse_target.analysis.deadlock import verdict
 from wse_mlir.wse_target.image import (
     Choose,
@@ -33,7 +34,7 @@ from wse_mlir.wse_target.image import (
     Switch,
     Vector,
 )
-from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import Lookup, Var, const, maximum
 from wse_mlir.wse_target.sim.simulation import simulate
 

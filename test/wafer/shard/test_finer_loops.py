@@ -6,11 +6,12 @@ import functools
 
 import torch
 from lowering import Function, wafer_errors
-from wse_mlir.passes.wafer.cost import CostModel
-from wse_mlir.passes.wafer.layout_rules import grid_mesh
+
+from wse_mlir.passes.wafer.shard.cost import CostModel
 from wse_mlir.passes.wafer.shard.finer_loops import finer_loops
+from wse_mlir.passes.wafer.shard.layout_rules import grid_mesh
 from wse_mlir.wse_target.layout.tensor_layout import TensorLayout
-from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.machine_file import load_machine
 
 COST = CostModel(load_machine("wse3"))
 

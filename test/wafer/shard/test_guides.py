@@ -7,14 +7,16 @@ from unittest import mock
 
 import pytest
 from lowering import run
-from wse_mlir.passes.wafer import grids, wse_partition
-from wse_mlir.passes.wafer.cost import CostModel
-from wse_mlir.passes.wafer.layout_rules import grid_mesh
-from wse_mlir.passes.wafer.plan import build_problem
-from wse_mlir.passes.wafer.shard.guides import Guide
-from wse_mlir.pipelines.frontend.imported import import_model
-from wse_mlir.pipelines.named import named_pipeline
 from zoo import family
+
+from wse_mlir.frontend.imported import import_model
+from wse_mlir.passes.wafer.shard import wse_partition
+from wse_mlir.passes.wafer.shard.choice import grids
+from wse_mlir.passes.wafer.shard.choice.guides import Guide
+from wse_mlir.passes.wafer.shard.choice.plan import build_problem
+from wse_mlir.passes.wafer.shard.cost import CostModel
+from wse_mlir.passes.wafer.shard.layout_rules import grid_mesh
+from wse_mlir.pipelines.named import named_pipeline
 
 
 def partitioned(name: str) -> None:

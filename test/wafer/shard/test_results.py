@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from lowering import from_partition
-from wse_mlir.dialects.host import ir
-from wse_mlir.passes.wafer.executable import bodies, instructions
-from wse_mlir.pipelines.runtime.image_builder import build_image
-from wse_mlir.wse_target.analysis.deadlock import verdict
-from wse_mlir.wse_target.machine import load_machine
-from wse_mlir.wse_target.sim.report import SimulationResult
-from wse_mlir.wse_target.sim.simulation import simulate
 
 from wse_mlir import opt
+from wse_mlir.dialects.host import ir
+from wse_mlir.passes.wafer.executable import bodies, instructions
+from wse_mlir.runtime.wafer.image_builder import build_image
+from wse_mlir.wse_target.analysis.deadlock import verdict
+from wse_mlir.wse_target.machine_file import load_machine
+from wse_mlir.wse_target.sim.report import SimulationResult
+from wse_mlir.wse_target.sim.simulation import simulate
 
 TINY = load_machine("tiny")
 A = np.random.default_rng(0).integers(-3, 4, (6, 11)).astype(np.float32)

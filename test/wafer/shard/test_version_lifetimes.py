@@ -8,10 +8,10 @@ from typing import Any
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.wafer.communicate import movements
-from wse_mlir.passes.wafer.nodes import Node, Option
-from wse_mlir.passes.wafer.shard.lifetimes import Lifetimes
+from wse_mlir.passes.wafer.shard.choice.lifetimes import Lifetimes
+from wse_mlir.passes.wafer.shard.nodes import Node, Option
 from wse_mlir.wse_target.layout.text import parse_layout
-from wse_mlir.wse_target.machine import load_machine
+from wse_mlir.wse_target.machine_file import load_machine
 
 MESH = " on x:4; y:2 at (0, 0)"
 ROWS, COLUMNS = (

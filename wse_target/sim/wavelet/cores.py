@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,10 @@ from ...quasi_affine import Const, Expr
 from ..located import Located
 from .channels import Channel
 from .fabric import CALL
-from .operations import BLOCKED, EXECUTE
 from .run import Run
 from .transfers import Receiving, Relaying, Sending, Transfer
+
+BLOCKED = -1  # in place of a program counter: the core goes on when an event wakes it up
 
 
 class Thread:
@@ -31,6 +32,10 @@ class Thread:
 class Core:
     """One PE's core.
 
+    Args:
+        execute: by class of operations, what the main thread does for one at a time; returns the next program
+            counter, or `BLOCKED`.
+
     Attributes:
         clock: time up to which the main thread has come. It may be ahead of the events, since nobody else sees what
             it does between its transfers.
@@ -42,8 +47,11 @@ class Core:
 
     kind = CALL
 
-    def __init__(self, run: Run, pe: int, entry: int) -> None:
+    def __init__(
+        self, run: Run, pe: int, entry: int, execute: Mapping[type, Callable[[Core, Any, float], int]]
+    ) -> None:
         self.run = run
+        self._execute = execute
         self.pe = pe
         self.clock = 0.0
         self.pc = self.entry = entry
@@ -81,7 +89,7 @@ class Core:
         while self.transfer is None and not self.halted:
             op = operations[self.pc]
             try:
-                following = EXECUTE[type(op)](self, op, now)
+                following = self._execute[type(op)](self, op, now)
             except TargetError as error:
                 place = getattr(op, "source", Source()).place
                 if place and place not in error.where:

@@ -9,6 +9,7 @@ from ..engine import Loaded
 from .cores import Core
 from .deadlock import left_over, stuck
 from .fabric import Fabric
+from .operations import EXECUTE
 from .routes import Routes
 from .run import Run
 
@@ -34,7 +35,7 @@ class WaveletEngine:
         self._routes.reset(fabric)
         run = Run(loaded, self._routes, fabric, repeat)
         cores = [
-            Core(run, pe, entry)
+            Core(run, pe, entry, EXECUTE)
             for entry, (first, last) in zip(loaded.code.entry, loaded.placement.ranges, strict=True)
             for pe in range(first, last)
         ]

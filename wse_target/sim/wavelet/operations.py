@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -24,14 +24,10 @@ from ..code import Branch, Halt, Jump, LoopBegin, LoopEnd
 from ..cost import words
 from ..located import expressions
 from .channels import Channel, Message
+from .cores import BLOCKED, Core
 from .fabric import Word
 from .routes import REPETITION
 from .transfers import Receiving, Relaying, Sending, Transfer, elements_of
-
-if TYPE_CHECKING:
-    from .cores import Core
-
-BLOCKED = -1  # in place of a program counter: the core goes on when an event wakes it up
 
 
 def _vector(core: Core, op: Vector, now: float) -> int:

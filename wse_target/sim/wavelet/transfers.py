@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -12,9 +12,20 @@ from ...image import Receive, Relay, Send
 from ..arithmetic import ELEMENTARY
 from .channels import Channel, Delivery, Inbox, Message
 from .fabric import CALL, Word
+from .run import Run
 
-if TYPE_CHECKING:
-    from .cores import Core
+
+class Owner(Protocol):
+    """The core that a transfer belongs to: where it is, and who is told that the transfer is over."""
+
+    run: Run
+    pe: int
+    pc: int
+    clock: float
+
+    def ended(self, transfer: Transfer, now: float) -> None:
+        """The transfer is over."""
+        ...
 
 
 class Transfer:
@@ -33,7 +44,7 @@ class Transfer:
 
     kind = CALL
 
-    def __init__(self, core: Core, op: Send | Receive | Relay, elements: int) -> None:
+    def __init__(self, core: Owner, op: Send | Receive | Relay, elements: int) -> None:
         self.core = core
         self.op = op
         self.pc = core.pc
@@ -105,7 +116,7 @@ class Transfer:
 class Sending(Transfer):
     """A send: a word leaves when the ramp passes it, the next one a pace later if all receivers have places."""
 
-    def __init__(self, core: Core, op: Send, channel: Channel, words: list[Word], pace: float) -> None:
+    def __init__(self, core: Owner, op: Send, channel: Channel, words: list[Word], pace: float) -> None:
         message: Message = words[0][0]
         super().__init__(core, op, message.elements)
         self.message = message
@@ -153,7 +164,7 @@ class Sending(Transfer):
 class Receiving(Transfer):
     """A receive; what it took is stored when it is over. `paces` are for messages that are not packed, and packed."""
 
-    def __init__(self, core: Core, op: Receive, inbox: Inbox, elements: int, paces: Sequence[float]) -> None:
+    def __init__(self, core: Owner, op: Receive, inbox: Inbox, elements: int, paces: Sequence[float]) -> None:
         super().__init__(core, op, elements)
         self.op: Receive = op
         self._paces = paces
@@ -177,7 +188,7 @@ class Relaying(Transfer):
     """A relay: takes a word when there is a place for it further on, and puts it out a little later."""
 
     def __init__(
-        self, core: Core, op: Relay, inbox: Inbox, channel: Channel, elements: int, paces: Sequence[float]
+        self, core: Owner, op: Relay, inbox: Inbox, channel: Channel, elements: int, paces: Sequence[float]
     ) -> None:
         super().__init__(core, op, elements)
         self.op: Relay = op

@@ -22,8 +22,8 @@ from .....dialects.structured import (
     used_dims,
 )
 from ....infra.pass_base import PassRun
-from ...cluster import producer_loops
 from ...contraction.form import contraction_form
+from ...fuse.cluster import producer_loops
 from .bounded import Softmax, find_softmax, shrink
 from .read_chain import shape_of
 from .reads import starts_from_zero

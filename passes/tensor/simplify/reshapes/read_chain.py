@@ -8,7 +8,7 @@ from typing import Any
 
 from .....dialects.host import ir, tensor
 from .....dialects.structured import Structured, structured
-from ...tiling.index_math import linear
+from ...loops.tiling.index_math import linear
 from ...unit_reshape import reassociation
 from .digits import Form, add, flattened, unflattened
 

@@ -1,0 +1,409 @@
+"""The local part of a `linalg.generic` as vector operations: one per elementary operation of its body.
+
+A value of the body is kept for the iterators it depends on and no others. Reductions that may be done in any order
+accumulate into the result; others (running sums) run the reduction's loops one step at a time, with vector operations
+over the parallel iterators inside.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from ....dialects.host import ir
+from ....dialects.structured import PARALLEL, REDUCTION, dim_position
+from ....wse_target.image import Access, Instruction, Loop, Vector
+from ....wse_target.layout.tensor_layout import NOW, TensorLayout
+from ....wse_target.quasi_affine import Expr, Var, const
+from ....wse_target.sim.arithmetic import COMPARISONS
+from ...infra.diagnostics import PassFailure
+from ..scalars.constant_folding import fold
+from ..scalars.reduction_form import OWNED, Accumulation
+from ..scalars.splat import made_of, splat_of
+from ..scalars.values import Immediate, Index, Operand, ScalarOp, ScalarValue, Temp
+from ..shard.index_sums import divided_iterators
+from ..shard.indirect import GATHER, gather_order, moving
+from ..shard.nodes import Compute, analyse, op_result
+from ..shard.operand_layouts import operand_layouts
+from ..shard.owned import owned_indices, owned_loops
+from ..shard.scatters import Scatter, scatter_loops, scatter_of, written_indices
+from .indirect import at_numbers, gathered
+from .positions import positions_in_tile, stride_of
+from .tiles import Tile, Tiles, loop_indices
+from .write.expressions import row_major_pitches
+
+Source = Access | float | int
+
+
+def _known(kind: str, sources: Sequence[Source]) -> float | int | None:
+    """What a comparison of two numbers comes to: PEs compare with memory."""
+    numbers = [source for source in sources if not isinstance(source, Access)]
+    if kind in COMPARISONS and len(numbers) == len(sources):
+        return fold(kind, numbers, "i1")
+    return None
+
+
+class ComputeEmitter:
+    """Emits one operation."""
+
+    def __init__(
+        self, op: Any, loops: TensorLayout, tiles: Tiles, hint: str, changed: ir.Value | None = None
+    ) -> None:
+        """
+        Args:
+            changed: an init whose tile becomes the result's, if it lies as the result does.
+        """
+        self.compute: Compute = analyse(op)
+        self.view = self.compute.view
+        self.loops = loops
+        self.tiles = tiles
+        self.hint = hint
+        self.changed = changed
+        self.steps: list[Instruction] = []
+        self.places: dict[int, tuple[Tile, tuple[int, ...]]] = {}  # temporary -> tile, its iterators in order
+        self.indices: dict[int, Tile] = {}
+        self.depends = self.compute.dependencies()
+        self.divided = divided_iterators(self.view.maps)
+        self.looped: dict[int, Expr] = {}  # iterators run by enclosing loops -> their variable
+        self.needed = operand_layouts(self.view, loops)
+        self.order = self._canonical_order()
+        self.results = [self._result_tile(r) for r in range(len(self.view.inits))]
+        self.accumulated = self.compute.accumulated()
+
+    def run(self) -> list[Instruction]:
+        """The instructions of every PE, in program order."""
+        self._prepare_indices()
+        self._initialise()
+        serial = self.compute.has_reduction and not self.accumulated and not self.compute.scatters
+        reductions = {i for i in self.order if self.view.iterators[i] == REDUCTION} if serial else set()
+        looped = reductions | self.divided | self.compute.one_by_one(self.depends, self.loops.tile_shape)
+        self._emit_looped([i for i in self.order if i in looped], serial)
+        return self.steps
+
+    # What goes where
+
+    def _canonical_order(self) -> list[int]:
+        """Iterators outermost first: as the first result's dimensions, then other parallel ones, then reductions."""
+        positions = (dim_position(e) for e in self.view.init_maps[0].results)
+        first = [p for p in positions if p is not None and self.view.iterators[p] == PARALLEL]
+        parallel = [i for i, k in enumerate(self.view.iterators) if k == PARALLEL and i not in first]
+        return first + parallel + [i for i, k in enumerate(self.view.iterators) if k == REDUCTION]
+
+    def _result_tile(self, r: int) -> Tile | None:
+        if not self.compute.used[r]:
+            return None
+        result = op_result(self.view.op, r)
+        layout = self.needed[len(self.view.inputs) + r]
+        assert layout is not None, "results are written by plain maps"
+        held = None if self.changed is None else self.tiles.by_value.get(self.changed)
+        if held is not None and held.layout == layout:
+            self.tiles.by_value[result] = held
+            return held
+        return self.tiles.new(result, layout, self.hint)
+
+    def _homes(self, *, serial: bool) -> dict[int, int]:
+        """Temporaries that are computed straight into a result: temporary -> result.
+
+        A value that repeats in a result is not, if the body goes on with it: there it has fewer loops. Neither is a
+        running value, for later operations of a step may want the one before.
+        """
+        homes: dict[int, int] = {}
+        read = {o.index for op in self.compute.body.ops for o in op.operands if isinstance(o, Temp)}
+        for r, yielded in enumerate(self.compute.body.yielded):
+            if not isinstance(yielded, Temp) or self.results[r] is None or r in self.accumulated:
+                continue
+            if serial and self._runs(r):
+                continue
+            loops = {dim_position(e) for e in self.view.init_maps[r].results} - {None}
+            if yielded.index not in read or loops <= self.depends[yielded.index]:
+                homes.setdefault(yielded.index, r)
+        return homes
+
+    def _runs(self, r: int) -> bool:
+        """Whether a reduction starts from a result's init; not where each of its steps writes elements of its own."""
+        written = {dim_position(e) for e in self.view.init_maps[r].results}
+        reductions = {i for i, kind in enumerate(self.view.iterators) if kind == REDUCTION}
+        return not reductions <= written or self.view.reads(len(self.view.inputs) + r)
+
+    def _block(self, iterator: int) -> int:
+        return self.loops.dims[iterator].room
+
+    def _bound(self, iterator: int) -> Expr:
+        return self.loops.span(iterator)[1]
+
+    def _index(self, iterator: int, loops: Sequence[int]) -> Expr:
+        if iterator in self.looped:
+            return self.looped[iterator]
+        return loop_indices(len(loops))[list(loops).index(iterator)]
+
+    def _operand_access(self, tile: Tile, amap: ir.AffineMap, loops: Sequence[int]) -> Access:
+        indices = positions_in_tile(amap, self.loops, tile.layout, lambda i: self._index(i, loops))
+        return tile.at(indices, len(loops))
+
+    def _source(self, value: ScalarValue, loops: Sequence[int]) -> Source:
+        if isinstance(value, Immediate):
+            return value.value
+        if isinstance(value, Index):
+            return self.indices[value.dim].at([self._index(value.dim, loops)], len(loops))
+        if isinstance(value, Temp):
+            tile, iterators = self.places[value.index]
+            return tile.at([self._index(i, loops) for i in iterators], len(loops))
+        return self._operand(value.position, loops)
+
+    def _operand(self, position: int, loops: Sequence[int]) -> Source:
+        inputs = len(self.view.inputs)
+        result = (
+            self.results[position - inputs] if position >= inputs and self.compute.has_reduction else None
+        )
+        if result is not None:
+            return self._operand_access(result, self.view.maps[position], loops)
+        value = self.view.operands[position]
+        number = made_of(value)  # what nobody wrote is nowhere, either
+        if number is not None:
+            return number
+        return self._operand_access(self.tiles.by_value[value], self.view.maps[position], loops)
+
+    def _vector(self, kind: str, loops: Sequence[int], dst: Access, srcs: Sequence[Source]) -> None:
+        bounds = tuple(self._bound(i) for i in loops)
+        split = {name for i in {*loops, *self.looped} for name in self.loops.dims[i].axes}
+        mesh = self.loops.mesh
+        copies = math.prod(mesh[name].extent for name in mesh.names if name not in split)
+        self.steps.append(Vector(kind, bounds, dst, tuple(srcs), copies=copies))
+
+    # Before the body
+
+    def _prepare_indices(self) -> None:
+        """A vector of 0, 1, ... (plus where the PE's block starts) for each iterator whose value the body uses."""
+        read = (o for op in self.compute.body.ops for o in written_indices(self.view, op))
+        used = {o.dim for o in read if isinstance(o, Index)}
+        used |= {y.dim for y in self.compute.body.yielded if isinstance(y, Index)}
+        for iterator in sorted(used):
+            tile = self.tiles.scratch(f"{self.hint}_index", (self._block(iterator),), "i32")
+            start: Source = 0
+            if self.loops.dims[iterator].axes:
+                start = self._start(iterator)
+            self.steps.append(Vector("iota", (self._bound(iterator),), tile.whole(), (start,)))
+            self.indices[iterator] = tile
+
+    def _start(self, iterator: int) -> Access:
+        """The first index of the PE's block: the blocks' sizes added up as often as there are blocks before."""
+        dim = self.loops.dims[iterator]
+        origin = self.tiles.scratch(f"{self.hint}_start", (), "i32").at([], 0)
+        self.steps.append(Vector("fill", (), origin, (dim.low - dim.before,)))
+        total = Access(origin.buffer, origin.offset, (0,))
+        for digit in dim.digits:
+            before = (self.loops.value_of(digit, NOW),)
+            self.steps.append(Vector("add", before, total, (total, digit.pitch)))
+        if dim.low < dim.before:
+            self.steps.append(Vector("max", (), origin, (origin, 0)))
+        return total
+
+    def _initialise(self) -> None:
+        """Reductions start from their inits, and so does what is changed in places."""
+        if not self.compute.has_reduction and not self.compute.scatters:
+            return
+        for r, tile in enumerate(self.results):
+            if tile is None or not (self.compute.scatters or self._runs(r)):
+                continue
+            init = self.view.inits[r]
+            number = splat_of(init)
+            bounds = tile.bounds()
+            if number is not None:
+                self.steps.append(Vector("fill", bounds, tile.whole(), (number,)))
+            elif init not in self.tiles.by_value:
+                raise PassFailure(self.view.op, "a reduction starts from a tensor that nothing has filled")
+            elif self.tiles.by_value[init] is not tile:
+                source = self.tiles.by_value[init].whole()
+                self.steps.append(Vector("copy", bounds, tile.whole(), (source,)))
+
+    # The body
+
+    def _emit_looped(self, looped: Sequence[int], serial: bool) -> None:
+        """The body as vector operations, in loops over `looped`."""
+        self.looped = {i: Var(f"i{i}") for i in looped}
+        outside, self.steps = self.steps, []
+        self._emit_body(self._homes(serial=serial))
+        self._copy_yields()
+        body = tuple(self.steps)
+        for iterator in reversed(looped):
+            body = (Loop(f"i{iterator}", self._bound(iterator), body),)
+        self.steps = [*outside, *body]
+
+    def _emit_body(self, homes: dict[int, int]) -> None:
+        products = {a.product for a in self.accumulated.values() if a.product is not None}
+        sums = {a.at: (r, a) for r, a in self.accumulated.items()}
+        for index, op in enumerate(self.compute.body.ops):
+            if index in products:
+                continue
+            scatter = scatter_of(self.view, op)
+            if index in sums:
+                self._accumulate(*sums[index])
+            elif scatter is not None:
+                self._scatter(index, scatter)
+            else:
+                self._elementary(index, op, homes)
+
+    def _accumulate(self, r: int, found: Accumulation) -> None:
+        result = self.results[r]
+        if result is None:
+            return
+        op = self.compute.body.ops[found.at]
+        if op.kind in OWNED:
+            self._owned(op, result)
+            return
+        values = found.factors or (found.value,)
+        loops = self._best_order(r, values)
+        dst = self._operand_access(result, self.view.init_maps[r], loops)
+        sources = [self._source(v, loops) for v in values]
+        if found.factors:
+            self._vector("fma", loops, dst, sources)
+        else:
+            self._vector(found.kind, loops, dst, [dst, *sources])
+
+    def _elementary(self, index: int, op: ScalarOp, homes: dict[int, int]) -> None:
+        loops = [i for i in self.order if i in self.depends[index] and i not in self.looped]
+        result = self.results[homes[index]] if index in homes else None
+        if result is not None:
+            amap = self.view.init_maps[homes[index]]
+            positions = [dim_position(e) for e in amap.results]
+            if None not in positions:
+                loops = [p for p in positions if p is not None]
+                nest = self._nest(op, [p for p in loops if p not in self.looped])
+                self._operation(op, nest, self._operand_access(result, amap, nest))
+                self.places[index] = (result, tuple(loops))
+                return
+        tile = self._reusable(index, op, loops) or self.tiles.scratch(
+            f"{self.hint}_{op.kind}", tuple(self._block(i) for i in loops), op.dtype
+        )
+        nest = self._nest(op, loops)
+        self._operation(op, nest, tile.at([self._index(i, nest) for i in loops], len(nest)))
+        self.places[index] = (tile, tuple(loops))
+
+    def _operation(self, op: ScalarOp, nest: Sequence[int], dst: Access) -> None:
+        """One operation of the body over a nest of loops."""
+        if op.kind != GATHER:
+            sources = [self._source(o, nest) for o in op.operands]
+            known = _known(op.kind, sources)
+            if known is None:
+                self._vector(op.kind, nest, dst, sources)
+            else:
+                self._vector("fill", nest, dst, [known])
+            return
+        table, *indices = op.operands
+        assert isinstance(table, Operand)
+        base = self._operand(table.position, nest)
+        assert isinstance(base, Access)
+        tile = self.tiles.by_value[self.view.operands[table.position]]
+        read = gathered(tile, base, indices, lambda value: self._source(value, nest))
+        self._vector("copy", nest, dst, [read])
+
+    def _scatter(self, index: int, scatter: Scatter) -> None:
+        """Elements of the result are changed where numbers hit one that the PE has."""
+        result = self.results[0]
+        assert result is not None
+        outer, row = scatter_loops(self.view, scatter, self.depends)
+        nest = [*outer, *self._arranged(row)]
+        places = [p for p in map(dim_position, self.view.init_maps[0].results) if p is not None]
+        along = [const(0) if d in scatter.indices else self._index(p, nest) for d, p in enumerate(places)]
+        numbers = {d: self._numbers(value, nest) for d, value in scatter.indices.items()}
+        dst = at_numbers(result, result.at(along, len(nest)), numbers)
+        value = self._source(scatter.value, nest)
+        if scatter.kind == "copy":
+            self._vector("copy" if isinstance(value, Access) else "fill", nest, dst, [value])
+        else:
+            self._vector(scatter.kind, nest, dst, [dst, value])
+        self.places[index] = (result, tuple(places))
+
+    def _owned(self, op: ScalarOp, result: Tile) -> None:
+        """Elements of a table are read where numbers are places that the PE has."""
+        table = op.operands[1]
+        assert isinstance(table, Operand)
+        outer, row = owned_loops(self.view, op, self.depends)
+        nest = [*outer, *self._arranged(row)]
+        tile, amap = self.tiles.by_value[self.view.operands[table.position]], self.view.maps[table.position]
+        along = positions_in_tile(
+            amap, self.loops, tile.layout, lambda i: self._index(i, nest) if i in nest else const(0)
+        )
+        numbers = {d: self._numbers(value, nest) for d, value in owned_indices(self.view, op).items()}
+        read = at_numbers(tile, tile.at(along, len(nest)), numbers)
+        self._vector("copy", nest, self._operand_access(result, self.view.init_maps[0], nest), [read])
+
+    def _numbers(self, value: ScalarValue, nest: Sequence[int]) -> Access:
+        """Indices in memory."""
+        source = self._source(value, nest)
+        if isinstance(source, Access):
+            return source
+        place = self.tiles.scratch(f"{self.hint}_at", (), "i32").at([], len(nest))
+        self.steps.append(Vector("fill", (), replace(place, strides=()), (source,)))
+        return place
+
+    def _nest(self, op: ScalarOp, loops: list[int]) -> list[int]:
+        """The loops of an operation in the order that costs least."""
+        if op.kind != GATHER:
+            return self._arranged(loops)
+        moved = moving(op, [self.compute.iterators_of(o, self.depends) for o in op.operands])
+        return gather_order(loops, moved)
+
+    def _reusable(self, index: int, op: ScalarOp, loops: list[int]) -> Tile | None:
+        """The tile of an operand that nothing reads afterwards, for an update in place."""
+        if op.kind == GATHER:  # which reads indices, not elements, from there
+            return None
+        later = {o for other in self.compute.body.ops[index + 1 :] for o in other.operands}
+        later |= set(self.compute.body.yielded)
+        owned = {tile.buffer for tile in self.results if tile is not None}
+        for operand in op.operands:
+            if not isinstance(operand, Temp) or operand in later:
+                continue
+            tile, iterators = self.places[operand.index]
+            if iterators == tuple(loops) and self.tiles.dtype(tile) == op.dtype and tile.buffer not in owned:
+                return tile
+        return None
+
+    def _copy_yields(self) -> None:
+        """Results that are no operation's own destination: copies of operands, numbers, or of a shared value."""
+        for r in self.compute.copied():
+            tile = self.results[r]
+            yielded = self.compute.body.yielded[r]
+            if tile is None:
+                continue
+            if isinstance(yielded, Temp) and self.places[yielded.index][0] is tile:
+                continue
+            amap = self.view.init_maps[r]
+            positions = map(dim_position, amap.results)
+            loops = [p for p in positions if p is not None and p not in self.looped]
+            source = self._source(yielded, loops)
+            dst = self._operand_access(tile, amap, loops)
+            self._vector("copy" if isinstance(source, Access) else "fill", loops, dst, [source])
+
+    # Order of loops
+
+    def _best_order(self, r: int, values: Sequence[ScalarValue]) -> list[int]:
+        """All iterators, the one innermost along which most accesses are contiguous or repeat one element."""
+
+        def score(iterator: int) -> tuple[float, int]:
+            strides = [self._stride(v, iterator) for v in (Operand(len(self.view.inputs) + r), *values)]
+            contiguous = sum(s in (0, 1) for s in strides)
+            parallel = self.view.iterators[iterator] == PARALLEL
+            long = self._block(iterator) >= 4
+            return contiguous + 0.5 * long + 0.25 * parallel, self.order.index(iterator)
+
+        free = [i for i in self.order if i not in self.looped]
+        if not free:
+            return []
+        innermost = max(free, key=score)
+        return self._arranged([i for i in free if i != innermost] + [innermost])
+
+    def _arranged(self, loops: Sequence[int]) -> list[int]:
+        """The innermost loop stays; of the others the longest goes next to it, for further maps cost more than rows."""
+        return sorted(loops[:-1], key=self._block) + list(loops[-1:])
+
+    def _stride(self, value: ScalarValue, iterator: int) -> int:
+        """Elements between two steps of `iterator` in what `value` is read from; 0 when it does not move."""
+        if isinstance(value, Temp):
+            tile, iterators = self.places[value.index]
+            pitches = row_major_pitches(tile.shape)
+            return pitches[iterators.index(iterator)] if iterator in iterators else 0
+        if not isinstance(value, Operand):
+            return 0
+        layout, amap = self.needed[value.position], self.view.maps[value.position]
+        return stride_of(amap, iterator, layout.tile_shape) if layout is not None else 0

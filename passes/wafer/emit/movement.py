@@ -1,0 +1,81 @@
+"""Movement inside of PEs: copies, slices, concatenation."""
+
+from typing import Any
+
+from ....dialects.host import ir
+from ....wse_target.image import Instruction, Vector
+from ....wse_target.layout.tensor_layout import TensorLayout
+from ...infra.diagnostics import PassFailure
+from ..scalars.splat import is_undefined, splat_of
+from ..shard.assemblies import Part, cut_of, parts_of
+from .tiles import Tile, Tiles, loop_indices
+
+
+def copy(target: Tile, source: Tile) -> Vector:
+    """Copies a tile to another of the same layout."""
+    return Vector("copy", target.bounds(), target.whole(), (source.whole(),))
+
+
+def fill(target: Tile, number: float | int) -> Vector:
+    """Writes one number to all of a tile."""
+    return Vector("fill", target.bounds(), target.whole(), (number,))
+
+
+def in_place(op: Any, tiles: Tiles, hint: str) -> tuple[Tile, list[Instruction]]:
+    """The tile that a collective works on: its operand's, or a copy when something else reads that too."""
+    source = tiles.by_value[op.input]
+    if len(list(op.input.uses)) == 1:
+        tiles.by_value[op.result] = source
+        return source, []
+    target = tiles.new(op.result, source.layout, hint)
+    return target, [copy(target, source)]
+
+
+def emit_shape_operation(
+    op: Any, layout: TensorLayout, tiles: Tiles, hint: str, changed: ir.Value | None = None
+) -> list[Instruction]:
+    """`tensor.extract_slice`, `insert_slice` and `concat`: each PE copies what it holds into its tile of the result.
+
+    Args:
+        changed: an operand whose tile becomes the result's, if it lies as the result does.
+    """
+    held = None if changed is None else tiles.by_value.get(changed)
+    if held is not None and held.layout == layout:
+        tiles.by_value[op.results[0]] = held
+        return [_insert(op, part, held, tiles) for part in parts_of(op) if part.value != changed]
+    target = tiles.new(op.results[0], layout, hint)
+    rank = len(target.shape)
+    indices, origin = loop_indices(rank), target.origin()
+    if op.operation.name == "tensor.extract_slice":
+        cut = cut_of(op)
+        number = splat_of(cut.source)
+        if number is not None:
+            return [fill(target, number)]
+        source = tiles.by_value[cut.source]
+        places = [
+            (first + index) * stride + offset - held
+            for first, index, stride, offset, held in zip(
+                origin, indices, cut.strides, cut.offsets, source.origin(), strict=True
+            )
+        ]
+        return [Vector("copy", target.bounds(), target.whole(), (source.at(places, rank),))]
+    return [_insert(op, part, target, tiles) for part in parts_of(op) if not is_undefined(part.value)]
+
+
+def _insert(op: Any, part: Part, target: Tile, tiles: Tiles) -> Vector:
+    """Copies what a PE holds of a part, or the number that it is, to its place in the result's tile."""
+    number = splat_of(part.value)
+    held = part.layout(target.layout) if number is not None else tiles.by_value[part.value].layout
+    if held is None:
+        raise PassFailure(op, "no layout tells which part of an operand a PE has", hint="run wse-partition")
+    source = Tile("" if number is not None else tiles.by_value[part.value].buffer, held)
+    indices = loop_indices(len(target.shape))
+    places = [
+        (first + index) * stride + offset - start
+        for first, index, stride, offset, start in zip(
+            source.origin(), indices, part.strides, part.offsets, target.origin(), strict=True
+        )
+    ]
+    what = number if number is not None else source.whole()
+    kind = "copy" if number is None else "fill"
+    return Vector(kind, source.bounds(), target.at(places, len(indices)), (what,))

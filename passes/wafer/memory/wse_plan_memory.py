@@ -1,0 +1,342 @@
+"""The pass `wse-plan-memory`: addresses of buffers in each PE's SRAM."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ....dialects.host import ir
+from ....dialects.wse import build, read
+from ....wse_target.footprint import CASE_BYTES, INSTRUCTION_BYTES, TABLE_ENTRY_BYTES
+from ....wse_target.image import (
+    DTYPE_BYTES,
+    Choose,
+    Control,
+    Join,
+    Loop,
+    Receive,
+    Relay,
+    Send,
+    Switch,
+    Vector,
+)
+from ....wse_target.machine import Machine
+from ....wse_target.machine_file import load_machine
+from ....wse_target.scalars import SCALAR_BYTES
+from ...infra.diagnostics import PassFailure
+from ...infra.pass_base import Pass, PassRun
+from ..executable import (
+    CHOICE,
+    OF_TRIPS,
+    RECORD,
+    TRANSFERS,
+    Step,
+    bodies,
+    buffers_of,
+    instructions,
+    mark_of,
+    program_of,
+    steps,
+    symbols,
+)
+from ..index_values import place_number
+from ..route.colour_use import transfer_ends
+
+# Bytes of program text that an operation takes, see `INSTRUCTION_BYTES`; a bound or an offset that depends on the PE
+# takes some scalar instructions more.
+CODE_BYTES = {
+    "wse.vector": INSTRUCTION_BYTES[Vector],
+    "wse.send": INSTRUCTION_BYTES[Send],
+    "wse.receive": INSTRUCTION_BYTES[Receive],
+    "wse.relay": INSTRUCTION_BYTES[Relay],
+    "wse.join": INSTRUCTION_BYTES[Join],
+    "wse.control": INSTRUCTION_BYTES[Control],
+    "wse.switch": INSTRUCTION_BYTES[Switch],
+    "wse.lookup": 8,
+    "wse.indexed": 24,  # a load, a subtraction, a comparison, a branch, a product and a sum
+    "affine.apply": 8,
+    "affine.min": 12,
+    "affine.max": 12,
+    "arith.muli": 4,
+    "scf.for": INSTRUCTION_BYTES[Loop],
+    CHOICE: INSTRUCTION_BYTES[Choose] - CASE_BYTES,  # its regions are one more than its cases
+}
+
+NUMBER_BYTES = 2  # of an address or a length that the loader writes
+
+
+@dataclass(frozen=True)
+class _Text:
+    """What a class's program text takes: bytes of code, and of the tables and scalars that it depends on."""
+
+    code: int
+    tables: int
+    scalars: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.code + self.tables + self.scalars
+
+
+@dataclass(frozen=True)
+class _Buffer:
+    op: Any
+    name: str
+    size: int
+    alignment: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What programs take of a PE.
+
+    Attributes:
+        offsets: of buffers, by name; `top` is where the last one ends.
+        texts: of classes, by name; `most` is the longest, with what the host sends.
+    """
+
+    machine: Machine
+    buffers: list[_Buffer]
+    offsets: dict[str, int]
+    texts: dict[str, _Text]
+    most: _Text
+
+    @staticmethod
+    def of(module: ir.Operation, routines: Collection[str] | None = None) -> Memory:
+        """Plans for a module, whose classes have these routines in memory once: all that are marked if None."""
+        buffers = [_describe(b) for b in symbols(module, "wse.buffer")]
+        offsets = _assign(buffers, _conflicts(module, buffers))
+        machine = load_machine(program_of(module).machine.value)
+        return Memory(machine, buffers, offsets, {}, _Text(0, 0)).with_routines(module, routines)
+
+    def with_routines(self, module: ir.Operation, routines: Collection[str] | None) -> Memory:
+        """The same with other routines."""
+        lengths = {t.sym_name.value: len(t.values) for t in symbols(module, "wse.table")}
+        texts = {pes.sym_name.value: _text(function, lengths, routines) for pes, function in bodies(module)}
+        sent = SCALAR_BYTES * len(symbols(module, "wse.scalar"))
+        most = max(texts.values(), key=lambda text: text.total, default=_Text(0, 0))
+        return replace(self, texts=texts, most=replace(most, scalars=sent))
+
+    @property
+    def top(self) -> int:
+        return max((self.offsets[b.name] + b.size for b in self.buffers), default=0)
+
+    @property
+    def fits(self) -> bool:
+        return self.top + self.most.total <= self.machine.sram_available
+
+
+class DoesNotFit(PassFailure):
+    """A program takes more than a PE has.
+
+    Attributes:
+        needed / available: bytes of SRAM; `text` of those needed are code, tables and scalars.
+    """
+
+    def __init__(self, at: Any, message: str, hint: str, *, needed: int, text: int, available: int) -> None:
+        super().__init__(at, message, hint=hint)
+        self.needed, self.text, self.available = needed, text, available
+
+
+class PlanMemory(Pass, name="wse-plan-memory", anchor="builtin.module"):
+    """Gives each buffer an offset. Buffers share memory when no class of PEs needs both at once.
+
+    A buffer is live from the first operation that touches it to the last (a loop counts as a whole, but for what lives
+    in each trip of a loop over layers alone; a microthread's transfer until it is joined); what the host brings in
+    lives from the start, what it takes away to the end, and what stays resident always.
+
+        wse.buffer @a {offset = -1}         wse.buffer @a {offset = 0}
+        wse.buffer @b {offset = -1}   ->    wse.buffer @b {offset = 128}
+        wse.buffer @c {offset = -1}         wse.buffer @c {offset = 0}
+    """
+
+    def run(self, op: ir.Operation, run: PassRun) -> None:
+        memory = Memory.of(op)
+        if not memory.fits:
+            raise _does_not_fit(op, memory)
+        for buffer in memory.buffers:
+            buffer.op.attributes["offset"] = build.i64(memory.offsets[buffer.name])
+        for pes, _ in bodies(op):
+            pes.attributes["wse.code_bytes"] = build.i64(memory.texts[pes.sym_name.value].code)
+        run.count("bytes of SRAM", memory.top)
+        run.count("bytes saved by sharing", sum(b.size for b in memory.buffers) - memory.top)
+
+
+def _describe(op: Any) -> _Buffer:
+    memref = ir.MemRefType(op.type.value)
+    width = DTYPE_BYTES[str(memref.element_type)]
+    size = width
+    for extent in memref.shape:
+        size *= extent
+    alignment = max(4, width)
+    return _Buffer(op, op.sym_name.value, -(-size // alignment) * alignment, alignment)
+
+
+def _text(function: Any, lengths: dict[str, int], routines: Collection[str] | None) -> _Text:
+    """The size of a program text; `lengths` are the entries of each table.
+
+    A number that the PE's place alone says is written by the loader, an entry of a table or what is computed,
+    however many routines write down how.
+    """
+    numbers: set[str] = set()
+    operations: list[Any] = []
+    entries: dict[str, int] = {}
+    for op in instructions(function.body.blocks[0]):
+        number, is_lookup = place_number(op), op.operation.name == "wse.lookup"
+        if is_lookup:
+            name = op.table.value
+            entries[name] = max(entries.get(name, 0), 1 if number else lengths[name])
+        if not number:
+            operations.append(op)
+        elif not is_lookup and op.operation.name in CODE_BYTES:
+            numbers.add(number)
+    code = sum(map(_code, _once(operations, routines)))
+    return _Text(code + NUMBER_BYTES * len(numbers), TABLE_ENTRY_BYTES * sum(entries.values()))
+
+
+def _code(op: Any) -> int:
+    """Bytes of an operation itself."""
+    name, attributes = op.operation.name, op.operation.attributes
+    if RECORD in attributes:
+        return CODE_BYTES[name] + ir.IntegerAttr(attributes[RECORD]).value
+    return CODE_BYTES.get(name, 0) + (CASE_BYTES * len(op.regions) if name == CHOICE else 0)
+
+
+def _once(operations: Iterable[Any], routines: Collection[str] | None) -> Iterator[Any]:
+    """The operations of a text, routines where they are called first; marks of others are no calls."""
+    seen: set[str] = set()
+    inside = ""
+    for op in operations:
+        name, is_begin = mark_of(op)
+        if name and routines is not None and name not in routines:
+            continue
+        if name and not is_begin:
+            inside = ""
+        if not inside:
+            yield op
+        if name and is_begin:
+            inside = name if name in seen else ""
+            seen.add(name)
+
+
+def saved_by_call(module: ir.Operation) -> dict[str, float]:
+    """Bytes that each marked routine saves for a call, in the class where these are the most."""
+    found: dict[str, float] = {}
+    for _, function in bodies(module):
+        saved, calls = Counter[str](), Counter[str]()
+        inside = ""
+        for op in instructions(function.body.blocks[0]):
+            name, is_begin = mark_of(op)
+            size = 0 if place_number(op) else _code(op)
+            if name:
+                saved[name] -= size
+                calls[name] += is_begin
+                inside = name if is_begin else ""
+            elif inside and calls[inside] > 1:
+                saved[inside] += size
+        for name, count in calls.items():
+            found[name] = max(found.get(name, 0), saved[name] / count)
+    return found
+
+
+def _touched(
+    step: Step, position: int, ends: Callable[[int, int], int], of_trips: set[str]
+) -> Iterator[tuple[str, int, int]]:
+    """Buffers that a step touches, each with the positions from and until which it has to keep them.
+
+    In a loop that is from its begin to its end, but for what lives in a trip only.
+    """
+    for inner in step.inside:
+        thread = read.integer(inner.thread) if inner.operation.name in TRANSFERS else 0
+        for name in (name for operand in inner.operation.operands for name in buffers_of(operand)):
+            until = ends(position, thread)
+            if step.loop is None or (name in of_trips and until <= step.loop[1]):
+                yield name, position, until
+            else:
+                yield name, step.loop[0], max(until, step.loop[1])
+
+
+def _conflicts(module: ir.Operation, buffers: list[_Buffer]) -> dict[str, set[str]]:
+    """For each buffer those that are live at the same time in some class."""
+    scattered, resident, gathered = set(), set(), set()
+    for op in symbols(module, "wse.host_scatter"):
+        (resident if op.resident.value else scattered).add(op.buffer.value)
+    for op in symbols(module, "wse.host_gather"):
+        gathered.add(op.buffer.value)
+    of_trips = {b.name for b in buffers if OF_TRIPS in b.op.attributes}
+    conflicts: dict[str, set[str]] = {b.name: set() for b in buffers}
+    for _, function in bodies(module):
+        operations = steps(function.body.blocks[0])
+        first: dict[str, int] = {}
+        last: dict[str, int] = {}
+        ends = transfer_ends(operations)
+        for position, step in enumerate(operations):
+            for name, begin, until in _touched(step, position, ends, of_trips):
+                first[name] = min(first.get(name, begin), begin)
+                last[name] = max(last.get(name, -1), until)
+        for name in (b.name for b in buffers):
+            if name in scattered | resident:
+                first[name] = -1
+            if name in gathered | resident:
+                last[name] = len(operations)
+                first.setdefault(name, -1)
+            last.setdefault(name, -1)
+        ranges = [(first[b.name], last[b.name], b.name) for b in buffers if b.name in first]
+        _add_overlaps(sorted(ranges), conflicts)
+    return conflicts
+
+
+def _add_overlaps(ranges: list[tuple[int, int, str]], conflicts: dict[str, set[str]]) -> None:
+    active: list[tuple[int, str]] = []
+    for start, stop, name in ranges:
+        active = [(until, other) for until, other in active if until >= start]
+        for _, other in active:
+            conflicts[name].add(other)
+            conflicts[other].add(name)
+        active.append((stop, name))
+
+
+def _assign(buffers: list[_Buffer], conflicts: dict[str, set[str]]) -> dict[str, int]:
+    """Offsets, large buffers first, each in the smallest gap between its conflicts that takes it."""
+    offsets: dict[str, int] = {}
+    sizes = {b.name: b.size for b in buffers}
+    for buffer in sorted(buffers, key=lambda b: -b.size):
+        taken = sorted((offsets[n], offsets[n] + sizes[n]) for n in conflicts[buffer.name] if n in offsets)
+        offsets[buffer.name] = _best_gap(buffer, taken)
+    return offsets
+
+
+def _best_gap(buffer: _Buffer, taken: list[tuple[int, int]]) -> int:
+    best: tuple[int, int] | None = None
+    free = 0
+    for start, stop in taken:
+        aligned = -(-free // buffer.alignment) * buffer.alignment
+        gap = start - aligned
+        if gap >= buffer.size and (best is None or gap < best[0]):
+            best = (gap, aligned)
+        free = max(free, stop)
+    return best[1] if best is not None else -(-free // buffer.alignment) * buffer.alignment
+
+
+def _does_not_fit(module: ir.Operation, memory: Memory) -> DoesNotFit:
+    buffers, top, text, machine = memory.buffers, memory.top, memory.most, memory.machine
+    resident = {op.buffer.value for op in symbols(module, "wse.host_scatter") if op.resident.value}
+    kept = sum(b.size for b in buffers if b.name in resident)
+    largest = sorted(buffers, key=lambda b: -b.size)[:3]
+    listed = ", ".join(f"@{b.name} {b.size}" for b in largest)
+    terms = f"{kept} (parameters) + {top - kept} (activations and temporaries) + {text.code} (code)"
+    terms += f" + {text.tables} (tables)" if text.tables else ""
+    terms += f" + {text.scalars} (scalars)" if text.scalars else ""
+    smaller = ", or an algorithm without tables" if text.tables else ""
+    turns = "; programs=N makes N programs of the model, which take turns" if 2 * text.code > top else ""
+    return DoesNotFit(
+        program_of(module),
+        f"the program does not fit the SRAM: {terms} = {top + text.total} B a PE > {machine.sram_available} B "
+        f"({machine.sram.bytes} less {machine.sram.runtime} of the host-transfer runtime); largest buffers: {listed}",
+        f"use more PEs (grid=WxH, or a larger machine), a smaller batch, or a narrower element type{smaller}{turns}",
+        needed=top + text.total,
+        text=text.total,
+        available=machine.sram_available,
+    )

@@ -1,0 +1,72 @@
+"""How long the layouts of a value are needed in a plan: each from where it is made to its own last reader."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from .....dialects.host import ir
+from .....wse_target.layout.tensor_layout import TensorLayout
+from ...communicate import Movement
+from ..nodes import Node, Option, bytes_of
+
+Version = tuple[ir.Value, TensorLayout]
+
+
+@dataclass
+class Lifetimes:
+    """Versions of the values of a plan.
+
+    Attributes:
+        free: arguments that the host brings in any layout, and that stay for the life of the program.
+        aliases: values that share memory with what they are made of.
+        spans: by version the first and the last node that it is there for.
+    """
+
+    free: frozenset[ir.Value]
+    aliases: frozenset[ir.Value]
+    spans: dict[Version, tuple[int, int]] = field(default_factory=dict)
+    _roots: dict[Version, Version] = field(default_factory=dict)
+
+    def use(self, version: Version, at: int) -> None:
+        """A node makes or reads a version."""
+        root = self._roots.get(version, version)
+        first, _ = self.spans.get(root, (at, at))
+        self.spans[root] = first, at
+
+    def add(self, at: int, node: Node, option: Option, moves: dict[int, Movement]) -> None:
+        """What a node reads and makes."""
+        read: Version | None = None
+        for position, (value, needed) in enumerate(zip(node.operands, option.needs, strict=True)):
+            if needed is None or position in option.brought or value in self.free:
+                continue
+            origin = moves[position].source if position in moves else needed
+            if isinstance(value.owner, ir.Block) and (value, origin) not in self.spans:
+                self.use((value, origin), 0)  # the host brings it before anything is computed
+            self.use((value, origin), at)
+            read = value, needed
+            self.use(read, at)
+        for value, given in zip(node.results, option.gives, strict=True):
+            if value in self.aliases and read is not None:
+                self._roots[value, given] = self._roots.get(read, read)
+            self.use((value, given), at)
+
+    def most(self, busy: Sequence[int], moving: Sequence[int]) -> int:
+        """Most bytes that versions and what nodes need beside them take together.
+
+        Args:
+            busy: for each node, bytes beside the versions while it computes.
+            moving: the same while its operands are moved to where it wants them, their new versions included.
+        """
+        bytes_at = [0] * (len(busy) + 1)
+        for (value, layout), (first, last) in self.spans.items():
+            if value in self.free:
+                continue
+            size = bytes_of(value, layout)
+            bytes_at[first] += size
+            bytes_at[min(last + 1, len(busy))] -= size
+        most = live = 0
+        for change, computing, moved in zip(bytes_at, busy, moving, strict=False):
+            live += change
+            most = max(most, live + computing, live + moved)
+        return most

@@ -1,0 +1,139 @@
+"""Makes a plan better one operation at a time, with all others as they are but for reshapes, which follow it.
+
+The beam takes operations in order and drops what is dearer by little for the moment: a mask that many PEs share costs
+a cycle less than one that each computes for itself, and its move, many operations later, costs thousands.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from .....dialects.host import ir
+from ..nodes import Node, Option
+from .plan import Plan, Planner, State, moves_only
+
+_ROUNDS = 4
+_GAIN = 1.0  # cycles that a change has to save: less is not known so well
+
+
+Change = dict[int, Option]  # by operation, what it has instead
+
+
+def refined(plan: Plan, planner: Planner) -> Plan:
+    """A plan that no other option of a single operation makes better, or what some rounds make of it."""
+    if plan.stuck is not None:
+        return plan
+    work = Refinement(planner, list(plan.options))
+    for _ in range(_ROUNDS):
+        if not work.improve():
+            break
+    found = planner.plan_of(work.states[-1])
+    return found if planner.worth(found) < planner.worth(plan) else plan
+
+
+@dataclass
+class Refinement:
+    """A plan as it is made better.
+
+    Attributes:
+        chosen: by operation.
+        states: before each operation, and after the last one.
+    """
+
+    planner: Planner
+    chosen: list[Option]
+
+    def __post_init__(self) -> None:
+        self.nodes = self.planner.problem.nodes
+        self.makers = self._makers()
+        self.states = [State()]
+        self._restate(0)
+
+    def _makers(self) -> dict[ir.Value, frozenset[int]]:
+        """The operations whose options decide where a value is: what made it, before reshapes and slices."""
+        found: dict[ir.Value, frozenset[int]] = {}
+        for at, node in enumerate(self.nodes):
+            before = (found.get(v, frozenset[int]()) for v in node.operands) if moves_only(node) else ()
+            found.update(dict.fromkeys(node.results, frozenset({at}).union(*before)))
+        return found
+
+    def _restate(self, begin: int) -> None:
+        del self.states[begin + 1 :]
+        for at in range(begin, len(self.nodes)):
+            self.states.append(self.planner.extend(self.states[at], at, self.nodes[at], self.chosen[at]))
+
+    def improve(self) -> bool:
+        """Gives operations the options that are best with all others as they are; whether any has another one now."""
+        has_changed, moved = False, self._moved()
+        for at in range(len(self.nodes)):
+            change = self._better(at, moved[at])
+            if change:
+                for place, option in change.items():
+                    self.chosen[place] = option
+                self._restate(at)
+                has_changed, moved = True, self._moved()
+        return has_changed
+
+    def _moved(self) -> list[float]:
+        """For each operation the cycles of moves that another option of it may spare."""
+        found = [0.0] * len(self.nodes)
+        for at, moves in enumerate(self.states[-1].moves):
+            for k, way in moves.items():
+                for maker in {at, *self.makers.get(self.nodes[at].operands[k], ())}:
+                    found[maker] += way.cost
+        return found
+
+    def _better(self, at: int, moved: float) -> Change:
+        """What saves most beginning with another option of an operation; nothing if nothing does."""
+        node, own = self.nodes[at], self.chosen[at]
+        best, least = dict[int, Option](), self.planner.score(self.states[-1]) - _GAIN
+        for option in node.options:
+            if option is own or option.cycles >= own.cycles + moved:
+                continue
+            for follows in (False, True):
+                score, change = self.score_with(at, option, follows=follows)
+                if score < least:
+                    best, least = change, score
+        return best
+
+    def score_with(self, at: int, option: Option, *, follows: bool = False) -> tuple[float, Change]:
+        """What the plan scores with another option of an operation, and what changes; infinite where that cannot be.
+
+        Args:
+            follows: reshapes and slices of its results take them as they are.
+        """
+        planner, final = self.planner, self.states[-1]
+        change, elsewhere = {at: option}, set(self.nodes[at].results)
+        state = planner.extend(self.states[at], at, self.nodes[at], option)
+        for later in range(at + 1, len(self.nodes)):
+            before, node, taken = self.states[later], self.nodes[later], self.chosen[later]
+            if state.cycles == math.inf:
+                return math.inf, change
+            if (state.layouts, state.live) == (before.layouts, before.live):
+                return planner.score(self._from_here_as_before(state, before, final)), change
+            if follows and moves_only(node) and not elsewhere.isdisjoint(node.operands):
+                elsewhere.update(node.results)
+                taken = self._as_it_is(state, node, taken)
+                if taken is not self.chosen[later]:
+                    change[later] = taken
+            state = planner.extend(state, later, node, taken)
+        return planner.score(state), change
+
+    def _as_it_is(self, state: State, node: Node, own: Option) -> Option:
+        """The option of a reshape or slice that takes its operands where they are; its own one where none does."""
+
+        def moves_nothing(option: Option) -> bool:
+            wanted = self.planner.wanted(node, option)
+            return all(v in self.planner.free or to in state.layouts.get(v, ()) for v, _, to in wanted)
+
+        fitting = [option for option in node.options if moves_nothing(option)]
+        return own if not fitting or moves_nothing(own) else min(fitting, key=lambda option: option.cycles)
+
+    @staticmethod
+    def _from_here_as_before(state: State, before: State, final: State) -> State:
+        """Where a state leads that differs from one of the plan in cycles and in what stays for good."""
+        cycles = state.cycles + final.cycles - before.cycles
+        resident = state.resident + final.resident - before.resident
+        later = final.peak if final.peak > before.peak else 0
+        return replace(state, cycles=cycles, resident=resident, peak=max(state.peak, later))

@@ -1,0 +1,81 @@
+"""What the partitioner thinks things cost, in cycles: the machine's rates, and what the library says of itself.
+
+It only ranks plans; the cycles a user sees are the simulator's.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ....wse_target.image import Access, Combine, Dtype
+from ....wse_target.machine import Machine
+from ....wse_target.quasi_affine import const
+from ..algorithms.algorithm import choose
+from ..algorithms.collectives import strided
+from ..algorithms.fragment import CollectiveRequest, Line, Tile
+from ..communicate import Ways
+from ..communicate.search import all_reductions
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """Costs on one machine.
+
+    Attributes:
+        share: part of the SRAM that data may fill; the rest is left to program text and buffers of transfers.
+        brief: whether program text is scarce.
+    """
+
+    machine: Machine
+    share: float = 0.9
+    brief: bool = False
+    _combined: dict[tuple[Any, ...], tuple[float, float]] = field(default_factory=dict, compare=False)
+
+    @cached_property
+    def ways(self) -> Ways:
+        """Ways between layouts on the machine."""
+        return Ways(self.machine, self.brief)
+
+    @property
+    def sram(self) -> int:
+        """Bytes of a PE's SRAM that a plan may fill with data."""
+        return int(self.machine.sram_available * self.share)
+
+    def vector(self, kind: str, dtype: str, trips: Sequence[int]) -> float:
+        """One vector operation over a loop nest, innermost loop last."""
+        vector = self.machine.vector
+        rows = maps = 1
+        for position, trip in enumerate(reversed(trips)):
+            rows = rows * trip if position == 1 else rows
+            maps = maps * trip if position > 1 else maps
+        count = 1
+        for trip in trips:
+            count *= trip
+        outer = vector.mapped_row * (rows - 1) * maps + vector.mapped_map * (maps - 1)
+        return vector.setup + max(0.0, outer) + count / self.machine.rate(kind, dtype)
+
+    def combined(
+        self, elements: int, dtype: Dtype, kind: Combine, extent: int, *, everywhere: bool, stride: int = 1
+    ) -> float:
+        """Tiles along a line of PEs combined on the first one, and sent back to all if wanted `everywhere`.
+
+        Lines with a `stride` share their links; infinity where so many of them cross that colours do not suffice.
+
+        The cheapest of the library's algorithms that are priced quickly; what is emitted may be a little better.
+        """
+        if extent == 1:
+            return 0.0
+        if 3 * stride > len(self.machine.usable_colours):
+            return math.inf
+        key = (elements, dtype, kind, extent, stride)
+        if key not in self._combined:
+            tile = Tile(Access("tile", const(0), (1,)), (const(elements),), dtype)
+            machine = strided.slower(self.machine, stride)
+            request = CollectiveRequest(Line("x", (extent, 1)), tile, machine, "", combine=kind)
+            names = ("chain", "tree", f"two_phase{{group={math.isqrt(extent)}}}")
+            reduce = min(choose("reduce", name).cycles(request) for name in names)
+            self._combined[key] = reduce, min(c.cycles(request) for c in all_reductions(extent))
+        reduce, everywhere_too = self._combined[key]
+        return everywhere_too if everywhere else reduce

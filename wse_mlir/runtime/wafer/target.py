@@ -1,0 +1,155 @@
+"""The wafer target: runs the `wafer` pipeline, builds the program image, and calls it on the simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...dialects.host import ir
+from ...frontend.imported import ImportedModel
+from ...passes.infra.options import print_value
+from ...passes.infra.pass_manager import Instrumentation, PipelineFailure, run_pipeline
+from ...passes.infra.timing import Timer
+from ...passes.wafer.emit.kept_states import has_states
+from ...passes.wafer.memory.wse_plan_memory import DoesNotFit
+from ...pipelines.named import NamedPipeline, named_pipeline
+from ...wse_target.analysis.deadlock import require_free
+from ...wse_target.image import Program
+from ...wse_target.machine import Machine
+from ...wse_target.machine_file import load_machine
+from ...wse_target.sim.check import check_program
+from .image_builder import build_image
+from .program import WaferProgram, read_checks, read_constants, stage_bytes
+from .sram_shares import FIRST_SHARE, Shares
+
+
+def pipeline_text(
+    machine: str,
+    options: Mapping[str, Any],
+    sram_share: int = FIRST_SHARE,
+    *,
+    keep_states: bool = True,
+    brief: int = 0,
+    since: str = "",
+) -> str:
+    """The named pipeline `wafer` for one machine, with the target's options filled in.
+
+    Args:
+        since: the first row; all when empty.
+    """
+    rows = _pipeline(machine, options, sram_share, keep_states=keep_states, brief=brief)
+    return (rows.since(since) if since else rows).text
+
+
+def pipeline_before(row: str, machine: str, options: Mapping[str, Any], then: str) -> str:
+    """What `pipeline_text` runs in front of a row, and a pass of modules behind that."""
+    text = _pipeline(machine, options, FIRST_SHARE, keep_states=True, brief=0).before(row).text
+    return f"{text.removesuffix(')')},{then})"
+
+
+def _pipeline(
+    machine: str, options: Mapping[str, Any], sram_share: int, *, keep_states: bool, brief: int
+) -> NamedPipeline:
+    partition = f"wse-partition{{machine={print_value(machine)} sram-share={sram_share}"
+    partition += " brief=true" if brief else ""
+    for name in ("grid", "algorithm"):
+        if options.get(name):
+            partition += f" {name}={print_value(options[name])}"
+    stages = {"partition": partition + "}"}
+    if options.get("accumulate"):
+        stages["accumulate"] = accumulate_pass(options["accumulate"])
+    if not keep_states or brief:
+        stages["emit"] = f"wse-emit-programs{{keep-states={str(keep_states).lower()} brief={brief}}}"
+    if options.get("origin"):
+        stages["place"] = f"wse-place{{origin={options['origin']}}}"
+    return named_pipeline("wafer").override(**stages)
+
+
+def accumulate_pass(element_type: str) -> str:
+    """The pass that makes products sum in a type, as a pipeline of modules."""
+    return f"func.func(wse-narrow-factors,wse-accumulate{{type={print_value(element_type)}}})"
+
+
+def compile_program(
+    imported: ImportedModel,
+    machine: str,
+    options: Mapping[str, Any],
+    timer: Timer,
+    instrumentation: Instrumentation | None = None,
+    *,
+    since: str = "",
+) -> WaferProgram:
+    """Compiles a model for a machine; consumes `imported.module`.
+
+    Args:
+        since: the row of the pipeline that its IR is at; the first one when not given.
+
+    Raises:
+        CompilerError: an operation has no lowering, or the model does not fit; says where and what to do.
+    """
+    description = load_machine(machine)
+    with timer.scope("passes"):
+        lowered, choices = lower(imported.module, machine, options, instrumentation, since=since)
+    with timer.scope("image"):
+        image, constants, stage = build_image(lowered), read_constants(lowered), stage_bytes(lowered)
+        checks = read_checks(lowered)
+    with timer.scope("proof"):
+        facts = {"choices": choices, "deadlock": prove(image, description)}
+    interface = imported.interface.without_data()
+    return WaferProgram(stage, interface, description, image, tuple(constants), facts, checks)
+
+
+def prove(program: Program, machine: Machine) -> str:
+    """Checks a program against a machine before it runs: "free" of deadlock, or "undecided" and why.
+
+    Raises:
+        TargetError: the machine cannot run it, or it deadlocks.
+    """
+    check_program(program, machine)
+    verdict = require_free(program, machine)
+    return verdict.outcome if verdict.outcome == "free" else f"undecided: {verdict.reason}"
+
+
+def lower(
+    module: ir.Module,
+    machine: str,
+    options: Mapping[str, Any],
+    instrumentation: Instrumentation | None = None,
+    *,
+    since: str = "",
+) -> tuple[ir.Operation, list[dict[str, Any]]]:
+    """The executable stage of `module`, and what the partitioner chose among (see `passes.wafer.explanation`).
+
+    Plans again with less memory for data when code and transfers need more than planned, with fewer colours when these
+    run out, and gives up that states stay on the PEs when nothing else is left.
+
+    Args:
+        since: as for `compile_program`.
+
+    Raises:
+        CompilerError: a pass failed; of several plans that do not fit, the first one's message.
+    """
+    failure: PipelineFailure | None = None
+    for keep_states in (True, False):
+        if not keep_states and not has_states(module.operation):
+            break
+        shares = Shares()
+        while shares.next is not None:
+            attempt = module.operation.clone()
+            text = pipeline_text(
+                machine, options, shares.next, keep_states=keep_states, brief=shares.brief, since=since
+            )
+            watch = instrumentation or Instrumentation(verify_each=False)
+            try:
+                result = run_pipeline(attempt.operation, text, instrumentation=watch)
+            except PipelineFailure as error:
+                failure = failure or error
+                shares.note(error.__cause__)
+                continue
+            weighed = [r for r in result.remarks if r.pass_name == "wse-partition" and r.data]
+            choices = [{"message": r.message, "location": r.location, **r.data} for r in weighed]
+            return attempt.operation, choices
+        if not isinstance(failure.__cause__ if failure else None, DoesNotFit):
+            break
+    assert failure is not None, "every share either returned or failed"
+    raise failure
