@@ -76,11 +76,10 @@ CASES: dict[str, Case] = {
 
 def measure(case: Case) -> dict[str, Any]:
     """Runs one case in this process; peak memory is the process's."""
-    from wse_mlir.wse_target.sim.recording import expected_events
-
     from wse_mlir.compare.reference_check import random_arguments
     from wse_mlir.frontend.imported import import_model
     from wse_mlir.runtime.wafer.simulate import simulate_module
+    from wse_mlir.wse_target.sim.recording import expected_events
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "product.mlir"

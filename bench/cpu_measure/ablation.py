@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from cpu_families import FAMILIES, Case
-from wse_mlir.dialects.host import ir
-from wse_mlir.passes.infra.timing import Timer
-from wse_mlir.pipelines.named import CPU, NamedPipeline
 
 from wse_mlir.compiler.compile import Compiled
+from wse_mlir.dialects.host import ir
 from wse_mlir.frontend.imported import ImportedModel, import_model
+from wse_mlir.passes.infra.timing import Timer
+from wse_mlir.pipelines.named import CPU, NamedPipeline
 from wse_mlir.runtime.arrays import parameters_of
 from wse_mlir.runtime.cpu.lowering import for_processor
 from wse_mlir.runtime.cpu.target import CpuTarget
@@ -30,18 +30,18 @@ PROGRESS = "step"  # the file of a folder that names the step whose code is made
 # Step -> passes that are left out, in the pipeline's order.
 STEPS: Mapping[str, tuple[str, ...]] = {
     "constants folded": ("wse-fold-constants",),
-    "steps rolled": ("wse-roll-loops",),
+    "steps rolled": ("wse-reroll-loops",),
     "fusion": ("wse-fuse",),
-    "windows trimmed": ("wse-trim-windows",),
-    "convolutions in phases": ("wse-subpixel-convolutions",),
+    "windows trimmed": ("wse-shrink-padded-filters",),
+    "convolutions in phases": ("wse-transposed-convolutions",),
     "resampling separated": ("wse-separate-resampling",),
     "insertions permuted": ("wse-permute-insertions",),
     "unit dimensions dropped": ("wse-drop-unit-dims",),
     "masks inlined": ("wse-inline-masks",),
     "reshapes absorbed": ("wse-absorb-reshapes",),
     "channels last": ("wse-channels-last",),
-    "sums inverted": ("wse-invert-sums",),
-    "products finished": ("wse-finish-products",),
+    "sums inverted": ("wse-softmax-reciprocals",),
+    "products finished": ("wse-sink-epilogues",),
     "parameters unfused": ("wse-unfuse-parameters",),
     "bytes multiplied": ("wse-read-bytes", "wse-fold-zero-points"),
     "Winograd": ("wse-winograd-convolutions",),
@@ -49,9 +49,9 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     "rows widened": ("wse-widen-rows",),
     "parameters prepared once": ("wse-split-parameters",),
     "pads in place": ("wse-pad-in-place",),
-    "states in place": ("wse-carry-in-place",),
-    "kernels formed": ("wse-form-kernels", "wse-tile-kernels"),
-    "kernels tiled": ("wse-tile-kernels",),
+    "states in place": ("wse-loop-state-in-place",),
+    "kernels formed": ("wse-form-kernels", "wse-tile-and-fuse"),
+    "kernels tiled": ("wse-tile-and-fuse",),
     "vectors": ("wse-vectorize",),
     "threads": ("wse-parallelize",),
     "arena": ("wse-plan-arena",),

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.cpu.processor import processor
 from wse_mlir.passes.infra.pass_manager import run_pipeline
-
 from wse_mlir.runtime.cpu.jit import JitFunction, compile_function
 
 _LOWER = (

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from cpu_families import Case
-from wse_mlir.passes.infra.pass_manager import run_pipeline
-from wse_mlir.pipelines.named import named_pipeline
 
 import wse_mlir
+from wse_mlir.passes.infra.pass_manager import run_pipeline
+from wse_mlir.pipelines.named import named_pipeline
 
 from .contender import Absent
 from .onnx_export import export_args, exported

@@ -17,16 +17,16 @@ from math import prod
 from typing import Any
 
 from cpu_families import Case
-from wse_mlir.dialects.host import ir
-from wse_mlir.dialects.structured import structured
 
 import wse_mlir
 from wse_mlir.compare.census import byte_size
+from wse_mlir.dialects.host import ir
+from wse_mlir.dialects.structured import structured
 from wse_mlir.frontend.interface import find_main
 
 _L2, _L3 = 768 << 10, 24 << 20  # three quarters of the caches that the machine's footprints stand for
 _FLOATS = ("f16", "bf16", "f32", "f64")
-_COUNTED = "func.func(wse-generalize),canonicalize,cse,func.func(wse-trim-windows),canonicalize,cse"
+_COUNTED = "func.func(wse-generalize),canonicalize,cse,func.func(wse-shrink-padded-filters),canonicalize,cse"
 _KIND, _STATE, _PARAMETER = "wse.kind", "state", "parameter"
 
 

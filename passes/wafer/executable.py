@@ -65,7 +65,7 @@ def instructions(block: ir.Block) -> Iterator[Any]:
 
 
 @dataclass(frozen=True)
-class Step:
+class TextOperation:
     """An operation of a program text, with a position in its order.
 
     Attributes:
@@ -88,13 +88,13 @@ def is_stretch(op: Any) -> bool:
     )
 
 
-def steps(text: ir.Block) -> list[Step]:
+def steps(text: ir.Block) -> list[TextOperation]:
     """The operations of a program text in order, those of loops over phases behind these."""
-    found: list[Step] = []
+    found: list[TextOperation] = []
     for op in operations(text):
         inner = steps(op.operation.regions[0].blocks[0]) if is_stretch(op) else []
         loop = (len(found), len(found) + len(inner)) if inner else None
-        found += [Step(op, loop), *(Step(step.op, loop) for step in inner)]
+        found += [TextOperation(op, loop), *(TextOperation(step.op, loop) for step in inner)]
     return found
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
-from wse_mlir.passes.infra.timing import Timer
 from zoo import error, family
 
 import wse_mlir
@@ -17,6 +16,7 @@ from wse_mlir.cache import lookup, versions
 from wse_mlir.cache.settings import open_cache
 from wse_mlir.compiler.targets import find_target
 from wse_mlir.frontend import imported
+from wse_mlir.passes.infra.timing import Timer
 from wse_mlir.runtime.cpu import target as cpu
 
 # Compiles two models of the user's own file and prints what the cache said and a checksum of the results.

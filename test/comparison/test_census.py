@@ -1,10 +1,9 @@
 """What is counted of the IR, on IR that can be counted by hand."""
 
+from wse_mlir.compare.census import Census, EffectsObserver, take_census
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_manager import Instrumentation, run_pipeline
-
-from wse_mlir.compare.census import Census, EffectsObserver, take_census
 
 ON_TENSORS = """
 func.func @main(%x: tensor<4x8xf32>, %w: tensor<8x2xf32>) -> tensor<4x2xf32> {

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import nn
 from typer.testing import CliRunner
-from wse_mlir.passes.infra.diagnostics import CompilerError
 
 from wse_mlir.compare.live_bytes import peak_temporaries
 from wse_mlir.compare.targets import choose_targets
 from wse_mlir.compiler.compiled import Compiled
+from wse_mlir.passes.infra.diagnostics import CompilerError
 from wse_mlir.tools.wse import app
 
 MLP = """

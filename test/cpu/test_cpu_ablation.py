@@ -9,6 +9,7 @@ import cpu_ablation
 import pytest
 from cpu_measure import ablation
 from cpu_measure.ablation import KEPT, PROGRESS, STEPS, Ablation, measure_steps, without
+
 from wse_mlir.pipelines.named import CPU
 
 
@@ -28,7 +29,7 @@ def test_every_pass_belongs_to_a_step_or_is_kept() -> None:
 
 def test_options_go_with_their_pass() -> None:
     assert "threads=2" in without((), 2).text
-    shorter = without(("wse-vectorize", "wse-parallelize", "wse-tile-kernels"), 2).text
+    shorter = without(("wse-vectorize", "wse-parallelize", "wse-tile-and-fuse"), 2).text
     assert "threads=2" not in shorter and "wse-form-kernels" in shorter
 
 

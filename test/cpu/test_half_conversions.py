@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_manager import run_pipeline
 from wse_mlir.pipelines.named import named_pipeline
-
 from wse_mlir.runtime.cpu.jit import compile_function
 
 

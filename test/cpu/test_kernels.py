@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_manager import run_pipeline
@@ -17,7 +18,6 @@ from wse_mlir.passes.tensor.bufferization.arena import (
     plan_offsets,
 )
 from wse_mlir.pipelines.named import named_pipeline
-
 from wse_mlir.runtime.cpu.jit import compile_function
 
 KERNELS = "wse-form-kernels,wse-plan-arena{stack-bytes=2048}"

@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from wse_mlir.passes.cpu.processor import processor
 
 import wse_mlir
+from wse_mlir.passes.cpu.processor import processor
 
 # with both dot products, without, AVX-VNNI alone, SSE2
 FEATURES = ["", "-avx512bf16,-avx512vnni,-avxvnni", "-avx512f", "-avx"]

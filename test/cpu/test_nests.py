@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from guarded_memory import guarded
+
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_manager import run_pipeline
 from wse_mlir.pipelines.named import named_pipeline
-
 from wse_mlir.runtime.cpu.jit import compile_function
 
 NAMES = {"f32": np.float32, "f64": np.float64, "f16": np.float16, "i32": np.int32, "i8": np.int8}

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 from cpu_families import FAMILIES
 from cpu_measure.memory import planned
+
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_manager import run_pipeline

@@ -10,11 +10,11 @@ import pytest
 from guarded_memory import guarded
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_manager import run_pipeline
 from wse_mlir.pipelines.named import named_pipeline
-
 from wse_mlir.runtime.cpu.jit import compile_function
 
 SIZES = [1, 2, 3, 5, 8, 16, 19, 35]

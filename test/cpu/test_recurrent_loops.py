@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 from torch.utils import _pytree
-from wse_mlir.passes.infra.pass_manager import run_pipeline
-from wse_mlir.pipelines.named import FOLD_STAGE, IMPORTED_STAGE, ROLL_STAGE
 
 import wse_mlir
+from wse_mlir.passes.infra.pass_manager import run_pipeline
+from wse_mlir.pipelines.rows import FOLD_STAGE, IMPORTED_STAGE, ROLL_STAGE
 
 
 def check(model: nn.Module, *inputs: torch.Tensor) -> None:

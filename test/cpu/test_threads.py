@@ -9,13 +9,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import wse_mlir
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.cpu.parallel.shares import Cut, Loop, balance, between, cuts, lay_out, length
 from wse_mlir.passes.infra.pass_manager import run_pipeline
 from wse_mlir.pipelines.named import NAMED_PIPELINES, named_pipeline
-
-import wse_mlir
 from wse_mlir.runtime.cpu.jit import JitFunction, compile_function
 
 LOWER = (

@@ -6,11 +6,11 @@ import re
 import pytest
 import torch
 from torch import nn
-from wse_mlir.passes.cpu.winograd.interpolation import TILES, Interpolation
-from wse_mlir.pipelines.named import CPU
 from zoo import error
 
 from wse_mlir.compiler.compile import compile_for
+from wse_mlir.passes.cpu.winograd.interpolation import TILES, Interpolation
+from wse_mlir.pipelines.named import CPU
 from wse_mlir.runtime.cpu.target import CpuTarget
 
 TOLERANCE = 1e-5  # a tenth of what counts as equal: whole networks add up the errors of their layers
@@ -18,11 +18,11 @@ TOLERANCE = 1e-5  # a tenth of what counts as equal: whole networks add up the e
 
 def pipeline(tile: int) -> str:
     """The pipeline `cpu` with tiles of that size wherever they are possible."""
-    passes = next(stage.passes for stage in CPU.stages if stage.name == "prepare")
+    passes = next(stage.passes for stage in CPU.stages if stage.name == "winograd")
     name = "wse-winograd-convolutions"
     forced, count = re.subn(rf"{name}\b", f"{name}{{tile={tile}}}", passes)
     assert count == 1
-    return CPU.override(prepare=forced).text
+    return CPU.override(winograd=forced).text
 
 
 def check(model: nn.Module, *images: torch.Tensor, tile: int, **options: str) -> None:

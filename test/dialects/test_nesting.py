@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from wse_mlir.dialects.nesting import LIMIT, check_nesting
-from wse_mlir.passes.infra.diagnostics import CompilerError
 
 import wse_mlir
+from wse_mlir.dialects.nesting import LIMIT, check_nesting
+from wse_mlir.passes.infra.diagnostics import CompilerError
 from wse_mlir.reduce import reduce
 from wse_mlir.tools.wse_opt import main
 

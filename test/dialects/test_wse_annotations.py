@@ -1,6 +1,7 @@
 """What linalg operations carry at the logical stage."""
 
 import pytest
+
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.dialects.wse.annotations import verify_annotations

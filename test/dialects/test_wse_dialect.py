@@ -5,6 +5,7 @@ import io
 from pathlib import Path
 
 import pytest
+
 from wse_mlir.dialects import plugins, wse
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ext, func, ir

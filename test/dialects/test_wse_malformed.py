@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.dialects.wse.whole_program import operations_of

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch_mlir
+
+import wse_mlir
 from wse_mlir.dialects import wse
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.pipelines.named import named_pipeline
-
-import wse_mlir
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "lit" / "dialects" / "wse"
 UPSTREAM_OPT = Path(next(iter(torch_mlir.__path__))) / "_mlir_libs" / "torch-mlir-opt"

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from wse_mlir.passes.infra.diagnostics import CompilerError
 from zoo import family
 
 import wse_mlir
 from wse_mlir.frontend.exported_files import read_exported_program
+from wse_mlir.passes.infra.diagnostics import CompilerError
 
 X = torch.ones(3, 4)
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from wse_mlir.passes.infra.diagnostics import CompilerError
 
 from wse_mlir.frontend.imported import import_model
+from wse_mlir.passes.infra.diagnostics import CompilerError
 
 
 class Wrapped(nn.Module):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from wse_mlir.passes.infra.diagnostics import CompilerError
 
 from wse_mlir.frontend.imported import ImportedModel, import_model
+from wse_mlir.passes.infra.diagnostics import CompilerError
 
 ARGS = (torch.zeros(2, 8),)
 

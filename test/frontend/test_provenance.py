@@ -4,6 +4,7 @@ import inspect
 
 import torch
 from torch import nn
+
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.dialects.provenance import (
@@ -13,7 +14,6 @@ from wse_mlir.dialects.provenance import (
     make_location,
     read_location,
 )
-
 from wse_mlir.frontend.imported import import_model
 from wse_mlir.frontend.provenance import user_frame
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
-from wse_mlir.passes.infra.diagnostics import CompilerError
-
 from wse_mlir.frontend.mlir_values import read_arrays
+from wse_mlir.passes.infra.diagnostics import CompilerError
 from wse_mlir.verify.inputs import detach
 
 

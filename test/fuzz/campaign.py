@@ -12,7 +12,6 @@ from typing import Any
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.parsing import parse_module
 from wse_mlir.passes.infra.diagnostics import CompilerError
-
 from wse_mlir.reduce import NotInteresting, reduce
 
 from .case import Case, Problem, Verdict, judge

@@ -10,14 +10,14 @@ from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
 import torch
+
+import wse_mlir
+from wse_mlir.compare.agreement import relative_error, tolerance
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.parsing import parse_module
 from wse_mlir.passes.infra.options import annotations_of, option_name, print_value
 from wse_mlir.passes.infra.registry import find_pass, pass_names
 from wse_mlir.pipelines.named import CPU
-
-import wse_mlir
-from wse_mlir.compare.agreement import relative_error, tolerance
 from wse_mlir.verify.completion import main_signature, native_functions
 from wse_mlir.verify.isolation import isolated
 
@@ -28,9 +28,9 @@ from .random_values import draw_tensor
 # Passes that keep what a program on tensors computes, whatever it is; reassociation is within the tolerance.
 ON_TENSORS = (
     "wse-generalize", "wse-fuse", "wse-fold-constants", "wse-dce", "wse-specialize", "wse-drop-unit-dims",
-    "wse-trim-windows", "wse-absorb-reshapes", "wse-inline-masks", "wse-channels-last", "wse-pad-in-place",
-    "wse-finish-products", "wse-invert-sums", "wse-roll-loops", "wse-unroll-loops", "wse-tile",
-    "wse-separate-resampling", "wse-carry-in-place", "wse-permute-insertions", "wse-subpixel-convolutions",
+    "wse-shrink-padded-filters", "wse-absorb-reshapes", "wse-inline-masks", "wse-channels-last", "wse-pad-in-place",
+    "wse-sink-epilogues", "wse-softmax-reciprocals", "wse-reroll-loops", "wse-unroll-loops", "wse-tile",
+    "wse-separate-resampling", "wse-loop-state-in-place", "wse-permute-insertions", "wse-transposed-convolutions",
     "wse-winograd-convolutions", "wse-unfuse-parameters",
 )  # fmt: skip
 UPSTREAM = (

@@ -8,6 +8,7 @@ import sys
 import threading
 
 import pytest
+
 from wse_mlir.dialects import fork_lock
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.cpu.instruction_sets import _inlined, known_names

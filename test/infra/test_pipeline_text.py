@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from wse_mlir.passes.infra.diagnostics import CompilerError
 from wse_mlir.passes.infra.pipeline_text import (
     PassEntry,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from unusual_modules import MODULES
+
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_manager import (

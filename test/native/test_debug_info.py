@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
-from wse_mlir.passes.cpu.processor import processor
-from wse_mlir.passes.infra.timing import Timer
 
 import wse_mlir
 from wse_mlir.frontend.imported import import_model
+from wse_mlir.passes.cpu.processor import processor
+from wse_mlir.passes.infra.timing import Timer
 from wse_mlir.runtime.cpu.target import CpuTarget
 from wse_mlir.runtime.native.codegen import NativeCode
 from wse_mlir.runtime.native.object_file import section_names

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from wse_mlir.dialects import fork_lock
 from wse_mlir.dialects.fork_lock import ForkLock, Order
 from wse_mlir.passes.infra.diagnostics import CompilerError

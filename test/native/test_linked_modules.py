@@ -11,6 +11,8 @@ import llvmlite.binding as llvm
 import numpy as np
 import pytest
 import torch
+
+import wse_mlir
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.cpu.instruction_sets import create_target_machine, initialise
@@ -18,8 +20,6 @@ from wse_mlir.passes.infra.diagnostics import CompilerError
 from wse_mlir.passes.infra.native_errors import captured_stderr
 from wse_mlir.passes.infra.pass_manager import run_pipeline
 from wse_mlir.pipelines.named import named_pipeline
-
-import wse_mlir
 from wse_mlir.runtime.cpu.jit import JitFunction, NativeModule, compile_function
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.cpu.instruction_sets import initialise
 from wse_mlir.passes.infra.diagnostics import CompilerError
-
 from wse_mlir.runtime.cpu.jit import NativeModule
 from wse_mlir.runtime.native.llvm_text import llvm_ir_text, read_llvm_ir, respell_constants
 

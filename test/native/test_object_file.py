@@ -6,9 +6,9 @@ from pathlib import Path
 
 import llvmlite.binding as llvm
 import pytest
+
 from wse_mlir.passes.cpu.instruction_sets import create_target_machine, initialise
 from wse_mlir.passes.infra.diagnostics import CompilerError
-
 from wse_mlir.runtime.native.object_file import section_names, undefined_symbols
 
 TEXT = """

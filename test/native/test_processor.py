@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from wse_mlir.passes.cpu.instruction_sets import architecture, host, instruction_sets, known_names
 from wse_mlir.passes.cpu.processor import missing_here, processor
 from wse_mlir.passes.infra.diagnostics import CompilerError

@@ -6,14 +6,14 @@ import re
 import pytest
 import torch
 from torch import nn
-from wse_mlir.passes.cpu.instruction_sets import architecture
-from wse_mlir.passes.cpu.processor import processor
-from wse_mlir.passes.infra.diagnostics import CompilerError
-from wse_mlir.passes.infra.timing import Timer
 from zoo import error, family
 
 import wse_mlir
 from wse_mlir.frontend.imported import import_model
+from wse_mlir.passes.cpu.instruction_sets import architecture
+from wse_mlir.passes.cpu.processor import processor
+from wse_mlir.passes.infra.diagnostics import CompilerError
+from wse_mlir.passes.infra.timing import Timer
 from wse_mlir.runtime.cpu.target import CpuTarget
 from wse_mlir.runtime.native.codegen import NativeCode
 

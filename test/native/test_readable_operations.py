@@ -1,13 +1,13 @@
 """Whatever operation the CPU pipeline lets through to LLVM is readable by llvmlite and becomes an object."""
 
 import pytest
+
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.cpu.instruction_sets import architecture
 from wse_mlir.passes.cpu.processor import processor
 from wse_mlir.passes.infra.pass_manager import run_pipeline
 from wse_mlir.pipelines.named import named_pipeline
-
 from wse_mlir.runtime.native.codegen import NativeCode
 from wse_mlir.runtime.native.llvm_text import llvm_ir_text, read_llvm_ir
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from wse_mlir.passes.infra.diagnostics import CompilerError
 
 import wse_mlir
 from wse_mlir.compare.agreement import relative_error
+from wse_mlir.passes.infra.diagnostics import CompilerError
 from wse_mlir.runtime.wafer.simulate import simulate_module
 
 while_loop: Any = torch._higher_order_ops.while_loop

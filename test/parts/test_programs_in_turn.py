@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from wse_mlir.passes.infra.diagnostics import CompilerError
 
 import wse_mlir
 from wse_mlir.compare.agreement import relative_error
+from wse_mlir.passes.infra.diagnostics import CompilerError
 
 
 class Deep(nn.Module):

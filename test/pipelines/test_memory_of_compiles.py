@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 from memory_of import growth
-from wse_mlir.passes.infra.timing import Timer
 
 import wse_mlir
 from wse_mlir.frontend.imported import import_model
+from wse_mlir.passes.infra.timing import Timer
 from wse_mlir.runtime.cpu.target import CpuTarget
 from wse_mlir.runtime.native.codegen import NativeCode
 

@@ -1,10 +1,10 @@
 """What ends a reduction early, what it refuses, and what it keeps."""
 
 import pytest
+
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.diagnostics import CompilerError
-
 from wse_mlir.reduce import NotInteresting, Progress, reduce
 
 TEXT = """

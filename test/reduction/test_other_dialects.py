@@ -6,7 +6,6 @@ from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.diagnostics import CompilerError
 from wse_mlir.passes.infra.pass_manager import run_pipeline
-
 from wse_mlir.reduce import reduce
 from wse_mlir.runtime.wafer.image_builder import build_image
 from wse_mlir.runtime.wafer.target import pipeline_text

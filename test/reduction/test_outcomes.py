@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
+
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.diagnostics import CompilerError
 from wse_mlir.passes.infra.plugins import load_plugin
-
 from wse_mlir.reduce import reduce
 from wse_mlir.reduce.outcome import Outcome, run_apart
 from wse_mlir.reduce.pipeline_predicate import PipelinePredicate

@@ -6,9 +6,9 @@ from itertools import pairwise
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from random_modules import BINARY, UNARY, modules
+
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
-
 from wse_mlir.reduce import Progress, reduce
 
 CONTEXT = create_context()

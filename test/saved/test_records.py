@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from wse_mlir.passes.cpu.processor import processor
 
 from wse_mlir.artifacts.saved.records import ProcessorRecord
+from wse_mlir.passes.cpu.processor import processor
 
 
 @pytest.mark.parametrize("cpu", ["", "x86-64-v3", "x86-64"])

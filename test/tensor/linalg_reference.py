@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 import numpy as np
+
 from wse_mlir.dialects.host import ir
 
 _SCALAR = {

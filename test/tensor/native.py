@@ -1,10 +1,10 @@
 """Runs functions natively through this project's bufferization and upstream's scalar lowering."""
 
 import numpy as np
+
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_manager import run_pipeline
-
 from wse_mlir.runtime.cpu.jit import compile_function
 
 LOWER = (

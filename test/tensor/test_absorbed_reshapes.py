@@ -7,10 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from wse_mlir.passes.tensor.simplify.reshapes.digits import Form, flattened, iterator_form, unflattened
 
 import wse_mlir
 from wse_mlir.compare.agreement import relative_error
+from wse_mlir.passes.tensor.simplify.reshapes.digits import Form, flattened, iterator_form, unflattened
 
 SIZES = st.lists(st.sampled_from([1, 2, 3, 4, 6]), min_size=1, max_size=4)
 

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from wse_mlir.passes.tensor.algebra.resampling.sampling_line import find_line, find_positions
 
 import wse_mlir
+from wse_mlir.passes.tensor.algebra.resampling.sampling_line import find_line, find_positions
 
 
 class Resize(nn.Module):

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from linalg_reference import run_function
 from random_tensor_programs import Shape, programs
+
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_base import PassRun

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from native import run_natively
+
 from wse_mlir.passes.infra.diagnostics import CompilerError
 
 Shape = tuple[int, ...]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from wse_mlir.wse_target import machine_file
 
 from wse_mlir.tools.list_targets import print_targets
+from wse_mlir.wse_target import machine_file
 
 
 def test_a_broken_machine_does_not_hide_the_others(

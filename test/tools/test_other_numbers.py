@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import nn
 from typer.testing import CliRunner
-from wse_mlir.wse_target.machine import machine_from
 
 import wse_mlir
 from wse_mlir.compare.targets import choose_targets
 from wse_mlir.compiler.targets import target_with
 from wse_mlir.tools.errors import Trace, one_message
 from wse_mlir.tools.wse import app
+from wse_mlir.wse_target.machine import machine_from
 
 PRODUCT = """
 func.func @product(%a: tensor<16x8xf32>, %b: tensor<8x16xf32>) -> tensor<16x16xf32> {

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from wse_mlir.passes.infra.diagnostics import CompilerError
 
+from wse_mlir.passes.infra.diagnostics import CompilerError
 from wse_mlir.tools import output
 
 

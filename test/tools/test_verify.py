@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from wse_mlir.passes.infra.diagnostics import CompilerError
 
+from wse_mlir.passes.infra.diagnostics import CompilerError
 from wse_mlir.tools.verify import Settings, replay_file, verify_model
 from wse_mlir.verify.verify import CPU_STAGES, WAFER_STAGES
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from wse_mlir.passes.infra.diagnostics import CompilerError
 
 from wse_mlir.compiler.workload import Workload, load_workload, open_model, open_models
+from wse_mlir.passes.infra.diagnostics import CompilerError
 
 
 def test_a_pair_of_model_and_arguments_is_a_workload(tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._python_dispatch import TorchDispatchMode
-from wse_mlir.passes.infra.timing import Timer
 
 from wse_mlir import torch_compile_report
 from wse_mlir.frontend.graphs import import_graph
+from wse_mlir.passes.infra.timing import Timer
 from wse_mlir.torch_backend.compiler import GraphCompiler
 from wse_mlir.torch_backend.native_graph import compile_graph
 

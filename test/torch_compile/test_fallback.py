@@ -13,10 +13,10 @@ from beside_eager import compiled, same_as_eager
 from torch import nn
 from torch._dynamo.exc import BackendCompilerFailed
 from torch.fx import GraphModule
-from wse_mlir.passes.infra.timing import Timer
 
 import wse_mlir
 from wse_mlir.frontend.provenance import node_provenance
+from wse_mlir.passes.infra.timing import Timer
 from wse_mlir.torch_backend import native_graph
 from wse_mlir.torch_backend.native_graph import compile_graph
 

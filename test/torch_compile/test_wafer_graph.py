@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from wse_mlir.passes.infra.diagnostics import CompilerError
 
 import wse_mlir
+from wse_mlir.passes.infra.diagnostics import CompilerError
 
 WAFER = {"target": "tiny", "grid": "2x2"}
 

@@ -11,12 +11,12 @@ from torch import nn
 from wse_mlir.dialects.host import arith, ir
 from wse_mlir.passes.cpu.math import wse_expand_half
 from wse_mlir.passes.cpu.vectorize import vector_body
-from wse_mlir.passes.tensor.algebra import wse_separate_resampling, wse_subpixel_convolutions
+from wse_mlir.passes.tensor.algebra import wse_separate_resampling, wse_transposed_convolutions
 from wse_mlir.passes.tensor.approximations import exponential
 from wse_mlir.passes.tensor.bufferization import analysis
 from wse_mlir.passes.tensor.contraction import wse_narrow_factors
 from wse_mlir.passes.tensor.fuse import wse_fuse
-from wse_mlir.passes.tensor.loops import wse_lower_tm_tensor, wse_roll_loops, wse_unroll_loops
+from wse_mlir.passes.tensor.loops import wse_lower_tm_tensor, wse_reroll_loops, wse_unroll_loops
 from wse_mlir.passes.tensor.simplify import (
     wse_absorb_reshapes,
     wse_dce,
@@ -24,7 +24,7 @@ from wse_mlir.passes.tensor.simplify import (
     wse_fold_constants,
     wse_generalize,
     wse_permute_insertions,
-    wse_trim_windows,
+    wse_shrink_padded_filters,
 )
 from wse_mlir.pipelines import named
 
@@ -165,21 +165,21 @@ def _lower_tm_tensor(monkey: Monkey) -> None:
 
 def _trim_windows(monkey: Monkey) -> None:
     """The first taps stay, whichever see the image."""
-    trims = wse_trim_windows._trims
+    trims = wse_shrink_padded_filters._trims
     monkey.setattr(
-        wse_trim_windows, "_trims", lambda *args: [replace(trim, first=0) for trim in trims(*args)]
+        wse_shrink_padded_filters, "_trims", lambda *args: [replace(trim, first=0) for trim in trims(*args)]
     )
 
 
 def _subpixel_convolutions(monkey: Monkey) -> None:
     """Elements are taken to lie one place further than they do."""
-    windows = wse_subpixel_convolutions._windows
+    windows = wse_transposed_convolutions._windows
 
     def further(*args: Any) -> Any:
         found = windows(*args)
         return found and [replace(window, low=window.low + 1) for window in found]
 
-    monkey.setattr(wse_subpixel_convolutions, "_windows", further)
+    monkey.setattr(wse_transposed_convolutions, "_windows", further)
 
 
 def _separate_resampling(monkey: Monkey) -> None:
@@ -240,17 +240,17 @@ PLANTS = (
             ("absorb-reshapes", wse_absorb_reshapes.AbsorbReshapes),
         )
     ),
-    Plant("wse-roll-loops", _swap_behind(wse_roll_loops.RollLoops), torch.sub, SQUARE, alone="linalg.generic"),
+    Plant("wse-reroll-loops", _swap_behind(wse_reroll_loops.RerollLoops), torch.sub, SQUARE, alone="linalg.generic"),
     Plant(
         "wse-unroll-loops", _unroll_loops, _recurrence, (normal(12, 2, 6), normal(6, 6), normal(6, 6, seed=1)), True,
         "scf.for",
     ),
     Plant(
-        "wse-trim-windows", _trim_windows, lambda x, w: torch.conv2d(x, w, padding=1),
+        "wse-shrink-padded-filters", _trim_windows, lambda x, w: torch.conv2d(x, w, padding=1),
         (normal(1, 2, 1, 1), normal(3, 2, 3, 3)),
     ),
     Plant(
-        "wse-subpixel-convolutions", _subpixel_convolutions, lambda x, w: torch.conv_transpose1d(x, w, stride=2),
+        "wse-transposed-convolutions", _subpixel_convolutions, lambda x, w: torch.conv_transpose1d(x, w, stride=2),
         (normal(1, 2, 5), normal(2, 3, 4)),
     ),
     Plant(

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from wse_mlir.dialects.host import arith, ir, memref
 from wse_mlir.passes.infra import registry
 from wse_mlir.passes.infra.pass_base import Pass, PassRun
 from wse_mlir.pipelines.named import NAMED_PIPELINES, named_pipeline
-
 from wse_mlir.tools.verify import Settings, replay_file, verify_model
 
 MODEL = """

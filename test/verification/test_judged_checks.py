@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
-from wse_mlir.passes.infra.pass_manager import run_pipeline
-
 from wse_mlir.frontend.imported import import_model
+from wse_mlir.passes.infra.pass_manager import run_pipeline
 from wse_mlir.verify.calls import calls_of
 from wse_mlir.verify.completion import main_signature
 from wse_mlir.verify.judge import complete_module

@@ -10,11 +10,11 @@ import pytest
 import torch
 import zoo
 from plants import Function
+
+from wse_mlir.compiler.workload import OpenedModel
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.diagnostics import CompilerError
-
-from wse_mlir.compiler.workload import OpenedModel
 from wse_mlir.runtime.arrays import as_array
 from wse_mlir.verify import Verification, compare_operations, subject_of
 from wse_mlir.verify.bisect import Found, find_first_bad

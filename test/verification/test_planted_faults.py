@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from plants import PLANTS, Function, Plant
 from wafer_plants import WAFER_PLANTS
-from wse_mlir.pipelines.named import named_pipeline
 
 from wse_mlir.compiler.workload import OpenedModel
+from wse_mlir.pipelines.named import named_pipeline
 from wse_mlir.verify import Verification, subject_of
 from wse_mlir.verify.reproduce import replay, smallest, write
 

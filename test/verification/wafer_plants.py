@@ -173,7 +173,7 @@ def _place(monkey: Monkey) -> None:
 
 def _emit(monkey: Monkey) -> None:
     """Results are taken from the rows of PEs in the opposite order."""
-    origin, finish = emit_tiles.Tile.origin, wse_emit_programs._Emitter._finish
+    origin, finish = emit_tiles.LocalTile.origin, wse_emit_programs._Emitter._finish
 
     def reversed_rows(self: Any) -> tuple[Any, ...]:
         found = list(origin(self))
@@ -184,7 +184,7 @@ def _emit(monkey: Monkey) -> None:
 
     def finish_reversed(self: Any, op: Any) -> None:
         with pytest.MonkeyPatch.context() as inner:
-            inner.setattr(emit_tiles.Tile, "origin", reversed_rows)
+            inner.setattr(emit_tiles.LocalTile, "origin", reversed_rows)
             finish(self, op)
 
     monkey.setattr(wse_emit_programs._Emitter, "_finish", finish_reversed)

@@ -6,6 +6,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
+
 from wse_mlir.wse_target.footprint import lookups
 from wse_mlir.wse_target.image import Loop, Program, Relay
 from wse_mlir.wse_target.quasi_affine import _EVALUATE, Binary, Const, Expr, Lookup, Scalar, Var

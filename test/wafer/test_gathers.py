@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from lowering import Function, compile_model, lower, simulated, wafer_errors
 from torch import nn
-from wse_mlir.wse_target.image import Access, Instruction, PEClass, Program, Vector
 
 import wse_mlir
+from wse_mlir.wse_target.image import Access, Instruction, PEClass, Program, Vector
 
 
 def draw(*shape: int) -> torch.Tensor:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
-from wse_mlir.dialects.context import create_context
-from wse_mlir.dialects.host import ir
-from wse_mlir.passes.infra.pass_manager import run_pipeline
 from zoo import family
 
+from wse_mlir.dialects.context import create_context
+from wse_mlir.dialects.host import ir
 from wse_mlir.frontend.imported import import_model
+from wse_mlir.passes.infra.pass_manager import run_pipeline
 from wse_mlir.runtime.wafer.target import lower
 
 PRODUCT = """

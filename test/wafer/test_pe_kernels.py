@@ -11,21 +11,21 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from indirect_operations import NUMBER_TYPES, contents_of, operations, run
+
+import wse_mlir
 from wse_mlir.passes.cpu.processor import Processor
+from wse_mlir.runtime.wafer import pe_kernels_nest
+from wse_mlir.runtime.wafer.pe_kernels import NativeKernels, special_code
+from wse_mlir.runtime.wafer.pe_kernels_nest import plan_blocks
 from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.image import Access, Buffer, Dtype, PEClass, Program, StridedRect, Vector
 from wse_mlir.wse_target.kinds import ARITY
 from wse_mlir.wse_target.quasi_affine import const
 from wse_mlir.wse_target.sim.arithmetic import FUNCTIONS, NUMPY_DTYPE, fma, operand_dtypes
 from wse_mlir.wse_target.sim.code import place
-from wse_mlir.wse_target.sim.kernels import NumpyKernels, Operand, Signature, Walk
+from wse_mlir.wse_target.sim.kernels import KernelKey, NumpyKernels, Operand, Walk
 from wse_mlir.wse_target.sim.located import Located
 from wse_mlir.wse_target.sim.memory import Memory
-
-import wse_mlir
-from wse_mlir.runtime.wafer import pe_kernels_nest
-from wse_mlir.runtime.wafer.pe_kernels import NativeKernels, special_code
-from wse_mlir.runtime.wafer.pe_kernels_nest import plan_blocks
 
 DTYPES = sorted(NUMPY_DTYPE)
 FLOATS = ("f64", "f32", "f16", "bf16")
@@ -55,7 +55,7 @@ SPECIAL = [
 class Case:
     """A signature, and where its operands begin in a PE's row, in bytes."""
 
-    signature: Signature
+    signature: KernelKey
     starts: tuple[int, ...]
 
 
@@ -151,7 +151,7 @@ def cases(draw: st.DrawFn) -> Case:
         srcs.append(walk)
         starts.append(start if mine else start + (1 + number) * ROW // 4)
         own.append(mine)
-    return Case(Signature(kind, bounds, dst, tuple(srcs), tuple(own)), tuple(starts))
+    return Case(KernelKey(kind, bounds, dst, tuple(srcs), tuple(own)), tuple(starts))
 
 
 @settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -186,7 +186,7 @@ def test_functions_agree_within_units_in_the_last_place(kind: str, dtype: str) -
     numbers[:, half : half + 10] *= 1e-4
     walk = Walk(dtype, (1,))
     arity = ARITY[kind]
-    signature = Signature(kind, (100,), walk, (walk,) * arity, (False,) * arity)
+    signature = KernelKey(kind, (100,), walk, (walk,) * arity, (False,) * arity)
     run_all(Case(signature, (0, ROW // 2, ROW * 5 // 8)[: 1 + arity]), np.arange(3), memory, units=4)
 
 
@@ -201,7 +201,7 @@ def test_integers_agree_at_their_ends(kind: str, dtype: str) -> None:
     memory.view(numpy_dtype)[0, 150 : 150 + pairs.size] = pairs.ravel()
     count, size = pairs.shape[1], numpy_dtype.itemsize
     walk, arity = Walk(dtype, (1,)), ARITY[kind]
-    signature = Signature(kind, (count,), walk, (walk,) * arity, (False,) * arity)
+    signature = KernelKey(kind, (count,), walk, (walk,) * arity, (False,) * arity)
     starts = (0, 150 * size, (150 + count) * size)[: 1 + arity]
     run_all(Case(signature, starts), np.arange(1), memory)
 
@@ -211,9 +211,9 @@ def test_integers_agree_at_their_ends(kind: str, dtype: str) -> None:
 def test_iota_counts_the_last_loop(dtype: str, strides: tuple[int, ...]) -> None:
     if dtype == "i1":
         with pytest.raises(TargetError, match="'iota' is not defined on i1"):
-            NativeKernels().kernel(Signature("iota", (3,), Walk(dtype, (1,)), (Walk(dtype, (0,)),), (False,)))
+            NativeKernels().kernel(KernelKey("iota", (3,), Walk(dtype, (1,)), (Walk(dtype, (0,)),), (False,)))
         return
-    signature = Signature("iota", (4, 20), Walk(dtype, strides), (Walk(dtype, (0, 0)),), (False,))
+    signature = KernelKey("iota", (4, 20), Walk(dtype, strides), (Walk(dtype, (0, 0)),), (False,))
     memory = np.zeros((2, ROW), np.uint8)
     memory.view(NUMPY_DTYPE[dtype])[:, 400] = 7
     size = NUMPY_DTYPE[dtype].itemsize
@@ -225,7 +225,7 @@ def test_iota_counts_the_last_loop(dtype: str, strides: tuple[int, ...]) -> None
 def test_iterations_that_depend_on_others_run_in_order(kind: str, dtype: str) -> None:
     """Windows that overlap, and sources that earlier iterations wrote."""
     walk = Walk(dtype, (1, 1))
-    signature = Signature(kind, (9, 5), walk, (walk,) * ARITY[kind], (False,) * ARITY[kind], dependent=True)
+    signature = KernelKey(kind, (9, 5), walk, (walk,) * ARITY[kind], (False,) * ARITY[kind], dependent=True)
     memory = np.zeros((4, ROW), np.uint8)
     fill(np.random.default_rng(0), memory, {dtype})
     size = NUMPY_DTYPE[dtype].itemsize
@@ -247,7 +247,7 @@ def test_many_pes_are_shared_between_threads() -> None:
         memory, rows = mine.reshape(-1).view(np.uint8), pes * (3 * 13 * 11 * 2)
         operands = [Operand(memory, rows), Operand(memory, rows, 13 * 11 * 2)]
         operands.append(Operand(weights.view(np.uint8), np.zeros(1, np.int64)))
-        provider.kernel(Signature("fma", bounds, dst, (x, w), (False, False)))(len(pes), operands)
+        provider.kernel(KernelKey("fma", bounds, dst, (x, w), (False, False)))(len(pes), operands)
         results.append(mine)
     assert results[0].tobytes() == results[1].tobytes() == results[2].tobytes()
 
@@ -261,7 +261,7 @@ def test_without_masks_vectors_divide_the_loop(columns: int, monkeypatch: pytest
     )
     special_code.cache_clear()
     walks = Walk("f16", (0, 31, 1)), Walk("f16", (31, 0, 1)), Walk("f16", (1, 5, 0))
-    signature = Signature("fma", (5, 4, columns), walks[0], walks[1:], (False, False))
+    signature = KernelKey("fma", (5, 4, columns), walks[0], walks[1:], (False, False))
     assert columns % plan_blocks(signature).lanes == 0
     memory = np.zeros((3, ROW), np.uint8)
     fill(np.random.default_rng(8), memory, {"f16"})

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-from wse_mlir.wse_target.image import Instruction, Loop, Phase, Program, Receive, Relay, Send
 
 from wse_mlir.runtime.wafer.simulate import simulate_module
+from wse_mlir.wse_target.image import Instruction, Loop, Phase, Program, Receive, Relay, Send
 
 USABLE = 21  # colours of wse3
 

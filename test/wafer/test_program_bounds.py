@@ -6,12 +6,12 @@ import pytest
 import torch
 from lowering import lower
 from torch import nn
-from wse_mlir.wse_target.image import Loop, Phase, Program
 
 import wse_mlir
 from wse_mlir.runtime.wafer import target as wafer
 from wse_mlir.runtime.wafer.image_builder import build_image
 from wse_mlir.runtime.wafer.sram_shares import Shares
+from wse_mlir.wse_target.image import Loop, Phase, Program
 
 MOST_CLASSES, MOST_TEXT = 64, 1 << 20
 

@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from lowering import Function, compile_model, lower, simulated, wafer_errors
 from torch import nn
-from wse_mlir.wse_target.image import Instruction, PEClass, Program, Vector, all_instructions
 
 import wse_mlir
 from wse_mlir.runtime.wafer.image_builder import build_image
+from wse_mlir.wse_target.image import Instruction, PEClass, Program, Vector, all_instructions
 
 X = torch.randn(7, 11, generator=torch.Generator().manual_seed(1))
 V = torch.randn(4, 5, generator=torch.Generator().manual_seed(2))

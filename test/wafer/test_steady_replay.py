@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from wse_mlir.wse_target.sim.flow import periodic
-from wse_mlir.wse_target.sim.flow.engine import FlowEngine
-from wse_mlir.wse_target.sim.flow.replay import replay
 
 from wse_mlir.frontend.imported import import_model
 from wse_mlir.runtime.wafer.simulate import simulate_module
+from wse_mlir.wse_target.sim.flow import periodic
+from wse_mlir.wse_target.sim.flow.engine import FlowEngine
+from wse_mlir.wse_target.sim.flow.replay import replay
 
 TEXT = """func.func @main(%a: tensor<{m}x{k}x{t}>, %b: tensor<{k}x{n}x{t}>) -> tensor<{m}x{n}x{t}> {{
   %zero = arith.constant 0.0 : {t}

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 from random_programs import RandomProgram
+
 from wse_mlir.wse_target.image import (
     Choose,
     Instruction,

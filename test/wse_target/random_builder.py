@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from random_fabric import PE, Tree, routes
+
 from wse_mlir.wse_target.image import (
     MAIN_THREAD,
     Access,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+
 from wse_mlir.wse_target.image import Direction, Route, StridedRect
 
 PE = tuple[int, int]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 import numpy as np
+
 from wse_mlir.wse_target.footprint import indices_of
 from wse_mlir.wse_target.image import (
     DTYPE_BYTES,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from hypothesis import strategies as st
+
 from wse_mlir.wse_target.layout.dimension import Digit, Dimension
 from wse_mlir.wse_target.layout.mesh import Mesh, SubAxis
 from wse_mlir.wse_target.layout.rectangle import Rect

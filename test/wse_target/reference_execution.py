@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
 from wse_mlir.wse_target.image import (
     Access,
     Choose,

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from wse_mlir.wse_target.image import Access, Receive, Relay, Send, Source, Vector
 from wse_mlir.wse_target.quasi_affine import Const
 from wse_mlir.wse_target.sim.accounting import Accounting, quick

@@ -8,10 +8,11 @@ import numpy as np
 from fabric_programs import access, rect
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from wse_mlir.wse_target.image import Access, Buffer, PEClass, Program
 from wse_mlir.wse_target.sim.code import place
 from wse_mlir.wse_target.sim.contents import Contents
-from wse_mlir.wse_target.sim.kernels import Kernel, NumpyKernels, Signature
+from wse_mlir.wse_target.sim.kernels import Kernel, KernelKey, NumpyKernels
 from wse_mlir.wse_target.sim.located import Located
 from wse_mlir.wse_target.sim.memory import Memory
 
@@ -24,7 +25,7 @@ class Counting(NumpyKernels):
     def __init__(self) -> None:
         self.copied = 0
 
-    def kernel(self, signature: Signature) -> Kernel:
+    def kernel(self, signature: KernelKey) -> Kernel:
         inner = super().kernel(signature)
 
         def run(pes: int, operands: Any) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from mutations import mutate
 from random_programs import RandomProgram, features, random_program
+
 from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.image import Unit
 from wse_mlir.wse_target.kinds import ARITY

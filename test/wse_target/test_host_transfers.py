@@ -7,6 +7,7 @@ import pytest
 from fabric_programs import X, Y, access, ints, rect
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.image import Buffer, HostTransfer, PEClass, Program, TensorSpec
 from wse_mlir.wse_target.quasi_affine import Binary, Expr, const

@@ -21,6 +21,7 @@ from indirect_operations import (
     reference,
     run,
 )
+
 from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.image import (
     Access,

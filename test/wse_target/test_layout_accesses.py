@@ -7,6 +7,7 @@ import itertools
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from random_layouts import dimensions, meshes
+
 from wse_mlir.wse_target.layout.accesses import Term, accessed, quotient, together
 from wse_mlir.wse_target.layout.dimension import Digit, Dimension
 from wse_mlir.wse_target.layout.mesh import Mesh

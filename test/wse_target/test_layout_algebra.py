@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from random_layouts import layouts, tiles
+
 from wse_mlir.wse_target.layout.algebra import concatenated, permuted, reshaped, sliced
 from wse_mlir.wse_target.layout.dimension import Digit, Dimension
 from wse_mlir.wse_target.layout.mesh import Mesh

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from random_layouts import coordinates, held_indices, layouts, meshes
+
 from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.layout.dimension import Digit, Dimension
 from wse_mlir.wse_target.layout.mesh import Mesh, SubAxis, ring_label, ring_position

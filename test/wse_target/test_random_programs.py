@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from random_programs import features, random_program
 from reference_execution import execute
+
 from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.image import PEClass, Program, Send
 from wse_mlir.wse_target.machine import Machine

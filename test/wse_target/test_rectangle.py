@@ -4,6 +4,7 @@ import itertools
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from wse_mlir.wse_target.image import StridedRect
 from wse_mlir.wse_target.layout import Rect, common_pe
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from fabric_programs import access, broadcast, chain_reduce, ints, rect
 from wavelet_programs import MACHINE, capacity, path, receive, row, run, send, work
+
 from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.image import (
     Join,

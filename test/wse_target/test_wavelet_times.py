@@ -17,6 +17,7 @@ from wavelet_programs import (
     way,
     work,
 )
+
 from wse_mlir.wse_target.image import Join, PEClass, Relay, Route, Switch, Vector
 from wse_mlir.wse_target.quasi_affine import const
 

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 aten = torch.ops.aten
 
-FEWEST_STEPS = 8  # that become a loop, as for steps that a model writes itself (`wse-roll-loops`)
+FEWEST_STEPS = 8  # that become a loop, as for steps that a model writes itself (`wse-reroll-loops`)
 
 Tensors = tuple[torch.Tensor, ...]
 # States, the input's part of the gates, weights of a layer and direction -> the next states; the first is the output.

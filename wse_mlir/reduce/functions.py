@@ -19,7 +19,7 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Signature:
+class FunctionTypes:
     """What a function takes and returns.
 
     Attributes:
@@ -32,16 +32,16 @@ class Signature:
     native: bool = False
     variadic: bool = False
 
-    def without_input(self, index: int) -> Signature:
+    def without_input(self, index: int) -> FunctionTypes:
         return replace(self, inputs=self.inputs[:index] + self.inputs[index + 1 :])
 
-    def without_result(self, index: int) -> Signature:
+    def without_result(self, index: int) -> FunctionTypes:
         return replace(self, results=self.results[:index] + self.results[index + 1 :])
 
-    def with_input(self, type: ir.Type) -> Signature:
+    def with_input(self, type: ir.Type) -> FunctionTypes:
         return replace(self, inputs=(*self.inputs, Slot(type)))
 
-    def with_results(self, types: Sequence[ir.Type]) -> Signature:
+    def with_results(self, types: Sequence[ir.Type]) -> FunctionTypes:
         return replace(self, results=tuple(map(Slot, types)))
 
     def to_type(self, context: ir.Context) -> ir.Type:
@@ -53,21 +53,21 @@ class Signature:
         return function.get(result, inputs, is_var_arg=self.variadic)
 
 
-def signature_of(op: ir.Operation) -> Signature | None:
+def signature_of(op: ir.Operation) -> FunctionTypes | None:
     """What `func.func`, `llvm.func` and what is like them take and return; None for other operations."""
     if len(op.regions) != 1 or "function_type" not in op.attributes:
         return None
     value = ir.TypeAttr(op.attributes["function_type"]).value
     if isinstance(value, ir.FunctionType):
-        return Signature(_slots(value.inputs), _slots(value.results))
+        return FunctionTypes(_slots(value.inputs), _slots(value.results))
     if str(value).startswith("!llvm.func<"):
         native: Any = value  # a class without a stub
         results = [] if str(native.return_type) == "!llvm.void" else [native.return_type]
-        return Signature(_slots(native.inputs), _slots(results), native=True, variadic=native.is_var_arg)
+        return FunctionTypes(_slots(native.inputs), _slots(results), native=True, variadic=native.is_var_arg)
     return None
 
 
-def set_signature(op: ir.Operation, signature: Signature) -> None:
+def set_signature(op: ir.Operation, signature: FunctionTypes) -> None:
     """Changes a function's type and keeps its lists of attributes in step; not its body and its callers."""
     op.attributes["function_type"] = ir.TypeAttr.get(signature.to_type(op.context), op.context)
     for name, slots in (("arg_attrs", signature.inputs), ("res_attrs", signature.results)):

@@ -54,7 +54,7 @@ _QUIET = Instrumentation(verify_each=False, reproducer=None)
 
 
 @dataclass(frozen=True)
-class Signature:
+class ArraySignature:
     """A function's arguments and results as arrays; -1 stands for sizes that are known only at run time.
 
     Attributes:
@@ -75,14 +75,14 @@ class Signature:
         return self.all_returned or any(-1 in shape for shape, _ in self.results)
 
 
-def signature_of(function: Any) -> Signature:
+def signature_of(function: Any) -> ArraySignature:
     """The signature of a function on tensors.
 
     Raises:
         CompilerError: an argument or result is no tensor of a type that arrays can hold.
     """
     kinds = function.type
-    return Signature(
+    return ArraySignature(
         tuple(map(_array_type, kinds.inputs)),
         tuple(map(_array_type, kinds.results)),
         parameters=tuple(arguments_of_kind(function, PARAMETER)),
@@ -108,7 +108,7 @@ class Native:
     """
 
     def __init__(
-        self, native: NativeModule, name: str, signature: Signature, provided: Provided | None = None
+        self, native: NativeModule, name: str, signature: ArraySignature, provided: Provided | None = None
     ) -> None:
         own = [t for t, place in zip(signature.results, _places(signature), strict=True) if place is None]
         self._own = own
@@ -155,7 +155,7 @@ class Provided:
         return [*status, *made, *([] if self._arena_bytes is None else [arena_array(self._arena_bytes)])]
 
 
-def _places(signature: Signature) -> tuple[int | None, ...]:
+def _places(signature: ArraySignature) -> tuple[int | None, ...]:
     return signature.in_place or (None,) * len(signature.results)
 
 
@@ -168,7 +168,7 @@ def _unwritten(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 
 
 def native_functions(
-    module: ir.Module, signatures: Mapping[str, Signature], *, checked: bool = False
+    module: ir.Module, signatures: Mapping[str, ArraySignature], *, checked: bool = False
 ) -> dict[str, Native]:
     """Completes a module and links it; consumes the module.
 
@@ -198,8 +198,8 @@ def native_functions(
 
 
 def _preparations(
-    signatures: Mapping[str, Signature], provisions: Mapping[str, Provisions], *, on_tensors: bool
-) -> dict[str, Signature]:
+    signatures: Mapping[str, ArraySignature], provisions: Mapping[str, Provisions], *, on_tensors: bool
+) -> dict[str, ArraySignature]:
     """The functions that prepare tensors for others, and their signatures.
 
     Upstream's bufferization returns the results of all functions or of none; ours never returns prepared tensors.
@@ -209,11 +209,11 @@ def _preparations(
         if given.prepare:
             arguments = tuple(signatures[name].arguments[k] for k in signatures[name].parameters)
             returned = on_tensors and signatures[name].returns
-            found[given.prepare] = Signature(arguments, given.prepared, all_returned=returned)
+            found[given.prepare] = ArraySignature(arguments, given.prepared, all_returned=returned)
     return found
 
 
-def complete(module: ir.Module, signatures: Mapping[str, Signature], *, checked: bool = False) -> None:
+def complete(module: ir.Module, signatures: Mapping[str, ArraySignature], *, checked: bool = False) -> None:
     """Brings a module of any stage of the CPU's pipeline to the llvm dialect by upstream's passes."""
     operations = operation_names(module)
     with module.context:
@@ -237,7 +237,7 @@ def complete(module: ir.Module, signatures: Mapping[str, Signature], *, checked:
         run_pipeline(module, f"builtin.module({','.join(passes)})", instrumentation=_QUIET)
 
 
-def _functions(module: ir.Module, names: Mapping[str, Signature]) -> list[Any]:
+def _functions(module: ir.Module, names: Mapping[str, ArraySignature]) -> list[Any]:
     """Those of the functions that are not in the llvm dialect yet."""
     return [
         op
@@ -298,6 +298,6 @@ def _has_tensors(module: ir.Module) -> bool:
     return found
 
 
-def main_signature(module: ir.Module) -> Signature:
+def main_signature(module: ir.Module) -> ArraySignature:
     """The signature of @main on tensors."""
     return signature_of(find_main(module))

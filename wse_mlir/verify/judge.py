@@ -11,7 +11,7 @@ import numpy as np
 from ..dialects.context import create_context
 from ..dialects.host import ir
 from .calls import Arrays, Calls
-from .completion import Signature, main_signature, native_functions, operation_names, signature_of
+from .completion import ArraySignature, main_signature, native_functions, operation_names, signature_of
 from .isolation import TIME_LIMIT, Send, isolated
 from .trace import Snapshot
 
@@ -91,7 +91,7 @@ class Judge:
 
 def complete_module(
     module: ir.Module,
-    signature: Signature,
+    signature: ArraySignature,
     calls: Calls,
     wafer: Sequence[Completion] = (),
     *,
@@ -114,7 +114,9 @@ def complete_module(
     return native_main(module, signature, calls, checked=checked)
 
 
-def native_main(module: ir.Module, signature: Signature, calls: Calls, *, checked: bool = False) -> Function:
+def native_main(
+    module: ir.Module, signature: ArraySignature, calls: Calls, *, checked: bool = False
+) -> Function:
     """@main of a module of any stage of the CPU's pipeline as native code."""
     main = next(op for op in module.body.operations if _symbol(op) == "main")
     on_tensors = main.operation.name == "func.func" and _takes_tensors(main)

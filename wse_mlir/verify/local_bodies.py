@@ -13,7 +13,7 @@ from ..dialects.structured import clone_into, dim_position, element_type, iterat
 from ..passes.infra.diagnostics import CompilerError
 from ..passes.wafer.prepare.tables import table_of
 from .calls import Arrays
-from .completion import Native, Signature, native_functions, signature_of
+from .completion import ArraySignature, Native, native_functions, signature_of
 
 Shapes = tuple[tuple[int, ...], ...]
 Maps = tuple[ir.AffineMap, ...]
@@ -30,7 +30,7 @@ class LocalBodies:
     def __post_init__(self) -> None:
         with self.context, ir.Location.unknown():
             self.module = ir.Module.create()
-        self.signatures: dict[str, Signature] = {}
+        self.signatures: dict[str, ArraySignature] = {}
 
     def want(self, number: int, op: Any, shapes: Shapes, maps: Maps) -> None:
         """Makes sure that there is a function for operation `number` on tiles of these shapes, one an operand.
@@ -66,7 +66,7 @@ def tensor_operands(op: Any) -> list[ir.Value]:
     return [v for v in op.operation.operands if isinstance(v.type, ir.RankedTensorType)]
 
 
-def _declare(name: str, op: Any, shapes: Shapes, maps: Maps) -> Signature:
+def _declare(name: str, op: Any, shapes: Shapes, maps: Maps) -> ArraySignature:
     view = structured(op)
     assert view is not None, "every computation is a linalg.generic from stage 'tensor' on"
     given = tensor_operands(op)

@@ -12,7 +12,7 @@ from ..dialects.host import arith, ir, linalg
 from ..passes.infra.diagnostics import CompilerError
 from ..passes.infra.pass_manager import Instrumentation, run_pipeline
 from .calls import Arrays, Calls, Comparison, compare
-from .completion import Signature, main_signature
+from .completion import ArraySignature, main_signature
 from .fabric import Fabric
 from .isolation import TIME_LIMIT, Failure, Send, isolated
 from .judge import complete_module
@@ -154,7 +154,7 @@ def _pattern(message: str) -> str:
     return re.sub(r"'[^']*'|[%#@]\w+|\d+|\(.*|from .*", "", message.partition("\n")[0])
 
 
-def _defined_results(module: ir.Module, signature: Signature, calls: Calls) -> list[Arrays]:
+def _defined_results(module: ir.Module, signature: ArraySignature, calls: Calls) -> list[Arrays]:
     """What upstream's passes compute of a program on tensors.
 
     Raises:

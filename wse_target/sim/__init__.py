@@ -4,9 +4,9 @@
 """
 
 from .check import check_program as check_program
+from .kernels import KernelKey as KernelKey
 from .kernels import KernelProvider as KernelProvider
 from .kernels import NumpyKernels as NumpyKernels
-from .kernels import Signature as Signature
 from .report import SimulationReport as SimulationReport
 from .report import SimulationResult as SimulationResult
 from .simulation import Simulation as Simulation

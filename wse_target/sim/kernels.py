@@ -1,6 +1,6 @@
 """PE arithmetic: the protocol behind which compiled kernels reach the simulator, and the NumPy ones.
 
-A kernel runs one vector operation on many PEs at once. It is made for a `Signature`, the shape of the operation, and is
+A kernel runs one vector operation on many PEs at once. It is made for a `KernelKey`, the shape of the operation, and is
 called with an `Operand` for the destination and for each source, which says where its elements lie on each PE. What the
 operations compute is in `arithmetic.py`.
 """
@@ -41,7 +41,7 @@ class IndexWalk:
 
 
 @dataclass(frozen=True)
-class Signature:
+class KernelKey:
     """All that a kernel's code depends on.
 
     Attributes:
@@ -96,7 +96,7 @@ Kernel = Callable[[int, Sequence[Operand]], None]
 class KernelProvider(Protocol):
     """Makes kernels."""
 
-    def kernel(self, signature: Signature) -> Kernel:
+    def kernel(self, signature: KernelKey) -> Kernel:
         """A function (number of PEs, [destination, *sources, ...]) that runs the operation on all these PEs.
 
         No two PEs' destinations share a byte, and no PE's source another one's destination.
@@ -107,7 +107,7 @@ class KernelProvider(Protocol):
 class NumpyKernels:
     """Loops that must run in order are Python loops, all others one array operation."""
 
-    def kernel(self, signature: Signature) -> Kernel:
+    def kernel(self, signature: KernelKey) -> Kernel:
         """See `KernelProvider.kernel`."""
         if signature.indices:
             return indirect_kernel(signature)
@@ -174,7 +174,7 @@ def positions(operand: Operand, walk: Walk, bounds: tuple[int, ...]) -> tuple[Ar
     return elements, index
 
 
-def _scattered(run: Kernel, signature: Signature, pes: int, operands: Sequence[Operand]) -> None:
+def _scattered(run: Kernel, signature: KernelKey, pes: int, operands: Sequence[Operand]) -> None:
     """Runs on PEs in no order: on copies that are put back, or one PE at a time when iterations depend on others."""
     if signature.dependent:
         for pe in range(pes):
@@ -191,19 +191,19 @@ def _scattered(run: Kernel, signature: Signature, pes: int, operands: Sequence[O
     walk = Walk(signature.dst.dtype, tuple(strides))
     moved = Operand(compact.reshape(-1).view(np.uint8), size * np.arange(pes))
     sources = tuple(walk if own else s for s, own in zip(signature.srcs, signature.own, strict=True))
-    dense = Signature(signature.kind, signature.bounds, walk, sources, signature.own)
+    dense = KernelKey(signature.kind, signature.bounds, walk, sources, signature.own)
     rest = [moved if own else o for o, own in zip(operands[1:], signature.own, strict=True)]
     NumpyKernels().kernel(dense)(pes, [moved, *rest])
     elements[index] = compact
 
 
-def _step(signature: Signature, types: Sequence[np.dtype[Any]], dst: Array, srcs: Sequence[Array]) -> None:
+def _step(signature: KernelKey, types: Sequence[np.dtype[Any]], dst: Array, srcs: Sequence[Array]) -> None:
     """The operation on a part of the loop nest in which no iteration depends on another."""
     np.copyto(dst, result_of(signature, types, dst, srcs))
 
 
 def result_of(
-    signature: Signature, types: Sequence[np.dtype[Any]], dst: Array, srcs: Sequence[Array]
+    signature: KernelKey, types: Sequence[np.dtype[Any]], dst: Array, srcs: Sequence[Array]
 ) -> Array:
     """What such a part writes, in the destination's type."""
     kind = signature.kind
@@ -217,7 +217,7 @@ def result_of(
     return convert(result, dst.dtype)
 
 
-def indirect_kernel(signature: Signature) -> Kernel:
+def indirect_kernel(signature: KernelKey) -> Kernel:
     """A NumPy kernel for operands that numbers in memory move: loops that must run in order are Python loops."""
     types = [NUMPY_DTYPE[name] for name in signature.operand_dtypes]
     walks, count = (signature.dst, *signature.srcs), 1 + len(signature.srcs)
@@ -253,7 +253,7 @@ def _index_rows(
 
 
 def _indirect_step(
-    signature: Signature,
+    signature: KernelKey,
     types: Sequence[np.dtype[Any]],
     places: Sequence[tuple[Array, Array]],
     rows: Sequence[tuple[Array, Array, Array, Array]],

@@ -15,7 +15,7 @@ from ..errors import TargetError
 from ..image import DTYPE_BYTES, Access, Buffer, Program
 from .arithmetic import DTYPE_NAME, NUMPY_DTYPE, convert, operand_dtypes
 from .code import Placement
-from .kernels import IndexWalk, KernelProvider, Operand, Signature, Walk, gather, view
+from .kernels import IndexWalk, KernelKey, KernelProvider, Operand, Walk, gather, view
 from .located import Located, LocatedIndex
 from .walks import dense_strides, interferes, meets_itself, rows_meet, simplify
 
@@ -258,7 +258,7 @@ def run(
     own: tuple[bool, ...],
     dependent: bool = False,
 ) -> None:
-    """Runs an operation on operands wherever they are, the destination being the first one; see `Signature`."""
+    """Runs an operation on operands wherever they are, the destination being the first one; see `KernelKey`."""
     signature = signature_of(kind, bounds, tuple(walk for _, walk in places), own, dependent)
     kernels.kernel(signature)(pes, [operand for operand, _ in places])
 
@@ -271,13 +271,13 @@ def signature_of(
     own: tuple[bool, ...],
     dependent: bool,
     indices: tuple[IndexWalk, ...] = (),
-) -> Signature:
+) -> KernelKey:
     """The simplest nest that does the same."""
     if kind != "iota":
         bounds, simpler = simplify(bounds, (*walks, *(index.numbers for index in indices)))
         walks, numbers = simpler[: len(walks)], simpler[len(walks) :]
         indices = tuple(IndexWalk(n, i.strides) for n, i in zip(numbers, indices, strict=True))
-    return Signature(kind, bounds, walks[0], walks[1:], own, dependent, indices)
+    return KernelKey(kind, bounds, walks[0], walks[1:], own, dependent, indices)
 
 
 def _indices(dst: Located, srcs: Sequence[Source]) -> list[LocatedIndex]:

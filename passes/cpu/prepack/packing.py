@@ -17,7 +17,7 @@ from ....dialects.structured import (
     structured,
 )
 from ...tensor.access import dims_of
-from ...tensor.contraction.factors import WIDENINGS, Factor, Step, factor_of
+from ...tensor.contraction.factors import WIDENINGS, Factor, FactorStep, factor_of
 from ...tensor.contraction.form import ContractionForm
 from ..vectorize.contraction.packing import Group
 
@@ -33,7 +33,7 @@ class Source:
 
     value: ir.Value
     amap: ir.AffineMap
-    steps: tuple[Step, ...] = ()
+    steps: tuple[FactorStep, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class Emitter:
         analysis: which writes happen in place.
         run: takes statistics and remarks.
         globals: makes the buffer of a constant.
-        signature_of: the `functions.Signature` that a call's callee has.
+        signature_of: the `functions.BufferSignature` that a call's callee has.
         destinations: buffers chosen beforehand for values that would otherwise be allocated.
         values: old value -> new value; a tensor maps to its buffer.
         origins: view -> (buffer it looks into, what identifies the view); absent for whole buffers.

@@ -31,7 +31,7 @@ def _text(attributes: ir.DictAttr, name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Signature:
+class BufferSignature:
     """How a function on tensors appears on buffers.
 
     Attributes:
@@ -47,9 +47,9 @@ class Signature:
     returns: bool
 
     @staticmethod
-    def of(function: ir.Operation, *, returns: bool) -> Signature:
+    def of(function: ir.Operation, *, returns: bool) -> BufferSignature:
         kind = ir.FunctionType(ir.TypeAttr(function.attributes["function_type"]).value)
-        return Signature(
+        return BufferSignature(
             tuple(kind.inputs),
             tuple(kind.results),
             tuple(_attributes(function, "arg_attrs", len(kind.inputs))),
@@ -127,7 +127,7 @@ def _without_bufferization(attributes: ir.DictAttr) -> ir.DictAttr:
     return ir.DictAttr.get(items)
 
 
-def declare(old: ir.Operation, signature: Signature) -> func.FuncOp:
+def declare(old: ir.Operation, signature: BufferSignature) -> func.FuncOp:
     """Creates the function on buffers, without a body, in front of the old one."""
     arguments, results = signature.buffer_types()
     name = ir.StringAttr(old.attributes["sym_name"]).value
@@ -146,7 +146,7 @@ def declare(old: ir.Operation, signature: Signature) -> func.FuncOp:
     return new
 
 
-def emit_function(e: Emitter, old: ir.Operation, new: func.FuncOp, signature: Signature) -> None:
+def emit_function(e: Emitter, old: ir.Operation, new: func.FuncOp, signature: BufferSignature) -> None:
     """Fills in the body of `new`."""
     body = old.regions[0].blocks[0]
     if len(old.regions[0].blocks) != 1:
@@ -173,7 +173,7 @@ def _choose_destinations(
     e: Emitter,
     terminator: ir.Operation,
     out_buffers: dict[int, ir.Value],
-    signature: Signature,
+    signature: BufferSignature,
     arguments: list[ir.Value],
 ) -> None:
     """Lets the operation that makes a result write it straight into the caller's buffer."""
@@ -231,7 +231,7 @@ def _emit_return(
     e: Emitter,
     terminator: ir.Operation,
     out_buffers: dict[int, ir.Value],
-    signature: Signature,
+    signature: BufferSignature,
     arguments: list[ir.Value],
 ) -> None:
     for number, target in out_buffers.items():

@@ -11,7 +11,7 @@ from .analysis import InPlaceAnalysis
 from .arena import buffer_bytes
 from .destinations import is_fill, place_in_destinations, sink_fills
 from .emitter import Emitter
-from .functions import Signature, declare, emit_function
+from .functions import BufferSignature, declare, emit_function
 from .layouts import buffer_type
 from .lifetimes import (
     allocations,
@@ -60,7 +60,7 @@ class Bufferize(Pass, name="wse-bufferize", anchor="builtin.module"):
             o.operation for o in op.regions[0].blocks[0].operations if o.operation.name == "func.func"
         ]
         returns = self.results == "return"
-        signatures = {_name(f): Signature.of(f, returns=returns) for f in functions}
+        signatures = {_name(f): BufferSignature.of(f, returns=returns) for f in functions}
         constants = _Globals(op)
         with op.location:
             made = [_bufferize_function(function, signatures, constants, run) for function in functions]
@@ -85,7 +85,7 @@ def _name(function: ir.Operation) -> str:
 
 
 def _bufferize_function(
-    old: ir.Operation, signatures: dict[str, Signature], constants: "_Globals", run: PassRun
+    old: ir.Operation, signatures: dict[str, BufferSignature], constants: "_Globals", run: PassRun
 ) -> ir.Operation | None:
     """Replaces a function by one on buffers; None when it is on buffers already, which it frees by itself."""
     signature = signatures[_name(old)]
@@ -102,7 +102,7 @@ def _bufferize_function(
             place_in_destinations(block, writable)
         analysis = InPlaceAnalysis(old, writable)
 
-        def signature_of(call: ir.Operation) -> Signature:
+        def signature_of(call: ir.Operation) -> BufferSignature:
             callee = ir.FlatSymbolRefAttr(call.attributes["callee"]).value
             if callee not in signatures:
                 raise PassFailure(call, f"the called function '{callee}' is not in the module")

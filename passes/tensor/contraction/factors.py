@@ -19,7 +19,7 @@ _MULTIPLY_ADDS = (("arith.mulf", "arith.addf"), ("arith.muli", "arith.addi"))
 
 
 @dataclass(frozen=True)
-class Step:
+class FactorStep:
     """An operation on one element: a cast to a wider type, or one with an integer constant at its right."""
 
     name: str
@@ -42,7 +42,7 @@ class Factor:
     """One side of a product: an argument of the body, and what happens to it before it is multiplied."""
 
     argument: ir.Value
-    steps: tuple[Step, ...]
+    steps: tuple[FactorStep, ...]
 
     def emit(self, value: ir.Value) -> ir.Value:
         """What is multiplied, for an element or a vector of them."""
@@ -80,7 +80,7 @@ def product_factors(view: Structured) -> tuple[Factor, Factor] | None:
 
 def factor_of(value: ir.Value) -> Factor:
     """The longest chain of steps that leads to a value."""
-    steps: list[Step] = []
+    steps: list[FactorStep] = []
     while (step := step_of(value)) is not None:
         steps.insert(0, step)
         owner: Any = value.owner
@@ -88,19 +88,19 @@ def factor_of(value: ir.Value) -> Factor:
     return Factor(value, tuple(steps))
 
 
-def step_of(value: ir.Value) -> Step | None:
+def step_of(value: ir.Value) -> FactorStep | None:
     """The step that a value is the result of."""
     producer = made_by(value)
     if producer is None:
         return None
     if producer.name in WIDENINGS:
-        return Step(producer.name, value.type)
+        return FactorStep(producer.name, value.type)
     if producer.name not in _SHIFTS or not isinstance(value.type, ir.IntegerType):
         return None
     constant = made_by(producer.operands[1])
     if constant is None or constant.name != "arith.constant":
         return None
-    return Step(producer.name, value.type, ir.IntegerAttr(constant.attributes["value"]).value)
+    return FactorStep(producer.name, value.type, ir.IntegerAttr(constant.attributes["value"]).value)
 
 
 def _used_once(value: ir.Value) -> bool:

@@ -19,7 +19,7 @@ from .lines import Line as Line
 
 
 @dataclass(frozen=True)
-class Part:
+class RectangleText:
     """What the PEs of a strided rectangle do."""
 
     where: StridedRect
@@ -46,7 +46,7 @@ class Fragment:
         positions: settings that the colours' routers start with; see `image.Program.positions`.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[RectangleText, ...]
     scratch: tuple[Scratch, ...] = ()
     colours: tuple[str, ...] = ()
     routes: tuple[Route, ...] = ()
@@ -54,7 +54,7 @@ class Fragment:
 
 
 @dataclass(frozen=True)
-class Tile:
+class TileWalk:
     """A walk over what a PE holds of a value.
 
     Attributes:
@@ -75,18 +75,18 @@ class Spread:
         every: PEs from one position to the next, counted along the line; those between have the same as it.
     """
 
-    whole: Tile
+    whole: TileWalk
     loop: int
     pitch: int
     every: int = 1
 
-    def blocks(self, first: Expr | int, count: int = 1) -> Tile:
+    def blocks(self, first: Expr | int, count: int = 1) -> TileWalk:
         """What `count` positions from `first` on have; less, or nothing (a bound below 0), where the trips end."""
         start = (first if isinstance(first, Expr) else const(first)) * self.pitch
         access, bounds = self.whole.access, list(self.whole.bounds)
         bounds[self.loop] = minimum(count * self.pitch, bounds[self.loop] - start)
         offset = access.offset + start * access.strides[self.loop]
-        return Tile(replace(access, offset=offset), tuple(bounds), self.whole.dtype)
+        return TileWalk(replace(access, offset=offset), tuple(bounds), self.whole.dtype)
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,10 @@ class CollectiveRequest:
     """
 
     line: Line
-    tile: Tile
+    tile: TileWalk
     machine: Machine
     prefix: str
-    result: Tile | None = None
+    result: TileWalk | None = None
     combine: Combine = "add"
     root: int = 0
     distance: int = 1
@@ -131,7 +131,7 @@ class HaloRequest:
     """
 
     line: Line
-    tile: Tile
+    tile: TileWalk
     loop: int
     low: int
     high: int
@@ -230,7 +230,7 @@ def sequence(fragments: Sequence[Fragment], grid: tuple[int, int]) -> Fragment:
     for (column, present), rows in placed.items():
         for row in progressions(sorted(rows)):
             where = StridedRect((column[0], row[0]), (column[1], row[1]), (column[2], row[2]))
-            found.append(Part(where, tuple(op for text in present for op in bodies[text])))
+            found.append(RectangleText(where, tuple(op for text in present for op in bodies[text])))
     return Fragment(
         tuple(found),
         tuple(s for f in fragments for s in f.scratch),

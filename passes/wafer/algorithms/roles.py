@@ -15,7 +15,7 @@ import numpy as np
 from ....wse_target.footprint import text_bytes
 from ....wse_target.image import Choose, Instruction, StridedRect, all_instructions
 from ....wse_target.quasi_affine import Expr, Lookup, Var
-from .fragment import Fragment, Part, covered, sequence
+from .fragment import Fragment, RectangleText, covered, sequence
 
 MOST_CLASSES = 64
 MOST_INSTRUCTIONS = 16_000  # in the texts of all classes, about 1 MB of IR
@@ -85,7 +85,7 @@ class _Chooser:
             return fragment
         cases = list(dict.fromkeys(part.body for part in fragment.parts))
         selector = self._selector(fragment, cases)
-        return replace(fragment, parts=(Part(everywhere, (Choose(selector, tuple(cases)),)),))
+        return replace(fragment, parts=(RectangleText(everywhere, (Choose(selector, tuple(cases)),)),))
 
     def _selector(self, fragment: Fragment, cases: list[tuple[Instruction, ...]]) -> Expr:
         """The number of each PE's case, as many as there are for none: by column, by row, or by both."""

@@ -14,7 +14,7 @@ from ..algorithms.algorithm import Choice, choose
 from ..algorithms.collectives import broadcast, neighbours, redistribute, strided, turning
 from ..algorithms.collectives.all_reduce import rooted
 from ..algorithms.collectives.distribution import Boxes
-from ..algorithms.fragment import CollectiveRequest, Fragment, Line, Part, Scratch, sequence
+from ..algorithms.fragment import CollectiveRequest, Fragment, Line, RectangleText, Scratch, sequence
 from .coverage import line_of
 from .tiles import Placed, copy, copy_cycles, is_in_order, owners_along, shared
 
@@ -202,7 +202,7 @@ def fragment(step: Step, here: Placed, there: Placed, machine: Machine, prefix: 
     grid = (rect.w, rect.h)
     everywhere = StridedRect((0, 0), grid)
     if step.kind == "copy":
-        return Fragment((Part(everywhere, copy(here, there, prefix)),))
+        return Fragment((RectangleText(everywhere, copy(here, there, prefix)),))
     if step.kind in ("circulate", "neighbours"):
         boxes, made = _boxes(here, there), list[Fragment]()
         for line in strided.lines_of(step.line()):
@@ -217,11 +217,13 @@ def fragment(step: Step, here: Placed, there: Placed, machine: Machine, prefix: 
         return turning.build(step.line(), root, here.walk(), there.walk(), machine, prefix)
     before: list[Fragment] = []
     if step.kind == "all_reduce":
-        before = [Fragment((Part(everywhere, copy(here, replace(there, layout=step.source), prefix)),))]
+        before = [
+            Fragment((RectangleText(everywhere, copy(here, replace(there, layout=step.source), prefix)),))
+        ]
     if step.spoils:
         kept = Placed(step.source, f"{prefix}spoilt", here.dtype)
         scratch = Scratch(kept.buffer, (max(1, step.source.elements),), here.dtype)
-        before = [Fragment((Part(everywhere, copy(here, kept, prefix)),), (scratch,))]
+        before = [Fragment((RectangleText(everywhere, copy(here, kept, prefix)),), (scratch,))]
         here = kept
     assert step.choice is not None
     if step.kind == "all_reduce" and step.every > 1:

@@ -13,7 +13,7 @@ from ....wse_target.layout.tensor_layout import TensorLayout
 from ....wse_target.machine import Machine
 from ....wse_target.quasi_affine import Expr, Var, const, maximum, minimum
 from ..algorithms.collectives.distribution import Boxes
-from ..algorithms.fragment import Spread, Tile
+from ..algorithms.fragment import Spread, TileWalk
 
 NOW = const(0)
 
@@ -46,7 +46,7 @@ class Placed:
             below *= size
         return found
 
-    def walk(self) -> Tile:
+    def walk(self) -> TileWalk:
         """All that a PE holds; pieces of a dimension that has several are walked over in full."""
         bounds: list[Expr] = []
         for dim in self.layout.dims:
@@ -55,7 +55,7 @@ class Placed:
                 const(dim.room) if dim.pieces else minimum(dim.room, held(self.layout.mesh, dim)[1])
             )
         strides = tuple(s for own in self.strides for s in own)
-        return Tile(Access(self.buffer, const(0), strides), tuple(bounds), self.dtype)
+        return TileWalk(Access(self.buffer, const(0), strides), tuple(bounds), self.dtype)
 
     def boxes(self) -> Boxes | None:
         """The indices that PEs hold as boxes; None where a dimension is held in several pieces."""
@@ -188,7 +188,7 @@ def is_stretch(dim: Dimension, place: int) -> bool:
     return place == len(dim.digits) - 1 and not dim.pieces
 
 
-def shared(source: Placed, target: Placed, name: str) -> tuple[Tile, Tile, Spread | None]:
+def shared(source: Placed, target: Placed, name: str) -> tuple[TileWalk, TileWalk, Spread | None]:
     """For an all-gather along a sub-axis: a PE's own tile, its place in the result, and how all of them lie there.
 
     The last is None where the order of the PEs is not that of the blocks.
@@ -210,12 +210,12 @@ def shared(source: Placed, target: Placed, name: str) -> tuple[Tile, Tile, Sprea
         step = whole.access.strides[loop]
         strides = (*own.access.strides[:loop], 0, *own.access.strides[loop:])
         bounds = (*own.bounds[:loop], const(1), *own.bounds[loop:])
-        tile = Tile(replace(own.access, strides=strides), bounds, own.dtype)
+        tile = TileWalk(replace(own.access, strides=strides), bounds, own.dtype)
         parent = min([dim.high - dim.low, *(d.pitch for d in dim.digits[:place])])
         used = (*whole.bounds[:loop], const(-(-parent // digit.pitch)), *whole.bounds[loop + 1 :])
         whole = replace(whole, bounds=used)
     access = replace(whole.access, offset=whole.access.offset + value * step)
-    placed = Tile(access, bounds, own.dtype)
+    placed = TileWalk(access, bounds, own.dtype)
     return tile, placed, Spread(whole, loop, pitch) if is_in_order(layout, name) else None
 
 

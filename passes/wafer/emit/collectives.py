@@ -19,7 +19,7 @@ from ..communicate.coverage import line_of
 from ..shard.nodes import dtype_of
 from .fragments import on_all
 from .movement import copy, in_place
-from .tiles import Tile, Tiles, loop_indices
+from .tiles import LocalTile, Tiles, loop_indices
 
 IN_PLACE = ("wse.reduce", "wse.broadcast", "wse.all_reduce")
 COLLECTIVES = (
@@ -66,7 +66,7 @@ class Collectives:
         """The lines of the grid along a sub-axis."""
         return line_of(self.tiles.mesh, axis)
 
-    def broadcast(self, op: Any, tile: Tile, axis: str, prefix: str) -> Fragment:
+    def broadcast(self, op: Any, tile: LocalTile, axis: str, prefix: str) -> Fragment:
         """`tile` of each line's first PE on all of its PEs, for an operation that is no collective itself."""
         request = CollectiveRequest(self.line(axis), self.tiles.walk(tile), self.machine, prefix)
         return self._built(op, "broadcast", "", request)
@@ -154,7 +154,7 @@ class Collectives:
         after = read.layout(op.layout, op.result.type)
         way = self._way(op, before, after)
         if not way.steps and len(list(op.input.uses)) == 1:
-            self.tiles.by_value[op.result] = Tile(source.buffer, after)
+            self.tiles.by_value[op.result] = LocalTile(source.buffer, after)
             return []
         target = self.tiles.new(op.result, after, hint)
         return [emit(way, source.buffer, target.buffer, prefix)]
@@ -171,17 +171,17 @@ class Collectives:
         except CompilerError as error:
             raise PassFailure(op, error.message, hint=error.hint) from error
 
-    def _walk(self, tile: Tile) -> fragment.Tile:
+    def _walk(self, tile: LocalTile) -> fragment.TileWalk:
         """A loop for each dimension."""
-        return fragment.Tile(tile.whole(), tile.bounds(), self.tiles.buffers[tile.buffer].dtype)
+        return fragment.TileWalk(tile.whole(), tile.bounds(), self.tiles.buffers[tile.buffer].dtype)
 
-    def _block_in(self, whole: Tile, block: Tile, op: Any) -> fragment.Tile:
+    def _block_in(self, whole: LocalTile, block: LocalTile, op: Any) -> fragment.TileWalk:
         """The walk over the PE's own block, laid out as `block`, inside of what is whole along the operation's axis."""
         dim = read.integer(op.dim)
         indices = loop_indices(len(whole.shape))
         indices[dim] = indices[dim] + self.tiles.mesh.coordinate(op.axis.value) * block.shape[dim]
         dtype = self.tiles.buffers[whole.buffer].dtype
-        return fragment.Tile(whole.at(indices, len(indices)), block.bounds(), dtype)
+        return fragment.TileWalk(whole.at(indices, len(indices)), block.bounds(), dtype)
 
 
 def _check_root_is_known(op: Any) -> None:

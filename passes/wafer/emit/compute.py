@@ -29,7 +29,7 @@ from ..shard.owned import owned_indices, owned_loops
 from ..shard.scatters import Scatter, scatter_loops, scatter_of, written_indices
 from .indirect import at_numbers, gathered
 from .positions import positions_in_tile, stride_of
-from .tiles import Tile, Tiles, loop_indices
+from .tiles import LocalTile, Tiles, loop_indices
 from .write.expressions import row_major_pitches
 
 Source = Access | float | int
@@ -60,8 +60,10 @@ class ComputeEmitter:
         self.hint = hint
         self.changed = changed
         self.steps: list[Instruction] = []
-        self.places: dict[int, tuple[Tile, tuple[int, ...]]] = {}  # temporary -> tile, its iterators in order
-        self.indices: dict[int, Tile] = {}
+        self.places: dict[
+            int, tuple[LocalTile, tuple[int, ...]]
+        ] = {}  # temporary -> tile, its iterators in order
+        self.indices: dict[int, LocalTile] = {}
         self.depends = self.compute.dependencies()
         self.divided = divided_iterators(self.view.maps)
         self.looped: dict[int, Expr] = {}  # iterators run by enclosing loops -> their variable
@@ -89,7 +91,7 @@ class ComputeEmitter:
         parallel = [i for i, k in enumerate(self.view.iterators) if k == PARALLEL and i not in first]
         return first + parallel + [i for i, k in enumerate(self.view.iterators) if k == REDUCTION]
 
-    def _result_tile(self, r: int) -> Tile | None:
+    def _result_tile(self, r: int) -> LocalTile | None:
         if not self.compute.used[r]:
             return None
         result = op_result(self.view.op, r)
@@ -136,7 +138,7 @@ class ComputeEmitter:
             return self.looped[iterator]
         return loop_indices(len(loops))[list(loops).index(iterator)]
 
-    def _operand_access(self, tile: Tile, amap: ir.AffineMap, loops: Sequence[int]) -> Access:
+    def _operand_access(self, tile: LocalTile, amap: ir.AffineMap, loops: Sequence[int]) -> Access:
         indices = positions_in_tile(amap, self.loops, tile.layout, lambda i: self._index(i, loops))
         return tile.at(indices, len(loops))
 
@@ -314,7 +316,7 @@ class ComputeEmitter:
             self._vector(scatter.kind, nest, dst, [dst, value])
         self.places[index] = (result, tuple(places))
 
-    def _owned(self, op: ScalarOp, result: Tile) -> None:
+    def _owned(self, op: ScalarOp, result: LocalTile) -> None:
         """Elements of a table are read where numbers are places that the PE has."""
         table = op.operands[1]
         assert isinstance(table, Operand)
@@ -344,7 +346,7 @@ class ComputeEmitter:
         moved = moving(op, [self.compute.iterators_of(o, self.depends) for o in op.operands])
         return gather_order(loops, moved)
 
-    def _reusable(self, index: int, op: ScalarOp, loops: list[int]) -> Tile | None:
+    def _reusable(self, index: int, op: ScalarOp, loops: list[int]) -> LocalTile | None:
         """The tile of an operand that nothing reads afterwards, for an update in place."""
         if op.kind == GATHER:  # which reads indices, not elements, from there
             return None

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ....wse_target.image import Choose, Instruction, Loop, Source, StridedRect
 from ....wse_target.layout.mesh import Mesh
-from ..algorithms.fragment import Fragment, Part
+from ..algorithms.fragment import Fragment, RectangleText
 
 
 def everywhere(mesh: Mesh) -> StridedRect:
@@ -15,12 +15,12 @@ def everywhere(mesh: Mesh) -> StridedRect:
 
 def on_all(mesh: Mesh, body: Sequence[Instruction]) -> list[Fragment]:
     """Instructions that every PE runs; no fragment when there are none."""
-    return [Fragment((Part(everywhere(mesh), tuple(body)),))] if body else []
+    return [Fragment((RectangleText(everywhere(mesh), tuple(body)),))] if body else []
 
 
 def with_source(fragment: Fragment, source: Source) -> Fragment:
     """The fragment with `source` on every instruction that does not say where it comes from."""
-    parts = tuple(Part(p.where, _stamped(p.body, source)) for p in fragment.parts)
+    parts = tuple(RectangleText(p.where, _stamped(p.body, source)) for p in fragment.parts)
     return replace(fragment, parts=parts)
 
 

@@ -8,14 +8,14 @@ from dataclasses import replace
 from ....wse_target.image import Access, Index
 from ....wse_target.quasi_affine import const
 from ..scalars.values import ScalarValue
-from .tiles import Tile
+from .tiles import LocalTile
 from .write.expressions import row_major_pitches
 
 Source = Access | float | int
 
 
 def gathered(
-    table: Tile, base: Access, indices: Sequence[ScalarValue], source: Callable[[ScalarValue], Source]
+    table: LocalTile, base: Access, indices: Sequence[ScalarValue], source: Callable[[ScalarValue], Source]
 ) -> Access:
     """The walk over elements of a table that lie behind those of `base` by so many positions along each dimension.
 
@@ -35,7 +35,7 @@ def gathered(
     return replace(base, offset=offset, indices=tuple(found))
 
 
-def at_numbers(tile: Tile, base: Access, numbers: Mapping[int, Access]) -> Access:
+def at_numbers(tile: LocalTile, base: Access, numbers: Mapping[int, Access]) -> Access:
     """The walk over those elements of a PE's tile whose indices along some dimensions are in memory.
 
     Indices count from the tensor's beginning; what another PE has is left out.

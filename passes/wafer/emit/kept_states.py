@@ -15,7 +15,7 @@ from ..shard.lowering import RESHAPES
 from ..shard.main_function import argument_attributes, find_main, result_attributes
 from ..shard.nodes import dtype_of
 from .movement import copy
-from .tiles import Tile
+from .tiles import LocalTile
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ def has_states(module: ir.Operation) -> bool:
 
 def keep_states(
     states: Sequence[State],
-    brought: Mapping[int, Tile],
-    returned: Mapping[int, tuple[ir.Value, Tile]],
+    brought: Mapping[int, LocalTile],
+    returned: Mapping[int, tuple[ir.Value, LocalTile]],
     scatters: list[HostTransfer],
     gathers: list[HostTransfer],
 ) -> list[Instruction]:
@@ -93,7 +93,7 @@ def keep_states(
     Args:
         brought / returned: by number of argument and result, tiles that the host fills and that it reads.
     """
-    found: dict[State, tuple[Tile, Tile]] = {}
+    found: dict[State, tuple[LocalTile, LocalTile]] = {}
     for state in states:
         if state.argument not in brought or state.result not in returned:
             continue

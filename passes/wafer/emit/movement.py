@@ -7,21 +7,21 @@ from ....wse_target.image import Instruction, Vector
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ...infra.diagnostics import PassFailure
 from ..scalars.splat import is_undefined, splat_of
-from ..shard.assemblies import Part, cut_of, parts_of
-from .tiles import Tile, Tiles, loop_indices
+from ..shard.assemblies import Piece, cut_of, parts_of
+from .tiles import LocalTile, Tiles, loop_indices
 
 
-def copy(target: Tile, source: Tile) -> Vector:
+def copy(target: LocalTile, source: LocalTile) -> Vector:
     """Copies a tile to another of the same layout."""
     return Vector("copy", target.bounds(), target.whole(), (source.whole(),))
 
 
-def fill(target: Tile, number: float | int) -> Vector:
+def fill(target: LocalTile, number: float | int) -> Vector:
     """Writes one number to all of a tile."""
     return Vector("fill", target.bounds(), target.whole(), (number,))
 
 
-def in_place(op: Any, tiles: Tiles, hint: str) -> tuple[Tile, list[Instruction]]:
+def in_place(op: Any, tiles: Tiles, hint: str) -> tuple[LocalTile, list[Instruction]]:
     """The tile that a collective works on: its operand's, or a copy when something else reads that too."""
     source = tiles.by_value[op.input]
     if len(list(op.input.uses)) == 1:
@@ -62,13 +62,13 @@ def emit_shape_operation(
     return [_insert(op, part, target, tiles) for part in parts_of(op) if not is_undefined(part.value)]
 
 
-def _insert(op: Any, part: Part, target: Tile, tiles: Tiles) -> Vector:
+def _insert(op: Any, part: Piece, target: LocalTile, tiles: Tiles) -> Vector:
     """Copies what a PE holds of a part, or the number that it is, to its place in the result's tile."""
     number = splat_of(part.value)
     held = part.layout(target.layout) if number is not None else tiles.by_value[part.value].layout
     if held is None:
         raise PassFailure(op, "no layout tells which part of an operand a PE has", hint="run wse-partition")
-    source = Tile("" if number is not None else tiles.by_value[part.value].buffer, held)
+    source = LocalTile("" if number is not None else tiles.by_value[part.value].buffer, held)
     indices = loop_indices(len(target.shape))
     places = [
         (first + index) * stride + offset - start

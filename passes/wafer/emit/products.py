@@ -17,17 +17,17 @@ from ....wse_target.image import Access, Buffer, HostTransfer, Source, Vector
 from ....wse_target.layout.text import layout_text
 from ....wse_target.quasi_affine import Expr, const, minimum
 from ...infra.diagnostics import PassFailure
-from ..algorithms.fragment import Fragment, Held, Part, Product
+from ..algorithms.fragment import Fragment, Held, Product, RectangleText
 from ..shard.contraction import Contraction, Side, contraction_of
 from ..shard.layout_rules import elements
 from ..shard.nodes import analyse, op_result, shape_of
 from .collectives import Collectives, build
-from .tiles import Tile, Tiles
+from .tiles import LocalTile, Tiles
 from .write.expressions import row_major_pitches
 
 
 @dataclass(frozen=True)
-class Place:
+class TensorPlacement:
     """How a tensor of the program sits on PEs, dimension by dimension; fields as in `image.HostTransfer`."""
 
     held: Held
@@ -40,7 +40,7 @@ class Place:
         return HostTransfer(tensor, self.held.where, self.bounds, self.origin, self.access, resident, source)
 
 
-def place_of(held: Held, side: Side, shape: Sequence[int]) -> Place:
+def place_of(held: Held, side: Side, shape: Sequence[int]) -> TensorPlacement:
     """`held`, whose dimensions are the library's, by the dimensions of the program's tensor.
 
     A dimension that the tensor does not have holds one element or none; PEs that hold none have no part in the tensor.
@@ -58,7 +58,9 @@ def place_of(held: Held, side: Side, shape: Sequence[int]) -> Place:
     for bound in absent:
         if bound != const(1) and shape:
             bounds[0] = minimum(bounds[0], bound * shape[0])
-    return Place(held, tuple(bounds), tuple(origin), Access(held.buffer, held.access.offset, tuple(strides)))
+    return TensorPlacement(
+        held, tuple(bounds), tuple(origin), Access(held.buffer, held.access.offset, tuple(strides))
+    )
 
 
 @dataclass
@@ -72,8 +74,8 @@ class Products:
 
     tiles: Tiles
     collectives: Collectives
-    from_host: list[tuple[Any, Place]] = field(default_factory=list)
-    results: dict[ir.Value, Place] = field(default_factory=dict)
+    from_host: list[tuple[Any, TensorPlacement]] = field(default_factory=list)
+    results: dict[ir.Value, TensorPlacement] = field(default_factory=dict)
 
     def product_step(self, op: Any, hint: str, prefix: str) -> list[Fragment]:
         """The fragments of a `linalg.generic` that carries `wse.algorithm`.
@@ -102,7 +104,11 @@ class Products:
             return []
         tile = self.tiles.by_value[value]
         self._check_same(op, tile, place, f"operand {side.operand}")
-        return [Fragment((Part(held.where, (Vector("copy", place.bounds, place.access, (tile.whole(),)),)),))]
+        return [
+            Fragment(
+                (RectangleText(held.where, (Vector("copy", place.bounds, place.access, (tile.whole(),)),)),)
+            )
+        ]
 
     def _result(
         self, op: Any, found: Contraction, product: Product, hint: str, prefix: str
@@ -114,7 +120,7 @@ class Products:
             self.results[result] = place
             return []
         (layout,) = read.layouts(op)
-        tile = Tile(product.c.buffer, layout)
+        tile = LocalTile(product.c.buffer, layout)
         self._check_same(op, tile, place, "the result")
         fragments: list[Fragment] = []
         row_major = Access(tile.buffer, const(0), tuple(row_major_pitches(tile.shape)))
@@ -123,10 +129,10 @@ class Products:
         else:
             tile = self.tiles.new(result, layout, hint)
             copy = Vector("copy", place.bounds, tile.whole(), (place.access,))
-            fragments.append(Fragment((Part(product.c.where, (copy,)),)))
+            fragments.append(Fragment((RectangleText(product.c.where, (copy,)),)))
         return [*fragments, *self._replicas(op, tile, product.c, prefix)]
 
-    def _replicas(self, op: Any, tile: Tile, held: Held, prefix: str) -> list[Fragment]:
+    def _replicas(self, op: Any, tile: LocalTile, held: Held, prefix: str) -> list[Fragment]:
         """Copies for the lines that the layout says hold one, and the product does not serve."""
         mesh = self.tiles.mesh
         found = []
@@ -140,7 +146,7 @@ class Products:
             found.append(self.collectives.broadcast(op, tile, axis, f"{prefix}{axis}_"))
         return found
 
-    def _check_same(self, op: Any, tile: Tile, place: Place, what: str) -> None:
+    def _check_same(self, op: Any, tile: LocalTile, place: TensorPlacement, what: str) -> None:
         """The tile and the library's buffer hold the same block on every PE that the library uses."""
         here = _blocks(tile.bounds(), tile.origin(), place.held)
         there = _blocks(place.bounds, place.origin, place.held)

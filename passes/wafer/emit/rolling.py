@@ -28,7 +28,7 @@ from ....wse_target.image import (
     StridedRect,
 )
 from ....wse_target.quasi_affine import Expr, Var, const
-from ..algorithms.fragment import Fragment, Part
+from ..algorithms.fragment import Fragment, RectangleText
 from .families import Families, NotAlikeError, Use
 from .forms import Form, Rewriter, form_of, sum_of, with_limits
 from .repeats import Repeat, repeats
@@ -171,10 +171,12 @@ class _Loop:
         outside = Rewriter(lambda a: self._fixed(a, sizes), lambda colour: colour, lambda source: source)
 
         def moved(fragment: Fragment) -> Fragment:
-            return replace(fragment, parts=tuple(Part(p.where, outside(p.body)) for p in fragment.parts))
+            return replace(
+                fragment, parts=tuple(RectangleText(p.where, outside(p.body)) for p in fragment.parts)
+            )
 
         def sentinel(item: Any) -> Fragment:
-            return Fragment((Part(everywhere, (item,)),))
+            return Fragment((RectangleText(everywhere, (item,)),))
 
         stop = self.begin + self.repeat.period * self.repeat.trips
         rolled.fragments = [
@@ -221,7 +223,7 @@ class _Loop:
             rewrite = Rewriter(
                 access, lambda name: self.colours.get(name, name), names.source, names.phase, expression
             )
-            parts = tuple(Part(part.where, rewrite(part.body)) for part in fragment.parts)
+            parts = tuple(RectangleText(part.where, rewrite(part.body)) for part in fragment.parts)
             found.append(replace(fragment, parts=parts))
         return found
 
@@ -232,7 +234,7 @@ class _Loop:
             return begun[0], fragments
         last = [phase for phase in begun if phase is not None][-1]
         everywhere = StridedRect((0, 0), self.rolled.grid)
-        return last, [Fragment((Part(everywhere, (last,)),)), *fragments]
+        return last, [Fragment((RectangleText(everywhere, (last,)),)), *fragments]
 
     def _moving(self, access: Access, step: int, sizes: Mapping[str, int]) -> Access:
         """An access of the first trip as one of any trip."""

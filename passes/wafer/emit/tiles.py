@@ -38,7 +38,7 @@ def access(buffer: str, position: Expr, loops: int) -> Access:
 
 
 @dataclass(frozen=True)
-class Tile:
+class LocalTile:
     """The part of a value that a PE holds.
 
     Attributes:
@@ -85,7 +85,7 @@ class Tiles:
 
     mesh: Mesh
     buffers: dict[str, Buffer] = field(default_factory=dict)
-    by_value: dict[ir.Value, Tile] = field(default_factory=dict)
+    by_value: dict[ir.Value, LocalTile] = field(default_factory=dict)
 
     def clean(self, hint: str) -> str:
         """`hint` as the beginning of a symbol's name."""
@@ -99,40 +99,42 @@ class Tiles:
         self.buffers[name] = Buffer(name, -1, shape, kind)
         return name
 
-    def new(self, value: ir.Value, layout: TensorLayout, hint: str) -> Tile:
+    def new(self, value: ir.Value, layout: TensorLayout, hint: str) -> LocalTile:
         """A tile in a buffer of its own for `value`, laid out like that."""
         shape = layout.tile_shape
         flat = not shape or _is_reshaped(value)
         dtype = dtype_name(ir.RankedTensorType(value.type).element_type)
         name = self.buffer(hint, (elements(shape),) if flat else shape, dtype)
-        self.by_value[value] = Tile(name, layout)
+        self.by_value[value] = LocalTile(name, layout)
         return self.by_value[value]
 
     def alias(self, value: ir.Value, source: ir.Value, layout: TensorLayout) -> None:
         """`value` is `source`'s memory seen in another shape."""
-        self.by_value[value] = Tile(self.by_value[source].buffer, layout)
+        self.by_value[value] = LocalTile(self.by_value[source].buffer, layout)
 
-    def like(self, tile: Tile, hint: str) -> Tile:
+    def like(self, tile: LocalTile, hint: str) -> LocalTile:
         """A tile of the same part of the same tensor in a buffer of its own."""
         shape, dtype = self.buffers[tile.buffer].shape, self.buffers[tile.buffer].dtype
-        return Tile(self.buffer(hint, shape, dtype), tile.layout)
+        return LocalTile(self.buffer(hint, shape, dtype), tile.layout)
 
-    def scratch(self, hint: str, shape: tuple[int, ...], dtype: str) -> Tile:
+    def scratch(self, hint: str, shape: tuple[int, ...], dtype: str) -> LocalTile:
         """A tile for an intermediate value that no tensor stands for."""
         name = self.buffer(hint, shape or (1,), dtype)
-        return Tile(name, TensorLayout.whole(shape, self.mesh))
+        return LocalTile(name, TensorLayout.whole(shape, self.mesh))
 
-    def dtype(self, tile: Tile) -> str:
+    def dtype(self, tile: LocalTile) -> str:
         """Element type of a tile."""
         return self.buffers[tile.buffer].dtype
 
-    def walk(self, tile: Tile) -> fragment.Tile:
+    def walk(self, tile: LocalTile) -> fragment.TileWalk:
         """A tile as the library sees it: one loop where it is one stretch of memory, else a loop for each dimension."""
         bounds = tile.bounds()
         dtype = self.buffers[tile.buffer].dtype
         if bounds == tuple(const(size) for size in tile.shape):
-            return fragment.Tile(Access(tile.buffer, const(0), (1,)), (const(elements(tile.shape)),), dtype)
-        return fragment.Tile(tile.whole(), bounds, dtype)
+            return fragment.TileWalk(
+                Access(tile.buffer, const(0), (1,)), (const(elements(tile.shape)),), dtype
+            )
+        return fragment.TileWalk(tile.whole(), bounds, dtype)
 
 
 def _is_reshaped(value: ir.Value) -> bool:

@@ -41,7 +41,7 @@ from .movement import emit_shape_operation, fill
 from .partials import partial_in_place
 from .products import Products, for_product_alone
 from .rolling import Rolled, fold
-from .tiles import Tile, Tiles
+from .tiles import LocalTile, Tiles
 from .write.program import write_program
 
 
@@ -120,8 +120,8 @@ class _Emitter:
         self.built = 0  # fragments that the library made
         self.names = argument_attributes(main, "name", "")
         self.kinds = argument_attributes(main, "kind", "input")
-        self.brought: dict[int, Tile] = {}  # tiles of arguments, by position
-        self.returned: dict[int, tuple[ir.Value, Tile]] = {}  # values and tiles of results, by position
+        self.brought: dict[int, LocalTile] = {}  # tiles of arguments, by position
+        self.returned: dict[int, tuple[ir.Value, LocalTile]] = {}  # values and tiles of results, by position
 
     # From operations to fragments
 
@@ -252,7 +252,7 @@ class _Emitter:
             where = tile.layout.owners
             self.gathers.append(self._transfer(position, tile, where, value.owner))
 
-    def _transfer(self, tensor: int, tile: Tile, where: StridedRect, op: Any) -> HostTransfer:
+    def _transfer(self, tensor: int, tile: LocalTile, where: StridedRect, op: Any) -> HostTransfer:
         bounds, origin = tile.bounds(), tile.origin()
         return HostTransfer(tensor, where, bounds, origin, tile.whole(), source=self._source(op))
 

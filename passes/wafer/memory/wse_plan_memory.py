@@ -32,7 +32,7 @@ from ..executable import (
     OF_TRIPS,
     RECORD,
     TRANSFERS,
-    Step,
+    TextOperation,
     bodies,
     buffers_of,
     instructions,
@@ -242,7 +242,7 @@ def saved_by_call(module: ir.Operation) -> dict[str, float]:
 
 
 def _touched(
-    step: Step, position: int, ends: Callable[[int, int], int], of_trips: set[str]
+    step: TextOperation, position: int, ends: Callable[[int, int], int], of_trips: set[str]
 ) -> Iterator[tuple[str, int, int]]:
     """Buffers that a step touches, each with the positions from and until which it has to keep them.
 

@@ -8,7 +8,7 @@ from math import prod
 
 from ....dialects.host import ir
 from ...tensor.bufferization.arena import element_bytes
-from .sides import Side, Step
+from .sides import Side, SidedOperation
 
 _SIDES: tuple[Side, Side] = ("wafer", "cpu")
 
@@ -18,10 +18,10 @@ class Part:
     """Steps that run together, in the order of the program."""
 
     side: Side
-    steps: tuple[Step, ...]
+    steps: tuple[SidedOperation, ...]
 
 
-def parts_in_order(steps: Sequence[Step]) -> list[Part]:
+def parts_in_order(steps: Sequence[SidedOperation]) -> list[Part]:
     """As few parts as there can be such that each reads only what earlier ones made; sides alternate.
 
     Each step is in the earliest part that it can be in, or in a later one if fewer bytes travel then.
@@ -44,7 +44,7 @@ class _Levels:
         first: the side of the even numbers.
     """
 
-    def __init__(self, steps: Sequence[Step], first: Side) -> None:
+    def __init__(self, steps: Sequence[SidedOperation], first: Side) -> None:
         self.steps = steps
         self.maker = {result: at for at, step in enumerate(steps) for result in step.results}
         self.readers: dict[ir.Value, list[int]] = {}

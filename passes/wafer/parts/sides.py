@@ -19,7 +19,7 @@ _SMALL = 64  # elements of integers, or of anything a single one, that are no re
 
 
 @dataclass(frozen=True)
-class Step:
+class SidedOperation:
     """An operation that runs in one part.
 
     Attributes:
@@ -65,7 +65,7 @@ def roots(values: Iterable[ir.Value]) -> list[ir.Value]:
     return list(found)
 
 
-def steps_of(main: Any) -> list[Step]:
+def steps_of(main: Any) -> list[SidedOperation]:
     """The operations of `@main` that its results need, and where each runs.
 
     On the CPU run those that the wafer has no lowering for, and small ones of integers or single numbers, such as
@@ -85,10 +85,12 @@ def steps_of(main: Any) -> list[Step]:
     return _with_companions(needed)
 
 
-def _needed(steps: Sequence[Step], returned: Iterable[ir.Value], kept: Sequence[Step]) -> list[Step]:
+def _needed(
+    steps: Sequence[SidedOperation], returned: Iterable[ir.Value], kept: Sequence[SidedOperation]
+) -> list[SidedOperation]:
     """The steps that values and further steps need, and these."""
     live = {*returned, *(value for step in kept for value in step.sources)}
-    found: list[Step] = []
+    found: list[SidedOperation] = []
     for step in reversed(steps):
         if any(result in live for result in step.results) or step in kept:
             live.update(step.sources)
@@ -96,16 +98,16 @@ def _needed(steps: Sequence[Step], returned: Iterable[ir.Value], kept: Sequence[
     return found[::-1]
 
 
-def _step(op: Any) -> Step:
+def _step(op: Any) -> SidedOperation:
     sources = tuple(roots(outer_operands(op.operation)))
     try:
         require_lowering(op)
     except NoLowering as refusal:
-        return Step(op, "cpu", refusal.message, sources)
-    return Step(op, "wafer", "", sources)
+        return SidedOperation(op, "cpu", refusal.message, sources)
+    return SidedOperation(op, "wafer", "", sources)
 
 
-def _is_of(step: Step, there: set[ir.Value], makers: dict[ir.Value, Step]) -> bool:
+def _is_of(step: SidedOperation, there: set[ir.Value], makers: dict[ir.Value, SidedOperation]) -> bool:
     """Whether what an assertion compares is little that is made of arguments, and of values that are `there`."""
     return all(
         value in there
@@ -115,7 +117,7 @@ def _is_of(step: Step, there: set[ir.Value], makers: dict[ir.Value, Step]) -> bo
     )
 
 
-def _with_companions(steps: Sequence[Step]) -> list[Step]:
+def _with_companions(steps: Sequence[SidedOperation]) -> list[SidedOperation]:
     """The steps, small ones on the CPU where all of their neighbours on one side are."""
     found = list(steps)
     sides: dict[ir.Value, Side] = {result: step.side for step in found for result in step.results}
@@ -134,12 +136,12 @@ def _with_companions(steps: Sequence[Step]) -> list[Step]:
     return found
 
 
-def _moved(step: Step, sides: dict[ir.Value, Side]) -> Step:
+def _moved(step: SidedOperation, sides: dict[ir.Value, Side]) -> SidedOperation:
     sides.update((result, "cpu") for result in step.results)
     return replace(step, side="cpu")
 
 
-def _is_small(step: Step) -> bool:
+def _is_small(step: SidedOperation) -> bool:
     """Whether a step takes next to no time wherever it runs."""
     kinds = [v.type for v in (*step.sources, *step.results)]
     tensors = [kind for kind in kinds if isinstance(kind, ir.RankedTensorType)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from .sequence import Part, value_bytes
-from .sides import Step
+from .sides import SidedOperation
 
 _OWN = 8  # what a step weighs beside the scalar operations in its body: text that moves its operands
 _NEAR = 0.15  # how far from where it would be even a cut may be, as a share of a program
@@ -28,11 +28,11 @@ def in_turns(parts: Sequence[Part], programs: int) -> list[Part]:
     ]
 
 
-def _weight(steps: Sequence[Step]) -> int:
+def _weight(steps: Sequence[SidedOperation]) -> int:
     return sum(map(_text, steps))
 
 
-def _text(step: Step) -> int:
+def _text(step: SidedOperation) -> int:
     """About how much program text a step takes, beside others."""
     inner = (op for region in step.op.operation.regions for block in region for op in block.operations)
     return _OWN + sum(1 for _ in inner)
@@ -53,7 +53,7 @@ def _pieces(part: Part, count: int) -> list[Part]:
     return [Part(part.side, steps[a:b]) for a, b in zip(cuts, [*cuts[1:], len(steps)], strict=True)]
 
 
-def _living(steps: Sequence[Step]) -> list[int]:
+def _living(steps: Sequence[SidedOperation]) -> list[int]:
     """Bytes of results of earlier steps that later ones read, in front of each step and behind the last one."""
     last = {value: at for at, step in enumerate(steps) for value in step.sources}
     change = [0] * (len(steps) + 2)

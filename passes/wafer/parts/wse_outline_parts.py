@@ -15,7 +15,7 @@ from ..shard.lowering import require_lowering
 from ..shard.main_function import find_main, require_interface, write_slices
 from .interfaces import PartInterface, interfaces_of
 from .sequence import Part, parts_in_order
-from .sides import Step, steps_of
+from .sides import SidedOperation, steps_of
 from .turns import in_turns
 
 PART = "wse.part"
@@ -73,7 +73,7 @@ def _name(number: int, part: Part) -> str:
 
 def _explain(part: Part, name: str, run: PassRun) -> None:
     """A remark on each place of the model that a part for the CPU is from: on the step there that tells most."""
-    steps: dict[str, Step] = {}
+    steps: dict[str, SidedOperation] = {}
     for step in part.steps:
         place = describe_location(step.op.location)
         steps[place] = max(steps.get(place, step), step, key=_telling)
@@ -85,7 +85,7 @@ def _explain(part: Part, name: str, run: PassRun) -> None:
         )
 
 
-def _telling(step: Step) -> tuple[bool, bool]:
+def _telling(step: SidedOperation) -> tuple[bool, bool]:
     """What has no lowering tells more than what goes along, a tensor more than the numbers that it needs."""
     return step.refusal != "", any(isinstance(r.type, ir.RankedTensorType) for r in step.results)
 

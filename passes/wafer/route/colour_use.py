@@ -16,7 +16,7 @@ from ....wse_target.image import StridedRect
 from ..executable import (
     CHOICE,
     TRANSFERS,
-    Step,
+    TextOperation,
     bodies,
     instructions,
     is_stretch,
@@ -168,12 +168,12 @@ class _Moments:
     A step has one position, a choice as many as its longest case has operations.
     """
 
-    def __init__(self, order: Sequence[Step]) -> None:
+    def __init__(self, order: Sequence[TextOperation]) -> None:
         sizes = [max([1, *map(len, _texts(s.op))]) if _is_choice(s.op) else 1 for s in order]
         sizes.append(1)  # the end: what nobody joins is under way until then
         self.begins = [0, *np.cumsum(sizes).tolist()]
 
-    def span(self, step: Step, position: int, span: Span, part: Part, thread: int) -> Span:
+    def span(self, step: TextOperation, position: int, span: Span, part: Part, thread: int) -> Span:
         """Where a transfer of the step `position` may be under way that is so within the steps of `span`."""
         first = self.begins[span[0]]
         last = self.begins[span[1] + 1] - 1
@@ -234,7 +234,7 @@ def _cases(op: Any, roles: Roles, groups: np.ndarray) -> Iterator[tuple[np.ndarr
             yield on, text
 
 
-def _span(step: Step, position: int, until: int) -> Span:
+def _span(step: TextOperation, position: int, until: int) -> Span:
     """Positions between which a transfer may be under way: from begin to end of a loop that it is not joined in."""
     if step.loop is None or until <= step.loop[1]:
         return position, until
@@ -248,7 +248,7 @@ def _directions(op: Any) -> list[tuple[str, str]]:
     return [(op.colour.value, "sends" if op.operation.name == "wse.send" else "receives")]
 
 
-def transfer_ends(order: list[Step]) -> Callable[[int, int], int]:
+def transfer_ends(order: list[TextOperation]) -> Callable[[int, int], int]:
     """(position, thread) -> position where a transfer that starts there on that thread is known to be over.
 
     Positions are those of `executable.steps`.

@@ -16,7 +16,7 @@ from ..scalars.refusals import NoLowering
 
 
 @dataclass(frozen=True)
-class Part:
+class Piece:
     """A tensor in another one: along each dimension its index i is there at `offset + stride * i`.
 
     Attributes:
@@ -68,15 +68,15 @@ def cut_of(op: Any) -> Cut:
     return Cut(op.operands[0], offsets, strides)
 
 
-def parts_of(op: Any) -> list[Part]:
+def parts_of(op: Any) -> list[Piece]:
     """What a `tensor.insert_slice` or `tensor.concat` is made of; later parts lie over earlier ones."""
     rank = ir.RankedTensorType(op.results[0].type).rank
     if op.operation.name == "tensor.insert_slice":
-        whole = Part(1, op.operands[1], (0,) * rank, (1,) * rank)
-        return [whole, Part(0, op.operands[0], *_places(op))]
+        whole = Piece(1, op.operands[1], (0,) * rank, (1,) * rank)
+        return [whole, Piece(0, op.operands[0], *_places(op))]
     dim, at, found = read.integer(op.attributes["dim"]), 0, []
     for number, value in enumerate(op.operands):
-        part = Part(number, value, tuple(at if d == dim else 0 for d in range(rank)), (1,) * rank)
+        part = Piece(number, value, tuple(at if d == dim else 0 for d in range(rank)), (1,) * rank)
         found.append(part)
         at += part.shape[dim]
     return found

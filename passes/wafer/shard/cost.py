@@ -14,7 +14,7 @@ from ....wse_target.machine import Machine
 from ....wse_target.quasi_affine import const
 from ..algorithms.algorithm import choose
 from ..algorithms.collectives import strided
-from ..algorithms.fragment import CollectiveRequest, Line, Tile
+from ..algorithms.fragment import CollectiveRequest, Line, TileWalk
 from ..communicate import Ways
 from ..communicate.search import all_reductions
 
@@ -71,7 +71,7 @@ class CostModel:
             return math.inf
         key = (elements, dtype, kind, extent, stride)
         if key not in self._combined:
-            tile = Tile(Access("tile", const(0), (1,)), (const(elements),), dtype)
+            tile = TileWalk(Access("tile", const(0), (1,)), (const(elements),), dtype)
             machine = strided.slower(self.machine, stride)
             request = CollectiveRequest(Line("x", (extent, 1)), tile, machine, "", combine=kind)
             names = ("chain", "tree", f"two_phase{{group={math.isqrt(extent)}}}")

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from random_layouts import dimensions, meshes
 from test_movement import plain_dimensions
+
 from wse_mlir.passes.wafer.communicate.coverage import covers, reach_of
 from wse_mlir.wse_target.layout.dimension import Dimension
 from wse_mlir.wse_target.layout.mesh import Mesh

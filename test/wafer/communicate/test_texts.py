@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from collective_programs import wide
+
 from wse_mlir.passes.wafer.communicate import Movement, Ways, movements
 from wse_mlir.passes.wafer.communicate.movement import emit
 from wse_mlir.wse_target.footprint import text_bytes

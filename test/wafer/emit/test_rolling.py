@@ -12,7 +12,7 @@ from collective_programs import program_of
 from fabric_programs import access, ints, rect
 
 from wse_mlir.passes.wafer.algorithms.collectives import turning
-from wse_mlir.passes.wafer.algorithms.fragment import Fragment, Line, Part, Tile, sequence
+from wse_mlir.passes.wafer.algorithms.fragment import Fragment, Line, RectangleText, TileWalk, sequence
 from wse_mlir.passes.wafer.emit import rolling
 from wse_mlir.passes.wafer.emit.repeats import Repeat, repeats
 from wse_mlir.passes.wafer.emit.rolling import Rolled, fold
@@ -55,7 +55,7 @@ def step(kind: str, into: str, *sources: str | float | Access) -> Fragment:
 
 
 def one(op: Instruction) -> Fragment:
-    return Fragment((Part(HERE, (op,)),))
+    return Fragment((RectangleText(HERE, (op,)),))
 
 
 def layers(body: Callable[[int], Sequence[Fragment]], count: int = LAYERS) -> list[Fragment]:
@@ -267,10 +267,10 @@ def _sending(prefix: str, switch: str) -> list[Fragment]:
     colour, (left, right) = f"{prefix}c", (rect(0, 0, 1, 1), rect(1, 0, 1, 1))
     n, b = ints(N), access("b", 1)
     routes = Route(colour, left, "ramp", ("east",)), Route(colour, right, "west", ("ramp",))
-    parts = Part(left, (Send(colour, n, b),)), Part(right, (Receive(colour, n, b, "add"),))
+    parts = RectangleText(left, (Send(colour, n, b),)), RectangleText(right, (Receive(colour, n, b, "add"),))
     turn = (Switch(colour, const(0), rewrite=True),)
     before, after = (turn if switch == when else () for when in ("before", "after"))
-    parts = tuple(Part(p.where, (*before, *p.body, *after)) for p in parts)
+    parts = tuple(RectangleText(p.where, (*before, *p.body, *after)) for p in parts)
     return [one(Phase(prefix)), Fragment(parts, (), (colour,), routes)]
 
 
@@ -295,11 +295,11 @@ def test_layers_turn_to_the_same_root_each(engine: EngineName) -> None:
     everywhere = rect(0, 0, *grid)
     made = []
     for t in range(4):
-        made.append(Fragment((Part(everywhere, (Phase(f"layer {t}"),)),)))
-        own, got = (Tile(access(name, 1), n, "f32") for name in (f"a{t}", f"t{t}"))
+        made.append(Fragment((RectangleText(everywhere, (Phase(f"layer {t}"),)),)))
+        own, got = (TileWalk(access(name, 1), n, "f32") for name in (f"a{t}", f"t{t}"))
         made.append(turning.build(Line("x", grid), const(2), own, got, machine, f"c{t}_"))
         both = (access(f"a{t}", 1), access(f"t{t}", 1))
-        made.append(Fragment((Part(everywhere, (Vector("add", n, access(f"a{t + 1}", 1), both),)),)))
+        made.append(Fragment((RectangleText(everywhere, (Vector("add", n, access(f"a{t + 1}", 1), both),)),)))
     listed = [(f"{letter}{t}", N, "f32") for letter, count in (("a", 5), ("t", 4)) for t in range(count)]
     plain = program_of(sequence(made, grid), grid, listed, inputs=["a0"], outputs=["a4"])
     rolled = Rolled(grid, made, dict(plain.buffers), list(plain.scatters), list(plain.gathers))

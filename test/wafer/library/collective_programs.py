@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from wse_mlir.passes.wafer.algorithms.algorithm import choose
-from wse_mlir.passes.wafer.algorithms.fragment import CollectiveRequest, Fragment, Line, Tile
+from wse_mlir.passes.wafer.algorithms.fragment import CollectiveRequest, Fragment, Line, TileWalk
 from wse_mlir.wse_target.image import (
     DTYPE_BYTES,
     Access,
@@ -52,10 +52,10 @@ def line(axis: str, extent: int, lines: int = 1) -> Line:
     return Line(axis, (extent, lines) if axis == "x" else (lines, extent))  # type: ignore[arg-type]
 
 
-def tile(buffer: str, count: Expr | int, dtype: str = "f32") -> Tile:
+def tile(buffer: str, count: Expr | int, dtype: str = "f32") -> TileWalk:
     """The first `count` elements of a buffer."""
     bound = count if isinstance(count, Expr) else const(count)
-    return Tile(Access(buffer, const(0), (1,)), (bound,), dtype)  # type: ignore[arg-type]
+    return TileWalk(Access(buffer, const(0), (1,)), (bound,), dtype)  # type: ignore[arg-type]
 
 
 def program_of(

@@ -20,7 +20,7 @@ from wse_mlir.passes.wafer.algorithms.fragment import (
     ProductRequest,
     RedistributionRequest,
     Spread,
-    Tile,
+    TileWalk,
 )
 from wse_mlir.wse_target.image import Access, Program
 from wse_mlir.wse_target.machine_file import load_machine
@@ -46,9 +46,9 @@ def collective(choice: Choice, request, buffers, inputs, outputs) -> Case:
     return program, [contents(ROW.grid, dict(buffers)[name], seed=i) for i, name in enumerate(inputs)]
 
 
-def block(buffer: str, length: int, *, spread: bool) -> Tile:
+def block(buffer: str, length: int, *, spread: bool) -> TileWalk:
     """A PE's block of a dimension: at its place in the whole or, when not `spread`, alone."""
-    return Tile(Access(buffer, X * length if spread else const(0), (1,)), (const(length),), "f32")
+    return TileWalk(Access(buffer, X * length if spread else const(0), (1,)), (const(length),), "f32")
 
 
 def gathered(choice: Choice) -> Case:
@@ -71,7 +71,7 @@ def shifted(choice: Choice) -> Case:
 
 
 def with_halo(choice: Choice) -> Case:
-    walk = Tile(Access("t", const(2), (13, 1)), (const(6), const(10)), "f32")
+    walk = TileWalk(Access("t", const(2), (13, 1)), (const(6), const(10)), "f32")
     request = HaloRequest(ROW, walk, 1, 2, 1, MACHINE, "n_", outside=0.0)
     return collective(choice, request, [("t", 6 * 13)], ["t"], ["t"])
 

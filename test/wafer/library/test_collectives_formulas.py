@@ -14,7 +14,7 @@ from collective_programs import X, line, makespan, textbook_machine, tile, timed
 
 from wse_mlir.passes.wafer.algorithms.algorithm import choose
 from wse_mlir.passes.wafer.algorithms.collectives.auto_tree import plan_tree
-from wse_mlir.passes.wafer.algorithms.fragment import CollectiveRequest, Tile
+from wse_mlir.passes.wafer.algorithms.fragment import CollectiveRequest, TileWalk
 from wse_mlir.wse_target.image import Access
 from wse_mlir.wse_target.machine import Machine
 from wse_mlir.wse_target.machine_file import load_machine
@@ -146,7 +146,7 @@ STRUCTURE: dict[tuple[str, str], tuple[int, list[Stream]]] = {
 
 
 def cycles_on(operation: str, name: str, machine: Machine) -> float:
-    block = Tile(Access("t", X * BLOCK, (1,)), (const(BLOCK),), "f32")
+    block = TileWalk(Access("t", X * BLOCK, (1,)), (const(BLOCK),), "f32")
     small, whole = tile("t", BLOCK), tile("t", WORDS)
     own, result = {
         "reduce_scatter": (block, tile("r", BLOCK)),

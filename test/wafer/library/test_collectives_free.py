@@ -18,7 +18,7 @@ from wse_mlir.passes.wafer.algorithms.fragment import (
     Line,
     RedistributionRequest,
     Spread,
-    Tile,
+    TileWalk,
 )
 from wse_mlir.wse_target.analysis.deadlock import verdict
 from wse_mlir.wse_target.image import Access, StridedRect
@@ -29,7 +29,7 @@ PES, WORDS = 12, 100  # words of a block
 
 
 def on_lines(operation: str, lines: Line) -> CollectiveRequest:
-    whole, block = tile("t", PES * WORDS), Tile(Access("t", X * WORDS, (1,)), (const(WORDS),), "f32")
+    whole, block = tile("t", PES * WORDS), TileWalk(Access("t", X * WORDS, (1,)), (const(WORDS),), "f32")
     own, result = {
         "reduce_scatter": (block, tile("r", WORDS)),
         "all_gather": (tile("t", WORDS), replace(block, access=replace(block.access, buffer="r"))),
@@ -59,7 +59,7 @@ def test_collectives_are_free(algorithm: Algorithm) -> None:
 
 
 def test_halo_exchange_is_free() -> None:
-    own = Tile(Access("t", const(50), (1,)), (const(WORDS),), "f32")
+    own = TileWalk(Access("t", const(50), (1,)), (const(WORDS),), "f32")
     request = HaloRequest(line("x", PES), own, 0, 50, 50, MACHINE, "h_")
     assert is_free(choose("halo_exchange", "neighbours").build(request), request.line.grid)
 

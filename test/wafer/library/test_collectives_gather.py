@@ -10,7 +10,7 @@ from collective_programs import along, contents, line, program_of, timed, wide
 
 from wse_mlir.passes.wafer.algorithms.algorithm import choose
 from wse_mlir.passes.wafer.algorithms.collectives.gather_plan import plans
-from wse_mlir.passes.wafer.algorithms.fragment import CollectiveRequest, Fragment, Line, Spread, Tile
+from wse_mlir.passes.wafer.algorithms.fragment import CollectiveRequest, Fragment, Line, Spread, TileWalk
 from wse_mlir.passes.wafer.algorithms.lines import cover
 from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.image import Access, Instruction, Loop, Receive, Send
@@ -27,8 +27,8 @@ def request_of(
     """Rows of a size x inner matrix in blocks; the last ones are short or empty."""
     block = -(-size // lines.extent)
     rows = minimum(block, const(size) - lines.position * block)
-    own = Tile(Access("t", const(0), (inner, 1)), (rows, const(inner)), dtype)  # type: ignore[arg-type]
-    whole = Tile(Access("r", const(0), (inner, 1)), (const(size), const(inner)), dtype)  # type: ignore[arg-type]
+    own = TileWalk(Access("t", const(0), (inner, 1)), (rows, const(inner)), dtype)  # type: ignore[arg-type]
+    whole = TileWalk(Access("r", const(0), (inner, 1)), (const(size), const(inner)), dtype)  # type: ignore[arg-type]
     return CollectiveRequest(lines, own, machine, "g_", spread=Spread(whole, 0, block))
 
 

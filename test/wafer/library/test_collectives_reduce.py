@@ -11,7 +11,7 @@ from collective_programs import COMBINE, Y, along, combined, contents, in_place,
 from wse_mlir.passes.wafer.algorithms.algorithm import choose
 from wse_mlir.passes.wafer.algorithms.collectives import reduce, reduction_plan
 from wse_mlir.passes.wafer.algorithms.collectives.reduction_plan import ReductionPlan
-from wse_mlir.passes.wafer.algorithms.fragment import CollectiveRequest, Tile
+from wse_mlir.passes.wafer.algorithms.fragment import CollectiveRequest, TileWalk
 from wse_mlir.wse_target.image import Access
 from wse_mlir.wse_target.quasi_affine import const
 
@@ -105,7 +105,7 @@ def test_broadcast(extent: int, root: int, axis: str) -> None:
 
 
 def test_scalars() -> None:
-    scalar = Tile(Access("t", const(0), ()), (), "f32")
+    scalar = TileWalk(Access("t", const(0), ()), (), "f32")
     request = CollectiveRequest(line("x", 40), scalar, MACHINE, "s_")
     data = contents((40, 1), 1)
     got = in_place("all_reduce", "two_phase{group=6}", request, 1, data)

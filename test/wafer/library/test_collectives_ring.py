@@ -8,7 +8,7 @@ from collective_programs import X, Y, along, combined, contents, in_place, line,
 
 from wse_mlir.passes.wafer.algorithms.algorithm import choose
 from wse_mlir.passes.wafer.algorithms.collectives.ring import Ring
-from wse_mlir.passes.wafer.algorithms.fragment import CollectiveRequest, Tile
+from wse_mlir.passes.wafer.algorithms.fragment import CollectiveRequest, TileWalk
 from wse_mlir.wse_target.image import Access
 from wse_mlir.wse_target.layout.mesh import ring_label, ring_position
 from wse_mlir.wse_target.quasi_affine import Expr, const, maximum, minimum
@@ -39,8 +39,8 @@ def block_of(axis: str, size: int, extent: int) -> tuple[Expr, Expr, int]:
 def test_all_gather(extent: int, axis: str, size: int) -> None:
     """Each PE has rows of a size x 3 matrix."""
     start, length, block = block_of(axis, size, extent)
-    own = Tile(Access("t", const(0), (3, 1)), (length, const(3)), "f32")
-    whole = Tile(Access("r", start * 3, (3, 1)), (length, const(3)), "f32")
+    own = TileWalk(Access("t", const(0), (3, 1)), (length, const(3)), "f32")
+    whole = TileWalk(Access("r", start * 3, (3, 1)), (length, const(3)), "f32")
     request = CollectiveRequest(line(axis, extent, 2), own, MACHINE, "g_", result=whole)
     grid, fragment = request.line.grid, choose("all_gather", "ring").build(request)
     buffers = [("t", 3 * block, "f32"), ("r", 3 * size, "f32")]
@@ -55,8 +55,8 @@ def test_all_gather(extent: int, axis: str, size: int) -> None:
 @pytest.mark.parametrize(("axis", "size", "dtype"), [("x", 40, "f32"), ("y", 33, "f16"), ("x", 5, "i32")])
 def test_reduce_scatter(extent: int, axis: str, size: int, dtype: str) -> None:
     start, length, block = block_of(axis, size, extent)
-    part = Tile(Access("t", start, (1,)), (length,), dtype)  # type: ignore[arg-type]
-    kept = Tile(Access("r", const(0), (1,)), (length,), dtype)  # type: ignore[arg-type]
+    part = TileWalk(Access("t", start, (1,)), (length,), dtype)  # type: ignore[arg-type]
+    kept = TileWalk(Access("r", const(0), (1,)), (length,), dtype)  # type: ignore[arg-type]
     request = CollectiveRequest(line(axis, extent, 2), part, MACHINE, "s_", result=kept)
     grid, fragment = request.line.grid, choose("reduce_scatter", "ring").build(request)
     buffers = [("t", size, dtype), ("r", block, dtype)]

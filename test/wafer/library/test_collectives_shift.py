@@ -8,7 +8,7 @@ from collective_programs import X, Y, along, contents, line, program_of, wide
 
 from wse_mlir.passes.wafer.algorithms.algorithm import choose
 from wse_mlir.passes.wafer.algorithms.collectives.halo import both_axes
-from wse_mlir.passes.wafer.algorithms.fragment import CollectiveRequest, HaloRequest, Line, Tile
+from wse_mlir.passes.wafer.algorithms.fragment import CollectiveRequest, HaloRequest, Line, TileWalk
 from wse_mlir.wse_target.image import Access
 from wse_mlir.wse_target.layout.mesh import ring_position
 from wse_mlir.wse_target.quasi_affine import Expr, const, maximum, minimum
@@ -40,7 +40,7 @@ def shifted(request: CollectiveRequest, size: int, block: int) -> tuple[np.ndarr
 def test_cyclic_shift(extent: int, distance: int, axis: str, order: str) -> None:
     """Blocks of 50 elements over the line: the last ones are shorter or empty."""
     length, block = blocks(axis, 50, extent)
-    own, result = (Tile(Access(b, const(0), (1,)), (length,), "f32") for b in "tr")
+    own, result = (TileWalk(Access(b, const(0), (1,)), (length,), "f32") for b in "tr")
     request = CollectiveRequest(
         line(axis, extent, 2),
         own,
@@ -63,7 +63,7 @@ def test_cyclic_shift(extent: int, distance: int, axis: str, order: str) -> None
 @pytest.mark.parametrize(("extent", "distance"), [*CASES, (5, 5), (5, -9)])
 @pytest.mark.parametrize("axis", ["x", "y"])
 def test_shift_without_wrap_brings_in_zeros(extent: int, distance: int, axis: str) -> None:
-    own, result = (Tile(Access(b, const(0), (1,)), (const(6),), "f32") for b in "tr")
+    own, result = (TileWalk(Access(b, const(0), (1,)), (const(6),), "f32") for b in "tr")
     request = CollectiveRequest(
         line(axis, extent, 2), own, MACHINE, "s_", result=result, distance=distance, wrap=False
     )
@@ -84,7 +84,7 @@ def padded(size: int, low: int, high: int) -> int:
 def test_halo_exchange(extent: int, size: int, low: int, high: int, axis: str) -> None:
     length, block = blocks(axis, size, extent)
     row = padded(block, low, high)
-    tile = Tile(Access("t", const(low), (row, 1)), (const(2), length), "f32")
+    tile = TileWalk(Access("t", const(low), (row, 1)), (const(2), length), "f32")
     request = HaloRequest(line(axis, extent, 2), tile, 1, low, high, MACHINE, "h_", outside=-1.0)
     choice, grid = choose("halo_exchange", "neighbours"), request.line.grid
     if choice.refuses(request):
@@ -112,7 +112,7 @@ def test_halo_exchange_on_both_axes_brings_the_corners(
 ) -> None:
     (wide_, bx), (tall, by) = blocks("x", columns, width), blocks("y", rows, height)
     row = bx + 3
-    tile = Tile(Access("t", const(2 * row + 1), (row, 1)), (tall, wide_), "f32")
+    tile = TileWalk(Access("t", const(2 * row + 1), (row, 1)), (tall, wide_), "f32")
     count = (by + 3) * row
     grid = (width, height)
     first = HaloRequest(Line("x", grid), tile, 1, 1, 2, MACHINE, "x_")

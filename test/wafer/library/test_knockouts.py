@@ -28,7 +28,7 @@ from wse_mlir.passes.wafer.algorithms.fragment import (
     ProductRequest,
     RedistributionRequest,
     Spread,
-    Tile,
+    TileWalk,
 )
 from wse_mlir.passes.wafer.algorithms.products.blocks import Cut, Tiles
 from wse_mlir.passes.wafer.algorithms.products.costs import local_product, way
@@ -71,7 +71,7 @@ def in_place(operation: str, name: str, words: int = WORDS) -> Program:
 
 def halo() -> Program:
     """6 rows of 10 elements on each PE, 2 more on the low side and 1 on the high one."""
-    walk = Tile(Access("t", const(2), (13, 1)), (const(6), const(10)), "f32")
+    walk = TileWalk(Access("t", const(2), (13, 1)), (const(6), const(10)), "f32")
     fragment = choose("halo_exchange", "neighbours").build(HaloRequest(ROW, walk, 1, 2, 1, WSE3, "n_"))
     return program_of(fragment, ROW.grid, [("t", 6 * 13, "f32")], inputs=[], outputs=[])
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from random_programs import random_program
 
-from wse_mlir.passes.wafer.algorithms.fragment import Fragment, Part, sequence
+from wse_mlir.passes.wafer.algorithms.fragment import Fragment, RectangleText, sequence
 from wse_mlir.passes.wafer.algorithms.roles import MOST_CLASSES, in_classes
 from wse_mlir.wse_target.analysis.deadlock import verdict
 from wse_mlir.wse_target.image import Choose, Control, PEClass, Program, StridedRect, all_instructions
@@ -26,7 +26,11 @@ def in_one_class(program: Program) -> Program:
     steps = zip_longest(*(c.body for c in program.classes))
     places = [c.where for c in program.classes]
     fragments = [
-        Fragment(tuple(Part(where, (op,)) for where, op in zip(places, step, strict=True) if op is not None))
+        Fragment(
+            tuple(
+                RectangleText(where, (op,)) for where, op in zip(places, step, strict=True) if op is not None
+            )
+        )
         for step in steps
     ]
     whole = in_classes(fragments, program.grid, 1)
@@ -80,7 +84,7 @@ def _line(axis: int, roles: int, first: int) -> Fragment:
         base, extent = [0, 0], [*GRID]
         base[axis], extent[axis] = role, 1 if role < roles - 1 else GRID[axis] - role
         body = (Control("scalar", const(first + role)),) * (1 + first)
-        parts.append(Part(StridedRect((base[0], base[1]), (extent[0], extent[1])), body))
+        parts.append(RectangleText(StridedRect((base[0], base[1]), (extent[0], extent[1])), body))
     return Fragment(tuple(parts))
 
 
@@ -105,7 +109,8 @@ def test_roles_by_both_coordinates() -> None:
     """Quarters of the grid, and PEs without any role."""
     (w, h), places = (GRID[0] // 2, GRID[1] // 2), [(0, 0), (1, 0), (0, 1)]
     parts = [
-        Part(StridedRect((w * i, h * j), (w, h)), (Control("scalar", const(i + 2 * j)),)) for i, j in places
+        RectangleText(StridedRect((w * i, h * j), (w, h)), (Control("scalar", const(i + 2 * j)),))
+        for i, j in places
     ]
     (part,) = in_classes([Fragment(tuple(parts))], GRID, 1).parts
     (choose,) = part.body

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wse_mlir.passes.wafer.algorithms.fragment import Fragment, Part, sequence
+from wse_mlir.passes.wafer.algorithms.fragment import Fragment, RectangleText, sequence
 from wse_mlir.wse_target.image import Control, StridedRect
 from wse_mlir.wse_target.layout.rectangle import progressions
 from wse_mlir.wse_target.quasi_affine import const
@@ -46,7 +46,7 @@ def rectangles(draw: st.DrawFn) -> StridedRect:
 @given(st.lists(st.tuples(rectangles(), st.integers(0, 3)), max_size=6))
 @settings(max_examples=60)
 def test_every_pe_runs_its_texts_in_order(steps: list[tuple[StridedRect, int]]) -> None:
-    fragments = [Fragment((Part(where, (text(number),)),)) for where, number in steps]
+    fragments = [Fragment((RectangleText(where, (text(number),)),)) for where, number in steps]
     expected: dict[tuple[int, int], list[int]] = {}
     for where, number in steps:
         for pe in pes(where):
@@ -57,15 +57,15 @@ def test_every_pe_runs_its_texts_in_order(steps: list[tuple[StridedRect, int]]) 
 def test_cells_with_one_text_are_one_class() -> None:
     """The first row's odd and even columns differ; the other rows do not care, and stay whole."""
     odd, even = StridedRect((1, 0), (3, 1), (2, 1)), StridedRect((0, 0), (4, 1), (2, 1))
-    everywhere = Fragment((Part(StridedRect((0, 0), GRID), (text(0),)),))
-    row = Fragment((Part(odd, (text(1),)), Part(even, (text(2),))))
+    everywhere = Fragment((RectangleText(StridedRect((0, 0), GRID), (text(0),)),))
+    row = Fragment((RectangleText(odd, (text(1),)), RectangleText(even, (text(2),))))
     found = {part.where for part in sequence([everywhere, row, everywhere], GRID).parts}
     assert found == {odd, even, StridedRect((0, 1), (7, 5))}
 
 
 def test_equal_texts_of_different_parts_are_one_class() -> None:
     halves = StridedRect((0, 0), (3, 6)), StridedRect((3, 0), (4, 6))
-    split = Fragment(tuple(Part(where, (text(1),)) for where in halves))
+    split = Fragment(tuple(RectangleText(where, (text(1),)) for where in halves))
     assert [part.where for part in sequence([split], GRID).parts] == [StridedRect((0, 0), GRID)]
 
 
@@ -79,7 +79,10 @@ def test_a_whole_wafer_of_chains_makes_few_classes() -> None:
         StridedRect((0, b), (750, c), (1, s))
         for b, c, s in ((0, 1, 1), (1, 496, 2), (2, 496, 2), (993, 1, 1))
     ]
-    lines = [Fragment(tuple(Part(where, (text(k),)) for k, where in enumerate(axis))) for axis in (x, y) * 50]
+    lines = [
+        Fragment(tuple(RectangleText(where, (text(k),)) for k, where in enumerate(axis)))
+        for axis in (x, y) * 50
+    ]
     parts = sequence(lines, grid).parts
     assert len(parts) == 16 and sum(np.prod(part.where.extent) for part in parts) == 750 * 994
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from wse_mlir.passes.wafer.route.colour_use import Use
 from wse_mlir.passes.wafer.route.numbering import (
     Holder,

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from wse_mlir.passes.wafer.route.colour_use import Spans, apart
 from wse_mlir.passes.wafer.route.queues import OutOfQueues, choose_queues
 

@@ -12,7 +12,7 @@ from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_manager import PipelineFailure, run_pipeline
 from wse_mlir.passes.wafer.algorithms.collectives import turning
-from wse_mlir.passes.wafer.algorithms.fragment import Fragment, Line, Part, Tile, sequence
+from wse_mlir.passes.wafer.algorithms.fragment import Fragment, Line, RectangleText, TileWalk, sequence
 from wse_mlir.passes.wafer.algorithms.roles import in_classes
 from wse_mlir.passes.wafer.emit.write.program import program_module
 from wse_mlir.passes.wafer.executable import symbols
@@ -225,10 +225,10 @@ def test_numbers_are_rewritten_once_in_a_loop_that_classes_share() -> None:
         send, receive = (once.classes[x].body[1:] for x in (source, target))
         colour = f"c{number}"
         parts = [
-            Part(rect(x, 0, 1, 1), tuple(op for op in body if getattr(op, "colour", "") == colour))
+            RectangleText(rect(x, 0, 1, 1), tuple(op for op in body if getattr(op, "colour", "") == colour))
             for x, body in ((source, send), (target, receive))
         ]
-        fragments += [Fragment((Part(everywhere, (Phase(f"p{number}"),)),)), Fragment(tuple(parts))]
+        fragments += [Fragment((RectangleText(everywhere, (Phase(f"p{number}"),)),)), Fragment(tuple(parts))]
     (shared,) = in_classes(fragments, (width, 1), 1).parts
     loop = Loop("layer", const(3), shared.body)
     classes = tuple(
@@ -244,11 +244,11 @@ def test_numbers_are_rewritten_once_in_a_loop_that_classes_share() -> None:
 
 def test_colours_that_each_pe_sets_once_share_numbers() -> None:
     """24 multicasts from other roots: who takes over a number writes its setting where it is set anyway."""
-    grid, tile = (4, 1), Tile(access("a", 1), ints(WORDS), "f32")
+    grid, tile = (4, 1), TileWalk(access("a", 1), ints(WORDS), "f32")
     made, everywhere = [], rect(0, 0, *grid)
     for k in range(24):
-        target = Tile(access(f"r{k}", 1), ints(WORDS), "f32")
-        made.append(Fragment((Part(everywhere, (Phase(f"p{k}", Source(f"layer{k}")),)),)))
+        target = TileWalk(access(f"r{k}", 1), ints(WORDS), "f32")
+        made.append(Fragment((RectangleText(everywhere, (Phase(f"p{k}", Source(f"layer{k}")),)),)))
         made.append(turning.build(Line("x", grid), const(k % 4), tile, target, TINY, f"c{k}_"))
     names = [f"r{k}" for k in range(24)]
     listed = [(name, WORDS, "f32") for name in ("a", *names)]
@@ -264,11 +264,11 @@ def test_colours_that_each_pe_sets_once_share_numbers() -> None:
 
 def test_colours_that_each_pe_sets_in_each_trip_share_numbers() -> None:
     """24 loops whose trips have another root each; the last one's words stay."""
-    grid, tile, trip = (4, 1), Tile(access("a", 1), ints(WORDS), "f32"), Var("trip")
+    grid, tile, trip = (4, 1), TileWalk(access("a", 1), ints(WORDS), "f32"), Var("trip")
     made, everywhere = [], rect(0, 0, *grid)
     for k in range(24):
-        target = Tile(access(f"r{k}", 1), ints(WORDS), "f32")
-        made.append(Fragment((Part(everywhere, (Phase(f"p{k}", Source(f"layer{k}")),)),)))
+        target = TileWalk(access(f"r{k}", 1), ints(WORDS), "f32")
+        made.append(Fragment((RectangleText(everywhere, (Phase(f"p{k}", Source(f"layer{k}")),)),)))
         once = turning.build(Line("x", grid), trip, tile, target, TINY, f"c{k}_")
         parts = tuple(replace(p, body=(Loop(trip.name, const(k % 4 + 1), p.body),)) for p in once.parts)
         made.append(replace(once, parts=parts))

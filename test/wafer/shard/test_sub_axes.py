@@ -8,10 +8,10 @@ import pytest
 import torch
 from lowering import error, lower, lower_rest, simulated
 from torch import nn
-from wse_mlir.passes.wafer.executable import symbols
-from wse_mlir.wse_target.sim.engine import EngineName
 
 from wse_mlir.frontend.imported import ImportedModel
+from wse_mlir.passes.wafer.executable import symbols
+from wse_mlir.wse_target.sim.engine import EngineName
 
 
 class FeedForward(nn.Module):

@@ -10,7 +10,7 @@ from math import prod
 from ...passes.cpu.processor import Processor
 from ...runtime.cpu.provisions import ArrayType
 from .c_header import pointer_names, typed_signature
-from .plan import C_TYPES, FunctionPlan, Place, TensorPlan
+from .plan import C_TYPES, ArgumentSource, FunctionPlan, TensorPlan
 from .weights import ALIGNMENT, VERSION, Slot, WeightLayout, aligned
 
 _HEADER = 3  # words of a memref descriptor before its sizes
@@ -186,7 +186,7 @@ def _function_table(index: int, function: FunctionPlan, first_byte: int) -> str:
         f"{', '.join(f'{prefix}_{group}' for group in groups)}, {int(function.returns)}}};"
     )
     for group in ("arguments", "results"):
-        places: tuple[Place, ...] = getattr(function, group)
+        places: tuple[ArgumentSource, ...] = getattr(function, group)
         rows = [f"{{WSE_{place.kind.upper()}, {place.index}}}" for place in places]
         parts.append(_list("const wse_place", f"{prefix}_{group}", rows or ["{WSE_INPUT, 0}"]))
     parts.append(_prepared(prefix, function, first_byte))

@@ -61,7 +61,7 @@ class TensorPlan:
 
 
 @dataclass(frozen=True)
-class Place:
+class ArgumentSource:
     """Where an argument of the kernel comes from or a result goes to: "input", "output", "parameter", "state",
     "status", "prepared" or "arena", and the position among those."""
 
@@ -86,8 +86,8 @@ class FunctionPlan:
     outputs: tuple[TensorPlan, ...]
     states: tuple[TensorPlan, ...]
     parameters: tuple[TensorPlan, ...]
-    arguments: tuple[Place, ...]
-    results: tuple[Place, ...]
+    arguments: tuple[ArgumentSource, ...]
+    results: tuple[ArgumentSource, ...]
     returns: bool
     provisions: Provisions
 
@@ -117,15 +117,15 @@ def plan_function(
     """
     interface = function.interface
     tensors: dict[str, list[TensorPlan]] = {"input": [], "output": [], "parameter": [], "state": []}
-    arguments: list[Place] = []
+    arguments: list[ArgumentSource] = []
     written = {r.name for r in interface.results if r.kind == "state"}
     for argument, binding in zip(interface.arguments, bindings, strict=True):
         kind = binding.kind if binding else "input"
-        arguments.append(Place(kind, len(tensors[kind])))
+        arguments.append(ArgumentSource(kind, len(tensors[kind])))
         tensors[kind].append(_tensor(argument, binding, interface, len(tensors["input"]), written))
-    arguments += [Place("status", 0)] if function.provisions.checks else []
-    arguments += [Place("prepared", i) for i in range(len(function.provisions.prepared))]
-    arguments += [] if function.provisions.arena_bytes is None else [Place("arena", 0)]
+    arguments += [ArgumentSource("status", 0)] if function.provisions.checks else []
+    arguments += [ArgumentSource("prepared", i) for i in range(len(function.provisions.prepared))]
+    arguments += [] if function.provisions.arena_bytes is None else [ArgumentSource("arena", 0)]
     results = list(_results(function, tensors["output"]))
     for tensor in (t for group in tensors.values() for t in group):
         if len(tensor.shape) > MAX_RANK:
@@ -157,7 +157,7 @@ def _tensor(
     return TensorPlan(label, argument.dtype, argument.shape, symbols, is_written=argument.name in written)
 
 
-def _results(function: CpuFunction, outputs: list[TensorPlan]) -> Iterator[Place]:
+def _results(function: CpuFunction, outputs: list[TensorPlan]) -> Iterator[ArgumentSource]:
     """Where the kernel's results go; appends the outputs. What is written in place is none of the kernel's results."""
     interface = function.interface
     inputs = {a.name: i for i, a in enumerate(interface.inputs)}
@@ -165,10 +165,10 @@ def _results(function: CpuFunction, outputs: list[TensorPlan]) -> Iterator[Place
     for result, kind in zip(interface.results, function.outputs, strict=True):
         if result.kind == "output":
             shape, _ = _known(result, kind)
-            yield Place("output", len(outputs))
+            yield ArgumentSource("output", len(outputs))
             outputs.append(TensorPlan(names[len(outputs)], result.dtype, shape, tuple("" for _ in shape)))
         elif kind is not None:
-            yield Place("input", inputs[result.name])
+            yield ArgumentSource("input", inputs[result.name])
 
 
 def _known(result: Result, kind: Any) -> Any:

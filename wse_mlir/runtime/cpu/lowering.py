@@ -27,10 +27,10 @@ from .provisions import ArrayType, Provisions
 from .thread_count import thread_count
 
 _FOR_A_PROCESSOR = re.compile(
-    r"(?<![\w-])(wse-fold-zero-points|wse-winograd-convolutions|wse-pack-weights|wse-tile-kernels|wse-vectorize"
+    r"(?<![\w-])(wse-fold-zero-points|wse-winograd-convolutions|wse-pack-weights|wse-tile-and-fuse|wse-vectorize"
     r"|wse-expand-math|wse-expand-half)(?![\w-])(\{)?"
 )
-_FOR_THREADS = re.compile(r"(?<![\w-])(wse-vectorize|wse-parallelize|wse-tile-kernels)(?![\w-])(\{)?")
+_FOR_THREADS = re.compile(r"(?<![\w-])(wse-vectorize|wse-parallelize|wse-tile-and-fuse)(?![\w-])(\{)?")
 
 
 def lower(

@@ -19,7 +19,7 @@ from ...passes.cpu.processor import processor
 from ...passes.infra.pass_manager import Instrumentation, run_pipeline
 from ...pipelines.named import named_pipeline
 from ...wse_target.image import DTYPE_BYTES
-from ...wse_target.sim.kernels import Kernel, Operand, Signature
+from ...wse_target.sim.kernels import Kernel, KernelKey, Operand
 from ..cpu.jit import NativeModule
 from ..native.codegen import NativeCode
 from .pe_kernels_emit import NAME, emit_kernel
@@ -55,9 +55,9 @@ class NativeKernels:
             break_even: elementary operations by general kernels before a nest gets code of its own.
         """
         self._break_even = break_even
-        self._kernels: dict[Signature, Kernel] = {}
+        self._kernels: dict[KernelKey, Kernel] = {}
 
-    def kernel(self, signature: Signature) -> Kernel:
+    def kernel(self, signature: KernelKey) -> Kernel:
         """See `KernelProvider.kernel`.
 
         Raises:
@@ -73,7 +73,7 @@ class NativeKernels:
 class _Tiered:
     """The kernel of one signature, general at first."""
 
-    def __init__(self, signature: Signature, break_even: int) -> None:
+    def __init__(self, signature: KernelKey, break_even: int) -> None:
         self._signature = signature
         self._left = break_even
         self._work = max(1, prod(signature.bounds))
@@ -118,7 +118,7 @@ def _share_out(part: Callable[[int, int], None], pieces: list[tuple[int, int]]) 
 
 
 @lru_cache(maxsize=1024)
-def special_code(signature: Signature) -> CompiledKernel:
+def special_code(signature: KernelKey) -> CompiledKernel:
     """Code for one signature alone."""
     return _compile(lambda: emit_kernel(signature), signature.kind)
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from ...dialects.host import arith, func, ir, memref, scf
 from ...wse_target.image import DTYPE_BYTES
-from ...wse_target.sim.kernels import Signature, Walk
-from .pe_kernels_nest import Nest, Place, constant_index, for_loop, reach, widen, widened
+from ...wse_target.sim.kernels import KernelKey, Walk
+from .pe_kernels_nest import Nest, PeOperand, constant_index, for_loop, reach, widen, widened
 from .pe_kernels_values import memory_type, number_type
 
 NAME = "kernel"
@@ -45,7 +45,7 @@ def kernel_function(operands: int) -> func.FuncOp:
     return function
 
 
-def emit_kernel(signature: Signature) -> None:
+def emit_kernel(signature: KernelKey) -> None:
     """Emits a kernel for one signature."""
     walks = (signature.dst, *signature.srcs)
     function = kernel_function(len(walks))
@@ -72,7 +72,7 @@ def emit_kernel(signature: Signature) -> None:
         func.ReturnOp([])
 
 
-def _compute(signature: Signature, places: list[Place], scratch: list[ir.Value | None]) -> None:
+def _compute(signature: KernelKey, places: list[PeOperand], scratch: list[ir.Value | None]) -> None:
     """The operation on one PE."""
     for i, room in enumerate(scratch):
         if room is not None:
@@ -95,7 +95,7 @@ def number(numbers: ir.Value, position: int) -> ir.Value:
     return arith.index_cast(ir.IndexType.get(), memref.load(numbers, [constant_index(position)]))
 
 
-def _scratch(signature: Signature, source: int) -> ir.Value | None:
+def _scratch(signature: KernelKey, source: int) -> ir.Value | None:
     """Room for a source that is converted beforehand."""
     count = widened(signature, source)
     if not count:
@@ -103,7 +103,7 @@ def _scratch(signature: Signature, source: int) -> ir.Value | None:
     return memref.alloca(ir.MemRefType.get([count], number_type(signature.operand_dtypes[source])), [], [])
 
 
-def _place(data: ir.Value, start: ir.Value, walk: Walk, bounds: tuple[int, ...]) -> Place:
+def _place(data: ir.Value, start: ir.Value, walk: Walk, bounds: tuple[int, ...]) -> PeOperand:
     first, count = reach(walk.strides, bounds)
     kind = ir.MemRefType.get([count], memory_type(walk.dtype))
-    return Place(memref.view(kind, data, start, []), walk, first)
+    return PeOperand(memref.view(kind, data, start, []), walk, first)

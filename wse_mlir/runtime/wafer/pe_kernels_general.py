@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from ...dialects.host import arith, func, ir, memref, scf
 from ...wse_target.sim.arithmetic import COMPARISONS, operand_dtypes
-from ...wse_target.sim.kernels import Signature, Walk
+from ...wse_target.sim.kernels import KernelKey, Walk
 from .pe_kernels_emit import OperandBytes, kernel_function, number
 from .pe_kernels_nest import constant_index, for_loop, reach
 from .pe_kernels_values import Values, memory_type, number_type
@@ -38,7 +38,7 @@ class General:
         return (*self.dtypes, *(t for numbers, _ in self.indices for t in (numbers, "i64", "i64")))
 
     @staticmethod
-    def of(signature: Signature) -> General:
+    def of(signature: KernelKey) -> General:
         """The general kernel that serves a signature."""
         dtypes = (signature.dst.dtype, *(s.dtype for s in signature.srcs))
         indices = tuple(
@@ -47,7 +47,7 @@ class General:
         )
         return General(signature.kind, dtypes, max(_LEAST_LOOPS, len(signature.bounds)), indices)
 
-    def numbers(self, signature: Signature) -> list[int]:
+    def numbers(self, signature: KernelKey) -> list[int]:
         """The signature as the kernel's arguments: bounds, operands' first elements and strides, indices' strides."""
         missing = self.loops - len(signature.bounds)
         numbers = [1] * missing + list(signature.bounds)
@@ -58,7 +58,7 @@ class General:
         return numbers
 
 
-def index_walks(signature: Signature) -> tuple[Walk, ...]:
+def index_walks(signature: KernelKey) -> tuple[Walk, ...]:
     """How the operands behind destination and sources are walked over: numbers, origin and size of each index."""
     once = Walk("i64", (0,) * len(signature.bounds))
     return tuple(walk for index in signature.indices for walk in (index.numbers, once, once))

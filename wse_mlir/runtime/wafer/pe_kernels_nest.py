@@ -19,7 +19,7 @@ from ...dialects.host import arith, ir, memref, scf, vector
 from ...passes.cpu.processor import processor
 from ...wse_target.image import DTYPE_BYTES
 from ...wse_target.sim.arithmetic import COMPARISONS, MOVES
-from ...wse_target.sim.kernels import Signature, Walk
+from ...wse_target.sim.kernels import KernelKey, Walk
 from .pe_kernels_values import Values, memory_type, number_bits, number_type, splat
 
 Index = dict[
@@ -39,7 +39,7 @@ class Slice(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Place:
+class PeOperand:
     """An operand on one PE: `memory` begins at its lowest element, the first one is number `first`.
 
     Attributes:
@@ -72,7 +72,7 @@ class Blocks:
     inner: tuple[int, ...]
 
 
-def plan_blocks(signature: Signature) -> Blocks:
+def plan_blocks(signature: KernelKey) -> Blocks:
     """Chooses vectors and register blocks for a nest."""
     walks, bounds = (signature.dst, *signature.srcs), signature.bounds
     everything = tuple(range(len(bounds)))
@@ -103,7 +103,7 @@ def _lanes(bound: int, bits: int) -> int:
     return min(most, 1 << (bound - 1).bit_length())
 
 
-def _lane_bits(signature: Signature) -> int:
+def _lane_bits(signature: KernelKey) -> int:
     """Width of the widest type that the nest computes in."""
     if is_move(signature):
         return 8 * DTYPE_BYTES[signature.dst.dtype]
@@ -111,7 +111,7 @@ def _lane_bits(signature: Signature) -> int:
     return max(number_bits(dtype) for dtype in dtypes)
 
 
-def is_move(signature: Signature) -> bool:
+def is_move(signature: KernelKey) -> bool:
     """Whether elements are only copied, as they are stored."""
     return signature.kind in MOVES and signature.srcs[0].dtype == signature.dst.dtype
 
@@ -124,7 +124,7 @@ def _share(count: int, most: int) -> int:
 class Nest:
     """Emits the nest of one signature on one PE."""
 
-    def __init__(self, signature: Signature, places: Sequence[Place]) -> None:
+    def __init__(self, signature: KernelKey, places: Sequence[PeOperand]) -> None:
         self.signature = signature
         self.blocks = plan_blocks(signature)
         self.dst, self.srcs = places[0], list(places[1:])
@@ -256,7 +256,7 @@ class Block:
                 at = arith.addi(at, arith.muli(here, constant_index(stride)))
         return at
 
-    def _load(self, place: Place, index: Index, v: Slice, *, raw: bool = False) -> ir.Value:
+    def _load(self, place: PeOperand, index: Index, v: Slice, *, raw: bool = False) -> ir.Value:
         """A vector of an operand, or one element in all lanes, in the type that it is computed in unless `raw`."""
         blocks, strides = self.nest.blocks, dict(enumerate(place.walk.strides))
         dense = blocks.lanes > 1 and strides.get(blocks.rows, 0) == 1
@@ -278,7 +278,7 @@ class Block:
             store_vector(value, place.memory, at, v.active)
 
 
-def widen(place: Place, scratch: ir.Value, dtype: str, count: int) -> Place:
+def widen(place: PeOperand, scratch: ir.Value, dtype: str, count: int) -> PeOperand:
     """Converts an operand's `count` elements into `scratch` once, for an operand that is read element by element."""
     lanes = processor().lanes(32)
     values = Values(lanes)
@@ -286,10 +286,10 @@ def widen(place: Place, scratch: ir.Value, dtype: str, count: int) -> Place:
         at = start if isinstance(start, ir.Value) else constant_index(start)
         value = values.from_memory(place.walk.dtype, load_vector(place.memory, at, lanes, size))
         store_vector(values.convert(value, place.walk.dtype, dtype), scratch, at, size)
-    return Place(scratch, place.walk, place.first, dtype)
+    return PeOperand(scratch, place.walk, place.first, dtype)
 
 
-def widened(signature: Signature, source: int) -> int:
+def widened(signature: KernelKey, source: int) -> int:
     """How many elements of a source to convert beforehand; 0 when it is read as it is stored.
 
     Worth it where an element is used in several vectors: it would be converted, alone, for each of them.

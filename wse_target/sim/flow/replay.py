@@ -21,14 +21,14 @@ from ...image import DTYPE_BYTES, Access, Control, Join, Receive, Send, Vector
 from ...quasi_affine import Const, Expr
 from ..arithmetic import operand_dtypes
 from ..code import LoopEnd
-from ..kernels import Operand, Signature, Walk
+from ..kernels import KernelKey, Operand, Walk
 from ..located import reach_of
 from ..memory import signature_of
 from ..walks import common_nest, meets_itself
 from .lane import Lane
 from .payload import kind
 from .state import Selection, State, listed, size, uniform
-from .steps import Piece, Place, Places, Step, Touch, Unfit
+from .steps import AccessTrips, KernelStep, Piece, Places, Touch, Unfit
 
 Log = Sequence[tuple[Callable[..., None], tuple]]
 _MOST = 1 << 22  # places of one access, over trips and PEs of a class, that are looked at
@@ -37,7 +37,7 @@ _MOST = 1 << 22  # places of one access, over trips and PEs of a class, that are
 class Replay:
     """The trips of a loop, ready to be run on the data; see `replay`."""
 
-    def __init__(self, state: State, steps: Sequence[Step], trips: int) -> None:
+    def __init__(self, state: State, steps: Sequence[KernelStep], trips: int) -> None:
         assert state.memory is not None
         self._calls = []
         for step in steps:
@@ -82,7 +82,7 @@ class _Builder:
         self.bodies: dict[int, tuple[range, int]] = {}  # program counters and loop slot, by class
         for pc, at in where:
             self._body(pc, at)
-        self.found: dict[tuple, Step] = {}
+        self.found: dict[tuple, KernelStep] = {}
         self.touches: list[list[Touch]] = [[] for _ in self.ranges]
         self.sends: dict[tuple[int, str], tuple[Send, Touch]] = {}
         self.taken: dict[tuple, object] = {}  # operation of a class in a step
@@ -115,7 +115,7 @@ class _Builder:
             raise Unfit
         self.bodies[index] = range(loop.start, end), loop.slot
 
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[KernelStep]:
         """All steps of a trip in order."""
         if len(self.bodies) != len(self.ranges):
             raise Unfit
@@ -157,7 +157,7 @@ class _Builder:
             raise Unfit
         return bounds
 
-    def _place(self, index: int, pc: int, access: Access, bounds: tuple[int, ...]) -> Place:
+    def _place(self, index: int, pc: int, access: Access, bounds: tuple[int, ...]) -> AccessTrips:
         if access.indices:
             raise Unfit  # what it touches depends on data
         base = self._base(index, pc, access.offset)
@@ -167,7 +167,7 @@ class _Builder:
             raise Unfit  # the engine says what is wrong
         width = DTYPE_BYTES[buffer.dtype]
         low, high = (buffer.offset + (base + end) * width for end in (least, most + 1))
-        return Place(access, bounds, base, low, high)
+        return AccessTrips(access, bounds, base, low, high)
 
     def _base(self, index: int, pc: int, expr: Expr) -> np.ndarray:
         """An expression for all trips, [trips, rows, columns] or 1 in place of each."""
@@ -192,18 +192,18 @@ class _Builder:
             raise Unfit
         return when
 
-    def _piece(self, index: int, place: Place, chosen: np.ndarray | slice = slice(None)) -> Piece:
+    def _piece(self, index: int, place: AccessTrips, chosen: np.ndarray | slice = slice(None)) -> Piece:
         first, last = self.ranges[index]
         rows, columns = (self.state.axes[first][2][name].size for name in ("y", "x"))
         return Piece(place, np.arange(first, last)[chosen], (rows, columns), chosen)
 
-    def _step(self, op: object, index: int, key: tuple, signature: Signature) -> Step:
+    def _step(self, op: object, index: int, key: tuple, signature: KernelKey) -> KernelStep:
         """The step that an operation is part of; two operations of one class are never in the same."""
         again = 0
         while (index, *key, again) in self.taken and self.taken[index, *key, again] is not op:
             again += 1
         self.taken[index, *key, again] = op
-        return self.found.setdefault((*key, again), Step(signature))
+        return self.found.setdefault((*key, again), KernelStep(signature))
 
     def _send(self, index: int, pc: int, op: Send) -> None:
         bounds = self._bounds(op)
@@ -220,25 +220,25 @@ class _Builder:
         bounds, when, memory = self._bounds(op), self._positions(op), self.memory
         dst = self._place(index, pc, op.dst, bounds)
         srcs = [self._place(index, pc, s, bounds) if isinstance(s, Access) else s for s in op.srcs]
-        places = [src for src in srcs if isinstance(src, Place)]
-        own = tuple(isinstance(src, Place) and _same(dst, src) for src in srcs)
+        places = [src for src in srcs if isinstance(src, AccessTrips)]
+        own = tuple(isinstance(src, AccessTrips) and _same(dst, src) for src in srcs)
         dependent = meets_itself(op.dst.strides, bounds) or any(
-            isinstance(src, Place) and not mine and dst.meets(src)
+            isinstance(src, AccessTrips) and not mine and dst.meets(src)
             for src, mine in zip(srcs, own, strict=True)
         )
-        dtypes = [memory.dtype(s.access) if isinstance(s, Place) else "" for s in srcs]
+        dtypes = [memory.dtype(s.access) if isinstance(s, AccessTrips) else "" for s in srcs]
         wanted = operand_dtypes(op.kind, memory.dtype(op.dst), dtypes)
         walks, pieces = [memory.walk(op.dst)], [self._piece(index, dst)]
         operands: list[Piece | Operand] = list(pieces)
         for src, mine, dtype in zip(srcs, own, wanted, strict=True):
-            if isinstance(src, Place):
+            if isinstance(src, AccessTrips):
                 operands.append(self._piece(index, dst if mine else src))
                 walks.append(memory.walk(src.access))
             else:
                 operand, walk = memory.number(src, dtype, bounds)
                 operands.append(operand)
                 walks.append(walk)
-        numbers = tuple(repr(src) for src in srcs if not isinstance(src, Place))
+        numbers = tuple(repr(src) for src in srcs if not isinstance(src, AccessTrips))
         buffers = tuple(p.access.buffer for p in (dst, *places))
         signature = signature_of(op.kind, bounds, tuple(walks), own, dependent)
         step = self._step(op, index, (signature, buffers, numbers), signature)
@@ -252,7 +252,7 @@ class _Builder:
         lane, (first, last) = self.lanes[id(op)], self.ranges[index]
         senders = lane.tree.root[lane.tree.incoming[first:last]]
         classes = self._class_of(senders)
-        steps: list[Step] = []
+        steps: list[KernelStep] = []
         for other in np.unique(classes).tolist():
             send, touch = self.sends.get((other, op.colour), (None, None))
             if send is None or touch is None or self.lanes[id(send)] is not lane:
@@ -269,7 +269,7 @@ class _Builder:
             steps.append(step)
         self.touches[index].append(Touch(op, dst, True, when, steps))
 
-    def _move_signature(self, op: Receive, src: Place, dst: Place) -> Signature:
+    def _move_signature(self, op: Receive, src: AccessTrips, dst: AccessTrips) -> KernelKey:
         nest = common_nest(src.bounds, src.access.strides, dst.bounds, dst.access.strides)
         if nest is None:
             raise Unfit
@@ -281,7 +281,7 @@ class _Builder:
         return signature_of(kind(op.combine), bounds, walks, own, meets_itself(mine, bounds))
 
 
-def _same(a: Place, b: Place) -> bool:
+def _same(a: AccessTrips, b: AccessTrips) -> bool:
     """Whether two accesses are one, iteration by iteration."""
     alike = (a.access.buffer, a.access.strides) == (b.access.buffer, b.access.strides)
     return alike and bool((a.base == b.base).all())

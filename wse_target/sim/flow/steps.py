@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...image import DTYPE_BYTES, Access
-from ..kernels import Operand, Signature
+from ..kernels import KernelKey, Operand
 from ..memory import Memory
 
 _KEPT = 4  # trips whose places are remembered, for those that repeat them
@@ -22,7 +22,7 @@ class Unfit(Exception):
 
 
 @dataclass(eq=False)
-class Step:
+class KernelStep:
     """What one kernel does in each trip.
 
     Attributes:
@@ -31,7 +31,7 @@ class Step:
         index: its place among the steps of a trip.
     """
 
-    signature: Signature
+    signature: KernelKey
     pieces: list[list[Piece | Operand]] = field(default_factory=list)
     position: tuple[float, float] = (np.inf, np.inf)
     index: int = -1
@@ -44,7 +44,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Place:
+class AccessTrips:
     """An access of a class in all trips.
 
     Attributes:
@@ -58,7 +58,7 @@ class Place:
     low: np.ndarray
     high: np.ndarray
 
-    def meets(self, other: Place) -> bool:
+    def meets(self, other: AccessTrips) -> bool:
         """Whether both touch a byte of the same PE in the same trip."""
         return bool(((self.low < other.high) & (other.low < self.high)).any())
 
@@ -73,10 +73,10 @@ class Touch:
     """
 
     operation: object
-    place: Place
+    place: AccessTrips
     writes: bool
     when: np.ndarray
-    steps: list[Step]
+    steps: list[KernelStep]
 
     def must_follow(self, other: Touch) -> None:
         """Raises unless the steps keep the order in which PEs came to two operations."""
@@ -97,7 +97,7 @@ class Piece:
         shape: rows and columns of the class.
     """
 
-    place: Place
+    place: AccessTrips
     pes: np.ndarray
     shape: tuple[int, int]
     chosen: np.ndarray | slice

@@ -23,7 +23,7 @@ from ....tensor.loops.tiling.index_math import Index, as_value, linear, weighted
 from ...masks.visibility import Hidden, Inequality, hidden_results, visible
 from ..buffers import Root, is_memref, root_of
 from .group import Classes, Group, SharedLoop
-from .tiles import Part, block_divisor
+from .tiles import TileRange, block_divisor
 
 _FEWEST = 64  # keys of a block: fewer would load and store the second product's sums too often
 _ENOUGH = 0.9  # of the keys; if more are visible, blocks do not pay
@@ -224,8 +224,8 @@ def emit_key_blocks(
     group: Group,
     blocks: KeyBlocks,
     members: Sequence[int],
-    parts: Mapping[int, dict[int, Part]],
-    emit: Callable[[int, dict[int, Part]], None],
+    parts: Mapping[int, dict[int, TileRange]],
+    emit: Callable[[int, dict[int, TileRange]], None],
 ) -> None:
     """Emits members of one tile of queries, in loops over blocks of keys where they have keys."""
     some = min(blocks.iterators)
@@ -248,7 +248,7 @@ def emit_key_blocks(
             loop = scf.ForOp(first, last, as_value(step))
             with ir.InsertionPoint(loop.body):
                 for m in phase:
-                    emit(m, {**parts[m], blocks.iterators[m]: Part(loop.induction_variable, step)})
+                    emit(m, {**parts[m], blocks.iterators[m]: TileRange(loop.induction_variable, step)})
                 scf.YieldOp([])
 
 

@@ -15,7 +15,7 @@ from ...parallel.marks import mark_parallel
 from ..buffers import Root, root_of
 from .group import Group, SharedLoop
 from .key_blocks import KeyBlocks, emit_key_blocks
-from .tiles import Part, SmallBuffer, emit_member
+from .tiles import SmallBuffer, TileRange, emit_member
 
 _STACK_BYTES = 64 << 10  # larger buffers do not go on the stack
 
@@ -62,7 +62,7 @@ class GroupNest:
 
     # -- loops ------------------------------------------------------------------------------------------------
 
-    def _emit(self, members: Sequence[int], level: int, parts: Mapping[int, dict[int, Part]]) -> None:
+    def _emit(self, members: Sequence[int], level: int, parts: Mapping[int, dict[int, TileRange]]) -> None:
         """Emits members inside the loops made so far; `parts` are those of each member's iterators."""
         if level == len(self.tiles):
             if self.keys is not None and any(m in self.keys.iterators for m in members):
@@ -77,14 +77,14 @@ class GroupNest:
         for start, stop, tile, covered in self._segments(loop, step):
 
             def body(index: ir.Value, tile: int = tile) -> None:
-                here = {m: {**parts.get(m, {}), loop.iterators[m]: Part(index, tile)} for m in inside}
+                here = {m: {**parts.get(m, {}), loop.iterators[m]: TileRange(index, tile)} for m in inside}
                 self._emit(inside, level + 1, here)
 
             share = 1.0 if loop.size is None else covered / loop.size
             self._loop(start, stop, tile, body, level, round(self.cost * share))
         self._emit(after, len(self.tiles), parts)
 
-    def _member(self, m: int, parts: Mapping[int, Part]) -> None:
+    def _member(self, m: int, parts: Mapping[int, TileRange]) -> None:
         emit_member(self.group.members[m], parts, self._small)
 
     def _segments(self, loop: SharedLoop, step: int) -> list[tuple[ir.Value, ir.Value, int, int]]:

@@ -20,7 +20,7 @@ from ....tensor.loops.tiling.index_math import Index, dim_size, linear, weighted
 
 
 @dataclass(frozen=True)
-class Part:
+class TileRange:
     """What a loop's body covers of an iterator: `size` iterations from `start`; one iteration is no loop any more."""
 
     start: ir.Value
@@ -49,7 +49,9 @@ class SmallBuffer:
     tiles: Mapping[int, int]
 
 
-def emit_member(view: Structured, parts: Mapping[int, Part], small: Mapping[ir.Value, SmallBuffer]) -> None:
+def emit_member(
+    view: Structured, parts: Mapping[int, TileRange], small: Mapping[ir.Value, SmallBuffer]
+) -> None:
     """Emits the operation for the given parts of its iterators.
 
     Args:
@@ -92,7 +94,7 @@ def _slice_dim(
     operand: ir.Value,
     dim: int,
     expr: ir.AffineExpr,
-    parts: Mapping[int, Part],
+    parts: Mapping[int, TileRange],
     kept: Sequence[int],
 ) -> _Dim:
     """What a tile touches of one dimension of an operand."""
@@ -127,7 +129,7 @@ def block_divisor(expr: ir.AffineExpr) -> int | None:
 
 
 def _slice_blocks(
-    operand: ir.Value, dim: int, expr: ir.AffineExpr, part: Part, renamed: ir.AffineExpr
+    operand: ir.Value, dim: int, expr: ir.AffineExpr, part: TileRange, renamed: ir.AffineExpr
 ) -> _Dim:
     """What a part that starts at a multiple of the divisor touches of a dimension of a packed operand."""
     divisor = block_divisor(expr)
@@ -149,7 +151,7 @@ def _renamed(expr: ir.AffineExpr, view: Structured, kept: Sequence[int]) -> ir.A
     return ir.AffineMap.get(len(kept), 0, [expr.compose(ir.AffineMap.get(len(kept), 0, exprs))]).results[0]
 
 
-def _value_of(expr: ir.AffineExpr, view: Structured, parts: Mapping[int, Part]) -> Index:
+def _value_of(expr: ir.AffineExpr, view: Structured, parts: Mapping[int, TileRange]) -> Index:
     used = sorted(used_dims(expr))
     dims = [
         ir.AffineExpr.get_dim(used.index(i)) if i in used else ir.AffineExpr.get_constant(0)
@@ -192,7 +194,7 @@ def _reduced(full: ir.MemRefType, dropped: Sequence[bool], kept: Sequence[int]) 
 
 
 def _body(
-    view: Structured, scalars: Sequence[ir.Value], parts: Mapping[int, Part], kept: Sequence[int]
+    view: Structured, scalars: Sequence[ir.Value], parts: Mapping[int, TileRange], kept: Sequence[int]
 ) -> list[ir.Value]:
     mapping: dict[ir.Value, Any] = dict(zip(view.body.arguments, scalars, strict=True))
     for op in view.body_operations():

@@ -25,7 +25,7 @@ from ...processor import Processor
 from .chain import Chain
 from .flat_operand import Offset
 from .packing import panels_of
-from .tile import Tile
+from .tile import TileShape
 
 _TYPICAL_TRIP = 128  # of a size that is known only at run time
 _SHARE = 0.5  # of the second-level cache, for a rhs that stays there
@@ -50,7 +50,7 @@ _MEMORY_SHARE = (
 
 
 @dataclass(frozen=True)
-class Part:
+class ReductionBlock:
     """Steps of a contraction's only reduction that a tile goes through; the sums of the others wait in the result.
 
     Attributes:
@@ -122,7 +122,7 @@ class _Extent:
     lhs_bytes: int
 
     @staticmethod
-    def of(chain: Chain, tile: Tile) -> _Extent:
+    def of(chain: Chain, tile: TileShape) -> _Extent:
         form, trips = chain.form, [_TYPICAL_TRIP if size is None else size for size in chain.sizes]
         columns = [i for i in form.columns if i != form.column]
         lhs, rhs = (max(1, element_bits(chain.view.inputs[i].type) // 8) for i in (form.lhs, form.rhs))
@@ -136,7 +136,7 @@ class _Extent:
         )
 
 
-def choose_blocking(chain: Chain, tile: Tile, cpu: Processor, threads: int) -> Blocking:
+def choose_blocking(chain: Chain, tile: TileShape, cpu: Processor, threads: int) -> Blocking:
     """The arrangement that keeps operands in the caches of a processor."""
     form, extent = chain.form, _Extent.of(chain, tile)
     strip = _strip(chain, tile, extent, threads)
@@ -164,7 +164,7 @@ def choose_blocking(chain: Chain, tile: Tile, cpu: Processor, threads: int) -> B
     return Blocking(order, block, part, steps, ahead, is_next)
 
 
-def _strip(chain: Chain, tile: Tile, extent: _Extent, threads: int) -> int:
+def _strip(chain: Chain, tile: TileShape, extent: _Extent, threads: int) -> int:
     """Columns of a strip, if there is one row and the rows of a plain rhs are long.
 
     Panels would take a short piece of each of these, too short for processors to read ahead. Beside several rows more
@@ -192,7 +192,7 @@ def _has_place(chain: Chain) -> bool:
     return access_kind(place.buffer, place.map(len(chain.sizes)), chain.form.column) == "contiguous"
 
 
-def _block(chain: Chain, tile: Tile, cpu: Processor, extent: _Extent, threads: int) -> int:
+def _block(chain: Chain, tile: TileShape, cpu: Processor, extent: _Extent, threads: int) -> int:
     """Rows of a block: all blocks but the last one are equally long, and each thread gets as many."""
     rows = [i for i in chain.form.rows if chain.sizes[i] != 1]
     size = chain.sizes[rows[0]] if rows else None
@@ -218,7 +218,7 @@ def _part(chain: Chain, cpu: Processor, extent: _Extent, threads: int) -> tuple[
     return (-(-steps // count), steps) if _has_place(chain) else (0, 0)
 
 
-def _ahead(chain: Chain, tile: Tile, cpu: Processor, extent: _Extent, kept: int) -> tuple[int, bool]:
+def _ahead(chain: Chain, tile: TileShape, cpu: Processor, extent: _Extent, kept: int) -> tuple[int, bool]:
     """Vectors that a step fetches, and whether of the next panel.
 
     Nothing for windows of convolutions, which ran 1 to 4% slower with it.

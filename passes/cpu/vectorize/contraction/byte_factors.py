@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .....dialects.host import ir
-from ....tensor.contraction.factors import Step
+from ....tensor.contraction.factors import FactorStep
 
 _FLIP = -128  # 128 in an i8
 
@@ -33,14 +33,14 @@ class Byte:
         """The same number, widened with its sign: an unsigned byte is its flip plus 128."""
         return self if self.is_signed else Byte(True, not self.is_flipped, self.offset + 128)
 
-    def steps(self, element: ir.Type) -> tuple[Step, ...]:
+    def steps(self, element: ir.Type) -> tuple[FactorStep, ...]:
         """How to compute it as a wider integer."""
         flips = (_flip_step(),) if self.is_flipped else ()
-        offset = (Step("arith.addi", element, self.offset),) if self.offset else ()
-        return (*flips, Step("arith.extsi" if self.is_signed else "arith.extui", element), *offset)
+        offset = (FactorStep("arith.addi", element, self.offset),) if self.offset else ()
+        return (*flips, FactorStep("arith.extsi" if self.is_signed else "arith.extui", element), *offset)
 
 
-def byte_of(steps: Sequence[Step]) -> Byte | None:
+def byte_of(steps: Sequence[FactorStep]) -> Byte | None:
     """What steps that begin at a byte compute; None when they do something else.
 
     They may lead to integers of more than 32 bits: only the first 32 count.
@@ -72,10 +72,10 @@ def flip(value: ir.Value) -> ir.Value:
     return _flip_step().emit(value)
 
 
-def _flip_step(name: str = "arith.xori") -> Step:
-    return Step(name, ir.IntegerType.get_signless(8), _FLIP)
+def _flip_step(name: str = "arith.xori") -> FactorStep:
+    return FactorStep(name, ir.IntegerType.get_signless(8), _FLIP)
 
 
-def _is_wide(step: Step) -> bool:
+def _is_wide(step: FactorStep) -> bool:
     """Whether it leads to 32 bits or more, in which no small offset is lost."""
     return isinstance(step.element, ir.IntegerType) and step.element.width >= 32

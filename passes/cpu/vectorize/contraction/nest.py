@@ -10,12 +10,12 @@ from .....dialects.host import arith, ir, scf
 from ....tensor.access import size_value
 from ...parallel.marks import mark_parallel
 from ...processor import Processor
-from .blocking import Ahead, Part, choose_blocking
+from .blocking import Ahead, ReductionBlock, choose_blocking
 from .chain import Chain
 from .dot_product import DotProduct
 from .flat_operand import Offset, add, index, multiply
 from .register_tile import RegisterTile
-from .tile import Tile
+from .tile import TileShape
 from .tile_memory import Columns
 
 _TYPICAL_TRIP = 128  # of a size that is known only at run time
@@ -23,7 +23,7 @@ _READING = 10  # operations of a product in the time that an element of the rhs 
 _MARKED_LEVELS = 3  # loops, from the outermost, whose iterations threads may share
 # Levels that are no iterators: blocks of rows, parts of the reduction, strips of columns
 _BLOCKS, _PARTS, _STRIPS = -1, -2, -3
-_WHOLE = Part()
+_WHOLE = ReductionBlock()
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class _Tiles:
     columns: Columns | None
     block: tuple[ir.Value | int, ir.Value | int] = (0, 0)
     strip: tuple[ir.Value | int, ir.Value | int] = (0, 0)
-    part: Part = _WHOLE
+    part: ReductionBlock = _WHOLE
     has_next: Offset = 1
 
 
@@ -57,7 +57,7 @@ class ContractionNest:
     def __init__(
         self,
         chain: Chain,
-        tile: Tile,
+        tile: TileShape,
         cpu: Processor,
         threads: int,
         number: int,
@@ -148,7 +148,7 @@ class ContractionNest:
 
         def emit(start: Offset, number: int) -> None:
             length = steps if number < last else total - last * steps
-            part = Part(start, length, number == 0, number == last)
+            part = ReductionBlock(start, length, number == 0, number == last)
             self._level(levels, _MARKED_LEVELS, replace(tiles, part=part))
 
         emit(0, 0)

@@ -10,7 +10,7 @@ from .....dialects.host import arith, ir, math, scf
 from ....tensor.contraction.factors import product_factors
 from ...processor import Processor
 from ..vector_body import broadcast
-from .blocking import Ahead, Part
+from .blocking import Ahead, ReductionBlock
 from .chain import Chain
 from .dot_product import DotProduct, read_group
 from .flat_operand import FlatOperand, Offset, add, index, multiply
@@ -39,7 +39,7 @@ class Reduction:
     cpu: Processor
     sizes: Mapping[int, ir.Value]
     dot: DotProduct | None
-    part: Part
+    part: ReductionBlock
     ahead: Ahead | None
 
     def emit(self, memory: TileMemory, points: Sequence[Mapping[int, int]], sums: Values) -> Values:

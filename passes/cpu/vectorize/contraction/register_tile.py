@@ -6,7 +6,7 @@ from .....dialects.host import arith, ir, scf
 from ...processor import Processor
 from ..vector_body import FUNCTION_INSTRUCTIONS, BodyEmitter, broadcast
 from .accesses import Access
-from .blocking import Ahead, Part
+from .blocking import Ahead, ReductionBlock
 from .chain import Chain, Stage
 from .dot_product import DotProduct
 from .flat_operand import index
@@ -39,7 +39,7 @@ class RegisterTile:
         bases: Mapping[int, ir.Value],
         rows: Mapping[int, int],
         columns: Columns,
-        part: Part,
+        part: ReductionBlock,
         ahead: Ahead | None,
     ) -> None:
         """Emits a tile at the current insertion point.
@@ -66,7 +66,7 @@ class RegisterTile:
     def _memory(self, bases: Mapping[int, ir.Value], columns: Columns) -> TileMemory:
         return TileMemory(bases, self._chain.form.column, columns, len(self._chain.sizes))
 
-    def _begin(self, memory: TileMemory, point: Point, number: int, part: Part) -> ir.Value:
+    def _begin(self, memory: TileMemory, point: Point, number: int, part: ReductionBlock) -> ir.Value:
         if not part.is_first:
             waiting = self._chain.waiting_place()
             assert waiting is not None, "there are parts only where sums may wait"

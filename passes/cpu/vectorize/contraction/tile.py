@@ -31,7 +31,7 @@ _PANEL_PENALTY = 1.15
 
 
 @dataclass(frozen=True)
-class Tile:
+class TileShape:
     """A register tile.
 
     Attributes:
@@ -57,7 +57,7 @@ def choose_tile(
     cpu: Processor,
     width: int | None = None,
     group: Group | None = None,
-) -> Tile:
+) -> TileShape:
     """The tile with the fewest cycles according to the model.
 
     Args:
@@ -76,12 +76,12 @@ def choose_tile(
     rhs_bytes = max(1, element_bits(view.operands[form.rhs].type) // 8) * (group.size if group else 1)
     unknown = frozenset(i for i, size in enumerate(sizes) if size is None)
     model = _Model(form, trips, unknown, lanes, cpu, _row_limits(view, form, cpu), rhs_bytes)
-    best, best_cost = Tile({}, 1, lanes), float("inf")
+    best, best_cost = TileShape({}, 1, lanes), float("inf")
     for vectors in candidates:
         for rows in model.row_tiles(vectors):
             cost = model.cost(rows, vectors)
             if cost < best_cost:
-                best, best_cost = Tile(rows, vectors, lanes), cost
+                best, best_cost = TileShape(rows, vectors, lanes), cost
     return best
 
 

@@ -18,7 +18,7 @@ class Columns:
     """The columns of a tile.
 
     Attributes:
-        vectors / lanes: as in `Tile`.
+        vectors / lanes: as in `TileShape`.
         filled: lanes of the last vector that are columns; a value where it is known only at run time, None for all.
     """
 

@@ -35,7 +35,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Step:
+class Computation:
     """An operation that computes.
 
     Attributes:
@@ -60,7 +60,7 @@ class Sequence:
 
     def __init__(self, block: ir.Block) -> None:
         self._sources: dict[ir.Value, Source] = {}
-        self.steps: list[Step] = []
+        self.steps: list[Computation] = []
         self.index: dict[ir.Value, tuple[int, int]] = {}
         for view in list(block.operations)[:-1]:
             op = view.operation
@@ -109,17 +109,17 @@ def is_constant_fill(op: ir.Operation) -> bool:
     return names == ["arith.constant", "tensor.empty"] and ir.ShapedType(op.results[0].type).has_static_shape
 
 
-def _step(op: ir.Operation) -> Step:
+def _step(op: ir.Operation) -> Computation:
     operands = _outer(op)
     if not op.name.startswith(_DIALECTS) or not all(_is_static(v.type) for v in (*operands, *op.results)):
-        return Step(op, None, operands, ())
+        return Computation(op, None, operands, ())
     if op.name == "tensor.insert_slice":
         return (
-            Step(op, _form_but_offsets(op), operands, _offsets(op))
+            Computation(op, _form_but_offsets(op), operands, _offsets(op))
             if len(op.operands) == 2
-            else Step(op, None, operands, ())
+            else Computation(op, None, operands, ())
         )
-    return Step(op, (_form(op, {}), len(operands)), operands, ())
+    return Computation(op, (_form(op, {}), len(operands)), operands, ())
 
 
 def _form(op: ir.Operation, inner: dict[ir.Value, int]) -> Hashable:

@@ -11,7 +11,7 @@ from .....wse_target.image import Combine
 from .....wse_target.machine import Machine
 from .....wse_target.quasi_affine import Expr
 from .....wse_target.sim.cost import CostModel, words
-from ..fragment import CollectiveRequest, Tile
+from ..fragment import CollectiveRequest, TileWalk
 
 
 @lru_cache(maxsize=1 << 12)
@@ -32,7 +32,7 @@ def largest(bounds: tuple[Expr, ...], grid: tuple[int, int]) -> int:
     return found
 
 
-def tile_words(tile: Tile, grid: tuple[int, int]) -> int:
+def tile_words(tile: TileWalk, grid: tuple[int, int]) -> int:
     """Words of the largest tile on a grid."""
     return int(words(largest(tile.bounds, grid), tile.dtype))
 

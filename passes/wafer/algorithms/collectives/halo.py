@@ -10,7 +10,7 @@ from dataclasses import replace
 from .....wse_target.image import Instruction, Join, Receive, Send, Vector
 from .....wse_target.quasi_affine import Expr, const, maximum, minimum
 from ..algorithm import Algorithm, register
-from ..fragment import Fragment, HaloRequest, Tile, sequence
+from ..fragment import Fragment, HaloRequest, TileWalk, sequence
 from .costs import Costs, tile_words
 from .line_program import LineProgram
 from .ring import substitute
@@ -25,13 +25,13 @@ class _Slabs:
         self.own = maximum(0, self.tile.bounds[request.loop])
         self.stride = self.tile.access.strides[request.loop]
 
-    def slab(self, start: Expr | int, length: Expr | int) -> Tile:
+    def slab(self, start: Expr | int, length: Expr | int) -> TileWalk:
         """Indices of the split loop from `start` on, counted from the block's first."""
         access, bounds = self.tile.access, list(self.tile.bounds)
         first = start if isinstance(start, Expr) else const(start)
         offset = access.offset + first * self.stride
         bounds[self.request.loop] = length if isinstance(length, Expr) else const(length)
-        return Tile(replace(access, offset=offset), tuple(bounds), self.tile.dtype)
+        return TileWalk(replace(access, offset=offset), tuple(bounds), self.tile.dtype)
 
     def extent_at(self, step: int) -> Expr:
         """Indices of the block of the PE `step` positions further on."""
@@ -68,7 +68,7 @@ def _transfers(
 ) -> list[Instruction]:
     """What the PE at a position sends and takes."""
     low, high, own = request.low, request.high, slabs.own
-    threads: list[tuple[type[Send] | type[Receive], tuple[int, int], Tile]] = [
+    threads: list[tuple[type[Send] | type[Receive], tuple[int, int], TileWalk]] = [
         (Send, (p, p + 1), slabs.slab(own - low, slabs.wanted(low, slabs.extent_at(1)))),
         (Send, (p, p - 1), slabs.slab(0, minimum(high, own))),
         (Receive, (p - 1, p), slabs.slab(-low, slabs.wanted(low, own))),
@@ -83,7 +83,7 @@ def _transfers(
     return body
 
 
-def _beyond(request: HaloRequest, slabs: _Slabs, p: int) -> list[Tile]:
+def _beyond(request: HaloRequest, slabs: _Slabs, p: int) -> list[TileWalk]:
     """Slabs of a position's halo that lie beyond the ends of the tensor."""
     found = []
     if p == 0 and request.low:
@@ -107,7 +107,7 @@ def both_axes(first: HaloRequest, second: HaloRequest) -> Fragment:
     own = maximum(0, tile.bounds[loop])
     widened = own + minimum(1, own) * (first.low + first.high)
     bounds = tuple(widened if i == loop else b for i, b in enumerate(tile.bounds))
-    wide = replace(second, tile=Tile(replace(tile.access, offset=start), bounds, tile.dtype))
+    wide = replace(second, tile=TileWalk(replace(tile.access, offset=start), bounds, tile.dtype))
     return sequence([build(first), build(wide)], first.line.grid)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from .....wse_target.image import Instruction, Loop, Receive, Relay, Send, Vector
 from .....wse_target.quasi_affine import Expr, Lookup, const, minimum
-from ..fragment import Fragment, Line, Part, Scratch, Tile
+from ..fragment import Fragment, Line, RectangleText, Scratch, TileWalk
 from .costs import largest
 from .wires import Wires
 
@@ -16,11 +16,11 @@ MOST_PARTS = 16  # beyond that one text with a table of roles is smaller than a 
 _ROLES_PER_TABLE = 15  # bits of a table's 2-byte entry that can be told apart without a sign
 
 
-def at_least_one_loop(tile: Tile) -> Tile:
+def at_least_one_loop(tile: TileWalk) -> TileWalk:
     """The tile with a loop of one trip if it has none: bounds are where a role is switched off."""
     if tile.bounds:
         return tile
-    return Tile(replace(tile.access, strides=(0,)), (const(1),), tile.dtype)
+    return TileWalk(replace(tile.access, strides=(0,)), (const(1),), tile.dtype)
 
 
 def limited(count: Expr, most: int, *flags: Expr) -> Expr:
@@ -34,7 +34,7 @@ def limited(count: Expr, most: int, *flags: Expr) -> Expr:
     return count
 
 
-def only(tile: Tile, grid: tuple[int, int], *flags: Expr) -> tuple[Expr, ...]:
+def only(tile: TileWalk, grid: tuple[int, int], *flags: Expr) -> tuple[Expr, ...]:
     """Bounds of a walk that is done where all flags are positive."""
     first, *rest = tile.bounds
     return (limited(first, max(1, largest((first,), grid)), *flags), *rest)
@@ -77,13 +77,13 @@ class LineProgram:
             if numbers:
                 roles.setdefault(tuple(numbers), []).append(position)
         parts = tuple(
-            Part(where, tuple(steps[n][0][1] for n in role))
+            RectangleText(where, tuple(steps[n][0][1] for n in role))
             for role, at in roles.items()
             for where in self.line.where(at)
         )
         if len(parts) > MOST_PARTS:
             text = self._shared_text(steps)
-            parts = tuple(Part(where, text) for where in self.line.where(range(self.line.extent)))
+            parts = tuple(RectangleText(where, text) for where in self.line.where(range(self.line.extent)))
         return Fragment(parts, tuple(self.scratch), self.wires.colours, self.wires.routes())
 
     def _shared_text(

@@ -10,7 +10,7 @@ from typing import Any
 from .....wse_target.image import Instruction, Join, Loop, Receive, Relay, Send, Vector
 from .....wse_target.quasi_affine import Var, const, maximum
 from ..algorithm import Algorithm, register
-from ..fragment import CollectiveRequest, Fragment, Part, Spread
+from ..fragment import CollectiveRequest, Fragment, RectangleText, Spread
 from .costs import largest
 from .gather_plan import GatherPlan, plans
 from .line_program import at_least_one_loop, limited, only
@@ -57,7 +57,9 @@ def build(request: CollectiveRequest, *, colours: int = 0, groups: int = 0) -> F
         for number, (size, radix) in enumerate(plan.levels):
             body += _level(request, plan, wires, number, size, radix)
         body += _multicasts(request, plan, wires)
-    parts = tuple(Part(where, tuple(body)) for where in request.line.where(range(request.line.extent)))
+    parts = tuple(
+        RectangleText(where, tuple(body)) for where in request.line.where(range(request.line.extent))
+    )
     return Fragment(parts, (), wires.colours, wires.routes())
 
 

@@ -16,7 +16,7 @@ from .....wse_target.image import Instruction, Join, Receive, Send, Vector
 from .....wse_target.machine import Machine
 from .....wse_target.quasi_affine import Expr, const
 from .....wse_target.sim.cost import words
-from ..fragment import Fragment, Line, Scratch, Tile
+from ..fragment import Fragment, Line, Scratch, TileWalk
 from .costs import Costs
 from .distribution import Boxes, Range, overlap
 from .line_program import LineProgram, limited
@@ -94,22 +94,22 @@ class Exchange:
         """For tiles that came so many hops: one is sent while the next one comes."""
         return f"{self.prefix}{'up' if step > 0 else 'down'}_tile{hops % 2}"
 
-    def wanted(self, step: int, hops: int) -> tuple[Tile, Tile]:
+    def wanted(self, step: int, hops: int) -> tuple[TileWalk, TileWalk]:
         """What a PE sends to the next one, and what it takes, of tiles of which that wants no more than that."""
         position, dtype = self.line.position, self.source.dtype
         bounds, out, _ = overlap(self.passing(step, hops - 1), self.target.at(self.line, position + step))
-        sent = Tile(out, self.inside(bounds, position - (hops - 1) * step), dtype)
+        sent = TileWalk(out, self.inside(bounds, position - (hops - 1) * step), dtype)
         bounds, _, into = overlap(self.source.at(self.line, position - hops * step), self.target)
-        return sent, Tile(into, self.inside(bounds, position - hops * step), dtype)
+        return sent, TileWalk(into, self.inside(bounds, position - hops * step), dtype)
 
-    def messages(self, step: int, hops: int) -> tuple[Tile, Tile]:
+    def messages(self, step: int, hops: int) -> tuple[TileWalk, TileWalk]:
         """What a PE sends and takes in a round: of tiles that have come so many hops when it is over."""
         if hops == self.rounds[step]:
             return self.wanted(step, hops)
         position = self.line.position
         out, into = self.passing(step, hops - 1), self.passing(step, hops)
-        sent = Tile(out.access, self.inside(out.bounds, position - (hops - 1) * step), out.dtype)
-        return sent, Tile(into.access, self.inside(into.bounds, position - hops * step), into.dtype)
+        sent = TileWalk(out.access, self.inside(out.bounds, position - (hops - 1) * step), out.dtype)
+        return sent, TileWalk(into.access, self.inside(into.bounds, position - hops * step), into.dtype)
 
     def taken(self, step: int, hops: int) -> Vector:
         """The copy of what a PE wants of a tile that stopped at it."""

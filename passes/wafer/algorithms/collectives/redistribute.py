@@ -15,7 +15,7 @@ from .....wse_target.machine import Machine
 from .....wse_target.quasi_affine import Var, const
 from .....wse_target.sim.cost import words
 from ..algorithm import Algorithm, register
-from ..fragment import Axis, Fragment, Line, RedistributionRequest, Scratch, Tile, sequence
+from ..fragment import Axis, Fragment, Line, RedistributionRequest, Scratch, TileWalk, sequence
 from .costs import Costs
 from .distribution import Boxes, between, covers, on_lines, overlap
 from .line_program import LineProgram
@@ -85,7 +85,9 @@ def circulate(
     out, into = (source.at(line, origin[back]).moved_to(passing, (step + back) % 2 * room) for back in (0, 1))
     for position, colours in ring.wire(program, "round").items():
         moved = exchange(
-            colours, Tile(out.access, out.bounds, out.dtype), Tile(into.access, into.bounds, into.dtype)
+            colours,
+            TileWalk(out.access, out.bounds, out.dtype),
+            TileWalk(into.access, into.bounds, into.dtype),
         )
         body: tuple[Instruction, ...] = (*moved, _take(into, target))
         for rank, op in enumerate(

@@ -14,12 +14,12 @@ from functools import cached_property, lru_cache
 from .....wse_target.image import Access, Combine, Instruction, Join, Loop, Receive, Send
 from .....wse_target.layout.mesh import ring_label, ring_position
 from .....wse_target.quasi_affine import Binary, Expr, Lookup, Var, binary, const
-from ..fragment import Line, Tile
+from ..fragment import Line, TileWalk
 from .costs import Costs
 from .line_program import LineProgram
 from .wires import Edge, colour_edges
 
-Blocks = Callable[[Expr], Tile]  # label -> walk over the block that belongs to it
+Blocks = Callable[[Expr], TileWalk]  # label -> walk over the block that belongs to it
 
 
 def substitute(expr: Expr, values: Mapping[str, Expr]) -> Expr:
@@ -33,11 +33,11 @@ def substitute(expr: Expr, values: Mapping[str, Expr]) -> Expr:
     return expr
 
 
-def tile_at(tile: Tile, line: Line, position: Expr) -> Tile:
+def tile_at(tile: TileWalk, line: Line, position: Expr) -> TileWalk:
     """The walk that a tile's expressions describe for another position of the line."""
     values = {line.axis: line.coordinate(position)}
     access = replace(tile.access, offset=substitute(tile.access.offset, values))
-    return Tile(access, tuple(substitute(b, values) for b in tile.bounds), tile.dtype)
+    return TileWalk(access, tuple(substitute(b, values) for b in tile.bounds), tile.dtype)
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _edges(extent: int, interleaved: bool, backwards: bool, closed: bool) -> tup
 
 
 def exchange(
-    colours: tuple[str, str], out: Tile, into: Tile, combine: Combine = "store"
+    colours: tuple[str, str], out: TileWalk, into: TileWalk, combine: Combine = "store"
 ) -> tuple[Instruction, ...]:
     """One step of a PE; an end of an open ring leaves out what it has no neighbour for."""
     body: list[Instruction] = []

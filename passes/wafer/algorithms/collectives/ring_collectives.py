@@ -7,24 +7,24 @@ from dataclasses import replace
 from .....wse_target.image import Vector
 from .....wse_target.quasi_affine import Expr, const, maximum, minimum
 from ..algorithm import Algorithm, register
-from ..fragment import CollectiveRequest, Fragment, Tile
+from ..fragment import CollectiveRequest, Fragment, TileWalk
 from .costs import Costs, largest, tile_words
 from .line_program import LineProgram, at_least_one_loop
 from .ring import Blocks, Ring, gather_steps, reduce_steps, tile_at
 
 
-def _by_owner(request: CollectiveRequest, ring: Ring, tile: Tile) -> Blocks:
+def _by_owner(request: CollectiveRequest, ring: Ring, tile: TileWalk) -> Blocks:
     """The blocks of a tile that is described for the position whose block it is."""
     return lambda label: tile_at(tile, request.line, ring.position(label))
 
 
-def _result(request: CollectiveRequest) -> Tile:
+def _result(request: CollectiveRequest) -> TileWalk:
     if request.result is None:
         raise ValueError("this collective needs a result tile")
     return at_least_one_loop(request.result)
 
 
-def _copy(into: Tile, out: Tile) -> Vector:
+def _copy(into: TileWalk, out: TileWalk) -> Vector:
     return Vector("copy", into.bounds, into.access, (out.access,))
 
 
@@ -82,12 +82,12 @@ def _cut(request: CollectiveRequest) -> tuple[Blocks, int]:
     loop = sizes.index(max(sizes))
     size = max(1, -(-sizes[loop] // extent))
 
-    def block(label: Expr) -> Tile:
+    def block(label: Expr) -> TileWalk:
         start = label * size
         left = maximum(0, minimum(size, tile.bounds[loop] - start))
         bounds = tuple(left if i == loop else bound for i, bound in enumerate(tile.bounds))
         offset = tile.access.offset + start * tile.access.strides[loop]
-        return Tile(replace(tile.access, offset=offset), bounds, tile.dtype)
+        return TileWalk(replace(tile.access, offset=offset), bounds, tile.dtype)
 
     return block, tile_words(block(const(0)), request.line.grid)
 

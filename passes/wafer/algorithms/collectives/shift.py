@@ -12,7 +12,7 @@ import math
 from .....wse_target.image import Access, Instruction, Loop, Vector
 from .....wse_target.quasi_affine import Expr, Var, const, maximum, minimum
 from ..algorithm import Algorithm, register
-from ..fragment import CollectiveRequest, Fragment, Scratch, Tile
+from ..fragment import CollectiveRequest, Fragment, Scratch, TileWalk
 from .costs import Costs, largest, tile_words
 from .line_program import LineProgram, at_least_one_loop
 from .ring import Ring, contiguous, exchange, tile_at
@@ -43,7 +43,7 @@ class _Steps:
         if self.steps > 1:
             program.scratch.append(Scratch(self.passing.buffer, (math.prod(shape),), self.own.dtype))
 
-    def tile(self, access: Access, steps: Expr) -> Tile:
+    def tile(self, access: Access, steps: Expr) -> TileWalk:
         """The tile that has come so many steps, at an access."""
         origin = self.ring.upstream(steps)
         inside = minimum(maximum(origin, 0), self.ring.extent - 1)
@@ -52,7 +52,7 @@ class _Steps:
             inner = minimum(origin + 1, const(self.ring.extent) - origin)
             present = minimum(1, maximum(0, inner)) * largest(bounds[:1], self.request.line.grid)
             bounds = (minimum(bounds[0], present), *bounds[1:])
-        return Tile(access, bounds, self.own.dtype)
+        return TileWalk(access, bounds, self.own.dtype)
 
     def one(self, colours: tuple[str, str], out: Access, into: Access, step: Expr) -> tuple[Instruction, ...]:
         return exchange(colours, self.tile(out, step), self.tile(into, step + 1))

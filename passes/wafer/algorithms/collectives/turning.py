@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .....wse_target.image import Direction, Instruction, Join, Receive, Route, Send, Switch, Vector
 from .....wse_target.machine import Machine
 from .....wse_target.quasi_affine import Expr, maximum, minimum
-from ..fragment import Fragment, Line, Part, Tile
+from ..fragment import Fragment, Line, RectangleText, TileWalk
 from .costs import Costs, tile_words
 from .line_program import at_least_one_loop, only
 
@@ -51,7 +51,7 @@ class Multicast:
         return Switch(self.colour, reached * ROOT - before, rewrite)
 
 
-def build(line: Line, root: Expr, own: Tile, target: Tile, machine: Machine, prefix: str) -> Fragment:
+def build(line: Line, root: Expr, own: TileWalk, target: TileWalk, machine: Machine, prefix: str) -> Fragment:
     """The tile of each line's root on all PEs of the line; which position the root has may differ from line to line.
 
     Args:
@@ -71,7 +71,7 @@ def build(line: Line, root: Expr, own: Tile, target: Tile, machine: Machine, pre
             Join((1,)),
         ]
     routes = multicast.routes()
-    parts = tuple(Part(where, tuple(body)) for where in line.where(range(line.extent)))
+    parts = tuple(RectangleText(where, tuple(body)) for where in line.where(range(line.extent)))
     positions = {multicast.colour: FROM_LOW} if routes else {}
     return Fragment(parts, (), tuple(positions), routes, positions)
 
@@ -81,7 +81,7 @@ def switches(machine: Machine) -> bool:
     return machine.fabric.switch_positions > ROOT
 
 
-def cycles(line: Line, own: Tile, machine: Machine) -> float:
+def cycles(line: Line, own: TileWalk, machine: Machine) -> float:
     """A turn of the routers, and a broadcast over the whole line."""
     costs, fabric = Costs.of(machine, own.dtype), machine.fabric
     turn = fabric.switch if switches(machine) else fabric.route_rewrite

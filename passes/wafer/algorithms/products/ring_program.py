@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .....wse_target.image import Access, Control, Instruction, Join, Loop, Receive, Route, Send, StridedRect
 from .....wse_target.quasi_affine import Expr, Var, const, minimum
-from ..fragment import Axis, Fragment, Held, Part, Product, Scratch
+from ..fragment import Axis, Fragment, Held, Product, RectangleText, Scratch
 from .blocks import clear, copy
 from .cannon import STEP, Cannon, X, Y
 from .rings import Ring
@@ -69,7 +69,7 @@ class RingProgram:
                 where = StridedRect((columns[0], rows[0]), (columns[1], rows[1]), (columns[2], rows[2]))
                 numbers: dict[Axis, tuple[int, int]] = {"x": x_colours, "y": y_colours}
                 parity: dict[Axis, int] = {"x": y_parity, "y": x_parity}  # of the line that a tile moves on
-                parts.append(Part(where, self._body(moving, numbers, parity)))
+                parts.append(RectangleText(where, self._body(moving, numbers, parity)))
         own = {plan.a.buffer, plan.b.buffer}
         scratch = tuple(
             Scratch(m.buffer, (2, m.size), plan.request.dtype) for m in moving if m.buffer not in own

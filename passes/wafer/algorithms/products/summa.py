@@ -21,7 +21,7 @@ from .....wse_target.image import (
 )
 from .....wse_target.quasi_affine import Expr, Var, const
 from ..collectives.turning import FROM_LOW, Multicast
-from ..fragment import Axis, Fragment, Held, Line, Part, Product, ProductRequest
+from ..fragment import Axis, Fragment, Held, Line, Product, ProductRequest, RectangleText
 from .blocks import Cut, Tiles, clear, everywhere
 from .choosing import chosen, equal
 from .panels import Panels
@@ -119,7 +119,7 @@ class Summa:
         pairs = [self._multicast(axis, pair) for axis in self.active for pair in range(self.buffers)]
         routes = tuple(r for m in pairs for r in m.routes() if min(r.where.extent) > 0)
         fragment = Fragment(
-            (Part(everywhere(self.request.grid), body),), (), tuple(m.colour for m in pairs), routes,
+            (RectangleText(everywhere(self.request.grid), body),), (), tuple(m.colour for m in pairs), routes,
             {m.colour: FROM_LOW for m in pairs},
         )  # fmt: skip
         return Product(self.a, self.b, self.c, fragment)

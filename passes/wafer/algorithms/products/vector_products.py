@@ -15,11 +15,11 @@ from ..fragment import (
     Fragment,
     Held,
     Line,
-    Part,
     Product,
     ProductRequest,
+    RectangleText,
     Scratch,
-    Tile,
+    TileWalk,
     sequence,
 )
 from .blocks import Cut, Tiles, clear, everywhere
@@ -74,25 +74,25 @@ class VectorProduct:
         return self.tiles.held("c", (self.tiles.m, const(0)), (self.tiles.n, X), self.c_where)
 
     @property
-    def vector(self) -> Tile:
+    def vector(self) -> TileWalk:
         """A PE's part of A."""
         return self._walk(self.a.buffer, self.request.dtype, self.tiles.k, Y)
 
     @property
-    def own(self) -> Tile:
+    def own(self) -> TileWalk:
         """A PE's part of C."""
         return self._walk(self.c.buffer, self.request.accumulate, self.tiles.n, X)
 
     @property
-    def summed(self) -> Tile:
+    def summed(self) -> TileWalk:
         """What columns of PEs sum: C, or its widened copy."""
         return self._walk(self._wide.name, "f32", self.tiles.n, X) if self._widens else self.own
 
-    def _walk(self, buffer: str, dtype: Dtype, cut: Cut, position: Expr) -> Tile:
+    def _walk(self, buffer: str, dtype: Dtype, cut: Cut, position: Expr) -> TileWalk:
         access, bounds = Access(buffer, const(0), (1,)), (cut.extent(position),)
         if self.request.batch:
             access, bounds = replace(access, strides=(cut.block, 1)), (const(self.request.batch), *bounds)
-        return Tile(access, bounds, dtype)
+        return TileWalk(access, bounds, dtype)
 
     @property
     def _widens(self) -> bool:
@@ -124,7 +124,7 @@ class VectorProduct:
         """C from its widened copy, if there is one."""
         return (_converted(self.own, self.summed),) if self._widens else ()
 
-    def collective(self, algorithm: Choice, axis: Axis, tile: Tile, name: str) -> Collective:
+    def collective(self, algorithm: Choice, axis: Axis, tile: TileWalk, name: str) -> Collective:
         """A collective on the PEs' tiles along every line of an axis."""
         request = self.request
         line, prefix = Line(axis, request.grid), f"{request.prefix}{name}_"
@@ -140,7 +140,7 @@ class VectorProduct:
     def _fragment(self, step: Step) -> Fragment:
         if isinstance(step, Collective):
             return step.algorithm.build(step.request)
-        return Fragment((Part(everywhere(self.request.grid), step),))
+        return Fragment((RectangleText(everywhere(self.request.grid), step),))
 
     def cycles(self, steps: Sequence[Step]) -> float:
         """Cycles of the steps, one after the other."""
@@ -154,7 +154,7 @@ class VectorProduct:
         return sum(of(step) for step in steps)
 
 
-def _converted(target: Tile, source: Tile) -> Vector:
+def _converted(target: TileWalk, source: TileWalk) -> Vector:
     """Scalar code that changes the type of each element."""
     return Vector("convert", source.bounds, target.access, (source.access,), schedule="scalar")
 

@@ -2,9 +2,8 @@
 
 from typing import Literal
 
-from wse_mlir.dialects.host import ir
-
 from wse_mlir import Pass, PassFailure, option
+from wse_mlir.dialects.host import ir
 
 
 class Misbehave(Pass, name="example-misbehave", anchor="func.func"):

@@ -5,9 +5,8 @@ import os
 import sys
 from typing import Literal
 
-from wse_mlir.dialects.host import ir
-
 from wse_mlir import Pass, PassFailure, option
+from wse_mlir.dialects.host import ir
 
 
 class PlantedBug(Pass, name="planted-bug", anchor="func.func"):

@@ -1,10 +1,9 @@
 """`example-swap-adds`."""
 
+from wse_mlir import Pass
 from wse_mlir.dialects.host import arith, ir
 from wse_mlir.passes.infra.pass_base import PassRun
 from wse_mlir.passes.infra.patterns import Pattern, PatternSet
-
-from wse_mlir import Pass
 
 
 def swap(op, rewriter) -> bool:

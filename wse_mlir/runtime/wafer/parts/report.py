@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _SUMS = ("device", "makespan", "host_in", "host_out", "host_load", "total")
 
 
-class Part(Protocol):
+class ReportedPart(Protocol):
     """What is known of a part before and after it is compiled; see `PartProgram`."""
 
     @property
@@ -32,7 +32,7 @@ class Part(Protocol):
     def sources(self) -> tuple[str, ...]: ...
 
 
-def parts_report(parts: Sequence[Part], operators: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def parts_report(parts: Sequence[ReportedPart], operators: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What no call changes.
 
     "fallback" has the operators that the CPU runs and why, and what travels to it and back at each call; "turns", where
@@ -46,7 +46,7 @@ def parts_report(parts: Sequence[Part], operators: Sequence[Mapping[str, Any]]) 
     }
 
 
-def transfers(parts: Sequence[Part]) -> dict[str, Any]:
+def transfers(parts: Sequence[ReportedPart]) -> dict[str, Any]:
     """What parts make for others and the wafer takes part in, at each call.
 
     "to_cpu" counts a tensor that leaves the wafer once, "to_wafer" a tensor once for each part that it is brought to;
@@ -70,7 +70,7 @@ def transfers(parts: Sequence[Part]) -> dict[str, Any]:
     return {"to_cpu": off, "to_wafer": on, "tensors": rows}
 
 
-def _bytes(reader: Part, value: int) -> int:
+def _bytes(reader: ReportedPart, value: int) -> int:
     """Bytes of a tensor, as a part that takes it knows it."""
     argument = reader.interface.arguments[reader.takes.index(value)]
     dtype = numpy_dtype(argument.dtype)
@@ -79,7 +79,7 @@ def _bytes(reader: Part, value: int) -> int:
 
 
 def call_report(
-    parts: Sequence[Part], machine: Machine, reports: Sequence[Mapping[str, Any]]
+    parts: Sequence[ReportedPart], machine: Machine, reports: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """What a call took.
 

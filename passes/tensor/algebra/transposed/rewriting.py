@@ -30,7 +30,7 @@ Sizes = list["int | ir.Value"]
 
 
 @dataclass
-class Subpixel:
+class TransposedConvolution:
     """Rewrites one convolution.
 
     Args:

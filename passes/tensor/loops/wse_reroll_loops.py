@@ -1,4 +1,4 @@
-"""`wse-roll-loops`: steps that were imported one after the other become a loop."""
+"""`wse-reroll-loops`: steps that were imported one after the other become a loop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .rerolling.steps import Sequence, is_static_view
 _PRODUCTS = ("matmul", "matvec", "vecmat", "conv", "dot", "contract", "reduce")
 
 
-class RollLoops(Pass, name="wse-roll-loops", anchor="func.func"):
+class RerollLoops(Pass, name="wse-reroll-loops", anchor="func.func"):
     """Makes an `scf.for` of a run of steps that do the same, each with what the one before it computed.
 
     Frameworks import recurrent networks as one copy of a step after the other; code and compile time then grow with the

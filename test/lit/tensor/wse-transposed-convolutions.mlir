@@ -1,4 +1,4 @@
-// RUN: wse-opt %s --pass-pipeline='builtin.module(func.func(wse-subpixel-convolutions,wse-dce),canonicalize,cse)' --split-input-file | filecheck %s
+// RUN: wse-opt %s --pass-pipeline='builtin.module(func.func(wse-transposed-convolutions,wse-dce),canonicalize,cse)' --split-input-file | filecheck %s
 
 // Four taps, a step of two: both phases have two taps and become an iterator; the filter is divided, the image only padded.
 // CHECK-DAG:   #[[TAPS:.*]] = affine_map<(d0, d1) -> (d1 * 2 + (-d0) mod 2)>

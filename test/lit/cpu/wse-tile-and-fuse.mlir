@@ -1,4 +1,4 @@
-// RUN: wse-opt %s --split-input-file --wse-tile-kernels='cpu=x86-64-v4' --canonicalize --cse | filecheck %s
+// RUN: wse-opt %s --split-input-file --wse-tile-and-fuse='cpu=x86-64-v4' --canonicalize --cse | filecheck %s
 
 #mat = affine_map<(d0, d1) -> (d0, d1)>
 #row = affine_map<(d0, d1) -> (d0)>

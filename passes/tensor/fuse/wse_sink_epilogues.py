@@ -1,4 +1,4 @@
-"""`wse-finish-products`: what all readers of a product do to it first is done once, where it is produced."""
+"""`wse-sink-epilogues`: what all readers of a product do to it first is done once, where it is produced."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ..traversal import tensor_blocks
 from .fusion_cost import is_cheap
 
 
-class FinishProducts(Pass, name="wse-finish-products", anchor="func.func"):
+class SinkEpilogues(Pass, name="wse-sink-epilogues", anchor="func.func"):
     """Moves the elementwise operation that all readers of a product begin with into one behind the product.
 
     Fusion evaluates cheap operations in each of their readers. A product's results pass through registers anyway, and

@@ -1,4 +1,4 @@
-"""`wse-subpixel-convolutions`: transposed convolutions do not multiply the zeros between an image's elements."""
+"""`wse-transposed-convolutions`: transposed convolutions do not multiply the zeros between an image's elements."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ...infra.pass_base import Pass, PassRun
 from ..contraction.form import is_multiply_add
 from ..simplify.reshapes.read_chain import shape_of
 from ..traversal import collect
-from .subpixel.phases import Window
-from .subpixel.rewriting import Subpixel
-from .subpixel.spread import Spread, find_spread
+from .transposed.phases import Window
+from .transposed.rewriting import TransposedConvolution
+from .transposed.spread import Spread, find_spread
 
 
-class SubpixelConvolutions(Pass, name="wse-subpixel-convolutions", anchor="func.func"):
+class TransposedConvolutions(Pass, name="wse-transposed-convolutions", anchor="func.func"):
     """Makes convolutions over the elements of an image out of one over an image with zeros in between.
 
     With a step of 2, even positions of the result only ever meet some of the filter's taps, odd ones the others.
@@ -45,7 +45,7 @@ class SubpixelConvolutions(Pass, name="wse-subpixel-convolutions", anchor="func.
                 spread = find_spread(view.inputs[image])
                 windows = None if spread is None else _windows(view, image, spread)
                 if spread is not None and windows:
-                    Subpixel(view, image, spread, tuple(windows)).rewrite()
+                    TransposedConvolution(view, image, spread, tuple(windows)).rewrite()
                     run.count("convolutions over spread images")
                     break
 

@@ -1,4 +1,4 @@
-"""`wse-tile-kernels`: softmax, normalisation and attention run on a few rows at a time, which stay in a cache."""
+"""`wse-tile-and-fuse`: softmax, normalisation and attention run on a few rows at a time, which stay in a cache."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LINE = 64  # bytes of a cache line
 _MOST_LINES = 4  # of neighbouring rows, that are worth a tile
 
 
-class TileKernels(Pass, name="wse-tile-kernels", anchor="func.func"):
+class TileAndFuse(Pass, name="wse-tile-and-fuse", anchor="func.func"):
     """Puts loops over tiles of rows around the operations of a kernel that have their outer loops in common.
 
     The parts of a softmax or a normalisation have the rows in common; attention's scores, softmax and product have

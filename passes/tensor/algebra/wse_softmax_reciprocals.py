@@ -1,4 +1,4 @@
-"""`wse-invert-sums`: softmax divides once a row, not once an element."""
+"""`wse-softmax-reciprocals`: softmax divides once a row, not once an element."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..traversal import collect
 from .softmax_sums import is_softmax_sum
 
 
-class InvertSums(Pass, name="wse-invert-sums", anchor="func.func"):
+class SoftmaxReciprocals(Pass, name="wse-softmax-reciprocals", anchor="func.func"):
     """Replaces f32 quotients by the sum of a softmax with products by its reciprocal, which is computed once a row.
 
     A division of vectors takes as long as half of an exponential. The result has an error of 1.5 units in the last

@@ -1,5 +1,5 @@
-// RUN: wse-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(wse-carry-in-place),canonicalize)' | filecheck %s
-// RUN: wse-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(wse-carry-in-place),canonicalize,wse-bufferize)' | filecheck %s --check-prefix=BUFFER
+// RUN: wse-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(wse-loop-state-in-place),canonicalize)' | filecheck %s
+// RUN: wse-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(wse-loop-state-in-place),canonicalize,wse-bufferize)' | filecheck %s --check-prefix=BUFFER
 
 #id = affine_map<(i) -> (i)>
 

@@ -1,4 +1,4 @@
-// RUN: wse-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(wse-roll-loops{operations=8 trips=4}))' | filecheck %s
+// RUN: wse-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(wse-reroll-loops{operations=8 trips=4}))' | filecheck %s
 
 // Steps read slices that advance and insert what they compute in order; the last state is a result as well.
 // CHECK-LABEL: func.func @steps(

@@ -1,4 +1,4 @@
-// RUN: wse-opt %s --split-input-file --wse-trim-windows | filecheck %s
+// RUN: wse-opt %s --split-input-file --wse-shrink-padded-filters | filecheck %s
 
 #image = affine_map<(n, f, h, w, c, kh, kw) -> (n, c, h + kh, w + kw)>
 #kernel = affine_map<(n, f, h, w, c, kh, kw) -> (f, c, kh, kw)>

@@ -1,4 +1,4 @@
-"""`wse-carry-in-place`: the next state of a loop is computed where the state is."""
+"""`wse-loop-state-in-place`: the next state of a loop is computed where the state is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ....dialects.structured import structured
 from ...infra.pass_base import Pass, PassRun
 
 
-class CarryInPlace(Pass, name="wse-carry-in-place", anchor="func.func"):
+class LoopStateInPlace(Pass, name="wse-loop-state-in-place", anchor="func.func"):
     """Gives a computation whose result a loop carries on the carried tensor as its destination.
 
     A destination that was empty is not read, so nothing changes but where bufferization may write. Before:

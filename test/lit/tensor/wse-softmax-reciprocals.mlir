@@ -1,4 +1,4 @@
-// RUN: wse-opt %s --split-input-file --wse-invert-sums | filecheck %s
+// RUN: wse-opt %s --split-input-file --wse-softmax-reciprocals | filecheck %s
 
 #mat = affine_map<(d0, d1) -> (d0, d1)>
 #row = affine_map<(d0, d1) -> (d0)>

@@ -1,4 +1,4 @@
-// RUN: wse-opt %s --split-input-file --wse-finish-products --canonicalize --cse | filecheck %s
+// RUN: wse-opt %s --split-input-file --wse-sink-epilogues --canonicalize --cse | filecheck %s
 
 #a = affine_map<(i, j, k) -> (i, k)>
 #b = affine_map<(i, j, k) -> (k, j)>

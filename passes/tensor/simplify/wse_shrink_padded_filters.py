@@ -1,4 +1,4 @@
-"""`wse-trim-windows`: a convolution's kernel loses what only ever sees padding."""
+"""`wse-shrink-padded-filters`: a convolution's kernel loses what only ever sees padding."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..padding import is_zero_pad
 from ..traversal import collect
 
 
-class TrimWindows(Pass, name="wse-trim-windows", anchor="func.func"):
+class ShrinkPaddedFilters(Pass, name="wse-shrink-padded-filters", anchor="func.func"):
     """Slices the kernels of padded convolutions to the taps that see the image from at least one place.
 
     Before, on an image of one pixel:
