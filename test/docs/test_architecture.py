@@ -20,3 +20,11 @@ def test_every_folder_has_its_place_on_the_map_and_no_other_has() -> None:
     }
     assert packages - named == set()
     assert {folder for folder in named if not (ROOT / folder).is_dir()} == set()
+
+
+def test_files_that_documents_name_are_there() -> None:
+    named = re.compile(r"`((?:wse_target|dialects|passes|pipelines|wse_mlir|test|bench|examples)/[\w./-]+)`")
+    documents = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    found = {(document.name, path) for document in documents for path in named.findall(document.read_text())}
+    assert found
+    assert {(document, path) for document, path in found if not (ROOT / path).exists()} == set()
