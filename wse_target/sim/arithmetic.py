@@ -18,7 +18,6 @@ What operations compute, whoever provides the kernels:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -26,6 +25,7 @@ import ml_dtypes
 import numpy as np
 
 from ..errors import TargetError
+from ..kinds import KINDS
 
 Array = np.ndarray
 
@@ -37,13 +37,9 @@ NUMPY_DTYPE: dict[str, np.dtype[Any]] = {
 DTYPE_NAME = {dtype: name for name, dtype in NUMPY_DTYPE.items()}
 FLOATS = frozenset({"f64", "f32", "f16", "bf16"})
 
-COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
+COMPARISONS = frozenset(name for name, kind in KINDS.items() if kind.compares)
 MOVES = frozenset({"fill", "copy", "convert"})
-FUNCTIONS = frozenset(
-    {
-        "exp", "exp2", "expm1", "log", "log1p", "log2", "sqrt", "rsqrt", "tanh", "erf", "sin", "cos", "sigmoid",
-    }
-)  # fmt: skip
+FUNCTIONS = frozenset(name for name, kind in KINDS.items() if kind.is_function)
 _BITWISE = frozenset({"and", "or", "xor"})
 _ON_I1 = MOVES | COMPARISONS | _BITWISE | {"add", "mul", "fma", "max", "min", "select"}
 
@@ -114,72 +110,7 @@ def fma(total: Array, a: Array, b: Array) -> Array:
     return odd.view(_F64).astype(_F32)
 
 
-def _maximum(a: Array, b: Array) -> Array:
-    return np.where((a > b) | (a != a), a, b)
-
-
-def _minimum(a: Array, b: Array) -> Array:
-    return np.where((a < b) | (a != a), a, b)
-
-
-def _divide(a: Array, b: Array) -> Array:
-    if a.dtype.kind not in "iu":
-        return a / b
-    quotient = np.floor_divide(a, np.where(b == 0, 1, b).astype(a.dtype))
-    inexact = quotient * b != a
-    return np.where(b == 0, 0, quotient + (inexact & ((a < 0) != (b < 0)))).astype(a.dtype)
-
-
-def _remainder(a: Array, b: Array) -> Array:
-    if a.dtype.kind not in "iu":
-        return np.fmod(a, b)
-    return np.where((b == 0) | (b == -1), 0, np.fmod(a, np.where(b == 0, 1, b).astype(a.dtype))).astype(
-        a.dtype
-    )
-
-
-def _power(a: Array, b: Array) -> Array:
-    """Integer powers by squaring, wrapping around; those with a negative exponent are +-1 or 0."""
-    if a.dtype.kind not in "iu":
-        return np.power(np.ascontiguousarray(a), np.ascontiguousarray(b)).reshape(
-            np.broadcast_shapes(a.shape, b.shape)
-        )
-    power, square, rest = np.ones_like(a), a.copy(), b.copy()
-    while (rest > 0).any():
-        power = np.where((rest > 0) & (rest & 1 == 1), power * square, power)
-        square, rest = square * square, rest >> 1
-    sign = np.where(b & 1 == 1, a, np.ones_like(a))
-    return np.where(b < 0, np.where(np.abs(a) == 1, sign, 0), power).astype(a.dtype)
-
-
-def _erf(x: Array) -> Array:
-    return np.asarray(_math_erf(x.astype(_F64)), _F64).astype(x.dtype)
-
-
-_math_erf = np.frompyfunc(math.erf, 1, 1)
-
-
-def _dense(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
-    """A function whose results do not depend on how its argument lies: NumPy has other code for elements in a row."""
-    return lambda x: function(np.ascontiguousarray(x)).reshape(x.shape)
-
-
-def _sigmoid(x: Array) -> Array:
-    one = x.dtype.type(1)
-    return one / (one + np.exp(np.ascontiguousarray(-x)).reshape(x.shape))
-
-
-# Elementary operations on arrays of one type. `round` is to even, as torch.round.
+# Elementary operations on arrays of one type.
 ELEMENTARY: dict[str, Callable[..., Any]] = {
-    "fill": lambda a: a, "copy": lambda a: a, "convert": lambda a: a,
-    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": _divide,
-    "max": _maximum, "min": _minimum, "rem": _remainder, "pow": _power,
-    "neg": np.negative, "abs": np.abs, "floor": np.floor, "ceil": np.ceil, "round": np.rint,
-    "exp": _dense(np.exp), "exp2": _dense(np.exp2), "expm1": _dense(np.expm1), "log": _dense(np.log),
-    "log1p": _dense(np.log1p), "log2": _dense(np.log2), "sqrt": np.sqrt,
-    "rsqrt": lambda a: a.dtype.type(1) / np.sqrt(a), "tanh": _dense(np.tanh), "erf": _erf, "sin": _dense(np.sin),
-    "cos": _dense(np.cos), "sigmoid": _sigmoid,
-    "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor,
-    "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal,
-    "gt": np.greater, "ge": np.greater_equal, "select": np.where,
-}  # fmt: skip
+    name: kind.evaluate for name, kind in KINDS.items() if kind.evaluate is not None
+}

@@ -10,6 +10,7 @@ from typing import Any
 
 from ....dialects.host import arith, ir
 from ....dialects.structured import Structured
+from ....wse_target.kinds import KIND_OF
 from ...infra.diagnostics import PassFailure
 from ..prepare.tables import is_plain, table_of
 from .composed import COMPOSED, compare_unsigned, compose
@@ -18,22 +19,6 @@ from .refusals import NoLowering
 from .splat import scalar_constant, splat_of
 from .values import Immediate, Index, Operand, ScalarBody, ScalarOp, ScalarValue, Temp
 
-_SAME = {
-    "add": "addf addi", "sub": "subf subi", "mul": "mulf muli", "div": "divf divsi",
-    "max": "maximumf maxsi", "min": "minimumf minsi", "rem": "remf remsi",
-    "neg": "negf", "and": "andi", "or": "ori", "xor": "xori",
-    "convert": "extf truncf sitofp fptosi extsi trunci index_cast",
-}  # fmt: skip
-_MATH = {
-    "exp": "exp", "exp2": "exp2", "expm1": "expm1", "log": "log", "log1p": "log1p", "log2": "log2",
-    "sqrt": "sqrt", "rsqrt": "rsqrt", "tanh": "tanh", "erf": "erf", "sin": "sin", "cos": "cos", "abs": "absf absi",
-    "floor": "floor", "ceil": "ceil", "round": "roundeven", "pow": "powf",
-}  # fmt: skip
-KIND_OF: dict[str, str] = {
-    **{f"arith.{name}": kind for kind, names in _SAME.items() for name in names.split()},
-    **{f"math.{name}": kind for kind, names in _MATH.items() for name in names.split()},
-    "arith.select": "select",
-}
 _TRANSLATED = ("arith.cmpf", "arith.cmpi", "arith.select", "math.fma", "math.fpowi", "math.ipowi")
 _OPPOSITE = {"eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "gt": "le", "le": "gt"}
 

@@ -4,9 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from ....wse_target.kinds import NEUTRAL
 from .values import Operand, ScalarBody, ScalarValue, Temp
-
-NEUTRAL: dict[str, float] = {"add": 0.0, "mul": 1.0, "max": float("-inf"), "min": float("inf")}
 
 # Sums over all places of a table, of which one counts (see `shard/owned.py`).
 OWNED = {f"owned {kind}": kind for kind in ("add", "or")}

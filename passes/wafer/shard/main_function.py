@@ -5,8 +5,8 @@ from typing import Any
 from ....dialects.host import ir
 from ....dialects.structured import REDUCTION, build_generic, identity_maps, structured
 from ....wse_target.image import DTYPE_BYTES
+from ....wse_target.kinds import NEUTRAL
 from ...infra.diagnostics import PassFailure
-from ..scalars.reduction_form import NEUTRAL
 from ..scalars.splat import scalar_constant, splat_of
 from .lowering import require_static
 from .nodes import analyse, op_result

@@ -12,15 +12,12 @@ from typing import Any
 from ...dialects.host import arith, ir, math, scf, vector
 from ...passes.cpu.processor import processor
 from ...wse_target.image import DTYPE_BYTES
+from ...wse_target.kinds import KINDS
 from ...wse_target.sim.arithmetic import COMPARISONS, FLOATS, MOVES
 
 HALVES = ("f16", "bf16")
 _FLOAT_TESTS = {"eq": "OEQ", "ne": "UNE", "lt": "OLT", "le": "OLE", "gt": "OGT", "ge": "OGE"}
-_FUNCTIONS: dict[str, Callable[[ir.Value], ir.Value]] = {
-    "exp": math.exp, "exp2": math.exp2, "log": math.log, "log2": math.log2, "sqrt": math.sqrt, "tanh": math.tanh,
-    "erf": math.erf, "sin": math.sin, "cos": math.cos, "floor": math.floor, "ceil": math.ceil,
-    "round": math.roundeven, "abs": math.absf, "neg": arith.negf,
-}  # fmt: skip
+_OWNERS = {"arith": arith, "math": math}
 
 
 def integer(bits: int) -> ir.Type:
@@ -166,8 +163,6 @@ class Values:
 
     def _float(self, kind: str, dtype: str, values: Sequence[ir.Value]) -> ir.Value:
         a, b = values[0], values[-1]
-        if kind in _FUNCTIONS:
-            return _FUNCTIONS[kind](a)
         if kind in ("log1p", "expm1"):
             return self._near_one(kind, dtype, a)
         if kind == "rsqrt":
@@ -179,9 +174,7 @@ class Values:
         if kind in ("max", "min"):
             first = self.compare("gt" if kind == "max" else "lt", dtype, a, b)
             return arith.select(arith.ori(first, self.compare("ne", dtype, a, a)), a, b)
-        binary = {"add": arith.addf, "sub": arith.subf, "mul": arith.mulf, "div": arith.divf, "rem": arith.remf,
-                  "pow": math.powf}  # fmt: skip
-        return binary[kind](a, b)
+        return _on_floats(kind)(*values)
 
     def _near_one(self, kind: str, dtype: str, x: ir.Value) -> ir.Value:
         """log(1 + x) or exp(x) - 1 without cancellation: what the rounding of 1 + x or exp(x) did is undone (W. Kahan).
@@ -211,9 +204,7 @@ class Values:
             return self._divide(kind, dtype, a, b)
         if kind == "pow":
             return self._power(dtype, a, b)
-        binary = {"add": arith.addi, "sub": arith.subi, "mul": arith.muli, "max": arith.maxsi, "min": arith.minsi,
-                  "and": arith.andi, "or": arith.ori, "xor": arith.xori}  # fmt: skip
-        return binary[kind](a, b)
+        return _on_integers(kind)(a, b)
 
     def _boolean(self, kind: str, a: ir.Value, b: ir.Value) -> ir.Value:
         binary = {"add": arith.ori, "max": arith.ori, "or": arith.ori, "mul": arith.andi, "min": arith.andi,
@@ -250,3 +241,17 @@ class Values:
 
 def _half(dtype: str) -> ir.Type:
     return ir.F16Type.get() if dtype == "f16" else ir.BF16Type.get()
+
+
+def _on_floats(kind: str) -> Callable[..., ir.Value]:
+    """Makes the operation that means a kind on floats."""
+    return _operation(KINDS[kind].operations[0])
+
+
+def _on_integers(kind: str) -> Callable[..., ir.Value]:
+    return _operation(KINDS[kind].operations[-1])
+
+
+def _operation(name: str) -> Callable[..., ir.Value]:
+    dialect, _, mnemonic = name.partition(".")
+    return getattr(_OWNERS[dialect], mnemonic)
