@@ -8,10 +8,12 @@ wse-opt --print-pipeline=cpu
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ..passes.infra.diagnostics import CompilerError
+from ..passes.infra.pipeline_text import PassEntry, changed_passes, parse_entries
 from .rows import (
     ABSORB_STAGE,
     ACCUMULATE_STAGE,
@@ -64,7 +66,18 @@ class NamedPipeline:
             if name not in known:
                 message = f"pipeline '{self.name}' has no stage '{name}'"
                 raise CompilerError(message, hint=f"its stages are: {', '.join(known)}")
-        stages = (replace(s, passes=given[s.name]) if s.name in given else s for s in self.stages)
+        stages = (
+            replace(s, entries=parse_entries(given[s.name])) if s.name in given else s for s in self.stages
+        )
+        return replace(self, stages=tuple(stages))
+
+    def given(self, passes: Collection[str], **options: Any) -> NamedPipeline:
+        """The same pipeline with options for passes of these names, wherever they run."""
+        return self.changed(lambda entry: entry.given(**options) if entry.name in passes else entry)
+
+    def changed(self, change: Callable[[PassEntry], PassEntry | None]) -> NamedPipeline:
+        """The same pipeline with every pass changed, or left out for None; a row may be left without any."""
+        stages = (replace(stage, entries=changed_passes(stage.entries, change)) for stage in self.stages)
         return replace(self, stages=tuple(stages))
 
     def before(self, row: str) -> NamedPipeline:

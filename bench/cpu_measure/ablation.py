@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -191,14 +190,8 @@ def without(passes: Sequence[str], threads: int = 1) -> NamedPipeline:
     """
     pipeline = for_processor(CPU, "", "", threads)
     for name in passes:
-        changed = {stage.name: _remove(name, stage.passes) for stage in pipeline.stages}
-        shorter = pipeline.override(**changed)
+        shorter = pipeline.changed(lambda entry, name=name: None if entry.name == name else entry)
         if shorter == pipeline:
             raise ValueError(f"the pipeline cpu has no pass '{name}'")
         pipeline = shorter
     return pipeline
-
-
-def _remove(name: str, text: str) -> str:
-    text = re.sub(rf"(?<![\w-]){name}(?![\w-])(\{{[^}}]*\}})?,?", "", text)
-    return re.sub(r"func\.func\(\),?", "", text.replace(",)", ")")).strip(",")

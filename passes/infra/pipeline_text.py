@@ -6,9 +6,12 @@ the pass manager. Keeping the two apart lets Python and upstream passes stand an
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from .diagnostics import CompilerError
+from .options import print_value
 
 _SHOWN = 100  # characters of a long pipeline that a message shows
 _DEEPEST = 100  # nested pipelines; real ones have three or four levels
@@ -22,6 +25,11 @@ class PassEntry:
     name: str
     options: str = ""
     column: int = 0
+
+    def given(self, **options: Any) -> PassEntry:
+        """With these options in front of its own; underscores of their names stand for dashes."""
+        texts = [f"{name.replace('_', '-')}={print_value(value)}" for name, value in options.items()]
+        return replace(self, options=" ".join([*texts, *([self.options] if self.options else [])]))
 
     def __str__(self) -> str:
         return f"{self.name}{{{self.options}}}" if self.options else self.name
@@ -185,6 +193,20 @@ def parse_entries(text: str) -> tuple[Entry, ...]:
     """Parses a bare list `a,func.func(b{x=1}),c`, as a named pipeline's stage writes it."""
     pipeline = parse_pipeline(f"any({text})") if text.strip() else PipelineEntry("any")
     return pipeline.entries
+
+
+def changed_passes(
+    entries: Sequence[Entry], change: Callable[[PassEntry], PassEntry | None]
+) -> tuple[Entry, ...]:
+    """The same entries with every pass changed, or left out for None; nested pipelines of which nothing is left go."""
+    found: list[Entry] = []
+    for entry in entries:
+        if isinstance(entry, PassEntry):
+            kept = change(entry)
+            found += [kept] if kept is not None else []
+        elif inner := changed_passes(entry.entries, change):
+            found.append(replace(entry, entries=inner))
+    return tuple(found)
 
 
 def split_options(text: str) -> dict[str, str]:

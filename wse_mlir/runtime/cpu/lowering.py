@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -13,7 +12,6 @@ from ...frontend.interface import find_main, torch_dtype
 from ...passes.cpu.memory.wse_name_allocations import ALLOCATIONS, NameAllocations
 from ...passes.cpu.processor import Processor
 from ...passes.infra.diagnostics import CompilerError
-from ...passes.infra.options import print_value
 from ...passes.infra.pass_base import PassRun
 from ...passes.infra.pass_manager import Instrumentation, run_pipeline
 from ...passes.infra.timing import Timer
@@ -26,11 +24,13 @@ from .program import CpuFunction, is_dynamic
 from .provisions import ArrayType, Provisions
 from .thread_count import thread_count
 
-_FOR_A_PROCESSOR = re.compile(
-    r"(?<![\w-])(wse-fold-zero-points|wse-winograd-convolutions|wse-pack-weights|wse-tile-and-fuse|wse-vectorize"
-    r"|wse-expand-math|wse-expand-half)(?![\w-])(\{)?"
-)
-_FOR_THREADS = re.compile(r"(?<![\w-])(wse-vectorize|wse-parallelize|wse-tile-and-fuse)(?![\w-])(\{)?")
+_FOR_A_PROCESSOR = frozenset(
+    {
+        "wse-fold-zero-points", "wse-winograd-convolutions", "wse-pack-weights", "wse-tile-and-fuse", "wse-vectorize",
+        "wse-expand-math", "wse-expand-half",
+    }
+)  # fmt: skip
+_FOR_THREADS = frozenset({"wse-vectorize", "wse-parallelize", "wse-tile-and-fuse"})
 
 
 def lower(
@@ -137,12 +137,7 @@ def with_options(pipeline: NamedPipeline, options: Mapping[str, Any]) -> NamedPi
     )
     if checks_indices(options):
         return pipeline
-    return pipeline.override(checks=_without_index_checks(pipeline))
-
-
-def _without_index_checks(pipeline: NamedPipeline) -> str:
-    stages = {stage.name: stage.passes for stage in pipeline.stages}
-    return stages["checks"].replace("wse-collect-checks", "wse-collect-checks{indices=false}", 1)
+    return pipeline.given({"wse-collect-checks"}, indices=False)
 
 
 def for_processor(pipeline: NamedPipeline, cpu: str, features: str, threads: int = 1) -> NamedPipeline:
@@ -151,33 +146,16 @@ def for_processor(pipeline: NamedPipeline, cpu: str, features: str, threads: int
     Args:
         cpu / features: those of the target's options.
     """
-    of_processor = [
-        f"{name}={print_value(value)}" for name, value in (("cpu", cpu), ("features", features)) if value
-    ]
-    of_threads = [f"threads={threads}"] if threads > 1 else []
-    for passes, given in ((_FOR_A_PROCESSOR, of_processor), (_FOR_THREADS, of_threads)):
-        if given:
-            changed = {s.name: passes.sub(_with_options(given), s.passes) for s in pipeline.stages}
-            pipeline = pipeline.override(**changed)
-    return pipeline
-
-
-def _with_options(given: Sequence[str]) -> Callable[[re.Match[str]], str]:
-    def rewrite(match: re.Match[str]) -> str:
-        end = " " if match[2] else "}"
-        return f"{match[1]}{{{' '.join(given)}{end}"
-
-    return rewrite
+    named = {name: value for name, value in (("cpu", cpu), ("features", features)) if value}
+    pipeline = pipeline.given(_FOR_A_PROCESSOR, **named)
+    return pipeline.given(_FOR_THREADS, threads=threads) if threads > 1 else pipeline
 
 
 def _pipeline_for(results: Sequence[ArrayType], options: Mapping[str, Any]) -> str:
     """The pipeline `cpu`, in which outputs are returned when callers cannot know how much to allocate."""
     cpu = with_options(named_pipeline("cpu"), options)
     if is_dynamic(results):
-        stages = {stage.name: stage.passes for stage in cpu.stages}
-        cpu = cpu.override(
-            bufferize=stages["bufferize"].replace("wse-bufferize", "wse-bufferize{results=return}", 1)
-        )
+        cpu = cpu.given({"wse-bufferize"}, results="return")
     return cpu.text
 
 

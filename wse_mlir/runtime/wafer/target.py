@@ -13,6 +13,7 @@ from ...passes.infra.timing import Timer
 from ...passes.wafer.emit.kept_states import has_states
 from ...passes.wafer.memory.wse_plan_memory import DoesNotFit
 from ...pipelines.named import NamedPipeline, named_pipeline
+from ...pipelines.rows import run
 from ...wse_target.analysis.deadlock import require_free
 from ...wse_target.image import Program
 from ...wse_target.machine import Machine
@@ -50,19 +51,16 @@ def pipeline_before(row: str, machine: str, options: Mapping[str, Any], then: st
 def _pipeline(
     machine: str, options: Mapping[str, Any], sram_share: int, *, keep_states: bool, brief: int
 ) -> NamedPipeline:
-    partition = f"wse-partition{{machine={print_value(machine)} sram-share={sram_share}"
-    partition += " brief=true" if brief else ""
-    for name in ("grid", "algorithm"):
-        if options.get(name):
-            partition += f" {name}={print_value(options[name])}"
-    stages = {"partition": partition + "}"}
+    rows = named_pipeline("wafer")
     if options.get("accumulate"):
-        stages["accumulate"] = accumulate_pass(options["accumulate"])
+        rows = rows.override(accumulate=accumulate_pass(options["accumulate"]))
+    asked = {name: options[name] for name in ("grid", "algorithm") if options.get(name)}
+    how = {"brief": True} if brief else {}
+    partition = run("wse-partition", machine=machine, sram_share=sram_share, **how, **asked)
+    rows = rows.changed(lambda entry: partition if entry.name == partition.name else entry)
     if not keep_states or brief:
-        stages["emit"] = f"wse-emit-programs{{keep-states={str(keep_states).lower()} brief={brief}}}"
-    if options.get("origin"):
-        stages["place"] = f"wse-place{{origin={options['origin']}}}"
-    return named_pipeline("wafer").override(**stages)
+        rows = rows.given({"wse-emit-programs"}, keep_states=keep_states, brief=brief)
+    return rows.given({"wse-place"}, origin=options["origin"]) if options.get("origin") else rows
 
 
 def accumulate_pass(element_type: str) -> str:
