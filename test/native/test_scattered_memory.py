@@ -12,7 +12,7 @@ import torch
 from scattered_memory import scatter_free_memory
 from wse_mlir.runtime.native.object_file import _sections
 from wse_mlir.runtime.cpu.program import CpuExecutable
-from wse_mlir.runtime import jit
+from wse_mlir.runtime.cpu import jit
 import wse_mlir
 
 torch.manual_seed(0)

@@ -69,7 +69,7 @@ def test_the_pass_and_the_dialect_from_wse_opt(installed: dict[str, str]) -> Non
 def test_the_pass_and_the_machine_from_python(installed: dict[str, str]) -> None:
     code = (
         "import wse_mlir, sys\n"
-        "from wse_mlir.wse_target.machine import load_machine\n"
+        "from wse_mlir.wse_target.machine_file import load_machine\n"
         "module = wse_mlir.opt(sys.stdin.read(), 'builtin.module(example-swap-adds,cse)')\n"
         "print(module, load_machine('example-corner').grid)\n"
     )
