@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup-done
 
-.PHONY: help setup run test test-full lint types lit unit wheel bench bench-ablation bench-compile-time bench-simulator bench-wafer bench-torch-compile imports fuzz conformance format clean
+.PHONY: help setup run test test-full lint types lit unit wheel bench bench-ablation bench-compile-time bench-simulator bench-wafer bench-torch-compile pool imports fuzz conformance format clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -63,6 +63,9 @@ bench-wafer: setup ## what the model families cost on a simulated wafer, and wha
 
 bench-torch-compile: setup ## what a call through torch.compile costs beside PyTorch's own backends
 	$(BIN)/python bench/torch_compile_calls.py
+
+pool: setup ## the thread pool's LLVM IR, from wse_mlir/runtime/native/pool.c
+	$(BIN)/python .ci/make_pool.py
 
 imports: setup ## which folders import which; fails on a cycle or an arrow back
 	$(BIN)/python test/packaging/import_graph.py

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Threads, see pool.ll: void (void (*body)(void *, int64_t), void *environment, int64_t chunks, int64_t threads)
+# Threads, see pool.c: void (void (*body)(void *, int64_t), void *environment, int64_t chunks, int64_t threads)
 POOL_RUN = "wse_pool_run"
 # Memory, see allocations.ll and `wse-name-allocations`.
 ALLOCATE, RELEASE = "wse_allocate", "wse_release"

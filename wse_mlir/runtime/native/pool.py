@@ -1,7 +1,8 @@
-"""The thread pool of compiled code, as an object file: `pool.ll` with what this architecture adds to it.
+"""The thread pool of compiled code, as an object file.
 
-It is written in LLVM IR because there need not be a C compiler where models are compiled, and because one text then
-serves this process and libraries alike. In this process there is one pool for all models.
+It is written in C (`pool.c`) and kept as LLVM IR for each architecture (`make pool`): there need not be a C compiler
+where models are compiled, and one text then serves this process and libraries alike. In this process there is one pool
+for all models.
 """
 
 from __future__ import annotations
@@ -38,10 +39,10 @@ def pool_object(prefix: str = "") -> bytes:
     Raises:
         CompilerError: nobody has told what the architecture's instructions are.
     """
-    own = _HERE / f"pool_{architecture()}.ll"
-    if not own.exists():
+    made = _HERE / f"pool_{architecture()}.ll"
+    if not made.exists():
         raise CompilerError(f"there is no thread pool for {architecture()}", hint="use num_threads=1")
-    text = (_HERE / "pool.ll").read_text() + own.read_text() + (_AT_UNLOADING if prefix else "")
+    text = made.read_text() + (_AT_UNLOADING if prefix else "")
     module = read_llvm_ir(text, "the thread pool")
     for name in (POOL_RUN, POOL_STOP):
         function = module.get_function(name)
