@@ -48,6 +48,8 @@ def test_nothing_generic_reaches_site_packages(wheel: Path) -> None:
     assert "wse_mlir/wse_target/machines/tiny.toml" in names
     assert "wse_mlir/py.typed" in names
     assert {"wse_mlir/artifacts/aot/wse_abi.h", "wse_mlir/artifacts/aot/runtime/runs.c"} <= set(names)
+    pool = ("pool.c", "pool_x86_64.ll", "pool_aarch64.ll")
+    assert {f"wse_mlir/runtime/native/{name}" for name in pool} <= set(names)
 
 
 def test_the_wheel_alone_compiles_and_simulates(wheel: Path, tmp_path: Path) -> None:

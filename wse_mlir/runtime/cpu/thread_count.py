@@ -10,7 +10,7 @@ from typing import Any
 from ...passes.infra.diagnostics import CompilerError, shown
 
 VARIABLE = "WSE_NUM_THREADS"  # the number where none is given
-MOST = 256  # that the pool has room for, see native/pool.ll
+MOST = 256  # that the pool has room for, see native/pool.c
 
 
 def thread_count(options: Mapping[str, Any]) -> int:
