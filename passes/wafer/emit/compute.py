@@ -8,12 +8,13 @@ over the parallel iterators inside.
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from ....dialects.host import ir
 from ....dialects.structured import PARALLEL, REDUCTION, dim_position
-from ....wse_target.image import Access, Instruction, Loop, Vector
+from ....wse_target.image import DTYPE_BYTES, Access, Dtype, Instruction, Loop, Vector
 from ....wse_target.layout.tensor_layout import NOW, TensorLayout
+from ....wse_target.machine import Machine
 from ....wse_target.quasi_affine import Expr, Var, const
 from ....wse_target.sim.arithmetic import COMPARISONS
 from ...infra.diagnostics import PassFailure
@@ -23,11 +24,12 @@ from ..scalars.splat import made_of, splat_of
 from ..scalars.values import Immediate, Index, Operand, ScalarOp, ScalarValue, Temp
 from ..shard.index_sums import divided_iterators
 from ..shard.indirect import GATHER, gather_order, moving
-from ..shard.nodes import Compute, analyse, op_result
+from ..shard.nodes import Compute, analyse, dtype_of, op_result
 from ..shard.operand_layouts import operand_layouts
 from ..shard.owned import owned_indices, owned_loops
 from ..shard.scatters import Scatter, scatter_loops, scatter_of, written_indices
 from .indirect import at_numbers, gathered
+from .nests import Nest
 from .positions import positions_in_tile, stride_of
 from .tiles import LocalTile, Tiles, loop_indices
 from .write.expressions import row_major_pitches
@@ -47,10 +49,17 @@ class ComputeEmitter:
     """Emits one operation."""
 
     def __init__(
-        self, op: Any, loops: TensorLayout, tiles: Tiles, hint: str, changed: ir.Value | None = None
+        self,
+        op: Any,
+        loops: TensorLayout,
+        tiles: Tiles,
+        hint: str,
+        machine: Machine,
+        changed: ir.Value | None = None,
     ) -> None:
         """
         Args:
+            machine: for which loops are ordered.
             changed: an init whose tile becomes the result's, if it lies as the result does.
         """
         self.compute: Compute = analyse(op)
@@ -58,6 +67,7 @@ class ComputeEmitter:
         self.loops = loops
         self.tiles = tiles
         self.hint = hint
+        self.machine = machine
         self.changed = changed
         self.steps: list[Instruction] = []
         self.places: dict[
@@ -254,7 +264,7 @@ class ComputeEmitter:
             self._owned(op, result)
             return
         values = found.factors or (found.value,)
-        loops = self._best_order(r, values)
+        loops = self._best_order(r, values, op, fused=bool(found.factors))
         dst = self._operand_access(result, self.view.init_maps[r], loops)
         sources = [self._source(v, loops) for v in values]
         if found.factors:
@@ -379,21 +389,20 @@ class ComputeEmitter:
 
     # Order of loops
 
-    def _best_order(self, r: int, values: Sequence[ScalarValue]) -> list[int]:
-        """All iterators, the one innermost along which most accesses are contiguous or repeat one element."""
-
-        def score(iterator: int) -> tuple[float, int]:
-            strides = [self._stride(v, iterator) for v in (Operand(len(self.view.inputs) + r), *values)]
-            contiguous = sum(s in (0, 1) for s in strides)
-            parallel = self.view.iterators[iterator] == PARALLEL
-            long = self._block(iterator) >= 4
-            return contiguous + 0.5 * long + 0.25 * parallel, self.order.index(iterator)
-
+    def _best_order(self, r: int, values: Sequence[ScalarValue], op: ScalarOp, *, fused: bool) -> list[int]:
+        """All iterators in the order that takes the machine least; of equal ones the last dimension innermost."""
         free = [i for i in self.order if i not in self.looped]
-        if not free:
-            return []
-        innermost = max(free, key=score)
-        return self._arranged([i for i in free if i != innermost] + [innermost])
+        last = {i: sum(self._stride(v, i) in (0, 1) for v in values) for i in free}
+        read = [v for v in (Operand(len(self.view.inputs) + r), *values) if isinstance(v, (Operand, Temp))]
+        accesses = [({i: self._stride(v, i) for i in free}, DTYPE_BYTES[self._dtype(v)]) for v in read]
+        rate = self.machine.rate("fma" if fused else op.kind, op.dtype)
+        nest = Nest({i: self._block(i) for i in free}, accesses, rate)
+        return nest.cheapest(sorted(free, key=last.__getitem__), self.machine)
+
+    def _dtype(self, value: Operand | Temp) -> Dtype:
+        if isinstance(value, Temp):
+            return cast(Dtype, self.tiles.dtype(self.places[value.index][0]))
+        return dtype_of(self.view.operands[value.position])
 
     def _arranged(self, loops: Sequence[int]) -> list[int]:
         """The innermost loop stays; of the others the longest goes next to it, for further maps cost more than rows."""

@@ -192,7 +192,8 @@ class _Emitter:
             if partial is not None:
                 self.tiles.alias(op.results[0], partial, read.layouts(op)[0].with_partial())
                 return []
-            return ComputeEmitter(op, loops, self.tiles, hint, changed_in_place(op, self.main)).run()
+            changed = changed_in_place(op, self.main)
+            return ComputeEmitter(op, loops, self.tiles, hint, self.collectives.machine, changed).run()
         if name == "wse.scatter":
             return self._scatter(op, hint)
         if name in RESHAPES + SLICES:
