@@ -140,7 +140,7 @@ class GridSearch:
             assert tried is not None
             plan, problem = tried
             if self.guide is not None:
-                problem = build_problem(self.main, plan.mesh, self.cost, self.free, self.products)
+                problem = _problem(self.main, plan.mesh, self.cost, self.free, self.products)
             wider = plan_for(problem, plan.mesh, self.cost, width=width_for(problem))
             if wider is not None and score_of(wider, self.cost) < score_of(plan, self.cost):
                 self.found[grid] = wider, problem
@@ -220,7 +220,7 @@ def search(
     given_up: list[str] = []
     if meshes:
         for mesh in meshes:
-            problem = build_problem(main, mesh, cost, free, products)
+            problem = _problem(main, mesh, cost, free, products)
             plan = plan_for(problem, mesh, cost, width=width_for(problem))
             assert plan is not None, "no limit was set"
             found.append((plan, problem))
@@ -240,6 +240,16 @@ def search(
             hint="use another grid, or target='cpu'",
         )
     return Searched(best, problem, [plan for plan, _ in found if plan.stuck is None], given_up)
+
+
+def _problem(
+    main: Any, mesh: Mesh, cost: CostModel, free: frozenset[int], products: ProductOptions
+) -> Problem:
+    """What a beam of full width is for: where there are very many options, those that may be worth their cycles."""
+    problem = build_problem(main, mesh, cost, free, products)
+    if problem.size <= _MANY:
+        return problem
+    return build_problem(main, mesh, cost, free, products, dear=False)
 
 
 def _refined(tried: Tried, cost: CostModel) -> Tried:

@@ -9,6 +9,7 @@ import math
 from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from .....dialects.host import ir
@@ -28,6 +29,7 @@ from ..nodes import (
     dtype_of,
     only_returned,
 )
+from .dear_options import without_dear_ones
 from .guides import Axes, Guide
 from .lifetimes import Lifetimes
 from .product_options import ProductOptions
@@ -121,13 +123,21 @@ def build_problem(
     free: frozenset[int],
     products: ProductOptions,
     guide: Guide | None = None,
+    *,
+    dear: bool = True,
 ) -> Problem:
-    """Lists nodes and their options on a mesh; only what a guide did elsewhere, if there is one."""
+    """Lists nodes and their options on a mesh; only what a guide did elsewhere, if there is one.
+
+    Args:
+        dear: whether options that are much dearer than others are of interest.
+    """
     operations = [op for op in main.body.blocks[0].operations if is_node(op)]
     wants, found = Wants(), list[Node]()
     for at, op in reversed(list(enumerate(operations))):
         along = None if guide is None else guide.loops[at]
         options = _options(op, mesh, cost, products, wants, along)
+        if not dear:
+            options = without_dear_ones(options, partial(_bytes_of_option, op), mesh, cost)
         found.append(Node(op, options if guide is None else guide.picks(at, options)))
         wants.note(found[-1])
     nodes = tuple(reversed(found))
@@ -174,6 +184,10 @@ def bytes_at_least(op: Any, option: Option) -> int:
     """Bytes of a PE's SRAM that an operation's own operands and results take, laid out as an option says."""
     needed = [(v, to) for v, to in zip(op.operands, option.needs, strict=True) if to is not None]
     return sum(bytes_of(v, to) for v, to in (*needed, *zip(op.results, option.gives, strict=True)))
+
+
+def _bytes_of_option(op: Any, option: Option) -> int:
+    return bytes_at_least(op, option) + option.scratch
 
 
 class Planner:
