@@ -5,15 +5,9 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+from ....dialects.affine.maps import identity_maps
 from ....dialects.host import arith, ir, tensor
-from ....dialects.structured import (
-    Structured,
-    build_generic,
-    clone_into,
-    element_type,
-    identity_maps,
-    project_attributes,
-)
+from ....dialects.structured import Structured, build_generic, clone_into, element_type, project_attributes
 
 _LARGEST = 1 << 30  # of numbers that are added and compared in 32 bits
 _FEWEST_READS = 4  # of each bit, for which it is worth while to make it a byte first

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
+from ....dialects.affine.expressions import dim_position
+from ....dialects.affine.maps import loops_inferable
 from ....dialects.host import arith, ir, linalg
 from ....dialects.structured import (
     Structured,
     build_generic,
     clone_into,
-    dim_position,
     element_type,
-    loops_inferable,
     project_attributes,
     structured,
 )

@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ....dialects.affine.maps import depends_on
 from ....dialects.host import arith, ir, math, vector
 from ....dialects.structured import Structured, clone_into
-from ...tensor.access import depends_on, element_bits
+from ...tensor.access import element_bits
 from ...tensor.fuse.fusion_cost import INTEGER_DIVISIONS
 
 

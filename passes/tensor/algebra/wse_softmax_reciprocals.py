@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from ....dialects.affine.expressions import dim_position
 from ....dialects.host import arith, ir, linalg, tensor
 from ....dialects.structured import (
     PARALLEL,
     Structured,
     build_generic,
     clone_into,
-    dim_position,
     project_attributes,
     structured,
 )

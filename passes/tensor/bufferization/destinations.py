@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ....dialects.host import ir, tensor
+from ....dialects.reshapes import reassociation
 from ....dialects.structured import structured
 from ..traversal import made_by
-from ..unit_reshape import reassociation
 from . import layouts
 from .op_model import disjoint_slices, is_empty, is_linalg, is_tensor, slice_key, writes_of
 

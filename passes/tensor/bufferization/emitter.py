@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ....dialects.affine.maps import identity_maps
 from ....dialects.host import arith, ir, linalg, memref
-from ....dialects.structured import build_generic, clone_into, identity_maps
+from ....dialects.structured import build_generic, clone_into
 from ...infra.diagnostics import PassFailure
 from ...infra.pass_base import PassRun
 from . import layouts

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ....dialects.affine.maps import identity_maps
 from ....dialects.host import arith, ir, tensor
-from ....dialects.structured import PARALLEL, Structured, build_generic, identity_maps, structured
+from ....dialects.structured import PARALLEL, Structured, build_generic, structured
 from ...infra.pass_base import Pass, PassRun
 from ..simplify.wse_generalize import generalize
 from ..sizes import sizes_of

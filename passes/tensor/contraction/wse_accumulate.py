@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ....dialects.affine.maps import identity_maps
 from ....dialects.host import arith, ir
 from ....dialects.host import tensor as tensor_dialect
 from ....dialects.structured import (
@@ -10,7 +11,6 @@ from ....dialects.structured import (
     Structured,
     build_generic,
     element_type,
-    identity_maps,
     project_attributes,
     structured,
 )

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from ....dialects.affine.maps import identity_maps
 from ....dialects.host import arith, ir, tensor
 from ....dialects.structured import (
     PARALLEL,
     Structured,
     build_generic,
     element_type,
-    identity_maps,
     inline_body,
     project_attributes,
     structured,

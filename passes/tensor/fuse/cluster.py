@@ -6,15 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ....dialects.host import affine, arith, ir, linalg
+from ....dialects.affine.expressions import dim_position, emit_affine, is_plain
+from ....dialects.affine.maps import compose_map, loops_inferable
+from ....dialects.host import affine, ir, linalg
 from ....dialects.structured import (
     Structured,
     clone_into,
-    compose_map,
-    dim_position,
     element_type,
     iterator_attribute,
-    loops_inferable,
     project_attributes,
 )
 
@@ -206,11 +205,8 @@ def _inline(member: Member, given: list[ir.Value | None]) -> list[ir.Value]:
 
 def _loop_index(loop: ir.AffineExpr, count: int) -> ir.Value:
     """The value of an expression of the iterators, inside a body."""
-    position = dim_position(loop)
-    if position is not None:
-        return linalg.IndexOp(position).result
-    if isinstance(loop, ir.AffineConstantExpr):
-        return arith.constant(ir.IndexType.get(), loop.value)
+    if is_plain(loop):
+        return emit_affine(loop, lambda d: linalg.IndexOp(d).result)
     indices = [linalg.IndexOp(d).result for d in range(count)]
     return affine.apply(ir.AffineMap.get(count, 0, [loop]), indices)
 

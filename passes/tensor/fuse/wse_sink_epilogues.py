@@ -5,19 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ....dialects.affine.expressions import dim_position, used_dims
+from ....dialects.affine.maps import compose_map, identity_maps, loops_inferable
 from ....dialects.host import ir, tensor
 from ....dialects.structured import (
     Structured,
     build_generic,
     clone_into,
-    compose_map,
-    dim_position,
     element_type,
-    identity_maps,
-    loops_inferable,
     project_attributes,
     structured,
-    used_dims,
 )
 from ...infra.pass_base import Pass, PassRun
 from ..contraction.form import contraction_form

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ....dialects.affine.expressions import used_dims
+from ....dialects.affine.maps import compose_map
 from ....dialects.host import ir, tensor
+from ....dialects.reshapes import reassociation
 from ....dialects.structured import (
     PARALLEL,
     Structured,
     build_generic,
     clone_into,
-    compose_map,
     inline_body,
     project_attributes,
     structured,
-    used_dims,
 )
-from ..unit_reshape import reassociation
 from .order import Order, collapsed_order, expanded_order, permuted, permuted_map, permuted_type
 from .rewriting import LayoutRewriter, reorders
 

@@ -130,7 +130,7 @@ class _Builder:
         for number, init in enumerate(self.inits):
             producer = self.slicer.producer(init, recomputed=False)
             window = self.view.access(self.view.init_positions()[number])
-            covered = {a.plain_iterator() for a in window if a is not None}
+            covered = {a.plain_dim() for a in window if a is not None}
             if producer is None or not all(d in covered for d in self.sizes):
                 continue
             target = producer.op.operands[producer.init_positions()[0]]

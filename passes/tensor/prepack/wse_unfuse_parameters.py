@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
+from ....dialects.affine.expressions import dim_position
 from ....dialects.host import func, ir, linalg, tensor
 from ....dialects.structured import (
     PARALLEL,
     Structured,
     build_generic,
     clone_into,
-    dim_position,
     project_attributes,
     structured,
 )

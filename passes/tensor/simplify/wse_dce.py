@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ....dialects.affine.maps import loops_inferable
 from ....dialects.host import func, ir
-from ....dialects.structured import (
-    Structured,
-    clone_into,
-    iterator_attribute,
-    loops_inferable,
-    project_attributes,
-    structured,
-)
+from ....dialects.structured import Structured, clone_into, iterator_attribute, project_attributes, structured
 from ...infra.pass_base import Pass, PassRun
 from ..effects import has_no_effect, is_dead, is_used
 from .symbols import referenced_symbols

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ....dialects.affine_values import evaluate_affine
+from ....dialects.affine.expressions import evaluate_affine
 from ....dialects.host import arith, ir, linalg
 from ....dialects.structured import Structured, element_type, structured
 from ...infra.pass_base import Pass, PassRun, option

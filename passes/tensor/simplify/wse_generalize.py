@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ....dialects.affine.expressions import dim_position
 from ....dialects.host import ir, linalg
-from ....dialects.structured import (
-    PARALLEL,
-    REDUCTION,
-    build_generic,
-    dim_position,
-    inline_body,
-    project_attributes,
-)
+from ....dialects.structured import PARALLEL, REDUCTION, build_generic, inline_body, project_attributes
 from ...infra.pass_base import Pass, PassRun
 from ..traversal import collect
 from .softmax import decompose_softmax

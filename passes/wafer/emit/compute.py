@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from ....dialects.affine.expressions import dim_position
 from ....dialects.host import ir
-from ....dialects.structured import PARALLEL, REDUCTION, dim_position
+from ....dialects.structured import PARALLEL, REDUCTION
 from ....wse_target.image import Access, Instruction, Loop, Vector
 from ....wse_target.layout.tensor_layout import NOW, TensorLayout
 from ....wse_target.quasi_affine import Expr, Var, const
@@ -21,14 +22,13 @@ from ..scalars.constant_folding import fold
 from ..scalars.reduction_form import OWNED, Accumulation
 from ..scalars.splat import made_of, splat_of
 from ..scalars.values import Immediate, Index, Operand, ScalarOp, ScalarValue, Temp
-from ..shard.index_sums import divided_iterators
 from ..shard.indirect import GATHER, gather_order, moving
 from ..shard.nodes import Compute, analyse, op_result
 from ..shard.operand_layouts import operand_layouts
 from ..shard.owned import owned_indices, owned_loops
 from ..shard.scatters import Scatter, scatter_loops, scatter_of, written_indices
 from .indirect import at_numbers, gathered
-from .positions import positions_in_tile, stride_of
+from .positions import divided_iterators, positions_in_tile, stride_of
 from .tiles import LocalTile, Tiles, loop_indices
 from .write.expressions import row_major_pitches
 

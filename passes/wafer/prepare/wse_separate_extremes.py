@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ....dialects.affine.maps import identity_maps
 from ....dialects.host import arith, ir, linalg, tensor
-from ....dialects.structured import (
-    PARALLEL,
-    REDUCTION,
-    Structured,
-    build_generic,
-    element_type,
-    identity_maps,
-    structured,
-)
+from ....dialects.structured import PARALLEL, REDUCTION, Structured, build_generic, element_type, structured
 from ...infra.pass_base import Pass, PassRun
 from ...tensor.traversal import collect
 from ..scalars.reduction_form import is_neutral

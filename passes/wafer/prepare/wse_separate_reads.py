@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
+from ....dialects.affine.maps import map_dims
 from ....dialects.host import ir, tensor
 from ....dialects.structured import Structured, build_generic, clone_into, project_attributes, structured
 from ....wse_target.image import DTYPE_BYTES
@@ -105,17 +106,8 @@ def _moved(view: Structured, extract: Any) -> bool:
         dim for op in operations for result in op.operation.results if (dim := _loop_of(result)) is not None
     }
     for position in _arguments(view, operations):
-        amap = view.maps[position]
-        moved |= {dim for dim in range(amap.n_dims) if any(_depends(expr, dim) for expr in amap.results)}
+        moved |= map_dims(view.maps[position])
     return all(dim in moved or size == 1 for dim, size in enumerate(view.fixed_sizes()))
-
-
-def _depends(expr: ir.AffineExpr, dim: int) -> bool:
-    if isinstance(expr, ir.AffineDimExpr):
-        return expr.position == dim
-    if isinstance(expr, ir.AffineBinaryExpr):
-        return _depends(expr.lhs, dim) or _depends(expr.rhs, dim)
-    return False
 
 
 def _separate(view: Structured, extract: Any) -> Structured | None:

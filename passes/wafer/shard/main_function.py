@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from ....dialects.affine.maps import identity_maps
 from ....dialects.host import ir
-from ....dialects.structured import REDUCTION, build_generic, identity_maps, structured
+from ....dialects.structured import REDUCTION, build_generic, structured
 from ....wse_target.image import DTYPE_BYTES
 from ....wse_target.kinds import NEUTRAL
 from ...infra.diagnostics import PassFailure

@@ -6,8 +6,9 @@ loop adds its stride to one number.
 
 from collections.abc import Mapping, Sequence
 
-from .....dialects.host import affine, arith, ir, memref, vector
-from ....tensor.access import coefficient, dims_of
+from .....dialects.affine.expressions import constant_value, emit_affine, keep_dims, substitute, used_dims
+from .....dialects.affine.linear import coefficient
+from .....dialects.host import arith, ir, memref, vector
 
 _DYNAMIC = ir.ShapedType.get_dynamic_stride_or_offset()
 Offset = int | ir.Value
@@ -129,15 +130,7 @@ def _flat_view(kind: ir.MemRefType, source: ir.Value, offset: Offset, span: Offs
 
 def _evaluate(expr: ir.AffineExpr, bases: Mapping[int, ir.Value]) -> Offset:
     """The value of a subscript at a point; iterators without a value are zero."""
-    used = sorted(i for i in dims_of(expr) if i in bases)
-    count = 1 + max((*dims_of(expr), 0))
-    dims: list[ir.AffineExpr] = [ir.AffineConstantExpr.get(0)] * count
-    for position, iterator in enumerate(used):
-        dims[iterator] = ir.AffineDimExpr.get(position)
-    local = ir.AffineMap.get(len(used), 0, [expr.compose(ir.AffineMap.get(len(used), 0, dims))])
-    (result,) = local.results
-    if isinstance(result, ir.AffineConstantExpr):
-        return result.value
-    if isinstance(result, ir.AffineDimExpr):
-        return bases[used[result.position]]
-    return affine.apply(local, [bases[i] for i in used])
+    known = sorted(i for i in used_dims(expr) if i in bases)
+    local = substitute(expr, keep_dims(known, 1 + max(used_dims(expr), default=0)))
+    value = constant_value(local)
+    return value if value is not None else emit_affine(local, lambda number: bases[known[number]])

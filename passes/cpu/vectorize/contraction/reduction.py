@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from .....dialects.affine.maps import compose_map
 from .....dialects.host import arith, ir, math, scf
 from ....tensor.contraction.factors import product_factors
 from ...processor import Processor
@@ -279,7 +280,7 @@ def _of_panels(amap: ir.AffineMap, column: int, width: int) -> ir.AffineMap:
     dims: list[ir.AffineExpr] = [ir.AffineDimExpr.get(i) for i in range(amap.n_dims)]
     dims[column] = ir.AffineExpr.get_mul(dims[column], width)
     inner = ir.AffineMap.get(amap.n_dims, 0, dims)
-    return ir.AffineMap.get(amap.n_dims, 0, [e.compose(inner) for e in amap.results])
+    return compose_map(amap, inner)
 
 
 def _group_size(group: Group | None, iterator: int) -> int:

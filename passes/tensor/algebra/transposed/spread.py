@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .....dialects.host import arith, ir, tensor
+from .....dialects.reshapes import reassociation
 from ...simplify.reshapes.read_chain import shape_of
 from ...simplify.reshapes.views import expand, open_part
 from ...uniform import splat_attribute, underlying_empty, uniform_scalar
-from ...unit_reshape import reassociation
 
 
 @dataclass(frozen=True)
