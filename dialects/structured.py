@@ -122,6 +122,12 @@ def project_attributes(op: Any) -> dict[str, ir.Attribute]:
     return {name: attributes[name] for name in attributes if name.startswith("wse.")}
 
 
+def hand_on_attributes(source: Any, target: Any) -> None:
+    """Gives an operation the `wse.*` attributes of the one that it is made from."""
+    for name, attribute in project_attributes(source).items():
+        target.operation.attributes[name] = attribute
+
+
 def names_loops(op: Any) -> bool:
     """Whether the user said of an operation's loops, one by one, where they run: they stay as they are then."""
     return "wse.iterators" in op.operation.attributes
@@ -161,6 +167,38 @@ def build_generic(
     with ir.InsertionPoint(block), where:
         linalg.YieldOp(list(body(*block.arguments)))
     return op
+
+
+def rebuild_generic(
+    view: Structured,
+    inputs: Sequence[ir.Value] | None = None,
+    inits: Sequence[ir.Value] | None = None,
+    maps: Sequence[ir.AffineMap] | None = None,
+    iterators: Sequence[str] | None = None,
+    body: Callable[..., Sequence[ir.Value]] | None = None,
+) -> Any:
+    """Creates a `linalg.generic` that has of another one all that is not given, its location and attributes too.
+
+    Args:
+        body: as that of `build_generic`; the same computation by default, for as many operands.
+    """
+    made = build_generic(
+        view.inputs if inputs is None else inputs,
+        view.inits if inits is None else inits,
+        view.maps if maps is None else maps,
+        view.iterators if iterators is None else iterators,
+        body or (lambda *scalars: inline_body(view.body, scalars)),
+        location=view.op.location,
+    )
+    hand_on_attributes(view.op, made)
+    return made
+
+
+def replace_op(op: Any, results: Iterable[ir.Value]) -> None:
+    """Lets everyone who read an operation's results read these, and erases it."""
+    for old, new in zip(op.operation.results, list(results), strict=True):
+        old.replace_all_uses_with(new)
+    op.operation.erase()
 
 
 def clone_into(

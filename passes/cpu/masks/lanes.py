@@ -7,7 +7,14 @@ from typing import Any
 
 from ....dialects.affine.maps import identity_maps
 from ....dialects.host import arith, ir, tensor
-from ....dialects.structured import Structured, build_generic, clone_into, element_type, project_attributes
+from ....dialects.structured import (
+    Structured,
+    build_generic,
+    clone_into,
+    element_type,
+    rebuild_generic,
+    replace_op,
+)
 
 _LARGEST = 1 << 30  # of numbers that are added and compared in 32 bits
 _FEWEST_READS = 4  # of each bit, for which it is worth while to make it a byte first
@@ -91,12 +98,8 @@ def read_bytes(view: Structured, widened: dict[ir.Value, ir.Value]) -> None:
         return [mapping.get(v, v) for v in view.yielded]
 
     with ir.InsertionPoint(view.op), view.op.location:
-        op = build_generic(inputs, view.inits, view.maps, view.iterators, body, location=view.op.location)
-    for name, attribute in project_attributes(view.op).items():
-        op.operation.attributes[name] = attribute
-    for old, new in zip(view.op.results, op.results, strict=True):
-        old.replace_all_uses_with(new)
-    view.op.operation.erase()
+        op = rebuild_generic(view, inputs, body=body)
+    replace_op(view.op, op.results)
 
 
 def _is_read_often(value: ir.Value, sizes: tuple[int | None, ...]) -> bool:

@@ -15,7 +15,7 @@ from ....dialects.structured import (
     Structured,
     build_generic,
     element_type,
-    project_attributes,
+    rebuild_generic,
     structured,
 )
 from ...tensor.contraction.factors import Factor, product_factors
@@ -127,10 +127,7 @@ def rebuild(view: Structured, sides: tuple[Side, Side], init: ir.Value) -> ir.Va
         return [arith.addi(total, arith.muli(*factors))]
 
     maps = [*(side.amap for side in sides), view.init_maps[0]]
-    location = view.op.location
-    made = build_generic([s.value for s in sides], [init], maps, view.iterators, body, location=location)
-    for name, attribute in project_attributes(view.op).items():
-        made.operation.attributes[name] = attribute
+    made = rebuild_generic(view, [s.value for s in sides], [init], maps, body=body)
     return made.results[0]
 
 

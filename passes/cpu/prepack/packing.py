@@ -14,7 +14,8 @@ from ....dialects.structured import (
     Structured,
     build_generic,
     clone_into,
-    project_attributes,
+    rebuild_generic,
+    replace_op,
     structured,
 )
 from ...tensor.contraction.factors import WIDENINGS, Factor, FactorStep, factor_of
@@ -277,11 +278,8 @@ def read_packed(view: Structured, operand: int, source: Source, packed: ir.Value
         return [mapping.get(v, v) for v in view.yielded]
 
     with op.location, ir.InsertionPoint(op):
-        made = build_generic(inputs, view.inits, maps, view.iterators, body, location=op.location)
-    for name, attribute in project_attributes(op).items():
-        made.operation.attributes[name] = attribute
-    op.results[0].replace_all_uses_with(made.results[0])
-    op.operation.erase()
+        made = rebuild_generic(view, inputs, maps=maps, body=body)
+    replace_op(op, made.results)
     return made
 
 

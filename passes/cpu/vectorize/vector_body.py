@@ -10,7 +10,7 @@ from typing import Any
 
 from ....dialects.affine.maps import depends_on
 from ....dialects.host import arith, ir, math, vector
-from ....dialects.structured import Structured, clone_into
+from ....dialects.structured import Structured, clone_into, replace_op
 from ...tensor.access import element_bits
 from ...tensor.fuse.fusion_cost import INTEGER_DIVISIONS
 
@@ -223,8 +223,7 @@ def _replace_indices(op: Any, index_of: Callable[[int], ir.Value]) -> None:
         for block in region.blocks:
             for inner in list(block.operations):
                 if inner.name == "linalg.index":
-                    inner.results[0].replace_all_uses_with(index_of(_index_dim(inner)))
-                    inner.operation.erase()
+                    replace_op(inner, [index_of(_index_dim(inner))])
                 else:
                     _replace_indices(inner, index_of)
 

@@ -11,7 +11,7 @@ from ....dialects.structured import (
     Structured,
     build_generic,
     element_type,
-    project_attributes,
+    rebuild_generic,
     structured,
 )
 from ...infra.diagnostics import PassFailure
@@ -98,15 +98,11 @@ def _retype(view: Structured, wanted: ir.Type) -> None:
     old = ir.RankedTensorType(result.type)
     with op.location, ir.InsertionPoint(op):
         init = _converted(view.inits[0], wanted)
-        product = build_generic(
-            view.inputs,
-            [init],
-            view.maps,
-            view.iterators,
-            lambda a, b, total: [arith.addf(total, arith.mulf(_cast(a, wanted), _cast(b, wanted)))],
+        product = rebuild_generic(
+            view,
+            inits=[init],
+            body=lambda a, b, total: [arith.addf(total, arith.mulf(_cast(a, wanted), _cast(b, wanted)))],
         )
-        for name, attribute in project_attributes(op).items():
-            product.operation.attributes[name] = attribute
         back = _converted(product.results[0], old.element_type)
     result.replace_all_uses_with(back)
     op.operation.erase()

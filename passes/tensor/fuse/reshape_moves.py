@@ -21,10 +21,8 @@ from ....dialects.reshapes import reassociation
 from ....dialects.structured import (
     PARALLEL,
     Structured,
-    build_generic,
     element_type,
-    inline_body,
-    project_attributes,
+    rebuild_generic,
     structured,
 )
 from ...infra.pass_base import PassRun
@@ -229,16 +227,7 @@ def _rebuild(
         v if view.reads(count + k) else tensor.empty(ir.ShapedType(v.type).shape, element_type(v.type))
         for k, v in enumerate(operands[count:])
     ]
-    op = build_generic(
-        operands[:count],
-        inits,
-        maps,
-        [PARALLEL] * loops,
-        lambda *scalars: inline_body(view.body, scalars),
-        location=view.op.location,
-    )
-    for name, attribute in project_attributes(view.op).items():
-        op.operation.attributes[name] = attribute
+    op = rebuild_generic(view, operands[:count], inits, maps, [PARALLEL] * loops)
     return list(op.results)
 
 

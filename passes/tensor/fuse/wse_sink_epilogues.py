@@ -13,7 +13,8 @@ from ....dialects.structured import (
     build_generic,
     clone_into,
     element_type,
-    project_attributes,
+    rebuild_generic,
+    replace_op,
     structured,
 )
 from ...infra.pass_base import Pass, PassRun
@@ -231,9 +232,5 @@ def _use(reader: _Reader, made: ir.Value) -> None:
 
     inputs = [view.op.operation.operands[k] for k in kept if k < len(view.inputs)]
     with ir.InsertionPoint(view.op), view.op.location:
-        op = build_generic(inputs, view.inits, maps, view.iterators, body, location=view.op.location)
-    for name, attribute in project_attributes(view.op).items():
-        op.operation.attributes[name] = attribute
-    for old, new in zip(view.op.results, op.results, strict=True):
-        old.replace_all_uses_with(new)
-    view.op.operation.erase()
+        op = rebuild_generic(view, inputs, maps=maps, body=body)
+    replace_op(view.op, op.results)

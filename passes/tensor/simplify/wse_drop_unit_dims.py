@@ -12,11 +12,10 @@ from ....dialects.host import arith, ir, linalg, tensor
 from ....dialects.structured import (
     PARALLEL,
     Structured,
-    build_generic,
     clone_into,
     element_type,
     names_loops,
-    project_attributes,
+    rebuild_generic,
     structured,
 )
 from ...infra.pass_base import Pass, PassRun, option
@@ -136,16 +135,9 @@ def _rebuild(view: Structured, operands: Sequence[_Operand], kept: Sequence[int]
             _narrow_init(empty_like(v) if k in starts else v, o, k not in starts and view.reads(count + k))
             for k, (v, o) in enumerate(zip(view.inits, operands[count:], strict=True))
         ]
-        op = build_generic(
-            inputs,
-            inits,
-            [o.access for o in operands],
-            [view.iterators[i] for i in kept],
-            body,
-            location=view.op.location,
+        op = rebuild_generic(
+            view, inputs, inits, [o.access for o in operands], [view.iterators[i] for i in kept], body
         )
-        for name, attribute in project_attributes(view.op).items():
-            op.operation.attributes[name] = attribute
         for old, new, operand in zip(view.op.results, op.results, operands[count:], strict=True):
             groups = unit_groups(operand.kept, ir.ShapedType(old.type).rank)
             old.replace_all_uses_with(_widen(new, groups, old))

@@ -11,9 +11,9 @@ from ....dialects.host import arith, ir, tensor
 from ....dialects.structured import (
     PARALLEL,
     Structured,
-    build_generic,
     clone_into,
-    project_attributes,
+    rebuild_generic,
+    replace_op,
     structured,
 )
 from ...infra.pass_base import Pass, PassRun
@@ -144,11 +144,8 @@ def _trim(view: Structured, padded: int, trims: list[_Trim]) -> None:
             clone_into(view.body_operations(), mapping)
             return [mapping.get(v, v) for v in view.yielded]
 
-        made = build_generic(inputs, view.inits, view.maps, view.iterators, body, location=op.location)
-    for name, attribute in project_attributes(op).items():
-        made.operation.attributes[name] = attribute
-    op.results[0].replace_all_uses_with(made.results[0])
-    op.operation.erase()
+        made = rebuild_generic(view, inputs, body=body)
+    replace_op(op, made.results)
 
 
 def _padded_less(pad: Any, trims: list[_Trim]) -> ir.Value:

@@ -11,9 +11,9 @@ from ....dialects.host import arith, ir, linalg
 from ....dialects.structured import (
     REDUCTION,
     Structured,
-    build_generic,
     clone_into,
-    project_attributes,
+    rebuild_generic,
+    replace_op,
     structured,
 )
 from ...infra.pass_base import Pass, PassRun
@@ -106,11 +106,8 @@ def _rewrite(view: Structured, read: _Read) -> None:
         splat: Any = ir.DenseElementsAttr.get_splat(kind, neutral)
         start = arith.ConstantOp(kind, splat).result
         kinds = [*view.iterators, *[REDUCTION] * len(read.decided)]
-        new = build_generic(view.inputs, [start], maps, kinds, body)
-    for name, attribute in project_attributes(view.op).items():
-        new.attributes[name] = attribute
-    view.op.results[0].replace_all_uses_with(new.results[0])
-    view.op.operation.erase()
+        new = rebuild_generic(view, inits=[start], maps=maps, iterators=kinds, body=body)
+    replace_op(view.op, new.results)
 
 
 def _neutral(element: ir.Type) -> ir.Attribute:

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 from ....dialects.affine.maps import identity_maps
 from ....dialects.host import arith, ir, linalg, tensor
-from ....dialects.structured import PARALLEL, REDUCTION, Structured, build_generic, element_type, structured
+from ....dialects.structured import (
+    PARALLEL,
+    REDUCTION,
+    Structured,
+    build_generic,
+    element_type,
+    replace_op,
+    structured,
+)
 from ...infra.pass_base import Pass, PassRun
 from ...tensor.traversal import collect
 from ..scalars.reduction_form import is_neutral
@@ -51,9 +59,7 @@ class SeparateExtremes(Pass, name="wse-separate-extremes", anchor="func.func"):
                 continue
             with found.location, ir.InsertionPoint(found):
                 made = _separated(view, search)
-            for old, new in zip(found.results, made, strict=True):
-                old.replace_all_uses_with(new)
-            found.erase()
+            replace_op(found, made)
             run.count("extremes separated")
 
 

@@ -15,7 +15,11 @@ from .....dialects.affine.expressions import (
 )
 from .....dialects.affine.linear import linear
 from .....dialects.host import affine, arith, ir, linalg, memref
-from .....dialects.structured import Structured, build_generic, clone_into, project_attributes
+from .....dialects.structured import (
+    Structured,
+    clone_into,
+    rebuild_generic,
+)
 from ....tensor.bufferization.layouts import DYNAMIC, subview_type
 from ....tensor.loops.tiling.index_math import Index, dim_size, weighted_sum
 
@@ -78,16 +82,14 @@ def emit_member(
         else:
             operands.append(take_slice(operand, dims))
     count = len(view.inputs)
-    op = build_generic(
+    rebuild_generic(
+        view,
         operands[:count],
         operands[count:],
         maps,
         [view.iterators[i] for i in kept],
         lambda *scalars: _body(view, scalars, parts, kept),
-        location=view.op.location,
     )
-    for name, attribute in project_attributes(view.op).items():
-        op.operation.attributes[name] = attribute
 
 
 def _slice_dim(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from .....dialects.affine.expressions import dim_position, used_dims
 from .....dialects.host import arith, ir, linalg, memref
-from .....dialects.structured import Structured, build_generic, clone_into, structured
+from .....dialects.structured import Structured, build_generic, clone_into, replace_op, structured
 from ....tensor.traversal import collect
 
 Chain = tuple[int, ...]  # iterators that become one, outermost first
@@ -169,5 +169,4 @@ def _rename_indices(op: ir.Operation, renamed: dict[int, int]) -> None:
         with inner.location, ir.InsertionPoint(inner):
             known = dim not in renamed
             value = arith.constant(ir.IndexType.get(), 0) if known else linalg.IndexOp(renamed[dim]).result
-        inner.results[0].replace_all_uses_with(value)
-        inner.erase()
+        replace_op(inner, [value])

@@ -17,6 +17,7 @@ from .....dialects.structured import (
     clone_into,
     element_type,
     inline_body,
+    replace_op,
     structured,
 )
 from ....infra.pass_base import PassRun
@@ -102,8 +103,7 @@ def _rebuild(
             location=view.op.location,
         ).results[0]
         result = _divide(product, view, quotient, numerator, rest, loops, scale)
-    view.op.results[0].replace_all_uses_with(result)
-    view.op.operation.erase()
+    replace_op(view.op, [result])
     return True
 
 

@@ -16,7 +16,7 @@ from .....dialects.structured import (
     build_generic,
     clone_into,
     element_type,
-    project_attributes,
+    rebuild_generic,
 )
 from ....infra.pass_base import PassRun
 from ...contraction.form import ContractionForm, contraction_form
@@ -139,16 +139,14 @@ class _Plan:
         with ir.InsertionPoint(view.op), view.op.location:
             inputs = [self._input(k) for k in range(len(view.inputs))]
             inits = [_split_init(view, k, self.segments) for k in range(len(view.inits))]
-            op = build_generic(
+            op = rebuild_generic(
+                view,
                 inputs,
                 inits,
                 self.maps,
                 [view.iterators[s.iterator] for parts in self.segments.parts for s in parts],
                 self._body,
-                location=view.op.location,
             )
-            for name, attribute in project_attributes(view.op).items():
-                op.operation.attributes[name] = attribute
             for k, old in enumerate(view.op.results):
                 groups = _groups(view.init_maps[k], self.segments)
                 old.replace_all_uses_with(collapse(op.results[k], groups, old.type))

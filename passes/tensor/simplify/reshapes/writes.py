@@ -14,7 +14,8 @@ from .....dialects.structured import (
     build_generic,
     element_type,
     inline_body,
-    project_attributes,
+    rebuild_generic,
+    replace_op,
     structured,
 )
 from ....infra.pass_base import PassRun
@@ -53,18 +54,8 @@ def absorb_write(copy: Structured, run: PassRun) -> bool:
         shape = shape_of(source)
         sizes = [open_part(source, d, 1) if (s := shape[d]) is None else s for d in order]
         init = fresh_init(source, sizes, updates)
-        op = build_generic(
-            producer.inputs,
-            [init],
-            [*producer.input_maps, written],
-            producer.iterators,
-            lambda *scalars: inline_body(producer.body, scalars),
-            location=producer.op.location,
-        )
-        for name, attribute in project_attributes(producer.op).items():
-            op.operation.attributes[name] = attribute
-    copy.op.results[0].replace_all_uses_with(op.results[0])
-    copy.op.operation.erase()
+        op = rebuild_generic(producer, inits=[init], maps=[*producer.input_maps, written])
+    replace_op(copy.op, op.results)
     producer.op.operation.erase()
     run.count("copies absorbed")
     return True
@@ -118,8 +109,7 @@ def drop_plain_copy(copy: Structured, run: PassRun) -> bool:
         return False
     if copy.inputs[0].type != copy.op.results[0].type:
         return False
-    copy.op.results[0].replace_all_uses_with(copy.inputs[0])
-    copy.op.operation.erase()
+    replace_op(copy.op, [copy.inputs[0]])
     run.count("copies absorbed")
     return True
 
@@ -155,8 +145,7 @@ def delay_broadcast(view: Structured, run: PassRun) -> bool:
         identity = ir.AffineMap.get_identity(rank)
         maps = [select_results(identity, kept_dims), identity]
         copy = build_generic([once.results[0]], [init], maps, [PARALLEL] * rank, lambda x, _: [x])
-    view.op.results[0].replace_all_uses_with(copy.results[0])
-    view.op.operation.erase()
+    replace_op(view.op, copy.results)
     run.count("broadcasts delayed")
     return True
 
