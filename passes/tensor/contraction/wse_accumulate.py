@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ....dialects.affine.maps import identity_maps
+from ....dialects.constants import constant_attribute
 from ....dialects.host import arith, ir
 from ....dialects.host import tensor as tensor_dialect
 from ....dialects.structured import (
@@ -137,14 +138,8 @@ def _filled(tensor: ir.Value) -> float | None:
     owner = tensor.owner
     if isinstance(owner, ir.Block):
         return None
-    if owner.name == "linalg.fill" and not isinstance(owner.operands[0].owner, ir.Block):
-        source = owner.operands[0].owner
-        return source.attributes["value"].value if source.name == "arith.constant" else None
-    if owner.name == "arith.constant":
-        value = owner.attributes["value"]
-        if isinstance(value, ir.DenseElementsAttr) and value.is_splat:
-            return ir.FloatAttr(value.get_splat_value()).value
-    return None
+    number = constant_attribute(owner.operands[0] if owner.name == "linalg.fill" else tensor)
+    return None if number is None else ir.FloatAttr(number).value
 
 
 def _cast(value: ir.Value, wanted: ir.Type) -> ir.Value:

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from ....dialects.affine.expressions import evaluate_affine
+from ....dialects.constants import splat_attribute
 from ....dialects.host import arith, ir, linalg
 from ....dialects.structured import Structured, element_type, replace_op, structured
 from ...infra.pass_base import Pass, PassRun, option
 from ..scalar_eval import Array, NotEvaluable, attribute_value, evaluate_scalar_op, numpy_dtype
 from ..traversal import tensor_blocks
-from ..uniform import empty_like, splat_attribute, uniform_scalar
+from ..uniform import empty_like, uniform_scalar
 
 
 class FoldConstants(Pass, name="wse-fold-constants", anchor="func.func"):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
+from ....dialects.constants import splat
 from ....dialects.host import arith, ir, linalg
 from ....dialects.structured import (
     REDUCTION,
@@ -95,16 +96,14 @@ def _rewrite(view: Structured, read: _Read) -> None:
         for dim, index in read.decided.items():
             here = linalg.IndexOp(places[dim]).result
             hits.append(arith.cmpi(arith.CmpIPredicate.eq, here, mapping.get(index, index)))
-        number: Any = neutral
-        zero = arith.ConstantOp(element, number).result
+        zero = splat(element, neutral)
         part = arith.select(reduce(arith.andi, hits), arguments[read.table], zero)
         combine = arith.addf if isinstance(element, ir.FloatType) else arith.addi
         combine = arith.ori if str(element) == "i1" else combine
         return [combine(arguments[-1], part)]
 
     with ir.InsertionPoint(view.op), view.op.location:
-        splat: Any = ir.DenseElementsAttr.get_splat(kind, neutral)
-        start = arith.ConstantOp(kind, splat).result
+        start = splat(kind, neutral)
         kinds = [*view.iterators, *[REDUCTION] * len(read.decided)]
         new = rebuild_generic(view, inits=[start], maps=maps, iterators=kinds, body=body)
     replace_op(view.op, new.results)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from .....dialects.affine.expressions import constant_value, emit_affine, keep_dims, substitute, used_dims
 from .....dialects.affine.linear import coefficient
+from .....dialects.constants import zeros
 from .....dialects.host import arith, ir, memref, vector
 
 _DYNAMIC = ir.ShapedType.get_dynamic_stride_or_offset()
@@ -103,14 +104,6 @@ class FlatOperand:
     def prefetch(self, offset: Offset) -> None:
         """Brings an element's line into the first-level cache; it may lie outside of the operand."""
         memref.PrefetchOp(self._flat, [index(offset)], False, 3, True)
-
-
-def zeros(kind: ir.VectorType) -> ir.Value:
-    """A vector of zeros."""
-    element = kind.element_type
-    is_float = isinstance(element, ir.FloatType)
-    zero = ir.FloatAttr.get(element, 0.0) if is_float else ir.IntegerAttr.get(element, 0)
-    return arith.constant(kind, ir.DenseElementsAttr.get_splat(kind, zero))
 
 
 def is_linear(amap: ir.AffineMap, iterator: int) -> bool:

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .....dialects.affine.expressions import emit_affine, used_dims
+from .....dialects.constants import zeros
 from .....dialects.host import arith, ir, memref, vector
 from ....tensor.access import access_kind
 from ..vector_body import vector_of
 from .accesses import Access
-from .flat_operand import index, zeros
+from .flat_operand import index
 
 Point = Mapping[int, int]  # iterator -> offset from the tile's first point
 

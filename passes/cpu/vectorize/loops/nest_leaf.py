@@ -7,10 +7,11 @@ from typing import Any, Literal
 from .....dialects.affine.expressions import emit_affine, is_plain, used_dims
 from .....dialects.affine.linear import linear_offset
 from .....dialects.affine.maps import depends_on
+from .....dialects.constants import zeros
 from .....dialects.host import arith, ir, memref, vector
 from .....dialects.structured import Structured
 from ....tensor.access import access_kind
-from ..vector_body import vector_of, zeros
+from ..vector_body import vector_of
 from .loop_schedule import Schedule
 from .register_transpose import transpose
 from .schedule_choice import is_transposed
