@@ -16,9 +16,8 @@ from ....dialects.structured import PARALLEL, REDUCTION
 from ....wse_target.image import Access, Instruction, Loop, Vector
 from ....wse_target.layout.tensor_layout import NOW, TensorLayout
 from ....wse_target.quasi_affine import Expr, Var, const
-from ....wse_target.sim.arithmetic import COMPARISONS
 from ...infra.diagnostics import PassFailure
-from ..scalars.constant_folding import fold
+from ..scalars.constant_folding import known_comparison
 from ..scalars.reduction_form import OWNED, Accumulation
 from ..scalars.splat import made_of, splat_of
 from ..scalars.values import Immediate, Index, Operand, ScalarOp, ScalarValue, Temp
@@ -33,14 +32,6 @@ from .tiles import LocalTile, Tiles, loop_indices
 from .write.expressions import row_major_pitches
 
 Source = Access | float | int
-
-
-def _known(kind: str, sources: Sequence[Source]) -> float | int | None:
-    """What a comparison of two numbers comes to: PEs compare with memory."""
-    numbers = [source for source in sources if not isinstance(source, Access)]
-    if kind in COMPARISONS and len(numbers) == len(sources):
-        return fold(kind, numbers, "i1")
-    return None
 
 
 class ComputeEmitter:
@@ -285,7 +276,7 @@ class ComputeEmitter:
         """One operation of the body over a nest of loops."""
         if op.kind != GATHER:
             sources = [self._source(o, nest) for o in op.operands]
-            known = _known(op.kind, sources)
+            known = known_comparison(op.kind, sources)
             if known is None:
                 self._vector(op.kind, nest, dst, sources)
             else:
