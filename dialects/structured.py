@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .affine.expressions import dim_position
 from .host import ir, linalg
 
 PARALLEL = "parallel"
@@ -105,39 +106,9 @@ def _iterator_name(attribute: ir.Attribute) -> str:
     return REDUCTION if "reduction" in str(attribute) else PARALLEL
 
 
-def dim_position(expr: ir.AffineExpr) -> int | None:
-    """The position of a plain dimension expression `dN`, else None."""
-    return expr.position if isinstance(expr, ir.AffineDimExpr) else None
-
-
 def element_type(operand: ir.Type) -> ir.Type:
     """What one iteration sees of an operand: a tensor's or memref's element, or the scalar type itself."""
     return operand.element_type if isinstance(operand, ir.ShapedType) else operand
-
-
-def compose_map(outer: ir.AffineMap, inner: ir.AffineMap) -> ir.AffineMap:
-    """The map that applies `inner` first: its results become the dimensions of `outer`."""
-    return ir.AffineMap.get(inner.n_dims, 0, [expr.compose(inner) for expr in outer.results])
-
-
-def used_dims(expr: ir.AffineExpr) -> set[int]:
-    """Positions of the dimensions that an expression depends on."""
-    if isinstance(expr, ir.AffineDimExpr):
-        return {expr.position}
-    if isinstance(expr, ir.AffineBinaryExpr):
-        return used_dims(expr.lhs) | used_dims(expr.rhs)
-    return set()
-
-
-def plain_dims(maps: Iterable[ir.AffineMap]) -> set[int]:
-    """Iterators that are some operand's dimension as they stand, so that its size gives their trip count."""
-    positions = {dim_position(expr) for amap in maps for expr in amap.results}
-    return {p for p in positions if p is not None}
-
-
-def loops_inferable(maps: Iterable[ir.AffineMap], loops: int) -> bool:
-    """Whether operand sizes determine the trip count of each of the `loops` iterators (linalg demands it)."""
-    return len(plain_dims(maps)) == loops
 
 
 def iterator_attribute(iterators: Iterable[str]) -> ir.ArrayAttr:
@@ -149,6 +120,12 @@ def project_attributes(op: Any) -> dict[str, ir.Attribute]:
     """The `wse.*` attributes of an operation, which a rewrite hands on to what replaces it."""
     attributes = op.operation.attributes
     return {name: attributes[name] for name in attributes if name.startswith("wse.")}
+
+
+def hand_on_attributes(source: Any, target: Any) -> None:
+    """Gives an operation the `wse.*` attributes of the one that it is made from."""
+    for name, attribute in project_attributes(source).items():
+        target.operation.attributes[name] = attribute
 
 
 def names_loops(op: Any) -> bool:
@@ -190,6 +167,38 @@ def build_generic(
     with ir.InsertionPoint(block), where:
         linalg.YieldOp(list(body(*block.arguments)))
     return op
+
+
+def rebuild_generic(
+    view: Structured,
+    inputs: Sequence[ir.Value] | None = None,
+    inits: Sequence[ir.Value] | None = None,
+    maps: Sequence[ir.AffineMap] | None = None,
+    iterators: Sequence[str] | None = None,
+    body: Callable[..., Sequence[ir.Value]] | None = None,
+) -> Any:
+    """Creates a `linalg.generic` that has of another one all that is not given, its location and attributes too.
+
+    Args:
+        body: as that of `build_generic`; the same computation by default, for as many operands.
+    """
+    made = build_generic(
+        view.inputs if inputs is None else inputs,
+        view.inits if inits is None else inits,
+        view.maps if maps is None else maps,
+        view.iterators if iterators is None else iterators,
+        body or (lambda *scalars: inline_body(view.body, scalars)),
+        location=view.op.location,
+    )
+    hand_on_attributes(view.op, made)
+    return made
+
+
+def replace_op(op: Any, results: Iterable[ir.Value]) -> None:
+    """Lets everyone who read an operation's results read these, and erases it."""
+    for old, new in zip(op.operation.results, list(results), strict=True):
+        old.replace_all_uses_with(new)
+    op.operation.erase()
 
 
 def clone_into(
@@ -243,8 +252,3 @@ def inline_body(
     operations = list(source.operations)
     clone_into(operations[:-1], mapping, ip)
     return [mapping.get(v, v) for v in operations[-1].operands]
-
-
-def identity_maps(rank: int, count: int) -> list[ir.AffineMap]:
-    """`count` identity maps of `rank` dimensions, as an elementwise operation has."""
-    return [ir.AffineMap.get_identity(rank)] * count

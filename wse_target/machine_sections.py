@@ -126,6 +126,15 @@ class VectorSection(Section):
     scalar_element: Cycles
     index: Cycles
 
+    def mapped(self, rows: Any, maps: Any) -> Any:
+        """Cycles of the loops outside the innermost one of a hardware map, numbers or arrays of them.
+
+        Args:
+            rows: trips of all of them together.
+            maps: trips of those outside the second innermost one together.
+        """
+        return (rows - 1) * self.mapped_row + (maps - 1) * self.mapped_map
+
 
 class RatesSection(Section):
     """Elements per cycle by rate class (`kinds.RATE_CLASS`) and element type.

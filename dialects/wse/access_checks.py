@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ...dialects.affine.expressions import constant_value, dim_position, fold
 from ..host import ir
 from .checks import check_element_type, integer, maps, one_of
 from .dialect import Invalid, require
@@ -62,20 +63,20 @@ def _check_symbols(amap: ir.AffineMap, symbols: int, what: str) -> None:
 
 def _check_quasi_affine(expr: ir.AffineExpr, what: str) -> bool:
     """Checks linearity in dimensions and constant factors and divisors; returns whether it uses dimensions."""
-    if not isinstance(expr, ir.AffineBinaryExpr):
-        return isinstance(expr, ir.AffineDimExpr)
-    left = _check_quasi_affine(expr.lhs, what)
-    right = _check_quasi_affine(expr.rhs, what)
-    if isinstance(expr, ir.AffineAddExpr):
+
+    def check(part: ir.AffineBinaryExpr, left: bool, right: bool) -> bool:
+        if isinstance(part, ir.AffineAddExpr):
+            return left or right
+        is_product = isinstance(part, ir.AffineMulExpr)
+        if constant_value(part.rhs) is None and not (is_product and constant_value(part.lhs) is not None):
+            raise Invalid(f"is not affine in {what}: {part}; expected a constant factor or divisor")
+        if not is_product:
+            require(
+                not left, f"divides a loop index in {what}: {part}; expected indices with constant strides"
+            )
         return left or right
-    constant = isinstance(expr.rhs, ir.AffineConstantExpr) or (
-        isinstance(expr, ir.AffineMulExpr) and isinstance(expr.lhs, ir.AffineConstantExpr)
-    )
-    if not constant:
-        raise Invalid(f"is not affine in {what}: {expr}; expected a constant factor or divisor")
-    if not isinstance(expr, ir.AffineMulExpr):
-        require(not left, f"divides a loop index in {what}: {expr}; expected indices with constant strides")
-    return left or right
+
+    return fold(expr, lambda leaf: dim_position(leaf) is not None, check)
 
 
 def check_combine(combine: ir.StringAttr) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ...dialects.affine.expressions import constant_value
 from ..host import ir
 
 _LETTERS = "ijklmn"
@@ -69,8 +70,8 @@ def _terms(expr: ir.AffineExpr) -> list[ir.AffineExpr]:
 
 def _negative_factor(term: ir.AffineExpr) -> int:
     """The negative constant that a term is, or is multiplied by; 0 when there is none."""
-    constant = term.rhs if isinstance(term, ir.AffineMulExpr) else term
-    return min(constant.value, 0) if isinstance(constant, ir.AffineConstantExpr) else 0
+    constant = constant_value(term.rhs if isinstance(term, ir.AffineMulExpr) else term)
+    return min(constant or 0, 0)
 
 
 def _grouped(text: str) -> str:

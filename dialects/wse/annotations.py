@@ -3,8 +3,9 @@
 from ...wse_target.errors import TargetError
 from ...wse_target.layout.tensor_layout import TensorLayout
 from ...wse_target.layout.text import dimension_text
+from ..affine.expressions import dim_position
 from ..host import ir
-from ..structured import Structured, dim_position, structured
+from ..structured import Structured, structured
 from . import read
 from .attributes import LayoutAttr
 from .checks import check_algorithm, check_layout, strings

@@ -2,6 +2,7 @@
 
 from typing import Any, get_args
 
+from ...dialects.affine.maps import map_dims
 from ...wse_target.image import Schedule
 from ...wse_target.kinds import ACCUMULATES, ARITY
 from ..host import ir
@@ -86,9 +87,9 @@ def _narrower_float(source: ir.Type, target: ir.Type) -> bool:
 
 def _check_accumulation(op: Any, kind: str, accesses: tuple[ir.AffineMap, ...]) -> None:
     """A loop that the destination's access does not use accumulates, which only some kinds may do."""
-    used = _used_dims(accesses[0])
+    used = map_dims(accesses[0])
     for moved in indexed_chain(op.buffers[0]):
-        used |= _used_dims(moved.map.value)
+        used |= map_dims(moved.map.value)
     one = ir.AffineMap.get(0, len(op.symbols), [ir.AffineConstantExpr.get(1)])
     repeated = [d for d, bound in enumerate(read.maps(op.bounds)) if d not in used and bound != one]
     if not repeated or kind == "fma":
@@ -102,18 +103,6 @@ def _check_accumulation(op: Any, kind: str, accesses: tuple[ir.AffineMap, ...]) 
         own and accesses[1] == accesses[0],
         f"accumulates over loop {repeated[0]}; expected the destination as first source, with the same map",
     )
-
-
-def _used_dims(amap: ir.AffineMap) -> set[int]:
-    used: set[int] = set()
-    pending = list(amap.results)
-    while pending:
-        expr = pending.pop()
-        if isinstance(expr, ir.AffineDimExpr):
-            used.add(expr.position)
-        elif isinstance(expr, ir.AffineBinaryExpr):
-            pending += [expr.lhs, expr.rhs]
-    return used
 
 
 def _same_buffer(left: ir.Value, right: ir.Value) -> bool:

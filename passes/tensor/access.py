@@ -1,28 +1,14 @@
 """How a `linalg.generic` on buffers touches its operands along one iterator."""
 
-from collections.abc import Mapping
 from typing import Literal
 
-from ...dialects.affine_values import coefficient
+from ...dialects.affine.expressions import dim_position
+from ...dialects.affine.linear import coefficient
+from ...dialects.affine.maps import results_along
 from ...dialects.host import arith, ir, memref
-from ...dialects.structured import Structured, dim_position
+from ...dialects.structured import Structured
 
 AccessKind = Literal["uniform", "contiguous", "scattered"]
-
-
-def dims_of(expr: ir.AffineExpr) -> frozenset[int]:
-    """Positions of the dimensions that an affine expression mentions."""
-    position = dim_position(expr)
-    if position is not None:
-        return frozenset([position])
-    if isinstance(expr, ir.AffineBinaryExpr):
-        return dims_of(expr.lhs) | dims_of(expr.rhs)
-    return frozenset()
-
-
-def depends_on(amap: ir.AffineMap, iterator: int) -> bool:
-    """Whether any result of the map changes along the iterator."""
-    return any(iterator in dims_of(e) for e in amap.results)
 
 
 def access_kind(value: ir.Value, amap: ir.AffineMap, iterator: int) -> AccessKind:
@@ -33,7 +19,7 @@ def access_kind(value: ir.Value, amap: ir.AffineMap, iterator: int) -> AccessKin
     """
     if not isinstance(value.type, ir.MemRefType):
         return "uniform"
-    touched = [k for k, e in enumerate(amap.results) if iterator in dims_of(e)]
+    touched = results_along(amap, iterator)
     if not touched:
         return "uniform"
     memref = ir.MemRefType(value.type)
@@ -61,18 +47,6 @@ def element_bits(kind: ir.Type) -> int:
     element = kind.element_type if isinstance(kind, ir.MemRefType | ir.RankedTensorType) else kind
     width = getattr(element, "width", None)
     return 64 if width is None else int(width)
-
-
-def linear_offset(expr: ir.AffineExpr, point: Mapping[int, int]) -> int | None:
-    """How far a subscript moves when iterators advance by `point`; None when it is not linear in one of them."""
-    total = 0
-    for iterator, steps in point.items():
-        if steps:
-            factor = coefficient(expr, iterator)
-            if factor is None:
-                return None
-            total += factor * steps
-    return total
 
 
 def stride_along(value: ir.Value, amap: ir.AffineMap, iterator: int) -> int | None:

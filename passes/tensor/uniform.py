@@ -9,17 +9,6 @@ from ...dialects.structured import structured
 from .sizes import sizes_of
 
 
-def splat_attribute(value: ir.Value) -> ir.Attribute | None:
-    """The element of a tensor constant whose elements are all equal, as an attribute."""
-    owner: Any = value.owner
-    if not isinstance(owner, arith.ConstantOp):
-        return None
-    dense = owner.attributes["value"]
-    if isinstance(dense, ir.DenseElementsAttr) and dense.is_splat:
-        return dense.get_splat_value()
-    return None
-
-
 def uniform_scalar(value: ir.Value) -> ir.Value | None:
     """The scalar that fills a tensor and is computed already (a fill's or a splat's operand)."""
     owner: Any = value.owner

@@ -6,12 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...dialects.host import ir, tensor
-
-
-def reassociation(op: Any) -> list[list[int]]:
-    """For each dimension of the collapsed side, the dimensions of the expanded side that it consists of."""
-    groups = ir.ArrayAttr(op.attributes["reassociation"])
-    return [[ir.IntegerAttr(d).value for d in ir.ArrayAttr(group)] for group in groups]
+from ...dialects.reshapes import reassociation
 
 
 def read_through(op: Any, access: ir.AffineMap) -> tuple[ir.Value, ir.AffineMap] | None:

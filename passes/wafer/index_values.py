@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...dialects.affine_values import evaluate_affine
+from ...dialects.affine.expressions import evaluate_affine
 from ...dialects.host import ir
 
 

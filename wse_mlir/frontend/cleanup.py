@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..dialects.host import arith, ir, tensor
-from ..dialects.structured import build_generic, clone_into, structured
+from ..dialects.structured import build_generic, clone_into, replace_op, structured
 from ..passes.tensor.sizes import Size, constant_index, size_of
 from ..passes.tensor.traversal import collect, made_by
 from .open_sizes import TOO_SMALL
@@ -59,8 +59,7 @@ def _named(module: ir.Module, name: str) -> list[ir.Operation]:
 def _replace(op: ir.Operation, build: Callable[[], ir.Value]) -> None:
     with op.location, ir.InsertionPoint(op):
         new = build()
-    op.results[0].replace_all_uses_with(new)
-    op.erase()
+    replace_op(op, [new])
 
 
 def _expand_concat(op: ir.Operation) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from ..dialects.host import ir
+from ..dialects.structured import replace_op
 from ..passes.infra.diagnostics import CompilerError
 from .interface import find_main, torch_dtype
 from .signature import LITERAL_LIMIT
@@ -54,8 +55,7 @@ def lift_constants(module: ir.Module, resources: Mapping[str, bytes]) -> list[tu
             continue
         location = ir.Location.name(name, op.operation.location, context=module.context)
         value = block.add_argument(op.operation.results[0].type, location)
-        op.operation.results[0].replace_all_uses_with(value)
-        op.operation.erase()
+        replace_op(op.operation, [value])
         lifted.append((name, tensor))
     _extend_signature(main)
     return lifted

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..dialects.host import arith, ir, tensor
-from ..dialects.structured import Structured, structured
+from ..dialects.structured import Structured, replace_op, structured
 from ..passes.tensor.traversal import collect
 
 _STRICT = {arith.CmpFPredicate.OGT: arith.CmpFPredicate.UGT, arith.CmpFPredicate.OLT: arith.CmpFPredicate.ULT}
@@ -41,8 +41,7 @@ def _repair_running(view: Structured, compare: ir.Operation) -> bool:
         above = arith.cmpf(_STRICT[predicate], element, best)
         ordered = arith.cmpf(arith.CmpFPredicate.ORD, best, best)
         found = arith.andi(above, ordered)
-    compare.results[0].replace_all_uses_with(found)
-    compare.erase()
+    replace_op(compare, [found])
     return True
 
 

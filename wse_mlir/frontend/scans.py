@@ -14,7 +14,7 @@ import torch
 from torch.fx import Graph, Node
 
 from ..dialects.host import arith, func, ir, scf, tensor
-from ..dialects.structured import clone_into
+from ..dialects.structured import clone_into, replace_op
 from ..passes.infra.diagnostics import CompilerError
 from ..passes.tensor.sizes import constant_index, size_value
 from ..passes.tensor.traversal import collect
@@ -134,9 +134,7 @@ def expand_scans(module: ir.Module) -> None:
                     with call.location, ir.InsertionPoint(call):
                         loop = _Loop(scans[name], steps[name], list(call.operands)).emit()
                         results = [converted(v, old.type) for v, old in zip(loop, call.results, strict=True)]
-                    for old, new in zip(call.results, results, strict=True):
-                        old.replace_all_uses_with(new)
-                    call.erase()
+                    replace_op(call, results)
     for name in [*scans, *dict.fromkeys(f.name.value for f in steps.values())]:
         functions[name].erase()
 

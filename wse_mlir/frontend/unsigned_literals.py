@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from ..dialects.host import arith, ir, tensor
-from ..dialects.structured import PARALLEL, build_generic
+from ..dialects.structured import PARALLEL, build_generic, replace_op
 from ..passes.tensor.traversal import collect
 from .elementwise.number import DTYPES, Number, constant
 from .torch_tensors import TensorType, converted
@@ -34,8 +34,7 @@ def expand_unsigned_literals(module: ir.Module) -> None:
             continue
         with op.location, ir.InsertionPoint(op):
             result = converted(_made(op.attributes["value"], known), op.results[0].type)
-        op.results[0].replace_all_uses_with(result)
-        op.erase()
+        replace_op(op, [result])
 
 
 def _made(value: Any, known: TensorType) -> ir.Value:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..dialects.host import ir
+from ..dialects.structured import replace_op
 from .draft import Base, Draft
 from .recreate import recreate
 from .stand_ins import is_used
@@ -43,7 +44,5 @@ class RemoveLinalgInputs(Edits[Input]):
             op, operands=[v for i, v in enumerate(op.operands) if i != index], attributes=attributes
         )
         new.regions[0].blocks[0].erase_argument(index)
-        for old_result, new_result in zip(op.results, new.results, strict=True):
-            old_result.replace_all_uses_with(new_result)
-        op.erase()
+        replace_op(op, new.results)
         draft.operations[number] = new

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..dialects.host import ir
+from ..dialects.structured import replace_op
 
 
 def recreate(
@@ -35,6 +36,4 @@ def recreate_without(op: ir.Operation, *, operand: int) -> None:
     """Replaces an operation by one with an operand less."""
     operands = [value for i, value in enumerate(op.operands) if i != operand]
     new = recreate(op, operands=operands)
-    for old_result, new_result in zip(op.results, new.results, strict=True):
-        old_result.replace_all_uses_with(new_result)
-    op.erase()
+    replace_op(op, new.results)

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..dialects.affine.expressions import dim_position
 from ..dialects.host import arith, func, ir, linalg, tensor
-from ..dialects.structured import clone_into, dim_position, element_type, iterator_attribute, structured
+from ..dialects.structured import clone_into, element_type, iterator_attribute, structured
 from ..passes.infra.diagnostics import CompilerError
 from ..passes.wafer.prepare.tables import table_of
 from .calls import Arrays

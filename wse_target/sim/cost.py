@@ -82,10 +82,7 @@ class CostModel:
         merged, _ = collapse(bounds.copy(), [a.strides for a in accesses])
         rows = merged[:, :-1].prod(axis=1)
         maps = merged[:, :-2].prod(axis=1) if merged.shape[1] > 1 else np.ones_like(rows)
-        if op.schedule == "looped":
-            outer = (rows - 1) * costs.looped_row
-        else:
-            outer = (rows - 1) * costs.mapped_row + (maps - 1) * costs.mapped_map
+        outer = (rows - 1) * costs.looped_row if op.schedule == "looped" else costs.mapped(rows, maps)
         return np.where(total > 0, costs.setup + total / rate + outer, 0.0)
 
     def _indirect(

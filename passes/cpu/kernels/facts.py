@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
+from ....dialects.affine.expressions import dim_position
 from ....dialects.host import ir
-from ....dialects.structured import PARALLEL, Structured, dim_position, structured
+from ....dialects.structured import PARALLEL, Structured, structured
 from ...tensor.bufferization.arena import element_bytes
 from ...tensor.contraction.form import ContractionForm, contraction_form
 from .buffers import Root, is_memref, root_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....dialects.host import arith, ir, memref
+from ....dialects.structured import replace_op
 from ...tensor.bufferization.arena import Interval, buffer_bytes
 from ...tensor.bufferization.lifetimes import (
     VIEW_OPS,
@@ -96,8 +97,7 @@ def put_on_stack(function: ir.Operation, buffers: Sequence[ir.Operation]) -> Non
             places.append(memref.AllocaOp(kind, [], [], alignment=alignment).result)
     for op, place in zip(buffers, places, strict=True):  # the insertion point may be one of them
         remove_deallocations(op)
-        op.results[0].replace_all_uses_with(place)
-        op.erase()
+        replace_op(op, [place])
 
 
 def put_into(memory: ir.Value, buffers: Sequence[ir.Operation], offsets: Sequence[int]) -> None:
@@ -107,8 +107,7 @@ def put_into(memory: ir.Value, buffers: Sequence[ir.Operation], offsets: Sequenc
         with ir.InsertionPoint(op), op.location:
             shift = arith.constant(ir.IndexType.get(), offset)
             view = memref.ViewOp(op.results[0].type, memory, shift, []).result
-        op.results[0].replace_all_uses_with(view)
-        op.erase()
+        replace_op(op, [view])
 
 
 def small_ones(buffers: Sequence[ir.Operation], limit: int) -> list[ir.Operation]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from math import ceil, lcm, prod
 
+from ....dialects.affine.expressions import dim_position, divided_dim, used_dims
+from ....dialects.affine.linear import linear
 from ....dialects.host import ir
-from ....dialects.structured import REDUCTION, Structured, used_dims
+from ....dialects.structured import REDUCTION, Structured
 from ...infra.pass_base import Pass, PassRun, option
 from ...tensor.access import access_kind
 from ...tensor.bufferization.arena import element_bytes
 from ...tensor.contraction.form import contraction_form
-from ...tensor.loops.tiling.index_math import linear
 from ..parallel.marks import next_nest
 from ..processor import Processor, processor
 from .facts import facts_of
@@ -18,7 +19,6 @@ from .outline import KERNEL_MARK
 from .tiled.group import Group, SharedLoop, group_of
 from .tiled.key_blocks import find_key_blocks
 from .tiled.nest import GroupNest, is_possible
-from .tiled.tiles import block_divisor
 
 _MOST_ROWS = 64  # of attention: larger tiles gain nothing
 _MOST_PLAIN_ROWS = 16
@@ -173,11 +173,11 @@ def _grain(group: Group, loop: SharedLoop) -> int | None:
     for m, iterator in sorted(loop.iterators.items()):
         for access in group.members[m].maps:
             for expr in access.results:
-                if iterator in used_dims(expr) and linear(expr, access.n_dims) is None:
-                    divisor = block_divisor(expr)
-                    if divisor is None:
+                if iterator in used_dims(expr) and linear(expr) is None:
+                    block = divided_dim(expr)
+                    if block is None:
                         return None
-                    found = lcm(found, divisor)
+                    found = lcm(found, block[1])
     return found
 
 
@@ -192,7 +192,7 @@ def _row_bytes(view: Structured, member: int, loops: list[SharedLoop], group: Gr
         earlier = any(init in v.inits for v in group.members[:member])
         if earlier or not isinstance(init.type, ir.MemRefType):
             continue
-        dims = [e.position for e in access.results if isinstance(e, ir.AffineDimExpr)]
+        dims = [d for d in map(dim_position, access.results) if d is not None]
         kind = ir.MemRefType(view.inits[k].type)
         total += prod(sizes[d] for d in dims if d not in cut) * element_bytes(kind.element_type)
     return total

@@ -5,14 +5,15 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+from ....dialects.affine.maps import identity_maps
 from ....dialects.host import arith, ir, tensor
 from ....dialects.structured import (
     Structured,
     build_generic,
     clone_into,
     element_type,
-    identity_maps,
-    project_attributes,
+    rebuild_generic,
+    replace_op,
 )
 
 _LARGEST = 1 << 30  # of numbers that are added and compared in 32 bits
@@ -97,12 +98,8 @@ def read_bytes(view: Structured, widened: dict[ir.Value, ir.Value]) -> None:
         return [mapping.get(v, v) for v in view.yielded]
 
     with ir.InsertionPoint(view.op), view.op.location:
-        op = build_generic(inputs, view.inits, view.maps, view.iterators, body, location=view.op.location)
-    for name, attribute in project_attributes(view.op).items():
-        op.operation.attributes[name] = attribute
-    for old, new in zip(view.op.results, op.results, strict=True):
-        old.replace_all_uses_with(new)
-    view.op.operation.erase()
+        op = rebuild_generic(view, inputs, body=body)
+    replace_op(view.op, op.results)
 
 
 def _is_read_often(value: ir.Value, sizes: tuple[int | None, ...]) -> bool:

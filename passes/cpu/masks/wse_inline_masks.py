@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
+from ....dialects.affine.expressions import dim_position
+from ....dialects.affine.maps import loops_inferable
 from ....dialects.host import arith, ir, linalg
 from ....dialects.structured import (
     Structured,
-    build_generic,
     clone_into,
-    dim_position,
     element_type,
-    loops_inferable,
-    project_attributes,
+    rebuild_generic,
+    replace_op,
     structured,
 )
 from ...infra.pass_base import Pass, PassRun, option
@@ -71,9 +71,7 @@ class InlineMasks(Pass, name="wse-inline-masks", anchor="func.func"):
         if len(cluster.members) > 1:
             run.count("masks inlined", len(cluster.members) - 1)
             fused = cluster.emit(list(view.inits))
-            for old, new in zip(view.op.results, fused.results, strict=True):
-                old.replace_all_uses_with(new)
-            view.op.operation.erase()
+            replace_op(view.op, fused.results)
             view = structured(fused) or view
         _index_counts(view, run)
 
@@ -141,14 +139,8 @@ def _index_counts(view: Structured, run: PassRun) -> None:
         return [mapping.get(v, v) for v in view.yielded]
 
     with ir.InsertionPoint(view.op), view.op.location:
-        op = build_generic(
-            inputs, view.inits, [view.maps[k] for k in kept], view.iterators, body, location=view.op.location
-        )
-    for name, attribute in project_attributes(view.op).items():
-        op.operation.attributes[name] = attribute
-    for old, new in zip(view.op.results, op.results, strict=True):
-        old.replace_all_uses_with(new)
-    view.op.operation.erase()
+        op = rebuild_generic(view, inputs, maps=[view.maps[k] for k in kept], body=body)
+    replace_op(view.op, op.results)
     run.count("counting constants", len(counts))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from ....dialects.constants import splat_number
 from ....dialects.host import arith, ir
 from ...infra.pass_base import Pass, PassRun, option
 from ...infra.patterns import Pattern, PatternSet, Rewriter
@@ -47,10 +48,7 @@ class _Integers:
         self.f32 = shaped(like, ir.F32Type.get())
 
     def constant(self, value: int) -> ir.Value:
-        attribute: Any = ir.IntegerAttr.get(ir.IntegerType.get_signless(32), value)
-        if isinstance(self._like, ir.VectorType):
-            attribute = ir.DenseElementsAttr.get_splat(self.i32, attribute)
-        return arith.ConstantOp(self.i32, attribute).result
+        return splat_number(self.i32, value)
 
     def real(self, bits: int) -> ir.Value:
         """The f32 with these bits."""

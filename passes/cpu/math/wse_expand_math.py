@@ -4,6 +4,7 @@ from collections.abc import Callable
 from math import isfinite, isnan
 from typing import Any
 
+from ....dialects.constants import constant_attribute, splat
 from ....dialects.host import arith, ir, math
 from ...infra.pass_base import Pass, PassRun, option
 from ...infra.patterns import Pattern, PatternSet, Rewriter
@@ -18,7 +19,7 @@ from ...tensor.approximations import (
     trigonometric,
 )
 from ...tensor.approximations.integer_power import integer_power
-from ...tensor.approximations.lanes import Machine, Real, element_of, shaped, splat
+from ...tensor.approximations.lanes import Machine, Real, element_of, shaped
 from ...tensor.approximations.pairs import fused_multiply_add
 from ..processor import Processor, processor
 
@@ -186,7 +187,7 @@ def expand_power_of_integer(op: Any, rewriter: Rewriter) -> bool:
 def expand_constant_power(op: Any, rewriter: Rewriter) -> bool:
     """Products, a root or a quotient."""
     base, exponent = op.operation.operands
-    constant = _constant(exponent)
+    constant = constant_attribute(exponent)
     if not isinstance(constant, ir.FloatAttr) or not isfinite(constant.value):
         return False
     value = power.constant_power(base, constant.value)
@@ -211,10 +212,10 @@ def _expand_extremum(op: Any, rewriter: Rewriter, wins: arith.CmpFPredicate) -> 
     first, second = op.operation.operands
     if not _is_float(first.type, ir.F32Type, ir.F64Type):
         return False
-    constant = _constant(first)
-    if constant is None and (_constant(second) is not None or isinstance(first.owner, ir.Block)):
+    constant = constant_attribute(first)
+    if constant is None and (constant_attribute(second) is not None or isinstance(first.owner, ir.Block)):
         first, second = second, first  # what a loop carries comes second: fewer operations wait for it
-        constant = _constant(first)
+        constant = constant_attribute(first)
     value = arith.select(arith.cmpf(wins, first, second), first, second)
     if not isinstance(constant, ir.FloatAttr) or isnan(constant.value):
         value = arith.select(arith.cmpf(arith.CmpFPredicate.UNO, first, first), first, value)
@@ -226,17 +227,6 @@ def _is_float(kind: ir.Type, *elements: type) -> bool:
     return isinstance(element_of(kind), elements)
 
 
-def _constant(value: ir.Value) -> ir.Attribute | None:
-    """The number that a constant has, in all lanes."""
-    owner = value.owner
-    if isinstance(owner, ir.Block) or not isinstance(owner.opview, arith.ConstantOp):
-        return None
-    attribute = owner.opview.value
-    if isinstance(attribute, ir.DenseElementsAttr):
-        return attribute.get_splat_value() if attribute.is_splat else None
-    return attribute
-
-
 def _constant_integer(value: ir.Value) -> int | None:
-    attribute = _constant(value)
+    attribute = constant_attribute(value)
     return None if attribute is None else ir.IntegerAttr(attribute).value

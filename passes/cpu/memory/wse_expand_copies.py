@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ....dialects.affine.maps import identity_maps
 from ....dialects.host import ir
-from ....dialects.structured import PARALLEL, build_generic, identity_maps
+from ....dialects.structured import PARALLEL, build_generic
 from ...infra.pass_base import Pass, PassRun
 from ...infra.patterns import Pattern, PatternSet
 

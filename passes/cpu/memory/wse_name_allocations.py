@@ -7,6 +7,7 @@ from typing import Any
 from ....dialects import host
 from ....dialects.host import ir
 from ....dialects.provenance import describe_location
+from ....dialects.structured import replace_op
 from ...infra.pass_base import Pass, PassRun
 from ...tensor.traversal import collect
 
@@ -55,8 +56,7 @@ def _name(call: ir.Operation, site: int) -> None:
         number = llvm.ConstantOp(i64, ir.IntegerAttr.get(i64, site)).result
         operands = [call.operands[0], number]
         named = llvm.CallOp(call.results[0].type, operands, [], [], callee=ir.FlatSymbolRefAttr.get(ALLOCATE))
-    call.results[0].replace_all_uses_with(named.result)
-    call.erase()
+    replace_op(call, [named.result])
 
 
 def _declare(module: ir.Operation) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ....dialects.host import arith, ir, tensor
-from ....dialects.structured import PARALLEL, build_generic
+from ....dialects.structured import PARALLEL, build_generic, replace_op
 from ...infra.pass_base import Pass, PassRun
 from ...tensor.bufferization.op_model import is_linalg, writes_of
 from ...tensor.sizes import sizes_of
@@ -45,8 +45,7 @@ class PadInPlace(Pass, name="wse-pad-in-place", anchor="func.func"):
                 continue
             with ir.InsertionPoint(pad), pad.location:
                 result = _insert(pad.opview, scalar)
-            pad.results[0].replace_all_uses_with(result)
-            pad.erase()
+            replace_op(pad, [result])
             run.count("pads in place")
 
 

@@ -6,19 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ....dialects.affine.expressions import dim_position, keep_dims
+from ....dialects.affine.maps import compose_map, loops_inferable, map_dims, select_results
 from ....dialects.host import arith, ir, tensor
 from ....dialects.structured import (
     PARALLEL,
     REDUCTION,
     Structured,
     build_generic,
-    dim_position,
     element_type,
-    loops_inferable,
-    project_attributes,
+    rebuild_generic,
     structured,
 )
-from ...tensor.access import dims_of
 from ...tensor.contraction.factors import Factor, product_factors
 from ...tensor.sizes import sizes_of
 from ...tensor.uniform import uniform_scalar
@@ -75,13 +74,10 @@ def column_sums(view: Structured, side: Side, factor: int) -> tuple[ir.Value, tu
     None when they are not sums of each product's bytes alone, or of open size.
     """
     sizes = view.loop_sizes()
-    used = sorted({i for e in side.amap.results for i in dims_of(e)})
+    used = sorted(map_dims(side.amap))
     kept = tuple(i for i in used if view.iterators[i] == PARALLEL)
-    place = {i: ir.AffineDimExpr.get(k) for k, i in enumerate(used)}
-    zero = ir.AffineConstantExpr.get(0)
-    inner = ir.AffineMap.get(len(used), 0, [place.get(i, zero) for i in range(len(sizes))])
-    reads = ir.AffineMap.get(len(used), 0, [e.compose(inner) for e in side.amap.results])
-    writes = ir.AffineMap.get(len(used), 0, [place[i] for i in kept])
+    renamed = keep_dims(used, len(sizes))
+    reads, writes = compose_map(side.amap, renamed), select_results(renamed, kept)
     reductions = {i for i, kind in enumerate(view.iterators) if kind != PARALLEL}
     if not reductions <= set(used) or not loops_inferable([reads, writes], len(used)):
         return None
@@ -131,10 +127,7 @@ def rebuild(view: Structured, sides: tuple[Side, Side], init: ir.Value) -> ir.Va
         return [arith.addi(total, arith.muli(*factors))]
 
     maps = [*(side.amap for side in sides), view.init_maps[0]]
-    location = view.op.location
-    made = build_generic([s.value for s in sides], [init], maps, view.iterators, body, location=location)
-    for name, attribute in project_attributes(view.op).items():
-        made.operation.attributes[name] = attribute
+    made = rebuild_generic(view, [s.value for s in sides], [init], maps, body=body)
     return made.results[0]
 
 

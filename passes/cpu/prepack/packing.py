@@ -6,17 +6,18 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
+from ....dialects.affine.expressions import dim_position, used_dims
+from ....dialects.affine.maps import compose_map
 from ....dialects.host import arith, ir, tensor
 from ....dialects.structured import (
     PARALLEL,
     Structured,
     build_generic,
     clone_into,
-    dim_position,
-    project_attributes,
+    rebuild_generic,
+    replace_op,
     structured,
 )
-from ...tensor.access import dims_of
 from ...tensor.contraction.factors import WIDENINGS, Factor, FactorStep, factor_of
 from ...tensor.contraction.form import ContractionForm
 from ..vectorize.contraction.packing import Group
@@ -56,21 +57,21 @@ class SharedBatches:
         shape = ir.ShapedType(source.value.type)
         results, counted, found = list(source.amap.results), list(sizes), {}
         for d, expr in enumerate(source.amap.results):
-            used = dims_of(expr)
-            elsewhere = any(used & dims_of(e) for k, e in enumerate(source.amap.results) if k != d)
+            used = used_dims(expr)
+            elsewhere = any(used & used_dims(e) for k, e in enumerate(source.amap.results) if k != d)
             if not isinstance(expr, ir.AffineFloorDivExpr) or len(used) != 1 or elsewhere:
                 continue
             (iterator,) = used
             if iterator in form.batch and not shape.is_dynamic_dim(d):
                 results[d] = ir.AffineDimExpr.get(iterator)
                 counted[iterator], found[iterator] = shape.get_dim_size(d), expr
-        amap = _map(source.amap.n_dims, results)
+        amap = ir.AffineMap.get(source.amap.n_dims, 0, results)
         return SharedBatches(replace(source, amap=amap), tuple(counted), found)
 
     def restored(self, amap: ir.AffineMap) -> ir.AffineMap:
         """A map of the packed operand in which iterators stand for what they do again."""
         results = [self.exprs.get(i, e) if (i := dim_position(e)) is not None else e for e in amap.results]
-        return _map(amap.n_dims, results)
+        return ir.AffineMap.get(amap.n_dims, 0, results)
 
 
 def source_of(view: Structured, operand: int) -> Source:
@@ -91,8 +92,8 @@ def look_through(source: Source) -> Source | None:
         return None
     written = {dim_position(e): k for k, e in enumerate(made.init_maps[0].results)}
     iterators = [amap.results[written[i]] for i in range(len(made.iterators))]
-    through = [e.compose(_map(amap.n_dims, iterators)) for e in made.input_maps[0].results]
-    return Source(made.inputs[0], _map(amap.n_dims, through), (*factor.steps, *source.steps))
+    through = compose_map(made.input_maps[0], ir.AffineMap.get(amap.n_dims, 0, iterators))
+    return Source(made.inputs[0], through, (*factor.steps, *source.steps))
 
 
 @dataclass(frozen=True)
@@ -126,8 +127,8 @@ class PackedLayout:
         group: Group | None = None,
     ) -> PackedLayout:
         """That in which the reduction runs through the lhs as that lies in memory."""
-        used = {i for e in amap.results for i in dims_of(e)}
-        lhs = [dims_of(e) for e in view.maps[form.lhs].results]
+        used = {i for e in amap.results for i in used_dims(e)}
+        lhs = [used_dims(e) for e in view.maps[form.lhs].results]
         place = {i: next((k for k, dims in enumerate(lhs) if i in dims), len(lhs)) for i in form.reduction}
         outer = (*form.batch, *(i for i in form.columns if i != form.column))
         inner = sorted((i for i in form.reduction), key=lambda i: (place[i], i))
@@ -197,7 +198,7 @@ class PackedLayout:
             last.append(remainder(exprs[iterator], size))
             exprs[iterator] = quotient(exprs[iterator], size)
         outer, inner = ([exprs[i] for i in part] for part in (self.outer, self.inner))
-        return _map(loops, [*outer, quotient(column, self.width), *inner, *last])
+        return ir.AffineMap.get(loops, 0, [*outer, quotient(column, self.width), *inner, *last])
 
 
 def pack(source: Source, layout: PackedLayout) -> ir.Value:
@@ -206,7 +207,7 @@ def pack(source: Source, layout: PackedLayout) -> ir.Value:
     dims = layout.dims()
     rank = len(layout.outer) + len(layout.shape)
     iterators = [dims.get(i, ir.AffineConstantExpr.get(0)) for i in range(source.amap.n_dims)]
-    reads = _map(rank, [e.compose(_map(rank, iterators)) for e in source.amap.results])
+    reads = compose_map(source.amap, ir.AffineMap.get(rank, 0, iterators))
     open_sizes = _open_sizes(source, layout)
     sizes: list[int | ir.Value] = [open_sizes.get(i) or layout.sizes[i] or 0 for i in layout.outer]
     sizes += layout.shape
@@ -260,7 +261,7 @@ def can_pack(source: Source, layout: PackedLayout) -> bool:
 
 def _is_plain(amap: ir.AffineMap, iterator: int) -> bool:
     """Whether an iterator is one dimension as it stands and appears nowhere else."""
-    return [dim_position(e) for e in amap.results if iterator in dims_of(e)] == [iterator]
+    return [dim_position(e) for e in amap.results if iterator in used_dims(e)] == [iterator]
 
 
 def read_packed(view: Structured, operand: int, source: Source, packed: ir.Value, amap: ir.AffineMap) -> Any:
@@ -277,17 +278,10 @@ def read_packed(view: Structured, operand: int, source: Source, packed: ir.Value
         return [mapping.get(v, v) for v in view.yielded]
 
     with op.location, ir.InsertionPoint(op):
-        made = build_generic(inputs, view.inits, maps, view.iterators, body, location=op.location)
-    for name, attribute in project_attributes(op).items():
-        made.operation.attributes[name] = attribute
-    op.results[0].replace_all_uses_with(made.results[0])
-    op.operation.erase()
+        made = rebuild_generic(view, inputs, maps=maps, body=body)
+    replace_op(op, made.results)
     return made
 
 
 def _number(quotient: ir.AffineExpr, divisor: int, remainder: ir.AffineExpr) -> ir.AffineExpr:
     return ir.AffineExpr.get_add(ir.AffineExpr.get_mul(quotient, divisor), remainder)
-
-
-def _map(dims: int, results: list[ir.AffineExpr]) -> ir.AffineMap:
-    return ir.AffineMap.get(dims, 0, results)

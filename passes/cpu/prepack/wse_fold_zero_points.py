@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ....dialects.host import func, ir
-from ....dialects.structured import Structured, build_generic, clone_into, structured
+from ....dialects.structured import Structured, build_generic, clone_into, replace_op, structured
 from ...infra.pass_base import Pass, PassRun, option
 from ...tensor.contraction.form import ContractionForm, contraction_form
 from ...tensor.prepack.known_values import KnownValues
@@ -153,6 +153,4 @@ def _read_narrow(reader: Structured, old: ir.Value, new: ir.Value) -> None:
     inputs = [new if v == old else v for v in reader.inputs]
     with reader.op.location, ir.InsertionPoint(reader.op):
         made = build_generic(inputs, reader.inits, reader.maps, reader.iterators, body)
-    for before, after in zip(reader.op.results, made.results, strict=True):
-        before.replace_all_uses_with(after)
-    reader.op.operation.erase()
+    replace_op(reader.op, made.results)

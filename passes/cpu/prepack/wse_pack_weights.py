@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import prod
 
+from ....dialects.affine.expressions import dim_position, used_dims
 from ....dialects.host import func, ir, linalg
-from ....dialects.structured import Structured, dim_position, structured
+from ....dialects.structured import Structured, structured
 from ...infra.pass_base import Pass, PassRun, option
-from ...tensor.access import dims_of, element_bits
+from ...tensor.access import element_bits
 from ...tensor.contraction.form import ContractionForm, contraction_form
 from ...tensor.prepack.known_values import KnownValues
 from ...tensor.traversal import collect
@@ -138,7 +139,7 @@ def _elements(value: ir.Value, layout: PackedLayout) -> int:
 def _is_packed(source: Source) -> bool:
     """Whether an operand is read in panels already."""
     return any(
-        isinstance(e, (ir.AffineFloorDivExpr, ir.AffineModExpr)) and dims_of(e) for e in source.amap.results
+        isinstance(e, (ir.AffineFloorDivExpr, ir.AffineModExpr)) and used_dims(e) for e in source.amap.results
     )
 
 

@@ -8,7 +8,8 @@ from ....dialects.structured import (
     Structured,
     build_generic,
     clone_into,
-    project_attributes,
+    rebuild_generic,
+    replace_op,
     structured,
 )
 from ...infra.pass_base import Pass, PassRun
@@ -80,8 +81,5 @@ def _widen(view: Structured, form: ContractionForm) -> None:
             lambda x, _: [arith.extf(f32, x)],
         )
         inputs = [wide.results[0] if k == form.lhs else v for k, v in enumerate(view.inputs)]
-        made = build_generic(inputs, view.inits, view.maps, view.iterators, body, location=op.location)
-    for name, attribute in project_attributes(op).items():
-        made.operation.attributes[name] = attribute
-    op.results[0].replace_all_uses_with(made.results[0])
-    op.operation.erase()
+        made = rebuild_generic(view, inputs, body=body)
+    replace_op(op, made.results)

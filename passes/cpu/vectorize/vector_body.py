@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ....dialects.affine.maps import depends_on
+from ....dialects.constants import zeros
 from ....dialects.host import arith, ir, math, vector
-from ....dialects.structured import Structured, clone_into
-from ...tensor.access import depends_on, element_bits
+from ....dialects.structured import Structured, clone_into, replace_op
+from ...tensor.access import element_bits
 from ...tensor.fuse.fusion_cost import INTEGER_DIVISIONS
 
 
@@ -222,22 +224,9 @@ def _replace_indices(op: Any, index_of: Callable[[int], ir.Value]) -> None:
         for block in region.blocks:
             for inner in list(block.operations):
                 if inner.name == "linalg.index":
-                    inner.results[0].replace_all_uses_with(index_of(_index_dim(inner)))
-                    inner.operation.erase()
+                    replace_op(inner, [index_of(_index_dim(inner))])
                 else:
                     _replace_indices(inner, index_of)
-
-
-def zeros(kind: ir.Type) -> ir.Value:
-    """A constant 0 of a scalar or vector type."""
-    element = kind.element_type if isinstance(kind, ir.VectorType) else kind
-    zero = (
-        ir.FloatAttr.get(element, 0.0)
-        if isinstance(element, ir.FloatType)
-        else ir.IntegerAttr.get(element, 0)
-    )
-    attribute: Any = ir.DenseElementsAttr.get_splat(kind, zero) if isinstance(kind, ir.VectorType) else zero
-    return arith.ConstantOp(kind, attribute).result
 
 
 # Instructions that an elementary function becomes on vectors, roughly

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from ....dialects.affine.expressions import dim_position
+from ....dialects.affine.maps import depends_on
 from ....dialects.host import ir
-from ....dialects.structured import PARALLEL, Structured, dim_position, structured
+from ....dialects.structured import PARALLEL, Structured, structured
 from ...infra.pass_base import Pass, PassRun, option
-from ...tensor.access import depends_on, has_strides
+from ...tensor.access import has_strides
 from ...tensor.traversal import collect
 from ..parallel.marks import next_nest
 from ..processor import Processor, processor

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ....dialects.affine.maps import compose_map, map_dims
 from ....dialects.host import arith, ir
 from ....dialects.structured import Structured, clone_into, structured
-from ...tensor.access import dims_of
 from ...tensor.uniform import uniform_scalar
 from .image_convolution import ImageConvolution
 
@@ -27,14 +27,14 @@ class Elementwise:
     def varies(self, operand: int) -> bool:
         """Whether an operand depends on the position in the image, and not on image and channel alone."""
         spatial = set(self.dims[-3:-1])
-        return any(dims_of(e) & spatial for e in self.view.maps[operand].results)
+        return not spatial.isdisjoint(map_dims(self.view.maps[operand]))
 
     def operand_map(self, operand: int, loops: ir.AffineMap) -> ir.AffineMap:
         """How an operand is read for the dimensions of the result that `loops` tells."""
         named = list(loops.results)
         replaced = [named[self.dims.index(i)] for i in range(len(self.dims))]
         inner = ir.AffineMap.get(loops.n_dims, 0, replaced)
-        return ir.AffineMap.get(loops.n_dims, 0, [e.compose(inner) for e in self.view.maps[operand].results])
+        return compose_map(self.view.maps[operand], inner)
 
     def emit(self, scalars: dict[int, ir.Value], shared: dict[ir.Value, ir.Value]) -> ir.Value:
         """The result for the scalars of some operands.

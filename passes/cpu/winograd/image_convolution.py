@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
+from ....dialects.affine.expressions import dim_position
+from ....dialects.affine.linear import IndexSum, linear
 from ....dialects.host import ir
-from ....dialects.structured import PARALLEL, Structured, dim_position
+from ....dialects.structured import PARALLEL, Structured
 from ...tensor.contraction.form import is_multiply_add
-from ...tensor.loops.tiling.index_math import Linear, linear
 from .interpolation import TILES
 
 
@@ -74,15 +75,15 @@ class ImageConvolution:
 
 
 def _with_image(view: Structured, image: int, sizes: tuple[int, ...]) -> ImageConvolution | None:
-    subscripts = [linear(e, len(sizes)) for e in view.maps[image].results]
+    subscripts = [linear(e) for e in view.maps[image].results]
     filters = [dim_position(e) for e in view.maps[1 - image].results]
     result = [dim_position(e) for e in view.init_maps[0].results]
     if None in subscripts or None in filters or None in result:
         return None
     forms = [form for form in subscripts if form is not None]
-    if any(form.constant or set(form.coefficients) - {0, 1} for form in forms):
+    if any(form.constant or any(factor != 1 for factor, _ in form.terms) for form in forms):
         return None
-    read = [i for form in forms for i in form.iterators]
+    read = [i for form in forms for i in form.dims]
     windows = [w for form in forms if (w := _window(view, form)) is not None]
     if len(windows) != 2 or len(read) != len(forms) + 2 or len(set(read)) != len(read):
         return None
@@ -101,9 +102,9 @@ def _with_image(view: Structured, image: int, sizes: tuple[int, ...]) -> ImageCo
     return found if result == list(found.order) else None
 
 
-def _window(view: Structured, form: Linear) -> tuple[int, int] | None:
+def _window(view: Structured, form: IndexSum) -> tuple[int, int] | None:
     """(position, tap) of a subscript that is the sum of both."""
-    used = sorted(form.iterators, key=lambda i: view.iterators[i] != PARALLEL)
+    used = sorted(form.dims, key=lambda i: view.iterators[i] != PARALLEL)
     if [view.iterators[i] == PARALLEL for i in used] != [True, False]:
         return None
     return used[0], used[1]

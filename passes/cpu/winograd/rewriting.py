@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from ....dialects.host import arith, ir, tensor
-from ....dialects.structured import PARALLEL, REDUCTION, build_generic, project_attributes
+from ....dialects.structured import PARALLEL, REDUCTION, build_generic, hand_on_attributes
 from ...tensor.simplify.reshapes.views import collapse, expand
 from .choice import tiles_along
 from .combination import transform
@@ -160,8 +160,7 @@ class Rewriting:
             [PARALLEL] * 3 + [REDUCTION],
             lambda x, w, sum_: [arith.addf(sum_, arith.mulf(x, w))],
         )
-        for name, attribute in project_attributes(conv.view.op).items():
-            made.operation.attributes[name] = attribute
+        hand_on_attributes(conv.view.op, made)
         return made.results[0]
 
     # -- results

@@ -6,9 +6,10 @@ import math
 from math import prod
 from typing import Any
 
+from ....dialects.affine.maps import map_dims
 from ....dialects.host import arith, ir
 from ....dialects.host import math as math_dialect
-from ....dialects.structured import Structured, structured, used_dims
+from ....dialects.structured import Structured, structured
 from ...infra.pass_base import Pass, PassRun, option
 from ..contraction.factors import product_factors
 from ..scalar_eval import numpy_dtype
@@ -123,7 +124,7 @@ def _iterators(view: Structured, scalar: ir.Value) -> frozenset[int]:
     number = _position(view, scalar)
     if number is not None:
         sizes = view.loop_sizes()
-        return frozenset(i for e in view.maps[number].results for i in used_dims(e) if sizes[i] != 1)
+        return frozenset(i for i in map_dims(view.maps[number]) if sizes[i] != 1)
     op = made_by(scalar)
     if op is None or op.block != view.body:
         return frozenset()

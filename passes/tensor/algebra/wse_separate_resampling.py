@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ....dialects.host import arith, ir, tensor
-from ....dialects.structured import PARALLEL, Structured, build_generic, clone_into, structured
+from ....dialects.structured import PARALLEL, Structured, build_generic, clone_into, replace_op, structured
 from ...infra.pass_base import Pass, PassRun
 from ..scalar_eval import NotEvaluable
 from ..traversal import collect
@@ -81,8 +81,7 @@ def _rewrite(view: Structured, found: Resampling) -> None:
         for axes in steps:
             value = _interpolate(value, axes)
         result = _finish(view, found, value)
-    view.op.results[0].replace_all_uses_with(result)
-    view.op.operation.erase()
+    replace_op(view.op, [result])
 
 
 def _cheapest(value: ir.Value, axes: tuple[Axis, ...]) -> tuple[Axis, ...]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from ....dialects.affine.expressions import dim_position
 from ....dialects.host import arith, ir, linalg, tensor
 from ....dialects.structured import (
     PARALLEL,
     Structured,
     build_generic,
     clone_into,
-    dim_position,
-    project_attributes,
+    rebuild_generic,
+    replace_op,
     structured,
 )
 from ...infra.pass_base import Pass, PassRun
@@ -82,12 +83,8 @@ def _multiply(view: Structured, divisors: list[int], made: dict[ir.Value, ir.Val
         return [mapping.get(v, v) for v in view.yielded]
 
     with view.op.location, ir.InsertionPoint(view.op):
-        new = build_generic(inputs, view.inits, view.maps, view.iterators, body, location=view.op.location)
-    for name, attribute in project_attributes(view.op).items():
-        new.operation.attributes[name] = attribute
-    for before, after in zip(view.op.results, new.results, strict=True):
-        before.replace_all_uses_with(after)
-    view.op.operation.erase()
+        new = rebuild_generic(view, inputs, body=body)
+    replace_op(view.op, new.results)
 
 
 def _reciprocals(value: ir.Value) -> ir.Value:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ....dialects.affine_values import coefficient
+from ....dialects.affine.expressions import dim_position, evaluate_affine, used_dims
+from ....dialects.affine.linear import coefficient
 from ....dialects.host import ir
-from ....dialects.structured import PARALLEL, Structured, dim_position, structured, used_dims
+from ....dialects.structured import PARALLEL, Structured, structured
 from ...infra.pass_base import Pass, PassRun
 from ..contraction.form import is_multiply_add
 from ..simplify.reshapes.read_chain import shape_of
@@ -72,7 +73,7 @@ def _windows(view: Structured, image: int, spread: Spread) -> list[Window] | Non
         output, tap = used
         dilation, count, taps = coefficient(expr, tap), sizes[output], sizes[tap]
         elsewhere = [e for k, e in enumerate(view.maps[image].results) if k != d]
-        if any(used_dims(e) & {output, tap} for e in elsewhere) or not _starts_at_zero(expr):
+        if any(used_dims(e) & {output, tap} for e in elsewhere) or evaluate_affine(expr, lambda _: 0):
             return None
         if coefficient(expr, output) != 1 or not dilation or dilation < 0 or not count or not taps:
             return None
@@ -80,10 +81,3 @@ def _windows(view: Structured, image: int, spread: Spread) -> list[Window] | Non
             return None
         windows.append(Window(count, taps, dilation, spread.lows[d], spread.steps[d], d, output, tap))
     return windows
-
-
-def _starts_at_zero(expr: ir.AffineExpr) -> bool:
-    count = 1 + max(used_dims(expr))
-    zeros = ir.AffineMap.get(0, 0, [ir.AffineConstantExpr.get(0)] * count)
-    first = ir.AffineMap.get(0, 0, [expr.compose(zeros)]).results[0]
-    return isinstance(first, ir.AffineConstantExpr) and first.value == 0

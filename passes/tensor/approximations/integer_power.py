@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ....dialects.constants import splat
 from ....dialects.host import arith, ir, scf, vector
-from .lanes import element_of, splat
+from .lanes import element_of
 
 _Order = arith.CmpIPredicate
 

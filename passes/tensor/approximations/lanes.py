@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ....dialects.constants import splat
 from ....dialects.host import arith, ir, llvm, math, vector
 
 _Order, _Equality = arith.CmpFPredicate, arith.CmpIPredicate
@@ -279,9 +280,3 @@ def shaped(like: ir.Type, element: ir.Type) -> ir.Type:
     if not isinstance(like, ir.VectorType):
         return element
     return ir.VectorType.get(list(like.shape), element, scalable=list(like.scalable_dims))
-
-
-def splat(kind: ir.Type, value: Any) -> ir.Value:
-    """A constant of a scalar or vector type with the same attribute in every lane."""
-    attribute: Any = ir.DenseElementsAttr.get_splat(kind, value) if isinstance(kind, ir.VectorType) else value
-    return arith.ConstantOp(kind, attribute).result

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ....dialects.constants import splat
 from ....dialects.host import arith, ir, math
 from .exponential import LN2, LN2_PARTS, Split, power_of_two
 from .exponential import split as split_exponent
-from .lanes import Real, element_of, splat
+from .lanes import Real, element_of
 from .logarithm import split
 from .pairs import Pair, exact_product, exact_sum, ordered_sum
 from .rounding import floor

@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ....dialects.host import ir, tensor
-from ....dialects.structured import structured
+from ....dialects.reshapes import reassociation
+from ....dialects.structured import replace_op, structured
 from ..traversal import made_by
-from ..unit_reshape import reassociation
 from . import layouts
 from .op_model import disjoint_slices, is_empty, is_linalg, is_tensor, slice_key, writes_of
 
@@ -102,8 +102,7 @@ def _place(insertion: ir.Operation, writable: Sequence[ir.Value]) -> None:
         place = _slice_of(insertion, target)
         for op in makers:
             place = _undo(op, place) if op.name in _RESHAPES else place
-        root.results[0].replace_all_uses_with(place)
-    root.erase()
+        replace_op(root, [place])
 
 
 def _trace(value: ir.Value, block: ir.Block) -> tuple[ir.Operation, list[ir.Operation]] | None:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ....dialects.affine.maps import identity_maps
+from ....dialects.constants import splat_attribute
 from ....dialects.host import arith, ir, linalg, memref
-from ....dialects.structured import build_generic, clone_into, identity_maps
+from ....dialects.structured import build_generic, clone_into
 from ...infra.diagnostics import PassFailure
 from ...infra.pass_base import PassRun
 from . import layouts
@@ -156,7 +158,7 @@ class Emitter:
 
     def copy_value(self, tensor: ir.Value, target: ir.Value) -> None:
         """Copies what a tensor value holds; a splat constant is filled in instead of being read."""
-        splat = _splat_of(tensor)
+        splat = splat_attribute(tensor)
         if splat is not None:
             self.fill(arith.constant(ir.MemRefType(target.type).element_type, splat), target)
         else:
@@ -300,12 +302,3 @@ def is_undefined(tensor: ir.Value) -> bool:
     if owner.name in ("tensor.extract_slice", "tensor.cast"):
         return is_undefined(owner.operands[0])
     return owner.name == "tensor.empty"
-
-
-def _splat_of(tensor: ir.Value) -> ir.Attribute | None:
-    if isinstance(tensor.owner, ir.Block) or tensor.owner.operation.name != "arith.constant":
-        return None
-    value = tensor.owner.operation.attributes["value"]
-    if isinstance(value, ir.DenseElementsAttr) and value.is_splat:
-        return value.get_splat_value()
-    return None

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ....dialects.affine.expressions import dim_position
 from ....dialects.host import arith, cf, ir, linalg, tensor
-from ....dialects.structured import REDUCTION, build_generic, dim_position
+from ....dialects.structured import REDUCTION, build_generic
 from ..sizes import Size, sizes_of
 
 INDEX_CHECK = "wse.index_check"

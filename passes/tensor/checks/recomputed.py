@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ....dialects.affine.expressions import keep_dims
+from ....dialects.affine.maps import compose_map, loops_inferable, map_dims
 from ....dialects.host import ir, linalg
-from ....dialects.structured import Structured, clone_into, loops_inferable, used_dims
+from ....dialects.structured import Structured, clone_into
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,13 @@ def recomputed(view: Structured, value: ir.Value) -> Recomputed:
     scalars = list(view.body.arguments)
     read = {v for op in body for v in op.operands} | {value}
     inputs = [k for k, scalar in enumerate(scalars) if scalar in read]
-    loops = {d for k in inputs for e in view.maps[k].results for d in used_dims(e)}
+    loops = set().union(*(map_dims(view.maps[k]) for k in inputs))
     loops |= {ir.IntegerAttr(op.attributes["dim"]).value for op in body if op.name == "linalg.index"}
-    if not inputs or not _are_inferable([view.maps[k] for k in inputs], loops):
+    on_loops = keep_dims(sorted(loops), len(view.iterators))
+    maps = [compose_map(view.maps[k], on_loops) for k in inputs]
+    if not inputs or not loops_inferable(maps, len(loops)):
         loops = set(range(len(view.iterators)))
+        maps = [view.maps[k] for k in inputs]
         inputs = list(range(len(view.operands)))
     places = {d: k for k, d in enumerate(sorted(loops))}
 
@@ -56,18 +61,4 @@ def recomputed(view: Structured, value: ir.Value) -> Recomputed:
                 clone_into([op], mapping)
         return mapping.get(value, value)
 
-    maps = [_on_loops(view.maps[k], places) for k in inputs]
     return Recomputed([view.operands[k] for k in inputs], maps, value_of)
-
-
-def _are_inferable(maps: Sequence[ir.AffineMap], loops: set[int]) -> bool:
-    places = {d: k for k, d in enumerate(sorted(loops))}
-    return loops_inferable([_on_loops(m, places) for m in maps], len(loops))
-
-
-def _on_loops(amap: ir.AffineMap, places: dict[int, int]) -> ir.AffineMap:
-    """A map from fewer loops: those that it does not read are left out."""
-    unread = ir.AffineConstantExpr.get(0)
-    dims = [ir.AffineDimExpr.get(places[d]) if d in places else unread for d in range(amap.n_dims)]
-    inner = ir.AffineMap.get(len(places), 0, dims)
-    return ir.AffineMap.get(len(places), 0, [e.compose(inner) for e in amap.results])

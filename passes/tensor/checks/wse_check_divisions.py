@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ....dialects.affine.maps import identity_maps
 from ....dialects.host import arith, ir, tensor
-from ....dialects.structured import PARALLEL, Structured, build_generic, identity_maps, structured
+from ....dialects.structured import PARALLEL, Structured, build_generic, replace_op, structured
 from ...infra.pass_base import Pass, PassRun
 from ..simplify.wse_generalize import generalize
 from ..sizes import sizes_of
@@ -73,8 +74,7 @@ def _divide_elements(division: ir.Operation) -> None:
 
         maps = identity_maps(shaped.rank, 3)
         generic = build_generic(list(division.operands), [empty], maps, [PARALLEL] * shaped.rank, divided)
-    division.results[0].replace_all_uses_with(generic.results[0])
-    division.erase()
+    replace_op(division, generic.results)
 
 
 def _is_division(op: ir.Operation) -> bool:

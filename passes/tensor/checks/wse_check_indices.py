@@ -6,7 +6,7 @@ from typing import Any
 
 from ....dialects.host import arith, ir
 from ....dialects.provenance import read_location
-from ....dialects.structured import Structured, structured
+from ....dialects.structured import Structured, replace_op, structured
 from ...infra.pass_base import Pass, PassRun
 from ..sizes import Size, constant_index, size_of
 from ..traversal import collect, made_by
@@ -89,8 +89,7 @@ def _check_extract(view: Structured, extract: ir.Operation, ranges: Ranges, run:
     if 0 in shaped.shape:  # nothing to read, wherever the index is
         with extract.location, ir.InsertionPoint(extract):
             zero = arith.constant(shaped.element_type, 0 if is_integer(shaped) else 0.0)
-        extract.results[0].replace_all_uses_with(zero)
-        extract.erase()
+        replace_op(extract, [zero])
 
 
 def _clamped(index: ir.Value, size: Size) -> ir.Value:
@@ -206,8 +205,7 @@ def _check_scatter(op: ir.Operation, ranges: Ranges, run: PassRun) -> None:
             )  # fmt: skip
         run.count("indices checked")
     if 0 in ir.RankedTensorType(target.type).shape:  # nothing to write, wherever the index is
-        op.results[0].replace_all_uses_with(target)
-        op.erase()
+        replace_op(op, [target])
 
 
 def _column(indices: ir.Value, column: int) -> tuple[ir.Value, int]:

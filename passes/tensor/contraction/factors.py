@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ....dialects.host import arith, ir
+from ....dialects.constants import splat_number
+from ....dialects.host import ir
 from ....dialects.structured import Structured
 from ..traversal import made_by
 
@@ -33,7 +34,7 @@ class FactorStep:
             kind = ir.VectorType.get(value.type.shape, self.element)
         operands = [value]
         if self.constant is not None:
-            operands.append(integer(kind, self.constant))
+            operands.append(splat_number(kind, self.constant))
         return ir.Operation.create(self.name, results=[kind], operands=operands).results[0]
 
 
@@ -49,14 +50,6 @@ class Factor:
         for step in self.steps:
             value = step.emit(value)
         return value
-
-
-def integer(kind: ir.Type, value: int) -> ir.Value:
-    """An integer constant, in every lane of a vector."""
-    if not isinstance(kind, ir.VectorType):
-        return arith.constant(kind, value)
-    element = ir.IntegerAttr.get(kind.element_type, value)
-    return arith.constant(kind, ir.DenseElementsAttr.get_splat(kind, element))
 
 
 def product_factors(view: Structured) -> tuple[Factor, Factor] | None:

@@ -7,8 +7,10 @@ tensors and buffers alike, and on packed operands, whose maps are quasi-affine: 
 
 from dataclasses import dataclass
 
+from ....dialects.affine.expressions import dim_position
+from ....dialects.affine.maps import map_dims
 from ....dialects.host import ir
-from ....dialects.structured import PARALLEL, Structured, dim_position, element_type, used_dims
+from ....dialects.structured import PARALLEL, Structured, element_type
 from .factors import product_factors
 
 _FEWEST_COLUMNS = (
@@ -48,7 +50,7 @@ def contraction_form(view: Structured) -> ContractionForm | None:
     column = _innermost(view)
     if column is None:
         return None
-    used = [frozenset(d for e in amap.results for d in used_dims(e)) for amap in view.input_maps]
+    used = [frozenset(map_dims(amap)) for amap in view.input_maps]
     if (column in used[0]) == (column in used[1]):
         return None
     rhs = 1 if column in used[1] else 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ....dialects.affine.maps import identity_maps
+from ....dialects.constants import constant_attribute
 from ....dialects.host import arith, ir
 from ....dialects.host import tensor as tensor_dialect
 from ....dialects.structured import (
@@ -10,8 +12,7 @@ from ....dialects.structured import (
     Structured,
     build_generic,
     element_type,
-    identity_maps,
-    project_attributes,
+    rebuild_generic,
     structured,
 )
 from ...infra.diagnostics import PassFailure
@@ -98,15 +99,11 @@ def _retype(view: Structured, wanted: ir.Type) -> None:
     old = ir.RankedTensorType(result.type)
     with op.location, ir.InsertionPoint(op):
         init = _converted(view.inits[0], wanted)
-        product = build_generic(
-            view.inputs,
-            [init],
-            view.maps,
-            view.iterators,
-            lambda a, b, total: [arith.addf(total, arith.mulf(_cast(a, wanted), _cast(b, wanted)))],
+        product = rebuild_generic(
+            view,
+            inits=[init],
+            body=lambda a, b, total: [arith.addf(total, arith.mulf(_cast(a, wanted), _cast(b, wanted)))],
         )
-        for name, attribute in project_attributes(op).items():
-            product.operation.attributes[name] = attribute
         back = _converted(product.results[0], old.element_type)
     result.replace_all_uses_with(back)
     op.operation.erase()
@@ -141,14 +138,8 @@ def _filled(tensor: ir.Value) -> float | None:
     owner = tensor.owner
     if isinstance(owner, ir.Block):
         return None
-    if owner.name == "linalg.fill" and not isinstance(owner.operands[0].owner, ir.Block):
-        source = owner.operands[0].owner
-        return source.attributes["value"].value if source.name == "arith.constant" else None
-    if owner.name == "arith.constant":
-        value = owner.attributes["value"]
-        if isinstance(value, ir.DenseElementsAttr) and value.is_splat:
-            return ir.FloatAttr(value.get_splat_value()).value
-    return None
+    number = constant_attribute(owner.operands[0] if owner.name == "linalg.fill" else tensor)
+    return None if number is None else ir.FloatAttr(number).value
 
 
 def _cast(value: ir.Value, wanted: ir.Type) -> ir.Value:

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from ....dialects.affine.maps import identity_maps
 from ....dialects.host import arith, ir, tensor
 from ....dialects.structured import (
     PARALLEL,
     Structured,
     build_generic,
     element_type,
-    identity_maps,
     inline_body,
-    project_attributes,
+    rebuild_generic,
     structured,
 )
 from ...infra.pass_base import Pass, PassRun
@@ -91,9 +91,7 @@ def _replace(
     """Replaces a product by one of other operands; its result is cast where the type of the sum is another one."""
     result = view.op.results[0]
     with view.op.location, ir.InsertionPoint(view.op):
-        product = build_generic(inputs, [init], view.maps, view.iterators, body, location=view.op.location)
-        for name, attribute in project_attributes(view.op).items():
-            product.operation.attributes[name] = attribute
+        product = rebuild_generic(view, inputs, [init], body=body)
         made = product.results[0]
         if made.type != result.type:
             made = _elementwise("arith.extsi", made, element_type(result.type))

@@ -6,11 +6,12 @@ import heapq
 from dataclasses import dataclass
 from typing import Any
 
+from ....dialects.constants import splat_attribute
 from ....dialects.host import arith, ir, tensor
 from ....dialects.structured import Structured, structured
 from ...infra.pass_base import PassRun
 from ..effects import is_dead, is_used
-from ..uniform import empty_like, is_constant_scalar, splat_attribute, uniform_scalar
+from ..uniform import empty_like, is_constant_scalar, uniform_scalar
 from ..unit_reshape import read_through
 from .cluster import Cluster, Member, Read, producer_loops
 from .fusion_cost import arithmetic_ops, is_cheap, is_movable, tensor_inputs, visits_once

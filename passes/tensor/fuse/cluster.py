@@ -6,16 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ....dialects.host import affine, arith, ir, linalg
+from ....dialects.affine.expressions import dim_position, emit_affine, is_plain
+from ....dialects.affine.maps import compose_map, loops_inferable
+from ....dialects.host import affine, ir, linalg
 from ....dialects.structured import (
     Structured,
+    build_generic,
     clone_into,
-    compose_map,
-    dim_position,
-    element_type,
-    iterator_attribute,
-    loops_inferable,
-    project_attributes,
+    hand_on_attributes,
 )
 
 Read = tuple[ir.Value, ir.AffineMap]
@@ -150,21 +148,16 @@ class Cluster:
         maps = [m for _, m in leaves] + list(root.init_maps)
         maps += [member.access(len(member.view.inputs) + k) for member, k in self.exports]
         location = fused_location([m.view.op for m in self.members])
-        op = linalg.GenericOp(
-            [v.type for v in inits],
+        op = build_generic(
             [v for v, _ in leaves],
             inits,
-            ir.ArrayAttr.get([ir.AffineMapAttr.get(m) for m in maps]),
-            iterator_attribute(root.iterators),
-            loc=location,
+            maps,
+            root.iterators,
+            lambda *scalars: self._body(dict(zip(leaves, scalars, strict=False)), list(scalars)),
+            location=location,
             ip=ir.InsertionPoint(root.op),
         )
-        for name, attribute in project_attributes(root.op).items():
-            op.operation.attributes[name] = attribute
-        types = [element_type(v.type) for v in (*[v for v, _ in leaves], *inits)]
-        block = op.regions[0].blocks.append(*types, arg_locs=[location] * len(types))
-        with ir.InsertionPoint(block), location:
-            self._emit_body(dict(zip(leaves, block.arguments, strict=False)), list(block.arguments))
+        hand_on_attributes(root.op, op)
         return op
 
     def _resolved(self, read: Read) -> Read:
@@ -172,8 +165,8 @@ class Cluster:
             read = self.aliases[read]
         return read
 
-    def _emit_body(self, scalars: dict[Read, ir.Value], arguments: list[ir.Value]) -> None:
-        """Evaluates the members in program order inside the new block, and yields."""
+    def _body(self, scalars: dict[Read, ir.Value], arguments: list[ir.Value]) -> list[ir.Value]:
+        """Evaluates the members in program order inside the new block; returns what it yields."""
         scalars |= self.scalars
         yields: dict[Member, list[ir.Value]] = {}
         for member in sorted(self.members, key=lambda m: m.order):
@@ -187,8 +180,7 @@ class Cluster:
             yields[member] = _inline(member, given)
             for k, value in enumerate(yields[member]):
                 scalars[(view.op.results[k], member.access(len(view.inputs) + k))] = value
-        results = [*yields[self.members[0]], *(yields[m][k] for m, k in self.exports)]
-        linalg.YieldOp(results)
+        return [*yields[self.members[0]], *(yields[m][k] for m, k in self.exports)]
 
 
 def _inline(member: Member, given: list[ir.Value | None]) -> list[ir.Value]:
@@ -206,11 +198,8 @@ def _inline(member: Member, given: list[ir.Value | None]) -> list[ir.Value]:
 
 def _loop_index(loop: ir.AffineExpr, count: int) -> ir.Value:
     """The value of an expression of the iterators, inside a body."""
-    position = dim_position(loop)
-    if position is not None:
-        return linalg.IndexOp(position).result
-    if isinstance(loop, ir.AffineConstantExpr):
-        return arith.constant(ir.IndexType.get(), loop.value)
+    if is_plain(loop):
+        return emit_affine(loop, lambda d: linalg.IndexOp(d).result)
     indices = [linalg.IndexOp(d).result for d in range(count)]
     return affine.apply(ir.AffineMap.get(count, 0, [loop]), indices)
 

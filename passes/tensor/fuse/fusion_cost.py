@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ....dialects.affine.maps import distinct_dims
 from ....dialects.host import ir
-from ....dialects.structured import Structured, dim_position
+from ....dialects.structured import Structured
 
 # Bodies made of these may be evaluated in another loop nest; calls or stores may not.
 _PURE_PREFIXES = (
@@ -53,10 +54,8 @@ def visits_once(access: ir.AffineMap, sizes: tuple[int | None, ...]) -> bool:
         access: the map of the read.
         sizes: trip counts of the loops; a loop of one iteration repeats nothing.
     """
-    plain = [dim_position(e) for e in access.results if not isinstance(e, ir.AffineConstantExpr)]
-    if None in plain or len(set(plain)) != len(plain):
-        return False
-    return all(d in plain for d, size in enumerate(sizes) if size != 1)
+    plain = distinct_dims(access.results)
+    return plain is not None and all(d in plain for d, size in enumerate(sizes) if size != 1)
 
 
 def tensor_inputs(view: Structured) -> int:

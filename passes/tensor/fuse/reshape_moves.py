@@ -14,19 +14,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ....dialects.affine.expressions import dim_position
+from ....dialects.affine.maps import has_plain_results
 from ....dialects.host import func, ir, tensor
+from ....dialects.reshapes import reassociation
 from ....dialects.structured import (
     PARALLEL,
     Structured,
-    build_generic,
-    dim_position,
     element_type,
-    inline_body,
-    project_attributes,
+    rebuild_generic,
     structured,
 )
 from ...infra.pass_base import PassRun
-from ..unit_reshape import reassociation
 
 Groups = list[list[int]]
 
@@ -75,11 +74,10 @@ def _users_undo(view: Structured, moved: type) -> bool:
 
 def _is_movable_past(view: Structured) -> bool:
     """Elementwise, of static shape, accessed by plain dimensions and constants, its position not asked for."""
-    exprs = [e for m in view.maps for e in m.results]
     return (
         len(view.op.results) > 0
         and view.is_elementwise()
-        and all(isinstance(e, ir.AffineDimExpr | ir.AffineConstantExpr) for e in exprs)
+        and all(map(has_plain_results, view.maps))
         and all(isinstance(v.type, ir.RankedTensorType) and v.type.has_static_shape for v in view.operands)
         and not any(o.operation.name == "linalg.index" for o in view.body_operations())
     )
@@ -229,16 +227,7 @@ def _rebuild(
         v if view.reads(count + k) else tensor.empty(ir.ShapedType(v.type).shape, element_type(v.type))
         for k, v in enumerate(operands[count:])
     ]
-    op = build_generic(
-        operands[:count],
-        inits,
-        maps,
-        [PARALLEL] * loops,
-        lambda *scalars: inline_body(view.body, scalars),
-        location=view.op.location,
-    )
-    for name, attribute in project_attributes(view.op).items():
-        op.operation.attributes[name] = attribute
+    op = rebuild_generic(view, operands[:count], inits, maps, [PARALLEL] * loops)
     return list(op.results)
 
 

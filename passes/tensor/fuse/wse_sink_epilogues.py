@@ -5,19 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ....dialects.affine.expressions import dim_position, used_dims
+from ....dialects.affine.maps import compose_map, identity_maps, loops_inferable
 from ....dialects.host import ir, tensor
 from ....dialects.structured import (
     Structured,
     build_generic,
     clone_into,
-    compose_map,
-    dim_position,
     element_type,
-    identity_maps,
-    loops_inferable,
-    project_attributes,
+    rebuild_generic,
+    replace_op,
     structured,
-    used_dims,
 )
 from ...infra.pass_base import Pass, PassRun
 from ..contraction.form import contraction_form
@@ -234,9 +232,5 @@ def _use(reader: _Reader, made: ir.Value) -> None:
 
     inputs = [view.op.operation.operands[k] for k in kept if k < len(view.inputs)]
     with ir.InsertionPoint(view.op), view.op.location:
-        op = build_generic(inputs, view.inits, maps, view.iterators, body, location=view.op.location)
-    for name, attribute in project_attributes(view.op).items():
-        op.operation.attributes[name] = attribute
-    for old, new in zip(view.op.results, op.results, strict=True):
-        old.replace_all_uses_with(new)
-    view.op.operation.erase()
+        op = rebuild_generic(view, inputs, maps=maps, body=body)
+    replace_op(view.op, op.results)

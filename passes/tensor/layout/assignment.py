@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
+from ....dialects.affine.expressions import dim_position
+from ....dialects.affine.maps import has_plain_results
 from ....dialects.host import arith, ir, tensor
-from ....dialects.structured import Structured, dim_position, structured
+from ....dialects.reshapes import reassociation
+from ....dialects.structured import Structured, structured
 from ..bufferization.op_model import is_empty
 from ..traversal import collect
-from ..unit_reshape import reassociation
 from .convolution import Convolution, pointwise, windowed
 from .order import Order, collapsed_order, expanded_order, identity, loops_by_order, order_by_loops
 
@@ -171,9 +173,10 @@ def _can_expand(value: ir.Value, order: Order) -> bool:
 def _covers_all_loops(view: Structured, access: ir.AffineMap) -> bool:
     """Whether an operand has a dimension for each loop of more than one iteration, and nothing compound."""
     positions = {dim_position(e) for e in access.results}
-    plain = all(not isinstance(e, ir.AffineBinaryExpr) for e in access.results)
     sizes = view.loop_sizes()
-    return plain and all(loop in positions or size == 1 for loop, size in enumerate(sizes))
+    return has_plain_results(access) and all(
+        loop in positions or size == 1 for loop, size in enumerate(sizes)
+    )
 
 
 def _elements(value: ir.Value) -> int:

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
+from ....dialects.affine.expressions import dim_position, used_dims
+from ....dialects.affine.linear import coefficient
+from ....dialects.affine.maps import map_dims
 from ....dialects.host import ir
-from ....dialects.structured import PARALLEL, Structured, dim_position, used_dims
-from ..access import coefficient
+from ....dialects.structured import PARALLEL, Structured
 from .order import Order, order_by_loops
 
 _DEEP = 16  # channels
@@ -41,7 +43,7 @@ class Convolution:
             return True
         sliding = _sliding_loops(self.view.maps[self.image])
         shared = (
-            _plain_loops(self.view.maps[self.image]) & _loops(self.view.maps[self.filter]) & set(self.loops)
+            _plain_loops(self.view.maps[self.image]) & map_dims(self.view.maps[self.filter]) & set(self.loops)
         )
         return bool(shared) and all(loop in sliding for loop in self.reduced)
 
@@ -129,7 +131,7 @@ def pointwise(view: Structured, is_weight: Callable[[ir.Value], bool]) -> Convol
     if len(weights) != 1:
         return None
     image = reads[0] if reads[1] == weights[0] else reads[1]
-    own = _loops(view.maps[weights[0]]) - _loops(view.maps[image])
+    own = map_dims(view.maps[weights[0]]) - map_dims(view.maps[image])
     if not any(view.iterators[loop] == PARALLEL for loop in own):
         return None
     return _convolution(view, image, weights[0])
@@ -144,7 +146,7 @@ def _convolution(view: Structured, image: int, weights: int | None) -> Convoluti
         sliding = _sliding_loops(view.maps[image])
         channels = [loop for loop in parallel if loop not in sliding][-1:]
     else:
-        of_image, of_filter = _loops(view.maps[image]), _loops(view.maps[weights])
+        of_image, of_filter = map_dims(view.maps[image]), map_dims(view.maps[weights])
         plain = _plain_loops(view.maps[image])
         shared = [loop for loop in parallel if loop in plain and loop in of_filter]
         channels = shared + [loop for loop in parallel if loop not in of_image]
@@ -170,7 +172,3 @@ def _sliding_loops(access: ir.AffineMap) -> set[int]:
 def _plain_loops(access: ir.AffineMap) -> set[int]:
     """Loops that are subscripts by themselves: batches and groups, not phases of a transposed convolution."""
     return {loop for e in access.results if (loop := dim_position(e)) is not None}
-
-
-def _loops(access: ir.AffineMap) -> set[int]:
-    return {loop for expr in access.results for loop in used_dims(expr)}

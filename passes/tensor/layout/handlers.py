@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ....dialects.affine.expressions import used_dims
+from ....dialects.affine.maps import compose_map
 from ....dialects.host import ir, tensor
+from ....dialects.reshapes import reassociation
 from ....dialects.structured import (
     PARALLEL,
     Structured,
-    build_generic,
     clone_into,
-    compose_map,
-    inline_body,
-    project_attributes,
+    rebuild_generic,
     structured,
-    used_dims,
 )
-from ..unit_reshape import reassociation
 from .order import Order, collapsed_order, expanded_order, permuted, permuted_map, permuted_type
 from .rewriting import LayoutRewriter, reorders
 
@@ -35,16 +33,13 @@ def reorder_generic(rewriter: LayoutRewriter, op: Any) -> list[ir.Value]:
     orders = [rewriter.assignment.operand_order(view, k) for k in range(len(view.operands))]
     operands = [rewriter.tensors.get(v, o) if o else v for v, o in zip(view.operands, orders, strict=True)]
     maps = [permuted_map(m, o) if o else m for m, o in zip(view.maps, orders, strict=True)]
-    new = build_generic(
+    new = rebuild_generic(
+        view,
         operands[: len(view.inputs)],
         operands[len(view.inputs) :],
         [compose_map(m, renamed) for m in maps],
         [view.iterators[loop] for loop in loops],
-        lambda *scalars: inline_body(view.body, scalars),
-        location=op.location,
     )
-    for name, attribute in project_attributes(op).items():
-        new.operation.attributes[name] = attribute
     for inner in new.regions[0].blocks[0].operations:
         _rename_indices(inner, position)
         rewriter.correct(inner)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
+from ....dialects.affine.expressions import dim_position, used_dims
 from ....dialects.host import ir
-from ....dialects.structured import dim_position, used_dims
 
 Order = tuple[int, ...]
 _T = TypeVar("_T")

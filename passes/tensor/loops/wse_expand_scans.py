@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....dialects.host import ir
-from ....dialects.structured import structured
+from ....dialects.structured import replace_op, structured
 from ...infra.pass_base import Pass, PassRun
 from ..traversal import collect
 from .scan_loops import scan_loops
@@ -41,7 +41,5 @@ class ExpandScans(Pass, name="wse-expand-scans", anchor="func.func"):
                 continue
             with found.location, ir.InsertionPoint(found):
                 made = scan_loops(scan)
-            for old, new in zip(found.results, made, strict=True):
-                old.replace_all_uses_with(new)
-            found.erase()
+            replace_op(found, made)
             run.count("scans expanded")

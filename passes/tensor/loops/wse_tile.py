@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from ....dialects.host import ir, scf
-from ....dialects.structured import REDUCTION
+from ....dialects.structured import REDUCTION, replace_op
 from ...infra.diagnostics import PassFailure
 from ...infra.pass_base import Pass, PassRun, option
 from ..bufferization.op_model import is_linalg, reads_init
@@ -98,9 +98,7 @@ class Tile(Pass, name="wse-tile", anchor="func.func"):
             builder = _Builder(view, Slicer(view, run, fuse, list(sizes)), sizes, extents, bool(reductions))
             results = builder.forall() if self.loops == "forall" else builder.nest()
         run.count("operations tiled")
-        for old, new in zip(view.op.results, results, strict=True):
-            old.replace_all_uses_with(new)
-        view.op.erase()
+        replace_op(view.op, results)
         return builder.slicer.fused
 
 
@@ -130,7 +128,7 @@ class _Builder:
         for number, init in enumerate(self.inits):
             producer = self.slicer.producer(init, recomputed=False)
             window = self.view.access(self.view.init_positions()[number])
-            covered = {a.plain_iterator() for a in window if a is not None}
+            covered = {a.plain_dim() for a in window if a is not None}
             if producer is None or not all(d in covered for d in self.sizes):
                 continue
             target = producer.op.operands[producer.init_positions()[0]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....dialects.host import arith, ir, scf
-from ....dialects.structured import clone_into
+from ....dialects.structured import clone_into, replace_op
 from ...infra.pass_base import Pass, PassRun, option
 
 
@@ -93,6 +93,4 @@ def _unroll(loop: scf.ForOp) -> None:
             values = dict(zip(loop.body.arguments, [place, *carried], strict=True))
             clone_into(body, values)
             carried = [values.get(v, v) for v in terminator.operands]
-    for result, value in zip(loop.results, carried, strict=True):
-        result.replace_all_uses_with(value)
-    loop.operation.erase()
+    replace_op(loop, carried)

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
+from ....dialects.affine.expressions import dim_position
 from ....dialects.host import func, ir, linalg, tensor
 from ....dialects.structured import (
     PARALLEL,
     Structured,
     build_generic,
     clone_into,
-    dim_position,
-    project_attributes,
+    rebuild_generic,
+    replace_op,
     structured,
 )
 from ...infra.pass_base import Pass, PassRun
@@ -139,14 +140,8 @@ def _take_out(view: Structured, parts: Sequence[_Part]) -> None:
             return [mapping.get(v, v) for v in view.yielded]
 
         maps = [*view.input_maps, *(part.map_of(loops) for part in parts), *view.init_maps]
-        new = build_generic(
-            [*view.inputs, *made], view.inits, maps, view.iterators, body, location=op.location
-        )
-    for name, attribute in project_attributes(op).items():
-        new.operation.attributes[name] = attribute
-    for before, after in zip(op.results, new.results, strict=True):
-        before.replace_all_uses_with(after)
-    op.operation.erase()
+        new = rebuild_generic(view, [*view.inputs, *made], maps=maps, body=body)
+    replace_op(op, new.results)
 
 
 def _compute(view: Structured, part: _Part) -> ir.Value:

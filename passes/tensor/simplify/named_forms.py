@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ....dialects.affine.expressions import dim_position
 from ....dialects.host import ir, linalg
-from ....dialects.structured import PARALLEL, Structured, dim_position, element_type, inline_body
+from ....dialects.structured import PARALLEL, Structured, element_type, inline_body
 from ..uniform import is_constant_scalar
 
 Builder = Callable[[], Any]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....dialects.host import arith, ir, linalg, math, tensor
-from ....dialects.structured import PARALLEL, REDUCTION, build_generic
+from ....dialects.structured import PARALLEL, REDUCTION, build_generic, replace_op
 from ...infra.diagnostics import PassFailure
 
 
@@ -46,8 +46,7 @@ def decompose_softmax(op: ir.Operation) -> None:
         quotient = build_generic(
             [powers, total], [init], [full, kept, full], parallel, lambda x, s, _: [arith.divf(x, s)]
         )
-    op.results[0].replace_all_uses_with(quotient.result)
-    op.erase()
+    replace_op(op, [quotient.result])
 
 
 def _reduced_empty(source: ir.Value, axis: int) -> ir.Value:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ....dialects.affine.maps import loops_inferable
 from ....dialects.host import func, ir
 from ....dialects.structured import (
     Structured,
     clone_into,
-    iterator_attribute,
-    loops_inferable,
-    project_attributes,
+    rebuild_generic,
     structured,
 )
 from ...infra.pass_base import Pass, PassRun
@@ -103,40 +102,29 @@ def _needed_scalars(view: Structured, wanted: list[ir.Value]) -> set[ir.Value]:
 
 
 def _rebuild(view: Structured, inputs: list[int], results: list[int], needed: set[ir.Value]) -> None:
-    first = len(view.inputs)
-    operands = [*inputs, *(first + k for k in results)]
-    maps = [ir.AffineMapAttr.get(view.maps[k]) for k in operands]
-    source = view.op
-    op = type(source)(
-        [source.results[k].type for k in results],
-        [view.inputs[k] for k in inputs],
-        [view.inits[k] for k in results],
-        ir.ArrayAttr.get(maps),
-        iterator_attribute(view.iterators),
-        loc=source.location,
-        ip=ir.InsertionPoint(source),
-    )
-    for name, attribute in project_attributes(source).items():
-        op.operation.attributes[name] = attribute
-    old = list(view.body.arguments)
-    block = op.regions[0].blocks.append(
-        *[old[k].type for k in operands], arg_locs=[source.location] * len(operands)
-    )
-    mapping: dict[ir.Value, ir.Value] = {
-        old[k]: new for k, new in zip(operands, block.arguments, strict=True)
-    }
-    body = [
-        o
-        for o in view.body_operations()
-        if not has_no_effect(o.operation) or any(r in needed for r in o.operation.results)
+    operands = [*inputs, *(len(view.inputs) + k for k in results)]
+    old = [view.body.arguments[k] for k in operands]
+    kept = [
+        op
+        for op in view.body_operations()
+        if not has_no_effect(op.operation) or any(r in needed for r in op.operation.results)
     ]
-    with ir.InsertionPoint(block), source.location:
-        clone_into(body, mapping)
-        terminator: Any = list(view.body.operations)[-1]
-        type(terminator)([mapping.get(v, v) for v in (view.yielded[k] for k in results)])
-    for k, replacement in zip(results, op.results, strict=True):
-        source.results[k].replace_all_uses_with(replacement)
-    source.operation.erase()
+
+    def body(*scalars: ir.Value) -> list[ir.Value]:
+        mapping = clone_into(kept, dict(zip(old, scalars, strict=True)))
+        return [mapping.get(v, v) for v in (view.yielded[k] for k in results)]
+
+    with ir.InsertionPoint(view.op):
+        made = rebuild_generic(
+            view,
+            [view.inputs[k] for k in inputs],
+            [view.inits[k] for k in results],
+            [view.maps[k] for k in operands],
+            body=body,
+        )
+    for k, replacement in zip(results, made.results, strict=True):
+        view.op.results[k].replace_all_uses_with(replacement)
+    view.op.operation.erase()
 
 
 # -- functions ------------------------------------------------------------------------------------------------

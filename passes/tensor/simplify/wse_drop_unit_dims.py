@@ -6,18 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ....dialects.affine.expressions import constant_value, dim_position
+from ....dialects.affine.maps import compose_map, loops_inferable
 from ....dialects.host import arith, ir, linalg, tensor
 from ....dialects.structured import (
     PARALLEL,
     Structured,
-    build_generic,
     clone_into,
-    compose_map,
-    dim_position,
     element_type,
-    loops_inferable,
     names_loops,
-    project_attributes,
+    rebuild_generic,
     structured,
 )
 from ...infra.pass_base import Pass, PassRun, option
@@ -114,7 +112,7 @@ def _seen(
     if not isinstance(value.type, ir.RankedTensorType):
         return _Operand(tuple(range(len(composed))), {}, ir.AffineMap.get(renamed.n_dims, 0, composed))
     shape = shape_of(value)
-    kept = [d for d, size in enumerate(shape) if size != 1 or not _is_zero(composed[d])]
+    kept = [d for d, size in enumerate(shape) if size != 1 or constant_value(composed[d]) != 0]
     cut: dict[int, int] = {}
     for d in kept:
         position = dim_position(composed[d])
@@ -122,10 +120,6 @@ def _seen(
         if size is not None and shape[d] is not None and shape[d] != size:
             cut[d] = size
     return _Operand(tuple(kept), cut, ir.AffineMap.get(renamed.n_dims, 0, [composed[d] for d in kept]))
-
-
-def _is_zero(expr: ir.AffineExpr) -> bool:
-    return isinstance(expr, ir.AffineConstantExpr) and expr.value == 0
 
 
 def _rebuild(view: Structured, operands: Sequence[_Operand], kept: Sequence[int]) -> None:
@@ -141,16 +135,9 @@ def _rebuild(view: Structured, operands: Sequence[_Operand], kept: Sequence[int]
             _narrow_init(empty_like(v) if k in starts else v, o, k not in starts and view.reads(count + k))
             for k, (v, o) in enumerate(zip(view.inits, operands[count:], strict=True))
         ]
-        op = build_generic(
-            inputs,
-            inits,
-            [o.access for o in operands],
-            [view.iterators[i] for i in kept],
-            body,
-            location=view.op.location,
+        op = rebuild_generic(
+            view, inputs, inits, [o.access for o in operands], [view.iterators[i] for i in kept], body
         )
-        for name, attribute in project_attributes(view.op).items():
-            op.operation.attributes[name] = attribute
         for old, new, operand in zip(view.op.results, op.results, operands[count:], strict=True):
             groups = unit_groups(operand.kept, ir.ShapedType(old.type).rank)
             old.replace_all_uses_with(_widen(new, groups, old))

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ....dialects.affine_values import evaluate_affine
+from ....dialects.affine.expressions import evaluate_affine
+from ....dialects.constants import splat_attribute
 from ....dialects.host import arith, ir, linalg
-from ....dialects.structured import Structured, element_type, structured
+from ....dialects.structured import Structured, element_type, replace_op, structured
 from ...infra.pass_base import Pass, PassRun, option
 from ..scalar_eval import Array, NotEvaluable, attribute_value, evaluate_scalar_op, numpy_dtype
 from ..traversal import tensor_blocks
-from ..uniform import empty_like, splat_attribute, uniform_scalar
+from ..uniform import empty_like, uniform_scalar
 
 
 class FoldConstants(Pass, name="wse-fold-constants", anchor="func.func"):
@@ -54,9 +55,7 @@ class FoldConstants(Pass, name="wse-fold-constants", anchor="func.func"):
             return
         with ir.InsertionPoint(view.op), view.op.location:
             replacements = [_materialize(x, v) for x, v in zip(values, view.inits, strict=True)]
-        for result, replacement in zip(view.op.results, replacements, strict=True):
-            result.replace_all_uses_with(replacement)
-        view.op.operation.erase()
+        replace_op(view.op, replacements)
         run.count("generics folded")
 
     def _evaluate(self, view: Structured, constants: list[Array | None]) -> list[Array]:

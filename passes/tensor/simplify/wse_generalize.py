@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from ....dialects.affine.expressions import dim_position
 from ....dialects.host import ir, linalg
 from ....dialects.structured import (
     PARALLEL,
     REDUCTION,
     build_generic,
-    dim_position,
+    hand_on_attributes,
     inline_body,
-    project_attributes,
+    replace_op,
 )
 from ...infra.pass_base import Pass, PassRun
 from ..traversal import collect
@@ -67,11 +68,8 @@ def generalize(op: ir.Operation) -> Any | None:
     for inner in generic.operation.regions[0].blocks[0].operations:
         if inner.location == ir.Location.unknown(op.context):  # of a named operation's hidden body
             inner.operation.location = op.location
-    for name, attribute in project_attributes(op).items():
-        generic.operation.attributes[name] = attribute
-    for old, replacement in zip(op.results, generic.results, strict=True):
-        old.replace_all_uses_with(replacement)
-    op.erase()
+    hand_on_attributes(op, generic)
+    replace_op(op, generic.results)
     return generic
 
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ....dialects.affine.expressions import dim_position, used_dims
+from ....dialects.affine.linear import linear
 from ....dialects.host import arith, ir, tensor
 from ....dialects.structured import (
     PARALLEL,
     Structured,
-    build_generic,
     clone_into,
-    dim_position,
-    project_attributes,
+    rebuild_generic,
+    replace_op,
     structured,
-    used_dims,
 )
 from ...infra.pass_base import Pass, PassRun
 from ..contraction.factors import product_factors
-from ..loops.tiling.index_math import linear
 from ..padding import is_zero_pad
 from ..traversal import collect
 
@@ -99,13 +98,13 @@ def _trim_of(view: Structured, padded: int, dim: int, pad: Any) -> _Trim | None:
     """The taps along one dimension, `place * stride + tap * dilation`, that matter; None when all do."""
     low, high = pad.static_low[dim], pad.static_high[dim]
     source = ir.RankedTensorType(pad.source.type)
-    form = linear(view.maps[padded].results[dim], len(view.iterators))
+    form = linear(view.maps[padded].results[dim])
     if form is None or form.constant or source.is_dynamic_dim(dim) or not low + high:
         return None
     sizes = view.loop_sizes()
-    taps = [i for i in form.iterators if view.iterators[i] != PARALLEL]
-    places = [i for i in form.iterators if view.iterators[i] == PARALLEL]
-    if len(taps) != 1 or len(places) > 1 or any(sizes[i] is None for i in form.iterators):
+    taps = [i for i in form.dims if view.iterators[i] != PARALLEL]
+    places = [i for i in form.dims if view.iterators[i] == PARALLEL]
+    if len(taps) != 1 or len(places) > 1 or any(sizes[i] is None for i in form.dims):
         return None
     (tap,) = taps
     kernel_dims = [d for d, e in enumerate(view.maps[1 - padded].results) if tap in used_dims(e)]
@@ -114,8 +113,8 @@ def _trim_of(view: Structured, padded: int, dim: int, pad: Any) -> _Trim | None:
         return None
     if dim_position(view.maps[1 - padded].results[kernel_dims[0]]) != tap:
         return None
-    size, dilation = source.get_dim_size(dim), form.coefficients[tap]
-    stride, count = (form.coefficients[places[0]], sizes[places[0]] or 0) if places else (1, 1)
+    size, dilation = source.get_dim_size(dim), form.factor(tap)
+    stride, count = (form.factor(places[0]), sizes[places[0]] or 0) if places else (1, 1)
     alive = [
         k
         for k in range(sizes[tap] or 0)
@@ -145,11 +144,8 @@ def _trim(view: Structured, padded: int, trims: list[_Trim]) -> None:
             clone_into(view.body_operations(), mapping)
             return [mapping.get(v, v) for v in view.yielded]
 
-        made = build_generic(inputs, view.inits, view.maps, view.iterators, body, location=op.location)
-    for name, attribute in project_attributes(op).items():
-        made.operation.attributes[name] = attribute
-    op.results[0].replace_all_uses_with(made.results[0])
-    op.operation.erase()
+        made = rebuild_generic(view, inputs, body=body)
+    replace_op(op, made.results)
 
 
 def _padded_less(pad: Any, trims: list[_Trim]) -> ir.Value:

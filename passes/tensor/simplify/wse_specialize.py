@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ....dialects.host import ir
-from ....dialects.structured import Structured, project_attributes, structured
+from ....dialects.structured import Structured, hand_on_attributes, replace_op, structured
 from ...infra.pass_base import Pass, PassRun
 from ..traversal import collect
 from .named_forms import match_contraction, match_elementwise, match_movement, match_reduction
@@ -52,10 +52,7 @@ def specialize(view: Structured) -> ir.Operation | None:
             continue
         with view.op.location, ir.InsertionPoint(view.op):
             named = _operation_of(build(), view)
-        for name, attribute in project_attributes(view.op).items():
-            named.attributes[name] = attribute
-        for old, replacement in zip(view.op.results, named.results, strict=True):
-            old.replace_all_uses_with(replacement)
-        view.op.operation.erase()
+        hand_on_attributes(view.op, named)
+        replace_op(view.op, named.results)
         return named
     return None

@@ -10,19 +10,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
+from ....dialects.affine.expressions import dim_position
 from ....dialects.host import ir
-from ....dialects.structured import PARALLEL, REDUCTION, dim_position
+from ....dialects.structured import PARALLEL, REDUCTION
 from ....wse_target.image import DTYPE_BYTES, Access, Dtype, Instruction, Loop, Vector
 from ....wse_target.layout.tensor_layout import NOW, TensorLayout
 from ....wse_target.machine import Machine
 from ....wse_target.quasi_affine import Expr, Var, const
-from ....wse_target.sim.arithmetic import COMPARISONS
 from ...infra.diagnostics import PassFailure
-from ..scalars.constant_folding import fold
+from ..scalars.constant_folding import known_comparison
 from ..scalars.reduction_form import OWNED, Accumulation
 from ..scalars.splat import made_of, splat_of
 from ..scalars.values import Immediate, Index, Operand, ScalarOp, ScalarValue, Temp
-from ..shard.index_sums import divided_iterators
 from ..shard.indirect import GATHER, gather_order, moving
 from ..shard.nodes import Compute, analyse, dtype_of, op_result
 from ..shard.operand_layouts import operand_layouts
@@ -30,19 +29,11 @@ from ..shard.owned import owned_indices, owned_loops
 from ..shard.scatters import Scatter, scatter_loops, scatter_of, written_indices
 from .indirect import at_numbers, gathered
 from .nests import Nest
-from .positions import positions_in_tile, stride_of
+from .positions import divided_iterators, positions_in_tile, stride_of
 from .tiles import LocalTile, Tiles, loop_indices
 from .write.expressions import row_major_pitches
 
 Source = Access | float | int
-
-
-def _known(kind: str, sources: Sequence[Source]) -> float | int | None:
-    """What a comparison of two numbers comes to: PEs compare with memory."""
-    numbers = [source for source in sources if not isinstance(source, Access)]
-    if kind in COMPARISONS and len(numbers) == len(sources):
-        return fold(kind, numbers, "i1")
-    return None
 
 
 class ComputeEmitter:
@@ -295,7 +286,7 @@ class ComputeEmitter:
         """One operation of the body over a nest of loops."""
         if op.kind != GATHER:
             sources = [self._source(o, nest) for o in op.operands]
-            known = _known(op.kind, sources)
+            known = known_comparison(op.kind, sources)
             if known is None:
                 self._vector(op.kind, nest, dst, sources)
             else:

@@ -3,8 +3,9 @@
 from math import prod
 from typing import Any
 
+from ....dialects.affine.expressions import dim_position
 from ....dialects.host import ir
-from ....dialects.structured import PARALLEL, REDUCTION, dim_position
+from ....dialects.structured import PARALLEL, REDUCTION
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ..scalars.splat import splat_of
 from ..scalars.values import Operand

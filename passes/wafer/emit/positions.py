@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ....dialects.affine_values import evaluate_affine
+from ....dialects.affine.expressions import dim_position, evaluate_affine
+from ....dialects.affine.linear import index_sum
 from ....dialects.host import ir
-from ....dialects.structured import dim_position
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ....wse_target.quasi_affine import Expr, const
-from ..shard.index_sums import index_sum
 from .write.expressions import row_major_pitches
 
 
@@ -39,5 +38,10 @@ def stride_of(amap: ir.AffineMap, iterator: int, tile: Sequence[int]) -> int:
     """Elements between two steps of an iterator in a tile of that shape; 0 when it does not move."""
     stride = 0
     for expr, pitch in zip(amap.results, row_major_pitches(tile), strict=True):
-        stride += pitch * sum(factor for factor, term in index_sum(expr).terms if term == iterator)
+        stride += pitch * index_sum(expr).factor(iterator)
     return stride
+
+
+def divided_iterators(maps: Sequence[ir.AffineMap]) -> frozenset[int]:
+    """The iterators of which a quotient or a remainder says where an operand is read: no strides go along them."""
+    return frozenset().union(*(index_sum(expr).divided for amap in maps for expr in amap.results))

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ....dialects.affine.expressions import constant_value, dim_position
 from ....dialects.host import ir
-from ....dialects.structured import Structured, dim_position, structured
+from ....dialects.structured import Structured, structured
 from ..scalars.splat import scalar_constant
 
 TABLE = "wse.table"  # on a `tensor.extract` in a body: the operand that it reads
@@ -42,4 +43,5 @@ def is_plain(view: Structured, position: int, dim: int, index: ir.Value) -> bool
     expr = view.maps[position].results[dim]
     if dim_position(expr) is not None:
         return True
-    return isinstance(expr, ir.AffineConstantExpr) and scalar_constant(index) == expr.value
+    value = constant_value(expr)
+    return value is not None and scalar_constant(index) == value

@@ -8,9 +8,9 @@ from typing import Any
 from ....dialects.host import arith, ir
 from ....dialects.structured import (
     Structured,
-    build_generic,
     inline_body,
-    project_attributes,
+    rebuild_generic,
+    replace_op,
     structured,
 )
 from ...infra.pass_base import Pass, PassRun
@@ -58,8 +58,7 @@ def _replace_known(extract: Any) -> None:
         return
     element = extract.results[0].type
     with ir.InsertionPoint(extract), extract.location:
-        extract.results[0].replace_all_uses_with(arith.constant(element, number))
-    extract.operation.erase()
+        replace_op(extract, [arith.constant(element, number)])
 
 
 def _bind(view: Structured) -> int:
@@ -80,23 +79,18 @@ def _bind(view: Structured) -> int:
             kept = [*arguments[: len(view.inputs)], *arguments[len(inputs) :]]
             return inline_body(view.body, kept)
 
-        new = build_generic(inputs, view.inits, [*maps, *view.init_maps], view.iterators, body)
-    for name, attribute in project_attributes(view.op).items():
-        new.attributes[name] = attribute
+        new = rebuild_generic(view, inputs, maps=[*maps, *view.init_maps], body=body)
     bound = structured(new)
     assert bound is not None
     arguments = list(bound.body.arguments)
     for extract, place in zip(extracts(new), places, strict=True):
         indices = enumerate(list(extract.operation.operands)[1:])
         if all(is_plain(bound, place, dim, index) for dim, index in indices):
-            extract.results[0].replace_all_uses_with(arguments[place])
-            extract.operation.erase()
+            replace_op(extract, [arguments[place]])
             continue
         extract.operation.operands[0] = inputs[place]
         extract.operation.attributes[TABLE] = ir.IntegerAttr.get(ir.IntegerType.get_signless(64), place)
-    for old, result in zip(view.op.results, new.results, strict=True):
-        old.replace_all_uses_with(result)
-    view.op.operation.erase()
+    replace_op(view.op, new.results)
     return added
 
 

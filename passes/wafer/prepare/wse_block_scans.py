@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ....dialects.host import ir, tensor
-from ....dialects.structured import PARALLEL, build_generic, structured
+from ....dialects.structured import PARALLEL, build_generic, replace_op, structured
 from ...infra.pass_base import Pass, PassRun, option
 from ...tensor.loops.scan_loops import ScanParts
 from ...tensor.loops.scans import is_sum, scan_of, steps, zeros
@@ -37,9 +37,7 @@ class BlockScans(Pass, name="wse-block-scans", anchor="func.func"):
                 continue
             with found.location, ir.InsertionPoint(found):
                 made = _in_blocks(scan)
-            for old, new in zip(found.results, made, strict=True):
-                old.replace_all_uses_with(new)
-            found.erase()
+            replace_op(found, made)
             run.count("scans blocked")
 
     def _is_long(self, scan: ScanParts) -> bool:

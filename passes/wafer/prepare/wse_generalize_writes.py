@@ -7,7 +7,7 @@ from functools import reduce
 from typing import Any
 
 from ....dialects.host import arith, ir, linalg, tensor
-from ....dialects.structured import PARALLEL, REDUCTION, build_generic
+from ....dialects.structured import PARALLEL, REDUCTION, build_generic, replace_op
 from ...infra.pass_base import Pass, PassRun
 from ..scalars.splat import scalar_constant
 from .writes import UNIT_RESHAPES, Write, find_write, mixed_offsets
@@ -149,8 +149,7 @@ class _Generalizer:
             ]
             maps.append(ir.AffineMap.get(len(kinds), 0, [ir.AffineDimExpr.get(d) for d in range(rank)]))
             new = build_generic(sizes, [self.write.target], maps, kinds, self._body)
-        root.results[0].replace_all_uses_with(new.results[0])
-        root.operation.erase()
+        replace_op(root, new.results)
 
     def _body(self, *arguments: ir.Value) -> list[ir.Value]:
         self.out = arguments[-1]

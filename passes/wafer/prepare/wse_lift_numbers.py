@@ -12,7 +12,8 @@ from ....dialects.structured import (
     build_generic,
     clone_into,
     outer_operands,
-    project_attributes,
+    rebuild_generic,
+    replace_op,
     structured,
 )
 from ...infra.pass_base import Pass, PassRun
@@ -56,7 +57,7 @@ class _Numbers:
             self.tensors[op.results[0]] = self._computed(op)
         elif op.name == "linalg.fill" and op.operands[0] in self.tensors:
             with ir.InsertionPoint(op), op.location:
-                _replace(op, _spread(self.tensors[op.operands[0]], op.operands[1]))
+                replace_op(op, _spread(self.tensors[op.operands[0]], op.operands[1]).results)
         elif view is not None:
             self._read(view)
 
@@ -101,10 +102,8 @@ class _Numbers:
         with ir.InsertionPoint(view.op), view.op.location:
             inputs = [*view.inputs, *(self.tensors[v] for v in numbers)]
             maps = [*view.input_maps, *[_element(len(view.iterators))] * len(numbers), *view.init_maps]
-            made = build_generic(inputs, view.inits, maps, view.iterators, body)
-        for name, attribute in project_attributes(view.op).items():
-            made.operation.attributes[name] = attribute
-        _replace(view.op.operation, made)
+            made = rebuild_generic(view, inputs, maps=maps, body=body)
+        replace_op(view.op, made.results)
 
     def _lifted(self, values: Iterable[ir.Value]) -> list[ir.Value]:
         return [v for v in dict.fromkeys(values) if v in self.tensors]
@@ -129,9 +128,3 @@ def _spread(number: ir.Value, init: ir.Value) -> Any:
     rank = ir.RankedTensorType(init.type).rank
     maps = [_element(rank), ir.AffineMap.get_identity(rank)]
     return build_generic([number], [init], maps, [PARALLEL] * rank, lambda value, _: [value])
-
-
-def _replace(op: ir.Operation, made: Any) -> None:
-    for old, new in zip(op.results, made.results, strict=True):
-        old.replace_all_uses_with(new)
-    op.erase()

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
+from ....dialects.constants import splat
 from ....dialects.host import arith, ir, linalg
 from ....dialects.structured import (
     REDUCTION,
     Structured,
-    build_generic,
     clone_into,
-    project_attributes,
+    rebuild_generic,
+    replace_op,
     structured,
 )
 from ...infra.pass_base import Pass, PassRun
@@ -95,22 +96,17 @@ def _rewrite(view: Structured, read: _Read) -> None:
         for dim, index in read.decided.items():
             here = linalg.IndexOp(places[dim]).result
             hits.append(arith.cmpi(arith.CmpIPredicate.eq, here, mapping.get(index, index)))
-        number: Any = neutral
-        zero = arith.ConstantOp(element, number).result
+        zero = splat(element, neutral)
         part = arith.select(reduce(arith.andi, hits), arguments[read.table], zero)
         combine = arith.addf if isinstance(element, ir.FloatType) else arith.addi
         combine = arith.ori if str(element) == "i1" else combine
         return [combine(arguments[-1], part)]
 
     with ir.InsertionPoint(view.op), view.op.location:
-        splat: Any = ir.DenseElementsAttr.get_splat(kind, neutral)
-        start = arith.ConstantOp(kind, splat).result
+        start = splat(kind, neutral)
         kinds = [*view.iterators, *[REDUCTION] * len(read.decided)]
-        new = build_generic(view.inputs, [start], maps, kinds, body)
-    for name, attribute in project_attributes(view.op).items():
-        new.attributes[name] = attribute
-    view.op.results[0].replace_all_uses_with(new.results[0])
-    view.op.operation.erase()
+        new = rebuild_generic(view, inits=[start], maps=maps, iterators=kinds, body=body)
+    replace_op(view.op, new.results)
 
 
 def _neutral(element: ir.Type) -> ir.Attribute:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ....dialects.affine.maps import identity_maps
 from ....dialects.host import arith, ir, linalg, tensor
 from ....dialects.structured import (
     PARALLEL,
@@ -11,7 +12,7 @@ from ....dialects.structured import (
     Structured,
     build_generic,
     element_type,
-    identity_maps,
+    replace_op,
     structured,
 )
 from ...infra.pass_base import Pass, PassRun
@@ -58,9 +59,7 @@ class SeparateExtremes(Pass, name="wse-separate-extremes", anchor="func.func"):
                 continue
             with found.location, ir.InsertionPoint(found):
                 made = _separated(view, search)
-            for old, new in zip(found.results, made, strict=True):
-                old.replace_all_uses_with(new)
-            found.erase()
+            replace_op(found, made)
             run.count("extremes separated")
 
 

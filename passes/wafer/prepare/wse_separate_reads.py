@@ -6,8 +6,16 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
+from ....dialects.affine.maps import map_dims
 from ....dialects.host import ir, tensor
-from ....dialects.structured import Structured, build_generic, clone_into, project_attributes, structured
+from ....dialects.structured import (
+    Structured,
+    build_generic,
+    clone_into,
+    rebuild_generic,
+    replace_op,
+    structured,
+)
 from ....wse_target.image import DTYPE_BYTES
 from ...infra.pass_base import Pass, PassRun
 from ..scalars.splat import scalar_constant
@@ -105,17 +113,8 @@ def _moved(view: Structured, extract: Any) -> bool:
         dim for op in operations for result in op.operation.results if (dim := _loop_of(result)) is not None
     }
     for position in _arguments(view, operations):
-        amap = view.maps[position]
-        moved |= {dim for dim in range(amap.n_dims) if any(_depends(expr, dim) for expr in amap.results)}
+        moved |= map_dims(view.maps[position])
     return all(dim in moved or size == 1 for dim, size in enumerate(view.fixed_sizes()))
-
-
-def _depends(expr: ir.AffineExpr, dim: int) -> bool:
-    if isinstance(expr, ir.AffineDimExpr):
-        return expr.position == dim
-    if isinstance(expr, ir.AffineBinaryExpr):
-        return _depends(expr.lhs, dim) or _depends(expr.rhs, dim)
-    return False
 
 
 def _separate(view: Structured, extract: Any) -> Structured | None:
@@ -143,10 +142,6 @@ def _separate(view: Structured, extract: Any) -> Structured | None:
         empty = tensor.EmptyOp(sizes, extract.results[0].type).result
         read_op = build_generic(inputs, [empty], [*maps, identity], view.iterators, read)
         everything, all_maps = [*view.inputs, read_op.results[0]], [*view.input_maps, identity]
-        new = build_generic(everything, view.inits, [*all_maps, *view.init_maps], view.iterators, rest)
-    for name, attribute in project_attributes(view.op).items():
-        new.attributes[name] = attribute
-    for old, result in zip(view.op.results, new.results, strict=True):
-        old.replace_all_uses_with(result)
-    view.op.operation.erase()
+        new = rebuild_generic(view, everything, maps=[*all_maps, *view.init_maps], body=rest)
+    replace_op(view.op, new.results)
     return structured(new)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ....dialects.affine_values import evaluate_affine
+from ....dialects.affine.expressions import evaluate_affine
 from ....dialects.host import ir
 from ....dialects.provenance import describe_location
 from ....dialects.wse import read

@@ -1,11 +1,14 @@
 """Evaluates elementary operations on immediates at compile time, in the operation's own element type."""
 
 import math
+from collections.abc import Sequence
 
 import ml_dtypes
 import numpy as np
 
+from ....wse_target.image import Access
 from ....wse_target.kinds import KINDS
+from ....wse_target.sim.arithmetic import COMPARISONS
 
 _DTYPES: dict[str, type] = {
     "f64": np.float64, "f32": np.float32, "f16": np.float16, "bf16": ml_dtypes.bfloat16,
@@ -46,3 +49,11 @@ def _converted(value: float | int, scalar: type) -> float | int:
         return int(np.array(value).astype(scalar))
     limits = np.iinfo(scalar)
     return 0 if math.isnan(value) else int(min(max(value, limits.min), limits.max))
+
+
+def known_comparison(kind: str, sources: Sequence[Access | float | int]) -> float | int | None:
+    """What a comparison of two numbers comes to: PEs compare with memory."""
+    numbers = [source for source in sources if not isinstance(source, Access)]
+    if kind in COMPARISONS and len(numbers) == len(sources):
+        return fold(kind, numbers, "i1")
+    return None

@@ -1,5 +1,6 @@
 """Tensors whose elements are all one known number: they need no memory and no layout."""
 
+from ....dialects.constants import constant_attribute
 from ....dialects.host import ir
 from ....dialects.structured import structured
 
@@ -16,7 +17,7 @@ def splat_of(value: ir.Value) -> float | int | None:
     if not isinstance(value.type, ir.ShapedType):
         return scalar_constant(value)
     if owner.name == "arith.constant":
-        return _constant(owner.attributes["value"])
+        return _number(value)
     if owner.name == "linalg.fill":
         return scalar_constant(owner.operands[0])
     view = structured(owner)
@@ -45,24 +46,13 @@ def made_of(value: ir.Value) -> float | int | None:
 
 def scalar_constant(value: ir.Value) -> float | int | None:
     """The number that a scalar `arith.constant` holds, else None."""
-    owner = value.owner
-    if isinstance(owner, ir.Block) or owner.name != "arith.constant":
-        return None
-    attribute = owner.attributes["value"]
-    if isinstance(attribute, (ir.FloatAttr, ir.IntegerAttr)):
-        number = attribute.value
-        is_bool = isinstance(attribute, ir.IntegerAttr) and str(value.type) == "i1"
-        return abs(int(number)) if is_bool else number
-    return int(attribute.value) if isinstance(attribute, ir.BoolAttr) else None
+    return None if isinstance(value.type, ir.ShapedType) else _number(value)
 
 
-def _constant(attribute: ir.Attribute) -> float | int | None:
-    if not isinstance(attribute, ir.DenseElementsAttr) or not attribute.is_splat:
+def _number(value: ir.Value) -> float | int | None:
+    attribute = constant_attribute(value)
+    if isinstance(attribute, ir.BoolAttr):
+        return int(attribute.value)
+    if not isinstance(attribute, (ir.FloatAttr, ir.IntegerAttr)):
         return None
-    number = attribute.get_splat_value()
-    if isinstance(number, ir.BoolAttr):
-        return int(number.value)
-    if not isinstance(number, (ir.FloatAttr, ir.IntegerAttr)):
-        return None
-    is_bool = str(ir.ShapedType(attribute.type).element_type) == "i1"
-    return abs(int(number.value)) if is_bool else number.value
+    return abs(int(attribute.value)) if str(attribute.type) == "i1" else attribute.value

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ....dialects.affine.expressions import dim_position
 from ....dialects.host import ir
-from ....dialects.structured import REDUCTION, Structured, dim_position
+from ....dialects.structured import REDUCTION, Structured
 from ....wse_target.image import DTYPE_BYTES
 from ....wse_target.layout.mesh import Mesh
 from ....wse_target.layout.tensor_layout import TensorLayout

@@ -46,15 +46,8 @@ class CostModel:
     def vector(self, kind: str, dtype: str, trips: Sequence[int]) -> float:
         """One vector operation over a loop nest, innermost loop last."""
         vector = self.machine.vector
-        rows = maps = 1
-        for position, trip in enumerate(reversed(trips)):
-            rows = rows * trip if position == 1 else rows
-            maps = maps * trip if position > 1 else maps
-        count = 1
-        for trip in trips:
-            count *= trip
-        outer = vector.mapped_row * (rows - 1) * maps + vector.mapped_map * (maps - 1)
-        return vector.setup + max(0.0, outer) + count / self.machine.rate(kind, dtype)
+        outer = vector.mapped(math.prod(trips[:-1]), math.prod(trips[:-2]))
+        return vector.setup + max(0.0, outer) + math.prod(trips) / self.machine.rate(kind, dtype)
 
     def combined(
         self, elements: int, dtype: Dtype, kind: Combine, extent: int, *, everywhere: bool, stride: int = 1

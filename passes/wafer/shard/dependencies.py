@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....dialects.structured import Structured, used_dims
+from ....dialects.affine.expressions import used_dims
+from ....dialects.structured import Structured
 from ..scalars.splat import splat_of
 from ..scalars.values import Index, Operand, ScalarBody, ScalarValue, Temp
 

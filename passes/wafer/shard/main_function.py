@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from ....dialects.affine.maps import identity_maps
 from ....dialects.host import ir
-from ....dialects.structured import REDUCTION, build_generic, identity_maps, structured
+from ....dialects.structured import REDUCTION, build_generic, replace_op, structured
 from ....wse_target.image import DTYPE_BYTES
 from ....wse_target.kinds import NEUTRAL
 from ...infra.diagnostics import PassFailure
@@ -147,8 +148,7 @@ def _expand_pad(op: Any) -> None:
             operands=[op.operands[0], whole],
             attributes=attributes,
         ).result
-    op.results[0].replace_all_uses_with(inserted)
-    op.operation.erase()
+    replace_op(op, [inserted])
 
 
 def _lift_constants(main: Any) -> None:

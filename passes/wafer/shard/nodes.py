@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
 
+from ....dialects.affine.maps import distinct_dims
 from ....dialects.host import ir
 from ....dialects.structured import REDUCTION, Structured, element_type, structured
 from ....wse_target.image import DTYPE_BYTES, Combine, Dtype
@@ -28,7 +29,7 @@ from .layout_rules import (
     elements,
 )
 from .one_by_one import loops_one_by_one
-from .operand_layouts import halo_loops, is_plain_map, loop_layouts, operand_layouts
+from .operand_layouts import halo_loops, loop_layouts, operand_layouts
 from .owned import owned_cycles, with_owned
 from .scatters import SCATTERS, scatter_cycles, with_scatter
 
@@ -187,7 +188,7 @@ def analyse(op: Any) -> Compute:
     view = structured(op)
     if view is None:
         raise NoLowering(op, f"'{op.operation.name}' has no lowering to the wafer")
-    if not all(map(is_plain_map, view.init_maps)):
+    if any(distinct_dims(amap.results) is None for amap in view.init_maps):
         raise NoLowering(
             op,
             "this operation writes its result at sums of its loops' indices, which has no lowering to the wafer",

@@ -7,13 +7,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ....dialects.affine.expressions import dim_position, division
+from ....dialects.affine.linear import IndexSum, index_sum, linear
 from ....dialects.host import ir
-from ....dialects.structured import REDUCTION, Structured, dim_position
+from ....dialects.structured import REDUCTION, Structured
 from ....wse_target.layout.accesses import Term, accessed, quotient, together
 from ....wse_target.layout.dimension import Digit, Dimension
 from ....wse_target.layout.mesh import Mesh
 from ....wse_target.layout.tensor_layout import TensorLayout
-from .index_sums import IndexSum, index_sum
 
 
 def operand_layout(amap: ir.AffineMap, loops: TensorLayout, shape: Sequence[int]) -> TensorLayout | None:
@@ -84,10 +85,11 @@ def _quotient(expr: ir.AffineExpr, loops: TensorLayout) -> tuple[Dimension, int]
 
 
 def _divided_sum(expr: ir.AffineExpr) -> tuple[IndexSum, int] | None:
-    if not isinstance(expr, ir.AffineFloorDivExpr) or not isinstance(expr.rhs, ir.AffineConstantExpr):
+    divided = division(expr)
+    if divided is None or not isinstance(expr, ir.AffineFloorDivExpr):
         return None
-    index = index_sum(expr.lhs)
-    return None if index.quotients else (index, expr.rhs.value)
+    index = linear(divided[0])
+    return None if index is None else (index, divided[1])
 
 
 def _alignments(view: Structured) -> list[int]:
@@ -103,14 +105,6 @@ def _alignments(view: Structured) -> list[int]:
                     step = parts[1] // math.gcd(parts[1], factor) if parts else 1
                     found[iterator] = math.lcm(found[iterator], step)
     return found
-
-
-def is_plain_map(amap: ir.AffineMap) -> bool:
-    """Whether each dimension is an iterator of its own or a constant."""
-    positions = [dim_position(expr) for expr in amap.results]
-    named = [position for position in positions if position is not None]
-    constants = sum(isinstance(expr, ir.AffineConstantExpr) for expr in amap.results)
-    return len(named) + constants == len(positions) and len(set(named)) == len(named)
 
 
 def wide_axes(mesh: Mesh) -> list[str]:

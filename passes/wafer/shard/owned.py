@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....dialects.structured import PARALLEL, REDUCTION, Structured, dim_position
+from ....dialects.affine.expressions import dim_position
+from ....dialects.structured import PARALLEL, REDUCTION, Structured
 from ..scalars.body import ending_in
 from ..scalars.reduction_form import OWNED
 from ..scalars.values import Immediate, Operand, ScalarBody, ScalarOp, ScalarValue, Temp

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ....dialects.structured import PARALLEL, Structured, dim_position
+from ....dialects.affine.expressions import dim_position
+from ....dialects.structured import PARALLEL, Structured
 from ..scalars.body import ending_in
 from ..scalars.values import Index, Operand, ScalarBody, ScalarOp, ScalarValue, Temp
 from .cost import CostModel

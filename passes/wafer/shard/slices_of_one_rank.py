@@ -3,6 +3,7 @@
 from typing import Any
 
 from ....dialects.host import ir, tensor
+from ....dialects.structured import replace_op
 from ...tensor.bufferization.layouts import dropped_dimensions
 from ...tensor.unit_reshape import unit_groups
 
@@ -34,8 +35,7 @@ def keep_rank(op: Any) -> None:
         else:
             source = tensor.ExpandShapeOp(full, part, groups, [], sizes).result
             result = _same(op, wide, [source, *list(op.operands)[1:]])
-    op.results[0].replace_all_uses_with(result)
-    op.operation.erase()
+    replace_op(op, [result])
 
 
 def _same(op: Any, kind: ir.Type, operands: list[ir.Value]) -> ir.Value:

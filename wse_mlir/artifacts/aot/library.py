@@ -107,11 +107,7 @@ def build_library(
     _check_places([out, *filter(None, (header, beside))], keep)
     toolchain, timer = Toolchain.find(), timer or Timer()
     layout, bindings = lay_out([f.imported.arguments for f in functions])
-    if weights == "embedded" and layout.size > _EMBEDDED_LIMIT:
-        raise CompilerError(
-            f"the weights have {layout.size / 2**30:.1f} GiB, and at most {_EMBEDDED_LIMIT >> 30} GiB can be embedded",
-            hint="keep them in a file beside the library (weights='beside')",
-        )
+    _check_size(layout.size, weights)
     kernels = [
         _kernel(f, name, bound, options or {}, timer, debug)
         for f, bound in zip(functions, bindings, strict=True)
@@ -130,6 +126,14 @@ def build_library(
         for made in filter(None, (beside, header, out)):
             os.replace(folder / made.name, made)
     return Library(name, out, header, beside)
+
+
+def _check_size(size: int, weights: Weights) -> None:
+    if weights == "embedded" and size > _EMBEDDED_LIMIT:
+        raise CompilerError(
+            f"the weights have {size / 2**30:.1f} GiB, and at most {_EMBEDDED_LIMIT >> 30} GiB can be embedded",
+            hint="keep them in a file beside the library (weights='beside')",
+        )
 
 
 def _kernel(

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from ...dialects.host import arith, cf, ir, tensor
-from ...dialects.structured import PARALLEL, build_generic
+from ...dialects.structured import PARALLEL, build_generic, replace_op
 from ...passes.tensor.sizes import constant_index
 from ...passes.tensor.traversal import collect
 from ..narrow_floats import HALVES
@@ -55,8 +55,7 @@ def expand_elementwise(module: ir.Module) -> None:
         with op.location, ir.InsertionPoint(op):
             result = _Expansion(op).emit()
         if result is not None:
-            op.results[0].replace_all_uses_with(result)
-            op.erase()
+            replace_op(op, [result])
 
 
 def _has_rule(op: ir.Operation) -> bool:

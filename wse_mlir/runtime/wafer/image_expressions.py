@@ -6,8 +6,8 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ...dialects.affine.expressions import constant_value, dim_position, fold
 from ...dialects.host import ir
-from ...dialects.structured import used_dims
 from ...passes.infra.diagnostics import PassFailure
 from ...wse_target import image
 from ...wse_target.quasi_affine import Const, Expr, Operator, binary, const, minimum
@@ -47,19 +47,28 @@ def access(amap: ir.AffineMap, buffer: image.Buffer, values: Sequence[Expr], op:
 
 def linear_form(expr: ir.AffineExpr, dims: int, values: Sequence[Expr], op: Any) -> tuple[list[int], Expr]:
     """Coefficients of the dimensions, and the rest, which depends on symbols alone."""
-    if not used_dims(expr):
-        return [0] * dims, value_of(expr, (), values, op)
-    if isinstance(expr, ir.AffineDimExpr):
-        return [int(d == expr.position) for d in range(dims)], image.ZERO
-    if isinstance(expr, ir.AffineAddExpr | ir.AffineMulExpr):
-        (left, a), (right, b) = (linear_form(e, dims, values, op) for e in (expr.lhs, expr.rhs))
-        if isinstance(expr, ir.AffineAddExpr):
-            return [p + q for p, q in zip(left, right, strict=True)], a + b
-        if isinstance(b, Const) and not any(right):
-            return [p * b.value for p in left], a * b
-        if isinstance(a, Const) and not any(left):
-            return [q * a.value for q in right], a * b
-    raise PassFailure(op, f"an address has to be linear in the loops' indices, got {expr}")
+
+    def leaf(part: Any) -> tuple[list[int], Expr]:
+        position = dim_position(part)
+        if position is not None:
+            return [int(d == position) for d in range(dims)], image.ZERO
+        return [0] * dims, value_of(part, (), values, op)
+
+    def join(
+        part: ir.AffineBinaryExpr, left: tuple[list[int], Expr], right: tuple[list[int], Expr]
+    ) -> tuple[list[int], Expr]:
+        (p, a), (q, b) = left, right
+        if isinstance(part, ir.AffineAddExpr):
+            return [x + y for x, y in zip(p, q, strict=True)], a + b
+        if not any(p) and not any(q):
+            return p, binary(_OPERATORS[type(part)], a, b)
+        if isinstance(part, ir.AffineMulExpr) and isinstance(b, Const) and not any(q):
+            return [x * b.value for x in p], a * b
+        if isinstance(part, ir.AffineMulExpr) and isinstance(a, Const) and not any(p):
+            return [y * a.value for y in q], a * b
+        raise PassFailure(op, f"an address has to be linear in the loops' indices, got {expr}")
+
+    return fold(expr, leaf, join)
 
 
 _OPERATORS: dict[type, Operator] = {
@@ -73,13 +82,13 @@ _OPERATORS: dict[type, Operator] = {
 
 def value_of(expr: ir.AffineExpr, dims: Sequence[Expr], values: Sequence[Expr], op: Any) -> Expr:
     """An affine expression over the values of its dimensions and symbols."""
-    if isinstance(expr, ir.AffineDimExpr):
-        return dims[expr.position]
-    if isinstance(expr, ir.AffineSymbolExpr):
-        return values[expr.position]
-    if isinstance(expr, ir.AffineConstantExpr):
-        return const(expr.value)
-    if not isinstance(expr, ir.AffineBinaryExpr):
-        raise PassFailure(op, f"cannot translate the expression {expr}")
-    left, right = (value_of(e, dims, values, op) for e in (expr.lhs, expr.rhs))
-    return binary(_OPERATORS[type(expr)], left, right)
+
+    def leaf(part: Any) -> Expr:
+        value = constant_value(part)
+        if value is not None:
+            return const(value)
+        if not isinstance(part, ir.AffineDimExpr | ir.AffineSymbolExpr):
+            raise PassFailure(op, f"cannot translate the expression {part}")
+        return (dims if isinstance(part, ir.AffineDimExpr) else values)[part.position]
+
+    return fold(expr, leaf, lambda part, left, right: binary(_OPERATORS[type(part)], left, right))

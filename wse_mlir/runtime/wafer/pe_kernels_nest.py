@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ...dialects.constants import splat_number
 from ...dialects.host import arith, ir, memref, scf, vector
 from ...passes.cpu.processor import processor
 from ...wse_target.image import DTYPE_BYTES
 from ...wse_target.sim.arithmetic import COMPARISONS, MOVES
 from ...wse_target.sim.kernels import KernelKey, Walk
-from .pe_kernels_values import Values, memory_type, number_bits, number_type, splat
+from .pe_kernels_values import Values, memory_type, number_bits, number_type
 
 Index = dict[
     int, "ir.Value | int"
@@ -365,7 +366,7 @@ def load_vector(memory: ir.Value, at: ir.Value, lanes: int, active: int) -> ir.V
     kind = ir.VectorType.get([lanes], ir.MemRefType(memory.type).element_type)
     if active == lanes:
         return vector.load(kind, memory, [at])
-    return vector.maskedload(kind, memory, [at], _mask(lanes, active), splat(kind, 0))
+    return vector.maskedload(kind, memory, [at], _mask(lanes, active), splat_number(kind, 0))
 
 
 def store_vector(value: ir.Value, memory: ir.Value, at: ir.Value, active: int) -> None:

@@ -7,8 +7,8 @@ whose value the narrow type has, everything else is itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
+from ...dialects.constants import splat_number
 from ...dialects.host import arith, ir, math, scf, vector
 from ...passes.cpu.processor import processor
 from ...wse_target.image import DTYPE_BYTES
@@ -44,16 +44,6 @@ def number_bits(dtype: str) -> int:
     return 32 if dtype in HALVES else 8 * DTYPE_BYTES[dtype]
 
 
-def splat(kind: ir.Type, number: float) -> ir.Value:
-    """A constant of a scalar or vector type with the same number in every lane."""
-    element = kind.element_type if isinstance(kind, ir.VectorType) else kind
-    make: Any = ir.IntegerAttr.get if isinstance(element, ir.IntegerType) else ir.FloatAttr.get
-    attribute: Any = make(element, number)
-    if isinstance(kind, ir.VectorType):
-        attribute = ir.DenseElementsAttr.get_splat(kind, attribute)
-    return arith.ConstantOp(kind, attribute).result
-
-
 class Values:
     """Emits operations on `lanes` elements at a time at the current insertion point; scalars when `lanes` is 1."""
 
@@ -70,14 +60,14 @@ class Values:
 
     def constant(self, dtype: str, number: float) -> ir.Value:
         """A number of the type that `dtype` is computed in."""
-        return splat(self.shaped(number_type(dtype)), number)
+        return splat_number(self.shaped(number_type(dtype)), number)
 
     # Memory
 
     def from_memory(self, dtype: str, raw: ir.Value) -> ir.Value:
         """A loaded value in the type that is computed in."""
         if dtype == "i1":
-            return arith.cmpi(arith.CmpIPredicate.ne, raw, splat(raw.type, 0))
+            return arith.cmpi(arith.CmpIPredicate.ne, raw, splat_number(raw.type, 0))
         if dtype in HALVES:
             return arith.extf(self.shaped(ir.F32Type.get()), arith.bitcast(self.shaped(_half(dtype)), raw))
         return raw

@@ -114,10 +114,7 @@ def simulate_module(
     Raises:
         CompilerError: the model, the target or an option is not supported; says what to do.
     """
-    if not 1 <= repeat <= MOST_REPETITIONS:
-        raise CompilerError(
-            f"a program cannot be repeated {repeat} times", hint=f"give a number from 1 to {MOST_REPETITIONS}"
-        )
+    _check_repetitions(repeat)
     timer = Timer()
     with timer.scope("import"):
         step("importing")
@@ -136,6 +133,13 @@ def simulate_module(
         report, lowered.program, phase_sram_bytes(lowered.program), lowered.choices, options, seconds,
         timing_only, lowered.deadlock, outputs, checked, run.trace,
     )  # fmt: skip
+
+
+def _check_repetitions(repeat: int) -> None:
+    if not 1 <= repeat <= MOST_REPETITIONS:
+        raise CompilerError(
+            f"a program cannot be repeated {repeat} times", hint=f"give a number from 1 to {MOST_REPETITIONS}"
+        )
 
 
 def imported_model(

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .....dialects.affine.expressions import dim_position, used_dims
+from .....dialects.affine.linear import linear
 from .....dialects.host import ir
-from .....dialects.structured import PARALLEL, Structured, dim_position, structured, used_dims
-from ....tensor.loops.tiling.index_math import linear
+from .....dialects.structured import PARALLEL, Structured, structured
 from ..buffers import Root, is_memref, root_of
 
 # Operations that may stand between the members of a group: they touch no memory.
@@ -183,6 +184,6 @@ def _can_be_cut(view: Structured, iterator: int) -> bool:
     for access in view.input_maps:
         for expr in access.results:
             used = used_dims(expr)
-            if iterator in used and used != {iterator} and linear(expr, access.n_dims) is None:
+            if iterator in used and used != {iterator} and linear(expr) is None:
                 return False
     return True

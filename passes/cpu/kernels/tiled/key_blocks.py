@@ -17,13 +17,15 @@ from dataclasses import dataclass
 from itertools import product
 from math import lcm
 
+from .....dialects.affine.expressions import dim_position, divided_dim, used_dims
+from .....dialects.affine.linear import linear
 from .....dialects.host import arith, ir, scf
-from .....dialects.structured import PARALLEL, REDUCTION, dim_position, used_dims
-from ....tensor.loops.tiling.index_math import Index, as_value, linear, weighted_sum
+from .....dialects.structured import PARALLEL, REDUCTION
+from ....tensor.loops.tiling.index_math import Index, as_value, weighted_sum
 from ...masks.visibility import Hidden, Inequality, hidden_results, visible
 from ..buffers import Root, is_memref, root_of
 from .group import Classes, Group, SharedLoop
-from .tiles import TileRange, block_divisor
+from .tiles import TileRange
 
 _FEWEST = 64  # keys of a block: fewer would load and store the second product's sums too often
 _ENOUGH = 0.9  # of the keys; if more are visible, blocks do not pay
@@ -127,10 +129,10 @@ def _divisor(
             if iterators[m] not in used_dims(expr):
                 continue
             plain = dim_position(expr) == iterators[m] and buffers.get(operand) == d
-            divisor = 1 if linear(expr, access.n_dims) is not None else block_divisor(expr)
-            if divisor is None or (operand in written and not plain):  # of another block of keys, perhaps
+            block = (iterators[m], 1) if linear(expr) is not None else divided_dim(expr)
+            if block is None or (operand in written and not plain):  # of another block of keys, perhaps
                 return None
-            found = lcm(found, divisor)
+            found = lcm(found, block[1])
     return found
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
+from .....dialects.affine.expressions import dim_position
 from .....dialects.host import arith, ir, memref, scf
-from .....dialects.structured import dim_position
 from ....tensor.bufferization.arena import element_bytes
 from ....tensor.loops.tiling.index_math import dim_size
 from ...parallel.marks import mark_parallel

@@ -6,17 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .....dialects.affine.expressions import (
+    divided_dim,
+    emit_affine,
+    keep_dims,
+    substitute,
+    used_dims,
+)
+from .....dialects.affine.linear import linear
 from .....dialects.host import affine, arith, ir, linalg, memref
 from .....dialects.structured import (
     Structured,
-    build_generic,
     clone_into,
-    dim_position,
-    project_attributes,
-    used_dims,
+    rebuild_generic,
 )
 from ....tensor.bufferization.layouts import DYNAMIC, subview_type
-from ....tensor.loops.tiling.index_math import Index, dim_size, linear, weighted_sum
+from ....tensor.loops.tiling.index_math import Index, dim_size, weighted_sum
 
 
 @dataclass(frozen=True)
@@ -77,16 +82,14 @@ def emit_member(
         else:
             operands.append(take_slice(operand, dims))
     count = len(view.inputs)
-    op = build_generic(
+    rebuild_generic(
+        view,
         operands[:count],
         operands[count:],
         maps,
         [view.iterators[i] for i in kept],
         lambda *scalars: _body(view, scalars, parts, kept),
-        location=view.op.location,
     )
-    for name, attribute in project_attributes(view.op).items():
-        op.operation.attributes[name] = attribute
 
 
 def _slice_dim(
@@ -101,64 +104,37 @@ def _slice_dim(
     used = used_dims(expr)
     rest = [i for i in sorted(used) if i in kept]
     cut = [i for i in sorted(used) if i in parts]
+    renamed = substitute(expr, keep_dims(kept, len(view.iterators)))
     if not cut:
-        return _Dim(0, _whole(operand, dim), _renamed(expr, view, kept))
-    form = linear(expr, len(view.iterators))
+        return _Dim(0, _whole(operand, dim), renamed)
+    form = linear(expr)
     if form is None and rest:
-        return _slice_blocks(operand, dim, expr, parts[cut[0]], _renamed(expr, view, kept))
+        return _slice_blocks(operand, dim, expr, parts[cut[0]], renamed)
     if form is None:  # of an iterator that is down to one iteration
-        return _Dim(_value_of(expr, view, parts), 1, None)
-    offset = weighted_sum([(form.coefficients[i], parts[i].start) for i in cut], 0 if rest else form.constant)
+        return _Dim(emit_affine(expr, lambda i: parts[i].start), 1, None)
+    offset = weighted_sum([(form.factor(i), parts[i].start) for i in cut], 0 if rest else form.constant)
     if not rest:
         return _Dim(offset, 1, None)
     sizes = view.loop_sizes()
-    extents = [(form.coefficients[i], parts[i].size if i in parts else sizes[i]) for i in rest]
+    extents = [(form.factor(i), parts[i].size if i in parts else sizes[i]) for i in rest]
     known = [(c, s) for c, s in extents if s is not None]
     if len(known) < len(extents):
         size = weighted_sum([(1, dim_size(operand, dim)), (-1, offset)])
     else:
         size = 1 + form.constant + sum(c * (s - 1) for c, s in known)
-    return _Dim(offset, size, _renamed(expr, view, kept))
-
-
-def block_divisor(expr: ir.AffineExpr) -> int | None:
-    """The divisor of `d floordiv c` or `d mod c`, by which packed operands are accessed; None for all else."""
-    if not isinstance(expr, (ir.AffineFloorDivExpr, ir.AffineModExpr)) or dim_position(expr.lhs) is None:
-        return None
-    return expr.rhs.value if isinstance(expr.rhs, ir.AffineConstantExpr) else None
+    return _Dim(offset, size, renamed)
 
 
 def _slice_blocks(
     operand: ir.Value, dim: int, expr: ir.AffineExpr, part: TileRange, renamed: ir.AffineExpr
 ) -> _Dim:
     """What a part that starts at a multiple of the divisor touches of a dimension of a packed operand."""
-    divisor = block_divisor(expr)
-    assert divisor is not None, "such expressions are not cut"
+    block = divided_dim(expr)
+    assert block is not None, "such expressions are not cut"
     if isinstance(expr, ir.AffineModExpr):
         return _Dim(0, _whole(operand, dim), renamed)
-    first = ir.AffineMap.get(
-        1, 0, [ir.AffineFloorDivExpr.get(ir.AffineDimExpr.get(0), ir.AffineConstantExpr.get(divisor))]
-    )
-    return _Dim(affine.apply(first, [part.start]), -(-part.size // divisor), renamed)
-
-
-def _renamed(expr: ir.AffineExpr, view: Structured, kept: Sequence[int]) -> ir.AffineExpr:
-    """The expression in the iterators that stay; the others begin at zero in the slice."""
-    exprs = [
-        ir.AffineExpr.get_dim(kept.index(i)) if i in kept else ir.AffineExpr.get_constant(0)
-        for i in range(len(view.iterators))
-    ]
-    return ir.AffineMap.get(len(kept), 0, [expr.compose(ir.AffineMap.get(len(kept), 0, exprs))]).results[0]
-
-
-def _value_of(expr: ir.AffineExpr, view: Structured, parts: Mapping[int, TileRange]) -> Index:
-    used = sorted(used_dims(expr))
-    dims = [
-        ir.AffineExpr.get_dim(used.index(i)) if i in used else ir.AffineExpr.get_constant(0)
-        for i in range(len(view.iterators))
-    ]
-    local = expr.compose(ir.AffineMap.get(len(used), 0, dims))
-    return affine.apply(ir.AffineMap.get(len(used), 0, [local]), [parts[i].start for i in used])
+    first = ir.AffineMap.get(1, 0, [ir.AffineExpr.get_floor_div(ir.AffineExpr.get_dim(0), block[1])])
+    return _Dim(affine.apply(first, [part.start]), -(-part.size // block[1]), renamed)
 
 
 def take_slice(value: ir.Value, dims: Sequence[_Dim]) -> ir.Value:

@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+from .....dialects.affine.expressions import used_dims
+from .....dialects.affine.linear import coefficient, index_sum
+from .....dialects.affine.maps import compose_map
 from .....dialects.host import ir
-from .....dialects.structured import Structured, dim_position
-from ....tensor.access import coefficient, dims_of
+from .....dialects.reshapes import reassociation
+from .....dialects.structured import Structured
 
 _MOST_LOOPS = 64
 Exprs = tuple[ir.AffineExpr, ...]
@@ -58,8 +61,8 @@ def own_subscripts(view: Structured, operand: int, sizes: Sequence[int | None]) 
 
 def rename(exprs: Sequence[ir.AffineExpr], dims: Sequence[ir.AffineExpr]) -> Exprs:
     """The expressions with each dimension replaced."""
-    inner = ir.AffineMap.get(_loops(dims), 0, list(dims))
-    return typed([e.compose(inner) for e in exprs])
+    found = ir.AffineMap.get(len(dims), 0, list(exprs))
+    return tuple(compose_map(found, ir.AffineMap.get(_loops(dims), 0, list(dims))).results)
 
 
 def typed(exprs: Sequence[ir.AffineExpr]) -> Exprs:
@@ -69,7 +72,7 @@ def typed(exprs: Sequence[ir.AffineExpr]) -> Exprs:
 
 
 def _loops(exprs: Sequence[ir.AffineExpr]) -> int:
-    return 1 + max((d for e in exprs for d in dims_of(e)), default=-1)
+    return 1 + max((d for e in exprs for d in used_dims(e)), default=-1)
 
 
 def solve(found: Exprs, wanted: Exprs, sizes: Sequence[int | None]) -> list[ir.AffineExpr] | None:
@@ -80,7 +83,7 @@ def solve(found: Exprs, wanted: Exprs, sizes: Sequence[int | None]) -> list[ir.A
     """
     solution: dict[int, ir.AffineExpr] = {}
     for mine, theirs in zip(found, wanted, strict=True):
-        used = sorted(dims_of(mine))
+        used = sorted(used_dims(mine))
         if not used:
             if mine != theirs:
                 return None
@@ -97,7 +100,7 @@ def solve(found: Exprs, wanted: Exprs, sizes: Sequence[int | None]) -> list[ir.A
                 return None
             solution[iterator] = part if last else ir.AffineExpr.get_mod(part, size or 1)
             inner *= size or 1
-        if _constant_part(mine, used):
+        if index_sum(mine).constant:
             return None
     zero = ir.AffineConstantExpr.get(0)
     if any(i not in solution and size != 1 for i, size in enumerate(sizes)):
@@ -105,21 +108,11 @@ def solve(found: Exprs, wanted: Exprs, sizes: Sequence[int | None]) -> list[ir.A
     return list(typed([solution.get(i, zero) for i in range(len(sizes))]))
 
 
-def _constant_part(expr: ir.AffineExpr, used: Sequence[int]) -> int:
-    zeros = [ir.AffineConstantExpr.get(0)] * (max(used) + 1)
-    return ir.AffineConstantExpr(rename([expr], zeros)[0]).value
-
-
-def _groups(op: ir.OpView) -> list[list[int]]:
-    reassociation = op.operation.attributes["reassociation"]
-    return [[ir.IntegerAttr(i).value for i in ir.ArrayAttr(g)] for g in ir.ArrayAttr(reassociation)]
-
-
 def _before_expansion(op: ir.OpView, exprs: Exprs) -> Exprs | None:
     """Subscripts of what was expanded: row-major numbers of each group's subscripts."""
     shape = ir.MemRefType(op.results[0].type)
     result: list[ir.AffineExpr] = []
-    for group in _groups(op):
+    for group in reassociation(op):
         if any(shape.is_dynamic_dim(d) for d in group[1:]):
             return None
         total: ir.AffineExpr = ir.AffineConstantExpr.get(0)
@@ -137,7 +130,7 @@ def _before_collapse(op: ir.OpView, exprs: Exprs) -> Exprs | None:
     result: list[ir.AffineExpr] = []
     if not exprs:
         return typed([zero] * shape.rank)  # a single element, which no group of dimensions stands for
-    for expr, group in zip(exprs, _groups(op), strict=True):
+    for expr, group in zip(exprs, reassociation(op), strict=True):
         wide = [d for d in group if shape.is_dynamic_dim(d) or shape.get_dim_size(d) != 1]
         if any(shape.is_dynamic_dim(d) for d in wide[1:]):
             return None
@@ -150,10 +143,3 @@ def _before_collapse(op: ir.OpView, exprs: Exprs) -> Exprs | None:
             outermost = dim == wide[0]
             result.append(part if outermost else ir.AffineExpr.get_mod(part, shape.get_dim_size(dim)))
     return typed(result)
-
-
-def plain_iterators(exprs: Exprs) -> list[int] | None:
-    """The iterators that subscripts are, constants left out; None when one is compound or comes twice."""
-    found = [dim_position(e) for e in exprs if not isinstance(e, ir.AffineConstantExpr)]
-    plain = [p for p in found if p is not None]
-    return plain if len(plain) == len(found) and len(set(plain)) == len(plain) else None

@@ -13,15 +13,17 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
+from .....dialects.affine.expressions import used_dims
+from .....dialects.affine.maps import distinct_dims
 from .....dialects.host import ir
 from .....dialects.structured import Structured, element_type, structured
-from ....tensor.access import access_kind, depends_on
+from ....tensor.access import access_kind
 from ....tensor.bufferization.lifetimes import VIEW_OPS
 from ....tensor.contraction.form import ContractionForm
 from ....tensor.fuse.fusion_cost import INTEGER_DIVISIONS
 from ...kernels.buffers import Effects, Root, effects_of, root_of
 from ..vector_body import body_vectorizes
-from .accesses import Access, access_of, own_subscripts, plain_iterators, rename, solve
+from .accesses import Access, access_of, own_subscripts, rename, solve
 
 _FARTHEST = 64  # operations between a contraction and a stage
 _ENOUGH_PRODUCTS = 2048  # for a result; elements of a stage that are not side by side cost a few each
@@ -166,8 +168,7 @@ def _located(
     view: Structured, iterators: Sequence[ir.AffineExpr], sizes: Sequence[int | None], chain: Chain
 ) -> Stage | None:
     column = chain.form.column
-    loops = len(chain.sizes)
-    along = [i for i, e in enumerate(iterators) if depends_on(ir.AffineMap.get(loops, 0, [e]), column)]
+    along = [i for i, e in enumerate(iterators) if column in used_dims(e)]
     if len(along) != 1 or iterators[along[0]] != ir.AffineDimExpr.get(column):
         return None
     if not body_vectorizes(view, along[0]):
@@ -196,7 +197,7 @@ def _is_cheap(access: Access, chain: Chain) -> bool:
 
 def _covers(subscripts: tuple[ir.AffineExpr, ...], sizes: Sequence[int | None]) -> bool:
     """Whether every point writes an element of its own."""
-    plain = plain_iterators(subscripts)
+    plain = distinct_dims(subscripts)
     return plain is not None and set(plain) == {i for i, size in enumerate(sizes) if size != 1}
 
 

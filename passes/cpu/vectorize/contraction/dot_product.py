@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .....dialects.affine.expressions import dim_position, used_dims
 from .....dialects.host import arith, ir, llvm, vector
-from .....dialects.structured import Structured, dim_position, element_type
-from ....tensor.access import dims_of
+from .....dialects.structured import Structured, element_type
 from ....tensor.contraction.factors import product_factors
 from ....tensor.contraction.form import ContractionForm
 from ...processor import Processor
@@ -61,10 +61,10 @@ class DotProduct:
         """
         *others, last = view.maps[form.lhs].results
         iterator = dim_position(last)
-        if iterator not in form.reduction or any(iterator in dims_of(e) for e in others):
+        if iterator not in form.reduction or any(iterator in used_dims(e) for e in others):
             return None
         size = view.loop_sizes()[iterator]
-        is_read = any(iterator in dims_of(e) for e in view.maps[form.rhs].results)
+        is_read = any(iterator in used_dims(e) for e in view.maps[form.rhs].results)
         return Group(iterator, self.group) if is_read and 2 * (size or 0) > self.group else None
 
 

@@ -6,8 +6,10 @@ loop adds its stride to one number.
 
 from collections.abc import Mapping, Sequence
 
-from .....dialects.host import affine, arith, ir, memref, vector
-from ....tensor.access import coefficient, dims_of
+from .....dialects.affine.expressions import constant_value, emit_affine, keep_dims, substitute, used_dims
+from .....dialects.affine.linear import coefficient
+from .....dialects.constants import zeros
+from .....dialects.host import arith, ir, memref, vector
 
 _DYNAMIC = ir.ShapedType.get_dynamic_stride_or_offset()
 Offset = int | ir.Value
@@ -104,14 +106,6 @@ class FlatOperand:
         memref.PrefetchOp(self._flat, [index(offset)], False, 3, True)
 
 
-def zeros(kind: ir.VectorType) -> ir.Value:
-    """A vector of zeros."""
-    element = kind.element_type
-    is_float = isinstance(element, ir.FloatType)
-    zero = ir.FloatAttr.get(element, 0.0) if is_float else ir.IntegerAttr.get(element, 0)
-    return arith.constant(kind, ir.DenseElementsAttr.get_splat(kind, zero))
-
-
 def is_linear(amap: ir.AffineMap, iterator: int) -> bool:
     """Whether the map's results change by constants along an iterator."""
     return all(coefficient(e, iterator) is not None for e in amap.results)
@@ -129,15 +123,7 @@ def _flat_view(kind: ir.MemRefType, source: ir.Value, offset: Offset, span: Offs
 
 def _evaluate(expr: ir.AffineExpr, bases: Mapping[int, ir.Value]) -> Offset:
     """The value of a subscript at a point; iterators without a value are zero."""
-    used = sorted(i for i in dims_of(expr) if i in bases)
-    count = 1 + max((*dims_of(expr), 0))
-    dims: list[ir.AffineExpr] = [ir.AffineConstantExpr.get(0)] * count
-    for position, iterator in enumerate(used):
-        dims[iterator] = ir.AffineDimExpr.get(position)
-    local = ir.AffineMap.get(len(used), 0, [expr.compose(ir.AffineMap.get(len(used), 0, dims))])
-    (result,) = local.results
-    if isinstance(result, ir.AffineConstantExpr):
-        return result.value
-    if isinstance(result, ir.AffineDimExpr):
-        return bases[used[result.position]]
-    return affine.apply(local, [bases[i] for i in used])
+    known = sorted(i for i in used_dims(expr) if i in bases)
+    local = substitute(expr, keep_dims(known, 1 + max(used_dims(expr), default=0)))
+    value = constant_value(local)
+    return value if value is not None else emit_affine(local, lambda number: bases[known[number]])

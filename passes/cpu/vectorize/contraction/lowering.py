@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from .....dialects.affine.maps import plain_dims
 from .....dialects.host import ir
-from .....dialects.structured import Structured, plain_dims
+from .....dialects.structured import Structured
 from ....tensor.access import access_kind
 from ....tensor.contraction.form import ContractionForm, contraction_form
 from ...processor import Processor

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .....dialects.affine.expressions import divided_dim, used_dims
+from .....dialects.affine.maps import compose_map
 from .....dialects.host import ir
-from .....dialects.structured import Structured, dim_position
-from ....tensor.access import access_kind, dims_of
+from .....dialects.structured import Structured
+from ....tensor.access import access_kind
 from ....tensor.contraction.form import ContractionForm
 
 
@@ -41,7 +43,7 @@ class Group:
             ir.AffineExpr.get_mul(d(i), self.size) if i == self.iterator else d(i) for i in range(amap.n_dims)
         ]
         inner = ir.AffineMap.get(amap.n_dims, 0, dims)
-        return ir.AffineMap.get(amap.n_dims, 0, [e.compose(inner) for e in amap.results])
+        return compose_map(amap, inner)
 
 
 @dataclass(frozen=True)
@@ -91,18 +93,11 @@ def _group(view: Structured, form: ContractionForm, amap: ir.AffineMap, shape: i
 
 def _divided(amap: ir.AffineMap, iterator: int, lanes: int) -> int | None:
     """By what an iterator is divided whose quotient is one dimension and whose remainder is dimension `lanes`."""
-    along = [(dim, e) for dim, e in enumerate(amap.results) if iterator in dims_of(e)]
+    along = [(dim, e) for dim, e in enumerate(amap.results) if iterator in used_dims(e)]
     if len(along) != 2 or along[1][0] != lanes:
         return None
     (_, panel), (_, lane) = along
     if not (isinstance(panel, ir.AffineFloorDivExpr) and isinstance(lane, ir.AffineModExpr)):
         return None
-    width = _divisor(lane, iterator)
-    return width if width is not None and _divisor(panel, iterator) == width else None
-
-
-def _divisor(expr: ir.AffineBinaryExpr, iterator: int) -> int | None:
-    """The constant that an iterator is divided by."""
-    if dim_position(expr.lhs) != iterator or not isinstance(expr.rhs, ir.AffineConstantExpr):
-        return None
-    return expr.rhs.value
+    block = divided_dim(lane)
+    return block[1] if block is not None and block == divided_dim(panel) and block[0] == iterator else None

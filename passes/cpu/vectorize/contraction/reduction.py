@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from .....dialects.affine.maps import compose_map
+from .....dialects.constants import zeros
 from .....dialects.host import arith, ir, math, scf
 from ....tensor.contraction.factors import product_factors
 from ...processor import Processor
@@ -279,7 +281,7 @@ def _of_panels(amap: ir.AffineMap, column: int, width: int) -> ir.AffineMap:
     dims: list[ir.AffineExpr] = [ir.AffineDimExpr.get(i) for i in range(amap.n_dims)]
     dims[column] = ir.AffineExpr.get_mul(dims[column], width)
     inner = ir.AffineMap.get(amap.n_dims, 0, dims)
-    return ir.AffineMap.get(amap.n_dims, 0, [e.compose(inner) for e in amap.results])
+    return compose_map(amap, inner)
 
 
 def _group_size(group: Group | None, iterator: int) -> int:
@@ -316,7 +318,7 @@ def _emit_loop(
     # A multiply-add waits for the one before it: steps of a tile of one or two sums add to sums of their own.
     ways = max(n for n in (4, 2, 1) if n == 1 or (unroll % n == 0 and n * len(sums) <= _SMALL_TILE))
     count = len(sums)
-    starts = [*sums, *(_zero(s.type) for _ in range(1, ways) for s in sums)]
+    starts = [*sums, *(zeros(s.type) for _ in range(1, ways) for s in sums)]
     loop = scf.ForOp(index(0), index(whole), index(unroll), starts)
     if first.is_kept:
         loop.operation.attributes["llvm.loop_annotation"] = ir.Attribute.parse(_NOT_UNROLLED)
@@ -356,16 +358,6 @@ def _total(sums: Values, ways: int) -> Values:
 def _plus(a: ir.Value, b: ir.Value) -> ir.Value:
     is_float = isinstance(ir.VectorType(a.type).element_type, ir.FloatType)
     return arith.addf(a, b) if is_float else arith.addi(a, b)
-
-
-def _zero(kind: ir.Type) -> ir.Value:
-    element = ir.VectorType(kind).element_type
-    value = (
-        ir.FloatAttr.get(element, 0.0)
-        if isinstance(element, ir.FloatType)
-        else ir.IntegerAttr.get(element, 0)
-    )
-    return arith.constant(kind, ir.DenseElementsAttr.get_splat(kind, value))
 
 
 def _ordered(loops: list[_Loop]) -> list[_Loop]:

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import gcd, prod
 
+from .....dialects.affine.linear import coefficient
 from .....dialects.host import ir
 from .....dialects.structured import Structured
-from ....tensor.access import coefficient, element_bits
+from ....tensor.access import element_bits
 from ....tensor.contraction.form import ContractionForm
 from ...processor import Processor
 from .packing import Group

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .....dialects.host import affine, arith, ir, memref, vector
-from .....dialects.structured import dim_position
-from ....tensor.access import access_kind, dims_of
+from .....dialects.affine.expressions import emit_affine, used_dims
+from .....dialects.constants import zeros
+from .....dialects.host import arith, ir, memref, vector
+from ....tensor.access import access_kind
 from ..vector_body import vector_of
 from .accesses import Access
-from .flat_operand import index, zeros
+from .flat_operand import index
 
 Point = Mapping[int, int]  # iterator -> offset from the tile's first point
 
@@ -60,24 +61,14 @@ class TileMemory:
 
     def index(self, expr: ir.AffineExpr, point: Point) -> ir.Value:
         """The value of an expression of iterators at a point."""
-        position = dim_position(expr)
-        if position is not None:
-            return self._iterator(position, point.get(position, 0))
-        if isinstance(expr, ir.AffineConstantExpr):
-            return index(expr.value)
-        used = sorted(dims_of(expr))
-        dims: list[ir.AffineExpr] = [ir.AffineConstantExpr.get(0)] * self._loops
-        for number, iterator in enumerate(used):
-            dims[iterator] = ir.AffineDimExpr.get(number)
-        local = ir.AffineMap.get(len(used), 0, [expr.compose(ir.AffineMap.get(len(used), 0, dims))])
-        return affine.apply(local, [self._iterator(i, point.get(i, 0)) for i in used])
+        return emit_affine(expr, lambda i: self._iterator(i, point.get(i, 0)))
 
     def load(self, access: Access, rows: Point, number: int) -> ir.Value:
         """The elements of an access for vector `number` of a row: a scalar where all lanes have the same."""
         if not isinstance(access.buffer.type, ir.MemRefType):
             return access.buffer
         point = self._point(rows, number)
-        used = {i for e in access.subscripts for i in dims_of(e)}
+        used = {i for e in access.subscripts for i in used_dims(e)}
         key = (access, tuple((i, o) for i, o in sorted(point.items()) if i in used))
         if key not in self._loads:
             self._loads[key] = self._load(access, point, number)

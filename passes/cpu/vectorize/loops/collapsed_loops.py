@@ -6,15 +6,9 @@ points leave half of a vector empty where rows of 49 fill three.
 
 from collections.abc import Sequence
 
+from .....dialects.affine.expressions import dim_position, used_dims
 from .....dialects.host import arith, ir, linalg, memref
-from .....dialects.structured import (
-    Structured,
-    build_generic,
-    clone_into,
-    dim_position,
-    structured,
-)
-from ....tensor.access import dims_of
+from .....dialects.structured import Structured, build_generic, clone_into, replace_op, structured
 from ....tensor.traversal import collect
 
 Chain = tuple[int, ...]  # iterators that become one, outermost first
@@ -79,14 +73,14 @@ def _adjacent(view: Structured, first: int, second: int, units: frozenset[int]) 
     """Whether one step of `first` is, in every operand, as far as all the steps of `second`."""
     seen = False
     for value, amap in zip(view.operands, view.maps, strict=True):
-        touched = [p for p, e in enumerate(amap.results) if dims_of(e) & {first, second}]
+        touched = [p for p, e in enumerate(amap.results) if used_dims(e) & {first, second}]
         if not touched:
             continue
         seen = True
         if [dim_position(amap.results[p]) for p in touched] != [first, second]:
             return False
         between = amap.results[touched[0] + 1 : touched[1]]
-        if any(dims_of(e) - units for e in between) or not _dense(value, *touched):
+        if any(used_dims(e) - units for e in between) or not _dense(value, *touched):
             return False
     return seen
 
@@ -175,5 +169,4 @@ def _rename_indices(op: ir.Operation, renamed: dict[int, int]) -> None:
         with inner.location, ir.InsertionPoint(inner):
             known = dim not in renamed
             value = arith.constant(ir.IndexType.get(), 0) if known else linalg.IndexOp(renamed[dim]).result
-        inner.results[0].replace_all_uses_with(value)
-        inner.erase()
+        replace_op(inner, [value])

@@ -6,7 +6,8 @@ shuffles together: each step combines two vectors, halves of which it keeps, and
 
 from collections.abc import Callable, Iterator, Sequence
 
-from .....dialects.host import arith, ir, vector
+from .....dialects.constants import splat
+from .....dialects.host import ir, vector
 from ....tensor.access import element_bits
 from ....tensor.reductions import Combiner
 from ..vector_body import vector_of
@@ -17,8 +18,7 @@ Shuffle = tuple[list[int], list[int]]  # lanes of two vectors that are combined
 
 
 def neutral(combiner: Combiner, element: ir.Type, width: int) -> ir.Value:
-    kind = vector_of(element, width)
-    return arith.constant(kind, ir.DenseElementsAttr.get_splat(kind, combiner.neutral_attribute(element)))
+    return splat(vector_of(element, width), combiner.neutral_attribute(element))
 
 
 def combine(combiner: Combiner, a: ir.Value, b: ir.Value) -> ir.Value:

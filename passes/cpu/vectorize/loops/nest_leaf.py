@@ -4,10 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .....dialects.host import affine, arith, ir, memref, vector
-from .....dialects.structured import Structured, dim_position
-from ....tensor.access import access_kind, depends_on, dims_of, linear_offset
-from ..vector_body import vector_of, zeros
+from .....dialects.affine.expressions import emit_affine, is_plain, used_dims
+from .....dialects.affine.linear import linear_offset
+from .....dialects.affine.maps import depends_on
+from .....dialects.constants import zeros
+from .....dialects.host import arith, ir, memref, vector
+from .....dialects.structured import Structured
+from ....tensor.access import access_kind
+from ..vector_body import vector_of
 from .loop_schedule import Schedule
 from .register_transpose import transpose
 from .schedule_choice import is_transposed
@@ -104,29 +108,18 @@ class Leaf:
 
     def subscript(self, expr: ir.AffineExpr, point: Point) -> ir.Value:
         """The value of an expression of iterators at a point."""
-        position = dim_position(expr)
-        if position is not None:
-            return self.index(position, point.get(position, 0))
-        if isinstance(expr, ir.AffineConstantExpr):
-            return constant_index(expr.value)
+        if is_plain(expr):
+            return self._computed(expr, point)
         offset = linear_offset(expr, point)
         if offset is None:
-            return self._apply(expr, point)
+            return self._computed(expr, point)
         text = str(expr)
         if text not in self._bases:
-            self._bases[text] = self._apply(expr, {})
+            self._bases[text] = self._computed(expr, {})
         return self._plus(self._bases[text], (text, offset), offset)
 
-    def _apply(self, expr: ir.AffineExpr, point: Point) -> ir.Value:
-        used = sorted(dims_of(expr))
-        count = max(used, default=-1) + 1
-        dims = [
-            ir.AffineDimExpr.get(used.index(i)) if i in used else ir.AffineConstantExpr.get(0)
-            for i in range(count)
-        ]
-        local = expr.compose(ir.AffineMap.get(len(used), 0, dims))
-        operands = [self.index(i, point.get(i, 0)) for i in used]
-        return affine.apply(ir.AffineMap.get(len(used), 0, [local]), operands)
+    def _computed(self, expr: ir.AffineExpr, point: Point) -> ir.Value:
+        return emit_affine(expr, lambda i: self.index(i, point.get(i, 0)))
 
     def subscripts(self, amap: ir.AffineMap, point: Point) -> list[ir.Value]:
         return [self.subscript(expr, point) for expr in amap.results]
@@ -258,7 +251,7 @@ def _movement(expr: ir.AffineExpr, point: Point) -> Any:
     offset = linear_offset(expr, point)
     if offset is not None:
         return offset
-    return tuple((i, point.get(i, 0)) for i in sorted(dims_of(expr)))
+    return tuple((i, point.get(i, 0)) for i in sorted(used_dims(expr)))
 
 
 def constant_index(value: int) -> ir.Value:

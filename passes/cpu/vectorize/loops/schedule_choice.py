@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 
+from .....dialects.affine.expressions import used_dims
+from .....dialects.affine.maps import depends_on
 from .....dialects.host import ir
 from .....dialects.structured import PARALLEL, REDUCTION, Structured
-from ....tensor.access import access_kind, depends_on, dims_of, element_bits, stride_along
+from ....tensor.access import access_kind, element_bits, stride_along
 from ....tensor.reductions import reduction_kinds
 from ...processor import Processor
 from ..vector_body import body_cost, body_divides_integers, body_vectorizes
@@ -252,7 +254,7 @@ def _window(view: Structured, schedule: Schedule) -> int | None:
             continue
         for amap in view.input_maps:
             for expr in amap.results:
-                dims = dims_of(expr)
+                dims = used_dims(expr)
                 if iterator in dims and dims & set(schedule.reduction):
                     return iterator
     return None
@@ -266,7 +268,7 @@ def _rows_of_long_windows(view: Structured, schedule: Schedule, sizes: Sizes, wi
     """
     summed = set(schedule.reduction)
     for amap in view.input_maps:
-        sliding = [dims for e in amap.results if len(dims := dims_of(e)) > 1 and dims & summed]
+        sliding = [dims for e in amap.results if len(dims := used_dims(e)) > 1 and dims & summed]
         others = [i for i in schedule.parallel if i not in (window, schedule.vector)]
         rows = [i for i in others if any(i in dims for dims in sliding)]
         taps = [trips(sizes[i]) for dims in sliding for i in sorted(dims & summed)]
@@ -284,8 +286,8 @@ def _stays_in_cache(view: Structured, schedule: Schedule, sizes: Sizes, cpu: Pro
     if _window(view, schedule) is None:
         return False
     for value, amap in zip(view.inputs, view.input_maps, strict=True):
-        if any(dims_of(e) & set(schedule.reduction) and len(dims_of(e)) > 1 for e in amap.results):
-            dims = {i for e in amap.results for i in dims_of(e)} - set(schedule.reduction)
+        if any(used_dims(e) & set(schedule.reduction) and len(used_dims(e)) > 1 for e in amap.results):
+            dims = {i for e in amap.results for i in used_dims(e)} - set(schedule.reduction)
             if prod(trips(sizes[i]) for i in dims) * element_bits(value.type) // 8 > cpu.l2_bytes:
                 return False
     return True

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .....dialects.affine_values import evaluate_affine
+from .....dialects.affine.expressions import evaluate_affine, used_dims
+from .....dialects.affine.linear import coefficient
 from .....dialects.host import ir
-from ....tensor.access import access_kind, coefficient, dims_of, element_bits
+from ....tensor.access import access_kind, element_bits
 
 _MOST_STEPS = 64  # vectors of a row that are written one after the other, each with its own positions
 
@@ -46,7 +47,7 @@ def find_steps(
     if width < 2 or access_kind(value, amap, iterator) != "scattered":
         return None
     last = len(amap.results) - 1
-    touched = [k for k, expr in enumerate(amap.results) if iterator in dims_of(expr)]
+    touched = [k for k, expr in enumerate(amap.results) if iterator in used_dims(expr)]
     strides, _ = ir.MemRefType(value.type).get_strides_and_offset()
     if touched != [last] or strides[last] != 1 or element_bits(value.type) < 8:
         return None
@@ -54,7 +55,7 @@ def find_steps(
     factor = coefficient(expr, iterator)
     if factor is not None:
         return Steps(expr, iterator, True) if abs(factor) * (width - 1) < 2 * width else None
-    if dims_of(expr) != {iterator} or size is None or size > _MOST_STEPS * width:
+    if used_dims(expr) != {iterator} or size is None or size > _MOST_STEPS * width:
         return None
     steps = Steps(expr, iterator, False)
     vectors = [steps.offsets(at, min(width, size - at)) for at in range(0, size, width)]

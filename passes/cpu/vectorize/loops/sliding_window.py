@@ -13,9 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from .....dialects.affine.expressions import used_dims
+from .....dialects.affine.linear import coefficient
+from .....dialects.affine.maps import depends_on
 from .....dialects.host import ir
 from .....dialects.structured import REDUCTION, Structured
-from ....tensor.access import coefficient, depends_on, dims_of
 from ....tensor.reductions import Combiner, plain_reduction
 from ...processor import Processor
 from .loop_schedule import Schedule
@@ -96,12 +98,12 @@ def find_sliding_window(
     for along in schedule.unroll:
         if along == schedule.vector or along not in schedule.parallel:
             continue
-        shared = [e for e in amap.results if along in dims_of(e)]
-        if len(shared) != 1 or len(dims_of(shared[0])) != 2:
+        shared = [e for e in amap.results if along in used_dims(e)]
+        if len(shared) != 1 or len(used_dims(shared[0])) != 2:
             continue
-        taps = next(iter(dims_of(shared[0]) - {along}))
+        taps = next(iter(used_dims(shared[0]) - {along}))
         stride, dilation, count = coefficient(shared[0], along), coefficient(shared[0], taps), sizes[taps]
-        alone = sum(taps in dims_of(e) for e in amap.results) == 1 and view.iterators[taps] == REDUCTION
+        alone = sum(taps in used_dims(e) for e in amap.results) == 1 and view.iterators[taps] == REDUCTION
         if not alone or stride is None or dilation is None or count is None or count < 2:
             continue
         if stride <= 0 or dilation <= 0 or any(depends_on(m, taps) for m in view.init_maps):

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from .....dialects.affine.expressions import constant_value, dim_position
 from .....dialects.host import arith, ir
-from .....dialects.structured import Structured, dim_position
+from .....dialects.structured import Structured
 from ...scalar_eval import Array, NotEvaluable, attribute_value, evaluate_scalar_op, numpy_dtype
 
 _LARGEST = 1 << 22  # elements of an array that is computed here
@@ -105,8 +106,8 @@ class Reading:
             position = dim_position(expr)
             if position is not None and position not in loops:
                 loops.insert(0, position)
-            elif isinstance(expr, ir.AffineConstantExpr) and expr.value < elements.shape[dim]:
-                elements = elements.take(expr.value, axis=dim)
+            elif (value := constant_value(expr)) is not None and value < elements.shape[dim]:
+                elements = elements.take(value, axis=dim)
             else:
                 return None
         order = sorted(range(len(loops)), key=lambda k: loops[k])

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from .....dialects.affine.expressions import dim_position
+from .....dialects.affine.maps import compose_map, map_dims
 from .....dialects.host import arith, ir, tensor
 from .....dialects.structured import (
     PARALLEL,
     Structured,
     build_generic,
-    compose_map,
-    dim_position,
     element_type,
     inline_body,
     structured,
-    used_dims,
 )
 from ...bufferization.op_model import is_empty
 from ...simplify.reshapes.read_chain import shape_of
@@ -361,7 +360,7 @@ def _can_shrink(made: Structured, dims: set[int]) -> bool:
     if any(o.operation.name == "linalg.index" for o in made.body_operations()):
         return False
     loops = {dim_position(e) for d, e in enumerate(made.init_maps[0].results) if d in dims}
-    return not any(used_dims(e) & loops for m in made.input_maps for e in m.results)
+    return all(loops.isdisjoint(map_dims(m)) for m in made.input_maps)
 
 
 def _empty_like(value: ir.Value) -> ir.Value:

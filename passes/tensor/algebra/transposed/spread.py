@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .....dialects.constants import splat_attribute
 from .....dialects.host import arith, ir, tensor
+from .....dialects.reshapes import reassociation
 from ...simplify.reshapes.read_chain import shape_of
 from ...simplify.reshapes.views import expand, open_part
-from ...uniform import splat_attribute, underlying_empty, uniform_scalar
-from ...unit_reshape import reassociation
+from ...uniform import underlying_empty, uniform_scalar
 
 
 @dataclass(frozen=True)

@@ -3,52 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from .....dialects.host import affine, arith, ir, memref, tensor
 
 Index = int | ir.Value
-
-
-@dataclass(frozen=True)
-class Linear:
-    """A linear expression in iterators: `sum of coefficients[d] * d + constant`."""
-
-    coefficients: tuple[int, ...]
-    constant: int
-
-    @property
-    def iterators(self) -> list[int]:
-        """The iterators that the expression depends on."""
-        return [d for d, c in enumerate(self.coefficients) if c]
-
-    def plain_iterator(self) -> int | None:
-        """The iterator if the expression is just that."""
-        if self.constant == 0 and sorted(self.coefficients, reverse=True)[:2] in ([1, 0], [1]):
-            return self.iterators[0] if len(self.iterators) == 1 else None
-        return None
-
-
-def linear(expr: ir.AffineExpr, rank: int) -> Linear | None:
-    """The expression as a linear one over `rank` iterators; None if it has mod, floordiv, ceildiv or symbols."""
-    if isinstance(expr, ir.AffineConstantExpr):
-        return Linear((0,) * rank, expr.value)
-    if isinstance(expr, ir.AffineDimExpr):
-        return Linear(tuple(int(d == expr.position) for d in range(rank)), 0)
-    if not isinstance(expr, ir.AffineAddExpr | ir.AffineMulExpr):
-        return None
-    left, right = linear(expr.lhs, rank), linear(expr.rhs, rank)
-    if left is None or right is None:
-        return None
-    if isinstance(expr, ir.AffineAddExpr):
-        both = zip(left.coefficients, right.coefficients, strict=True)
-        return Linear(tuple(a + b for a, b in both), left.constant + right.constant)
-    if left.iterators:
-        left, right = right, left
-    if left.iterators:
-        return None
-    factor = left.constant
-    return Linear(tuple(factor * c for c in right.coefficients), factor * right.constant)
 
 
 def weighted_sum(terms: Sequence[tuple[int, Index]], constant: int = 0) -> Index:

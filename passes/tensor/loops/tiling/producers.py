@@ -55,8 +55,8 @@ class Slicer:
         """For each dimension of an operand, the loops that move its window; None where windows overlap."""
         result: list[frozenset[int] | None] = []
         for access in view.access(position):
-            moving = [d for d in access.iterators if d in iterators] if access is not None else []
-            if access is not None and moving and access.plain_iterator() is None:
+            moving = [d for d in access.dims if d in iterators] if access is not None else []
+            if access is not None and moving and access.plain_dim() is None:
                 result.append(None)
             else:
                 result.append(frozenset().union(*(iterators[d] for d in moving)))
@@ -103,7 +103,7 @@ class Slicer:
         if recomputed and view.op.name != "linalg.fill":
             return "it would be computed again in every tile"
         accesses = view.access(view.init_positions()[0])
-        if any(a is None or a.plain_iterator() is None for a in accesses):
+        if any(a is None or a.plain_dim() is None for a in accesses):
             return "its result is not indexed by plain iterators"
         return ""
 
@@ -112,7 +112,7 @@ class Slicer:
         for view, moving in self._users:
             if view.op == user:
                 accesses = view.access(position)
-                if any(a is not None and any(d in moving for d in a.iterators) for a in accesses):
+                if any(a is not None and any(d in moving for d in a.dims) for a in accesses):
                     return user, view.maps[position]
         return None
 
@@ -131,7 +131,7 @@ class Slicer:
         iterators: dict[int, frozenset[int]] = {}
         init = view.init_positions()[0]
         for dim, access in enumerate(view.access(init)):
-            iterator = access.plain_iterator() if access is not None else None
+            iterator = access.plain_dim() if access is not None else None
             if iterator is not None:
                 offsets[iterator], sizes[iterator] = part.offsets[dim], part.sizes[dim]
                 iterators[iterator] = loops[dim] or frozenset()

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .....dialects.affine.linear import IndexSum, linear
+from .....dialects.affine.maps import plain_dims
 from .....dialects.host import arith, ir, memref, tensor
 from .....dialects.structured import PARALLEL, REDUCTION, clone_into, structured
 from ...bufferization.layouts import DYNAMIC, subview_type
 from ...bufferization.op_model import access_maps, init_count, is_linalg
-from .index_math import Index, Linear, dim_size, linear, weighted_sum
+from .index_math import Index, dim_size, weighted_sum
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,9 @@ class Tileable:
         """Operand positions of the destinations."""
         return range(len(self.op.operands) - self.inits, len(self.op.operands))
 
-    def access(self, operand: int) -> list[Linear | None]:
+    def access(self, operand: int) -> list[IndexSum | None]:
         """For each dimension of an operand, how the iterators index it; None where not linear."""
-        return [linear(expr, self.rank) for expr in self.maps[operand].results]
+        return [linear(expr) for expr in self.maps[operand].results]
 
     def loop_sizes(self) -> list[Index | None]:
         """Trip count of every iterator at the current insertion point, static if any operand tells.
@@ -62,7 +64,7 @@ class Tileable:
                 continue
             kind = ir.ShapedType(self.op.operands[operand].type)
             for dim, access in enumerate(self.access(operand)):
-                iterator = access.plain_iterator() if access is not None else None
+                iterator = access.plain_dim() if access is not None else None
                 if iterator is None:
                     continue
                 places[iterator] = places[iterator] or (operand, dim)
@@ -85,13 +87,9 @@ def tileable(op: ir.Operation) -> Tileable | None:
     if generic is not None:
         iterators = generic.iterators
     else:
-        written = {d for m in maps[-init_count(op) :] for d in _dims_of(m)}
+        written = plain_dims(maps[-init_count(op) :])
         iterators = tuple(PARALLEL if d in written else REDUCTION for d in range(maps[0].n_dims))
     return Tileable(op, tuple(maps), iterators, init_count(op))
-
-
-def _dims_of(amap: ir.AffineMap) -> list[int]:
-    return [e.position for e in amap.results if isinstance(e, ir.AffineDimExpr)]
 
 
 def refusal(op: Tileable, tiled: Sequence[int]) -> str | None:
@@ -102,7 +100,7 @@ def refusal(op: Tileable, tiled: Sequence[int]) -> str | None:
                 hidden = [d for d in tiled if f"d{d}" in str(expr)]
                 if hidden:
                     return f"iterator {hidden[0]} is used in '{expr}', whose tiles are no slices"
-            elif any(access.coefficients[d] < 0 for d in tiled) or access.constant < 0:
+            elif any(access.factor(d) < 0 for d in tiled) or access.constant < 0:
                 return f"the index '{expr}' runs backwards"
     return None
 
@@ -124,16 +122,16 @@ def operand_slice(
     """
     value = op.op.operands[operand]
     accesses = op.access(operand)
-    if not any(a is not None and any(d in tiled for d in a.iterators) for a in accesses):
+    if not any(a is not None and any(d in tiled for d in a.dims) for a in accesses):
         return None
     starts: list[Index] = []
     extents: list[Index] = []
     for dim, access in enumerate(accesses):
-        if access is None or not any(d in tiled for d in access.iterators):
+        if access is None or not any(d in tiled for d in access.dims):
             starts.append(0)
             extents.append(dim_size(value, dim))
             continue
-        terms = [(access.coefficients[d], d) for d in access.iterators]
+        terms = [(access.factor(d), d) for d in access.dims]
         starts.append(weighted_sum([(c, offsets[d]) for c, d in terms if d in tiled]))
         known = [(c, size) for c, d in terms if (size := sizes[d]) is not None]
         extents.append(weighted_sum(known, 1 + access.constant - sum(c for c, _ in known)))

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from .....dialects.host import arith, ir
-from .....dialects.structured import Structured, build_generic, inline_body, project_attributes, structured
+from .....dialects.structured import (
+    Structured,
+    inline_body,
+    rebuild_generic,
+    replace_op,
+    structured,
+)
 from ...reductions import reduction_kinds
 
 _UNKNOWN_SIZE_BITS = 24  # a sum of unknown length is taken to have at most 2^24 terms
@@ -67,13 +73,8 @@ def shrink(softmax: Softmax, terms: int | None) -> float:
         return [arith.mulf(power, arith.constant(power.type, scale))]
 
     with ir.InsertionPoint(powers.op), powers.op.location:
-        op = build_generic(
-            powers.inputs, powers.inits, powers.maps, powers.iterators, body, location=powers.op.location
-        )
-    for name, attribute in project_attributes(powers.op).items():
-        op.operation.attributes[name] = attribute
-    powers.op.results[0].replace_all_uses_with(op.results[0])
-    powers.op.operation.erase()
+        op = rebuild_generic(powers, body=body)
+    replace_op(powers.op, op.results)
     return scale
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
+from .....dialects.affine.expressions import dim_position
+from .....dialects.affine.maps import compose_map, loops_inferable, map_dims
 from .....dialects.host import arith, ir, tensor
 from .....dialects.structured import (
     PARALLEL,
@@ -13,13 +15,10 @@ from .....dialects.structured import (
     Structured,
     build_generic,
     clone_into,
-    compose_map,
-    dim_position,
     element_type,
     inline_body,
-    loops_inferable,
+    replace_op,
     structured,
-    used_dims,
 )
 from ....infra.pass_base import PassRun
 from ...contraction.form import contraction_form
@@ -69,7 +68,7 @@ def _quotient(
     if any(op.operation.name == "linalg.index" for op in producer.body_operations()):
         return None
     for k, access in enumerate(producer.input_maps):
-        along = {d for e in compose_map(access, loops).results for d in used_dims(e)}
+        along = map_dims(compose_map(access, loops))
         if k != numerator and along & set(reduction):
             return None
     return producer, numerator, loops
@@ -104,8 +103,7 @@ def _rebuild(
             location=view.op.location,
         ).results[0]
         result = _divide(product, view, quotient, numerator, rest, loops, scale)
-    view.op.results[0].replace_all_uses_with(result)
-    view.op.operation.erase()
+    replace_op(view.op, [result])
     return True
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .....dialects.affine.linear import linear
 from .....dialects.host import ir, tensor
+from .....dialects.reshapes import reassociation
 from .....dialects.structured import Structured, structured
-from ...loops.tiling.index_math import linear
-from ...unit_reshape import reassociation
 from .digits import Form, add, flattened, unflattened
 
 _WIDENING = "arith.extf"
@@ -156,10 +156,10 @@ def index_forms(access: ir.AffineMap, loops: Sequence[Form]) -> list[Form] | Non
     """The results of a map whose dimensions are given; None when one is not linear."""
     forms: list[Form] = []
     for expr in access.results:
-        parts = linear(expr, access.n_dims)
-        if parts is None or parts.constant < 0 or any(c < 0 for c in parts.coefficients):
+        parts = linear(expr)
+        if parts is None or parts.constant < 0 or any(factor < 0 for factor, _ in parts.terms):
             return None
-        terms = [loops[d].scaled(parts.coefficients[d]) for d in parts.iterators]
+        terms = [loops[d].scaled(parts.factor(d)) for d in parts.dims]
         forms.append(add([*terms, Form((), parts.constant)]))
     return forms
 

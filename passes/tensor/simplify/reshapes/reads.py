@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from .....dialects.affine.expressions import dim_position, used_dims
+from .....dialects.affine.maps import depends_on, has_plain_results, loops_inferable
 from .....dialects.host import affine, arith, ir, linalg, tensor
 from .....dialects.structured import (
     PARALLEL,
     Structured,
     build_generic,
     clone_into,
-    dim_position,
     element_type,
-    loops_inferable,
-    project_attributes,
+    rebuild_generic,
 )
 from ....infra.pass_base import PassRun
 from ...contraction.form import ContractionForm, contraction_form
@@ -69,17 +69,13 @@ def _absorb(
     while chosen:
         plan = _plan(view, starts, chosen, kept, sizes, at_begins=plain and form is not None)
         if isinstance(plan, _Plan) and plain:
-            plan = next((k for k in chosen if not _is_plain(plan.maps[k])), plan)
+            plan = next((k for k in chosen if not has_plain_results(plan.maps[k])), plan)
         if isinstance(plan, _Plan):
             plan.build()
             run.count("copies absorbed", sum(read.copies for read in chosen.values()))
             return True
         del chosen[plan if plan in chosen else next(iter(chosen))]
     return False
-
-
-def _is_plain(access: ir.AffineMap) -> bool:
-    return all(isinstance(e, (ir.AffineDimExpr, ir.AffineConstantExpr)) for e in access.results)
 
 
 def _choose(
@@ -143,16 +139,14 @@ class _Plan:
         with ir.InsertionPoint(view.op), view.op.location:
             inputs = [self._input(k) for k in range(len(view.inputs))]
             inits = [_split_init(view, k, self.segments) for k in range(len(view.inits))]
-            op = build_generic(
+            op = rebuild_generic(
+                view,
                 inputs,
                 inits,
                 self.maps,
                 [view.iterators[s.iterator] for parts in self.segments.parts for s in parts],
                 self._body,
-                location=view.op.location,
             )
-            for name, attribute in project_attributes(view.op).items():
-                op.operation.attributes[name] = attribute
             for k, old in enumerate(view.op.results):
                 groups = _groups(view.init_maps[k], self.segments)
                 old.replace_all_uses_with(collapse(op.results[k], groups, old.type))
@@ -213,7 +207,7 @@ def _plan(
     for k, access in enumerate(view.input_maps):
         read = chosen.get(k, starts.get(k))
         moved = k in chosen or (read is not None and any(f.iterators() & split for f in read.index))
-        if read is None and any(_mentions(access, i) for i in split):
+        if read is None and any(depends_on(access, i) for i in split):
             return first
         seen = _see(read, segments) if moved and read is not None else (None, segments.remap(access))
         if seen is None:
@@ -234,10 +228,6 @@ def _culprit(chosen: dict[int, Read], kept: Sequence[int], sizes: Sequence[int |
         if segments is None or set(segments.split_iterators()) & set(kept):
             return k
     return next(iter(chosen))
-
-
-def _mentions(access: ir.AffineMap, iterator: int) -> bool:
-    return any(f"d{iterator}" in str(e).replace("(", " ").replace(")", " ").split() for e in access.results)
 
 
 def _see(read: Read, segments: Segments) -> tuple[ViewPlan | Crop | None, ir.AffineMap] | None:
@@ -261,9 +251,7 @@ def _plain_results(view: Structured, split: set[int]) -> bool:
     """Whether split iterators index results by themselves only."""
     for access in view.init_maps:
         for expr in access.results:
-            if dim_position(expr) is None and any(
-                _mentions(ir.AffineMap.get(access.n_dims, 0, [expr]), i) for i in split
-            ):
+            if dim_position(expr) is None and not split.isdisjoint(used_dims(expr)):
                 return False
     return True
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from .....dialects.affine.maps import compose_map
 from .....dialects.host import ir
 from .digits import Digit, Form, make_form
 
@@ -89,7 +90,7 @@ class Segments:
             for i, parts in enumerate(self.parts)
         ]
         inner = ir.AffineMap.get(self.count, 0, old)
-        return ir.AffineMap.get(self.count, 0, [e.compose(inner) for e in access.results])
+        return compose_map(access, inner)
 
 
 def _product(parts: Sequence[Segment]) -> int | None:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+from .....dialects.affine.expressions import dim_position
 from .....dialects.host import arith, ir, tensor
-from .....dialects.structured import dim_position, element_type
+from .....dialects.structured import element_type
 from .digits import Digit, Form
 from .read_chain import shape_of
 

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from .....dialects.affine.expressions import dim_position, keep_dims
+from .....dialects.affine.maps import compose_map, loops_inferable, map_dims, select_results
 from .....dialects.host import ir, tensor
+from .....dialects.reshapes import reassociation
 from .....dialects.structured import (
     PARALLEL,
     Structured,
     build_generic,
-    dim_position,
     element_type,
     inline_body,
-    loops_inferable,
-    project_attributes,
+    rebuild_generic,
+    replace_op,
     structured,
 )
 from ....infra.pass_base import PassRun
 from ...contraction.form import contraction_form
 from ...effects import is_dead
 from ...uniform import uniform_scalar
-from ...unit_reshape import reassociation
 from .read_chain import shape_of
 from .reads import fresh_init
 from .views import open_part
@@ -53,18 +54,8 @@ def absorb_write(copy: Structured, run: PassRun) -> bool:
         shape = shape_of(source)
         sizes = [open_part(source, d, 1) if (s := shape[d]) is None else s for d in order]
         init = fresh_init(source, sizes, updates)
-        op = build_generic(
-            producer.inputs,
-            [init],
-            [*producer.input_maps, written],
-            producer.iterators,
-            lambda *scalars: inline_body(producer.body, scalars),
-            location=producer.op.location,
-        )
-        for name, attribute in project_attributes(producer.op).items():
-            op.operation.attributes[name] = attribute
-    copy.op.results[0].replace_all_uses_with(op.results[0])
-    copy.op.operation.erase()
+        op = rebuild_generic(producer, inits=[init], maps=[*producer.input_maps, written])
+    replace_op(copy.op, op.results)
     producer.op.operation.erase()
     run.count("copies absorbed")
     return True
@@ -118,8 +109,7 @@ def drop_plain_copy(copy: Structured, run: PassRun) -> bool:
         return False
     if copy.inputs[0].type != copy.op.results[0].type:
         return False
-    copy.op.results[0].replace_all_uses_with(copy.inputs[0])
-    copy.op.operation.erase()
+    replace_op(copy.op, [copy.inputs[0]])
     run.count("copies absorbed")
     return True
 
@@ -138,7 +128,7 @@ def delay_broadcast(view: Structured, run: PassRun) -> bool:
         return False
     written = view.init_maps[0]
     kept_dims = [d for d, e in enumerate(written.results) if dim_position(e) in kept]
-    renamed = _renaming(kept, len(view.iterators))
+    renamed = keep_dims(kept, len(view.iterators))
     with ir.InsertionPoint(view.op), view.op.location:
         init = view.inits[0]
         shape = shape_of(init)
@@ -146,17 +136,16 @@ def delay_broadcast(view: Structured, run: PassRun) -> bool:
         once = build_generic(
             view.inputs,
             [tensor.empty(sizes, element_type(init.type))],
-            [_compose(m, renamed) for m in (*view.input_maps, _pick(written, kept_dims))],
+            [compose_map(m, renamed) for m in (*view.input_maps, select_results(written, kept_dims))],
             [PARALLEL] * len(kept),
             lambda *scalars: inline_body(view.body, scalars),
             location=view.op.location,
         )
         rank = len(shape)
         identity = ir.AffineMap.get_identity(rank)
-        maps = [_pick(identity, kept_dims), identity]
+        maps = [select_results(identity, kept_dims), identity]
         copy = build_generic([once.results[0]], [init], maps, [PARALLEL] * rank, lambda x, _: [x])
-    view.op.results[0].replace_all_uses_with(copy.results[0])
-    view.op.operation.erase()
+    replace_op(view.op, copy.results)
     run.count("broadcasts delayed")
     return True
 
@@ -165,7 +154,7 @@ def _repeated_iterators(view: Structured) -> list[int]:
     """Iterators that no input and no index in the body depends on."""
     if any(_holds_index(op) for op in view.body_operations()):
         return []
-    used = {d for m in view.input_maps for e in m.results for d in _dims(e)}
+    used = set().union(*map(map_dims, view.input_maps))
     sizes = view.loop_sizes()
     return [i for i in range(len(view.iterators)) if i not in used and sizes[i] != 1]
 
@@ -174,29 +163,7 @@ def _holds_index(op: Any) -> bool:
     return op.operation.name == "linalg.index" or len(op.operation.regions) > 0
 
 
-def _dims(expr: ir.AffineExpr) -> set[int]:
-    if isinstance(expr, ir.AffineBinaryExpr):
-        return _dims(expr.lhs) | _dims(expr.rhs)
-    return {expr.position} if isinstance(expr, ir.AffineDimExpr) else set()
-
-
 def _loops_known(view: Structured, kept: list[int]) -> bool:
-    maps = [_compose(m, _renaming(kept, len(view.iterators))) for m in view.input_maps]
+    maps = [compose_map(m, keep_dims(kept, len(view.iterators))) for m in view.input_maps]
     written = [dim_position(e) for e in view.init_maps[0].results if dim_position(e) in kept]
     return len(written) == len(kept) or loops_inferable(maps, len(kept))
-
-
-def _renaming(kept: list[int], loops: int) -> ir.AffineMap:
-    exprs = [
-        ir.AffineExpr.get_dim(kept.index(i)) if i in kept else ir.AffineExpr.get_constant(0)
-        for i in range(loops)
-    ]
-    return ir.AffineMap.get(len(kept), 0, exprs)
-
-
-def _compose(access: ir.AffineMap, inner: ir.AffineMap) -> ir.AffineMap:
-    return ir.AffineMap.get(inner.n_dims, 0, [e.compose(inner) for e in access.results])
-
-
-def _pick(access: ir.AffineMap, dims: list[int]) -> ir.AffineMap:
-    return ir.AffineMap.get(access.n_dims, 0, [access.results[d] for d in dims])

@@ -14,7 +14,7 @@ from functools import cached_property
 from .....wse_target.quasi_affine import Expr, Var, const
 from ..fragment import Axis, Held, ProductRequest
 from .blocks import Cut, Tiles, everywhere
-from .rings import Kind, Ring
+from .rings import Kind, ProductRing
 
 X, Y, STEP = Var("x"), Var("y"), Var("step")
 POSITION: dict[Axis, Var] = {"x": X, "y": Y}
@@ -49,8 +49,8 @@ class Cannon:
         return usable(self.request.grid)
 
     @cached_property
-    def rings(self) -> dict[Axis, Ring]:
-        return {"x": Ring("x", self.grid, self.kind), "y": Ring("y", self.grid, self.kind)}
+    def rings(self) -> dict[Axis, ProductRing]:
+        return {"x": ProductRing("x", self.grid, self.kind), "y": ProductRing("y", self.grid, self.kind)}
 
     @property
     def steps(self) -> int:

@@ -10,7 +10,7 @@ from .....wse_target.quasi_affine import Expr, Var, const, minimum
 from ..fragment import Axis, Fragment, Held, Product, RectangleText, Scratch
 from .blocks import clear, copy
 from .cannon import STEP, Cannon, X, Y
-from .rings import Ring
+from .rings import ProductRing
 
 ROUND, BATCH = Var("round"), Var("batch")
 THREADS: dict[Axis, tuple[int, int]] = {
@@ -28,7 +28,7 @@ class Moving:
         turns: how often it was passed on before step 0.
     """
 
-    ring: Ring
+    ring: ProductRing
     name: str
     buffer: str
     size: int

@@ -10,9 +10,11 @@ from functools import cached_property
 from typing import Literal
 
 from .....wse_target.image import Route, StridedRect
+from .....wse_target.layout.mesh import ring_label
 from .....wse_target.layout.rectangle import Progression, progressions
-from .....wse_target.quasi_affine import Expr, const, minimum
-from ..collectives.wires import Wires, colour_edges
+from .....wse_target.quasi_affine import Expr, const
+from ..collectives.ring import Ring
+from ..collectives.wires import Edge, Wires, colour_edges
 from ..fragment import Axis, Line
 from .choosing import chosen
 
@@ -20,8 +22,8 @@ Kind = Literal["plain", "interleaved"]
 
 
 @dataclass(frozen=True)
-class Ring:
-    """One ring on every line along an axis.
+class ProductRing:
+    """A ring on every line along an axis, with colours for operands that go round it either way.
 
     Attributes:
         kind: "plain", positions in order, so that the link back crosses the line; or "interleaved", the even positions
@@ -42,16 +44,11 @@ class Ring:
 
     def label(self, position: Expr) -> Expr:
         """Label of the PE at a position."""
-        if self.kind == "plain":
-            return position
-        extent = self.extent
-        return chosen(position % 2, const(extent) - (position + 1) // 2, position // 2, extent + 1)
+        return position if self.kind == "plain" else ring_label(position, self.extent)
 
     def position(self, label: Expr) -> Expr:
         """Position of the PE with a label."""
-        if self.kind == "plain":
-            return label
-        return minimum(label * 2, const(2 * self.extent - 1) - label * 2)
+        return self._order.position(label)
 
     def signed_label(self, position: Expr) -> Expr:
         """The label, or it less the extent for the PEs on an interleaved ring's way back."""
@@ -68,12 +65,13 @@ class Ring:
         """Largest distance on the ring."""
         return int(self.distance(const(self.extent - 1)).evaluate({}))
 
-    @cached_property
-    def _edges(self) -> list[tuple[int, int]]:
-        at = [int(self.position(const(label)).evaluate({})) for label in range(self.extent)]
-        if self.extent == 1:
-            return []
-        return [(source, at[(label + 1) % self.extent]) for label, source in enumerate(at)]
+    @property
+    def _order(self) -> Ring:
+        return Ring(self.line, interleaved=self.kind == "interleaved")
+
+    @property
+    def _edges(self) -> tuple[Edge, ...]:
+        return self._order.edges
 
     @cached_property
     def _colour_numbers(self) -> list[int]:

@@ -1,0 +1,1 @@
+"""Affine expressions and maps: what they depend on, their values, their linear parts, and maps made from others."""
