@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,8 @@ class LitCase:
 
     Attributes:
         name: of the file, and the number of the section in it.
-        functions: those that can be called with arrays.
+        functions: those that can be called with arrays; `in_place` says which arguments hold states once there are
+            buffers.
     """
 
     name: str
@@ -82,7 +83,26 @@ def _signature(function: Any) -> ArraySignature | None:
     except CompilerError:
         return None
     known = all(-1 not in shape for shape, _ in (*signature.arguments, *signature.results))
-    return signature if known and signature.results else None
+    return replace(signature, in_place=_states(function)) if known and signature.results else None
+
+
+def _states(function: Any) -> tuple[int | None, ...]:
+    """Of each result, the state argument that holds it once there are buffers; None for others."""
+    count = len(function.type.results)
+    if "arg_attrs" not in function.attributes or "res_attrs" not in function.attributes:
+        return (None,) * count
+    takes, gives = (
+        map(_state_name, ir.ArrayAttr(function.attributes[n])) for n in ("arg_attrs", "res_attrs")
+    )
+    known = {name: k for k, name in enumerate(takes) if name}
+    return tuple(map(known.get, gives))
+
+
+def _state_name(given: Any) -> str:
+    attributes = ir.DictAttr(given)
+    if "wse.kind" not in attributes or ir.StringAttr(attributes["wse.kind"]).value != "state":
+        return ""
+    return ir.StringAttr(attributes["wse.name"]).value
 
 
 def keep_only(module: ir.Module, names: Any) -> None:
