@@ -104,17 +104,6 @@ func.func @unshifted(%x: tensor<4x6xf32>, %m: tensor<4xf32>, %s0: tensor<4xf32>,
 // CHECK: arith.mulf
 // CHECK-NOT: arith.divf
 // CHECK: return
-func.func @known_sizes
-// CHECK: arith.addf
-// CHECK: %[[SIZE:.*]] = tensor.dim
-// CHECK: %[[INIT:.*]] = tensor.empty(%[[SIZE]]) : tensor<4xf32>
-// CHECK: %[[R:.*]] = linalg.generic {{.*}} iterator_types = ["parallel"]} {{.*}} outs(%[[INIT]] : tensor<4xf32>)
-// CHECK: arith.divf
-// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %[[R]] : tensor<4x6xf32>, tensor<4xf32>)
-// CHECK-NOT: arith.divf
-// CHECK: arith.mulf
-// CHECK-NOT: arith.divf
-// CHECK: return
 func.func @known_sizes(%x: tensor<4x6xf32>, %m0: tensor<4xf32>, %s0: tensor<4xf32>, %e0: tensor<4x6xf32>) -> tensor<4x6xf32> {
   %m = linalg.generic {indexing_maps = [#mat, #row], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<4x6xf32>) outs(%m0 : tensor<4xf32>) {
   ^bb0(%a: f32, %c: f32):
