@@ -37,7 +37,7 @@ def count(program: Program, machine: Machine) -> Counter[str]:
         "contention": links that streams of two colours use in one phase (the phase in which they begin);
         "long": messages longer than what a stream to the nearest of its receivers holds;
         "switches", "microthreads": instructions that switch, transfers that run beside the main thread;
-        "indirect", "counted": operations that numbers in memory move, and whose bounds the host decides;
+        "indirect": operations that numbers in memory move;
         "unpacked", "empty", "multicast", "wavelet hops": of messages that are sent.
     """
     found: Counter[str] = Counter()
@@ -45,7 +45,6 @@ def count(program: Program, machine: Machine) -> Counter[str]:
     for op in texts.values():
         found[_name(op)] += 1
         found["indirect"] += isinstance(op, Vector) and len(indices_of(op)) > 0
-        found["counted"] += isinstance(op, Vector) and any("$" in str(bound) for bound in op.bounds)
         found["microthreads"] += getattr(op, "thread", 0) > 0
         found["switches"] += isinstance(op, Switch)
         found["tasks"] += isinstance(op, Join) and op.tasks
