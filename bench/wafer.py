@@ -8,8 +8,9 @@ Each row runs in a process of its own, so that its peak memory is known. Cycles 
 left out; `planned` is what the partitioner predicted of them. Utilisation is the share of the PEs' time that they
 compute in, until the slowest ends; the other shares are those of the cycles that PEs spend. With `--data` the model is
 called, and its results are compared with PyTorch's; without, nothing is computed and the times are those of an
-estimate. `--goals` measures the layers and models of `wafer_goals.py` on their grids, beside the cycles that they
-should take.
+estimate. Classes, bytes of code on the fullest PE, and of the executable stage as text, say how large a program is;
+`lower` is the time to import and compile it. `--goals` measures the layers and models of `wafer_goals.py` on their
+grids, beside the cycles that they should take.
 """
 
 from __future__ import annotations
@@ -80,6 +81,8 @@ def row_of(found: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "pes": report["pes"],
         "classes": report["classes"],
+        "code": report["sram"]["code"],
+        "ir_bytes": report["ir_bytes"],
         "planned": grid["chosen"]["cycles"] if grid else None,
         "cycles": cycles,
         "host_io": report["cycles"]["host_io"],
@@ -119,6 +122,8 @@ def in_own_process(arguments: argparse.Namespace, family: str, size: str) -> dic
 _COLUMNS: tuple[tuple[str, int, Callable[[dict[str, Any]], str]], ...] = (
     ("PEs", 9, lambda r: f"{r['pes']:,}"),
     ("classes", 8, lambda r: f"{r['classes']}"),
+    ("code B", 8, lambda r: f"{r['code']:,}"),
+    ("IR KB", 7, lambda r: f"{r['ir_bytes'] / 1000:,.0f}"),
     ("planned", 11, lambda r: f"{r['planned']:,.0f}" if r["planned"] is not None else ""),
     ("cycles", 11, lambda r: f"{r['cycles']:,.0f}"),
     ("busy", 6, lambda r: f"{r['utilisation']:.0%}"),

@@ -126,7 +126,7 @@ def _with_options(draw: random.Random, name: str, *, wild: bool) -> str:
         if draw.random() < (0.4 if wild else 0.15):
             options.append(f"{option_name(field)}={print_value(_draw_option(draw, annotation, wild=wild))}")
     text = f"{name}{{{' '.join(options)}}}" if options else name
-    return text if cls.anchor in ("", "builtin.module") else f"{cls.anchor}({text})"
+    return text if cls.anchor in (None, "builtin.module") else f"{cls.anchor}({text})"
 
 
 def _draw_option(draw: random.Random, annotation: Any, *, wild: bool) -> Any:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from lowering import lower
 from torch import nn
+from zoo import FAMILIES, family
 
 import wse_mlir
 from wse_mlir.runtime.wafer import target as wafer
@@ -86,10 +87,21 @@ def test_steps_of_a_recurrence_add_no_code() -> None:
     assert max(code) < 1.1 * min(code)
 
 
-def test_an_encoder_is_within_bounds() -> None:
+@pytest.mark.parametrize("grid", ["2x5", *(pytest.param(g, marks=pytest.mark.slow) for g in ("3x2", "8x8"))])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_zoo_is_within_bounds(name: str, grid: str) -> None:
+    """Also on grids that do not divide its sizes."""
+    case = family(name)
+    module = lower(case.model, case.args, grid, "plan-memory").module.operation
+    program = build_image(module)
+    assert len(program.classes) <= MOST_CLASSES and len(str(module)) < MOST_TEXT
+
+
+@pytest.mark.parametrize("layers", [2, pytest.param(12, marks=pytest.mark.slow)])
+def test_an_encoder_is_within_bounds(layers: int) -> None:
     """Trees along both axes give PEs as many roles as there are PEs."""
     layer = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True, dropout=0.0)
-    model = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+    model = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
     program, text = lowered(model, torch.randn(1, 16, 32), "8x8")
     assert len(program.classes) <= MOST_CLASSES and text < MOST_TEXT
     assert max(program.code_bytes.values()) < 16384

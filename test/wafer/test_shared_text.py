@@ -10,11 +10,13 @@ from cpu_families import FAMILIES
 from cpu_families.case import Case
 from hypothesis import given
 from hypothesis import strategies as st
+from lowering import lower
 from random_programs import random_program
 
 import wse_mlir
 from wse_mlir.passes.wafer.emit import wse_emit_programs
 from wse_mlir.passes.wafer.emit.write.shared_text import Enter, Leave, SharedText
+from wse_mlir.passes.wafer.executable import ENTERS
 from wse_mlir.passes.wafer.memory import wse_share_text
 from wse_mlir.wse_target.footprint import text_bytes
 from wse_mlir.wse_target.image import Access, Buffer, Control, Instruction, Loop, Vector
@@ -128,6 +130,14 @@ def test_marks_save_bytes_and_change_nothing_else(seed: int, order: list[int]) -
 def results(compiled: Any, case: Case) -> tuple[torch.Tensor, ...]:
     found = compiled(*case.args)
     return found if isinstance(found, tuple) else (found,)
+
+
+def test_marks_are_ir_that_verifies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`compile` leaves the verifier out, and `wse-share-text` the marks."""
+    monkeypatch.setattr(wse_emit_programs, "_LONG_TEXT", 1 << 20)
+    case = FAMILIES["lenet"].case("tiny")
+    module = lower(case.model, case.args, "4x2", "emit").module
+    assert module.operation.verify() and ENTERS in str(module)
 
 
 @pytest.mark.parametrize("family", ["lenet", "bert"])

@@ -33,8 +33,10 @@ from wse_mlir.wse_target.image import (
     HostTransfer,
     Program,
     ScalarSpec,
+    Send,
     StridedRect,
     TensorSpec,
+    all_instructions,
 )
 from wse_mlir.wse_target.machine import Machine
 from wse_mlir.wse_target.machine_file import load_machine
@@ -201,5 +203,12 @@ def _values(random: np.random.Generator, spec: TensorSpec) -> np.ndarray:
 
 
 def features(case: RandomProgram) -> Counter[str]:
-    """What a program has, see `random_features.count`."""
-    return count(bound(case.program, case.scalars), case.machine)
+    """What a program has, see `random_features.count`; "counted": transfers whose length the host sends."""
+    found = count(bound(case.program, case.scalars), case.machine)
+    texts = {id(op): op for c in case.program.classes for op in all_instructions(c.body)}
+    found["counted"] = sum(
+        any(name.startswith("$") for b in op.bounds for name in b.variables())
+        for op in texts.values()
+        if isinstance(op, Send)
+    )
+    return found

@@ -19,7 +19,7 @@ from wse_mlir.wse_target.sim.engine import EngineName
 
 HARD = ("contention", "long", "switches", "microthreads")
 SHALLOW = {"queues__input": [1] * 8, "queues__output": [1] * 8, "fabric__router_words": 1}
-RARE = ("unpacked", "empty", "multicast", "tasks", "indirect", "Choose")
+RARE = ("unpacked", "empty", "multicast", "tasks", "indirect", "counted", "Choose")
 
 
 def test_the_same_seed_gives_the_same_program() -> None:

@@ -20,6 +20,7 @@ class ScanParts:
         dimension: that it runs along.
         inclusive: whether an element's own value is part of its running value; else lines begin with `accumulator`.
         combine: makes the next running value of the one before and an element.
+        started: whether what `accumulator` holds counts where elements' own values do; not if it changes nothing.
     """
 
     source: ir.Value
@@ -28,6 +29,7 @@ class ScanParts:
     dimension: int
     inclusive: bool
     combine: Callable[[ir.Value, ir.Value], ir.Value]
+    started: bool = False
 
     @staticmethod
     def of_tm_tensor(op: ir.Operation) -> ScanParts:
@@ -65,11 +67,13 @@ def scan_loops(scan: ScanParts) -> list[ir.Value]:
             running = scan.combine(state[1], tensor.extract(source, at(read)))
             return [tensor.insert(running, state[0], at(position)), running]
 
-        first = (
-            tensor.extract(source, at(constant_index(0)))
-            if inclusive
-            else tensor.extract(carried[1], list(ivs))
-        )
+        def first_value() -> ir.Value:
+            if not inclusive:
+                return tensor.extract(carried[1], list(ivs))
+            given = tensor.extract(source, at(constant_index(0)))
+            return scan.combine(tensor.extract(carried[1], list(ivs)), given) if scan.started else given
+
+        first = first_value()
         started = tensor.insert(first, carried[0], at(constant_index(0)))
         steps = arith.subi(size_value(source, scanned), constant_index(1))
         scanned_line, last = loop_nest([steps], [started, first], step)
@@ -97,8 +101,11 @@ def _scan_rows(scan: ScanParts) -> list[ir.Value]:
             made = combine(_row(state[0], [*ivs, line[0]]), given, _row(state[0], [*ivs, position]))
             return [_with_row(state[0], [*ivs, position], made)]
 
-        first = _row(source, [*ivs, constant_index(0)]) if inclusive else _row(carried[1], ivs)
-        started = _with_row(carried[0], [*ivs, constant_index(0)], first)
+        begin = [*ivs, constant_index(0)]
+        first = _row(source, begin) if inclusive else _row(carried[1], ivs)
+        if scan.started and inclusive:
+            first = combine(_row(carried[1], ivs), first, _row(carried[0], begin))
+        started = _with_row(carried[0], begin, first)
         steps = arith.subi(size_value(source, scanned), constant_index(1))
         (filled,) = loop_nest([steps], [started], step)
         return [filled, _with_row(carried[1], ivs, _row(filled, [*ivs, steps]))]

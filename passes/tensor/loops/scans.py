@@ -35,7 +35,7 @@ def running_values(op: ir.Operation) -> list[ir.Value] | None:
     names = [inner.operation.name for inner in op.regions[0].blocks[0].operations]
     if len(names) != 2 or names[0] not in (*_ADDITIONS, *_PRODUCTS):
         return None
-    if not _is_one_of(scan.accumulator, _ZEROS if names[0] in _ADDITIONS else _ONES):
+    if not _changes_nothing(scan.accumulator, names[0]):
         return None
     return steps(scan.source, [scan.output, scan.accumulator], scan.dimension, scan.combine)
 
@@ -89,7 +89,8 @@ def scan_of(view: Structured) -> ScanParts | None:
     def combine(before: ir.Value, value: ir.Value) -> ir.Value:
         return inline_body(body, [value, value, before])[0]
 
-    return ScanParts(view.inputs[0], view.inits[0], view.inits[1], scanned, True, combine)
+    started = not _changes_nothing(view.inits[1], combining.operation.name)
+    return ScanParts(view.inputs[0], view.inits[0], view.inits[1], scanned, True, combine, started)
 
 
 def is_sum(view: Structured) -> bool:
@@ -97,7 +98,9 @@ def is_sum(view: Structured) -> bool:
     return view.body_operations()[0].operation.name in _ADDITIONS
 
 
-def _is_one_of(value: ir.Value, texts: Sequence[str]) -> bool:
+def _changes_nothing(value: ir.Value, combining: str) -> bool:
+    """Whether a tensor holds what adding, or multiplying, does nothing with."""
+    texts = _ZEROS if combining in _ADDITIONS else _ONES
     scalar = uniform_scalar(value)
     if scalar is None or not is_constant_scalar(scalar):
         return False

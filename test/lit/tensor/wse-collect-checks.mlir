@@ -58,3 +58,25 @@ func.func @looped(%i: tensor<5xi64>) -> i64 {
   }
   return %r : i64
 }
+
+// -----
+
+// What is computed beside a check stays as it is.
+// CHECK-LABEL: func.func @computed
+// CHECK-NOT:     cf.assert
+// CHECK:         arith.mulf
+// CHECK:         return
+#id = affine_map<(d0) -> (d0)>
+func.func @computed(%x: tensor<6xf32>, %at: tensor<i64>) -> tensor<6xf32> {
+  %c10 = arith.constant 10 : i64
+  %i = tensor.extract %at[] : tensor<i64>
+  %in = arith.cmpi ult, %i, %c10 : i64
+  cf.assert %in, "index out of range" {wse.index_check = "front", wse.dimension = 0 : i64}
+  %e = tensor.empty() : tensor<6xf32>
+  %r = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%x : tensor<6xf32>) outs(%e : tensor<6xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %m = arith.mulf %a, %a : f32
+    linalg.yield %m : f32
+  } -> tensor<6xf32>
+  return %r : tensor<6xf32>
+}

@@ -38,3 +38,22 @@ func.func @others(%x: f32, %v: vector<4xf32>) -> (f32, vector<4xf32>) {
   %s = math.atan2 %v, %v : vector<4xf32>
   return %r, %s : f32, vector<4xf32>
 }
+
+// -----
+
+// In an operation's body as well.
+// CHECK-LABEL: func.func @elements
+// CHECK:         linalg.generic
+// CHECK:           arith.select
+// CHECK:           math.atan2
+#id = affine_map<(d0) -> (d0)>
+func.func @elements(%a: tensor<9xf32>, %b: tensor<9xf32>) -> tensor<9xf32> {
+  %e = tensor.empty() : tensor<9xf32>
+  %r = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel"]}
+      ins(%a, %b : tensor<9xf32>, tensor<9xf32>) outs(%e : tensor<9xf32>) {
+  ^bb0(%y: f32, %x: f32, %o: f32):
+    %t = math.atan2 %y, %x : f32
+    linalg.yield %t : f32
+  } -> tensor<9xf32>
+  return %r : tensor<9xf32>
+}

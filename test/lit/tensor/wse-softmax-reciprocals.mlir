@@ -90,3 +90,41 @@ func.func @unshifted(%x: tensor<4x6xf32>, %m: tensor<4xf32>, %s0: tensor<4xf32>,
   } -> tensor<4x6xf32>
   return %y : tensor<4x6xf32>
 }
+
+// -----
+
+#mat = affine_map<(d0, d1) -> (d0, d1)>
+#row = affine_map<(d0, d1) -> (d0)>
+
+// Sizes that are known.
+// CHECK-LABEL: func.func @known_sizes
+// CHECK: arith.divf {{.*}} : f32
+// CHECK-NEXT: linalg.yield
+// CHECK-NEXT: } -> tensor<4xf32>
+// CHECK: arith.mulf
+// CHECK-NOT: arith.divf
+// CHECK: return
+func.func @known_sizes(%x: tensor<4x6xf32>, %m0: tensor<4xf32>, %s0: tensor<4xf32>, %e0: tensor<4x6xf32>) -> tensor<4x6xf32> {
+  %m = linalg.generic {indexing_maps = [#mat, #row], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<4x6xf32>) outs(%m0 : tensor<4xf32>) {
+  ^bb0(%a: f32, %c: f32):
+    %q = arith.maximumf %a, %c : f32
+    linalg.yield %q : f32
+  } -> tensor<4xf32>
+  %e = linalg.generic {indexing_maps = [#mat, #row, #mat], iterator_types = ["parallel", "parallel"]} ins(%x, %m : tensor<4x6xf32>, tensor<4xf32>) outs(%e0 : tensor<4x6xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %p = arith.subf %a, %b : f32
+    %q = math.exp %p : f32
+    linalg.yield %q : f32
+  } -> tensor<4x6xf32>
+  %s = linalg.generic {indexing_maps = [#mat, #row], iterator_types = ["parallel", "reduction"]} ins(%e : tensor<4x6xf32>) outs(%s0 : tensor<4xf32>) {
+  ^bb0(%a: f32, %c: f32):
+    %q = arith.addf %a, %c : f32
+    linalg.yield %q : f32
+  } -> tensor<4xf32>
+  %y = linalg.generic {indexing_maps = [#mat, #row, #mat], iterator_types = ["parallel", "parallel"]} ins(%e, %s : tensor<4x6xf32>, tensor<4xf32>) outs(%e0 : tensor<4x6xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %q = arith.divf %a, %b : f32
+    linalg.yield %q : f32
+  } -> tensor<4x6xf32>
+  return %y : tensor<4x6xf32>
+}

@@ -38,7 +38,7 @@ class WaferProgram:
         constants: dense constants of the model, which are arguments of the program after the model's own.
         checks: what results behind the model's own tell of, in order.
         facts: what compiling found out, for the report: "choices" that the partitioner weighed, and the proof about
-            "deadlock".
+            "deadlock", and "ir_bytes" of the executable stage as text.
     """
 
     stage: bytes
@@ -70,6 +70,11 @@ def stage_bytes(module: ir.Operation) -> bytes:
     buffer = BytesIO()
     module.write_bytecode(buffer)
     return buffer.getvalue()
+
+
+def printed_bytes(module: ir.Operation) -> int:
+    """The size of a module as text, contents of large constants left out."""
+    return len(str(module.get_asm(large_elements_limit=64)))
 
 
 def read_constants(module: ir.Operation) -> list[np.ndarray]:

@@ -25,7 +25,7 @@ from .image_builder import build_image
 from .options import is_in_parts
 from .parts.lowering import in_parts
 from .simulator_runs import Lowered, Run, Window
-from .target import accumulate_pass, lower, prove, read_constants
+from .target import accumulate_pass, lower, printed_bytes, prove, read_constants
 
 Step = Callable[[str], None]
 
@@ -42,6 +42,7 @@ class Simulated:
         choices: what the partitioner weighed, see `passes.wafer.explanation`.
         options: grid, algorithm and the like, as they were asked for.
         seconds: wall time by step.
+        ir_bytes: of the executable stage as text.
         outputs: @main's results; empty when timing only.
         check: comparison with the CPU; None when timing only, or when it was not asked for.
         trace: in the trace event format, when a window was given.
@@ -55,6 +56,7 @@ class Simulated:
     seconds: Mapping[str, float]
     timing_only: bool
     deadlock: str = ""
+    ir_bytes: int = 0
     outputs: Sequence[np.ndarray] = ()
     check: Check | None = None
     trace: dict[str, Any] | None = None
@@ -71,6 +73,7 @@ class Simulated:
             "check": vars(self.check) if self.check is not None else None,
             "choices": [dict(choice) for choice in self.choices],
             "deadlock": self.deadlock,
+            "ir_bytes": self.ir_bytes,
             "seconds_by_step": dict(self.seconds),
         }
 
@@ -131,7 +134,7 @@ def simulate_module(
     seconds = {str(node.name): node.seconds for node in timer.root.children.values()}
     return Simulated(
         report, lowered.program, phase_sram_bytes(lowered.program), lowered.choices, options, seconds,
-        timing_only, lowered.deadlock, outputs, checked, run.trace,
+        timing_only, lowered.deadlock, lowered.ir_bytes, outputs, checked, run.trace,
     )  # fmt: skip
 
 
@@ -205,7 +208,8 @@ def lower_for(
         module, choices = lower(imported.module, chosen.name, options, since=since)
         constants = () if timing_only else read_constants(module)
         program = build_image(module)
-    return Lowered(imported, program, chosen.machine, choices, constants, prove(program, chosen.machine))
+    deadlock = prove(program, chosen.machine)
+    return Lowered(imported, program, chosen.machine, choices, constants, deadlock, printed_bytes(module))
 
 
 def check_fixed_sizes(imported: ImportedModel) -> None:

@@ -43,6 +43,7 @@ class Lowered:
         imported: the model, whose module is still at stage `imported`.
         constants: of the model, loaded like parameters; empty when timing only.
         deadlock: "free", or "undecided" and why.
+        ir_bytes: of the executable stage as text.
     """
 
     imported: ImportedModel
@@ -51,6 +52,7 @@ class Lowered:
     choices: Sequence[Mapping[str, Any]]
     constants: Sequence[np.ndarray] = ()
     deadlock: str = ""
+    ir_bytes: int = 0
 
 
 @dataclass

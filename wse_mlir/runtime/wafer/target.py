@@ -20,7 +20,7 @@ from ...wse_target.machine import Machine
 from ...wse_target.machine_file import load_machine
 from ...wse_target.sim.check import check_program
 from .image_builder import build_image
-from .program import WaferProgram, read_checks, read_constants, stage_bytes
+from .program import WaferProgram, printed_bytes, read_checks, read_constants, stage_bytes
 from .sram_shares import FIRST_SHARE, Shares
 
 
@@ -92,7 +92,11 @@ def compile_program(
         image, constants, stage = build_image(lowered), read_constants(lowered), stage_bytes(lowered)
         checks = read_checks(lowered)
     with timer.scope("proof"):
-        facts = {"choices": choices, "deadlock": prove(image, description)}
+        facts = {
+            "choices": choices,
+            "deadlock": prove(image, description),
+            "ir_bytes": printed_bytes(lowered),
+        }
     interface = imported.interface.without_data()
     return WaferProgram(stage, interface, description, image, tuple(constants), facts, checks)
 

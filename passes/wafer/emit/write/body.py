@@ -166,7 +166,7 @@ class BodyWriter:
 
     def mark(self, op: Enter | Leave) -> None:
         """The jump to a routine, or back, which takes no time until `wse-share-text` says so."""
-        control = build.control("branch", Symbols().map([ir.AffineConstantExpr.get(0)]), [])
+        control = build.control("branch", ir.AffineMap.get_constant(0), [])
         name = ENTERS if isinstance(op, Enter) else LEAVES
         control.attributes[name] = ir.StringAttr.get(op.routine)
         if isinstance(op, Enter):
