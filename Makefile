@@ -33,7 +33,7 @@ lit: setup ## lit and FileCheck tests of every pass and tool
 	$(BIN)/lit -s -v test/lit test/upstream
 
 unit: setup ## pytest, slow tests left out
-	$(BIN)/pytest -n 2 -m "not slow and not wheel"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow and not wheel"
 
 wheel: setup ## the built wheel in an empty environment
 	$(BIN)/pytest -m wheel
@@ -42,7 +42,7 @@ test: lint types lit unit wheel ## everything that must hold, in 20 minutes at m
 	@echo "make test: all passed"
 
 test-full: lint types lit wheel ## everything, slow tests too
-	$(BIN)/pytest -n 2 -m "not wheel"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not wheel"
 
 bench: setup ## how fast compiled models are on this CPU, beside PyTorch, torch.compile, ONNX Runtime and IREE
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c .ci/constraints.txt -e '.[bench]'

@@ -28,9 +28,7 @@ def main() -> int:
     bad = 0
     for suite in given.suite:
         index, count = (int(n) for n in given.shard.split("/"))
-        plan = Plan(
-            suite, given.target, given.dtypes, given.names, given.bound, given.quarter, (index, count)
-        )
+        plan = Plan(suite, given.target, given.dtypes, given.names, given.bound, given.part, (index, count))
         verdicts = (
             tables.read_verdicts(given.read, suite) if given.read else _run(plan, given.workers, given.out)
         )
@@ -51,14 +49,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--target", default="cpu", choices=["cpu", "tiny"])
     parser.add_argument("--dtypes", nargs="+", default=[], metavar="T")
     parser.add_argument("--bound", type=int, default=0, metavar="N", help="samples of an operator and type")
-    parser.add_argument("--quarter", action="store_true", help="the part that `make test` tries")
+    parser.add_argument("--part", action="store_true", help="the part that `make test` tries")
     parser.add_argument("--shard", default="0/1", metavar="I/N", help="part I of N")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, help="a file that verdicts are appended to, a line of JSON each")
     parser.add_argument("--read", type=Path, nargs="+", help="files of verdicts to take in place of a run")
     parser.add_argument("--record", action="store_true", help="write docs/conformance.md and recorded/")
     given = parser.parse_intermixed_args()
-    partial = given.names or given.dtypes or given.quarter or given.shard != "0/1"
+    partial = given.names or given.dtypes or given.part or given.shard != "0/1"
     if given.record and partial and not given.read:
         parser.error("--record takes the whole of a suite")
     return given

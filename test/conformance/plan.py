@@ -18,7 +18,8 @@ from .workers import Task
 
 OPERATORS = {entry.full_name: entry for entry in op_db}
 BOUND = {"cpu": 4, "tiny": 1}  # samples of a type in a full run
-QUICK_TYPES = ("float32", "float16", "int64", "uint8", "bool")  # in a quarter, a sample of each
+PARTS = 16  # of the names, one is what `make test` tries
+QUICK_TYPES = ("float32", "float16", "int64", "uint8", "bool")  # in a part, a sample of each
 WAFER_TYPES = ("float32", "float16", "int64", "uint8")
 
 
@@ -28,8 +29,8 @@ class Plan:
     Attributes:
         dtypes / names: that the run is limited to; empty for all.
         bound: samples of a type; 0 for as many as the target's full run has.
-        quarter: only the quarter of names whose checksum is divisible by four, without what was refused when
-            recorded, with one sample of each of a few types.
+        part: only the names whose checksum is divisible by `PARTS`, without what was refused when recorded, with one
+            sample of each of a few types.
         shard: (index, count), for several runs side by side.
     """
 
@@ -38,7 +39,7 @@ class Plan:
     dtypes: Sequence[str] = ()
     names: Sequence[str] = ()
     bound: int = 0
-    quarter: bool = False
+    part: bool = False
     shard: tuple[int, int] = (0, 1)
 
     def tasks(self) -> list[Task]:
@@ -54,29 +55,29 @@ class Plan:
     def _chooses(self, name: str) -> bool:
         if self.names:
             return name in self.names
-        return not self.quarter or _order(name)[0] == 0
+        return not self.part or _order(name)[0] == 0
 
     def _task(self, name: str) -> Task | None:
-        task = Task(self.suite, name, self.target, quarter=self.quarter)
+        task = Task(self.suite, name, self.target, part=self.part)
         if self.suite == "onnx":
             return task
         supported = {str(t).removeprefix("torch.") for t in OPERATORS[name].supported_dtypes("cpu")}
-        usual = WAFER_TYPES if self.target != "cpu" else QUICK_TYPES if self.quarter else supported
+        usual = WAFER_TYPES if self.target != "cpu" else QUICK_TYPES if self.part else supported
         types = tuple(sorted(supported.intersection(self.dtypes or usual)))
         return replace(task, dtypes=types, bound=self.bound or BOUND[self.target]) if types else None
 
 
 def _order(name: str) -> tuple[int, int]:
-    """The quarter that a name is in, and its place there: families are mixed."""
+    """The part that a name is in, and its place there: families are mixed."""
     checksum = zlib.crc32(name.encode())
-    return checksum % 4, checksum
+    return checksum % PARTS, checksum
 
 
 def work(task: Task, report: Any) -> None:
     """Does a task; runs in a worker."""
     recorded = Recorded.read(task.suite, task.target)
     if task.suite == "onnx":
-        if not (task.quarter and recorded.is_refused(task.case, "0")):
+        if not (task.part and recorded.is_refused(task.case, "0")):
             run_node_test(task.case, task.target, report, task.judged)
         return
     on_cpu = Recorded.read(task.suite, "cpu") if task.target != "cpu" else Recorded({})
@@ -87,8 +88,8 @@ def work(task: Task, report: Any) -> None:
         samples = samples_of(OPERATORS[task.case], getattr(torch, dtype), bound)
         taken = [s for s in samples if not on_cpu.is_refused(s.entry, s.name)]
         fit = [s for s in taken if not recorded.is_refused(s.entry, s.name)]
-        together += _quick(fit) if task.quarter else fit
-        apart += [] if task.quarter else [s for s in taken if s not in fit]
+        together += _quick(fit) if task.part else fit
+        apart += [] if task.part else [s for s in taken if s not in fit]
     Trial(task.case, task.target, report, dict(task.judged), task.deadly).run(together, apart)
 
 

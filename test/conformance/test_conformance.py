@@ -22,18 +22,18 @@ def run(*arguments: str) -> None:
 
 
 @pytest.mark.parametrize("shard", ["0/2", "1/2"])
-def test_a_quarter_of_the_operators_of_pytorch(shard: str) -> None:
-    run("--suite", "torch", "--quarter", "--shard", shard)
+def test_a_part_of_the_operators_of_pytorch(shard: str) -> None:
+    run("--suite", "torch", "--part", "--shard", shard)
 
 
 @pytest.mark.parametrize("shard", ["0/2", "1/2"])
-def test_a_quarter_of_the_node_tests_of_onnx(shard: str) -> None:
-    run("--suite", "onnx", "--quarter", "--shard", shard)
+def test_a_part_of_the_node_tests_of_onnx(shard: str) -> None:
+    run("--suite", "onnx", "--part", "--shard", shard)
 
 
 @pytest.mark.parametrize("shard", ["0/2", "1/2"])
-def test_a_quarter_of_the_operators_of_pytorch_on_a_wafer(shard: str) -> None:
-    run("--suite", "torch", "--target", "tiny", "--quarter", "--shard", shard)
+def test_a_part_of_the_operators_of_pytorch_on_a_wafer(shard: str) -> None:
+    run("--suite", "torch", "--target", "tiny", "--part", "--shard", shard)
 
 
 @pytest.mark.slow

@@ -29,7 +29,7 @@ class Task:
     Attributes:
         case: an operator of the database, or a node test.
         dtypes / bound: types of the samples, and how many there are of each.
-        quarter: whether what was refused when recorded is left out, and most samples.
+        part: whether what was refused when recorded is left out, and most samples.
         judged: words of samples that have a verdict from a process that died later.
         deadly: groups of samples that ended a process.
     """
@@ -39,7 +39,7 @@ class Task:
     target: str = "cpu"
     dtypes: tuple[str, ...] = ()
     bound: int = 4
-    quarter: bool = False
+    part: bool = False
     judged: Mapping[str, str] = field(default_factory=dict)
     deadly: frozenset[str] = frozenset()
 

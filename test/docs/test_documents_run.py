@@ -8,11 +8,9 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from warm_commands import warm_commands
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -21,16 +19,9 @@ BLOCK = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```", re.MULTILINE | re.DO
 RUNS_THE_TESTS = ("make run", "make test", "git clone")
 
 
-@pytest.fixture(scope="session")
-def tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of the commands; torch is imported for all of them at once, which is most of what one takes."""
-    with warm_commands(tmp_path_factory.mktemp("warm")) as folder:
-        yield folder
-
-
-def run_shell(code: str, folder: Path, tools: Path) -> None:
+def run_shell(code: str, folder: Path, commands: Path) -> None:
     lines = [line for line in code.splitlines() if not line.startswith(RUNS_THE_TESTS)]
-    path = os.pathsep.join([str(tools), str(Path(sys.executable).parent), os.environ["PATH"]])
+    path = os.pathsep.join([str(commands), str(Path(sys.executable).parent), os.environ["PATH"]])
     script = "set -eu\n" + "\n".join(lines)
     done = subprocess.run(
         ["bash", "-c", script], cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True
@@ -39,7 +30,9 @@ def run_shell(code: str, folder: Path, tools: Path) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: p.name)
-def test_document_runs(document: Path, tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_document_runs(
+    document: Path, commands: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {"__name__": "__main__"}
@@ -47,7 +40,7 @@ def test_document_runs(document: Path, tools: Path, tmp_path: Path, monkeypatch:
         if file:
             (tmp_path / file).write_text(code)
         elif language == "sh":
-            run_shell(code, tmp_path, tools)
+            run_shell(code, tmp_path, commands)
         elif language == "python":
             exec(compile(code, str(document), "exec"), namespace)
 
@@ -56,7 +49,7 @@ def test_every_document_is_tried() -> None:
     assert BLOCK.findall((ROOT / "README.md").read_text())
 
 
-def test_a_command_that_fails_is_noticed(tmp_path: Path, tools: Path) -> None:
-    run_shell("echo 'module {}' | wse-opt - --cse | grep -q module", tmp_path, tools)
+def test_a_command_that_fails_is_noticed(tmp_path: Path, commands: Path) -> None:
+    run_shell("echo 'module {}' | wse-opt - --cse | grep -q module", tmp_path, commands)
     with pytest.raises(AssertionError, match="no pass is named 'no-pass'"):
-        run_shell("wse-opt nothing.mlir --pass-pipeline='builtin.module(no-pass)'", tmp_path, tools)
+        run_shell("wse-opt nothing.mlir --pass-pipeline='builtin.module(no-pass)'", tmp_path, commands)

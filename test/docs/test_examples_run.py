@@ -14,10 +14,10 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 
 
-def test_progressive_lowering_prints_every_stage_down_to_llvm() -> None:
+def test_progressive_lowering_prints_every_stage_down_to_llvm(commands: Path) -> None:
     done = subprocess.run(
         [ROOT / "examples" / "progressive_lowering.sh"],
-        env={**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"},
+        env={**os.environ, "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}"},
         capture_output=True,
         text=True,
     )
@@ -32,12 +32,12 @@ def test_progressive_lowering_prints_every_stage_down_to_llvm() -> None:
         assert left_over not in last
 
 
-def test_the_issue_of_the_tiling_pipeline_from_file_and_stdin() -> None:
+def test_the_issue_of_the_tiling_pipeline_from_file_and_stdin(commands: Path) -> None:
     pipeline = "builtin.module(func.func(wse-fuse),canonicalize,wse-tile{sizes=8,16,0},cse)"
     source = ROOT / "examples" / "matmul.mlir"
     runs = [
         subprocess.run(
-            [BIN / "wse-opt", *where, f"--pass-pipeline={pipeline}"],
+            [commands / "wse-opt", *where, f"--pass-pipeline={pipeline}"],
             input=source.read_text() if not where else None,
             capture_output=True,
             text=True,
@@ -49,8 +49,10 @@ def test_the_issue_of_the_tiling_pipeline_from_file_and_stdin() -> None:
     assert "scf.for" in runs[0].stdout and "tensor<8x16xf32>" in runs[0].stdout
 
 
-def test_digits_trained_through_torch_compile_become_a_program_that_classifies_scans(tmp_path: Path) -> None:
-    path = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+def test_digits_trained_through_torch_compile_become_a_program_that_classifies_scans(
+    commands: Path, tmp_path: Path
+) -> None:
+    path = {**os.environ, "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}"}
     example = ROOT / "examples" / "trained_digits.py"
 
     def run(*words: object, env: dict[str, str] = path) -> str:

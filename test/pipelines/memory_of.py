@@ -39,12 +39,17 @@ def growth(repeat: Callable[[], object], times: int, *, before: int = 3) -> tupl
     Args:
         before: repetitions until caches are as full as they get.
     """
-    for _ in range(before):
-        repeat()
-    live_objects()  # looking makes some objects, once
-    objects, regions, start = live_objects(), mapped_regions(), allocated_bytes()
-    for _ in range(times):
-        repeat()
     gc.collect()
-    grown, mapped = allocated_bytes() - start, mapped_regions() - regions
-    return grown / times, mapped / times, live_objects() - objects
+    gc.freeze()  # what there was before is looked at no more: modules of PyTorch are millions of objects
+    try:
+        for _ in range(before):
+            repeat()
+        live_objects()  # looking makes some objects, once
+        objects, regions, start = live_objects(), mapped_regions(), allocated_bytes()
+        for _ in range(times):
+            repeat()
+        gc.collect()
+        grown, mapped = allocated_bytes() - start, mapped_regions() - regions
+        return grown / times, mapped / times, live_objects() - objects
+    finally:
+        gc.unfreeze()

@@ -12,9 +12,9 @@ BIN = Path(sys.executable).parent
 
 
 @pytest.fixture(scope="module")
-def main_job(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict]:
+def main_job(commands: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict]:
     out = tmp_path_factory.mktemp("run") / "main.json"
-    command = [BIN / "wse", "run", ROOT / "examples" / "digits.py", "--json", out]
+    command = [commands / "wse", "run", ROOT / "examples" / "digits.py", "--json", out]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout, json.loads(out.read_text())
@@ -41,6 +41,7 @@ def test_layers_explain_the_cycles(main_job: tuple[str, dict]) -> None:
 
 
 def test_cycles_are_the_same_every_time(main_job: tuple[str, dict], tmp_path: Path) -> None:
+    """In a process that starts anew, and hashes otherwise."""
     command = [BIN / "wse", "run", ROOT / "examples" / "digits.py", "--json", "again.json"]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     assert (
@@ -48,11 +49,11 @@ def test_cycles_are_the_same_every_time(main_job: tuple[str, dict], tmp_path: Pa
     )
 
 
-def test_a_target_that_does_not_exist_leaves_no_file(tmp_path: Path) -> None:
+def test_a_target_that_does_not_exist_leaves_no_file(commands: Path, tmp_path: Path) -> None:
     (tmp_path / "m.py").write_text(
         "import torch\ndef load():\n    return torch.nn.Linear(2, 2), (torch.ones(1, 2),)\n"
     )
-    command = [BIN / "wse", "run", "m.py", "--target", "tinny", "--json", "out.json"]
+    command = [commands / "wse", "run", "m.py", "--target", "tinny", "--json", "out.json"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1 and "tinny" in done.stderr and "tiny" in done.stderr
     assert not (tmp_path / "out.json").exists()

@@ -1,18 +1,24 @@
 """`wse show` and `wse targets` print what people want to read."""
 
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
-BIN = Path(sys.executable).parent
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def wse(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([BIN / "wse", *arguments], capture_output=True, text=True)
+@pytest.fixture
+def wse(commands: Path) -> Run:
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([commands / "wse", *arguments], capture_output=True, text=True)
+
+    return run
 
 
-def test_a_program_is_listed_with_buffers_routes_and_classes() -> None:
+def test_a_program_is_listed_with_buffers_routes_and_classes(wse: Run) -> None:
     done = wse("show", ROOT / "examples" / "digits.py")
     assert done.returncode == 0, done.stderr
     for part in (
@@ -26,7 +32,7 @@ def test_a_program_is_listed_with_buffers_routes_and_classes() -> None:
         assert part in done.stdout
 
 
-def test_a_plan_is_listed_by_operation() -> None:
+def test_a_plan_is_listed_by_operation(wse: Run) -> None:
     done = wse("show", ROOT / "examples" / "digits.py", "--plan")
     assert done.returncode == 0, done.stderr
     first, *_ = done.stdout.splitlines()
@@ -41,7 +47,7 @@ def test_a_plan_is_listed_by_operation() -> None:
     assert wse("show", ROOT / "examples" / "digits.py", "--plan", "--target", "cpu").returncode == 1
 
 
-def test_the_grid_may_be_given() -> None:
+def test_the_grid_may_be_given(wse: Run) -> None:
     done = wse("show", ROOT / "examples" / "digits.py", "--plan", "--grid", "3x2")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("tiny: 3 x 2 PEs, ")
@@ -51,14 +57,14 @@ def test_the_grid_may_be_given() -> None:
     assert wrong.returncode == 1 and "30x2" in wrong.stderr
 
 
-def test_targets_are_listed_with_their_size() -> None:
+def test_targets_are_listed_with_their_size(wse: Run) -> None:
     done = wse("targets")
     assert done.returncode == 0, done.stderr
     for part in ("cpu", "tiny", "8 x 8", "wse2", "wse3", "48 KiB"):
         assert part in done.stdout
 
 
-def test_help_names_every_command() -> None:
+def test_help_names_every_command(wse: Run) -> None:
     done = wse("--help")
     assert done.returncode == 0
     for command in ("run", "verify", "show", "targets"):

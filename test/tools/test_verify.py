@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from wse_mlir.passes.infra.diagnostics import CompilerError
 from wse_mlir.tools.verify import Settings, replay_file, verify_model
 from wse_mlir.verify.verify import CPU_STAGES, WAFER_STAGES
 
-BIN = Path(sys.executable).parent
 WORKLOAD = """
 import torch
 def load():
@@ -20,10 +18,10 @@ def load():
 """
 
 
-def test_the_command_prints_stages_and_writes_json(tmp_path: Path) -> None:
+def test_the_command_prints_stages_and_writes_json(commands: Path, tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text(WORKLOAD)
     done = subprocess.run(
-        [BIN / "wse", "verify", "model.py", "--json", "out.json"],
+        [commands / "wse", "verify", "model.py", "--json", "out.json"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -1,20 +1,49 @@
-"""The console scripts without the seconds that each spends on imports: they run in forks of one process.
+"""The console scripts without what each spends on imports: they run in forks of one process.
 
-`python warm_commands.py SOCKET` serves until its standard input ends. A script of the folder that `warm_commands` gives
-hands over its arguments, environment, folder and standard streams, and ends as the fork does.
+`python warm_commands.py SOCKET MODULE...` imports the modules and serves until its standard input ends. A script of
+the folder that `warm_commands` gives hands over its arguments, environment, folder and standard streams, and ends as
+the fork does.
 """
 
+import importlib
 import json
 import os
+import pkgutil
 import select
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-COMMANDS = ("wse", "wse-opt", "wse-reduce")
+COMMANDS = {
+    "wse": ("wse_mlir.tools.wse", "main"),
+    "wse-opt": ("wse_mlir.tools.wse_opt", "main"),
+    "wse-reduce": ("wse_mlir.tools.wse_reduce", "main"),
+    "filecheck": ("filecheck.main", "main"),
+}
+# What commands import when they run: no more, since tests of start-up times are elsewhere.
+MODELS = (
+    "onnx",
+    "torch_mlir.fx",
+    "wse_mlir.artifacts.emit.emit",
+    "wse_mlir.frontend.exporting",
+    "wse_mlir.frontend.lowering",
+    "wse_mlir.tools.run",
+    "wse_mlir.tools.simulate",
+    "wse_mlir.tools.wse",
+    "wse_mlir.tools.wse_opt",
+    "wse_mlir.tools.wse_reduce",
+    "wse_mlir.verify.verify",
+)
+IR = (
+    "filecheck.main",
+    "wse_mlir.passes.*",
+    "wse_mlir.pipelines.*",
+    "wse_mlir.tools.opt.*",
+    "wse_mlir.reduce.*",
+)
 CLIENT = """#!{python} -IS
 import json, os, socket, sys
 server = socket.socket(socket.AF_UNIX)
@@ -27,28 +56,36 @@ sys.exit(int(server.recv(16) or 70))
 
 
 @contextmanager
-def warm_commands(folder: Path) -> Iterator[Path]:
-    """A folder for PATH with the commands, which work as long as the context lasts."""
+def warm_commands(folder: Path, modules: Sequence[str] = MODELS) -> Iterator[Path]:
+    """A folder for PATH with the commands, which work as long as the context lasts.
+
+    Args:
+        folder: where that folder and the socket are made; its path is short, as that of a socket has to be.
+        modules: what is imported once for all; `package.*` is everything below a package.
+    """
     address = str(folder / "socket")
     server = subprocess.Popen(
-        [sys.executable, __file__, address], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, __file__, address, *modules], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert server.stdin is not None and server.stdout is not None
-    server.stdout.readline()  # it listens
+    assert server.stdout.readline(), "the commands cannot be imported"
     scripts = folder / "bin"
     scripts.mkdir()
     for command in COMMANDS:
         text = CLIENT.format(python=sys.executable, address=address, command=command)
         (scripts / command).write_text(text)
         (scripts / command).chmod(0o755)
-    yield scripts
-    server.stdin.close()
-    server.wait()
+    try:
+        yield scripts
+    finally:
+        server.stdin.close()
+        server.wait()
 
 
-def serve(address: str) -> None:
+def serve(address: str, modules: Sequence[str]) -> None:
     """Answers clients, each in a fork."""
-    import_what_commands_need()
+    for module in modules:
+        import_all(module)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen()
@@ -67,15 +104,12 @@ def serve(address: str) -> None:
         os.wait()
 
 
-def import_what_commands_need() -> None:
-    """Imports that commands would make when they run: no more, since tests of start-up times are elsewhere."""
-    import onnx  # noqa: F401
-    import torch_mlir.fx  # noqa: F401
-
-    from wse_mlir.artifacts.emit import emit  # noqa: F401
-    from wse_mlir.frontend import exporting, lowering  # noqa: F401
-    from wse_mlir.tools import run, simulate, wse, wse_opt, wse_reduce  # noqa: F401
-    from wse_mlir.verify import verify  # noqa: F401
+def import_all(module: str) -> None:
+    """Imports a module, or everything below a package."""
+    package = importlib.import_module(module.removesuffix(".*"))
+    if module.endswith(".*"):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(found.name)
 
 
 def answer(client: socket.socket) -> None:
@@ -96,12 +130,10 @@ def answer(client: socket.socket) -> None:
 
 def run_command(command: str) -> int:
     """The exit code of a console script's function."""
-    from wse_mlir.tools import wse, wse_opt, wse_reduce
-
-    entries = {"wse": wse.main, "wse-opt": wse_opt.main, "wse-reduce": wse_reduce.main}
+    module, name = COMMANDS[command]
     parent = os.getpid()
     try:
-        code: object = entries[command]()
+        code: object = getattr(importlib.import_module(module), name)()
     except SystemExit as end:
         code = end.code
     sys.stdout.flush()
@@ -112,4 +144,4 @@ def run_command(command: str) -> int:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(sys.argv[1], sys.argv[2:])
