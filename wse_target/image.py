@@ -324,11 +324,22 @@ class HostTransfer:
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """Shape and element type of a program's argument or result on the host."""
+    """Shape and element type of a program's argument or result on the host.
+
+    Attributes:
+        shape: as transfers index it.
+        host_shape: as the host has it: the same elements in the same order; () where it is `shape`.
+    """
 
     name: str
     shape: tuple[int, ...]
     dtype: Dtype
+    host_shape: tuple[int, ...] = ()
+
+    @property
+    def on_host(self) -> tuple[int, ...]:
+        """The shape of the host's array."""
+        return self.host_shape or self.shape
 
 
 @dataclass(frozen=True)

@@ -48,12 +48,12 @@ class HostLink:
     def check_array(self, spec: TensorSpec, array: np.ndarray) -> np.ndarray:
         """The array as the program declares it; raises `TargetError` when shape or type differ."""
         array = np.asarray(array)
-        if array.shape != spec.shape or array.dtype != NUMPY_DTYPE[spec.dtype]:
+        if array.shape != spec.on_host or array.dtype != NUMPY_DTYPE[spec.dtype]:
             raise TargetError(
                 f"argument '{spec.name}' is {_shaped(array.shape, str(array.dtype))}, "
-                f"expected {_shaped(spec.shape, str(NUMPY_DTYPE[spec.dtype]))}"
+                f"expected {_shaped(spec.on_host, str(NUMPY_DTYPE[spec.dtype]))}"
             )
-        return array
+        return array.reshape(spec.shape)
 
     def scatter(self, transfer: HostTransfer, array: np.ndarray, memory: Memory) -> None:
         """Writes each PE's block of a tensor into its buffer."""
@@ -80,7 +80,7 @@ class HostLink:
             self._must_cover(spec, parts)
             for blocks in parts:
                 self._must_agree(spec, result, blocks, memory)
-        return result
+        return result.reshape(spec.on_host)
 
     def _must_cover(self, spec: TensorSpec, parts: Sequence[_Blocks]) -> None:
         """Marks the elements that come from some PE, in a tensor of bytes."""

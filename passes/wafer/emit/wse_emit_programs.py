@@ -26,6 +26,7 @@ from ..algorithms.fragment import Fragment
 from ..algorithms.roles import MOST_INSTRUCTIONS, in_classes
 from ..executable import OF_TRIPS, source_of, symbols
 from ..prepare.wse_return_checks import CHECKS
+from ..prepare.wse_shape_interface import host_shapes
 from ..scalars.body import dtype_name
 from ..scalars.splat import made_of
 from ..shard.layout_rules import mesh_of
@@ -322,13 +323,21 @@ class _Emitter:
         )
         described = zip(kinds, labels, self.main.type.results, strict=True)
         results = [(f"{kind}_{label or i}", t) for i, (kind, label, t) in enumerate(described)]
-        return tuple(_spec(*item) for item in inputs), tuple(_spec(*item) for item in results)
+        shapes = (
+            host_shapes(self.main, "argument", len(inputs)),
+            host_shapes(self.main, "result", len(results)),
+        )
+        taken, given = (
+            tuple(_spec(*item, shape) for item, shape in zip(items, known, strict=True))
+            for items, known in zip((inputs, results), shapes, strict=True)
+        )
+        return taken, given
 
 
-def _spec(name: str, tensor: ir.Type) -> TensorSpec:
+def _spec(name: str, tensor: ir.Type, host_shape: tuple[int, ...]) -> TensorSpec:
     ranked = ir.RankedTensorType(tensor)
     dtype: Any = dtype_name(ranked.element_type)
-    return TensorSpec(name, tuple(ranked.shape), dtype)
+    return TensorSpec(name, tuple(ranked.shape), dtype, host_shape)
 
 
 def class_name(where: StridedRect) -> str:

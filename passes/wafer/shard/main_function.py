@@ -8,10 +8,10 @@ from ....dialects.structured import REDUCTION, build_generic, replace_op, struct
 from ....wse_target.image import DTYPE_BYTES
 from ....wse_target.kinds import NEUTRAL
 from ...infra.diagnostics import PassFailure
+from ...tensor.simplify.reshapes.slices_of_one_rank import keep_rank
 from ..scalars.splat import scalar_constant, splat_of
 from .lowering import require_static
 from .nodes import analyse, op_result
-from .slices_of_one_rank import keep_rank
 
 _COMBINERS = {
     "add": ("arith.addf", "arith.addi"),

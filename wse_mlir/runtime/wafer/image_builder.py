@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...dialects.host import ir
@@ -50,8 +52,8 @@ class _ImageBuilder:
         return image.Program(
             name=program.sym_name.value,
             grid=(width, height),
-            arguments=_specs(program.inputs, program.input_names),
-            results=_specs(program.outputs, program.output_names),
+            arguments=_specs(program.inputs, program.input_names, _host_shapes(program, "input")),
+            results=_specs(program.outputs, program.output_names, _host_shapes(program, "output")),
             buffers=self.known.buffers,
             classes=classes,
             colours={op.sym_name.value: read.integer(op.id) for op in self.colours},
@@ -114,12 +116,22 @@ def _scalar(op: Any) -> image.ScalarSpec:
     return image.ScalarSpec(op.sym_name.value, *numbers)
 
 
-def _specs(types: ir.Attribute, names: ir.Attribute) -> tuple[image.TensorSpec, ...]:
+def _host_shapes(program: Any, what: str) -> Iterator[tuple[int, ...]]:
+    """The shapes of the host's arrays, () where they are those of the tensors."""
+    name = f"wse.host_{what}_shapes"
+    if name in program.attributes:
+        yield from (tuple(read.integers(shape)) for shape in ir.ArrayAttr(program.attributes[name]))
+    yield from itertools.repeat(())
+
+
+def _specs(
+    types: ir.Attribute, names: ir.Attribute, host_shapes: Iterable[tuple[int, ...]]
+) -> tuple[image.TensorSpec, ...]:
     found = []
-    for name, item in zip(read.strings(names), read.types(types), strict=True):
+    for name, item, shape in zip(read.strings(names), read.types(types), host_shapes, strict=False):
         tensor = ir.RankedTensorType(item)
         dtype: Any = str(tensor.element_type)
-        found.append(image.TensorSpec(name, tuple(tensor.shape), dtype))
+        found.append(image.TensorSpec(name, tuple(tensor.shape), dtype, shape))
     return tuple(found)
 
 

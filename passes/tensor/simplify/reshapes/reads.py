@@ -303,10 +303,12 @@ def _split_init(view: Structured, k: int, segments: Segments) -> ir.Value:
 
 def fresh_init(init: ir.Value, sizes: Sequence[int | ir.Value], filled: bool) -> ir.Value:
     """A new destination of other sizes, filled with the scalar that fills `init` if wanted."""
-    empty = tensor.empty(list(sizes), element_type(init.type))
     scalar = uniform_scalar(init) if filled else None
-    if scalar is None:
-        return empty
-    rank = len(sizes)
+    return tensor.empty(list(sizes), element_type(init.type)) if scalar is None else fill(scalar, sizes)
+
+
+def fill(scalar: ir.Value, sizes: Sequence[int | ir.Value]) -> ir.Value:
+    """A new tensor of one scalar throughout."""
+    empty, rank = tensor.empty(list(sizes), scalar.type), len(sizes)
     maps = [ir.AffineMap.get(rank, 0, []), ir.AffineMap.get_identity(rank)]
     return build_generic([scalar], [empty], maps, [PARALLEL] * rank, lambda x, _: [x]).results[0]

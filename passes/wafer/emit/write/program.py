@@ -40,6 +40,10 @@ def write_program(
     shared = Shared(program.buffers, locations or {})
     inputs, outputs = _specs(program.arguments), _specs(program.results)
     written = build.program(program.name, machine, program.grid, inputs, outputs, origin=origin)
+    for what, tensors in (("input", program.arguments), ("output", program.results)):
+        if any(t.host_shape for t in tensors):
+            shapes = [build.i64_array(t.host_shape) for t in tensors]
+            written.attributes[f"wse.host_{what}_shapes"] = ir.ArrayAttr.get(shapes)
     for name, buffer in program.buffers.items():
         build.buffer(name, memref_type(buffer), offset=buffer.offset)
     for name, values in program_tables(program).items():

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from ....dialects.host import ir, tensor
-from ....dialects.structured import replace_op
-from ...tensor.bufferization.layouts import dropped_dimensions
-from ...tensor.unit_reshape import unit_groups
+from .....dialects.host import ir, tensor
+from .....dialects.structured import replace_op
+from ...bufferization.layouts import dropped_dimensions
+from ...unit_reshape import unit_groups
 
 
 def keep_rank(op: Any) -> None:
