@@ -1,8 +1,8 @@
 """What the model families cost on a simulated wafer, and what it costs to find out.
 
     python bench/wafer.py [--families F,...] [--sizes tiny,small] [--target wse3] [--grid WxH] [--accumulate TYPE]
-                          [--data] [--json OUT]
-    python bench/wafer.py --goals [--accumulate f16]
+                          [--effort high] [--data] [--json OUT]
+    python bench/wafer.py --goals [--accumulate f16] [--effort high]
 
 Each row runs in a process of its own, so that its peak memory is known. Cycles are the mean over PEs, host transfers
 left out; `planned` is what the partitioner predicted of them. Utilisation is the share of the PEs' time that they
@@ -107,7 +107,9 @@ def in_own_process(arguments: argparse.Namespace, family: str, size: str) -> dic
     """One row; a failure is a row with its message."""
     grid = arguments.grid or (GOALS[family].grid if family in GOALS else "")
     command = [sys.executable, __file__, "--one", "--families", family, "--sizes", size]
-    command += ["--target", arguments.target, "--grid", grid, "--accumulate", arguments.accumulate]
+    for name in ("target", "accumulate", "effort"):
+        command += [f"--{name}", getattr(arguments, name)]
+    command += ["--grid", grid]
     command += ["--data"] * arguments.data
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST, check=False)
@@ -159,6 +161,7 @@ def main() -> None:
     parser.add_argument(
         "--accumulate", default="", help="what products sum in, e.g. f16; as imported by default"
     )
+    parser.add_argument("--effort", default="", help="high: plan longer, by parts of dimensions")
     parser.add_argument("--data", action="store_true", help="call the model and compare with PyTorch")
     parser.add_argument("--json", type=Path, help="also write the rows to this file")
     parser.add_argument("--goals", action="store_true", help="the cases of wafer_goals.py instead")
@@ -171,7 +174,7 @@ def main() -> None:
     if unknown:
         parser.error(f"'{unknown[0]}': families are {', '.join(FAMILIES)}; sizes tiny, small, large")
     if arguments.one:
-        asked = {"grid": arguments.grid, "accumulate": arguments.accumulate}
+        asked = {"grid": arguments.grid, "accumulate": arguments.accumulate, "effort": arguments.effort}
         options = {name: value for name, value in asked.items() if value}
         find = called if arguments.data else estimated
         row = row_of(find(*names[0], arguments.target, options))

@@ -313,6 +313,12 @@ WAFER_STAGES = (
         "tensors that are read or written at indices from data are operands, which planning distributes like others",
     ),
     row(
+        "split-dims",
+        (),
+        "dimensions stay as they are; with effort=high wse-split-dims splits them where reshapes do, and "
+        "wse-shape-interface leaves reshapes of arguments to the host",
+    ),
+    row(
         "partition",
         (run("wse-partition", machine="tiny"),),
         "which PE holds and computes what, chosen by a cost model; communication becomes explicit",

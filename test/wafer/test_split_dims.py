@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 import pytest
 import torch
-from lowering import error, lower, lower_rest, run, simulated
+from lowering import error, from_partition, lower, run, simulated
 from torch import nn
 
+import wse_mlir
 from wse_mlir.frontend.imported import ImportedModel
+from wse_mlir.passes.infra.pass_manager import run_pipeline
 from wse_mlir.runtime.wafer.image_builder import build_image
 
 PASSES = ("func.func(wse-split-dims,wse-dce)", "canonicalize", "cse", "wse-shape-interface")
@@ -67,7 +69,7 @@ def test_programs_mean_what_they_did(name: str) -> None:
     """Parameters come in the shapes that operations see; the host gives and takes its own."""
     imported, args = split(name)
     expected = CASES[name][0](*args)
-    lower_rest(imported, "bind-tables")
+    run_pipeline(imported.module, from_partition("2x3"))
     found = simulated(imported, args).outputs
     for actual, wanted in zip(found, expected if isinstance(expected, tuple) else (expected,), strict=True):
         assert error(torch.from_numpy(actual), wanted.detach()) < 1e-5
@@ -86,7 +88,19 @@ def test_no_reshape_is_left(name: str) -> None:
 def test_the_host_has_its_own_shapes() -> None:
     """The image tells both; an array of the device's shape is refused."""
     imported, _ = split("flattened")
-    lower_rest(imported, "bind-tables")
+    run_pipeline(imported.module, from_partition("2x3"))
     arguments = build_image(imported.module.operation).arguments
     weight = next(a for a in arguments if "out_weight" in a.name.replace(".", "_"))
     assert (weight.shape, weight.on_host) == ((5, 3, 4, 2), (5, 24))
+
+
+def test_it_is_what_high_effort_does() -> None:
+    """A product of an image moves less where it reads it as one; another effort is none."""
+    model, args = CASES["flattened"]
+    quick = wse_mlir.estimate(model, args, target="tiny", grid="2x3")
+    thorough = wse_mlir.estimate(model, args, target="tiny", grid="2x3", effort="high")
+    assert thorough["cycles"]["device"] < quick["cycles"]["device"]
+    with pytest.raises(
+        wse_mlir.CompilerError, match="effort is 'low', and the only one that there is is 'high'"
+    ):
+        wse_mlir.compile(model, args, target="tiny", effort="low")

@@ -22,13 +22,33 @@ CASES += [("matmul", "2x7"), ("mlp", "2x7"), ("gpt-token", "4x2")]
 SLOW = [(family, "5x3") for family in LONG] + [(family, "8x8") for family in FAMILIES]
 
 
+CASES_OF_PARTS = ("llama-token", "gpt-prefill", "lenet")  # planned with effort=high; all of them in test-full
+
+
 @pytest.mark.parametrize(
     ("family", "grid"), [*CASES, *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW)]
 )
 def test_results_are_those_of_pytorch(family: str, grid: str) -> None:
+    require_pytorchs_results(family, grid)
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(f, marks=[] if f in CASES_OF_PARTS else pytest.mark.slow)
+        for f in FAMILIES
+        if f not in LONG
+    ],
+)
+def test_results_of_plans_by_parts_of_dimensions(family: str) -> None:
+    require_pytorchs_results(family, "5x3", effort="high")
+
+
+def require_pytorchs_results(family: str, grid: str, **options: str) -> None:
+    """Of two calls, as states go on; planned bytes are those that are taken."""
     case = FAMILIES[family].case("tiny")
     model = copy.deepcopy(case.model)
-    compiled = wse_mlir.compile(case.model, case.args, target="tiny", grid=grid)
+    compiled = wse_mlir.compile(case.model, case.args, target="tiny", grid=grid, **options)
     for _ in range(2):  # states go on
         results, expected = compiled(*case.args), model(*case.args)
         pairs = zip(*(x if isinstance(x, tuple) else (x,) for x in (results, expected)), strict=True)

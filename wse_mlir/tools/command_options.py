@@ -97,6 +97,12 @@ Programs = Annotated[
         metavar="N", min=1, help="How many programs the model becomes, which take turns on the wafer."
     ),
 ]
+Effort = Annotated[
+    str,
+    typer.Option(
+        metavar="high", help="Plan longer for wafers: layouts by parts of dimensions are tried, too."
+    ),
+]
 Fallback = Annotated[
     str,
     typer.Option(

@@ -13,6 +13,7 @@ from .command_options import (
     Accumulate,
     Algorithm,
     CheckIndices,
+    Effort,
     Engine,
     Fallback,
     Grid,
@@ -68,6 +69,7 @@ def run(
     num_threads: Threads = None,
     fallback: Fallback = "",
     programs: Programs = None,
+    effort: Effort = "",
     json: Json = None,
     trace: TraceFlag = False,
 ) -> None:
@@ -75,7 +77,7 @@ def run(
     with one_message(Trace(trace)):
         from .run import run_workload
 
-        given = (("grid", grid), ("fallback", fallback), ("programs", programs))
+        given = (("grid", grid), ("fallback", fallback), ("programs", programs), ("effort", effort))
         options = {name: value for name, value in given if value}
         run_workload(model, _with(target, settings), json, num_threads, options)
 
@@ -133,6 +135,7 @@ def show(
     accumulate: Accumulate = "",
     fallback: Fallback = "",
     programs: Programs = None,
+    effort: Effort = "",
     trace: TraceFlag = False,
 ) -> None:
     """Prints the program that a workload becomes on a wafer: buffers, routes, instructions of each class of PEs."""
@@ -141,6 +144,7 @@ def show(
 
         options = {
             "grid": grid, "algorithm": algorithm, "accumulate": accumulate, "fallback": fallback, "programs": programs,
+            "effort": effort,
         }  # fmt: skip
         given = {name: value for name, value in options.items() if value}
         (show_plan if plan else show_workload)(model, _with(target, settings), given)
@@ -254,6 +258,7 @@ def compile(
     check_indices: CheckIndices = None,
     fallback: Fallback = "",
     programs: Programs = None,
+    effort: Effort = "",
     keep_intermediates: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Keep every stage in this folder, also of a failed compilation."),
@@ -268,6 +273,7 @@ def compile(
         given = {
             "cpu": cpu, "features": features, "num_threads": num_threads, "check_indices": check_indices,
             "fallback": fallback, "programs": programs,
+            "effort": effort,
         }  # fmt: skip
         compile_models(
             models, out, emit, weights, json, target=_with(target, settings), stage=stage, header=header,

@@ -49,8 +49,10 @@ class ShapeInterface(Pass, name="wse-shape-interface", anchor="builtin.module"):
 def _take_over(argument: ir.Value) -> bool:
     """Gives an argument the shape that all its readers see it in, if they are reshapes to one."""
     readers = [use.owner.opview for use in argument.uses]
+    if not all(isinstance(reader, _RESHAPES) for reader in readers):
+        return False
     kinds = {reader.results[0].type for reader in readers}
-    if len(kinds) != 1 or not all(isinstance(reader, _RESHAPES) for reader in readers):
+    if len(kinds) != 1:
         return False
     argument.set_type(kinds.pop())
     for reader in readers:

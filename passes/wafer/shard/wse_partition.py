@@ -1,6 +1,6 @@
 """The pass `wse-partition`: chooses the grid and how each operation is split over it."""
 
-from typing import Any
+from typing import Any, Literal
 
 from ....dialects.host import ir
 from ....dialects.wse import build
@@ -52,6 +52,7 @@ class Partition(Pass, name="wse-partition", anchor="builtin.module"):
         "", "name{option=value ...} that every matrix product uses; chosen by cost when empty"
     )
     brief: bool = option(False, "whether program text is scarce, and ways with little of it are taken")
+    effort: Literal["", "high"] = option("", "'high' takes more time for plans that a quick search misses")
     sram_share: int = option(90, "per cent of a PE's SRAM that the plan may fill with data", least=1)
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
@@ -70,7 +71,9 @@ class Partition(Pass, name="wse-partition", anchor="builtin.module"):
         with op.context, op.location:
             combining = bool(self.algorithm) and not forced_for_products
             products = ProductOptions(machine, forced_for_products, combining)
-            searched = search(main, meshes, (width, height), cost, free, products)
+            searched = search(
+                main, meshes, (width, height), cost, free, products, is_thorough=self.effort == "high"
+            )
             plan, problem = searched.plan, searched.problem
             if plan.peak > cost.sram:
                 raise _does_not_fit(main, plan, cost, width * height)

@@ -26,3 +26,12 @@ func.func @main(%w: tensor<12xf32>) -> (tensor<3x4xf32>, tensor<12xf32>) {
   %t = math.exp %v : tensor<3x4xf32>
   return %t, %s : tensor<3x4xf32>, tensor<12xf32>
 }
+
+// -----
+
+// Nor where it is handed back.
+// CHECK: func.func @main(%{{.*}}: tensor<12xf32>) -> (tensor<12xf32>, tensor<12xf32> {wse.host_type = tensor<3x4xf32>})
+func.func @main(%w: tensor<12xf32>) -> (tensor<12xf32>, tensor<3x4xf32>) {
+  %v = tensor.expand_shape %w [[0, 1]] output_shape [3, 4] : tensor<12xf32> into tensor<3x4xf32>
+  return %w, %v : tensor<12xf32>, tensor<3x4xf32>
+}

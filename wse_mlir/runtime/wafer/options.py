@@ -13,6 +13,7 @@ OPTIONS: Mapping[str, str] = {
     "accumulate": "element type that f16 and bf16 products sum in: f16 or f32; as imported when not given",
     "fallback": "'cpu': what has no lowering to the wafer runs on the CPU, in parts between those on the wafer",
     "programs": "how many programs the model becomes, which take turns on the wafer; 1 when not given",
+    "effort": "'high': layouts are looked for by parts of dimensions, and longer: takes several times as long to plan",
     "origin": "column and row of the program's first PE, e.g. '2,1'; 0,0 when not given",
 }
 
@@ -31,6 +32,18 @@ def programs(options: Mapping[str, Any]) -> int:
     if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= MOST_PROGRAMS:
         raise CompilerError(f"programs is {shown(given)}, and has to be a number from 1 to {MOST_PROGRAMS}")
     return number
+
+
+def is_thorough(options: Mapping[str, Any]) -> bool:
+    """Whether more time shall go into planning.
+
+    Raises:
+        CompilerError: the option `effort` names anything else.
+    """
+    given = options.get("effort")
+    if given not in (None, "", "high"):
+        raise CompilerError(f"effort is {shown(given)}, and the only one that there is is 'high'")
+    return given == "high"
 
 
 def is_in_parts(options: Mapping[str, Any]) -> bool:

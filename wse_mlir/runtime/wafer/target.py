@@ -20,8 +20,11 @@ from ...wse_target.machine import Machine
 from ...wse_target.machine_file import load_machine
 from ...wse_target.sim.check import check_program
 from .image_builder import build_image
+from .options import is_thorough
 from .program import WaferProgram, printed_bytes, read_checks, read_constants, stage_bytes
 from .sram_shares import FIRST_SHARE, Shares
+
+SPLIT_DIMS = "func.func(wse-split-dims,wse-dce),canonicalize,cse,wse-shape-interface"
 
 
 def pipeline_text(
@@ -54,7 +57,9 @@ def _pipeline(
     rows = named_pipeline("wafer")
     if options.get("accumulate"):
         rows = rows.override(accumulate=accumulate_pass(options["accumulate"]))
-    asked = {name: options[name] for name in ("grid", "algorithm") if options.get(name)}
+    if is_thorough(options):
+        rows = rows.override(split_dims=SPLIT_DIMS)
+    asked = {name: options[name] for name in ("grid", "algorithm", "effort") if options.get(name)}
     how = {"brief": True} if brief else {}
     partition = run("wse-partition", machine=machine, sram_share=sram_share, **how, **asked)
     rows = rows.changed(lambda entry: partition if entry.name == partition.name else entry)

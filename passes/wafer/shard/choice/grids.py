@@ -15,9 +15,9 @@ from ..layout_rules import grid_mesh
 from ..nodes import Node
 from .equal_layers import with_equal_layers
 from .guides import Guide
-from .plan import Plan, Planner, Problem, build_problem
+from .plan import Plan, Planner, Problem, build_problem, moves_only
 from .product_options import ProductOptions
-from .refine import refined
+from .refine import follows_anywhere, refined
 from .sub_axes import factored_mesh
 
 FINAL_WIDTH = 16  # of the beam on a grid that is given, or one of the best
@@ -33,6 +33,7 @@ _WORSE = 2  # grids in a row after which no larger or smaller ones are tried
 _NEAR = 1.2  # how many times as long a side is at least that is tried beside another one
 _HEAVIEST = 2  # operations whose sizes say which sides leave no PE with less than others
 
+_THRIFT = 0.1  # cycles that a byte counts as where a plan takes much memory
 _GAIN = 0.95  # times the cycles with whole axes that factors of them have to come below
 
 Tried = tuple[Plan, Problem]
@@ -185,7 +186,13 @@ def _least(node: Node) -> float:
 
 
 def _with_factors(
-    main: Any, whole: Tried, cost: CostModel, free: frozenset[int], products: ProductOptions
+    main: Any,
+    whole: Tried,
+    cost: CostModel,
+    free: frozenset[int],
+    products: ProductOptions,
+    *,
+    is_thorough: bool,
 ) -> list[Tried]:
     """A plan for the same grid with an axis in factors, if that is better by far; none where an algorithm is forced."""
     plan, problem = whole
@@ -196,9 +203,12 @@ def _with_factors(
     factored = build_problem(main, mesh, cost, free, products)
     if factored.size > _MANY_IN_FACTORS:
         return []
-    if plan_for(factored, mesh, cost, width=1, limit=_SLACK_OF_FACTORS * limit) is None:
+    looks_first = not is_thorough or factored.size > _MANY  # a narrow beam misses what pays late
+    if looks_first and plan_for(factored, mesh, cost, width=1, limit=_SLACK_OF_FACTORS * limit) is None:
         return []
     found = plan_for(factored, mesh, cost, width=FINAL_WIDTH, limit=limit)
+    if found is None and is_thorough:  # a thrifty beam keeps other states, some of which pay late, too
+        found = Planner(factored, mesh, cost, thrift=_THRIFT).run(width=FINAL_WIDTH, limit=limit)
     better = found is not None and found.stuck is None and score_of(found, cost) < limit
     return [(found, factored)] if found is not None and better else []
 
@@ -210,10 +220,13 @@ def search(
     cost: CostModel,
     free: frozenset[int],
     products: ProductOptions,
+    *,
+    is_thorough: bool = False,
 ) -> Searched:
     """The cheapest plan.
 
     Args:
+        is_thorough: looks longer for plans with columns in factors, and makes plans better by larger changes.
         meshes: to plan for; none: any grid up to `limits`.
     """
     found: list[Tried] = []
@@ -229,8 +242,9 @@ def search(
         found = grids.run(*limits)
         given_up = [f"{w}x{h}" for (w, h), tried in grids.found.items() if tried is None]
     best_whole = min(found, key=lambda tried: (score_of(tried[0], cost), tried[0].mesh.rect.size))
-    whole = _refined(best_whole, cost)
-    factored = [_refined(tried, cost) for tried in _with_factors(main, whole, cost, free, products)]
+    whole = _refined(best_whole, cost, is_thorough=is_thorough)
+    in_factors = _with_factors(main, whole, cost, free, products, is_thorough=is_thorough)
+    factored = [_refined(tried, cost, is_thorough=is_thorough) for tried in in_factors]
     best, problem = min([whole, *factored], key=lambda tried: score_of(tried[0], cost))
     found = [tried for tried in found if tried is not best_whole] + [whole, *factored]
     if best.stuck is not None:
@@ -252,10 +266,11 @@ def _problem(
     return build_problem(main, mesh, cost, free, products, dear=False)
 
 
-def _refined(tried: Tried, cost: CostModel) -> Tried:
+def _refined(tried: Tried, cost: CostModel, *, is_thorough: bool) -> Tried:
     plan, problem = tried
     planner = Planner(problem, plan.mesh, cost)
-    return with_equal_layers(refined(plan, planner), planner), problem
+    follows = follows_anywhere if is_thorough else moves_only
+    return with_equal_layers(refined(plan, planner, follows), planner), problem
 
 
 def width_for(problem: Problem) -> int:
@@ -277,7 +292,7 @@ def plan_for(
     that differ in what they repeat.
     """
     plan = Planner(problem, mesh, cost).run(width=width, limit=limit)
-    for thrift, much in ((0.1, cost.sram // 2), (10.0, cost.sram)):
+    for thrift, much in ((_THRIFT, cost.sram // 2), (10.0, cost.sram)):
         if plan is not None and plan.peak > much:
             thrifty = Planner(problem, mesh, cost, thrift=thrift).run(width=width)
             plan = plan if thrifty is None else min(plan, thrifty, key=lambda p: score_of(p, cost))

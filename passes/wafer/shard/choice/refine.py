@@ -7,9 +7,11 @@ a cycle less than one that each computes for itself, and its move, many operatio
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from .....dialects.host import ir
+from .....dialects.structured import structured
 from ..nodes import Node, Option
 from .plan import Plan, Planner, State, moves_only
 
@@ -20,11 +22,21 @@ _GAIN = 1.0  # cycles that a change has to save: less is not known so well
 Change = dict[int, Option]  # by operation, what it has instead
 
 
-def refined(plan: Plan, planner: Planner) -> Plan:
-    """A plan that no other option of a single operation makes better, or what some rounds make of it."""
+def follows_anywhere(node: Node) -> bool:
+    """Whether an operation does about as well wherever its operands are: all but sums of products."""
+    view = structured(node.op)
+    return moves_only(node) if view is None else view.is_parallel() or len(view.inputs) == 1
+
+
+def refined(plan: Plan, planner: Planner, follows: Callable[[Node], bool] = moves_only) -> Plan:
+    """A plan that no other option of a single operation makes better, or what some rounds make of it.
+
+    Args:
+        follows: which operations go along with one that makes what they read.
+    """
     if plan.stuck is not None:
         return plan
-    work = Refinement(planner, list(plan.options))
+    work = Refinement(planner, list(plan.options), follows)
     for _ in range(_ROUNDS):
         if not work.improve():
             break
@@ -43,6 +55,7 @@ class Refinement:
 
     planner: Planner
     chosen: list[Option]
+    may_follow: Callable[[Node], bool] = moves_only
 
     def __post_init__(self) -> None:
         self.nodes = self.planner.problem.nodes
@@ -101,7 +114,7 @@ class Refinement:
         """What the plan scores with another option of an operation, and what changes; infinite where that cannot be.
 
         Args:
-            follows: reshapes and slices of its results take them as they are.
+            follows: operations that may follow take its results as they are.
         """
         planner, final = self.planner, self.states[-1]
         change, elsewhere = {at: option}, set(self.nodes[at].results)
@@ -112,7 +125,7 @@ class Refinement:
                 return math.inf, change
             if (state.layouts, state.live) == (before.layouts, before.live):
                 return planner.score(self._from_here_as_before(state, before, final)), change
-            if follows and moves_only(node) and not elsewhere.isdisjoint(node.operands):
+            if follows and self.may_follow(node) and not elsewhere.isdisjoint(node.operands):
                 elsewhere.update(node.results)
                 taken = self._as_it_is(state, node, taken)
                 if taken is not self.chosen[later]:
@@ -121,14 +134,16 @@ class Refinement:
         return planner.score(state), change
 
     def _as_it_is(self, state: State, node: Node, own: Option) -> Option:
-        """The option of a reshape or slice that takes its operands where they are; its own one where none does."""
+        """The option of an operation that takes its operands where they are; its own one where none does."""
 
         def moves_nothing(option: Option) -> bool:
             wanted = self.planner.wanted(node, option)
             return all(v in self.planner.free or to in state.layouts.get(v, ()) for v, _, to in wanted)
 
+        if moves_nothing(own):
+            return own
         fitting = [option for option in node.options if moves_nothing(option)]
-        return own if not fitting or moves_nothing(own) else min(fitting, key=lambda option: option.cycles)
+        return min(fitting, key=lambda option: option.cycles, default=own)
 
     @staticmethod
     def _from_here_as_before(state: State, before: State, final: State) -> State:
