@@ -9,6 +9,7 @@ from torch import nn
 from zoo import FAMILIES, family
 
 import wse_mlir
+from wse_mlir.frontend.imported import import_model
 from wse_mlir.runtime.wafer import target as wafer
 from wse_mlir.runtime.wafer.image_builder import build_image
 from wse_mlir.runtime.wafer.sram_shares import Shares
@@ -102,6 +103,9 @@ def test_an_encoder_is_within_bounds(layers: int) -> None:
     """Trees along both axes give PEs as many roles as there are PEs."""
     layer = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True, dropout=0.0)
     model = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
-    program, text = lowered(model, torch.randn(1, 16, 32), "8x8")
+    module, _ = wafer.lower(
+        import_model(model.eval(), (torch.randn(1, 16, 32),)).module, "tiny", {"grid": "8x8"}
+    )
+    program, text = build_image(module), len(str(module))
     assert len(program.classes) <= MOST_CLASSES and text < MOST_TEXT
     assert max(program.code_bytes.values()) < 16384
