@@ -81,16 +81,15 @@ def _bind_tables(monkey: Monkey) -> None:
 
 def _separate_reads(monkey: Monkey) -> None:
     """What was read takes the place of another operand, and that its own."""
-    build = wse_separate_reads.build_generic
+    rebuild = wse_separate_reads.rebuild_generic
 
-    def swapped(inputs: Any, inits: Any, maps: Any, iterators: Any, body: Any) -> Any:
-        if body.__name__ == "rest":
-            other = next(k for k, value in enumerate(inputs) if value.type == inputs[-1].type)
-            inputs[other], inputs[-1] = inputs[-1], inputs[other]
-        return build(inputs, inits, maps, iterators, body)
+    def swapped(view: Any, inputs: Any, **rest: Any) -> Any:
+        other = next(k for k, value in enumerate(inputs) if value.type == inputs[-1].type)
+        inputs[other], inputs[-1] = inputs[-1], inputs[other]
+        return rebuild(view, inputs, **rest)
 
     monkey.setattr(wse_separate_reads, "_LARGE", 0)
-    monkey.setattr(wse_separate_reads, "build_generic", swapped)
+    monkey.setattr(wse_separate_reads, "rebuild_generic", swapped)
 
 
 def _own_tables(monkey: Monkey) -> None:

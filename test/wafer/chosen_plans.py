@@ -69,6 +69,7 @@ def lowered(model: Any, args: Sequence[Any], grid: str, choose: Choose) -> Impor
         cost: CostModel,
         free: frozenset[int],
         products: ProductOptions,
+        **_: Any,
     ) -> Searched:
         problem = build_problem(main, meshes[0], cost, free, products)
         chosen = choose(list(problem.nodes))

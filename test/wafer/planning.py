@@ -23,11 +23,11 @@ def plan_and(
     """Runs a check on what is planned for a model on a grid of `wse3`."""
     search, checked = wse_partition.search, list[Problem]()
 
-    def watched(main: Any, meshes: Any, limits: Any, cost: CostModel, *rest: Any) -> Any:
+    def watched(main: Any, meshes: Any, limits: Any, cost: CostModel, *rest: Any, **options: Any) -> Any:
         problem = build_problem(main, meshes[0], cost, *rest)
         check(problem, Planner(problem, meshes[0], cost))
         checked.append(problem)
-        return search(main, meshes, limits, cost, *rest)
+        return search(main, meshes, limits, cost, *rest, **options)
 
     pipeline = named_pipeline("wafer").override(partition=f"wse-partition{{machine=wse3 grid={grid}}}")
     stages = [stage.text for stage in pipeline.stages]

@@ -24,8 +24,8 @@ def test_plans_are_within_a_twentieth_of_the_best(name: str, grid: str) -> None:
     case, compared = family(name), list[tuple[float, float]]()
     search = wse_partition.search
 
-    def watched(main: Any, meshes: Any, limits: Any, cost: CostModel, *rest: Any) -> Any:
-        found = search(main, meshes, limits, cost, *rest)
+    def watched(main: Any, meshes: Any, limits: Any, cost: CostModel, *rest: Any, **options: Any) -> Any:
+        found = search(main, meshes, limits, cost, *rest, **options)
         plan, problem = found.plan, found.problem
         assert plan.peak <= cost.sram
         compared.append((plan.cycles, least_cycles(problem, plan.mesh, cost)))

@@ -30,7 +30,7 @@ def test_a_guide_leaves_few_options_and_a_plan_as_good() -> None:
     """On its own grid the same plan, on another one nearly that of the narrow search."""
     seen: list[bool] = []
 
-    def watched(main: Any, _: Any, limits: Any, cost: CostModel, *rest: Any) -> Any:
+    def watched(main: Any, _: Any, limits: Any, cost: CostModel, *rest: Any, **options: Any) -> Any:
         def problem(side: int, guide: Guide | None = None) -> Any:
             return build_problem(main, grid_mesh(side, side), cost, *rest, guide)
 
@@ -46,7 +46,7 @@ def test_a_guide_leaves_few_options_and_a_plan_as_good() -> None:
         assert problem(8, guide).size < problem(8).size / 3
         assert cycles(8, guide) < 1.3 * cycles(8)
         seen.append(True)
-        return search(main, [], limits, cost, *rest)
+        return search(main, [], limits, cost, *rest, **options)
 
     search = wse_partition.search
     with mock.patch.object(wse_partition, "search", watched):
@@ -58,8 +58,8 @@ def test_large_problems_are_planned_by_a_guide(monkeypatch: pytest.MonkeyPatch) 
     made: list[tuple[bool, int]] = []
     build = grids.build_problem
 
-    def watched(*arguments: Any) -> Any:
-        problem = build(*arguments)
+    def watched(*arguments: Any, **options: Any) -> Any:
+        problem = build(*arguments, **options)
         made.append((arguments[-1] is not None and isinstance(arguments[-1], Guide), problem.size))
         return problem
 
