@@ -40,10 +40,7 @@ def is_thorough(options: Mapping[str, Any]) -> bool:
     Raises:
         CompilerError: the option `effort` names anything else.
     """
-    given = options.get("effort")
-    if given not in (None, "", "high"):
-        raise CompilerError(f"effort is {shown(given)}, and the only one that there is is 'high'")
-    return given == "high"
+    return _asks_for(options, "effort", "high")
 
 
 def is_in_parts(options: Mapping[str, Any]) -> bool:
@@ -61,7 +58,16 @@ def falls_back(options: Mapping[str, Any]) -> bool:
     Raises:
         CompilerError: the option `fallback` names anything else.
     """
-    given = options.get("fallback")
-    if given not in (None, "", "cpu"):
-        raise CompilerError(f"fallback is {shown(given)}, and the only one that there is is 'cpu'")
-    return given == "cpu"
+    return _asks_for(options, "fallback", "cpu")
+
+
+def _asks_for(options: Mapping[str, Any], name: str, only: str) -> bool:
+    """Whether an option has the one value that it may have.
+
+    Raises:
+        CompilerError: it has another one.
+    """
+    given = options.get(name)
+    if given not in (None, "", only):
+        raise CompilerError(f"{name} is {shown(given)}, and the only one that there is is '{only}'")
+    return given == only
