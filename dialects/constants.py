@@ -12,6 +12,9 @@ def constant_attribute(value: ir.Value) -> ir.Attribute | None:
     owner: Any = value.owner
     if isinstance(owner, ir.Block) or owner.operation.name != "arith.constant":
         return None
+    element = value.type.element_type if isinstance(value.type, ir.ShapedType) else value.type
+    if isinstance(element, ir.ComplexType):  # the bindings have no class for the attribute of several
+        return None
     attribute = owner.operation.attributes["value"]
     if isinstance(attribute, ir.DenseElementsAttr):
         return attribute.get_splat_value() if attribute.is_splat else None
