@@ -117,7 +117,7 @@ def known_grid(op: ir.OpView | ir.Operation) -> tuple[int, int] | None:
 
 def check_axis(axis: ir.StringAttr, mesh: Mesh) -> str:
     """A sub-axis of the mesh that PEs communicate along."""
-    return one_of(axis, "axis", mesh.names)
+    return one_of(axis, "axis", mesh.lines)
 
 
 def check_kind(kind: ir.StringAttr) -> str:
@@ -137,7 +137,7 @@ def check_algorithm(algorithm: ir.StringAttr) -> None:
 def check_replicated(layout: TensorLayout, axis: ir.StringAttr) -> None:
     """What PEs along `axis` combine or copy is the same block: the axis must not split the tensor."""
     name = check_axis(axis, layout.mesh)
-    dim = layout.dim_of(name)
+    dim = next((k for k in map(layout.dim_of, name.split()) if k is not None), None)
     require(
         dim is None,
         f"communicates whole blocks along '{name}', but the layout splits dimension {dim} over it; "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -104,17 +105,33 @@ class Mesh:
     def _by_name(self) -> dict[str, tuple[SubAxis, Literal["x", "y"], int]]:
         """By name a sub-axis, the grid axis that it is a factor of, and PEs from one position to the next."""
         axes: tuple[tuple[Literal["x", "y"], tuple[SubAxis, ...]], ...] = (("x", self.x), ("y", self.y))
-        return {
-            factor.name: (factor, axis, math.prod(f.extent for f in factors[number + 1 :]))
-            for axis, factors in axes
-            for number, factor in enumerate(factors)
-        }
+        found: dict[str, tuple[SubAxis, Literal["x", "y"], int]] = {}
+        for axis, factors in axes:
+            for first, end in itertools.combinations(range(len(factors) + 1), 2):
+                together = _together(factors[first:end])
+                if together is not None:
+                    found[together.name] = (together, axis, math.prod(f.extent for f in factors[end:]))
+        return found
+
+    @cached_property
+    def lines(self) -> tuple[str, ...]:
+        """What PEs may talk along: sub-axes, and several that follow each other on one grid axis, as "xo xi"."""
+        return (*self.names, *(name for name in self._by_name if name not in self.names))
 
     def __getitem__(self, name: str) -> SubAxis:
+        """A sub-axis, or several of `lines` as one."""
         return self._by_name[name][0]
 
     def __contains__(self, name: str) -> bool:
         return name in self._by_name
+
+    def joined(self, names: Sequence[str]) -> list[str]:
+        """Sub-axes as few `lines`: those that follow each other on one grid axis as one, which words take less long."""
+        found: list[str] = []
+        for name in sorted(names, key=self.names.index):
+            longer = f"{found[-1]} {name}" if found else ""
+            found[-1:] = [longer] if longer in self else [*found[-1:], name]
+        return found
 
     def axis_of(self, name: str) -> Literal["x", "y"]:
         """The grid axis that a sub-axis is a factor of."""
@@ -128,7 +145,7 @@ class Mesh:
         """A PE's coordinate along a sub-axis, of its column "x" and row "y" in the rectangle."""
         factor, axis = self[name], self.axis_of(name)
         position: Expr = Var(axis) // self.stride(name)
-        outermost = (self.x if axis == "x" else self.y)[0].name == name
+        outermost = (self.x if axis == "x" else self.y)[0].name == name.split()[0]
         if not outermost:
             position = position % factor.extent
         return ring_label(position, factor.extent) if factor.order == "ring" else position
@@ -154,6 +171,15 @@ class Mesh:
     def __str__(self) -> str:
         factors = "; ".join(" ".join(map(str, axis)) for axis in (self.x, self.y))
         return f"{factors} at ({self.rect.x0}, {self.rect.y0})"
+
+
+def _together(factors: Sequence[SubAxis]) -> SubAxis | None:
+    """Sub-axes that follow each other as one; None where one of several is no line."""
+    if len(factors) == 1:
+        return factors[0]
+    if any(f.order != "line" for f in factors):
+        return None
+    return SubAxis(" ".join(f.name for f in factors), math.prod(f.extent for f in factors))
 
 
 def outer_name(name: str) -> str:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ....wse_target.image import Dtype
-from ....wse_target.layout.dimension import Digit, Dimension
 from ....wse_target.layout.tensor_layout import Partial, TensorLayout
 from .movement import Movement
 from .search import all_reductions, bytes_needed, scatterings
 from .steps import Step
+from .tiles import cut_along
 from .ways import Ways
 
 
@@ -23,21 +23,21 @@ def scattered(
     The source of the movement is `whole` with the partial values, those that are scattered first.
 
     Args:
-        partial: each over one sub-axis.
-        dims: by sub-axis which dimension is cut; partial values along others are combined on all PEs.
+        partial: each over sub-axes that follow each other on one grid axis.
+        dims: by such a line which dimension is cut; partial values along others are combined on all PEs.
 
     Returns:
         None where a dimension has not as many indices as blocks need, or no algorithm can do it.
     """
-    order = sorted(partial, key=lambda p: p.axes[0] not in dims)
+    order = sorted(partial, key=lambda p: " ".join(p.axes) not in dims)
     source = here = whole.with_partial(*order)
     steps: list[Step] = []
     cycles, peak = 0.0, 0
     for number, part in enumerate(order):
-        (axis,) = part.axes
+        axis = " ".join(part.axes)
         there = here.with_partial(*order[number + 1 :])
         if axis in dims:
-            cut = _cut(here.dims[dims[axis]], axis, here.mesh[axis].extent)
+            cut = cut_along(here.mesh, here.dims[dims[axis]], axis)
             if cut is None:
                 return None
             there = replace(
@@ -54,10 +54,3 @@ def scattered(
     if cycles == math.inf or here.problem():
         return None
     return Movement(source, here, dtype, ways.machine, tuple(steps), cycles, peak)
-
-
-def _cut(dim: Dimension, axis: str, extent: int) -> Dimension | None:
-    """What is left of a dimension's blocks in blocks along a sub-axis."""
-    if not dim.is_plain or dim.pieces or dim.room < 2:
-        return None
-    return replace(dim, digits=(*dim.digits, Digit(extent, -(-dim.room // extent), (axis,))))

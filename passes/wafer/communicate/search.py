@@ -11,12 +11,13 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
 from ....wse_target.image import DTYPE_BYTES, Dtype
 from ....wse_target.layout.dimension import Dimension
+from ....wse_target.layout.mesh import Mesh
 from ....wse_target.layout.tensor_layout import Partial, TensorLayout
 from ....wse_target.layout.text import layout_text
 from ....wse_target.machine import Machine
@@ -24,7 +25,7 @@ from ..algorithms.algorithm import Choice, choose
 from .coverage import MOST_REACH, covers, reach_of
 from .steps import Prices, Step, inner_names, price
 from .texts import Texts, text_of
-from .tiles import gathered, has_equal_pieces, is_stretch, stripped
+from .tiles import as_one, cut_along, gathered, has_equal_pieces, is_stretch, stripped
 
 MOST_STEPS = 8
 End = tuple[float, int, tuple[Step, ...]]  # cost, bytes and steps of a way
@@ -142,6 +143,10 @@ class Search:
         for name in here.mesh.names:
             if any(name in dim.axes for dim in self._differing(here)):
                 yield from self.along(here, name)
+        for name in here.mesh.lines[len(here.mesh.names) :]:
+            one = as_one(here, name)
+            if one is not here and any(name in dim.axes for dim in self._differing(one)):
+                yield from self.along(here, name)
 
     def _differing(self, here: TensorLayout) -> list[Dimension]:
         return [dim for dim, wanted in zip(here.dims, self.target.dims, strict=True) if dim != wanted]
@@ -184,7 +189,7 @@ class Search:
                 yield Step("turn", here, turned, name, across=across)
 
     def along(self, here: TensorLayout, name: str) -> Iterator[Step]:
-        """Blocks that differ along a sub-axis: all of them everywhere, or what a PE wants of them."""
+        """Blocks that differ along a line: all of them everywhere, or what a PE wants of them."""
         whole, number, _ = gathered(here, name)
         dim = here.dims[number]
         if has_equal_pieces(dim):
@@ -200,6 +205,7 @@ class Search:
     def exchanged(self, here: TensorLayout, whole: TensorLayout, name: str) -> Iterator[Step]:
         """What PEs want of those near to them on their line."""
         _, number, place = gathered(here, name)
+        source, here = here, as_one(here, name)
         dim, wanted = here.dims[number], self.refined(whole)
         if wanted == whole or _in_pieces(here, wanted) or dim.before or dim.after:
             return
@@ -210,12 +216,12 @@ class Search:
             return
         reach = reach_of(here.mesh, name, *pairs[number], MOST_REACH)
         if reach is not None:
-            yield Step("neighbours", here, wanted, name, reach=max(1, reach))
+            yield Step("neighbours", source, wanted, name, reach=max(1, reach))
 
     def circulated(self, here: TensorLayout, whole: TensorLayout, name: str) -> Iterator[Step]:
         """What a PE wants of all tiles along a sub-axis, which would be `whole` together; all where nothing else is."""
         wanted = self.refined(whole)
-        can_gather = all(has_equal_pieces(dim) for dim in here.dims if name in dim.axes)
+        can_gather = all(has_equal_pieces(dim) for dim in as_one(here, name).dims if name in dim.axes)
         if not can_gather and _in_pieces(wanted):
             wanted = whole
         if (wanted != whole or not can_gather) and not _in_pieces(here, wanted):
@@ -230,10 +236,10 @@ class Search:
                     yield Step("all_gather", here, whole, inner, choice)
 
     def reductions(self, here: TensorLayout) -> Iterator[Step]:
-        """One sub-axis less over which values are partial."""
+        """One line less over which values are partial."""
         first, *rest = here.partial
-        for name in first.axes:
-            left = tuple(n for n in first.axes if n != name)
+        for name in (*first.axes, *_together(here.mesh, first.axes)):
+            left = tuple(n for n in first.axes if n not in name.split())
             partial = (Partial(first.kind, left), *rest) if left else tuple(rest)
             whole = replace(here, partial=partial)
             steps = [
@@ -243,12 +249,7 @@ class Search:
             ]
             yield from steps or self.inside(here, name)
             for number, (dim, wanted) in enumerate(zip(here.dims, self.target.dims, strict=True)):
-                blocks = wanted.is_plain and not dim.pieces and wanted.digits[-1:]
-                if (
-                    not blocks
-                    or blocks[0].axes != (name,)
-                    or replace(wanted, digits=wanted.digits[:-1]) != dim
-                ):
+                if wanted == dim or wanted != cut_along(here.mesh, dim, name):
                     continue
                 dims = (*here.dims[:number], wanted, *here.dims[number + 1 :])
                 for choice in scatterings():
@@ -284,6 +285,11 @@ def tensor_text(layout: TensorLayout) -> str:
 
 def _in_pieces(*layouts: TensorLayout) -> bool:
     return any(dim.pieces for layout in layouts for dim in layout.dims)
+
+
+def _together(mesh: Mesh, axes: Sequence[str]) -> list[str]:
+    """The line of all of some sub-axes, if they follow each other."""
+    return [line for line in mesh.joined(axes) if " " in line and set(line.split()) == set(axes)]
 
 
 def _renamed(dim: Dimension, old: str, new: str) -> Dimension:

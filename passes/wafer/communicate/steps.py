@@ -80,9 +80,9 @@ class Step:
 
 
 def inner_names(mesh: Mesh, name: str) -> list[str]:
-    """The sub-axes inside of one."""
+    """The sub-axes inside of a line."""
     names = [f.name for f in (mesh.x if mesh.axis_of(name) == "x" else mesh.y)]
-    return names[names.index(name) + 1 :]
+    return names[names.index(name.split()[-1]) + 1 :]
 
 
 def request_of(step: Step, here: Placed, there: Placed, machine: Machine, prefix: str) -> CollectiveRequest:

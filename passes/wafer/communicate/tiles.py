@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ....wse_target.image import Access, Dtype, Instruction, Loop, Vector
-from ....wse_target.layout.dimension import Dimension
+from ....wse_target.layout.dimension import Digit, Dimension
 from ....wse_target.layout.mesh import Mesh
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ....wse_target.machine import Machine
@@ -154,11 +155,12 @@ def copy_cycles(source: TensorLayout, target: TensorLayout, dtype: Dtype, machin
 
 
 def gathered(layout: TensorLayout, name: str) -> tuple[TensorLayout, int, int]:
-    """The layout when every PE has what those along a sub-axis had; which dimension's which digit becomes local.
+    """The layout when every PE has what those along a line had; which dimension's which digit becomes local.
 
     Pieces lie as their digits do: what is beyond the end of a dimension has its place as well, except where one stretch
     of indices comes out.
     """
+    layout = as_one(layout, name)
     number, dim = next((n, d) for n, d in enumerate(layout.dims) if name in d.axes)
     place = next(k for k, digit in enumerate(dim.digits) if name in digit.axes)
     digits = list(dim.digits)
@@ -170,8 +172,37 @@ def gathered(layout: TensorLayout, name: str) -> tuple[TensorLayout, int, int]:
     return replace(layout, dims=dims), number, place
 
 
+def cut_along(mesh: Mesh, dim: Dimension, name: str) -> Dimension | None:
+    """What is left of a dimension's blocks in blocks along a line; None where they are no blocks, or of one index."""
+    if not dim.is_plain or dim.pieces or dim.room < 2:
+        return None
+    pitch, digits = -(-dim.room // mesh[name].extent), list[Digit]()
+    for axis in reversed(name.split()):
+        digits.insert(0, Digit(mesh[axis].extent, pitch, (axis,)))
+        pitch *= mesh[axis].extent
+    return replace(dim, digits=(*dim.digits, *digits))
+
+
+def as_one(layout: TensorLayout, name: str) -> TensorLayout:
+    """The layout with the digits along a line of several sub-axes as one digit, if they count blocks in their order."""
+    names = name.split()
+    if len(names) == 1:
+        return layout
+    for number, dim in enumerate(layout.dims):
+        for place in range(len(dim.digits) - len(names) + 1):
+            run = dim.digits[place : place + len(names)]
+            follow = all(a.pitch == b.pitch * b.extent for a, b in itertools.pairwise(run))
+            if follow and all(d.axes == (n,) and not d.rotates for d, n in zip(run, names, strict=True)):
+                one = Digit(layout.mesh[name].extent, run[-1].pitch, (name,))
+                digits = (*dim.digits[:place], one, *dim.digits[place + len(names) :])
+                made = replace(dim, digits=digits)
+                return replace(layout, dims=(*layout.dims[:number], made, *layout.dims[number + 1 :]))
+    return layout
+
+
 def owners_along(layout: TensorLayout, name: str) -> int:
-    """How many PEs along a sub-axis have other indices than those before them."""
+    """How many PEs along a line have other indices than those before them."""
+    layout = as_one(layout, name)
     _, number, place = gathered(layout, name)
     dim = layout.dims[number]
     stretch = min([dim.high - dim.low, *(digit.pitch for digit in dim.digits[:place])])
@@ -193,7 +224,7 @@ def shared(source: Placed, target: Placed, name: str) -> tuple[TileWalk, TileWal
 
     The last is None where the order of the PEs is not that of the blocks.
     """
-    layout = source.layout
+    layout = as_one(source.layout, name)
     _, number, place = gathered(layout, name)
     dim = layout.dims[number]
     digit = dim.digits[place]
@@ -221,5 +252,6 @@ def shared(source: Placed, target: Placed, name: str) -> tuple[TileWalk, TileWal
 
 def is_in_order(layout: TensorLayout, name: str) -> bool:
     """Whether the PEs along a sub-axis have the blocks of a dimension in their order."""
+    layout = as_one(layout, name)
     digit = next(digit for dim in layout.dims for digit in dim.digits if name in digit.axes)
     return len(digit.axes) == 1 and layout.mesh[name].order == "line"

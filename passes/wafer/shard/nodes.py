@@ -36,7 +36,7 @@ from .scatters import SCATTERS, scatter_cycles, with_scatter
 
 @dataclass(frozen=True)
 class AllReduce:
-    """A partial result that has to be combined along `axis` after the operation, on all PEs or in blocks."""
+    """A partial result that has to be combined along `axis`, one of a mesh's lines, on all PEs or in blocks."""
 
     result: int
     axis: str
@@ -319,13 +319,13 @@ def _compute_option(
     for r, yielded in enumerate(compute.body.yielded):
         if compute.used[r] and not isinstance(yielded, Temp):
             cycles += cost.vector("copy", "f32", gives[r].tile_shape)
+    summed = [loops.dims[i].axes for i, kind in enumerate(view.iterators) if kind == REDUCTION]
+    lines = loops.mesh.joined([axis for axes in summed for axis in axes])
     reductions = tuple(
-        AllReduce(r, axis, combine_kind(found.kind))
+        AllReduce(r, line, combine_kind(found.kind))
         for r, found in enumerate(compute.accumulations)
         if found is not None and compute.used[r]
-        for i, iterator in enumerate(view.iterators)
-        if iterator == REDUCTION
-        for axis in loops.dims[i].axes
+        for line in lines
     )
     kept = [1 if i in looped else trips for i, trips in enumerate(tiles)]
     return Option(loops, needs, gives, cycles, _scratch(compute, depends, kept), reductions)

@@ -116,7 +116,7 @@ def _does_not_fit(main: Any, plan: Plan, cost: CostModel, available: int) -> Pas
 
 def _partial(chosen: Option, result: int) -> list[Partial]:
     """What has to be combined before a result is there."""
-    return [Partial(r.kind, (r.axis,)) for r in chosen.reductions if r.result == result]
+    return [Partial(r.kind, tuple(r.axis.split())) for r in chosen.reductions if r.result == result]
 
 
 class _Rewriter:
@@ -183,7 +183,7 @@ class _Rewriter:
                     value, left = build.redistribute(value, way.source, wanted, steps=way.texts), []
                 combine = build.reduce if only_returned(result) else build.all_reduce
                 while left:
-                    (axis,), kind = left[0].axes, left.pop(0).kind
+                    axis, kind = " ".join(left[0].axes), left.pop(0).kind
                     value = combine(value, axis, kind, wanted.with_partial(*left), algorithm=self.algorithm)
             if value != result:
                 for owner, number in consumers:

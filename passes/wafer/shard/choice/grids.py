@@ -18,15 +18,18 @@ from .guides import Guide
 from .plan import Plan, Planner, Problem, build_problem, moves_only
 from .product_options import ProductOptions
 from .refine import follows_anywhere, refined
-from .sub_axes import factored_mesh
+from .sub_axes import factored_meshes
 
 FINAL_WIDTH = 16  # of the beam on a grid that is given, or one of the best
+_NARROW = 2  # of the beam that grids are compared with
 _FINALISTS = 2
 _MANY = 3000  # options of a problem: with more, grids are compared by what one plan chose, and the beam is narrower
 _OVERFLOW = 1e4  # cycles that a byte too much counts as: a plan that fits always wins
 _MANY_IN_FACTORS = (
     8000  # options with columns in factors, which have more ways to each other: too many to try
 )
+_FACTORS = 2  # ways to cut columns in two that a thorough search tries
+_WIDTH_IN_FACTORS = 4  # of its beams, which see ahead; what they miss is found when plans are made better
 _SLACK = 1.05  # a narrow search may miss so much of what the whole beam finds
 _SLACK_OF_FACTORS = 1.4  # the same with columns in factors, which have many more layouts to miss
 _WORSE = 2  # grids in a row after which no larger or smaller ones are tried
@@ -128,7 +131,7 @@ class GridSearch:
             return
         mesh = grid_mesh(*grid)
         problem = build_problem(self.main, mesh, self.cost, self.free, self.products, self.guide)
-        plan = plan_for(problem, mesh, self.cost, width=1, limit=_SLACK * limit)
+        plan = plan_for(problem, mesh, self.cost, width=_NARROW, limit=_SLACK * limit)
         self.found[grid] = None if plan is None else (plan, problem)
         if plan is not None and plan.stuck is None and min(grid) > 1 and problem.size > _MANY:
             self.guide = self.guide or Guide.of(plan.options)
@@ -186,31 +189,42 @@ def _least(node: Node) -> float:
 
 
 def _with_factors(
-    main: Any,
-    whole: Tried,
-    cost: CostModel,
-    free: frozenset[int],
-    products: ProductOptions,
-    *,
-    is_thorough: bool,
+    main: Any, whole: Tried, cost: CostModel, free: frozenset[int], products: ProductOptions
 ) -> list[Tried]:
     """A plan for the same grid with an axis in factors, if that is better by far; none where an algorithm is forced."""
     plan, problem = whole
-    mesh = None if products.forced or products.combining else factored_mesh(plan.mesh, problem.nodes)
-    if mesh is None or plan.stuck is not None or problem.size > _MANY:
+    if products.forced or products.combining or plan.stuck is not None or problem.size > _MANY:
         return []
     limit = _GAIN * score_of(plan, cost)
-    factored = build_problem(main, mesh, cost, free, products)
-    if factored.size > _MANY_IN_FACTORS:
+    for mesh in factored_meshes(plan.mesh, problem.nodes)[:1]:
+        factored = build_problem(main, mesh, cost, free, products)
+        if factored.size > _MANY_IN_FACTORS:
+            return []
+        if plan_for(factored, mesh, cost, width=_NARROW, limit=_SLACK_OF_FACTORS * limit) is None:
+            return []  # a narrow beam misses what pays late
+        found = plan_for(factored, mesh, cost, width=FINAL_WIDTH, limit=limit)
+        if found is not None and found.stuck is None and score_of(found, cost) < limit:
+            return [(found, factored)]
+    return []
+
+
+def _with_many_factors(
+    main: Any, whole: Tried, cost: CostModel, free: frozenset[int], products: ProductOptions
+) -> list[Tried]:
+    """Plans with an axis in factors, with and without thrift, whatever they take: they are made better afterwards."""
+    plan, problem = whole
+    if products.forced or products.combining or plan.stuck is not None:
         return []
-    looks_first = not is_thorough or factored.size > _MANY  # a narrow beam misses what pays late
-    if looks_first and plan_for(factored, mesh, cost, width=1, limit=_SLACK_OF_FACTORS * limit) is None:
-        return []
-    found = plan_for(factored, mesh, cost, width=FINAL_WIDTH, limit=limit)
-    if found is None and is_thorough:  # a thrifty beam keeps other states, some of which pay late, too
-        found = Planner(factored, mesh, cost, thrift=_THRIFT).run(width=FINAL_WIDTH, limit=limit)
-    better = found is not None and found.stuck is None and score_of(found, cost) < limit
-    return [(found, factored)] if found is not None and better else []
+    found: list[Tried] = []
+    for mesh in factored_meshes(plan.mesh, problem.nodes)[:_FACTORS]:
+        factored = _problem(main, mesh, cost, free, products)
+        if factored.size > _MANY_IN_FACTORS:
+            continue
+        for thrift in (0.0, _THRIFT):
+            made = Planner(factored, mesh, cost, thrift=thrift).run(width=_WIDTH_IN_FACTORS)
+            if made is not None and made.stuck is None:
+                found.append((made, factored))
+    return found
 
 
 def search(
@@ -243,7 +257,8 @@ def search(
         given_up = [f"{w}x{h}" for (w, h), tried in grids.found.items() if tried is None]
     best_whole = min(found, key=lambda tried: (score_of(tried[0], cost), tried[0].mesh.rect.size))
     whole = _refined(best_whole, cost, is_thorough=is_thorough)
-    in_factors = _with_factors(main, whole, cost, free, products, is_thorough=is_thorough)
+    find = _with_many_factors if is_thorough else _with_factors
+    in_factors = find(main, whole, cost, free, products)
     factored = [_refined(tried, cost, is_thorough=is_thorough) for tried in in_factors]
     best, problem = min([whole, *factored], key=lambda tried: score_of(tried[0], cost))
     found = [tried for tried in found if tried is not best_whole] + [whole, *factored]
@@ -270,7 +285,8 @@ def _refined(tried: Tried, cost: CostModel, *, is_thorough: bool) -> Tried:
     plan, problem = tried
     planner = Planner(problem, plan.mesh, cost)
     follows = follows_anywhere if is_thorough else moves_only
-    return with_equal_layers(refined(plan, planner, follows), planner), problem
+    better = refined(plan, planner, follows, is_thorough=is_thorough)
+    return with_equal_layers(better, planner), problem
 
 
 def width_for(problem: Problem) -> int:

@@ -9,7 +9,7 @@ import math
 from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from .....dialects.host import ir
@@ -33,6 +33,7 @@ from .dear_options import without_dear_ones
 from .guides import Axes, Guide
 from .lifetimes import Lifetimes
 from .product_options import ProductOptions
+from .prospects import Prospects
 from .results import with_results
 from .shape_options import assembly_options, reshape_options
 from .wants import Wants
@@ -204,6 +205,18 @@ class Planner:
             v: dtype_of(v) for v in values if isinstance(v.type, ir.RankedTensorType)
         }
 
+    @cached_property
+    def prospects(self) -> Prospects:
+        """What is to come behind each operation."""
+        return Prospects(self.problem.nodes, self.cost.ways, self.dtypes, self._price)
+
+    def _price(self, node: Node, option: Option) -> float:
+        """Cycles of an operation, with what its parameters' bytes count as."""
+        if not self.thrift:
+            return option.cycles
+        kept = sum(self.bytes(v, to) for v, _, to in self.wanted(node, option) if v in self.free)
+        return option.cycles + 2 * self.thrift * kept
+
     def score(self, state: State) -> float:
         """Cycles, with memory counted in as far as it is scarce."""
         return state.cycles + self.dearness(state.resident, state.peak)
@@ -220,13 +233,13 @@ class Planner:
     def run(self, width: int, limit: float = math.inf) -> Plan | None:
         """The best complete plan found with a beam of `width` states; None once all take more than `limit`."""
         beam = [State()]
-        left = sum(min((o.cycles for o in node.options), default=0.0) for node in self.problem.nodes)
         for position, node in enumerate(self.problem.nodes):
             beam = self.step(beam, position, node, width)
             if not beam:
                 return Plan(self.mesh, (), (), math.inf, 0, 0, stuck=node.op)
-            left -= min(o.cycles for o in node.options)
-            if min(state.cycles for state in beam) + left > limit:
+            left = (self.prospects.ahead(state.layouts.items(), position) for state in beam)
+            least = min(state.cycles + ahead for state, ahead in zip(beam, left, strict=True))
+            if least + self.prospects.rest[position + 1] > limit:
                 return None
         return self.plan_of(beam[0])
 
@@ -268,10 +281,16 @@ class Planner:
         for number, option in enumerate(node.options):
             first.setdefault(option.gives, number)
         found: list[tuple[float, tuple[int, int, int], State, Option]] = []
+        others = [
+            [(value, held) for value, held in state.layouts.items() if value not in node.operands]
+            for state in beam
+        ]
+        left = [self.prospects.ahead(found, position) for found in others]
         for index, state in enumerate(beam):
             for number, option in enumerate(node.options):
                 order = (index, first[option.gives], number)
-                found.append((self.at_least(state, node, option), order, state, option))
+                least = self.at_least(state, node, option) + self.prospects.after(node, option) + left[index]
+                found.append((least, order, state, option))
         best: dict[Any, tuple[float, tuple[int, int, int], State]] = {}
         scores: list[float] = []  # of those, in order
         worst = math.inf
@@ -279,7 +298,8 @@ class Planner:
             if least > worst or least == math.inf:
                 break
             extended = self.extend(state, position, node, option)
-            scored = (self.score(extended), order, extended)
+            ahead = self.prospects.ahead(extended.layouts.items(), position)
+            scored = (self.score(extended) + ahead, order, extended)
             key = tuple(extended.layouts.values())
             if scored[0] < math.inf and (key not in best or scored[:2] < best[key][:2]):
                 if key in best:

@@ -1,4 +1,4 @@
-"""Makes a plan better one operation at a time, with all others as they are but for reshapes, which follow it.
+"""Makes a plan better one operation at a time, with all others as they are but for what reads its results.
 
 The beam takes operations in order and drops what is dearer by little for the moment: a mask that many PEs share costs
 a cycle less than one that each computes for itself, and its move, many operations later, costs thousands.
@@ -7,7 +7,7 @@ a cycle less than one that each computes for itself, and its move, many operatio
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from .....dialects.host import ir
@@ -20,6 +20,7 @@ _GAIN = 1.0  # cycles that a change has to save: less is not known so well
 
 
 Change = dict[int, Option]  # by operation, what it has instead
+Taken = Callable[[State, int], Option]  # in a state an operation, by its number
 
 
 def follows_anywhere(node: Node) -> bool:
@@ -28,15 +29,22 @@ def follows_anywhere(node: Node) -> bool:
     return moves_only(node) if view is None else view.is_parallel() or len(view.inputs) == 1
 
 
-def refined(plan: Plan, planner: Planner, follows: Callable[[Node], bool] = moves_only) -> Plan:
+def refined(
+    plan: Plan,
+    planner: Planner,
+    follows: Callable[[Node], bool] = moves_only,
+    *,
+    is_thorough: bool = False,
+) -> Plan:
     """A plan that no other option of a single operation makes better, or what some rounds make of it.
 
     Args:
         follows: which operations go along with one that makes what they read.
+        is_thorough: tries as well what comes of it when all that read from elsewhere choose anew.
     """
     if plan.stuck is not None:
         return plan
-    work = Refinement(planner, list(plan.options), follows)
+    work = Refinement(planner, list(plan.options), follows, is_thorough)
     for _ in range(_ROUNDS):
         if not work.improve():
             break
@@ -56,6 +64,7 @@ class Refinement:
     planner: Planner
     chosen: list[Option]
     may_follow: Callable[[Node], bool] = moves_only
+    is_thorough: bool = False
 
     def __post_init__(self) -> None:
         self.nodes = self.planner.problem.nodes
@@ -104,43 +113,58 @@ class Refinement:
         for option in node.options:
             if option is own or option.cycles >= own.cycles + moved:
                 continue
-            for follows in (False, True):
-                score, change = self.score_with(at, option, follows=follows)
+            for taken in self._readers_ways():
+                score, change = self.score_with(at, option, taken)
                 if score < least:
                     best, least = change, score
         return best
 
-    def score_with(self, at: int, option: Option, *, follows: bool = False) -> tuple[float, Change]:
+    def _readers_ways(self) -> Sequence[Taken | None]:
+        """What readers of results that are elsewhere may do: as before, as it is there, or the best for them."""
+        return (None, self._as_it_is, self._anew) if self.is_thorough else (None, self._as_it_is)
+
+    def score_with(self, at: int, option: Option, taken: Taken | None = None) -> tuple[float, Change]:
         """What the plan scores with another option of an operation, and what changes; infinite where that cannot be.
 
         Args:
-            follows: operations that may follow take its results as they are.
+            taken: what operations do that read results which are elsewhere now; as before by default.
         """
         planner, final = self.planner, self.states[-1]
         change, elsewhere = {at: option}, set(self.nodes[at].results)
         state = planner.extend(self.states[at], at, self.nodes[at], option)
         for later in range(at + 1, len(self.nodes)):
-            before, node, taken = self.states[later], self.nodes[later], self.chosen[later]
+            before, node, chosen = self.states[later], self.nodes[later], self.chosen[later]
             if state.cycles == math.inf:
                 return math.inf, change
             if (state.layouts, state.live) == (before.layouts, before.live):
                 return planner.score(self._from_here_as_before(state, before, final)), change
-            if follows and self.may_follow(node) and not elsewhere.isdisjoint(node.operands):
-                elsewhere.update(node.results)
-                taken = self._as_it_is(state, node, taken)
-                if taken is not self.chosen[later]:
-                    change[later] = taken
-            state = planner.extend(state, later, node, taken)
+            if taken is not None and not elsewhere.isdisjoint(node.operands):
+                option = taken(state, later)
+                if option.gives != chosen.gives or moves_only(node):
+                    elsewhere.update(node.results)
+                if option is not chosen:
+                    change[later] = option
+                chosen = option
+            state = planner.extend(state, later, node, chosen)
         return planner.score(state), change
 
-    def _as_it_is(self, state: State, node: Node, own: Option) -> Option:
-        """The option of an operation that takes its operands where they are; its own one where none does."""
+    def _anew(self, state: State, at: int) -> Option:
+        """What is best for an operation, with what is to come as far as that is known."""
+        planner, node = self.planner, self.nodes[at]
+        return min(
+            node.options,
+            key=lambda option: planner.at_least(state, node, option) + planner.prospects.after(node, option),
+        )
+
+    def _as_it_is(self, state: State, at: int) -> Option:
+        """The option of an operation that may follow that takes its operands where they are; its own one otherwise."""
+        node, own = self.nodes[at], self.chosen[at]
 
         def moves_nothing(option: Option) -> bool:
             wanted = self.planner.wanted(node, option)
             return all(v in self.planner.free or to in state.layouts.get(v, ()) for v, _, to in wanted)
 
-        if moves_nothing(own):
+        if not self.may_follow(node) or moves_nothing(own):
             return own
         fitting = [option for option in node.options if moves_nothing(option)]
         return min(fitting, key=lambda option: option.cycles, default=own)

@@ -40,7 +40,7 @@ def _in_blocks(option: Option, op: Any, cost: CostModel) -> Iterator[Option]:
     """Each axis cuts another dimension of the result, or none; one at least is cut."""
     index = option.reductions[0].result
     whole, dtype = option.gives[index], dtype_of(op_result(op, index))
-    partial = tuple(Partial(cast(Combine, r.kind), (r.axis,)) for r in option.reductions)
+    partial = tuple(Partial(cast(Combine, r.kind), tuple(r.axis.split())) for r in option.reductions)
     axes = [r.axis for r in option.reductions]
     for chosen in itertools.product((None, *range(len(whole.dims))), repeat=len(axes)):
         dims = {axis: dim for axis, dim in zip(axes, chosen, strict=True) if dim is not None}
