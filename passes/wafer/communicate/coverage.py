@@ -165,7 +165,12 @@ def _values(dim: Dimension, indices: np.ndarray) -> dict[str, np.ndarray]:
 
 @lru_cache(maxsize=1 << 14)
 def _as_stretches(dim: Dimension) -> Dimension:
-    """A dimension of which every PE has the same indices, without innermost local digits whose pieces touch."""
+    """A dimension of which every PE has the same indices, without innermost local digits whose pieces touch.
+
+    Margins that move what is held, as those of slices do, are told by where it begins.
+    """
+    if dim.after and dim.before == -dim.after:
+        dim = replace(dim, low=dim.low + dim.after, high=dim.high + dim.after, before=0, after=0)
     digits = list(dim.digits)
     while digits and digits[-1].is_local and dim.before + dim.after >= 0:
         digits.pop()

@@ -79,10 +79,12 @@ def test_coverage_of_slices_and_windows_looks_at_few_pes_at_a_time() -> None:
     )
     grid = parse_layout(f"[-]{mesh}", (1,)).mesh
     sliced = [replace(dim, size=1_440, low=-1_440, high=4_320) for dim in (blocks, strided)]
+    moved = [replace(dim, high=4_320, before=-1_440, after=1_440) for dim in (blocks, strided)]  # as sliced, too
     windows = replace(strided, before=1, after=1)
     tracemalloc.start()
     try:
         assert covers(grid, sliced[0], sliced[0]) and not covers(grid, *sliced)
+        assert covers(grid, *[replace(strided, before=-8, after=8)] * 2) and not covers(grid, *moved)
         assert covers(grid, windows, strided) and not covers(grid, strided, windows)
         reach_of(grid, "y", strided, windows, 8)
         assert tracemalloc.get_traced_memory()[1] < 1 << 27
