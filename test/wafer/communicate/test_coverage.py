@@ -79,7 +79,9 @@ def test_coverage_of_slices_and_windows_looks_at_few_pes_at_a_time() -> None:
     )
     grid = parse_layout(f"[-]{mesh}", (1,)).mesh
     sliced = [replace(dim, size=1_440, low=-1_440, high=4_320) for dim in (blocks, strided)]
-    moved = [replace(dim, high=4_320, before=-1_440, after=1_440) for dim in (blocks, strided)]  # as sliced, too
+    moved = [
+        replace(dim, high=4_320, before=-1_440, after=1_440) for dim in (blocks, strided)
+    ]  # as sliced, too
     windows = replace(strided, before=1, after=1)
     tracemalloc.start()
     try:
