@@ -1,7 +1,7 @@
 """What the model families cost on a simulated wafer, and what it costs to find out.
 
     python bench/wafer.py [--families F,...] [--sizes tiny,small] [--target wse3] [--grid WxH] [--accumulate TYPE]
-                          [--effort high] [--data] [--json OUT]
+                          [--effort high] [--programs N] [--data] [--json OUT]
     python bench/wafer.py --goals [--accumulate f16] [--effort high]
 
 Each row runs in a process of its own, so that its peak memory is known. Cycles are the mean over PEs, host transfers
@@ -29,22 +29,22 @@ from cpu_families import FAMILIES
 from wafer_goals import GOALS
 
 LONGEST = 1200  # seconds that a row may take
+SHARES = ("compute", "communication", "waiting")
 CASES = FAMILIES | {name: goal.family for name, goal in GOALS.items()}
 
 
 def estimated(family: str, size: str, target: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """A family's report from shapes alone."""
-    from wse_mlir.runtime.wafer.simulate import simulate_module
+    import wse_mlir
 
     case = CASES[family].case(size)
-    found = simulate_module(
-        case.model, target, example_args=case.args, timing_only=True, critical_path=False, **options
-    )
-    seconds = found.seconds
+    begun = time.perf_counter()
+    report = wse_mlir.estimate(case.model, case.args, target=target, critical_path=False, **options)
+    simulating = sum(part["seconds_by_step"]["simulate"] for part in programs_of(report))
     return {
-        "report": found.as_json(),
-        "lowering": seconds["import"] + seconds["compile"],
-        "simulating": seconds["simulate"],
+        "report": report,
+        "lowering": time.perf_counter() - begun - simulating,
+        "simulating": simulating,
     }
 
 
@@ -72,22 +72,33 @@ def called(family: str, size: str, target: str, options: Mapping[str, Any]) -> d
     }
 
 
+def programs_of(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Reports of the programs that a model became."""
+    from wse_mlir.runtime.wafer.parts.report import wafer_reports
+
+    return wafer_reports(report)
+
+
 def row_of(found: Mapping[str, Any]) -> dict[str, Any]:
-    """What the table shows of a report."""
+    """What the table shows of a report: sums over programs that take turns, and the most that one takes of a PE."""
     report = found["report"]
-    split, cycles = report["split"], report["cycles"]["device"]
-    spent = split["compute"] + split["communication"] + split["waiting"]
-    grid = next((c for c in report["choices"] if "bytes" in c.get("chosen", {})), None)
+    programs = programs_of(report)
+    split = {name: sum(part["split"][name] for part in programs) for name in SHARES}
+    spent = sum(split.values())
+    grids = [c for part in programs for c in part["choices"] if "bytes" in c.get("chosen", {})]
+    lasting = sum(part["cycles"]["makespan"] for part in programs)
+    busy = sum(part["utilisation"] * part["cycles"]["makespan"] for part in programs)
     return {
         "pes": report["pes"],
-        "classes": report["classes"],
-        "code": report["sram"]["code"],
-        "ir_bytes": report["ir_bytes"],
-        "planned": grid["chosen"]["cycles"] if grid else None,
-        "cycles": cycles,
+        "programs": len(programs),
+        "classes": sum(part["classes"] for part in programs),
+        "code": max(part["sram"]["code"] for part in programs),
+        "ir_bytes": sum(part["ir_bytes"] for part in programs),
+        "planned": sum(grid["chosen"]["cycles"] for grid in grids) if len(grids) == len(programs) else None,
+        "cycles": report["cycles"]["device"],
         "host_io": report["cycles"]["host_io"],
-        "utilisation": report["utilisation"],
-        "shares": {name: split[name] / spent if spent else 0.0 for name in ("compute", "communication", "waiting")},
+        "utilisation": busy / lasting if lasting else 0.0,
+        "shares": {name: split[name] / spent if spent else 0.0 for name in SHARES},
         "sram": report["sram"],
         "lowering": found["lowering"],
         "simulating": found["simulating"],
@@ -107,7 +118,7 @@ def in_own_process(arguments: argparse.Namespace, family: str, size: str) -> dic
     """One row; a failure is a row with its message."""
     grid = arguments.grid or (GOALS[family].grid if family in GOALS else "")
     command = [sys.executable, __file__, "--one", "--families", family, "--sizes", size]
-    for name in ("target", "accumulate", "effort"):
+    for name in ("target", "accumulate", "effort", "programs"):
         command += [f"--{name}", getattr(arguments, name)]
     command += ["--grid", grid]
     command += ["--data"] * arguments.data
@@ -123,6 +134,7 @@ def in_own_process(arguments: argparse.Namespace, family: str, size: str) -> dic
 
 _COLUMNS: tuple[tuple[str, int, Callable[[dict[str, Any]], str]], ...] = (
     ("PEs", 9, lambda r: f"{r['pes']:,}"),
+    ("programs", 9, lambda r: f"{r['programs']}"),
     ("classes", 8, lambda r: f"{r['classes']}"),
     ("code B", 8, lambda r: f"{r['code']:,}"),
     ("IR KB", 7, lambda r: f"{r['ir_bytes'] / 1000:,.0f}"),
@@ -162,6 +174,7 @@ def main() -> None:
         "--accumulate", default="", help="what products sum in, e.g. f16; as imported by default"
     )
     parser.add_argument("--effort", default="", help="high: plan longer, by parts of dimensions")
+    parser.add_argument("--programs", default="", help="how many take turns, or auto: as many as it takes")
     parser.add_argument("--data", action="store_true", help="call the model and compare with PyTorch")
     parser.add_argument("--json", type=Path, help="also write the rows to this file")
     parser.add_argument("--goals", action="store_true", help="the cases of wafer_goals.py instead")
@@ -174,8 +187,8 @@ def main() -> None:
     if unknown:
         parser.error(f"'{unknown[0]}': families are {', '.join(FAMILIES)}; sizes tiny, small, large")
     if arguments.one:
-        asked = {"grid": arguments.grid, "accumulate": arguments.accumulate, "effort": arguments.effort}
-        options = {name: value for name, value in asked.items() if value}
+        asked = ("grid", "accumulate", "effort", "programs")
+        options = {name: getattr(arguments, name) for name in asked if getattr(arguments, name)}
         find = called if arguments.data else estimated
         row = row_of(find(*names[0], arguments.target, options))
         if names[0][0] in GOALS:

@@ -150,19 +150,57 @@ def test_parameters_saved_and_cached(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("given", [0.5, -1, "two", True, 10**6])
 def test_numbers_of_programs(given: Any) -> None:
-    with pytest.raises(CompilerError, match=r"programs is .*, and has to be a number from 1 to 1000"):
+    with pytest.raises(
+        CompilerError, match=r"programs is .*, and has to be a number from 1 to 1000, or 'auto'"
+    ):
         in_turn(nn.Linear(4, 3).eval(), torch.randn(2, 4), programs=given)
 
 
-def test_what_does_not_fit_for_its_text_names_the_option(tmp_path: Path) -> None:
+@pytest.fixture
+def small_machine(tmp_path: Path) -> str:
+    """A machine whose PEs have little memory."""
     tiny = files("wse_mlir.wse_target.machines") / "tiny.toml"
-    (tmp_path / "small.toml").write_text(tiny.read_text().replace("value = 49152", "value = 12288"))
-    model = Deep(3).eval()
+    (tmp_path / "small.toml").write_text(tiny.read_text().replace("value = 49152", "value = 9216"))
+    return str(tmp_path / "small.toml")
 
-    def many(x: torch.Tensor) -> torch.Tensor:
-        for k in range(100):
-            x = torch.sin(x.roll(k % 7 + 1, -1) * (k + 1) ** 0.5)
-        return model(x)[0]
 
+def many_steps(x: torch.Tensor) -> torch.Tensor:
+    for k in range(60):
+        x = torch.sin(x.roll(k % 7 + 1, -1) + (k + 1) ** 0.5)
+    return x
+
+
+def test_what_does_not_fit_for_its_text_names_the_option(small_machine: str) -> None:
     with pytest.raises(CompilerError, match="programs=N makes N programs of the model"):
-        wse_mlir.compile(many, (torch.randn(6, 12),), target=str(tmp_path / "small.toml"), grid="3x1")
+        wse_mlir.compile(many_steps, (torch.randn(6, 12),), target=small_machine, grid="3x1")
+
+
+def test_as_many_programs_as_texts_take(small_machine: str) -> None:
+    x = torch.randn(6, 12)
+    compiled = wse_mlir.compile(many_steps, (x,), target=small_machine, grid="3x1", programs="auto")
+    assert_matches(compiled, many_steps, x)
+    assert 2 <= compiled.report["turns"]["programs"] <= 6
+
+
+def test_as_many_programs_as_parameters_take(small_machine: str) -> None:
+    model, x = nn.Sequential(*(nn.Linear(40, 40) for _ in range(4))).eval(), torch.randn(2, 40)
+    with pytest.raises(CompilerError, match="programs='auto' as many as it takes"):
+        wse_mlir.compile(model, (x,), target=small_machine, grid="2x1")
+    compiled = wse_mlir.compile(model, (x,), target=small_machine, grid="2x1", programs="auto")
+    assert_matches(compiled, model, x)
+    told = wse_mlir.estimate(model, (x,), target=small_machine, grid="2x1", programs="auto")
+    assert 1 < told["turns"]["programs"] == compiled.report["turns"]["programs"]
+
+
+def test_one_program_where_that_fits() -> None:
+    model, x = Deep().eval(), torch.randn(6, 12)
+    compiled = in_turn(model, x, programs="auto")
+    assert_matches(compiled, model, x)
+    assert "parts" not in compiled.report
+
+
+def test_what_programs_do_not_help_is_refused(small_machine: str) -> None:
+    x = torch.randn(120, 120)
+    with pytest.raises(CompilerError, match="activations") as raised:
+        wse_mlir.compile(torch.sin, (x,), target=small_machine, grid="2x1", programs="auto")
+    assert "programs" not in str(raised.value)

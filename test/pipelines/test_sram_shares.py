@@ -14,7 +14,7 @@ AVAILABLE = 40_000
 def too_large(data: int, text: int) -> DoesNotFit:
     """Of a program with so many bytes of buffers and of code."""
     at = mock.Mock(location=None)
-    return DoesNotFit(at, "", "", needed=data + text, text=text, available=AVAILABLE)
+    return DoesNotFit(at, "", "", needed=data + text, text=text, available=AVAILABLE, helped_by_turns=True)
 
 
 def test_data_get_what_the_text_leaves() -> None:
@@ -79,4 +79,10 @@ def test_a_few_plans_are_made_and_none_when_the_first_one_fails_otherwise() -> N
     assert shares.next is None
     shares = Shares()
     shares.note(ValueError())
+    assert shares.next is None
+
+
+def test_text_of_several_memories_is_given_up() -> None:
+    shares = Shares()
+    shares.note(too_large(1_000, 2 * AVAILABLE + 1))
     assert shares.next is None

@@ -70,6 +70,8 @@ def test_the_bench_has_a_row_for_each_family(
         "tiny",
         "--grid",
         "4x4",
+        "--programs",
+        "2",
         "--json",
         str(out),
     ]
@@ -81,7 +83,8 @@ def test_the_bench_has_a_row_for_each_family(
     for row in rows.values():
         assert 0 < row["utilisation"] <= 1 and sum(row["shares"].values()) == pytest.approx(1)
         assert 0.5 < row["planned"] / row["cycles"] < 2
-        assert 0 < row["classes"] <= 16 and 0 < row["code"] < row["ir_bytes"] < 1 << 20
+        assert 0 < row["classes"] <= 16 * row["programs"] and 0 < row["code"] < row["ir_bytes"] < 1 << 20
         assert row["lowering"] > 0 and row["simulating"] > 0 and row["peak_mib"] > 0
     shown = capsys.readouterr().out.splitlines()
-    assert len(shown) == 3 and shown[0].split()[:3] == ["family", "PEs", "classes"]
+    assert len(shown) == 3 and shown[0].split()[:3] == ["family", "PEs", "programs"]
+    assert [row["programs"] for row in rows.values()] == [1, 2]

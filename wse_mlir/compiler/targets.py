@@ -98,6 +98,20 @@ class MachineTarget:
         instrumentation: Instrumentation | None = None,
     ) -> WaferProgram | PartedProgram:
         """Lowers onto the fabric, with `fallback` as far as that can be; see `Target.program`."""
+        from ..runtime.wafer.parts.counts import with_enough_programs
+
+        return with_enough_programs(
+            options, lambda asked: self._program(imported, asked, timer, instrumentation)
+        )
+
+    def _program(
+        self,
+        imported: ImportedModel,
+        options: Mapping[str, Any],
+        timer: Timer,
+        instrumentation: Instrumentation | None,
+    ) -> WaferProgram | PartedProgram:
+        """`program` with a number of programs that is known."""
         from ..runtime.wafer.target import compile_program
 
         if is_in_parts(options):

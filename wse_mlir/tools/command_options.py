@@ -92,9 +92,10 @@ CheckIndices = Annotated[
     ),
 ]
 Programs = Annotated[
-    int | None,
+    str,
     typer.Option(
-        metavar="N", min=1, help="How many programs the model becomes, which take turns on the wafer."
+        metavar="N",
+        help="How many programs the model becomes, which take turns on the wafer; auto: as many as it takes.",
     ),
 ]
 Effort = Annotated[

@@ -68,7 +68,7 @@ def run(
     grid: Grid = "",
     num_threads: Threads = None,
     fallback: Fallback = "",
-    programs: Programs = None,
+    programs: Programs = "",
     effort: Effort = "",
     json: Json = None,
     trace: TraceFlag = False,
@@ -134,7 +134,7 @@ def show(
     algorithm: Algorithm = "",
     accumulate: Accumulate = "",
     fallback: Fallback = "",
-    programs: Programs = None,
+    programs: Programs = "",
     effort: Effort = "",
     trace: TraceFlag = False,
 ) -> None:
@@ -257,7 +257,7 @@ def compile(
     debug: Annotated[bool, typer.Option("--debug", help="Source locations in IR and machine code.")] = False,
     check_indices: CheckIndices = None,
     fallback: Fallback = "",
-    programs: Programs = None,
+    programs: Programs = "",
     effort: Effort = "",
     keep_intermediates: Annotated[
         Path | None,

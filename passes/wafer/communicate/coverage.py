@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -17,6 +17,7 @@ from ....wse_target.quasi_affine import const
 from ..algorithms.lines import Line
 
 _FEW_PES = 1 << 10  # that are looked at for a bound
+_MOST_LOOKED_AT = 1 << 22  # indices times PEs that are looked at in one go
 MOST_REACH = 8  # hops that tiles are passed on between neighbours
 Ranges = list[tuple[np.ndarray, np.ndarray]]  # first index and one past the last, of every piece
 # What PEs want; and (that, which rows or columns others are in, where there are any) -> what those leave of it.
@@ -44,8 +45,11 @@ def covers(mesh: Mesh, have: Dimension, want: Dimension) -> bool:
         ((low, high),), ((first, end),) = (_ranges(mesh, dim, coordinates) for dim in (have, want))
         return bool(((end <= first) | ((low <= first) & (end <= high))).all())
     coordinates, indices = _coordinates(mesh, have, want), _indices(mesh, have, want)
-    held, wanted = (_held(mesh, dim, coordinates, indices) for dim in (have, want))
-    return not (wanted & ~held).any()
+    for some in _in_strips(coordinates, "y", len(indices)):
+        held, wanted = (_held(mesh, dim, some, indices) for dim in (have, want))
+        if (wanted & ~held).any():
+            return False
+    return True
 
 
 @lru_cache(maxsize=1 << 16)
@@ -64,7 +68,13 @@ def reach_of(mesh: Mesh, name: str, have: Dimension, want: Dimension, most: int)
     few[across] = few[across].reshape((-1, 1) if across == "y" else (1, -1))
     if few[across].size < coordinates[across].size and _reach(mesh, line, have, want, most, few) is None:
         return None  # most layouts are far apart, which the first and the last line know
-    return _reach(mesh, line, have, want, most, coordinates)
+    found = 0
+    for some in _in_strips(coordinates, across, len(_indices(mesh, have, want))):
+        reach = _reach(mesh, line, have, want, most, some)
+        if reach is None:
+            return None
+        found = max(found, reach)
+    return found
 
 
 def _reach(
@@ -127,10 +137,13 @@ def _covers_by_digits(mesh: Mesh, have: Dimension, want: Dimension) -> bool | No
     Who wants an index has the coordinates that it tells along some sub-axes, and any along others.
     """
     bound = [digit for dim in (have, want) for digit in dim.digits if not digit.is_local]
-    if any(map(_has_margins, (have, want))) or any(len(d.axes) > 1 or d.rotates for d in bound):
+    if any(dim.before or dim.after for dim in (have, want)):
         return None
-    indices = np.arange(want.low, want.high)
-    if len(indices) and (want.low < have.low or have.high < want.high):
+    if any(len(d.axes) > 1 or d.rotates for d in bound):
+        return None
+    first, end = max(0, want.low), min(want.high, want.size)
+    indices = np.arange(first, end)
+    if len(indices) and (first < have.low or have.high < end):
         return False
     told = _values(want, indices)
     for name, value in _values(have, indices).items():
@@ -152,11 +165,26 @@ def _values(dim: Dimension, indices: np.ndarray) -> dict[str, np.ndarray]:
 
 @lru_cache(maxsize=1 << 14)
 def _as_stretches(dim: Dimension) -> Dimension:
-    """A dimension of which every PE has the same indices, without innermost local digits whose pieces touch."""
+    """A dimension of which every PE has the same indices, without innermost local digits whose pieces touch.
+
+    Margins that move what is held, as those of slices do, are told by where it begins.
+    """
+    if dim.after and dim.before == -dim.after:
+        dim = replace(dim, low=dim.low + dim.after, high=dim.high + dim.after, before=0, after=0)
     digits = list(dim.digits)
     while digits and digits[-1].is_local and dim.before + dim.after >= 0:
         digits.pop()
     return replace(dim, digits=tuple(digits))
+
+
+def _in_strips(coordinates: dict[str, Any], across: str, indices: int) -> Iterator[dict[str, Any]]:
+    """The coordinates, so many rows ("y") or columns ("x") at a time that all indices can be looked at on their PEs."""
+    other = coordinates["x" if across == "y" else "y"].size
+    lines = coordinates[across].reshape(-1)
+    count = max(1, _MOST_LOOKED_AT // max(1, indices * other))
+    for begin in range(0, len(lines), count):
+        some = lines[begin : begin + count]
+        yield {**coordinates, across: some.reshape((-1, 1) if across == "y" else (1, -1))}
 
 
 def _shape_of(coordinates: dict[str, Any]) -> tuple[int, int]:

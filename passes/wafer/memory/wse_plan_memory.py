@@ -25,7 +25,6 @@ from ....wse_target.image import (
 from ....wse_target.machine import Machine
 from ....wse_target.machine_file import load_machine
 from ....wse_target.scalars import SCALAR_BYTES
-from ...infra.diagnostics import PassFailure
 from ...infra.pass_base import Pass, PassRun
 from ..executable import (
     CHOICE,
@@ -43,6 +42,7 @@ from ..executable import (
 )
 from ..index_values import place_number
 from ..route.colour_use import transfer_ends
+from ..too_large import TooLarge
 
 # Bytes of program text that an operation takes, see `INSTRUCTION_BYTES`; a bound or an offset that depends on the PE
 # takes some scalar instructions more.
@@ -128,16 +128,16 @@ class Memory:
         return self.top + self.most.total <= self.machine.sram_available
 
 
-class DoesNotFit(PassFailure):
-    """A program takes more than a PE has.
+class DoesNotFit(TooLarge):
+    """A program with its text takes more than a PE has.
 
     Attributes:
-        needed / available: bytes of SRAM; `text` of those needed are code, tables and scalars.
+        text: bytes of those needed that are code, tables and scalars.
     """
 
-    def __init__(self, at: Any, message: str, hint: str, *, needed: int, text: int, available: int) -> None:
-        super().__init__(at, message, hint=hint)
-        self.needed, self.text, self.available = needed, text, available
+    def __init__(self, at: Any, message: str, hint: str, *, text: int, **known: Any) -> None:
+        super().__init__(at, message, hint, **known)
+        self.text = text
 
 
 class PlanMemory(Pass, name="wse-plan-memory", anchor="builtin.module"):
@@ -330,13 +330,13 @@ def _does_not_fit(module: ir.Operation, memory: Memory) -> DoesNotFit:
     terms += f" + {text.tables} (tables)" if text.tables else ""
     terms += f" + {text.scalars} (scalars)" if text.scalars else ""
     smaller = ", or an algorithm without tables" if text.tables else ""
-    turns = "; programs=N makes N programs of the model, which take turns" if 2 * text.code > top else ""
     return DoesNotFit(
         program_of(module),
         f"the program does not fit the SRAM: {terms} = {top + text.total} B a PE > {machine.sram_available} B "
         f"({machine.sram.bytes} less {machine.sram.runtime} of the host-transfer runtime); largest buffers: {listed}",
-        f"use more PEs (grid=WxH, or a larger machine), a smaller batch, or a narrower element type{smaller}{turns}",
+        f"use more PEs (grid=WxH, or a larger machine), a smaller batch, or a narrower element type{smaller}",
         needed=top + text.total,
         text=text.total,
         available=machine.sram_available,
+        helped_by_turns=2 * (kept + text.total) > top + text.total,
     )

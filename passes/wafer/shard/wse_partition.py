@@ -14,6 +14,7 @@ from ..communicate import Movement
 from ..emit.kept_states import homes, way_home
 from ..prepare.tables import rebind
 from ..scalars.splat import made_of
+from ..too_large import TooLarge
 from .choice.explanation import explain
 from .choice.grids import search
 from .choice.plan import Moves, Plan
@@ -100,7 +101,7 @@ def parse_grid(text: str, width: int, height: int) -> Mesh:
     return grid_mesh(columns, rows)
 
 
-def _does_not_fit(main: Any, plan: Plan, cost: CostModel, available: int) -> PassFailure:
+def _does_not_fit(main: Any, plan: Plan, cost: CostModel, available: int) -> TooLarge:
     activations = plan.peak - plan.resident
     message = (
         f"the model does not fit the SRAM: {plan.resident} (parameters) + {activations} (activations and "
@@ -111,7 +112,11 @@ def _does_not_fit(main: Any, plan: Plan, cost: CostModel, available: int) -> Pas
         if plan.mesh.rect.size < available
         else "a machine with more PEs, "
     )
-    return PassFailure(main, message, hint=f"use {more}a smaller batch, or a narrower element type")
+    hint = f"use {more}a smaller batch, or a narrower element type"
+    parameters_most = plan.resident > activations
+    return TooLarge(
+        main, message, hint, needed=plan.peak, available=int(cost.sram), helped_by_turns=parameters_most
+    )
 
 
 def _partial(chosen: Option, result: int) -> list[Partial]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
+from dataclasses import replace
 
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -66,3 +68,27 @@ def test_coverage_on_a_whole_wafer_does_not_look_at_every_index_on_every_pe() ->
     assert not covers(grid, over_both, with_halo) and not covers(grid, over_both, turned)
     assert reach_of(grid, "y", over_both, with_halo, 8) is None  # at the ends of columns it is on other ones
     assert reach_of(grid, "y", over_one, over_both, 2) == 0
+
+
+def test_coverage_of_slices_and_windows_looks_at_few_pes_at_a_time() -> None:
+    """Every index on every PE would take 3 GB."""
+    mesh = " on x:720; y:720 at (0, 0)"
+    blocks, strided = (
+        parse_layout(f"[{text}]{mesh}", (5_760,)).dims[0]
+        for text in ("y:720/8 x:720/1", "y:720/8 *2/4 x:720/1")
+    )
+    grid = parse_layout(f"[-]{mesh}", (1,)).mesh
+    sliced = [replace(dim, size=1_440, low=-1_440, high=4_320) for dim in (blocks, strided)]
+    moved = [
+        replace(dim, high=4_320, before=-1_440, after=1_440) for dim in (blocks, strided)
+    ]  # as sliced, too
+    windows = replace(strided, before=1, after=1)
+    tracemalloc.start()
+    try:
+        assert covers(grid, sliced[0], sliced[0]) and not covers(grid, *sliced)
+        assert covers(grid, *[replace(strided, before=-8, after=8)] * 2) and not covers(grid, *moved)
+        assert covers(grid, windows, strided) and not covers(grid, strided, windows)
+        reach_of(grid, "y", strided, windows, 8)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 27
+    finally:
+        tracemalloc.stop()

@@ -6,9 +6,11 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...compiler.targets import MachineTarget
 from ...dialects.context import COMPILING
 from ...wse_target.machine import Machine
 from .options import is_in_parts
+from .parts.counts import with_enough_programs
 from .parts.estimate import estimate_parts
 from .parts.lowering import in_parts
 from .simulate import check_fixed_sizes, find_wafer, imported_model, simulate_module
@@ -37,16 +39,26 @@ def estimate(
         CompilerError: the model, the target or an option is not supported; says what to do.
     """
     chosen = find_wafer(target)
+    return with_enough_programs(
+        options, lambda asked: _estimate(model, (example_args, kwargs, dynamic_shapes), chosen, asked)
+    )
+
+
+def _estimate(
+    model: Any, called: tuple[Any, Any, Any], target: MachineTarget, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """`estimate` with a number of programs that is known; `called`: arguments by position, by name, their sizes."""
+    example_args, kwargs, dynamic_shapes = called
     if is_in_parts(options):
         model = imported_model(model, example_args, kwargs, dynamic_shapes)
-        own = {name: value for name, value in options.items() if name in chosen.options}
+        own = {name: value for name, value in options.items() if name in target.options}
         check_fixed_sizes(model)
         with COMPILING:
-            parts = in_parts(model, chosen.name, own)
+            parts = in_parts(model, target.name, own)
         if parts is not None:
-            return estimate_parts(parts, chosen, options)
+            return estimate_parts(parts, target, options)
     found = simulate_module(
-        model, target, example_args=example_args, kwargs=kwargs, dynamic_shapes=dynamic_shapes,
+        model, target.name, example_args=example_args, kwargs=kwargs, dynamic_shapes=dynamic_shapes,
         timing_only=True, **options,
     )  # fmt: skip
     return found.as_json()

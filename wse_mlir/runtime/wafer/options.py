@@ -12,25 +12,29 @@ OPTIONS: Mapping[str, str] = {
     "algorithm": "name{option=value ...} that products or reductions use; chosen by cost when not given",
     "accumulate": "element type that f16 and bf16 products sum in: f16 or f32; as imported when not given",
     "fallback": "'cpu': what has no lowering to the wafer runs on the CPU, in parts between those on the wafer",
-    "programs": "how many programs the model becomes, which take turns on the wafer; 1 when not given",
+    "programs": "how many programs the model becomes, which take turns on the wafer, or 'auto': as many as it takes; 1 "
+    "when not given",
     "effort": "'high': layouts are looked for by parts of dimensions, and longer: takes several times as long to plan",
     "origin": "column and row of the program's first PE, e.g. '2,1'; 0,0 when not given",
 }
 
-
 MOST_PROGRAMS = 1000
 
 
-def programs(options: Mapping[str, Any]) -> int:
-    """How many programs a model shall become.
+def programs(options: Mapping[str, Any]) -> int | None:
+    """How many programs a model shall become; None: as many as it takes.
 
     Raises:
         CompilerError: the option `programs` is no such number.
     """
     given = options.get("programs") or 1
+    if given == "auto":
+        return None
     number = int(given) if isinstance(given, str) and given.isdecimal() else given
     if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= MOST_PROGRAMS:
-        raise CompilerError(f"programs is {shown(given)}, and has to be a number from 1 to {MOST_PROGRAMS}")
+        raise CompilerError(
+            f"programs is {shown(given)}, and has to be a number from 1 to {MOST_PROGRAMS}, or 'auto'"
+        )
     return number
 
 
@@ -49,7 +53,7 @@ def is_in_parts(options: Mapping[str, Any]) -> bool:
     Raises:
         CompilerError: an option has no such value.
     """
-    return falls_back(options) or programs(options) > 1
+    return falls_back(options) or programs(options) != 1
 
 
 def falls_back(options: Mapping[str, Any]) -> bool:

@@ -14,6 +14,7 @@ from ...passes.wafer.route.wse_route import TooManyColours
 FIRST_SHARE = 90
 _MOST_PLANS = 4  # that are made
 _SHORTER = (3, 10)  # what part of a text a briefer one may spare, the first time and the second
+_HOPELESS = 2  # times what a PE has: no plan's text is that much shorter than another's
 
 
 @dataclass
@@ -42,6 +43,8 @@ class Shares:
         share, self.next = self.next, None
         assert share is not None, "there was a plan"
         self._plans += 1
+        if isinstance(reason, DoesNotFit) and reason.text > _HOPELESS * reason.available:
+            return
         is_wordy = isinstance(reason, DoesNotFit) and 2 * reason.text > reason.available
         if isinstance(reason, DoesNotFit):
             self._least_text = min(self._least_text, reason.text)

@@ -75,7 +75,7 @@ def in_parts(
         CompilerError: a pass failed.
     """
     module = imported.module.operation.clone()
-    falls, count = str(falls_back(options)).lower(), programs(options)
+    falls, count = str(falls_back(options)).lower(), programs(options) or 1
     outline = f"wse-outline-parts{{fallback={falls} programs={count}}}"
     text = pipeline_before(SINCE, machine, options, outline)
     result = run_pipeline(module.operation, text, instrumentation=watch or Instrumentation(verify_each=False))
