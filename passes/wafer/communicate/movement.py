@@ -15,7 +15,7 @@ from ....wse_target.layout.tensor_layout import TensorLayout
 from ....wse_target.layout.text import layout_text
 from ....wse_target.machine import Machine
 from ..algorithms.fragment import Fragment, Scratch, sequence
-from .search import End, Search, tensor_text
+from .search import End, Onward, Search, tensor_text
 from .steps import Prices, Step, fragment
 from .texts import Texts
 from .tiles import Placed, rooms, stripped
@@ -96,6 +96,7 @@ def movements(
     prices: Prices | None = None,
     *,
     texts: Texts | None = None,
+    onward: Onward | None = None,
 ) -> list[Movement]:
     """Ways from one layout to another, the fastest first; each one is better than those before it in bytes.
 
@@ -105,10 +106,11 @@ def movements(
     Args:
         prices: what is known of collectives on this machine, for later calls to look up.
         texts: the same of program text, where that is scarce: a byte counts as a cycle then.
+        onward: the same of steps towards this target, for this element type.
     """
     if problem(source, target):
         return []
-    search = Search(target, dtype, machine, {} if prices is None else prices, texts=texts)
+    search = Search(target, dtype, machine, {} if prices is None else prices, texts=texts, onward=onward)
     search.follow(stripped(source), (), 0.0, 0)
     found: list[Movement] = []
     for end in sorted(search.ends, key=lambda end: end[:2]):
@@ -134,11 +136,12 @@ def fastest(
     prices: Prices,
     *,
     texts: Texts | None = None,
+    onward: Onward | None = None,
 ) -> Movement | None:
     """The first one of `movements`, which takes less to find than all of them."""
     if problem(source, target):
         return None
-    search = Search(target, dtype, machine, prices, texts=texts)
+    search = Search(target, dtype, machine, prices, texts=texts, onward=onward)
     found = search.fastest(stripped(source))
     return None if found is None else _movement(source, search, found)
 
