@@ -197,20 +197,38 @@ def _with_factors(
     """A plan for the same grid with an axis in factors, if that is better by far; none where an algorithm is forced."""
     plan, problem = whole
     mesh = None if products.forced or products.combining else factored_mesh(plan.mesh, problem.nodes)
-    if mesh is None or plan.stuck is not None or problem.size > _MANY:
+    if mesh is None or plan.stuck is not None:
         return []
-    limit = _GAIN * score_of(plan, cost)
-    factored = build_problem(main, mesh, cost, free, products)
+    factored = build_problem(main, mesh, cost, free, products, dear=problem.has_dear)
     if factored.size > _MANY_IN_FACTORS:
         return []
+    limit = _GAIN * score_of(plan, cost)
     looks_first = not is_thorough or factored.size > _MANY  # a narrow beam misses what pays late
-    if looks_first and plan_for(factored, mesh, cost, width=1, limit=_SLACK_OF_FACTORS * limit) is None:
+    narrow = plan_for(factored, mesh, cost, width=1, limit=_SLACK_OF_FACTORS * limit) if looks_first else None
+    if looks_first and narrow is None:
         return []
-    found = plan_for(factored, mesh, cost, width=FINAL_WIDTH, limit=limit)
+    if (
+        narrow is not None and not problem.has_dear
+    ):  # a wide beam takes minutes, and finds little that changes miss
+        found: Plan | None = narrow
+    else:
+        found = _with_wide_beam(factored, mesh, cost, limit, is_thorough=is_thorough)
+        if found is None or score_of(found, cost) >= limit:
+            return []
+    if found is None or found.stuck is not None:
+        return []
+    better = _refined((found, factored), cost, is_thorough=is_thorough)
+    return [better] if score_of(better[0], cost) < limit else []
+
+
+def _with_wide_beam(
+    problem: Problem, mesh: Mesh, cost: CostModel, limit: float, *, is_thorough: bool
+) -> Plan | None:
+    """The best plan with columns in factors; None where none is below a limit."""
+    found = plan_for(problem, mesh, cost, width=FINAL_WIDTH, limit=limit)
     if found is None and is_thorough:  # a thrifty beam keeps other states, some of which pay late, too
-        found = Planner(factored, mesh, cost, thrift=_THRIFT).run(width=FINAL_WIDTH, limit=limit)
-    better = found is not None and found.stuck is None and score_of(found, cost) < limit
-    return [(found, factored)] if found is not None and better else []
+        found = Planner(problem, mesh, cost, thrift=_THRIFT).run(width=FINAL_WIDTH, limit=limit)
+    return found
 
 
 def search(
@@ -243,8 +261,7 @@ def search(
         given_up = [f"{w}x{h}" for (w, h), tried in grids.found.items() if tried is None]
     best_whole = min(found, key=lambda tried: (score_of(tried[0], cost), tried[0].mesh.rect.size))
     whole = _refined(best_whole, cost, is_thorough=is_thorough)
-    in_factors = _with_factors(main, whole, cost, free, products, is_thorough=is_thorough)
-    factored = [_refined(tried, cost, is_thorough=is_thorough) for tried in in_factors]
+    factored = _with_factors(main, whole, cost, free, products, is_thorough=is_thorough)
     best, problem = min([whole, *factored], key=lambda tried: score_of(tried[0], cost))
     found = [tried for tried in found if tried is not best_whole] + [whole, *factored]
     if best.stuck is not None:
