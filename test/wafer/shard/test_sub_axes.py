@@ -42,7 +42,9 @@ def test_few_rows_use_all_columns(tokens: int, grid: str, mesh: str, engine: Eng
     assert error(torch.from_numpy(found.outputs[0]), model(rows).detach()) < 1e-5
 
 
-def test_many_options_are_searched_for_with_a_narrow_beam(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_high_effort_many_options_are_searched_for_with_a_narrow_beam(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Those that are much dearer than others are left out, and changes make the plan better."""
     monkeypatch.setattr(grids, "_MANY", 1)
     widths: list[int] = []
@@ -58,7 +60,9 @@ def test_many_options_are_searched_for_with_a_narrow_beam(monkeypatch: pytest.Mo
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1))
     image = torch.randn(1, 4, 8, 8)
-    lowered = lower(model, (image,), "8x8", "partition")
+    for asked in ("8x8", "8x8 effort=high brief=true"):  # more text than with whole axes would be no use
+        assert "on x:8; y:8 at" in str(lower(model, (image,), asked, "partition").module) and not widths
+    lowered = lower(model, (image,), "8x8 effort=high", "partition")
     assert "on xo:4 xi:2; y:8 at" in str(lowered.module) and set(widths) == {1}
     found = simulated(lower_rest(lowered, "partition"), (image,))
     assert error(torch.from_numpy(found.outputs[0]), model(image).detach()) < 1e-5

@@ -196,6 +196,10 @@ def _with_factors(
 ) -> list[Tried]:
     """A plan for the same grid with an axis in factors, if that is better by far; none where an algorithm is forced."""
     plan, problem = whole
+    if not problem.has_dear and (
+        cost.brief or not is_thorough
+    ):  # it takes long, and more text than whole axes
+        return []
     mesh = None if products.forced or products.combining else factored_mesh(plan.mesh, problem.nodes)
     if mesh is None or plan.stuck is not None:
         return []
@@ -203,18 +207,15 @@ def _with_factors(
     if factored.size > _MANY_IN_FACTORS:
         return []
     limit = _GAIN * score_of(plan, cost)
-    looks_first = not is_thorough or factored.size > _MANY  # a narrow beam misses what pays late
-    narrow = plan_for(factored, mesh, cost, width=1, limit=_SLACK_OF_FACTORS * limit) if looks_first else None
-    if looks_first and narrow is None:
-        return []
-    if (
-        narrow is not None and not problem.has_dear
-    ):  # a wide beam takes minutes, and finds little that changes miss
-        found: Plan | None = narrow
-    else:
-        found = _with_wide_beam(factored, mesh, cost, limit, is_thorough=is_thorough)
-        if found is None or score_of(found, cost) >= limit:
+    found: Plan | None = None
+    if not is_thorough or factored.size > _MANY:  # a narrow beam misses what pays late
+        found = plan_for(factored, mesh, cost, width=1, limit=_SLACK_OF_FACTORS * limit)
+        if found is None:
             return []
+    if (
+        found is None or problem.has_dear
+    ):  # of many options it takes minutes, and finds little that changes miss
+        found = _with_wide_beam(factored, mesh, cost, limit, is_thorough=is_thorough)
     if found is None or found.stuck is not None:
         return []
     better = _refined((found, factored), cost, is_thorough=is_thorough)
