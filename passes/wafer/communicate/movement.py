@@ -6,7 +6,7 @@ A way is a sequence of steps between layouts; `search` finds them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ....wse_target.errors import CompilerError
@@ -194,18 +194,25 @@ def emit(movement: Movement, source: str, target: str, prefix: str) -> Fragment:
 
     A movement without steps needs none if the target may be the source's buffer.
     """
-    rect, dtype = movement.source.mesh.rect, movement.dtype
+    rect = movement.source.mesh.rect
+    return sequence(emit_steps(movement, source, target, prefix), (rect.w, rect.h))
+
+
+def emit_steps(movement: Movement, source: str, target: str, prefix: str) -> list[Fragment]:
+    """The same as a fragment for each step: PEs differ in each by few roles, in all of them by as many as they make."""
+    dtype = movement.dtype
     whole = stripped(movement.source), stripped(movement.target)
     here = Placed(whole[0], source, dtype, rooms(movement.source))
     last = Placed(whole[1], target, dtype, rooms(movement.target))
     steps = movement.steps or (Step("copy", *whole),)
     made: list[Fragment] = []
     for number, step in enumerate(steps):
-        own = f"{prefix}{number}_"
-        there = last
+        own, there = f"{prefix}{number}_", last
+        between: tuple[Scratch, ...] = ()
         if number < len(steps) - 1:
             there = Placed(step.target, f"{own}tile", dtype)
-            made.append(Fragment((), (Scratch(there.buffer, (max(1, step.target.elements),), dtype),)))
-        made.append(fragment(step, here, there, movement.machine, own))
+            between = (Scratch(there.buffer, (max(1, step.target.elements),), dtype),)
+        found = fragment(step, here, there, movement.machine, own)
+        made.append(replace(found, scratch=(*between, *found.scratch)))
         here = there
-    return sequence(made, (rect.w, rect.h))
+    return made

@@ -14,7 +14,7 @@ from ..algorithms import fragment
 from ..algorithms.algorithm import Choice, algorithms, choose
 from ..algorithms.collectives import strided
 from ..algorithms.fragment import CollectiveRequest, Fragment, Line, Spread
-from ..communicate import Movement, Ways, emit, forced
+from ..communicate import Movement, Ways, emit_steps, forced
 from ..communicate.coverage import line_of
 from ..shard.nodes import dtype_of
 from .fragments import on_all
@@ -157,7 +157,7 @@ class Collectives:
             self.tiles.by_value[op.result] = LocalTile(source.buffer, after)
             return []
         target = self.tiles.new(op.result, after, hint)
-        return [emit(way, source.buffer, target.buffer, prefix)]
+        return emit_steps(way, source.buffer, target.buffer, prefix)
 
     def _way(self, op: Any, before: TensorLayout, after: TensorLayout) -> Movement:
         texts = read.strings(op.attributes["steps"]) if "steps" in op.attributes else ()
