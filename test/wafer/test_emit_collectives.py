@@ -9,10 +9,14 @@ from lowering import blocks
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_manager import PipelineFailure, run_pipeline
+from wse_mlir.passes.wafer.algorithms.collectives import strided
+from wse_mlir.passes.wafer.algorithms.fragment import CollectiveRequest, Line, TileWalk
+from wse_mlir.passes.wafer.emit.collectives import cheapest
 from wse_mlir.runtime.wafer.image_builder import build_image
 from wse_mlir.wse_target.analysis.deadlock import verdict
-from wse_mlir.wse_target.image import Program
+from wse_mlir.wse_target.image import Access, Program
 from wse_mlir.wse_target.machine_file import load_machine
+from wse_mlir.wse_target.quasi_affine import const
 from wse_mlir.wse_target.sim.simulation import simulate
 
 TINY = load_machine("tiny")
@@ -163,3 +167,16 @@ def test_an_algorithm_can_be_asked_for_and_matters() -> None:
     makespans = {a: simulate(program(a), TINY, [A]).report.cycles.makespan for a in ALGORITHMS}
     assert len({makespans[a] for a in ("chain", "tree", "ring")}) == 3
     assert makespans[""] in {makespans[a] for a in ALGORITHMS[1:]}, "the default is one of them"
+
+
+@pytest.mark.parametrize("brief", [1, 2])
+def test_where_text_is_scarce_lines_that_cross_leave_colours_to_what_runs_beside_them(brief: int) -> None:
+    """Four lines of 64 PEs on the same links: trees take most of the colours, chains three each."""
+    machine = load_machine("wse3")
+    line = Line("x", (256, 1), stride=4, length=64)
+    tile = TileWalk(Access("tile", const(0), (1,)), (const(4),), "f32")
+    request = CollectiveRequest(line, tile, machine, "m")
+    fast, sparing = (
+        strided.build(cheapest(None, "all_reduce", request, brief=b), request) for b in (0, brief)
+    )
+    assert len(sparing.colours) == 3 * 4 < len(fast.colours)

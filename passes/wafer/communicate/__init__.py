@@ -2,6 +2,7 @@
 
 from .movement import Movement as Movement
 from .movement import emit as emit
+from .movement import emit_steps as emit_steps
 from .movement import forced as forced
 from .movement import movements as movements
 from .partials import scattered as scattered

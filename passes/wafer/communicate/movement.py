@@ -6,7 +6,7 @@ A way is a sequence of steps between layouts; `search` finds them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ....wse_target.errors import CompilerError
@@ -15,7 +15,7 @@ from ....wse_target.layout.tensor_layout import TensorLayout
 from ....wse_target.layout.text import layout_text
 from ....wse_target.machine import Machine
 from ..algorithms.fragment import Fragment, Scratch, sequence
-from .search import End, Search, tensor_text
+from .search import End, Onward, Search, tensor_text
 from .steps import Prices, Step, fragment
 from .texts import Texts
 from .tiles import Placed, rooms, stripped
@@ -96,6 +96,7 @@ def movements(
     prices: Prices | None = None,
     *,
     texts: Texts | None = None,
+    onward: Onward | None = None,
 ) -> list[Movement]:
     """Ways from one layout to another, the fastest first; each one is better than those before it in bytes.
 
@@ -105,10 +106,11 @@ def movements(
     Args:
         prices: what is known of collectives on this machine, for later calls to look up.
         texts: the same of program text, where that is scarce: a byte counts as a cycle then.
+        onward: the same of steps towards this target, for this element type.
     """
     if problem(source, target):
         return []
-    search = Search(target, dtype, machine, {} if prices is None else prices, texts=texts)
+    search = Search(target, dtype, machine, {} if prices is None else prices, texts=texts, onward=onward)
     search.follow(stripped(source), (), 0.0, 0)
     found: list[Movement] = []
     for end in sorted(search.ends, key=lambda end: end[:2]):
@@ -134,11 +136,12 @@ def fastest(
     prices: Prices,
     *,
     texts: Texts | None = None,
+    onward: Onward | None = None,
 ) -> Movement | None:
     """The first one of `movements`, which takes less to find than all of them."""
     if problem(source, target):
         return None
-    search = Search(target, dtype, machine, prices, texts=texts)
+    search = Search(target, dtype, machine, prices, texts=texts, onward=onward)
     found = search.fastest(stripped(source))
     return None if found is None else _movement(source, search, found)
 
@@ -191,18 +194,25 @@ def emit(movement: Movement, source: str, target: str, prefix: str) -> Fragment:
 
     A movement without steps needs none if the target may be the source's buffer.
     """
-    rect, dtype = movement.source.mesh.rect, movement.dtype
+    rect = movement.source.mesh.rect
+    return sequence(emit_steps(movement, source, target, prefix), (rect.w, rect.h))
+
+
+def emit_steps(movement: Movement, source: str, target: str, prefix: str) -> list[Fragment]:
+    """The same as a fragment for each step: PEs differ in each by few roles, in all of them by as many as they make."""
+    dtype = movement.dtype
     whole = stripped(movement.source), stripped(movement.target)
     here = Placed(whole[0], source, dtype, rooms(movement.source))
     last = Placed(whole[1], target, dtype, rooms(movement.target))
     steps = movement.steps or (Step("copy", *whole),)
     made: list[Fragment] = []
     for number, step in enumerate(steps):
-        own = f"{prefix}{number}_"
-        there = last
+        own, there = f"{prefix}{number}_", last
+        between: tuple[Scratch, ...] = ()
         if number < len(steps) - 1:
             there = Placed(step.target, f"{own}tile", dtype)
-            made.append(Fragment((), (Scratch(there.buffer, (max(1, step.target.elements),), dtype),)))
-        made.append(fragment(step, here, there, movement.machine, own))
+            between = (Scratch(there.buffer, (max(1, step.target.elements),), dtype),)
+        found = fragment(step, here, there, movement.machine, own)
+        made.append(replace(found, scratch=(*between, *found.scratch)))
         here = there
-    return sequence(made, (rect.w, rect.h))
+    return made

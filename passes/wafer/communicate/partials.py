@@ -10,7 +10,7 @@ from ....wse_target.image import Dtype
 from ....wse_target.layout.tensor_layout import Partial, TensorLayout
 from .movement import Movement
 from .search import all_reductions, bytes_needed, scatterings
-from .steps import Step
+from .steps import Step, sparing
 from .tiles import cut_along
 from .ways import Ways
 
@@ -46,6 +46,7 @@ def scattered(
         choices = scatterings() if axis in dims else all_reductions(here.mesh[axis].extent)
         kind = "reduce_scatter" if axis in dims else "all_reduce"
         able = [Step(kind, here, there, axis, choice, part.kind) for choice in choices]
+        able = sparing(able, ways.machine) if ways.brief else able
         step = min(able, key=lambda s: ways.price(s, dtype))
         cycles += ways.price(step, dtype)
         peak = max(peak, bytes_needed(step, dtype, begins=not number))

@@ -23,12 +23,14 @@ from ....wse_target.layout.text import layout_text
 from ....wse_target.machine import Machine
 from ..algorithms.algorithm import Choice, choose
 from .coverage import MOST_REACH, covers, reach_of
-from .steps import Prices, Step, inner_names, price
+from .steps import Prices, Step, inner_names, price, sparing
 from .texts import Texts, text_of
 from .tiles import as_one, cut_along, gathered, has_equal_pieces, is_stretch, stripped
 
 MOST_STEPS = 8
 End = tuple[float, int, tuple[Step, ...]]  # cost, bytes and steps of a way
+Priced = tuple[float, int, Step]  # cost and bytes of a step
+Onward = dict[TensorLayout, list[Priced]]  # steps from layouts towards one target
 _COLOURS = (6, 12)  # of gatherings
 _FEW_COLOURS = 4  # of those whose text shall be short
 
@@ -38,6 +40,7 @@ class Search:
 
     Attributes:
         texts: what is known of bytes of text, each of which counts as a cycle; None where these are not scarce.
+        onward: what is known of steps towards the target that are not a way's first; ways have most of them in common.
     """
 
     def __init__(
@@ -50,7 +53,9 @@ class Search:
         *,
         spoils: bool = False,
         texts: Texts | None = None,
+        onward: Onward | None = None,
     ) -> None:
+        self.onward = {} if onward is None else onward
         self.spoils = spoils
         self.texts = texts
         self.told = told
@@ -75,14 +80,9 @@ class Search:
             if here in done or len(steps) == MOST_STEPS:
                 continue
             done.add(here)
-            for step in self.next_steps(here):
-                if step.target in done:
-                    continue
-                step = replace(step, is_first=True) if not steps and step.kind == "reduce_scatter" else step
-                more = self.cost(step)
-                if more < math.inf:
-                    needed = max(peak, bytes_needed(step, self.dtype, begins=not steps))
-                    way = (cycles + more, needed, next(count), step.target, (*steps, step))
+            for more, needed, step in self.following(here, is_first=not steps):
+                if step.target not in done and more < math.inf:
+                    way = (cycles + more, max(peak, needed), next(count), step.target, (*steps, step))
                     heapq.heappush(open_ways, way)
         return None
 
@@ -99,18 +99,29 @@ class Search:
             return
         if len(steps) == (len(self.told) or MOST_STEPS):
             return
-        possible = self.next_steps(here)
         if self.told:
-            possible = told_steps(possible, self.told[len(steps)])
-        priced = [
-            (self.cost(step), step)
-            for step in (replace(s, is_first=not steps and not self.spoils) for s in possible)
-        ]
-        for more, step in sorted(priced, key=lambda found: found[0]):
-            if more == math.inf:
-                continue
-            needed = bytes_needed(step, self.dtype, begins=not steps)
-            self.follow(step.target, (*steps, step), cycles + more, max(peak, needed))
+            possible = self.priced(
+                told_steps(self.next_steps(here), self.told[len(steps)]), is_first=not steps
+            )
+        else:
+            possible = self.following(here, is_first=not steps)
+        for more, needed, step in sorted(possible, key=lambda found: found[0]):
+            if more < math.inf:
+                self.follow(step.target, (*steps, step), cycles + more, max(peak, needed))
+
+    def following(self, here: TensorLayout, *, is_first: bool) -> list[Priced]:
+        """Steps from a layout that lead towards the target, those of a way's source or others."""
+        if is_first:
+            return self.priced(self.next_steps(here), is_first=True)
+        if here not in self.onward:
+            self.onward[here] = self.priced(self.next_steps(here), is_first=False)
+        return self.onward[here]
+
+    def priced(self, steps: Iterable[Step], *, is_first: bool) -> list[Priced]:
+        """Steps with what they cost; a way's first one leaves its source as it is, unless that may be spoilt."""
+        if is_first:
+            steps = (replace(step, is_first=not self.spoils) for step in steps)
+        return [(self.cost(step), bytes_needed(step, self.dtype, begins=is_first), step) for step in steps]
 
     def price(self, step: Step) -> float:
         """Predicted cycles of a step, infinity if it cannot be done; worked out once for all searches."""
@@ -157,8 +168,9 @@ class Search:
         for number, (dim, wanted) in enumerate(zip(here.dims, self.target.dims, strict=True)):
             if dim == wanted or not covers(here.mesh, dim, wanted):
                 continue
-            changed = replace(found, dims=(*found.dims[:number], wanted, *found.dims[number + 1 :]))
-            if not changed.problem():
+            dims = (*found.dims[:number], wanted, *found.dims[number + 1 :])
+            changed = TensorLayout(found.mesh, dims, found.partial, found.is_resident)
+            if _are_apart(changed) or not changed.problem():
                 found = changed
         return found
 
@@ -190,23 +202,30 @@ class Search:
 
     def along(self, here: TensorLayout, name: str) -> Iterator[Step]:
         """Blocks that differ along a line: all of them everywhere, or what a PE wants of them."""
-        whole, number, _ = gathered(here, name)
-        dim = here.dims[number]
-        if has_equal_pieces(dim):
+        whole, number, place = gathered(here, name)
+        wanted = self.refined(whole)
+        if has_equal_pieces(here.dims[number]):
             gatherings = [
                 step
                 for choice in _gatherings(here, name, self.machine, brief=self.texts is not None)
                 if self.price(step := Step("all_gather", here, whole, name, choice)) < math.inf
             ]
             yield from gatherings or self.inside(here, name)
-        yield from self.circulated(here, whole, name)
-        yield from self.exchanged(here, whole, name)
+        yield from self.circulated(here, whole, wanted, name)
+        yield from self.exchanged(here, whole, wanted, name, number, place)
 
-    def exchanged(self, here: TensorLayout, whole: TensorLayout, name: str) -> Iterator[Step]:
-        """What PEs want of those near to them on their line."""
-        _, number, place = gathered(here, name)
+    def exchanged(
+        self,
+        here: TensorLayout,
+        whole: TensorLayout,
+        wanted: TensorLayout,
+        name: str,
+        number: int,
+        place: int,
+    ) -> Iterator[Step]:
+        """What PEs want of those near to them on their line, a digit of one of its dimensions."""
         source, here = here, as_one(here, name)
-        dim, wanted = here.dims[number], self.refined(whole)
+        dim = here.dims[number]
         if wanted == whole or _in_pieces(here, wanted) or dim.before or dim.after:
             return
         if here.mesh[name].order != "line" or len(dim.digits[place].axes) > 1 or not is_stretch(dim, place):
@@ -218,9 +237,10 @@ class Search:
         if reach is not None:
             yield Step("neighbours", source, wanted, name, reach=max(1, reach))
 
-    def circulated(self, here: TensorLayout, whole: TensorLayout, name: str) -> Iterator[Step]:
+    def circulated(
+        self, here: TensorLayout, whole: TensorLayout, wanted: TensorLayout, name: str
+    ) -> Iterator[Step]:
         """What a PE wants of all tiles along a sub-axis, which would be `whole` together; all where nothing else is."""
-        wanted = self.refined(whole)
         can_gather = all(has_equal_pieces(dim) for dim in as_one(here, name).dims if name in dim.axes)
         if not can_gather and _in_pieces(wanted):
             wanted = whole
@@ -242,11 +262,10 @@ class Search:
             left = tuple(n for n in first.axes if n not in name.split())
             partial = (Partial(first.kind, left), *rest) if left else tuple(rest)
             whole = replace(here, partial=partial)
-            steps = [
-                step
-                for choice in all_reductions(here.mesh[name].extent)
-                if self.price(step := Step("all_reduce", here, whole, name, choice, first.kind)) < math.inf
-            ]
+            choices = all_reductions(here.mesh[name].extent)
+            able = [Step("all_reduce", here, whole, name, choice, first.kind) for choice in choices]
+            able = able if self.texts is None else sparing(able, self.machine)
+            steps = [step for step in able if self.price(step) < math.inf]
             yield from steps or self.inside(here, name)
             for number, (dim, wanted) in enumerate(zip(here.dims, self.target.dims, strict=True)):
                 if wanted == dim or wanted != cut_along(here.mesh, dim, name):
@@ -281,6 +300,13 @@ def tensor_text(layout: TensorLayout) -> str:
     """A layout's text without its mesh."""
     tensor, _, rest = layout_text(layout).partition(" on ")
     return tensor + "".join(rest.partition(", partial ")[1:])
+
+
+def _are_apart(layout: TensorLayout) -> bool:
+    """Whether no sub-axis is named twice: dimensions that are sound by themselves are so together then."""
+    named = [name for dim in layout.dims for name in dim.axes]
+    named += [name for partial in layout.partial for name in partial.axes]
+    return len(set(named)) == len(named)
 
 
 def _in_pieces(*layouts: TensorLayout) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -105,19 +106,31 @@ def _sample(step: Step, dtype: Dtype) -> tuple[Placed, Placed]:
     return Placed(step.source, "s", dtype), Placed(step.target, "t", dtype)
 
 
+def colours_of(step: Step) -> int:
+    """How many colours a step takes on a line, at least."""
+    name = step.choice.algorithm.name if step.choice else step.kind
+    middle = 1 if step.choice and step.choice.options.get("middle") else 0
+    tree = (1 + middle) * (step.line().extent >> middle).bit_length() + 1
+    return {"two_phase": 4 + middle, "neighbours": 4, "tree": tree, "multicast": 1}.get(name, 3)
+
+
+def sparing(steps: Sequence[Step], machine: Machine) -> list[Step]:
+    """Of steps that do the same those that leave half of the colours to what runs beside them, or take fewest."""
+    colours = [step.line().stride * colours_of(step) for step in steps]
+    most = max(len(machine.usable_colours) // 2, min(colours, default=0))
+    return [step for step, number in zip(steps, colours, strict=True) if number <= most]
+
+
 def refusal(step: Step, dtype: Dtype, machine: Machine) -> str:
     """Why a step cannot be done, "" if it can."""
     if step.kind in ("copy", "turn"):
         return ""
-    line, name = step.line(), step.choice.algorithm.name if step.choice else step.kind
-    middle = 1 if step.choice and step.choice.options.get("middle") else 0
-    tree = (1 + middle) * (line.extent >> middle).bit_length() + 1
-    colours = {"two_phase": 4 + middle, "neighbours": 4, "tree": tree, "multicast": 1}.get(name, 3)
+    line, colours = step.line(), colours_of(step)
     if line.stride * colours > len(machine.usable_colours):
         return f"{line.stride} lines that cross need {colours} colours each"
     if step.choice is None:
         return ""
-    if step.every > 1 and name == "ring":
+    if step.every > 1 and step.choice.algorithm.name == "ring":
         return "there are copies between the PEs of a ring"
     if step.kind != "all_gather":
         return ""

@@ -163,13 +163,16 @@ def gathered(layout: TensorLayout, name: str) -> tuple[TensorLayout, int, int]:
     layout = as_one(layout, name)
     number, dim = next((n, d) for n, d in enumerate(layout.dims) if name in d.axes)
     place = next(k for k, digit in enumerate(dim.digits) if name in digit.axes)
+    dims = (*layout.dims[:number], _with_all(dim, place), *layout.dims[number + 1 :])
+    return TensorLayout(layout.mesh, dims, layout.partial, layout.is_resident), number, place
+
+
+@lru_cache(maxsize=1 << 14)
+def _with_all(dim: Dimension, place: int) -> Dimension:
+    """A dimension with all pieces of a digit."""
     digits = list(dim.digits)
     digits[place] = replace(digits[place], axes=(), rotates=False)
-    made = replace(dim, digits=tuple(digits))
-    if is_stretch(dim, place):
-        made = replace(made, digits=tuple(digits[:place]))
-    dims = (*layout.dims[:number], made, *layout.dims[number + 1 :])
-    return replace(layout, dims=dims), number, place
+    return replace(dim, digits=tuple(digits[:place] if is_stretch(dim, place) else digits))
 
 
 def cut_along(mesh: Mesh, dim: Dimension, name: str) -> Dimension | None:

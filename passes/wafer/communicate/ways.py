@@ -10,8 +10,10 @@ from ....wse_target.layout.tensor_layout import TensorLayout
 from ....wse_target.machine import Machine
 from .bounds import Bounds
 from .movement import Movement, fastest, movements, problem
+from .search import Onward
 from .steps import Prices, Step, price
 from .texts import Texts
+from .tiles import stripped
 
 Question = tuple[TensorLayout, TensorLayout, Dtype]
 
@@ -32,6 +34,7 @@ class Ways:
     _fastest: dict[Question, Movement | None] = field(default_factory=dict, repr=False)
     _least: dict[Question, float] = field(default_factory=dict, repr=False)
     _bounds: dict[Dtype, Bounds] = field(default_factory=dict, repr=False)
+    _onward: dict[tuple[TensorLayout, Dtype], Onward] = field(default_factory=dict, repr=False)
 
     @property
     def _scarce(self) -> Texts | None:
@@ -42,8 +45,9 @@ class Ways:
         question = (source, target, dtype)
         if question not in self._found:
             self._found[question] = movements(
-                source, target, dtype, self.machine, self._prices, texts=self._scarce
-            )
+                source, target, dtype, self.machine, self._prices,
+                texts=self._scarce, onward=self._towards(target, dtype),
+            )  # fmt: skip
         return self._found[question]
 
     def fastest(self, source: TensorLayout, target: TensorLayout, dtype: Dtype) -> Movement | None:
@@ -51,9 +55,14 @@ class Ways:
         question = (source, target, dtype)
         if question not in self._fastest:
             self._fastest[question] = fastest(
-                source, target, dtype, self.machine, self._prices, texts=self._scarce
-            )
+                source, target, dtype, self.machine, self._prices,
+                texts=self._scarce, onward=self._towards(target, dtype),
+            )  # fmt: skip
         return self._fastest[question]
+
+    def _towards(self, target: TensorLayout, dtype: Dtype) -> Onward:
+        """What is known of steps towards a target, whose halos count as held."""
+        return self._onward.setdefault((stripped(target), dtype), {})
 
     def price(self, step: Step, dtype: Dtype) -> float:
         """Predicted cycles of a single step, infinity where it cannot be done."""

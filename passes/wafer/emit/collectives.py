@@ -14,7 +14,7 @@ from ..algorithms import fragment
 from ..algorithms.algorithm import Choice, algorithms, choose
 from ..algorithms.collectives import strided
 from ..algorithms.fragment import CollectiveRequest, Fragment, Line, Spread
-from ..communicate import Movement, Ways, emit, forced
+from ..communicate import Movement, Ways, emit_steps, forced
 from ..communicate.coverage import line_of
 from ..shard.nodes import dtype_of
 from .fragments import on_all
@@ -76,7 +76,7 @@ class Collectives:
         tile = request.tile
         shape = (operation, request.line, tile.bounds, tile.dtype, request.combine, request.root)
         if not text and shape not in self.cheapest:
-            self.cheapest[shape] = _cheapest(op, operation, request, brief=self.brief)
+            self.cheapest[shape] = cheapest(op, operation, request, brief=self.brief)
         return build(op, operation, text or str(self.cheapest[shape]), request)
 
     def _in_place(self, op: Any, hint: str, prefix: str) -> list[Fragment]:
@@ -157,7 +157,7 @@ class Collectives:
             self.tiles.by_value[op.result] = LocalTile(source.buffer, after)
             return []
         target = self.tiles.new(op.result, after, hint)
-        return [emit(way, source.buffer, target.buffer, prefix)]
+        return emit_steps(way, source.buffer, target.buffer, prefix)
 
     def _way(self, op: Any, before: TensorLayout, after: TensorLayout) -> Movement:
         texts = read.strings(op.attributes["steps"]) if "steps" in op.attributes else ()
@@ -204,7 +204,7 @@ def build(op: Any, operation: str, text: str, request: Any) -> Any:
     Raises:
         PassFailure: there is no such algorithm, or it cannot serve the request.
     """
-    choice = _named(op, operation, text) if text else _cheapest(op, operation, request)
+    choice = _named(op, operation, text) if text else cheapest(op, operation, request)
     refusal = _refusal(choice, request)
     if refusal:
         raise PassFailure(op, f"algorithm '{choice}' cannot do this {operation}: {refusal}")
@@ -227,8 +227,10 @@ def _named(op: Any, operation: str, text: str) -> Choice:
         raise PassFailure(op, error.message, hint=error.hint) from error
 
 
-def _cheapest(op: Any, operation: str, request: Any, *, brief: int = 0) -> Choice:
-    """The algorithm that takes the fewest cycles; a byte of its text counts as one where that shall be `brief`."""
+def cheapest(op: Any, operation: str, request: Any, *, brief: int = 0) -> Choice:
+    """The algorithm that takes the fewest cycles; where text shall be `brief` a byte of it counts as one, and colours
+    are left to others.
+    """
     able, refusals = [], []
     for choice in (c for algorithm in algorithms(operation) for c in algorithm.choices()):
         reason = _refusal(choice, request)
@@ -238,15 +240,30 @@ def _cheapest(op: Any, operation: str, request: Any, *, brief: int = 0) -> Choic
             op, f"no algorithm can do this {operation}; {'; '.join(refusals) or 'there is none'}"
         )
 
-    def text(choice: Choice) -> int:
-        sizes = _texts_of(choice, request) if brief else []
-        return sum(sizes) if brief > 1 else max(sizes, default=0)
+    if not brief:
+        return min(able, key=lambda choice: choice.cycles(request))
+    made = [(choice, _fragment_of(choice, request)) for choice in able]
+    few = max(_colours_of_one(request), min(len(fragment.colours) for _, fragment in made))
 
-    return min(able, key=lambda choice: choice.cycles(request) + text(choice))
+    def price(choice: Choice, fragment: Fragment) -> float:
+        sizes = _texts_of(fragment)
+        return choice.cycles(request) + (sum(sizes) if brief > 1 else max(sizes, default=0))
+
+    sparing = [pair for pair in made if len(pair[1].colours) <= few]
+    return min(sparing, key=lambda pair: price(*pair))[0]
 
 
-def _texts_of(choice: Choice, request: Any) -> list[int]:
-    """Bytes of the texts that an algorithm makes of a request, one for each role."""
+def _colours_of_one(request: Any) -> int:
+    """How many colours one operation may take where they are scarce: what runs beside it needs as many."""
+    return len(request.machine.usable_colours) // 2
+
+
+def _fragment_of(choice: Choice, request: Any) -> Fragment:
+    """What an algorithm makes of a request."""
     is_collective = isinstance(request, CollectiveRequest)
-    made = strided.build(choice, request) if is_collective else choice.build(request).fragment
+    return strided.build(choice, request) if is_collective else choice.build(request).fragment
+
+
+def _texts_of(made: Fragment) -> list[int]:
+    """Bytes of its texts, one for each role."""
     return [text_bytes(body) for body in dict.fromkeys(part.body for part in made.parts)]

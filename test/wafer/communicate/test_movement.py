@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -14,13 +15,17 @@ from random_layouts import coordinates, dimensions, meshes
 from same_programs import difference
 
 from wse_mlir.dialects.context import create_context
-from wse_mlir.passes.wafer.algorithms.fragment import Fragment
-from wse_mlir.passes.wafer.communicate import Movement, Ways, emit, movements
+from wse_mlir.passes.wafer.algorithms.fragment import Fragment, sequence
+from wse_mlir.passes.wafer.algorithms.roles import in_classes
+from wse_mlir.passes.wafer.communicate import Movement, Ways, emit, emit_steps, movements
 from wse_mlir.passes.wafer.communicate.movement import problem
+from wse_mlir.passes.wafer.communicate.search import Search
+from wse_mlir.passes.wafer.communicate.steps import Step
 from wse_mlir.passes.wafer.emit.write.program import program_module
 from wse_mlir.runtime.wafer.image_builder import build_image
 from wse_mlir.wse_target.analysis.deadlock import verdict
 from wse_mlir.wse_target.errors import TargetError
+from wse_mlir.wse_target.footprint import text_bytes
 from wse_mlir.wse_target.image import Dtype, Instruction, Loop, Receive, Send, StridedRect
 from wse_mlir.wse_target.layout.dimension import Digit, Dimension
 from wse_mlir.wse_target.layout.mesh import Mesh
@@ -273,6 +278,48 @@ def test_prices_are_looked_up_once() -> None:
     assert known and prices == known
     assert [str(way) for way in first] == [str(way) for way in second]
     assert [str(way) for way in first] == [str(w) for w in movements(source, target, "f32", MACHINE)]
+
+
+def test_ways_to_one_target_are_looked_for_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a layout in between leads to is worked out once, and the ways are those that are found alone."""
+    on, shape = "on xo:4 xi:2; y:4 at (0, 0)", (32, 16)
+    target = parse_layout(f"[-, xo:4/4] {on}", shape)
+    sources = [f"[{rows}, {columns}] {on}" for rows in ("xo:4/8", "xi:2/16", "xo:4/8 xi:2/4")
+               for columns in ("-", "y:4/4")]  # fmt: skip
+    asked: list[TensorLayout] = []
+    next_steps = Search.next_steps
+
+    def noted(search: Search, here: TensorLayout) -> Iterator[Step]:
+        asked.append(here)
+        return next_steps(search, here)
+
+    monkeypatch.setattr(Search, "next_steps", noted)
+    ways, given = Ways(MACHINE), [parse_layout(text, shape) for text in sources]
+    found = [ways.fastest(source, target, "f32") for source in given]
+    assert len(asked) <= len(given) + len(set(asked))
+    asked.clear()
+    alone = [Ways(MACHINE).fastest(source, target, "f32") for source in given]
+    assert len(asked) > len(given) + len(set(asked))
+    assert [way and (way.texts, way.cycles, way.peak_bytes) for way in found] == [
+        way and (way.texts, way.cycles, way.peak_bytes) for way in alone
+    ]
+
+
+def test_where_pes_choose_their_roles_they_do_so_step_by_step() -> None:
+    """In each of two exchanges with neighbours they differ by few roles, in both together by as many as these make."""
+    on, shape = "on xo:8 xi:2; y:8 at (0, 0)", (8, 8)
+    source, target = (
+        parse_layout(f"{text} {on}", shape)
+        for text in ("[xo:8/1, y:8/1]", "[xo:8/1 halo 1,1, y:8/1 halo 1,1]")
+    )
+    way = Ways(MACHINE).fastest(source, target, "f32")
+    assert way is not None and len(way.steps) == 2
+    steps = emit_steps(way, "source", "target", "m")
+    assert sequence(steps, (16, 8)) == emit(way, "source", "target", "m")
+    whole, apart = (
+        in_classes(made, (16, 8), most=1) for made in ([emit(way, "source", "target", "m")], steps)
+    )
+    assert 2 * sum(text_bytes(p.body) for p in apart.parts) < sum(text_bytes(p.body) for p in whole.parts)
 
 
 def test_activations_between_layers_do_not_cost_a_gathering_of_all() -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 from collective_programs import wide
 
-from wse_mlir.passes.wafer.communicate import Movement, Ways, movements
+from wse_mlir.passes.wafer.communicate import Movement, Ways, movements, scattered
 from wse_mlir.passes.wafer.communicate.movement import emit
+from wse_mlir.passes.wafer.communicate.steps import Step, fragment
+from wse_mlir.passes.wafer.communicate.tiles import Placed
 from wse_mlir.wse_target.footprint import text_bytes
+from wse_mlir.wse_target.layout.tensor_layout import Partial
 from wse_mlir.wse_target.layout.text import parse_layout
 
 MACHINE = wide("wse3", 755)
@@ -60,3 +63,23 @@ def test_all_ways_are_cheapest_first_and_each_saves_bytes() -> None:
     found = movements(layouts[0], layouts[1], "f32", MACHINE, texts={})
     assert [way.cost for way in found] == sorted(way.cost for way in found)
     assert [way.peak_bytes for way in found] == sorted((way.peak_bytes for way in found), reverse=True)
+
+
+def test_where_text_is_scarce_sums_on_lines_that_cross_leave_colours_to_others() -> None:
+    on = "on xo:64 xi:4; y:1 at (0, 0)"
+    whole, partial = parse_layout(f"[-, -] {on}", (4, 16)), (Partial("add", ("xi",)), Partial("add", ("xo",)))
+    colours = {}
+    for brief in (False, True):
+        ways = Ways(MACHINE, brief)
+        in_blocks = scattered(whole, partial, {"xi": 0}, "f16", ways)
+        assert in_blocks is not None
+        after = ways.fastest(in_blocks.steps[-1].source, in_blocks.target, "f16")
+        assert after is not None and after.texts == in_blocks.texts[-1:]
+        colours[brief] = len(
+            fragment(in_blocks.steps[-1], *_placed(in_blocks.steps[-1]), MACHINE, "m").colours
+        )
+    assert colours[True] == 3 * 4 < colours[False]
+
+
+def _placed(step: Step) -> tuple[Placed, Placed]:
+    return Placed(step.source, "source", "f16"), Placed(step.target, "target", "f16")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from torch import nn
 
 from wse_mlir.frontend.imported import ImportedModel
 from wse_mlir.passes.wafer.executable import symbols
+from wse_mlir.passes.wafer.shard.choice import grids
+from wse_mlir.passes.wafer.shard.choice.plan import Plan, Planner
 from wse_mlir.wse_target.sim.engine import EngineName
 
 
@@ -37,6 +40,32 @@ def test_few_rows_use_all_columns(tokens: int, grid: str, mesh: str, engine: Eng
     assert f"on {mesh} at" in str(lowered.module)
     found = simulated(lower_rest(lowered, "partition"), (rows,), engine=engine)
     assert error(torch.from_numpy(found.outputs[0]), model(rows).detach()) < 1e-5
+
+
+def test_with_high_effort_many_options_are_searched_for_with_a_narrow_beam(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Those that are much dearer than others are left out, and changes make the plan better."""
+    monkeypatch.setattr(grids, "_MANY", 1)
+    widths: list[int] = []
+    run = Planner.run
+
+    def noted(planner: Planner, width: int, limit: float = math.inf) -> Plan | None:
+        if "xi" in planner.mesh:
+            assert not planner.problem.has_dear
+            widths.append(width)
+        return run(planner, width, limit)
+
+    monkeypatch.setattr(Planner, "run", noted)
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1))
+    image = torch.randn(1, 4, 8, 8)
+    for asked in ("8x8", "8x8 effort=high brief=true"):  # more text than with whole axes would be no use
+        assert "on x:8; y:8 at" in str(lower(model, (image,), asked, "partition").module) and not widths
+    lowered = lower(model, (image,), "8x8 effort=high", "partition")
+    assert "on xo:4 xi:2; y:8 at" in str(lowered.module) and set(widths) == {1}
+    found = simulated(lower_rest(lowered, "partition"), (image,))
+    assert error(torch.from_numpy(found.outputs[0]), model(image).detach()) < 1e-5
 
 
 def test_loops_that_fill_the_columns_leave_them_whole() -> None:

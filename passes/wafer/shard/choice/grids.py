@@ -193,7 +193,8 @@ def _with_factors(
 ) -> list[Tried]:
     """A plan for the same grid with an axis in factors, if that is better by far; none where an algorithm is forced."""
     plan, problem = whole
-    if products.forced or products.combining or plan.stuck is not None or problem.size > _MANY:
+    is_large = problem.size > _MANY or not problem.has_dear
+    if products.forced or products.combining or plan.stuck is not None or is_large:
         return []
     limit = _GAIN * score_of(plan, cost)
     for mesh in factored_meshes(plan.mesh, problem.nodes)[:1]:
@@ -215,13 +216,16 @@ def _with_many_factors(
     plan, problem = whole
     if products.forced or products.combining or plan.stuck is not None:
         return []
+    if cost.brief and not problem.has_dear:  # they take more text than whole axes
+        return []
     found: list[Tried] = []
     for mesh in factored_meshes(plan.mesh, problem.nodes)[:_FACTORS]:
         factored = _problem(main, mesh, cost, free, products)
         if factored.size > _MANY_IN_FACTORS:
             continue
+        width = _WIDTH_IN_FACTORS if factored.has_dear else 1
         for thrift in (0.0, _THRIFT):
-            made = Planner(factored, mesh, cost, thrift=thrift).run(width=_WIDTH_IN_FACTORS)
+            made = Planner(factored, mesh, cost, thrift=thrift).run(width=width)
             if made is not None and made.stuck is None:
                 found.append((made, factored))
     return found

@@ -51,6 +51,7 @@ class Problem:
         free: arguments that any number of layouts can be had of (parameters and constants).
         last_use: position of the last node that needs a value; `len(nodes)` for results of the program.
         aliases: results of reshapes, which share memory with their source.
+        has_dear: whether options that are much dearer than others are among them.
     """
 
     nodes: tuple[Node, ...]
@@ -58,6 +59,7 @@ class Problem:
     free: frozenset[int]
     last_use: dict[ir.Value, int]
     aliases: frozenset[ir.Value]
+    has_dear: bool = True
 
     @property
     def size(self) -> int:
@@ -154,7 +156,8 @@ def build_problem(
             aliases.add(op.results[0])
         for operand in op.operands:
             last_use[operand] = max(until, last_use.get(operand, until))
-    return Problem(nodes, tuple(main.body.blocks[0].arguments), free, last_use, frozenset(aliases))
+    arguments = tuple(main.body.blocks[0].arguments)
+    return Problem(nodes, arguments, free, last_use, frozenset(aliases), has_dear=dear and guide is None)
 
 
 def _options(
