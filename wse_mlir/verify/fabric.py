@@ -28,7 +28,7 @@ from .constants import dense_array
 _SRAM = 1 << 30  # bytes of a PE that has room
 
 
-class Fabric:
+class FabricCompletion:
     """Completion of the stages from `wse-emit-programs` on; see `judge.Completion`."""
 
     def accepts(self, operations: set[str]) -> bool:

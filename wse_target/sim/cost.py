@@ -52,7 +52,7 @@ def _row(access: Access, inner: int) -> Access:
     return Access(access.buffer, access.offset, access.strides[inner:])
 
 
-class CostModel:
+class TimingModel:
     """Cycles of single operations on one machine."""
 
     def __init__(self, machine: Machine) -> None:

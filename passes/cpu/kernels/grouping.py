@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from ....dialects.host import ir
 from .buffers import Root
 from .clusters import Clusters
-from .facts import Access, Facts, facts_of
+from .facts import Facts, OperandAccess, facts_of
 from .rows import SharedRows
 
 # Operations; calling a kernel costs about as much as a thousand of them.
@@ -74,7 +74,7 @@ class Grouping:
                 break
         self._absorb_small_producers(k, facts)
 
-    def _links(self, k: int, facts: Facts) -> Iterator[tuple[int, Access]]:
+    def _links(self, k: int, facts: Facts) -> Iterator[tuple[int, OperandAccess]]:
         """Who wrote what an operation reads, by operations with facts; the largest buffers first."""
         first = len(facts.view.inputs)
         updated = [w for n, w in enumerate(facts.writes) if facts.view.reads(first + n)]
@@ -84,7 +84,7 @@ class Grouping:
                 if made is not None and any(w.root == access.root for w in made.writes):
                     yield producer, access
 
-    def _joins(self, host: int, producer: int, access: Access, facts: Facts, rows: SharedRows) -> bool:
+    def _joins(self, host: int, producer: int, access: OperandAccess, facts: Facts, rows: SharedRows) -> bool:
         """Whether an operation should join a group, whose rows are those given then."""
         if self._facts[producer] is None:
             return False
@@ -144,14 +144,14 @@ class Grouping:
                 current = cluster
 
 
-def _is_pointwise(facts: Facts, access: Access) -> bool:
+def _is_pointwise(facts: Facts, access: OperandAccess) -> bool:
     """Whether an operation computes one element of each result for every element that it reads."""
     along = facts.parallel_points(access)
     plain = all(d in along or access.kind.shape[d] == 1 for d in range(access.kind.rank))
     return facts.is_parallel and plain and facts.points == access.elements
 
 
-def _stays_near(facts: Facts, access: Access, cost: int) -> bool:
+def _stays_near(facts: Facts, access: OperandAccess, cost: int) -> bool:
     """Whether an operation takes parts of a small buffer, as the gates of a recurrent cell do, at little cost."""
     return facts.is_parallel and access.bytes <= _SMALL_BUFFER and facts.cost <= max(_SMALL, cost)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from .facts import Access, Facts
+from .facts import Facts, OperandAccess
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def _between(made: Facts, new: Facts) -> Iterator[dict[int, int]]:
                 yield _through(made, write, new, access)
 
 
-def _through(made: Facts, write: Access, new: Facts, access: Access) -> dict[int, int]:
+def _through(made: Facts, write: OperandAccess, new: Facts, access: OperandAccess) -> dict[int, int]:
     """The loops that run along the same dimensions of a buffer; dimensions of size 1 do not count."""
     one, other = _long_dims(write), _long_dims(access)
     if [write.kind.shape[d] for d in one] != [access.kind.shape[d] for d in other]:
@@ -73,5 +73,5 @@ def _through(made: Facts, write: Access, new: Facts, access: Access) -> dict[int
     return {a: b for a, b in pairs if a is not None and b is not None}
 
 
-def _long_dims(access: Access) -> list[int]:
+def _long_dims(access: OperandAccess) -> list[int]:
     return [d for d in range(access.kind.rank) if access.kind.shape[d] != 1]

@@ -21,16 +21,16 @@ from ...infra.diagnostics import PassFailure
 from ..scalars.constant_folding import known_comparison
 from ..scalars.reduction_form import OWNED, Accumulation
 from ..scalars.splat import made_of, splat_of
-from ..scalars.values import Immediate, Index, Operand, ScalarOp, ScalarValue, Temp
+from ..scalars.values import ElementaryOp, Immediate, IteratorValue, Operand, ScalarValue, Temp
 from ..shard.indirect import GATHER, gather_order, moving
 from ..shard.nodes import Compute, analyse, dtype_of, op_result
 from ..shard.operand_layouts import operand_layouts
 from ..shard.owned import owned_indices, owned_loops
 from ..shard.scatters import Scatter, scatter_loops, scatter_of, written_indices
 from .indirect import at_numbers, gathered
-from .nests import Nest
+from .nests import VectorNest
 from .positions import divided_iterators, positions_in_tile, stride_of
-from .tiles import LocalTile, Tiles, loop_indices
+from .tiles import LocalTile, TileBuffers, loop_indices
 from .write.expressions import row_major_pitches
 
 Source = Access | float | int
@@ -43,7 +43,7 @@ class ComputeEmitter:
         self,
         op: Any,
         loops: TensorLayout,
-        tiles: Tiles,
+        tiles: TileBuffers,
         hint: str,
         machine: Machine,
         changed: ir.Value | None = None,
@@ -146,7 +146,7 @@ class ComputeEmitter:
     def _source(self, value: ScalarValue, loops: Sequence[int]) -> Source:
         if isinstance(value, Immediate):
             return value.value
-        if isinstance(value, Index):
+        if isinstance(value, IteratorValue):
             return self.indices[value.dim].at([self._index(value.dim, loops)], len(loops))
         if isinstance(value, Temp):
             tile, iterators = self.places[value.index]
@@ -178,8 +178,8 @@ class ComputeEmitter:
     def _prepare_indices(self) -> None:
         """A vector of 0, 1, ... (plus where the PE's block starts) for each iterator whose value the body uses."""
         read = (o for op in self.compute.body.ops for o in written_indices(self.view, op))
-        used = {o.dim for o in read if isinstance(o, Index)}
-        used |= {y.dim for y in self.compute.body.yielded if isinstance(y, Index)}
+        used = {o.dim for o in read if isinstance(o, IteratorValue)}
+        used |= {y.dim for y in self.compute.body.yielded if isinstance(y, IteratorValue)}
         for iterator in sorted(used):
             tile = self.tiles.scratch(f"{self.hint}_index", (self._block(iterator),), "i32")
             start: Source = 0
@@ -263,7 +263,7 @@ class ComputeEmitter:
         else:
             self._vector(found.kind, loops, dst, [dst, *sources])
 
-    def _elementary(self, index: int, op: ScalarOp, homes: dict[int, int]) -> None:
+    def _elementary(self, index: int, op: ElementaryOp, homes: dict[int, int]) -> None:
         loops = [i for i in self.order if i in self.depends[index] and i not in self.looped]
         result = self.results[homes[index]] if index in homes else None
         if result is not None:
@@ -282,7 +282,7 @@ class ComputeEmitter:
         self._operation(op, nest, tile.at([self._index(i, nest) for i in loops], len(nest)))
         self.places[index] = (tile, tuple(loops))
 
-    def _operation(self, op: ScalarOp, nest: Sequence[int], dst: Access) -> None:
+    def _operation(self, op: ElementaryOp, nest: Sequence[int], dst: Access) -> None:
         """One operation of the body over a nest of loops."""
         if op.kind != GATHER:
             sources = [self._source(o, nest) for o in op.operands]
@@ -317,7 +317,7 @@ class ComputeEmitter:
             self._vector(scatter.kind, nest, dst, [dst, value])
         self.places[index] = (result, tuple(places))
 
-    def _owned(self, op: ScalarOp, result: LocalTile) -> None:
+    def _owned(self, op: ElementaryOp, result: LocalTile) -> None:
         """Elements of a table are read where numbers are places that the PE has."""
         table = op.operands[1]
         assert isinstance(table, Operand)
@@ -340,14 +340,14 @@ class ComputeEmitter:
         self.steps.append(Vector("fill", (), replace(place, strides=()), (source,)))
         return place
 
-    def _nest(self, op: ScalarOp, loops: list[int]) -> list[int]:
+    def _nest(self, op: ElementaryOp, loops: list[int]) -> list[int]:
         """The loops of an operation in the order that costs least."""
         if op.kind != GATHER:
             return self._arranged(loops)
         moved = moving(op, [self.compute.iterators_of(o, self.depends) for o in op.operands])
         return gather_order(loops, moved)
 
-    def _reusable(self, index: int, op: ScalarOp, loops: list[int]) -> LocalTile | None:
+    def _reusable(self, index: int, op: ElementaryOp, loops: list[int]) -> LocalTile | None:
         """The tile of an operand that nothing reads afterwards, for an update in place."""
         if op.kind == GATHER:  # which reads indices, not elements, from there
             return None
@@ -380,14 +380,16 @@ class ComputeEmitter:
 
     # Order of loops
 
-    def _best_order(self, r: int, values: Sequence[ScalarValue], op: ScalarOp, *, fused: bool) -> list[int]:
+    def _best_order(
+        self, r: int, values: Sequence[ScalarValue], op: ElementaryOp, *, fused: bool
+    ) -> list[int]:
         """All iterators in the order that takes the machine least; of equal ones the last dimension innermost."""
         free = [i for i in self.order if i not in self.looped]
         last = {i: sum(self._stride(v, i) in (0, 1) for v in values) for i in free}
         read = [v for v in (Operand(len(self.view.inputs) + r), *values) if isinstance(v, (Operand, Temp))]
         accesses = [({i: self._stride(v, i) for i in free}, DTYPE_BYTES[self._dtype(v)]) for v in read]
         rate = self.machine.rate("fma" if fused else op.kind, op.dtype)
-        nest = Nest({i: self._block(i) for i in free}, accesses, rate)
+        nest = VectorNest({i: self._block(i) for i in free}, accesses, rate)
         return nest.cheapest(sorted(free, key=last.__getitem__), self.machine)
 
     def _dtype(self, value: Operand | Temp) -> Dtype:

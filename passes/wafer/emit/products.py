@@ -22,7 +22,7 @@ from ..shard.contraction import Contraction, Side, contraction_of
 from ..shard.layout_rules import elements
 from ..shard.nodes import analyse, op_result, shape_of
 from .collectives import Collectives, build
-from .tiles import LocalTile, Tiles
+from .tiles import LocalTile, TileBuffers
 from .write.expressions import row_major_pitches
 
 
@@ -72,7 +72,7 @@ class Products:
         results: products' results, which the host can take from where they are.
     """
 
-    tiles: Tiles
+    tiles: TileBuffers
     collectives: Collectives
     from_host: list[tuple[Any, TensorPlacement]] = field(default_factory=list)
     results: dict[ir.Value, TensorPlacement] = field(default_factory=dict)

@@ -80,7 +80,7 @@ class LocalTile:
 
 
 @dataclass
-class Tiles:
+class TileBuffers:
     """Buffers by name, in order of creation, and the tile of every value."""
 
     mesh: Mesh

@@ -42,7 +42,7 @@ from .movement import emit_shape_operation, fill
 from .partials import partial_in_place
 from .products import Products, for_product_alone
 from .rolling import Rolled, fold
-from .tiles import LocalTile, Tiles
+from .tiles import LocalTile, TileBuffers
 from .write.program import write_program
 
 
@@ -101,7 +101,7 @@ class _Emitter:
         self.rect = read.rect(main.attributes["wse.rect"])
         self.mesh = mesh_of(main, self.rect)
         self.machine = read.string(main.attributes["wse.machine"])
-        self.tiles = Tiles(self.mesh)
+        self.tiles = TileBuffers(self.mesh)
         machine = load_machine(self.machine)
         self.collectives = Collectives(self.tiles, machine, brief)
         self.long_text = machine.sram_available // _LONG_TEXT

@@ -10,8 +10,8 @@ from .....dialects.host import arith, ir, scf, tensor
 from .....dialects.structured import clone_into
 from ...traversal import made_by
 from .results import Gathered, Kept, Results
-from .runs import CARRIED, OUTSIDE, Run, offsets_moved, place_of
-from .steps import RESHAPES, Offsets, Sequence, Source, clone_with, is_constant_fill
+from .runs import CARRIED, OUTSIDE, StepRun, offsets_moved, place_of
+from .steps import RESHAPES, Offsets, OperandSource, Sequence, clone_with, is_constant_fill
 
 _OPEN = ir.ShapedType.get_dynamic_stride_or_offset()
 
@@ -36,10 +36,10 @@ class _Carried:
         return all(op.name in RESHAPES for op in self.views)
 
 
-class Loop:
+class RolledLoop:
     """Emits a loop in the place of a run."""
 
-    def __init__(self, sequence: Sequence, run: Run, results: Results) -> None:
+    def __init__(self, sequence: Sequence, run: StepRun, results: Results) -> None:
         self._sequence = sequence
         self._run = run
         self._results = results
@@ -168,7 +168,7 @@ class Loop:
         second = self._sequence.steps[self._run.first + self._run.period + at].operands[slot]
         return self._outer(source, self._sequence.source(second), value, iv)
 
-    def _outer(self, source: Source, second: Source, value: ir.Value, iv: ir.Value) -> ir.Value:
+    def _outer(self, source: OperandSource, second: OperandSource, value: ir.Value, iv: ir.Value) -> ir.Value:
         """A value from outside: the same in each step, or a slice that advances."""
         moved = offsets_moved(source.offsets, second.offsets)
         if any(any(m) for m in moved):

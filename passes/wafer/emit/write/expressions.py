@@ -16,7 +16,7 @@ from .....wse_target.quasi_affine import Binary, Const, Expr, Var
 COORDINATES: tuple[Expr, ...] = (Var("x"), Var("y"))
 
 
-class Symbols:
+class MapSymbols:
     """The symbols that the maps of one operation share: x, y, then what else they need, in order of use.
 
     Attributes:

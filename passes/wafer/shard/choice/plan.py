@@ -68,7 +68,7 @@ Moves = dict[int, Movement]  # by operand, how it is brought into the layout tha
 
 
 @dataclass(frozen=True)
-class State:
+class PartialPlan:
     """A partial plan. Bytes are per PE; cycles are with those that text counts as.
 
     Attributes:
@@ -204,7 +204,7 @@ class Planner:
             v: dtype_of(v) for v in values if isinstance(v.type, ir.RankedTensorType)
         }
 
-    def score(self, state: State) -> float:
+    def score(self, state: PartialPlan) -> float:
         """Cycles, with memory counted in as far as it is scarce."""
         return state.cycles + self.dearness(state.resident, state.peak)
 
@@ -219,7 +219,7 @@ class Planner:
 
     def run(self, width: int, limit: float = math.inf) -> Plan | None:
         """The best complete plan found with a beam of `width` states; None once all take more than `limit`."""
-        beam = [State()]
+        beam = [PartialPlan()]
         left = sum(min((o.cycles for o in node.options), default=0.0) for node in self.problem.nodes)
         for position, node in enumerate(self.problem.nodes):
             beam = self.step(beam, position, node, width)
@@ -230,13 +230,13 @@ class Planner:
                 return None
         return self.plan_of(beam[0])
 
-    def plan_of(self, final: State) -> Plan:
+    def plan_of(self, final: PartialPlan) -> Plan:
         """The plan that a state is after the last operation."""
         peak = final.resident + self.most_live(final)
         text = sum(way.text for moves in final.moves for way in moves.values())
         return Plan(self.mesh, final.chosen, final.moves, final.cycles - text, final.resident, peak, text)
 
-    def most_live(self, final: State) -> int:
+    def most_live(self, final: PartialPlan) -> int:
         """Most bytes of values at a time, each version of which lives until its own last reader.
 
         The search counts all versions until a value's last reader: it cannot know yet which of them that wants.
@@ -257,7 +257,7 @@ class Planner:
                     lives.use((value, given), len(nodes) - 1)
         return lives.most(busy, moving)
 
-    def step(self, beam: list[State], position: int, node: Node, width: int) -> list[State]:
+    def step(self, beam: list[PartialPlan], position: int, node: Node, width: int) -> list[PartialPlan]:
         """The best states after an operation; extended only as long as they may be among them.
 
         Layouts of what only moves elements are kept: which is good is only known when its readers have chosen.
@@ -267,12 +267,12 @@ class Planner:
         first: dict[tuple[TensorLayout, ...], int] = {}  # of equals those that give what earlier options do
         for number, option in enumerate(node.options):
             first.setdefault(option.gives, number)
-        found: list[tuple[float, tuple[int, int, int], State, Option]] = []
+        found: list[tuple[float, tuple[int, int, int], PartialPlan, Option]] = []
         for index, state in enumerate(beam):
             for number, option in enumerate(node.options):
                 order = (index, first[option.gives], number)
                 found.append((self.at_least(state, node, option), order, state, option))
-        best: dict[Any, tuple[float, tuple[int, int, int], State]] = {}
+        best: dict[Any, tuple[float, tuple[int, int, int], PartialPlan]] = {}
         scores: list[float] = []  # of those, in order
         worst = math.inf
         for least, order, state, option in sorted(found, key=lambda candidate: candidate[:2]):
@@ -289,7 +289,7 @@ class Planner:
                 worst = scores[width - 1] if len(scores) >= width else math.inf
         return [state for *_, state in sorted(best.values(), key=lambda f: f[:2])[:width]]
 
-    def at_least(self, state: State, node: Node, option: Option) -> float:
+    def at_least(self, state: PartialPlan, node: Node, option: Option) -> float:
         """What no extension of `state` by an option scores less than."""
         found = self.score(state) + option.cycles
         for value, position, needed in self.wanted(node, option):
@@ -309,7 +309,7 @@ class Planner:
         """Bytes of SRAM that the largest tile of a value takes."""
         return layout.elements * DTYPE_BYTES[self.dtypes[value]]
 
-    def extend(self, state: State, at: int, node: Node, option: Option) -> State:
+    def extend(self, state: PartialPlan, at: int, node: Node, option: Option) -> PartialPlan:
         """`state` with the operation at position `at` done as `option` says."""
         layouts, brought, peak = dict(state.layouts), 0, state.peak
         moves: Moves = {}
@@ -368,7 +368,7 @@ class Planner:
         """The best way from any of the layouts that a value is held in; None where there is none.
 
         Args:
-            resident, live, peak: bytes, before it; see `State`.
+            resident, live, peak: bytes, before it; see `PartialPlan`.
         """
 
         def score(way: Movement) -> float:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from .....dialects.host import ir
 from .....dialects.structured import structured
 from ..nodes import Node, Option
-from .plan import Plan, Planner, State, moves_only
+from .plan import PartialPlan, Plan, Planner, moves_only
 
 _ROUNDS = 4
 _GAIN = 1.0  # cycles that a change has to save: less is not known so well
@@ -60,7 +60,7 @@ class Refinement:
     def __post_init__(self) -> None:
         self.nodes = self.planner.problem.nodes
         self.makers = self._makers()
-        self.states = [State()]
+        self.states = [PartialPlan()]
         self._restate(0)
 
     def _makers(self) -> dict[ir.Value, frozenset[int]]:
@@ -133,7 +133,7 @@ class Refinement:
             state = planner.extend(state, later, node, taken)
         return planner.score(state), change
 
-    def _as_it_is(self, state: State, node: Node, own: Option) -> Option:
+    def _as_it_is(self, state: PartialPlan, node: Node, own: Option) -> Option:
         """The option of an operation that takes its operands where they are; its own one where none does."""
 
         def moves_nothing(option: Option) -> bool:
@@ -146,7 +146,7 @@ class Refinement:
         return min(fitting, key=lambda option: option.cycles, default=own)
 
     @staticmethod
-    def _from_here_as_before(state: State, before: State, final: State) -> State:
+    def _from_here_as_before(state: PartialPlan, before: PartialPlan, final: PartialPlan) -> PartialPlan:
         """Where a state leads that differs from one of the plan in cycles and in what stays for good."""
         cycles = state.cycles + final.cycles - before.cycles
         resident = state.resident + final.resident - before.resident
