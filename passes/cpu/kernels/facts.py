@@ -33,6 +33,16 @@ class OperandAccess:
     def bytes(self) -> int:
         return self.elements * element_bytes(self.kind.element_type)
 
+    @cached_property
+    def long_places(self) -> list[ir.AffineExpr]:
+        """The map's results along dimensions of other sizes than 1."""
+        return [expr for expr, size in zip(self.map.results, self.kind.shape, strict=True) if size != 1]
+
+    @cached_property
+    def long_shape(self) -> list[int]:
+        """The sizes of these dimensions."""
+        return [size for size in self.kind.shape if size != 1]
+
 
 @dataclass(frozen=True)
 class Facts:
