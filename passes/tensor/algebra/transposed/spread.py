@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .....dialects.constants import splat_attribute
-from .....dialects.host import arith, ir, tensor
+from .....dialects.constants import constant_attribute, splat_attribute
+from .....dialects.host import ir, tensor
 from .....dialects.reshapes import reassociation
 from ...simplify.reshapes.read_chain import shape_of
 from ...simplify.reshapes.views import expand, open_part
@@ -218,11 +218,5 @@ def _padding(op: Any) -> Any:
 
 def _is_zero(number: Any) -> bool:
     """Whether a scalar, or an attribute, is the constant zero."""
-    if isinstance(number, ir.Value):
-        owner: Any = number.owner
-        if isinstance(owner, ir.Block) or not isinstance(owner, arith.ConstantOp):
-            return False
-        number = owner.attributes["value"]
-    if isinstance(number, ir.FloatAttr):
-        return ir.FloatAttr(number).value == 0.0
-    return isinstance(number, ir.IntegerAttr) and ir.IntegerAttr(number).value == 0
+    attribute = constant_attribute(number) if isinstance(number, ir.Value) else number
+    return isinstance(attribute, (ir.FloatAttr, ir.IntegerAttr)) and attribute.value == 0
