@@ -19,7 +19,8 @@ Coordinates are relative to the program's origin; `0..2:2` has a step of 2; buff
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ...wse_target.image import DTYPE_BYTES, StridedRect
+from ...wse_target.image import StridedRect
+from ...wse_target.instructions import DTYPE_BYTES
 from ..host import ir
 from ..provenance import read_location
 from . import read

@@ -18,7 +18,8 @@ from wse_mlir.runtime.wafer import pe_kernels_nest
 from wse_mlir.runtime.wafer.pe_kernels import NativeKernels, special_code
 from wse_mlir.runtime.wafer.pe_kernels_nest import plan_blocks
 from wse_mlir.wse_target.errors import TargetError
-from wse_mlir.wse_target.image import Access, Buffer, Dtype, PEClass, Program, StridedRect, Vector
+from wse_mlir.wse_target.image import PEClass, Program, StridedRect
+from wse_mlir.wse_target.instructions import Access, Buffer, Dtype, Vector
 from wse_mlir.wse_target.kinds import ARITY
 from wse_mlir.wse_target.quasi_affine import const
 from wse_mlir.wse_target.sim.arithmetic import FUNCTIONS, NUMPY_DTYPE, fma, operand_dtypes

@@ -9,7 +9,8 @@ from fabric_programs import access, rect
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wse_mlir.wse_target.image import Access, Buffer, PEClass, Program
+from wse_mlir.wse_target.image import PEClass, Program
+from wse_mlir.wse_target.instructions import Access, Buffer
 from wse_mlir.wse_target.sim.code import place
 from wse_mlir.wse_target.sim.contents import MessageContents
 from wse_mlir.wse_target.sim.kernels import Kernel, KernelKey, NumpyKernels

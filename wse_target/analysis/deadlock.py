@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..errors import TargetError
-from ..image import Program, Source
+from ..image import Program
+from ..instructions import Source
 from ..machine import Machine
 from ..scalars import bound, representatives
 from ..sim.code import flatten, place

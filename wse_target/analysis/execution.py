@@ -11,7 +11,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ..image import MAIN_THREAD, Join, Program, Receive, Relay, Send, Switch
+from ..image import Program
+from ..instructions import MAIN_THREAD, Join, Receive, Relay, Send, Switch
 from ..machine import Machine
 from ..quasi_affine import Const, Expr
 from ..sim.code import Branch, Code, Halt, Jump, LoopBegin, LoopEnd, Operation, Placement

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..footprint import indices_of
-from ..image import DTYPE_BYTES, Access, Index, Vector
+from ..instructions import DTYPE_BYTES, Access, Index, Vector
 from ..machine import Machine
 
 _NO_FLOPS = frozenset({"fill", "copy", "convert", "select", "iota"})

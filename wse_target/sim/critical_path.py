@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..image import MAIN_THREAD, Join, Receive, Relay, Send, Source, Switch
+from ..instructions import MAIN_THREAD, Join, Receive, Relay, Send, Source, Switch
 from .code import Code, Placement
 from .recording import Events, operation_name, phases_by_counter
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..image import Access, Index
+from ..instructions import Access, Index
 from ..quasi_affine import Expr
 from .kernels import KernelOperand
 

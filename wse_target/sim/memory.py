@@ -12,7 +12,8 @@ from functools import lru_cache
 import numpy as np
 
 from ..errors import TargetError
-from ..image import DTYPE_BYTES, Access, Buffer, Program
+from ..image import Program
+from ..instructions import DTYPE_BYTES, Access, Buffer
 from .arithmetic import DTYPE_NAME, NUMPY_DTYPE, convert, operand_dtypes
 from .code import Placement
 from .kernels import IndexWalk, KernelKey, KernelOperand, KernelProvider, Walk, gather, view

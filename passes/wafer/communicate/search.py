@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 
-from ....wse_target.image import DTYPE_BYTES, Dtype
+from ....wse_target.instructions import DTYPE_BYTES, Dtype
 from ....wse_target.layout.dimension import Dimension
 from ....wse_target.layout.tensor_layout import Partial, TensorLayout
 from ....wse_target.layout.text import layout_text

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from ....wse_target.image import Access, Dtype, Instruction, Loop, Vector
+from ....wse_target.instructions import Access, Dtype, Instruction, Loop, Vector
 from ....wse_target.layout.dimension import Dimension
 from ....wse_target.layout.mesh import Mesh
 from ....wse_target.layout.tensor_layout import TensorLayout

@@ -13,7 +13,7 @@ from typing import Any
 from ....dialects.affine.expressions import dim_position
 from ....dialects.host import ir
 from ....dialects.structured import PARALLEL, REDUCTION
-from ....wse_target.image import DTYPE_BYTES, Access, Instruction, Loop, Vector
+from ....wse_target.instructions import DTYPE_BYTES, Access, Instruction, Loop, Vector
 from ....wse_target.layout.tensor_layout import NOW, TensorLayout
 from ....wse_target.machine import Machine
 from ....wse_target.quasi_affine import Var, const

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ....dialects.host import ir
-from ....wse_target.image import HostTransfer, Instruction
+from ....wse_target.image import HostTransfer
+from ....wse_target.instructions import Instruction
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ..communicate import Movement
 from ..shard.cost import CostModel

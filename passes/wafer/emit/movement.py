@@ -3,7 +3,7 @@
 from typing import Any
 
 from ....dialects.host import ir
-from ....wse_target.image import Instruction, Vector
+from ....wse_target.instructions import Instruction, Vector
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ...infra.diagnostics import PassFailure
 from ..scalars.splat import is_undefined, splat_of

@@ -13,7 +13,8 @@ import numpy as np
 from ....dialects.host import ir
 from ....dialects.wse import read
 from ....dialects.wse.annotations import ALGORITHM
-from ....wse_target.image import Access, Buffer, HostTransfer, Source, Vector
+from ....wse_target.image import HostTransfer
+from ....wse_target.instructions import Access, Buffer, Source, Vector
 from ....wse_target.layout.text import layout_text
 from ....wse_target.quasi_affine import Expr, const, minimum
 from ...infra.diagnostics import PassFailure

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from ....dialects.host import ir
-from ....wse_target.image import Access, Dtype
+from ....wse_target.instructions import Access, Dtype
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ....wse_target.quasi_affine import Expr
 from ..scalars.splat import made_of

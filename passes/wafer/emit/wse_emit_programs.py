@@ -8,17 +8,8 @@ from ....dialects.provenance import read_location
 from ....dialects.wse import read
 from ....dialects.wse.annotations import ALGORITHM
 from ....wse_target.footprint import all_buffers
-from ....wse_target.image import (
-    Buffer,
-    HostTransfer,
-    Instruction,
-    PEClass,
-    Phase,
-    Program,
-    Source,
-    StridedRect,
-    TensorSpec,
-)
+from ....wse_target.image import HostTransfer, PEClass, Program, StridedRect, TensorSpec
+from ....wse_target.instructions import Buffer, Instruction, Phase, Source
 from ....wse_target.machine_file import load_machine
 from ...infra.diagnostics import PassFailure
 from ...infra.pass_base import Pass, PassRun, option

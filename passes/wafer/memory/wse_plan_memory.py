@@ -10,7 +10,7 @@ from typing import Any
 from ....dialects.host import ir
 from ....dialects.wse import build, read
 from ....wse_target.footprint import CASE_BYTES, INSTRUCTION_BYTES, TABLE_ENTRY_BYTES
-from ....wse_target.image import (
+from ....wse_target.instructions import (
     DTYPE_BYTES,
     Choose,
     Control,

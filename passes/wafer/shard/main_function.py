@@ -6,7 +6,7 @@ from ....dialects.affine.maps import identity_maps
 from ....dialects.constants import constant_attribute, splat, splat_number
 from ....dialects.host import ir
 from ....dialects.structured import REDUCTION, build_generic, replace_op, structured
-from ....wse_target.image import DTYPE_BYTES
+from ....wse_target.instructions import DTYPE_BYTES
 from ....wse_target.kinds import NEUTRAL
 from ...infra.diagnostics import PassFailure
 from ...tensor.simplify.reshapes.slices_of_one_rank import keep_rank

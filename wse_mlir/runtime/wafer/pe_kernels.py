@@ -18,7 +18,7 @@ from ...dialects.host import ir
 from ...passes.cpu.processor import processor
 from ...passes.infra.pass_manager import Instrumentation, run_pipeline
 from ...pipelines.named import named_pipeline
-from ...wse_target.image import DTYPE_BYTES
+from ...wse_target.instructions import DTYPE_BYTES
 from ...wse_target.sim.kernels import Kernel, KernelKey, KernelOperand
 from ..cpu.jit import NativeModule
 from ..native.codegen import NativeCode

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...dialects.host import arith, func, ir, memref, scf
-from ...wse_target.image import DTYPE_BYTES
+from ...wse_target.instructions import DTYPE_BYTES
 from ...wse_target.sim.kernels import KernelKey, Walk
 from .pe_kernels_nest import KernelNest, PeOperand, constant_index, for_loop, reach, widen, widened
 from .pe_kernels_values import memory_type, number_type

@@ -9,7 +9,19 @@ from __future__ import annotations
 import numpy as np
 
 from ...errors import TargetError
-from ...image import MAIN_THREAD, Access, Control, Join, Phase, Receive, Relay, Send, Source, Switch, Vector
+from ...instructions import (
+    MAIN_THREAD,
+    Access,
+    Control,
+    Join,
+    Phase,
+    Receive,
+    Relay,
+    Send,
+    Source,
+    Switch,
+    Vector,
+)
 from ..accounting import Accounting
 from ..code import Branch, Halt, Jump, LoopBegin, LoopEnd
 from ..cost import TimingModel

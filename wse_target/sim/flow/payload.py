@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...image import Access, Receive, Relay, Send
+from ...instructions import Access, Receive, Relay, Send
 from ..contents import MessageContents
 from ..located import Located
 from ..memory import by_bounds

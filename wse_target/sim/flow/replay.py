@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ...image import DTYPE_BYTES, Access, Control, Join, Receive, Send, Vector
+from ...instructions import DTYPE_BYTES, Access, Control, Join, Receive, Send, Vector
 from ...quasi_affine import Const, Expr
 from ..arithmetic import operand_dtypes
 from ..code import LoopEnd

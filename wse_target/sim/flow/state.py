@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...image import MAIN_THREAD, Join, Program
+from ...image import Program
+from ...instructions import MAIN_THREAD, Join
 from ...machine import Machine
 from ...quasi_affine import Const, Expr
 from ..accounting import Accounting

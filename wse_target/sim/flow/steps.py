@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...image import DTYPE_BYTES, Access
+from ...instructions import DTYPE_BYTES, Access
 from ..kernels import KernelKey, KernelOperand
 from ..memory import Memory
 

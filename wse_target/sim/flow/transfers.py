@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...errors import TargetError
-from ...image import MAIN_THREAD, Receive, Relay, Send, Source
+from ...instructions import MAIN_THREAD, Receive, Relay, Send, Source
 from ..cost import TimingModel, words
 from .checks import need_way_in, need_way_out
 from .lane import Index, Lane

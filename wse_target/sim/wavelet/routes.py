@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ...errors import TargetError
-from ...image import Direction, Program
+from ...image import Program
+from ...instructions import Direction
 from ...machine import Machine
 from ..code import Code, Placement, strided
 from .channels import Channel, Delivery, Inbox

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...image import Access, Receive, Relay, Send, Vector
+from ...instructions import Access, Receive, Relay, Send, Vector
 from ..accounting import Accounting
 from ..cost import TimingModel
 from ..engine import Loaded

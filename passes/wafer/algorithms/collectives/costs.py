@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .....wse_target.image import Combine
+from .....wse_target.instructions import Combine
 from .....wse_target.machine import Machine
 from .....wse_target.quasi_affine import Expr
 from .....wse_target.sim.cost import TimingModel, words

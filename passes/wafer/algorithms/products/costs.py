@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .....wse_target.image import DTYPE_BYTES, Access, Control, Dtype, Instruction, Loop, Vector
+from .....wse_target.instructions import DTYPE_BYTES, Access, Control, Dtype, Instruction, Loop, Vector
 from .....wse_target.machine import Machine
 from .....wse_target.quasi_affine import const
 from .....wse_target.sim.cost import WAVELET_BYTES, TimingModel

@@ -11,7 +11,7 @@ from .....dialects.provenance import Provenance, make_location
 from .....dialects.wse import build
 from .....wse_target.errors import CompilerError
 from .....wse_target.footprint import accesses
-from .....wse_target.image import (
+from .....wse_target.instructions import (
     Access,
     Buffer,
     Choose,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from .....dialects.host import ir
 from .....wse_target.errors import CompilerError
-from .....wse_target.image import Access
+from .....wse_target.instructions import Access
 from .....wse_target.quasi_affine import Binary, Const, Expr, Var
 
 COORDINATES: tuple[Expr, ...] = (Var("x"), Var("y"))

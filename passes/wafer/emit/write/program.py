@@ -9,7 +9,8 @@ from typing import Any
 from .....dialects.host import ir
 from .....dialects.wse import build
 from .....wse_target.footprint import program_tables, text_bytes
-from .....wse_target.image import HostTransfer, Program, Source, TensorSpec
+from .....wse_target.image import HostTransfer, Program, TensorSpec
+from .....wse_target.instructions import Source
 from .body import Shared, memref_type, write_function, write_numbers
 from .expressions import MapSymbols
 from .routines import Outline

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from .....dialects.host import ir
-from .....wse_target.image import DTYPE_BYTES, Dtype
+from .....wse_target.instructions import DTYPE_BYTES, Dtype
 from .....wse_target.layout.mesh import Mesh
 from .....wse_target.layout.tensor_layout import TensorLayout
 from ...communicate import Movement
