@@ -21,6 +21,16 @@ def constant_attribute(value: ir.Value) -> ir.Attribute | None:
     return None if isinstance(value.type, ir.ShapedType) else attribute
 
 
+def constant_number(value: ir.Value) -> float | int | None:
+    """The number that an `arith.constant` has in every element, 1 for a bit that is set; None when there is not one."""
+    attribute = constant_attribute(value)
+    if isinstance(attribute, ir.BoolAttr):
+        return int(attribute.value)
+    if not isinstance(attribute, (ir.FloatAttr, ir.IntegerAttr)):
+        return None
+    return abs(int(attribute.value)) if str(attribute.type) == "i1" else attribute.value
+
+
 def splat_attribute(value: ir.Value) -> ir.Attribute | None:
     """The element of a tensor's or vector's constant whose elements are all equal, as an attribute."""
     return constant_attribute(value) if isinstance(value.type, ir.ShapedType) else None

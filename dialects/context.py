@@ -1,11 +1,11 @@
 """Makes MLIR contexts in which upstream's dialects, torch's and this project's are loaded."""
 
 from . import wse
-from .fork_lock import ForkLock, Order
+from .fork_lock import ForkLock, LockOrder
 from .host import ir, passmanager, register_torch_dialects
 from .plugins import load_plugin_dialects
 
-COMPILING = ForkLock(Order.COMPILE, "compiling")
+COMPILING = ForkLock(LockOrder.COMPILE, "compiling")
 """Held by a thread that builds or lowers IR: the bindings crash when two do, even in contexts of their own."""
 
 

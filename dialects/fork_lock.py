@@ -20,7 +20,7 @@ from ..wse_target.errors import CompilerError
 PATIENCE = 60.0  # seconds that a fork waits for other threads
 
 
-class Order(IntEnum):
+class LockOrder(IntEnum):
     """In which order a thread may take locks, and a fork does; those of one rank are not taken together."""
 
     CAPTURE = 0
@@ -44,7 +44,7 @@ class ForkLock:
         CompilerError: on entering, in a process that was forked while another thread was inside.
     """
 
-    def __init__(self, order: Order, doing: str, lock: Any = None) -> None:
+    def __init__(self, order: LockOrder, doing: str, lock: Any = None) -> None:
         self.order = order
         self._doing = doing
         self._lock = threading.RLock() if lock is None else lock

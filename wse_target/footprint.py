@@ -7,7 +7,8 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from .errors import TargetError
-from .image import (
+from .image import Program
+from .instructions import (
     Access,
     Choose,
     Control,
@@ -16,7 +17,6 @@ from .image import (
     Join,
     Loop,
     Phase,
-    Program,
     Receive,
     Relay,
     Send,

@@ -20,7 +20,7 @@ from pydantic import Field, PrivateAttr, ValidationError
 
 from . import kinds
 from .errors import TargetError
-from .image import DTYPE_BYTES
+from .instructions import DTYPE_BYTES
 from .machine_problems import describe_problem
 from .machine_sections import (
     ClockSection,

@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from .image import DTYPE_BYTES
+from .instructions import DTYPE_BYTES
 
 Unit = Literal[
     "PEs", "bytes", "cycles", "words", "words/cycle", "elements/cycle", "GHz", "count", "ratio", "ids", "flag"

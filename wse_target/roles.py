@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from .image import Choose, Instruction, Loop, PEClass, StridedRect, Switch, all_instructions
+from .image import PEClass, StridedRect
+from .instructions import Choose, Instruction, Loop, Switch, all_instructions
 from .layout.rectangle import strided_rects
 from .quasi_affine import Expr
 

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from .errors import TargetError
-from .image import (
+from .image import HostTransfer, Program
+from .instructions import (
     Choose,
-    HostTransfer,
     Instruction,
     Join,
     Loop,
-    Program,
     Receive,
     Relay,
     Send,

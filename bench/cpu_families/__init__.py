@@ -14,8 +14,9 @@ from .mlp import MLP
 from .mobilenet import MOBILENET
 from .products import MATMUL, MATVEC
 from .resnet import RESNET18
+from .witnesses import WITNESSES
 
-__all__ = ["FAMILIES", "Case", "Family"]
+__all__ = ["FAMILIES", "WITNESSES", "Case", "Family"]
 
 FAMILIES: Mapping[str, Family] = {
     "matmul": MATMUL,

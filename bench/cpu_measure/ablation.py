@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cpu_families import FAMILIES, Case
+from cpu_families import FAMILIES, WITNESSES, Case
 
 from wse_mlir.compiler.compile import Compiled
 from wse_mlir.dialects.host import ir
@@ -70,6 +70,7 @@ class Ablation:
     """A model whose steps are looked at.
 
     Attributes:
+        family: one of `FAMILIES`, or the step that one of `WITNESSES` is a witness of.
         folder: for the file PROGRESS.
         left_out: steps that are known to end the process.
     """
@@ -91,7 +92,7 @@ def measure_steps(job: Ablation) -> dict[str, Any]:
     is the same without it; or "failed", why there is no code or no right answer. "noise" is how far the ratio of the
     whole pipeline and itself is from 1.
     """
-    case = FAMILIES[job.family].case(job.size)
+    case = {**FAMILIES, **WITNESSES}[job.family].case(job.size)
     bench = _Bench(case, job)
     whole = bench.contender(WHOLE)
     if whole is None:

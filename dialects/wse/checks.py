@@ -7,7 +7,7 @@ operation write their message only when it is needed: printing a map costs more 
 import re
 
 from ...wse_target.errors import TargetError
-from ...wse_target.image import DTYPE_BYTES
+from ...wse_target.instructions import DTYPE_BYTES
 from ...wse_target.layout.algebra import gathered
 from ...wse_target.layout.mesh import Mesh
 from ...wse_target.layout.tensor_layout import TensorLayout

@@ -8,7 +8,7 @@ maps' symbols: the PE's coordinates and the variables of enclosing loops.
 from collections.abc import Sequence
 from typing import get_args
 
-from ...wse_target.image import Unit
+from ...wse_target.instructions import Unit
 from ..host import ext, ir
 from .access_checks import (
     check_access,
@@ -192,8 +192,8 @@ class JoinOp(Op, name="join", traits=[ReadsAndWrites]):
 class ControlOp(Op, name="control", traits=[ReadsAndWrites]):
     """Scalar code of the main thread: `count` times what the machine says `unit` costs.
 
-    `unit`: "task", "branch", "library_call", "descriptor" or "scalar"; see `wse_target/image.py`. `count` is a map
-    of the symbols.
+    `unit`: "task", "branch", "library_call", "descriptor" or "scalar"; see `wse_target/instructions.py`. `count` is a
+    map of the symbols.
     """
 
     unit: ir.StringAttr

@@ -19,13 +19,14 @@ Coordinates are relative to the program's origin; `0..2:2` has a step of 2; buff
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ...wse_target.image import DTYPE_BYTES, StridedRect
+from ...wse_target.image import StridedRect
+from ...wse_target.instructions import DTYPE_BYTES
 from ..host import ir
 from ..provenance import read_location
 from . import read
 from .affine_text import index_names, render, render_bound
 from .indexed_checks import indexed_chain, unmoved
-from .whole_program import Placed, Symbols, collect
+from .whole_program import PlacedSymbol, ProgramSymbols, collect
 
 
 def print_program(module: ir.Module | ir.Operation) -> str:
@@ -101,7 +102,7 @@ def _buffers(module: ir.Operation) -> list[str]:
     ]
 
 
-def _colours(module: ir.Operation, routes: list[Placed]) -> list[str]:
+def _colours(module: ir.Operation, routes: list[PlacedSymbol]) -> list[str]:
     lines = []
     for colour in _symbols_named(module, "wse.colour"):
         name, identifier = colour.sym_name.value, read.integer(colour.id)
@@ -118,7 +119,7 @@ def _start(colour: Any) -> str:
     return "starts unrouted" if position < 0 else f"starts at position {position}"
 
 
-def _route(item: Placed) -> str:
+def _route(item: PlacedSymbol) -> str:
     position = read.integer(item.op.position)
     text = f"{item.op.receive.value} -> {'+'.join(read.strings(item.op.send))}  on {where_text(item.where)}"
     return text + (f", position {position}" if position else "")
@@ -136,7 +137,7 @@ def _scalars(module: ir.Operation) -> list[str]:
     ]
 
 
-def _transfers(symbols: Symbols) -> list[str]:
+def _transfers(symbols: ProgramSymbols) -> list[str]:
     lines = []
     for what, arrow, items in (("in ", "->", symbols.scatters), ("out", "<-", symbols.gathers)):
         for item in items:
@@ -152,7 +153,7 @@ def _transfers(symbols: Symbols) -> list[str]:
     return lines
 
 
-def _transfer_symbols(op: Any, symbols: Symbols) -> list[str]:
+def _transfer_symbols(op: Any, symbols: ProgramSymbols) -> list[str]:
     """What the symbols of a transfer's maps stand for."""
     known = ["x", "y"]
     for reference in op.symbols:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ...wse_target.image import DTYPE_BYTES
+from ...wse_target.instructions import DTYPE_BYTES
 from ..host import ir
 from . import read
 from .access_checks import check_access, check_bounds

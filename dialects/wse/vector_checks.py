@@ -3,7 +3,7 @@
 from typing import Any, get_args
 
 from ...dialects.affine.maps import map_dims
-from ...wse_target.image import Schedule
+from ...wse_target.instructions import Schedule
 from ...wse_target.kinds import ACCUMULATES, ARITY
 from ..host import ir
 from . import read

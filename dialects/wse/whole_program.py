@@ -22,7 +22,7 @@ _REFERRING = frozenset(
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedSymbol:
     """A symbol together with the PEs it concerns."""
 
     op: Any
@@ -30,7 +30,7 @@ class Placed:
 
 
 @dataclass
-class Symbols:
+class ProgramSymbols:
     """The module's symbols that make up a program.
 
     Attributes:
@@ -43,16 +43,16 @@ class Symbols:
     tables: set[str] = field(default_factory=set)
     scalars: dict[str, Any] = field(default_factory=dict)
     functions: dict[str, Any] = field(default_factory=dict)
-    routes: list[Placed] = field(default_factory=list)
-    classes: list[Placed] = field(default_factory=list)
-    scatters: list[Placed] = field(default_factory=list)
-    gathers: list[Placed] = field(default_factory=list)
+    routes: list[PlacedSymbol] = field(default_factory=list)
+    classes: list[PlacedSymbol] = field(default_factory=list)
+    scatters: list[PlacedSymbol] = field(default_factory=list)
+    gathers: list[PlacedSymbol] = field(default_factory=list)
     well_formed: bool = True
 
 
-def collect(module: ir.Operation) -> Symbols:
+def collect(module: ir.Operation) -> ProgramSymbols:
     """Sorts a module's symbols."""
-    found = Symbols()
+    found = ProgramSymbols()
     placed = {
         "wse.route": found.routes,
         "wse.pe_class": found.classes,
@@ -78,7 +78,7 @@ def collect(module: ir.Operation) -> Symbols:
         elif name == "wse.scalar":
             found.scalars[view.sym_name.value] = view
         elif name in placed:
-            placed[name].append(Placed(view, read.strided_rect(view.where)))
+            placed[name].append(PlacedSymbol(view, read.strided_rect(view.where)))
     return found
 
 
@@ -118,7 +118,7 @@ def check_whole_program(program: Any) -> None:
         names += [name for name in found if name not in names]
 
 
-def _check_grid(grid: tuple[int, int], symbols: Symbols) -> None:
+def _check_grid(grid: tuple[int, int], symbols: ProgramSymbols) -> None:
     for item in (*symbols.routes, *symbols.classes, *symbols.scatters, *symbols.gathers):
         base, extent, step = item.where.base, item.where.extent, item.where.step
         last = tuple(b + (e - 1) * s for b, e, s in zip(base, extent, step, strict=True))
@@ -126,7 +126,7 @@ def _check_grid(grid: tuple[int, int], symbols: Symbols) -> None:
         require_at(item.op, inside, f"reaches PE {last}, outside the program's grid of {grid[0]} x {grid[1]}")
 
 
-def _check_scalars(inputs: ir.Attribute, symbols: Symbols) -> None:
+def _check_scalars(inputs: ir.Attribute, symbols: ProgramSymbols) -> None:
     """Each is an input of one integer."""
     tensors = read.types(inputs)
     for op in symbols.scalars.values():
@@ -137,7 +137,7 @@ def _check_scalars(inputs: ir.Attribute, symbols: Symbols) -> None:
         require_at(op, single, f"is input {index}, a {tensor}; expected a tensor of one integer")
 
 
-def _check_classes(symbols: Symbols) -> None:
+def _check_classes(symbols: ProgramSymbols) -> None:
     for index, item in enumerate(symbols.classes):
         body = item.op.body.value
         function = symbols.functions.get(body)
@@ -156,9 +156,9 @@ def _check_classes(symbols: Symbols) -> None:
             )
 
 
-def _check_routes(symbols: Symbols) -> None:
+def _check_routes(symbols: ProgramSymbols) -> None:
     """Where two routes of one colour and position meet, they must receive from one side."""
-    by_key: dict[tuple[str, int], list[Placed]] = {}
+    by_key: dict[tuple[str, int], list[PlacedSymbol]] = {}
     for item in symbols.routes:
         colour = _known(item.op, "colour", symbols.colours)
         earlier = by_key.setdefault((colour, read.integer(item.op.position)), [])
@@ -175,7 +175,9 @@ def _check_routes(symbols: Symbols) -> None:
         earlier.append(item)
 
 
-def _check_transfers(transfers: list[Placed], what: str, specs: ir.Attribute, symbols: Symbols) -> None:
+def _check_transfers(
+    transfers: list[PlacedSymbol], what: str, specs: ir.Attribute, symbols: ProgramSymbols
+) -> None:
     tensors = read.types(specs)
     for item in transfers:
         op = item.op
@@ -196,7 +198,7 @@ def _check_transfers(transfers: list[Placed], what: str, specs: ir.Attribute, sy
         )
 
 
-def _check_transfer_symbols(op: Any, symbols: Symbols) -> None:
+def _check_transfer_symbols(op: Any, symbols: ProgramSymbols) -> None:
     """The function that a transfer names gives as many numbers as its maps have symbols after x and y."""
     for reference in op.symbols:
         name = ir.FlatSymbolRefAttr(reference).value
@@ -212,7 +214,7 @@ def _check_transfer_symbols(op: Any, symbols: Symbols) -> None:
         )
 
 
-def _check_body(function: Any, symbols: Symbols) -> None:
+def _check_body(function: Any, symbols: ProgramSymbols) -> None:
     for op in operations_of(function.operation):
         if op.name not in _REFERRING or not _is_well_formed(op.opview):
             continue

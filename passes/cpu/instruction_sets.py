@@ -13,10 +13,10 @@ from functools import cache
 import llvmlite.binding as llvm
 from llvmlite.binding.newpassmanagers import NewPassManager
 
-from ...dialects.fork_lock import ForkLock, Order
+from ...dialects.fork_lock import ForkLock, LockOrder
 from ..infra.native_errors import captured_stderr
 
-LLVM = ForkLock(Order.LLVM, "in LLVM", llvm.ffi.lib._lock._lock)
+LLVM = ForkLock(LockOrder.LLVM, "in LLVM", llvm.ffi.lib._lock._lock)
 """llvmlite's own lock, which it takes for every call of LLVM: a fork has to know of it."""
 
 # Instructions of operating systems and of people who ask for them by name; the code generator never chooses one,

@@ -19,10 +19,10 @@ from typing import NamedTuple
 
 import llvmlite.binding as llvm
 
-from ...dialects.fork_lock import ForkLock, Order
+from ...dialects.fork_lock import ForkLock, LockOrder
 
 # Threads that redirected it at once would put it back in the wrong order.
-_REDIRECTING = ForkLock(Order.STREAM, "reading what native code writes")
+_REDIRECTING = ForkLock(LockOrder.STREAM, "reading what native code writes")
 
 
 class CapturedErrors:

@@ -83,7 +83,7 @@ BUILTIN: dict[str, str] = {
     "wse-bind-tables": "wafer.prepare.wse_bind_tables:BindTables",
     "wse-compose-functions": "wafer.prepare.wse_compose_functions:ComposeFunctions",
     "wse-emit-programs": "wafer.emit.wse_emit_programs:EmitPrograms",
-    "wse-route": "wafer.route.wse_route:Route",
+    "wse-route": "wafer.route.wse_route:RouteColours",
     "wse-plan-memory": "wafer.memory.wse_plan_memory:PlanMemory",
     "wse-share-text": "wafer.memory.wse_share_text:ShareText",
 }

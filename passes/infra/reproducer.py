@@ -47,7 +47,7 @@ def reproducer_from_environment() -> Reproducer | None:
 
 
 @dataclass(frozen=True)
-class Replay:
+class ReproducerFile:
     """What a reproducer file says."""
 
     ir_text: str
@@ -110,7 +110,7 @@ def without_reproducer(text: str) -> str:
     return _SECTION.sub("\n", text) if is_reproducer(text) else text
 
 
-def read_reproducer(text: str) -> Replay:
+def read_reproducer(text: str) -> ReproducerFile:
     """Splits a reproducer into IR and settings; the IR keeps its line numbers.
 
     Raises:
@@ -122,7 +122,7 @@ def read_reproducer(text: str) -> Replay:
             "the file holds no reproducer",
             hint="a failing pass writes one; it ends in a section 'mlir_reproducer' with a 'pipeline'",
         )
-    return Replay(
+    return ReproducerFile(
         ir_text=without_reproducer(text),
         pipeline=pipeline,
         verify_each=_flag(text, "verify_each", default=True),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...dialects.host import arith, ir
+from ...dialects.constants import constant_attribute
+from ...dialects.host import ir
 from .traversal import made_by
 
 
@@ -17,9 +18,8 @@ def is_zero_pad(value: ir.Value) -> bool:
     if min((*pad.static_low, *pad.static_high)) < 0:
         return False  # known only at run time, or it cuts off
     end = list(pad.operation.regions[0].blocks[0].operations)[-1]
-    owner: Any = end.operands[0].owner
-    if isinstance(owner, ir.Block) or not isinstance(owner, arith.ConstantOp):
+    number = constant_attribute(end.operands[0])
+    if not isinstance(number, (ir.FloatAttr, ir.IntegerAttr)):
         return False
-    kind = owner.result.type
-    zero = ir.FloatAttr.get(kind, 0.0) if isinstance(kind, ir.FloatType) else ir.IntegerAttr.get(kind, 0)
-    return owner.operation.attributes["value"] == zero
+    make: Any = type(number).get
+    return number == make(number.type, 0)

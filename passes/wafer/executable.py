@@ -8,7 +8,7 @@ from typing import Any
 from ...dialects.host import ir
 from ...dialects.provenance import read_location
 from ...dialects.wse.indexed_checks import indexed_chain, unmoved
-from ...wse_target.image import Source
+from ...wse_target.instructions import Source
 from ..infra.diagnostics import PassFailure
 
 TRANSFERS = ("wse.send", "wse.receive", "wse.relay")

@@ -7,6 +7,7 @@ from typing import Any
 
 import cpu_ablation
 import pytest
+from cpu_families import WITNESSES
 from cpu_measure import ablation
 from cpu_measure.ablation import KEPT, PROGRESS, STEPS, Ablation, measure_steps, without
 
@@ -70,6 +71,13 @@ def test_a_step_that_ends_the_process_is_left_out_next_time(monkeypatch: Any, tm
     row = cpu_ablation.measure(_job(tmp_path), tmp_path)
     assert asked == [[], ["vectors"]]
     assert row["steps"] == {"vectors": {"failed": "exit -11"}}
+
+
+@pytest.mark.parametrize("step", WITNESSES)
+def test_a_step_that_no_family_shows_changes_a_model(monkeypatch: Any, tmp_path: Path, step: str) -> None:
+    monkeypatch.setattr(ablation, "STEPS", {step: STEPS[step]})
+    found = measure_steps(_job(tmp_path, step))
+    assert found["steps"][step]["ratio"] > 0
 
 
 def test_small_and_noisy_differences_are_not_shown(capsys: pytest.CaptureFixture[str]) -> None:

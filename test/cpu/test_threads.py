@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 import wse_mlir
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
-from wse_mlir.passes.cpu.parallel.shares import Cut, Loop, balance, between, cuts, lay_out, length
+from wse_mlir.passes.cpu.parallel.shares import (
+    DividedLine,
+    ParallelLoop,
+    balance,
+    between,
+    cuts,
+    lay_out,
+    length,
+)
 from wse_mlir.passes.infra.pass_manager import run_pipeline
 from wse_mlir.pipelines.named import NAMED_PIPELINES, named_pipeline
 from wse_mlir.runtime.cpu.jit import JitFunction, compile_function
@@ -158,8 +166,8 @@ LOOPS = st.recursive(
 )
 
 
-def loop(trips: int, cost: int, inner: Sequence[Any] = ()) -> Loop:
-    return Loop(None, trips, cost, tuple(loop(*given) for given in inner))
+def loop(trips: int, cost: int, inner: Sequence[Any] = ()) -> ParallelLoop:
+    return ParallelLoop(None, trips, cost, tuple(loop(*given) for given in inner))
 
 
 @given(st.lists(LOOPS, min_size=1, max_size=3), st.integers(1, 3), st.integers(1, 9))
@@ -168,11 +176,11 @@ def test_shares_cover_every_iteration_once(given_loops: list[Any], depth: int, s
     whole = length(line)
     borders = [whole * share // shares for share in range(shares + 1)]
     assert sum(between(line, *part) for part in pairwise(borders)) == whole
-    assert 0 < balance((Cut(line),), shares) <= 1
+    assert 0 < balance((DividedLine(line),), shares) <= 1
 
 
 def test_shares_are_even() -> None:
-    def even(*loops: Loop) -> float:
+    def even(*loops: ParallelLoop) -> float:
         return balance(cuts(loops, 2), 2)
 
     assert even(loop(8, 800)) == 1

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from wse_mlir.dialects.constants import constant_attribute, splat_attribute, splat_number, zeros
+from wse_mlir.dialects.constants import (
+    constant_attribute,
+    constant_number,
+    splat_attribute,
+    splat_number,
+    zeros,
+)
 from wse_mlir.dialects.host import arith, ir
 
 
@@ -22,6 +28,7 @@ def test_what_is_made_is_read(text: str) -> None:
                 assert value.type == kind
                 wanted = ir.Attribute.parse(f"{float(number) if is_float else number} : {element}")
                 assert constant_attribute(value) == wanted
+                assert constant_number(value) == number
                 assert splat_attribute(value) == (wanted if isinstance(kind, ir.ShapedType) else None)
         assert module.operation.verify()
 
@@ -34,3 +41,10 @@ def test_several_numbers_are_none() -> None:
             several = arith.ConstantOp(kind, ir.Attribute.parse("dense<[1, 2]> : tensor<2xi32>")).result
             assert constant_attribute(several) is None and splat_attribute(several) is None
             assert constant_attribute(arith.addi(several, several)) is None
+
+
+def test_complex_numbers_are_left_alone() -> None:
+    with ir.Context(), ir.Location.unknown():
+        module = ir.Module.parse("%c = arith.constant dense<(1.0, 0.0)> : tensor<2xcomplex<f32>>")
+        (op,) = module.body.operations
+        assert constant_attribute(op.results[0]) is None and constant_number(op.results[0]) is None

@@ -11,7 +11,7 @@ from zoo import error
 
 import wse_mlir
 from wse_mlir.artifacts.emit.emit import emit
-from wse_mlir.artifacts.emit.kinds import Kind
+from wse_mlir.artifacts.emit.kinds import FileKind
 from wse_mlir.artifacts.emit.request import Request
 from wse_mlir.compiler.workload import OpenedModel
 
@@ -45,7 +45,7 @@ class Recurrent(nn.Module):
 
 def library(model: nn.Module, out: Path, **options: Any) -> None:
     opened = OpenedModel("model", "model", model, ((X,),), {}, options.get("dynamic_shapes"), None)
-    emit([opened], Request(Kind.SHARED, out / "libmodel.so"))
+    emit([opened], Request(FileKind.SHARED, out / "libmodel.so"))
 
 
 def test_rows_that_work(tmp_path: Path) -> None:

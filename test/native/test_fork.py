@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from wse_mlir.dialects import fork_lock
-from wse_mlir.dialects.fork_lock import ForkLock, Order
+from wse_mlir.dialects.fork_lock import ForkLock, LockOrder
 from wse_mlir.passes.infra.diagnostics import CompilerError
 
 
@@ -56,7 +56,7 @@ def held_while(lock: ForkLock, end: threading.Event) -> threading.Thread:
 
 def test_a_fork_waits_for_who_is_inside(monkeypatch: pytest.MonkeyPatch) -> None:
     """The thread is let out by the fork itself, once that has begun to wait."""
-    lock, end = ForkLock(Order.CALL, "busy"), threading.Event()
+    lock, end = ForkLock(LockOrder.CALL, "busy"), threading.Event()
     thread = held_while(lock, end)
     wait = ForkLock.wait
 
@@ -72,7 +72,7 @@ def test_a_fork_waits_for_who_is_inside(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_what_lasts_too_long_is_refused_in_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fork_lock, "PATIENCE", 0.0)
-    lock, end = ForkLock(Order.CALL, "busy"), threading.Event()
+    lock, end = ForkLock(LockOrder.CALL, "busy"), threading.Event()
     thread = held_while(lock, end)
     said = child_enters(lock)
     end.set()
@@ -82,13 +82,13 @@ def test_what_lasts_too_long_is_refused_in_the_child(monkeypatch: pytest.MonkeyP
 
 
 def test_a_thread_may_fork_while_it_is_inside() -> None:
-    lock = ForkLock(Order.CALL, "busy")
+    lock = ForkLock(LockOrder.CALL, "busy")
     with lock:
         assert child_enters(lock) == "entered"
 
 
 def test_a_fork_has_its_turn_among_those_who_enter_again_and_again() -> None:
-    lock, stop, inside = ForkLock(Order.CALL, "busy"), threading.Event(), threading.Event()
+    lock, stop, inside = ForkLock(LockOrder.CALL, "busy"), threading.Event(), threading.Event()
 
     def enter() -> None:
         while not stop.is_set():

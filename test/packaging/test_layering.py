@@ -44,6 +44,26 @@ def test_a_cycle_is_noticed() -> None:
     assert cycles([Import(x, y, 1, True) for x, y in ((a, b), (b, c), (c, b), (c, a))]) == [[a, b, c]]
 
 
+def defined_twice(texts: dict[str, str]) -> dict[str, list[str]]:
+    """Public classes by name with the files that define them, where there are several; `texts` is source by file."""
+    homes: dict[str, list[str]] = {}
+    for path, text in texts.items():
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(path)
+    return {name: files for name, files in homes.items() if len(files) > 1}
+
+
+def test_a_public_class_has_its_name_for_itself() -> None:
+    """A reader who finds a class by its name finds the one that is meant."""
+    assert defined_twice({str(path.relative_to(ROOT)): path.read_text() for path in SOURCES}) == {}
+
+
+def test_a_name_that_is_taken_is_noticed() -> None:
+    texts = {"a.py": "class Loop: ...\nclass _Part: ...", "b.py": "class Loop(Base): ...\nclass _Part: ..."}
+    assert defined_twice(texts) == {"Loop": ["a.py", "b.py"]}
+
+
 # Files that import inside functions, and why.
 _COMMANDS = "a command imports what it runs: others, and --help, begin sooner"
 _LATER = (

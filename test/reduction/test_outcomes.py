@@ -9,7 +9,7 @@ from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.diagnostics import CompilerError
 from wse_mlir.passes.infra.plugins import load_plugin
 from wse_mlir.reduce import reduce
-from wse_mlir.reduce.outcome import Outcome, run_apart
+from wse_mlir.reduce.outcome import PipelineOutcome, run_apart
 from wse_mlir.reduce.pipeline_predicate import PipelinePredicate
 
 load_plugin(str(Path(__file__).resolve().parents[1] / "lit" / "tools" / "Inputs" / "planted_bugs.py"))
@@ -23,7 +23,7 @@ func.func @f(%x: {0}) -> {0} {{
 """
 
 
-def outcome(how: str, element: str = "f32", timeout: float | None = None) -> Outcome:
+def outcome(how: str, element: str = "f32", timeout: float | None = None) -> PipelineOutcome:
     pipeline = f"builtin.module(cse,planted-bug{{how={how}}})"
     return run_apart(TEXT.format(element), pipeline, CONTEXT, timeout=timeout)
 
@@ -44,7 +44,7 @@ def test_every_end_has_its_kind_its_pass_and_its_message(how: str, kind: str, me
 
 
 def test_success_and_a_pass_that_does_not_end() -> None:
-    assert run_apart(TEXT.format("f32"), "builtin.module(cse)", CONTEXT) == Outcome("succeeds")
+    assert run_apart(TEXT.format("f32"), "builtin.module(cse)", CONTEXT) == PipelineOutcome("succeeds")
     ended = outcome("hang", timeout=0.3)
     assert (ended.kind, ended.pass_name) == ("does not end", "planted-bug")
     assert not ended.mentions("")
@@ -54,7 +54,7 @@ def test_the_same_defect_may_name_other_values_and_types() -> None:
     assert outcome("fail").is_like(outcome("fail", "vector<4xf16>"))
     assert not outcome("fail").is_like(outcome("raise"))
     assert not outcome("abort").is_like(outcome("segfault"))
-    assert not outcome("fail").is_like(Outcome("fails", "cse", outcome("fail").message))
+    assert not outcome("fail").is_like(PipelineOutcome("fails", "cse", outcome("fail").message))
 
 
 def test_a_pipeline_that_cannot_run_is_no_failure_of_a_pass() -> None:

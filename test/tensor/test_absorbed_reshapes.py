@@ -10,12 +10,12 @@ from torch import nn
 
 import wse_mlir
 from wse_mlir.compare.agreement import relative_error
-from wse_mlir.passes.tensor.simplify.reshapes.digits import Form, flattened, iterator_form, unflattened
+from wse_mlir.passes.tensor.simplify.reshapes.digits import DigitSum, flattened, iterator_form, unflattened
 
 SIZES = st.lists(st.sampled_from([1, 2, 3, 4, 6]), min_size=1, max_size=4)
 
 
-def value(form: Form, point: tuple[int, ...]) -> int:
+def value(form: DigitSum, point: tuple[int, ...]) -> int:
     total = form.constant
     for d in form.digits:
         part = point[d.iterator] // d.stride

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import wse_mlir
 from wse_mlir.compare.targets import choose_targets
 from wse_mlir.compiler.targets import target_with
-from wse_mlir.tools.errors import Trace, one_message
+from wse_mlir.tools.errors import TraceOption, one_message
 from wse_mlir.tools.wse import app
 from wse_mlir.wse_target.machine import machine_from
 
@@ -76,7 +76,7 @@ def test_commands_for_wafers_refuse_the_cpu(command: str, tmp_path: Path) -> Non
 
 
 def test_what_memory_does_not_hold_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit), one_message(Trace()):
+    with pytest.raises(SystemExit), one_message(TraceOption()):
         raise MemoryError("Unable to allocate 46.6 TiB")
     assert capsys.readouterr().err == "error: memory has run out: Unable to allocate 46.6 TiB\n"
 

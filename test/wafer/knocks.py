@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from wse_mlir.wse_target.image import (
+from wse_mlir.wse_target.image import Program
+from wse_mlir.wse_target.instructions import (
     Access,
     Choose,
     Instruction,
     Loop,
-    Program,
     Receive,
     Relay,
     Send,

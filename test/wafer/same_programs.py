@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from wse_mlir.wse_target.footprint import lookups
-from wse_mlir.wse_target.image import Loop, Program, Relay
+from wse_mlir.wse_target.image import Program
+from wse_mlir.wse_target.instructions import Loop, Relay
 from wse_mlir.wse_target.quasi_affine import _EVALUATE, Binary, Const, Expr, Lookup, Scalar, Var
 
 

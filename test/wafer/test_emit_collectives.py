@@ -14,7 +14,8 @@ from wse_mlir.passes.wafer.algorithms.fragment import CollectiveRequest, Line, T
 from wse_mlir.passes.wafer.emit.collectives import cheapest
 from wse_mlir.runtime.wafer.image_builder import build_image
 from wse_mlir.wse_target.analysis.deadlock import verdict
-from wse_mlir.wse_target.image import Access, Program
+from wse_mlir.wse_target.image import Program
+from wse_mlir.wse_target.instructions import Access
 from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import const
 from wse_mlir.wse_target.sim.simulation import simulate

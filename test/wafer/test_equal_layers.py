@@ -9,7 +9,7 @@ from planning import plan_and
 from torch import nn
 
 from wse_mlir.passes.wafer.shard.choice.equal_layers import with_equal_layers
-from wse_mlir.passes.wafer.shard.choice.plan import Planner, Problem, State
+from wse_mlir.passes.wafer.shard.choice.plan import PartialPlan, Planner, Problem
 from wse_mlir.passes.wafer.shard.nodes import Option
 
 LAYERS = 6
@@ -38,9 +38,9 @@ def different(options: list[Option]) -> int:
     return sum(option not in options[:at] for at, option in enumerate(options))
 
 
-def planned_at_random(problem: Problem, planner: Planner) -> State:
+def planned_at_random(problem: Problem, planner: Planner) -> PartialPlan:
     """One of the eight cheapest options for each operation, another one each time."""
-    state = State()
+    state = PartialPlan()
     for at, node in enumerate(problem.nodes):
         cheap = sorted(node.options, key=lambda option: option.cycles)[:8]
         state = planner.extend(state, at, node, cheap[at * 5 % len(cheap)])

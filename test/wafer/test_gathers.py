@@ -9,7 +9,8 @@ from lowering import Function, compile_model, lower, simulated, wafer_errors
 from torch import nn
 
 import wse_mlir
-from wse_mlir.wse_target.image import Access, Instruction, PEClass, Program, Vector
+from wse_mlir.wse_target.image import PEClass, Program
+from wse_mlir.wse_target.instructions import Access, Instruction, Vector
 
 
 def draw(*shape: int) -> torch.Tensor:

@@ -14,7 +14,7 @@ from wse_mlir.frontend.imported import ImportedModel
 from wse_mlir.runtime.wafer.image_builder import build_image
 from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.footprint import indices_of
-from wse_mlir.wse_target.image import Instruction, Vector
+from wse_mlir.wse_target.instructions import Instruction, Vector
 
 
 def _random(*shape: int, seed: int = 0) -> torch.Tensor:

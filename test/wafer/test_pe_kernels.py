@@ -18,12 +18,13 @@ from wse_mlir.runtime.wafer import pe_kernels_nest
 from wse_mlir.runtime.wafer.pe_kernels import NativeKernels, special_code
 from wse_mlir.runtime.wafer.pe_kernels_nest import plan_blocks
 from wse_mlir.wse_target.errors import TargetError
-from wse_mlir.wse_target.image import Access, Buffer, Dtype, PEClass, Program, StridedRect, Vector
+from wse_mlir.wse_target.image import PEClass, Program, StridedRect
+from wse_mlir.wse_target.instructions import Access, Buffer, Dtype, Vector
 from wse_mlir.wse_target.kinds import ARITY
 from wse_mlir.wse_target.quasi_affine import const
 from wse_mlir.wse_target.sim.arithmetic import FUNCTIONS, NUMPY_DTYPE, fma, operand_dtypes
 from wse_mlir.wse_target.sim.code import place
-from wse_mlir.wse_target.sim.kernels import KernelKey, NumpyKernels, Operand, Walk
+from wse_mlir.wse_target.sim.kernels import KernelKey, KernelOperand, NumpyKernels, Walk
 from wse_mlir.wse_target.sim.located import Located
 from wse_mlir.wse_target.sim.memory import Memory
 
@@ -101,7 +102,7 @@ def run_all(case: Case, pes: np.ndarray, memory: np.ndarray, units: int = 0) -> 
     results = []
     for provider in PROVIDERS:
         mine = memory.copy()
-        operands = [Operand(mine.reshape(-1), pes * ROW, start) for start in case.starts]
+        operands = [KernelOperand(mine.reshape(-1), pes * ROW, start) for start in case.starts]
         provider.kernel(case.signature)(len(pes), operands)
         results.append(mine)
     dtype = case.signature.dst.dtype
@@ -245,8 +246,8 @@ def test_many_pes_are_shared_between_threads() -> None:
     for provider in PROVIDERS:
         mine = tiles.copy()
         memory, rows = mine.reshape(-1).view(np.uint8), pes * (3 * 13 * 11 * 2)
-        operands = [Operand(memory, rows), Operand(memory, rows, 13 * 11 * 2)]
-        operands.append(Operand(weights.view(np.uint8), np.zeros(1, np.int64)))
+        operands = [KernelOperand(memory, rows), KernelOperand(memory, rows, 13 * 11 * 2)]
+        operands.append(KernelOperand(weights.view(np.uint8), np.zeros(1, np.int64)))
         provider.kernel(KernelKey("fma", bounds, dst, (x, w), (False, False)))(len(pes), operands)
         results.append(mine)
     assert results[0].tobytes() == results[1].tobytes() == results[2].tobytes()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from wse_mlir.runtime.wafer.simulate import simulate_module
-from wse_mlir.wse_target.image import Instruction, Loop, Phase, Program, Receive, Relay, Send
+from wse_mlir.wse_target.image import Program
+from wse_mlir.wse_target.instructions import Instruction, Loop, Phase, Receive, Relay, Send
 
 USABLE = 21  # colours of wse3
 

@@ -13,7 +13,8 @@ from wse_mlir.frontend.imported import import_model
 from wse_mlir.runtime.wafer import target as wafer
 from wse_mlir.runtime.wafer.image_builder import build_image
 from wse_mlir.runtime.wafer.sram_shares import Shares
-from wse_mlir.wse_target.image import Loop, Phase, Program
+from wse_mlir.wse_target.image import Program
+from wse_mlir.wse_target.instructions import Loop, Phase
 
 MOST_CLASSES, MOST_TEXT = 64, 1 << 20
 

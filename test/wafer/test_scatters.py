@@ -10,7 +10,8 @@ from torch import nn
 
 import wse_mlir
 from wse_mlir.runtime.wafer.image_builder import build_image
-from wse_mlir.wse_target.image import Instruction, PEClass, Program, Vector, all_instructions
+from wse_mlir.wse_target.image import PEClass, Program
+from wse_mlir.wse_target.instructions import Instruction, Vector, all_instructions
 
 X = torch.randn(7, 11, generator=torch.Generator().manual_seed(1))
 V = torch.randn(4, 5, generator=torch.Generator().manual_seed(2))

@@ -19,7 +19,7 @@ from wse_mlir.passes.wafer.emit.write.shared_text import Enter, Leave, SharedTex
 from wse_mlir.passes.wafer.executable import ENTERS
 from wse_mlir.passes.wafer.memory import wse_share_text
 from wse_mlir.wse_target.footprint import text_bytes
-from wse_mlir.wse_target.image import Access, Buffer, Control, Instruction, Loop, Vector
+from wse_mlir.wse_target.instructions import Access, Buffer, Control, Instruction, Loop, Vector
 from wse_mlir.wse_target.quasi_affine import Expr, Var, const
 
 BUFFERS = {name: Buffer(name, 0, (64,), "f32") for name in "abcdefgh"}

@@ -14,7 +14,8 @@ from wse_mlir.passes.infra.pass_manager import run_pipeline
 from wse_mlir.runtime.wafer.image_builder import build_image
 from wse_mlir.wse_target.analysis.deadlock import verdict
 from wse_mlir.wse_target.errors import TargetError
-from wse_mlir.wse_target.image import Instruction, Program
+from wse_mlir.wse_target.image import Program
+from wse_mlir.wse_target.instructions import Instruction
 from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.sim.simulation import simulate
 

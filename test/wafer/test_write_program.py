@@ -17,16 +17,14 @@ from wse_mlir.passes.wafer.executable import bodies as bodies_of
 from wse_mlir.passes.wafer.executable import instructions, symbols
 from wse_mlir.runtime.wafer.image_builder import build_image
 from wse_mlir.wse_target.errors import CompilerError, TargetError
-from wse_mlir.wse_target.image import (
+from wse_mlir.wse_target.image import PEClass, Program, StridedRect
+from wse_mlir.wse_target.instructions import (
     Buffer,
     Choose,
     Control,
     Loop,
-    PEClass,
-    Program,
     Send,
     Source,
-    StridedRect,
     Switch,
     Vector,
     all_instructions,

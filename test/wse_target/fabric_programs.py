@@ -6,21 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wse_mlir.wse_target.image import (
+from wse_mlir.wse_target.image import HostTransfer, PEClass, Program, Route, StridedRect, TensorSpec
+from wse_mlir.wse_target.instructions import (
     Access,
     Buffer,
-    HostTransfer,
     Instruction,
-    PEClass,
     Phase,
-    Program,
     Receive,
     Relay,
-    Route,
     Send,
     Source,
-    StridedRect,
-    TensorSpec,
     Vector,
 )
 from wse_mlir.wse_target.machine import Machine

@@ -10,17 +10,8 @@ import numpy as np
 from fabric_programs import X, access, ints, rect
 from hypothesis import strategies as st
 
-from wse_mlir.wse_target.image import (
-    Access,
-    Buffer,
-    Dtype,
-    HostTransfer,
-    Index,
-    PEClass,
-    Program,
-    TensorSpec,
-    Vector,
-)
+from wse_mlir.wse_target.image import HostTransfer, PEClass, Program, TensorSpec
+from wse_mlir.wse_target.instructions import Access, Buffer, Dtype, Index, Vector
 from wse_mlir.wse_target.kinds import ARITY
 from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import Expr, const, minimum

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 from random_programs import RandomProgram
 
-from wse_mlir.wse_target.image import (
+from wse_mlir.wse_target.image import PEClass
+from wse_mlir.wse_target.instructions import (
     Choose,
     Instruction,
     Join,
     Loop,
-    PEClass,
     Receive,
     Relay,
     Send,

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from random_fabric import PE, Tree, routes
 
-from wse_mlir.wse_target.image import (
+from wse_mlir.wse_target.image import Route
+from wse_mlir.wse_target.instructions import (
     MAIN_THREAD,
     Access,
     Instruction,
@@ -23,7 +24,6 @@ from wse_mlir.wse_target.image import (
     Loop,
     Phase,
     Receive,
-    Route,
     Send,
     Source,
 )

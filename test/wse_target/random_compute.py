@@ -7,7 +7,7 @@ from dataclasses import replace
 from random_builder import LENGTH, SLACK, Builder, Slot
 from random_fabric import PE
 
-from wse_mlir.wse_target.image import Access, Choose, Control, Index, Instruction, Vector
+from wse_mlir.wse_target.instructions import Access, Choose, Control, Index, Instruction, Vector
 from wse_mlir.wse_target.kinds import ACCUMULATES, ARITY
 from wse_mlir.wse_target.quasi_affine import Expr, const, maximum, minimum
 

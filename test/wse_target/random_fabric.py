@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from wse_mlir.wse_target.image import Direction, Route, StridedRect
+from wse_mlir.wse_target.image import Route, StridedRect
+from wse_mlir.wse_target.instructions import Direction
 
 PE = tuple[int, int]
 _TOWARDS: dict[PE, Direction] = {(1, 0): "east", (-1, 0): "west", (0, 1): "south", (0, -1): "north"}

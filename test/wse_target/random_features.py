@@ -7,7 +7,8 @@ from collections import Counter, defaultdict
 import numpy as np
 
 from wse_mlir.wse_target.footprint import indices_of
-from wse_mlir.wse_target.image import (
+from wse_mlir.wse_target.image import Program
+from wse_mlir.wse_target.instructions import (
     DTYPE_BYTES,
     Choose,
     Control,
@@ -15,7 +16,6 @@ from wse_mlir.wse_target.image import (
     Join,
     Loop,
     Phase,
-    Program,
     Relay,
     Send,
     Switch,

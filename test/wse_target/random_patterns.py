@@ -8,7 +8,7 @@ from random_builder import COMBINES, Builder, Message
 from random_compute import control, delay
 from random_fabric import PE, Tree, routes, straight, tree
 
-from wse_mlir.wse_target.image import Relay, Switch
+from wse_mlir.wse_target.instructions import Relay, Switch
 from wse_mlir.wse_target.quasi_affine import Expr, Lookup, Var, const, maximum, minimum
 
 

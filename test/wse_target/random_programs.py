@@ -26,18 +26,8 @@ from random_patterns import (
 )
 from random_roles import as_classes, in_roles, separate
 
-from wse_mlir.wse_target.image import (
-    DTYPE_BYTES,
-    Access,
-    Buffer,
-    HostTransfer,
-    Program,
-    ScalarSpec,
-    Send,
-    StridedRect,
-    TensorSpec,
-    all_instructions,
-)
+from wse_mlir.wse_target.image import HostTransfer, Program, ScalarSpec, StridedRect, TensorSpec
+from wse_mlir.wse_target.instructions import DTYPE_BYTES, Access, Buffer, Send, all_instructions
 from wse_mlir.wse_target.machine import Machine
 from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import Var, const

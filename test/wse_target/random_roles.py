@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from random_fabric import PE, rectangles
 
-from wse_mlir.wse_target.image import Choose, Instruction, PEClass, StridedRect
+from wse_mlir.wse_target.image import PEClass, StridedRect
+from wse_mlir.wse_target.instructions import Choose, Instruction
 from wse_mlir.wse_target.quasi_affine import Lookup, Var
 
 Text = tuple[Instruction, ...]

@@ -1,7 +1,7 @@
 """Executes a program without time, PE by PE and message by message: what data every engine must end with.
 
-Queues hold everything here, so a program that gets stuck would get stuck on any machine. Follows `wse_target/image.py`
-and docs/simulator.md alone; shares no code with the engines but the meaning of elementary operations.
+Queues hold everything here, so a program that gets stuck would get stuck on any machine. Follows docs/simulator.md and
+`wse_target/instructions.py` alone; shares no code with the engines but the meaning of elementary operations.
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from wse_mlir.wse_target.image import (
+from wse_mlir.wse_target.image import Program, StridedRect
+from wse_mlir.wse_target.instructions import (
     Access,
     Choose,
     Instruction,
     Join,
     Loop,
-    Program,
     Receive,
     Relay,
     Send,
-    StridedRect,
     Switch,
     Vector,
 )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wse_mlir.wse_target.image import Access, Receive, Relay, Send, Source, Vector
+from wse_mlir.wse_target.instructions import Access, Receive, Relay, Send, Source, Vector
 from wse_mlir.wse_target.quasi_affine import Const
 from wse_mlir.wse_target.sim.accounting import Accounting, quick
 from wse_mlir.wse_target.sim.code import Code

@@ -9,18 +9,8 @@ import pytest
 from fabric_programs import access, broadcast, ints, rect, values
 
 from wse_mlir.wse_target.errors import TargetError
-from wse_mlir.wse_target.image import (
-    Buffer,
-    Control,
-    Loop,
-    PEClass,
-    Program,
-    Route,
-    Send,
-    Source,
-    Switch,
-    Vector,
-)
+from wse_mlir.wse_target.image import PEClass, Program, Route
+from wse_mlir.wse_target.instructions import Buffer, Control, Loop, Send, Source, Switch, Vector
 from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import Expr, Lookup, Var, const
 from wse_mlir.wse_target.sim import Simulation, check_program, simulate

@@ -19,7 +19,8 @@ from fabric_programs import (
     values,
 )  # fmt: skip
 
-from wse_mlir.wse_target.image import Join, Loop, PEClass, Program, Receive, Route, Send, Vector
+from wse_mlir.wse_target.image import PEClass, Program, Route
+from wse_mlir.wse_target.instructions import Join, Loop, Receive, Send, Vector
 from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import minimum
 from wse_mlir.wse_target.sim import Simulation, simulate

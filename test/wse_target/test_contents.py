@@ -9,9 +9,10 @@ from fabric_programs import access, rect
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wse_mlir.wse_target.image import Access, Buffer, PEClass, Program
+from wse_mlir.wse_target.image import PEClass, Program
+from wse_mlir.wse_target.instructions import Access, Buffer
 from wse_mlir.wse_target.sim.code import place
-from wse_mlir.wse_target.sim.contents import Contents
+from wse_mlir.wse_target.sim.contents import MessageContents
 from wse_mlir.wse_target.sim.kernels import Kernel, KernelKey, NumpyKernels
 from wse_mlir.wse_target.sim.located import Located
 from wse_mlir.wse_target.sim.memory import Memory
@@ -35,7 +36,7 @@ class Counting(NumpyKernels):
         return run
 
 
-def make() -> tuple[Memory, Contents, Counting]:
+def make() -> tuple[Memory, MessageContents, Counting]:
     """Buffers "p" and "q" of SIZE f32 on a row of PES, full of numbers; "r" shares half of p's bytes."""
     where = rect(0, 0, PES, 1)
     buffers = {
@@ -47,7 +48,7 @@ def make() -> tuple[Memory, Contents, Counting]:
     memory = Memory(Program("contents", (PES, 1), (), (), buffers, classes), place(PES, 1, classes))
     memory.bytes.view(np.float32)[:] = np.random.default_rng(0).normal(size=(PES, memory.bytes.shape[1] // 4))
     kernels = Counting()
-    return memory, Contents(memory, kernels), kernels
+    return memory, MessageContents(memory, kernels), kernels
 
 
 def at(buffer: str, stride: int, pes: np.ndarray, offset: int = 0) -> Located:

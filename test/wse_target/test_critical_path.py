@@ -8,7 +8,8 @@ import pytest
 from fabric_programs import access, chain_reduce, ints, rect, row_program
 from random_programs import random_program
 
-from wse_mlir.wse_target.image import Join, Loop, PEClass, Phase, Receive, Route, Send, Source, Vector
+from wse_mlir.wse_target.image import PEClass, Route
+from wse_mlir.wse_target.instructions import Join, Loop, Phase, Receive, Send, Source, Vector
 from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import Var, const
 from wse_mlir.wse_target.sim.code import Code, Placement, flatten, place

@@ -16,7 +16,7 @@ from mutations import mutate
 from random_programs import RandomProgram, features, random_program
 
 from wse_mlir.wse_target.errors import TargetError
-from wse_mlir.wse_target.image import Unit
+from wse_mlir.wse_target.instructions import Unit
 from wse_mlir.wse_target.kinds import ARITY
 from wse_mlir.wse_target.sim import Simulation
 from wse_mlir.wse_target.sim.engine import EngineName

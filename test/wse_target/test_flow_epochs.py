@@ -10,18 +10,8 @@ import pytest
 from fabric_programs import X, access, copy_own, ints, rect, row_program, values
 
 from wse_mlir.wse_target.errors import TargetError
-from wse_mlir.wse_target.image import (
-    Control,
-    Loop,
-    PEClass,
-    Program,
-    Receive,
-    Route,
-    Send,
-    StridedRect,
-    Switch,
-    Vector,
-)
+from wse_mlir.wse_target.image import PEClass, Program, Route, StridedRect
+from wse_mlir.wse_target.instructions import Control, Loop, Receive, Send, Switch, Vector
 from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import Expr, Var, const, maximum, minimum
 from wse_mlir.wse_target.sim import Simulation

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from fabric_programs import access, copy_own, ints, rect, row_program
 
-from wse_mlir.wse_target.image import Join, PEClass, Program, Receive, Route, Send, Vector
+from wse_mlir.wse_target.image import PEClass, Program, Route
+from wse_mlir.wse_target.instructions import Join, Receive, Send, Vector
 from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.sim import Simulation
 

@@ -8,19 +8,8 @@ import numpy as np
 import pytest
 from fabric_programs import access, copy_own, ints, rect, row_program, values
 
-from wse_mlir.wse_target.image import (
-    Control,
-    Instruction,
-    Join,
-    Loop,
-    PEClass,
-    Phase,
-    Program,
-    Receive,
-    Route,
-    Send,
-    Vector,
-)
+from wse_mlir.wse_target.image import PEClass, Program, Route
+from wse_mlir.wse_target.instructions import Control, Instruction, Join, Loop, Phase, Receive, Send, Vector
 from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import Var, binary, const
 from wse_mlir.wse_target.sim import Simulation

@@ -1,21 +1,19 @@
 """SRAM by phase: every buffer that an instruction touches, once, inside loops too."""
 
 from wse_mlir.wse_target.footprint import phase_sram_bytes
-from wse_mlir.wse_target.image import (
+from wse_mlir.wse_target.image import PEClass, Program, StridedRect
+from wse_mlir.wse_target.instructions import (
     ZERO,
     Access,
     Buffer,
     Join,
     Loop,
-    PEClass,
     Phase,
-    Program,
     Receive,
     Relay,
     Send,
-    StridedRect,
     Vector,
-)  # fmt: skip
+)
 from wse_mlir.wse_target.quasi_affine import const
 
 N = const(4)

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wse_mlir.wse_target.errors import TargetError
-from wse_mlir.wse_target.image import Buffer, HostTransfer, PEClass, Program, TensorSpec
+from wse_mlir.wse_target.image import HostTransfer, PEClass, Program, TensorSpec
+from wse_mlir.wse_target.instructions import Buffer
 from wse_mlir.wse_target.quasi_affine import Binary, Expr, const
 from wse_mlir.wse_target.sim.code import place
 from wse_mlir.wse_target.sim.host import HostLink

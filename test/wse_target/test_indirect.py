@@ -23,20 +23,8 @@ from indirect_operations import (
 )
 
 from wse_mlir.wse_target.errors import TargetError
-from wse_mlir.wse_target.image import (
-    Access,
-    Buffer,
-    Dtype,
-    HostTransfer,
-    Index,
-    PEClass,
-    Program,
-    Route,
-    Send,
-    StridedRect,
-    TensorSpec,
-    Vector,
-)
+from wse_mlir.wse_target.image import HostTransfer, PEClass, Program, Route, StridedRect, TensorSpec
+from wse_mlir.wse_target.instructions import Access, Buffer, Dtype, Index, Send, Vector
 from wse_mlir.wse_target.quasi_affine import const
 from wse_mlir.wse_target.sim import Simulation
 
@@ -191,7 +179,7 @@ def test_time_does_not_depend_on_data() -> None:
 
 def test_a_loop_that_gathers_runs_trip_by_trip() -> None:
     """Trips that repeat are run on data alone; with indices, operation by operation."""
-    from wse_mlir.wse_target.image import Loop
+    from wse_mlir.wse_target.instructions import Loop
     from wse_mlir.wse_target.quasi_affine import Var
 
     index = replace(rows(4), numbers=Access("n", Var("k"), (0, 0)))

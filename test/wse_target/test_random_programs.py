@@ -11,7 +11,8 @@ from random_programs import features, random_program
 from reference_execution import execute
 
 from wse_mlir.wse_target.errors import TargetError
-from wse_mlir.wse_target.image import PEClass, Program, Send
+from wse_mlir.wse_target.image import PEClass, Program
+from wse_mlir.wse_target.instructions import Send
 from wse_mlir.wse_target.machine import Machine
 from wse_mlir.wse_target.quasi_affine import Const
 from wse_mlir.wse_target.sim import Simulation, SimulationResult

@@ -11,21 +11,8 @@ from fabric_programs import X, access, broadcast, copy_own, ints, rect, row_prog
 
 from wse_mlir.wse_target.analysis.deadlock import verdict
 from wse_mlir.wse_target.errors import TargetError
-from wse_mlir.wse_target.image import (
-    Access,
-    Choose,
-    Control,
-    Instruction,
-    Loop,
-    PEClass,
-    Program,
-    Receive,
-    Route,
-    ScalarSpec,
-    Send,
-    TensorSpec,
-    Vector,
-)
+from wse_mlir.wse_target.image import PEClass, Program, Route, ScalarSpec, TensorSpec
+from wse_mlir.wse_target.instructions import Access, Choose, Control, Instruction, Loop, Receive, Send, Vector
 from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import Lookup, Scalar, Var, const, minimum
 from wse_mlir.wse_target.scalars import SCALAR_BYTES, bound, representatives
@@ -186,7 +173,7 @@ def test_too_many_ways_are_left_undecided() -> None:
 
 
 def test_scalars_in_accesses_by_index() -> None:
-    from wse_mlir.wse_target.image import Buffer, Index
+    from wse_mlir.wse_target.instructions import Buffer, Index
 
     index = Index(access("n", 0), 1, LENGTH, LENGTH - 1, partial=True)
     move = Vector("copy", ints(1), access("r", 0), (Access("a", const(0), (0,), (index,)),))

@@ -13,7 +13,8 @@ from random_programs import RandomProgram, random_program
 
 from wse_mlir.wse_target.analysis.deadlock import require_free, verdict
 from wse_mlir.wse_target.errors import TargetError
-from wse_mlir.wse_target.image import Join, PEClass, Program, Receive, Route, Send, Switch
+from wse_mlir.wse_target.image import PEClass, Program, Route
+from wse_mlir.wse_target.instructions import Join, Receive, Send, Switch
 from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.sim import Simulation
 from wse_mlir.wse_target.sim.engine import EngineName

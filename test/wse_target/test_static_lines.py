@@ -7,19 +7,8 @@ from fabric_programs import X, Y, access, ints, rect
 
 from wse_mlir.wse_target.analysis.deadlock import execute_whole, verdict
 from wse_mlir.wse_target.analysis.lines import line_programs
-from wse_mlir.wse_target.image import (
-    Buffer,
-    Instruction,
-    Join,
-    Loop,
-    PEClass,
-    Program,
-    Receive,
-    Route,
-    Send,
-    StridedRect,
-    Switch,
-)
+from wse_mlir.wse_target.image import PEClass, Program, Route, StridedRect
+from wse_mlir.wse_target.instructions import Buffer, Instruction, Join, Loop, Receive, Send, Switch
 from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import Expr, Var, const, maximum, minimum
 

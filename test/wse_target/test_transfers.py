@@ -19,18 +19,8 @@ from fabric_programs import (
 )  # fmt: skip
 
 from wse_mlir.wse_target.errors import TargetError
-from wse_mlir.wse_target.image import (
-    Instruction,
-    Join,
-    PEClass,
-    Program,
-    Receive,
-    Relay,
-    Route,
-    Send,
-    Source,
-    Vector,
-)
+from wse_mlir.wse_target.image import PEClass, Program, Route
+from wse_mlir.wse_target.instructions import Instruction, Join, Receive, Relay, Send, Source, Vector
 from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.sim import simulate
 

@@ -11,16 +11,8 @@ from fabric_programs import X, access, ints, rect
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wse_mlir.wse_target.image import (
-    Access,
-    Buffer,
-    Dtype,
-    HostTransfer,
-    PEClass,
-    Program,
-    TensorSpec,
-    Vector,
-)
+from wse_mlir.wse_target.image import HostTransfer, PEClass, Program, TensorSpec
+from wse_mlir.wse_target.instructions import Access, Buffer, Dtype, Vector
 from wse_mlir.wse_target.kinds import ARITY
 from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import Binary, const

@@ -10,17 +10,8 @@ from fabric_programs import access, broadcast, chain_reduce, ints, rect
 from wavelet_programs import MACHINE, capacity, path, receive, row, run, send, work
 
 from wse_mlir.wse_target.errors import TargetError
-from wse_mlir.wse_target.image import (
-    Join,
-    Program,
-    Receive,
-    Relay,
-    Route,
-    Send,
-    Source,
-    Switch,
-    Vector,
-)
+from wse_mlir.wse_target.image import Program, Route
+from wse_mlir.wse_target.instructions import Join, Receive, Relay, Send, Source, Switch, Vector
 from wse_mlir.wse_target.quasi_affine import const
 from wse_mlir.wse_target.sim import Simulation
 

@@ -18,7 +18,8 @@ from wavelet_programs import (
     work,
 )
 
-from wse_mlir.wse_target.image import Join, PEClass, Relay, Route, Switch, Vector
+from wse_mlir.wse_target.image import PEClass, Route
+from wse_mlir.wse_target.instructions import Join, Relay, Switch, Vector
 from wse_mlir.wse_target.quasi_affine import const
 
 IDLE = ()

@@ -9,16 +9,8 @@ from typing import Any
 import numpy as np
 from fabric_programs import access, ints, rect, row_program
 
-from wse_mlir.wse_target.image import (
-    Control,
-    Direction,
-    Instruction,
-    PEClass,
-    Program,
-    Receive,
-    Route,
-    Send,
-)
+from wse_mlir.wse_target.image import PEClass, Program, Route
+from wse_mlir.wse_target.instructions import Control, Direction, Instruction, Receive, Send
 from wse_mlir.wse_target.machine import Machine
 from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.sim import Simulation, SimulationResult

@@ -53,7 +53,7 @@ class _ModelEntry(Record):
     stored: tuple[str, ...]
 
 
-class Lookup:
+class CacheLookup:
     """One compilation's questions to a cache; without a folder all answers are "not there".
 
     Attributes:
@@ -199,7 +199,7 @@ def cached_program(
 
     For graphs that are imported by other ways than `compile`'s; see `Target.program` for the arguments and errors.
     """
-    lookup = Lookup(folder, target, options)
+    lookup = CacheLookup(folder, target, options)
     program = lookup.by_ir(imported) or target.program(imported, options, timer)
     lookup.keep(None, imported.interface, program)
     return program, lookup.report

@@ -24,7 +24,7 @@ OPEN_SIZE = 8  # of dimensions whose size a model leaves open
 
 
 @dataclass(frozen=True)
-class Check:
+class ReferenceCheck:
     """How a wafer's results compare with those of the CPU path on the same arguments.
 
     Attributes:
@@ -114,7 +114,9 @@ def cpu_results(imported: ImportedModel, arguments: Sequence[np.ndarray]) -> lis
     return executable.run(given)
 
 
-def compare(actual: Sequence[np.ndarray], expected: Sequence[np.ndarray], inputs: Inputs, seed: int) -> Check:
+def compare(
+    actual: Sequence[np.ndarray], expected: Sequence[np.ndarray], inputs: Inputs, seed: int
+) -> ReferenceCheck:
     """Compares results one by one."""
     errors, matches = [], True
     for a, b in zip(actual, expected, strict=True):
@@ -122,4 +124,4 @@ def compare(actual: Sequence[np.ndarray], expected: Sequence[np.ndarray], inputs
         error = relative_error(as_tensor(a), reference)
         errors.append(error)
         matches = matches and error <= tolerance(reference.dtype, on_wafer=True)
-    return Check(tuple(errors), matches, inputs, seed)
+    return ReferenceCheck(tuple(errors), matches, inputs, seed)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..cache.folder import CacheFolder
-from ..cache.lookup import Lookup
+from ..cache.lookup import CacheLookup
 from ..cache.settings import CacheChoice, open_cache
 from ..passes.infra.diagnostics import CompilerError
 from ..passes.infra.timing import Timer
@@ -83,7 +83,7 @@ def compile_for(
     given = options or {}
     target.identity(given)  # fails before the long work
     with timer.scope("cache"):
-        lookup = Lookup(cache, target, given)
+        lookup = CacheLookup(cache, target, given)
         found = lookup.by_model(model, example_args, kwargs, dynamic_shapes)
     if found is None:
         from ..dialects.context import COMPILING

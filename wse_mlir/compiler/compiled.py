@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.utils import _pytree as pytree
 
-from ..dialects.fork_lock import ForkLock, Order
+from ..dialects.fork_lock import ForkLock, LockOrder
 from ..frontend.call_interface import CallInterface
 from ..frontend.models import is_mlir_text, is_plain_function
 from ..passes.infra.diagnostics import CompilerError
@@ -73,7 +73,7 @@ class Compiled:
         self._compilation = compilation
         self._parameters = parameters_of(interface)
         self._tensor_names = tensor_names or TensorNames.of(model, interface.arguments)
-        self._turn = ForkLock(Order.CALL, f"in a call of {self.name}")
+        self._turn = ForkLock(LockOrder.CALL, f"in a call of {self.name}")
         self._states = States(interface.arguments, executable)
         self._calls_take_turns = executable.calls_take_turns or bool(self._states)
         self._outputs = sum(r.kind == "output" for r in interface.results)

@@ -11,7 +11,7 @@ from .draft import Draft
 
 
 @dataclass(frozen=True)
-class Slot:
+class SignatureEntry:
     """An argument or a result: its type, and which one it was before a change; None for one that is new."""
 
     type: ir.Type
@@ -27,8 +27,8 @@ class FunctionTypes:
         variadic: whether C's `...` follows the arguments.
     """
 
-    inputs: tuple[Slot, ...]
-    results: tuple[Slot, ...]
+    inputs: tuple[SignatureEntry, ...]
+    results: tuple[SignatureEntry, ...]
     native: bool = False
     variadic: bool = False
 
@@ -39,10 +39,10 @@ class FunctionTypes:
         return replace(self, results=self.results[:index] + self.results[index + 1 :])
 
     def with_input(self, type: ir.Type) -> FunctionTypes:
-        return replace(self, inputs=(*self.inputs, Slot(type)))
+        return replace(self, inputs=(*self.inputs, SignatureEntry(type)))
 
     def with_results(self, types: Sequence[ir.Type]) -> FunctionTypes:
-        return replace(self, results=tuple(map(Slot, types)))
+        return replace(self, results=tuple(map(SignatureEntry, types)))
 
     def to_type(self, context: ir.Context) -> ir.Type:
         inputs, results = [slot.type for slot in self.inputs], [slot.type for slot in self.results]
@@ -88,5 +88,5 @@ def has_users(op: ir.Operation, draft: Draft) -> bool:
     return symbol_name(op) in draft.shared
 
 
-def _slots(types: Sequence[ir.Type]) -> tuple[Slot, ...]:
-    return tuple(Slot(type, index) for index, type in enumerate(types))
+def _slots(types: Sequence[ir.Type]) -> tuple[SignatureEntry, ...]:
+    return tuple(SignatureEntry(type, index) for index, type in enumerate(types))

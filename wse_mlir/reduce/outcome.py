@@ -27,7 +27,7 @@ _VARIABLE = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|<[^\n]*>|[%@#^][\w$.-]+|\d+")
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PipelineOutcome:
     """How a run of a pipeline ended.
 
     Attributes:
@@ -52,7 +52,7 @@ class Outcome:
         """Whether it is a failure or a crash that says `text`, in its message or its output."""
         return self.kind in ("fails", "crashes") and (text in self.message or text in self.output)
 
-    def is_like(self, other: Outcome) -> bool:
+    def is_like(self, other: PipelineOutcome) -> bool:
         """Whether both are the same defect: kind, pass, and the message's words without names, types and numbers."""
         return (self.kind, self.pass_name, _words(self.message)) == (
             other.kind,
@@ -67,7 +67,7 @@ def _words(message: str) -> str:
 
 def run_apart(
     text: str, pipeline: str, context: ir.Context, *, verify_each: bool = True, timeout: float | None = None
-) -> Outcome:
+) -> PipelineOutcome:
     """Runs a pipeline on a module's text in a child of this process.
 
     Args:
@@ -95,15 +95,17 @@ def run_apart(
         written = output.read().decode(errors="replace")
         if isinstance(said, CompilerError):
             raise said
-        if isinstance(said, Outcome):
-            return Outcome(said.kind, said.pass_name, said.message, written)
+        if isinstance(said, PipelineOutcome):
+            return PipelineOutcome(said.kind, said.pass_name, said.message, written)
         running, ended = said
         if not ended:
-            return Outcome("does not end", running, "", written)
-        return Outcome("crashes", running, _how_it_ended(child.exitcode or 0), written)
+            return PipelineOutcome("does not end", running, "", written)
+        return PipelineOutcome("crashes", running, _how_it_ended(child.exitcode or 0), written)
 
 
-def _listen(receiver: Connection, timeout: float | None) -> Outcome | CompilerError | tuple[str, bool]:
+def _listen(
+    receiver: Connection, timeout: float | None
+) -> PipelineOutcome | CompilerError | tuple[str, bool]:
     """The child's outcome or complaint; or the pass that it was in, and whether it ended by itself."""
     deadline = None if timeout is None else time.monotonic() + timeout
     running = ""
@@ -151,9 +153,9 @@ def _child(
         module = ir.Module.parse(text, context)
         watch = Instrumentation(verify_each=verify_each, reproducer=None, observers=[_Announcer(sender)])
         run_pipeline(module, pipeline, instrumentation=watch)
-        outcome = Outcome("succeeds")
+        outcome = PipelineOutcome("succeeds")
     except PipelineFailure as failure:
-        outcome = Outcome("fails", failure.pass_name, failure.message)
+        outcome = PipelineOutcome("fails", failure.pass_name, failure.message)
     except CompilerError as error:  # the pipeline's own fault, nothing has run
         outcome = CompilerError(error.message, where=error.where, hint=error.hint)
     sender.send(outcome)

@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 from ..dialects.host import ir
 from ..passes.infra.diagnostics import CompilerError
-from .outcome import Outcome, run_apart
+from .outcome import PipelineOutcome, run_apart
 
 
 class PipelinePredicate:
     """Interesting is what a pipeline fails or crashes on.
 
     With `message`, every failure and every crash that mentions it counts. Without, the input is tested first, and
-    what ends as that did counts: see `Outcome.is_like`.
+    what ends as that did counts: see `PipelineOutcome.is_like`.
     """
 
     def __init__(
@@ -27,11 +27,11 @@ class PipelinePredicate:
     ) -> None:
         self.message = message
         self.timeouts = 0
-        self.run: Callable[[str], Outcome] = lambda text: run_apart(
+        self.run: Callable[[str], PipelineOutcome] = lambda text: run_apart(
             text, pipeline, context, verify_each=verify_each, timeout=timeout
         )
-        self.wanted: Outcome | None = None
-        self.last = Outcome("succeeds")
+        self.wanted: PipelineOutcome | None = None
+        self.last = PipelineOutcome("succeeds")
 
     def __call__(self, text: str) -> bool:
         self.last = self.run(text)

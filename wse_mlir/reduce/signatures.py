@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from ..dialects.host import ir
 from .draft import Base, Draft, ends_its_block, walk
-from .functions import FunctionTypes, Slot, has_users, set_signature, signature_of, symbol_name
+from .functions import FunctionTypes, SignatureEntry, has_users, set_signature, signature_of, symbol_name
 from .recreate import recreate, recreate_without
 from .stand_ins import is_used, stand_in
 from .strategy import Edits
@@ -22,7 +22,7 @@ class _RemoveFromSignature(Edits[Place]):
 
     @staticmethod
     @abstractmethod
-    def side(signature: FunctionTypes) -> Sequence[Slot]:
+    def side(signature: FunctionTypes) -> Sequence[SignatureEntry]:
         """Arguments or results."""
 
 
@@ -32,7 +32,7 @@ class RemoveArguments(_RemoveFromSignature):
     name = "arguments of functions"
 
     @staticmethod
-    def side(signature: FunctionTypes) -> Sequence[Slot]:
+    def side(signature: FunctionTypes) -> Sequence[SignatureEntry]:
         return signature.inputs
 
     def edit(self, draft: Draft, target: Place) -> None:
@@ -60,7 +60,7 @@ class RemoveResults(_RemoveFromSignature):
     name = "results of functions"
 
     @staticmethod
-    def side(signature: FunctionTypes) -> Sequence[Slot]:
+    def side(signature: FunctionTypes) -> Sequence[SignatureEntry]:
         return signature.results
 
     def edit(self, draft: Draft, target: Place) -> None:

@@ -41,7 +41,7 @@ Model = Annotated[
 ]
 
 
-class Engine(StrEnum):
+class EngineOption(StrEnum):
     """The simulator's engines."""
 
     flow = "flow"

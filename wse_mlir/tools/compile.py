@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..artifacts.emit.emit import emit
-from ..artifacts.emit.kinds import Kind, Weights, choose_kind
+from ..artifacts.emit.kinds import FileKind, Weights, choose_kind
 from ..artifacts.emit.request import Emitted, Request
 from ..compiler.workload import OpenedModel, open_models
 from ..passes.infra.diagnostics import CompilerError
@@ -20,7 +20,7 @@ from .steps import Steps
 def compile_models(
     sources: Sequence[str],
     out: str,
-    kind: Kind | None,
+    kind: FileKind | None,
     weights: Weights | None,
     report: Path | None,
     **request: Any,

@@ -14,7 +14,7 @@ from .interrupts import EXIT_CODE, interruptible, tell_interrupt
 
 
 @dataclass(frozen=True)
-class Trace:
+class TraceOption:
     """Whether to show a failure's full trace; the environment variable WSE_TRACE=1 asks for it too."""
 
     requested: bool = False
@@ -24,7 +24,7 @@ class Trace:
 
 
 @contextmanager
-def one_message(trace: Trace) -> Iterator[None]:
+def one_message(trace: TraceOption) -> Iterator[None]:
     """Ends the process with one message when the block raises an error that a user can cause.
 
     An exception of any other kind is a defect of the compiler: it is named as such, in one line, too.
@@ -53,7 +53,7 @@ def one_message(trace: Trace) -> Iterator[None]:
         )
 
 
-def _leave(message: str, trace: Trace) -> None:
+def _leave(message: str, trace: TraceOption) -> None:
     if trace:
         traceback.print_exc()
     print(message, file=sys.stderr)

@@ -21,7 +21,7 @@ from ..passes.infra.diagnostics import CompilerError
 from ..passes.infra.pass_manager import check_pipeline
 from ..passes.infra.pipeline_text import parse_pipeline
 from ..passes.infra.plugins import load_plugin
-from ..passes.infra.reproducer import Replay, is_reproducer, read_reproducer
+from ..passes.infra.reproducer import ReproducerFile, is_reproducer, read_reproducer
 from ..pipelines.named import named_pipeline
 from ..reduce import NotInteresting, Progress, Size, reduce
 from ..reduce.command_predicate import CommandPredicate
@@ -56,7 +56,7 @@ def reduce_file(options: Options) -> bool:
         return _Run(options, predicate).run(parsed(lambda: parse_chunk(chunk, context), chunk.name))
 
 
-def _replay(chunk: Chunk, options: Options) -> Replay | None:
+def _replay(chunk: Chunk, options: Options) -> ReproducerFile | None:
     """A reproducer's settings, unless the command line says what is interesting."""
     ways = {"--test": options.test, "--pipeline": options.pipeline, "--pass-pipeline": options.pass_pipeline}
     given = [flag for flag, value in ways.items() if value is not None]
@@ -74,7 +74,9 @@ def _replay(chunk: Chunk, options: Options) -> Replay | None:
     )
 
 
-def _predicate(options: Options, replay: Replay | None, context: ir.Context, stack: ExitStack) -> Predicate:
+def _predicate(
+    options: Options, replay: ReproducerFile | None, context: ir.Context, stack: ExitStack
+) -> Predicate:
     if options.test is not None:
         return stack.enter_context(CommandPredicate(options.test, options.timeout))
     if options.pipeline is not None:

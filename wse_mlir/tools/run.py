@@ -49,7 +49,7 @@ class Measured:
 
 
 @dataclass
-class Comparison:
+class BackendComparison:
     """The three backends on one workload, and the wafer's report of its last call.
 
     Attributes:
@@ -105,7 +105,7 @@ def run_workload(
     num_threads: int | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> None:
-    """Runs the workload file and prints the comparison; see `Comparison.as_json` for the JSON.
+    """Runs the workload file and prints the comparison; see `BackendComparison.as_json` for the JSON.
 
     Args:
         options: of the wafer.
@@ -129,7 +129,7 @@ def compare(
     progress: Progress,
     num_threads: int | None = None,
     options: Mapping[str, Any] | None = None,
-) -> Comparison:
+) -> BackendComparison:
     """Compiles for the CPU and for `target`, and runs every batch on all three.
 
     Args:
@@ -165,7 +165,7 @@ def compare(
         wafer_result = _run_wafer(workload, wafer, progress)
     seconds = {"cpu": cpu.report["compile_seconds"], "wafer": wafer.report["compile_seconds"]}
     results = (eager_result, cpu_result, wafer_result)
-    return Comparison(*results, workload.labels, threads, wafer.report, seconds)
+    return BackendComparison(*results, workload.labels, threads, wafer.report, seconds)
 
 
 def _step(progress: Progress, text: str, work: Callable[[], Any]) -> Any:
@@ -222,7 +222,7 @@ def _run_wafer(workload: OpenedModel, wafer: Compiled, progress: Progress) -> Me
     return Measured(torch.cat(outputs), statistics.median(seconds), cycles)
 
 
-def _print(comparison: Comparison, target: str, console: Console) -> None:
+def _print(comparison: BackendComparison, target: str, console: Console) -> None:
     data = comparison.as_json()
     if "accuracy" in data:
         shown = ", ".join(f"{name} {value:.4f}" for name, value in data["accuracy"].items())

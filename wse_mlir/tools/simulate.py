@@ -14,7 +14,7 @@ import numpy as np
 
 from ..compiler.workload import open_model
 from ..passes.infra.diagnostics import CompilerError
-from ..runtime.wafer.simulate import Simulated, Window, simulate_module
+from ..runtime.wafer.simulate import Simulated, TraceWindow, simulate_module
 from .layer_table import layer_table
 from .output import check_writable, console_beside, is_stream, write_all, write_atomically
 from .report_text import explanation, summary
@@ -110,7 +110,7 @@ def refuse_old_options(more: Sequence[str], trace: bool, window: str) -> None:
         raise CompilerError(f"one model is simulated at a time, and '{more[0]}' is a second one")
 
 
-def _window(outputs: Outputs) -> Window | None:
+def _window(outputs: Outputs) -> TraceWindow | None:
     """The recorded window: all PEs of the first 16 x 16, and all cycles, unless it is given."""
     if outputs.timeline is None:
         if outputs.timeline_pes or outputs.timeline_cycles:
@@ -131,7 +131,7 @@ def _window(outputs: Outputs) -> Window | None:
     if outputs.timeline_cycles:
         first, last = _range(outputs.timeline_cycles, "--timeline-cycles 0:5000")
         cycles = (float(first), float(last))
-    return Window(x, y, cycles)
+    return TraceWindow(x, y, cycles)
 
 
 def _range(text: str, example: str) -> tuple[int, int]:

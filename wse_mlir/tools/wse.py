@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from ..artifacts.emit.kinds import Kind, Weights
+from ..artifacts.emit.kinds import FileKind, Weights
 from .command_options import (
     Accumulate,
     Algorithm,
     CheckIndices,
     Effort,
-    Engine,
+    EngineOption,
     Fallback,
     Grid,
     Inputs,
@@ -30,7 +30,7 @@ from .command_options import (
     TraceFlag,
     named_targets,
 )
-from .errors import Trace, one_message
+from .errors import TraceOption, one_message
 from .own_process import in_own_process
 
 app = typer.Typer(
@@ -74,7 +74,7 @@ def run(
     trace: TraceFlag = False,
 ) -> None:
     """Runs a workload on PyTorch, on the CPU and on a simulated wafer, and compares them."""
-    with one_message(Trace(trace)):
+    with one_message(TraceOption(trace)):
         from .run import run_workload
 
         given = (("grid", grid), ("fallback", fallback), ("programs", programs), ("effort", effort))
@@ -110,7 +110,7 @@ def verify(
     trace: TraceFlag = False,
 ) -> None:
     """Runs every stage of a model against PyTorch, and finds the pass at fault when one is wrong."""
-    with one_message(Trace(trace)):
+    with one_message(TraceOption(trace)):
         from .verify import Settings, replay_file, verify_model
 
         if replay is not None:
@@ -139,7 +139,7 @@ def show(
     trace: TraceFlag = False,
 ) -> None:
     """Prints the program that a workload becomes on a wafer: buffers, routes, instructions of each class of PEs."""
-    with one_message(Trace(trace)):
+    with one_message(TraceOption(trace)):
         from .show import show_plan, show_workload
 
         options = {
@@ -165,8 +165,8 @@ def simulate(
         bool, typer.Option("--timing-only", help="Cycles from shapes alone, no data.")
     ] = False,
     engine: Annotated[
-        Engine, typer.Option(help="flow for large grids, wavelet follows every word.")
-    ] = Engine.flow,
+        EngineOption, typer.Option(help="flow for large grids, wavelet follows every word.")
+    ] = EngineOption.flow,
     repeat: Annotated[
         int, typer.Option(help="Repetitions; the report is about one in the steady state.")
     ] = 1,
@@ -187,11 +187,11 @@ def simulate(
     trace: TraceFlag = False,
 ) -> None:
     """Simulates one operation or model on a wafer, with grid and algorithm of your choice; says where cycles go."""
-    with one_message(Trace()):
+    with one_message(TraceOption()):
         from .simulate import Outputs, refuse_old_options, simulate_file
 
         refuse_old_options(more or [], trace, trace_pes or trace_cycles)
-    with one_message(Trace(trace)):
+    with one_message(TraceOption(trace)):
         outputs = Outputs(json, timeline, timeline_pes, timeline_cycles, pictures)
         matches = simulate_file(
             file, _with(target, settings), outputs, explain=explain, grid=grid, algorithm=algorithm,
@@ -219,7 +219,7 @@ def compare(
     trace: TraceFlag = False,
 ) -> None:
     """Compares targets: time or cycles, memory, accuracy, and what each pass changed."""
-    with one_message(Trace(trace)):
+    with one_message(TraceOption(trace)):
         from .compare import compare_targets
 
         matches = compare_targets(model, targets, json, all_passes=all_passes)
@@ -233,7 +233,7 @@ def compile(
         str, typer.Option("--output", "-o", metavar="OUT", help="File to write; '-' for standard output.")
     ],
     emit: Annotated[
-        Kind | None, typer.Option(help="What to make; OUT's suffix tells when not given.")
+        FileKind | None, typer.Option(help="What to make; OUT's suffix tells when not given.")
     ] = None,
     target: Annotated[
         str, typer.Option(help="cpu, or a wafer for mlir and saved.", autocompletion=named_targets)
@@ -267,7 +267,7 @@ def compile(
     trace: TraceFlag = False,
 ) -> None:
     """Compiles models to IR at any stage, assembly, an object, a shared library, an executable or a saved file."""
-    with one_message(Trace(trace)):
+    with one_message(TraceOption(trace)):
         from .compile import compile_models
 
         given = {
@@ -292,7 +292,7 @@ def targets(
     trace: TraceFlag = False,
 ) -> None:
     """Lists the machines that can be compiled for, or prints the file of one of them."""
-    with one_message(Trace(trace)):
+    with one_message(TraceOption(trace)):
         from .list_targets import print_target, print_targets
 
         if name:
@@ -315,7 +315,7 @@ app.add_typer(cache_commands, name="cache")
 @cache_commands.command("show")
 def cache_show(trace: TraceFlag = False) -> None:
     """Prints where the compile cache is and what it holds."""
-    with one_message(Trace(trace)):
+    with one_message(TraceOption(trace)):
         from .cache import show_cache
 
         show_cache()
@@ -324,7 +324,7 @@ def cache_show(trace: TraceFlag = False) -> None:
 @cache_commands.command("clear")
 def cache_clear(trace: TraceFlag = False) -> None:
     """Removes everything from the compile cache."""
-    with one_message(Trace(trace)):
+    with one_message(TraceOption(trace)):
         from .cache import clear_cache
 
         clear_cache()

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .errors import Trace, one_message
+from .errors import TraceOption, one_message
 from .interrupts import EXIT_CODE
 from .reduce_options import Options
 
@@ -96,7 +96,7 @@ def wse_reduce(
     Every candidate is valid IR and smaller than the one before. FILE is left as it is. A reproducer that wse-opt
     has written needs no further options: what has to stay is the failure that it reproduces.
     """
-    with one_message(Trace(trace)):
+    with one_message(TraceOption(trace)):
         from .reduce import reduce_file
 
         complete = reduce_file(

@@ -63,7 +63,7 @@ class Input:
 
 
 @dataclass(frozen=True)
-class Buffer:
+class WrittenTensor:
     """A tensor that native code writes; `order` is None where it must be copied into its strides afterwards."""
 
     shape: tuple[Size, ...]
@@ -102,7 +102,7 @@ class Boundary:
 
     arity: int
     inputs: tuple[Input, ...]
-    buffers: tuple[Buffer, ...]
+    buffers: tuple[WrittenTensor, ...]
     outputs: tuple[Output, ...]
     sizes: dict[Any, str]
     open: frozenset[Any]
@@ -192,12 +192,12 @@ def _view(value: torch.Tensor, base: torch.Tensor) -> tuple[tuple[Size, ...], tu
     return tuple(value.shape), tuple(value.stride()), value.storage_offset() - base.storage_offset()
 
 
-def _buffer(root: Node) -> Buffer:
+def _buffer(root: Node) -> WrittenTensor:
     value = root.meta["val"]
-    return Buffer(tuple(value.shape), tuple(value.stride()), memory_order(value), value.dtype)
+    return WrittenTensor(tuple(value.shape), tuple(value.stride()), memory_order(value), value.dtype)
 
 
-def _in_memory_order(graph: Graph, root: Node, buffer: Buffer) -> Node:
+def _in_memory_order(graph: Graph, root: Node, buffer: WrittenTensor) -> Node:
     if buffer.order is None or list(buffer.order) == sorted(buffer.order):
         return root
     return _permuted(graph, root, buffer.order)

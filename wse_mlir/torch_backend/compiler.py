@@ -12,7 +12,7 @@ from torch.fx import GraphModule, Node
 from torch.utils._python_dispatch import _disable_current_modes
 
 from ..dialects.context import COMPILING
-from ..dialects.fork_lock import ForkLock, Order
+from ..dialects.fork_lock import ForkLock, LockOrder
 from ..frontend.provenance import node_provenance
 from ..passes.infra.diagnostics import CompilerError
 from ..passes.infra.timing import Timer
@@ -29,7 +29,7 @@ from .wrapper import Call
 _HINT = f'torch.compile(..., options={{"{FALLBACK}": "eager"}}) runs in PyTorch what is not supported'
 
 
-CAPTURING = ForkLock(Order.CAPTURE, "in TorchDynamo", convert_frame.compile_lock)
+CAPTURING = ForkLock(LockOrder.CAPTURE, "in TorchDynamo", convert_frame.compile_lock)
 """TorchDynamo's own lock, which it holds while it captures and this compiles: a fork has to know of it."""
 
 

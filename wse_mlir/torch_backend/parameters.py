@@ -21,7 +21,7 @@ from torch._guards import TracingContext
 from torch.fx import GraphModule
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from ..dialects.fork_lock import ForkLock, Order
+from ..dialects.fork_lock import ForkLock, LockOrder
 from ..frontend.graphs import PARAMETER, placeholders
 from ..runtime.arrays import as_array
 from ..runtime.cpu.jit import NativeModule
@@ -78,7 +78,7 @@ class PreparedParameters:
         self._orders = orders
         self._constants = [as_array(c) for c in constants]
         self._known: dict[tuple[int, ...], _Prepared] = {}
-        self._lock = ForkLock(Order.CALL, "preparing parameters")
+        self._lock = ForkLock(LockOrder.CALL, "preparing parameters")
         self.shapes = [shape for shape, _ in provisions.prepared]
 
     def find(self, *given: torch.Tensor) -> _Prepared:

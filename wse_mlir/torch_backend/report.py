@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from ..dialects.fork_lock import ForkLock, Order
+from ..dialects.fork_lock import ForkLock, LockOrder
 from ..passes.infra.timing import Timer
 
 Kind = Literal["forward", "backward", "inference"]
@@ -112,7 +112,7 @@ class _Log:
     """Reports in the order in which graphs came; threads may compile at the same time."""
 
     def __init__(self) -> None:
-        self._lock = ForkLock(Order.RECORD, "noting what was compiled")
+        self._lock = ForkLock(LockOrder.RECORD, "noting what was compiled")
         self._graphs: list[GraphReport] = []
 
     def add(self, report: GraphReport) -> None:

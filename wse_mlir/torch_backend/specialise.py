@@ -15,7 +15,7 @@ from torch.fx import Graph, GraphModule, Node
 from torch.fx.node import map_arg
 from torch.utils._python_dispatch import _disable_current_modes
 
-from ..dialects.fork_lock import ForkLock, Order
+from ..dialects.fork_lock import ForkLock, LockOrder
 from ..frontend.graphs import placeholders
 from .layouts import example, is_static, layout
 from .wrapper import Call
@@ -42,7 +42,7 @@ class Specialising:
         self._compile = compile_static
         self._names = names
         self._calls: dict[tuple[Any, ...], Call] = {}
-        self._lock = ForkLock(Order.CALL, "compiling")
+        self._lock = ForkLock(LockOrder.CALL, "compiling")
         self._values = [node.meta["val"] for node in placeholders(graph.graph)]
         self._numbers = [i for i, v in enumerate(self._values) if isinstance(v, torch.SymInt)]
         tensors = ((i, v) for i, v in enumerate(self._values) if isinstance(v, torch.Tensor))

@@ -12,14 +12,14 @@ from torch.fx import GraphModule
 from ..cache.lookup import cached_program
 from ..cache.settings import open_cache
 from ..compiler.targets import MachineTarget
-from ..dialects.fork_lock import ForkLock, Order
+from ..dialects.fork_lock import ForkLock, LockOrder
 from ..frontend.graphs import import_graph
 from ..passes.infra.diagnostics import CompilerError
 from ..passes.infra.timing import Timer
 from ..runtime.arrays import as_array, as_tensor
 from ..runtime.wafer.parts.program import PartedExecutable, PartedProgram
 from ..runtime.wafer.program import WaferExecutable, WaferProgram
-from .boundary import Boundary, Buffer, Input, Output, draw_boundary
+from .boundary import Boundary, Input, Output, WrittenTensor, draw_boundary
 from .wrapper import Call, write_call
 
 
@@ -72,7 +72,7 @@ class _WaferCall:
         self._report = report
         self._executable: WaferExecutable | PartedExecutable | None = None
         self._loaded: list[np.ndarray] = []
-        self._turn = ForkLock(Order.CALL, "a call on a simulated wafer")
+        self._turn = ForkLock(LockOrder.CALL, "a call on a simulated wafer")
 
     def __call__(self, args: list[Any]) -> list[Any]:
         """Runs the graph once; empties the list."""
@@ -117,7 +117,7 @@ def _given(of: Input, value: Any) -> np.ndarray:
     return as_array(value if of.order is None else value.permute(of.order))
 
 
-def _buffer(of: Buffer, array: np.ndarray) -> torch.Tensor:
+def _buffer(of: WrittenTensor, array: np.ndarray) -> torch.Tensor:
     """A result of the program with the strides that the graph promises."""
     tensor = as_tensor(array)
     if tensor.dtype != of.dtype:  # unsigned integers, which programs do not tell apart from signed ones

@@ -50,7 +50,7 @@ from ..runtime.checks import STATUS_WORDS, failure_of
 from ..runtime.cpu.jit import NativeModule
 from ..runtime.cpu.large_outputs import allocator_for
 from ..runtime.cpu.provisions import NO_PROVISIONS, Provisions
-from .boundary import Boundary, Buffer, Input, Output
+from .boundary import Boundary, Input, Output, WrittenTensor
 from .parameters import PreparedParameters
 
 _HEADER = 3  # words of a memref descriptor before its sizes: allocated pointer, aligned pointer, offset
@@ -183,7 +183,7 @@ def _entry(native: NativeModule | None, name: str) -> Callable[..., None] | None
     return native.guarded_entry(name) if native.allocates else native.entry(name)
 
 
-def _memory_shape(tensor: Input | Buffer) -> tuple[Any, ...]:
+def _memory_shape(tensor: Input | WrittenTensor) -> tuple[Any, ...]:
     order = tensor.order or range(len(tensor.shape))
     return tuple(tensor.shape[d] for d in order)
 
@@ -257,7 +257,7 @@ class _Writer:
             self._lines.append(f"if {name}.stride() != {strides}: {name} = {copied}")
         return name
 
-    def _allocate(self, index: int, buffer: Buffer) -> str:
+    def _allocate(self, index: int, buffer: WrittenTensor) -> str:
         dtype = f"d{index}"
         self._names[dtype] = buffer.dtype
         shape = self._tuple(buffer.shape)
@@ -268,7 +268,7 @@ class _Writer:
         self._lines.append(f"r{index} = {new}({shape}, {strides}dtype={dtype})")
         return f"r{index}"
 
-    def _into_strides(self, index: int, buffer: Buffer) -> list[str]:
+    def _into_strides(self, index: int, buffer: WrittenTensor) -> list[str]:
         if buffer.order is not None:
             return []
         shape, strides = self._tuple(buffer.shape), self._tuple(buffer.strides)

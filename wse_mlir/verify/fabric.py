@@ -18,7 +18,8 @@ from ..passes.wafer.executable import program_of, symbols
 from ..runtime.wafer.image_builder import build_image
 from ..runtime.wafer.pe_kernels import NativeKernels
 from ..runtime.wafer.target import prove
-from ..wse_target.image import DTYPE_BYTES, Program
+from ..wse_target.image import Program
+from ..wse_target.instructions import DTYPE_BYTES
 from ..wse_target.machine import Machine
 from ..wse_target.machine_file import load_machine
 from ..wse_target.sim.simulation import Simulation
@@ -28,7 +29,7 @@ from .constants import dense_array
 _SRAM = 1 << 30  # bytes of a PE that has room
 
 
-class Fabric:
+class FabricCompletion:
     """Completion of the stages from `wse-emit-programs` on; see `judge.Completion`."""
 
     def accepts(self, operations: set[str]) -> bool:

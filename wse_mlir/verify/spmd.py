@@ -28,7 +28,7 @@ from .constants import constant_array, dense_array
 from .local_bodies import LocalBodies, tensor_operands
 from .spread import (
     PE,
-    Spread,
+    DistributedTensor,
     Value,
     assembled,
     block,
@@ -178,7 +178,7 @@ class Interpreter:
         shapes = [tuple(ir.RankedTensorType(r.type).shape) for r in op.results]
         if whole:
             return [self.spread(t[0, 0], layout) for t, layout in zip(tiles, layouts, strict=True)]
-        return [Spread(s, a, t) for s, a, t in zip(shapes, layouts, tiles, strict=True)]
+        return [DistributedTensor(s, a, t) for s, a, t in zip(shapes, layouts, tiles, strict=True)]
 
     def wanted(self, op: Any) -> Iterator[PE]:
         """The PEs that compute an operation; the library computes its products as a whole."""
@@ -240,11 +240,11 @@ class Interpreter:
 
     # Movement
 
-    def spread(self, value: np.ndarray, layout: TensorLayout) -> Spread:
+    def spread(self, value: np.ndarray, layout: TensorLayout) -> DistributedTensor:
         tiles = {pe: value[block(layout, pe)] for pe in self.pes()}
-        return Spread(value.shape, layout, tiles)
+        return DistributedTensor(value.shape, layout, tiles)
 
-    def laid_out(self, op: Any, value: Value, layout: TensorLayout) -> Spread:
+    def laid_out(self, op: Any, value: Value, layout: TensorLayout) -> DistributedTensor:
         """`value`, which the operation says is laid out like that."""
         if isinstance(value, np.ndarray):
             return self.spread(value, layout)
@@ -252,35 +252,35 @@ class Interpreter:
             raise _misplaced(op, value.layout, layout)
         return value
 
-    def relaid(self, source: Spread, layout: TensorLayout) -> Spread:
+    def relaid(self, source: DistributedTensor, layout: TensorLayout) -> DistributedTensor:
         """Every PE's block of `layout`."""
         tiles = {pe: source.seen_from(pe)[block(layout, pe)] for pe in self.pes()}
-        return Spread(source.shape, layout, tiles)
+        return DistributedTensor(source.shape, layout, tiles)
 
-    def line(self, op: Any, source: Spread, pe: PE) -> list[PE]:
+    def line(self, op: Any, source: DistributedTensor, pe: PE) -> list[PE]:
         """The PEs on a PE's line along the operation's axis."""
         return source.layout.mesh.line(op.axis.value, *pe)
 
-    def combined(self, op: Any, source: Spread) -> Spread:
+    def combined(self, op: Any, source: DistributedTensor) -> DistributedTensor:
         """Parts of a result combined along the operation's axis, on every PE."""
         return self.combined_along(source, op.axis.value, op.kind.value)
 
-    def summed(self, source: Spread) -> Spread:
+    def summed(self, source: DistributedTensor) -> DistributedTensor:
         """Parts of a value combined along all axes that it is partial over."""
         for partial in source.layout.partial:
             for axis in partial.axes:
                 source = self.combined_along(source, axis, partial.kind)
         return replace(source, layout=source.layout.with_partial())
 
-    def combined_along(self, source: Spread, axis: str, kind: str) -> Spread:
+    def combined_along(self, source: DistributedTensor, axis: str, kind: str) -> DistributedTensor:
         """Parts of a value combined along an axis, on every PE."""
         mesh = source.layout.mesh
         tiles = {
             pe: reduce(_COMBINE[kind], [source.tiles[p] for p in mesh.line(axis, *pe)]) for pe in self.pes()
         }
-        return Spread(source.shape, source.layout, tiles)
+        return DistributedTensor(source.shape, source.layout, tiles)
 
-    def along(self, op: Any, source: Spread) -> Spread:
+    def along(self, op: Any, source: DistributedTensor) -> DistributedTensor:
         """A collective that leaves the layout as it is."""
         name = op.operation.name
         tiles = dict(source.tiles)
@@ -295,9 +295,9 @@ class Interpreter:
             tiles = {pe: source.tiles[self.line(op, source, pe)[root]] for pe in self.pes()}
         else:
             tiles = {pe: self.shifted(op, source, pe) for pe in self.pes()}
-        return Spread(source.shape, source.layout, tiles)
+        return DistributedTensor(source.shape, source.layout, tiles)
 
-    def shifted(self, op: Any, source: Spread, pe: PE) -> np.ndarray:
+    def shifted(self, op: Any, source: DistributedTensor, pe: PE) -> np.ndarray:
         line = self.line(op, source, pe)
         position = line.index(pe) - read.integer(op.distance)
         if read.integer(op.wrap):
@@ -315,20 +315,22 @@ class Interpreter:
         (layout,) = read.layouts(op)
         if not is_reshape:
             tiles = {pe: assembled(op, values, indices(layout, pe), pe) for pe in self.pes()}
-            return Spread(shape, layout, tiles)
+            return DistributedTensor(shape, layout, tiles)
         value = values[0]
         if isinstance(value, np.ndarray):
             return self.spread(value.reshape(shape), layout)
-        return Spread(shape, layout, {pe: reshaped(op, value.tiles[pe], layout, pe) for pe in self.pes()})
+        return DistributedTensor(
+            shape, layout, {pe: reshaped(op, value.tiles[pe], layout, pe) for pe in self.pes()}
+        )
 
 
 def _like(value: Value, shape: tuple[int, ...]) -> np.ndarray:
     """A tile for an operand that nobody reads."""
-    some = next(iter(value.tiles.values())) if isinstance(value, Spread) else value
+    some = next(iter(value.tiles.values())) if isinstance(value, DistributedTensor) else value
     return np.zeros(shape, some.dtype)
 
 
-def _uniform(value: Spread) -> Any:
+def _uniform(value: DistributedTensor) -> Any:
     """The number that every PE holds everywhere, so that it does not matter which part; None when there is none."""
     first = next((tile.flat[0] for tile in value.tiles.values() if tile.size), None)
     if first is None:

@@ -19,7 +19,7 @@ PE = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Spread:
+class DistributedTensor:
     """A distributed tensor.
 
     Attributes:
@@ -49,7 +49,9 @@ class Spread:
         )
 
 
-Value = Spread | np.ndarray  # what is no Spread is known everywhere: constants, and tensors nobody wrote yet
+Value = (
+    DistributedTensor | np.ndarray
+)  # what is no `DistributedTensor` is known everywhere: constants, and tensors nobody wrote yet
 
 
 @functools.lru_cache(65536)
@@ -68,7 +70,7 @@ def extent(layout: TensorLayout, pe: PE) -> tuple[int, ...]:
 
 def gathered(value: Value) -> np.ndarray:
     """The tensor as the host takes it: blocks of the first PEs where there are copies."""
-    return value.seen_from((0, 0)) if isinstance(value, Spread) else value
+    return value.seen_from((0, 0)) if isinstance(value, DistributedTensor) else value
 
 
 def reshaped(op: Any, tile: np.ndarray, layout: TensorLayout, pe: PE) -> np.ndarray:
@@ -84,7 +86,7 @@ def assembled(op: Any, values: Sequence[Value], own: Sequence[np.ndarray], pe: P
         cut = cut_of(op)
         places = zip(own, cut.offsets, cut.strides, strict=True)
         return _taken(op, values[0], [o + s * index for index, o, s in places], pe)
-    some = next(iter(v.tiles.values())) if isinstance(v := values[0], Spread) else v
+    some = next(iter(v.tiles.values())) if isinstance(v := values[0], DistributedTensor) else v
     result = np.zeros([len(index) for index in own], some.dtype)
     for part in parts_of(op):
         where, wanted = [], []

@@ -13,7 +13,7 @@ from ..passes.infra.diagnostics import CompilerError
 from ..passes.infra.pass_manager import Instrumentation, run_pipeline
 from .calls import Arrays, Calls, Comparison, compare
 from .completion import ArraySignature, main_signature
-from .fabric import Fabric
+from .fabric import FabricCompletion
 from .isolation import TIME_LIMIT, Failure, Send, isolated
 from .judge import complete_module
 from .spmd import Spmd
@@ -106,7 +106,7 @@ class Suspicion:
             signature = main_signature(module)
 
             def results(stage: ir.Module, *, event: str = "") -> list[Arrays]:
-                function = complete_module(stage, signature, calls, (Spmd(), Fabric()))
+                function = complete_module(stage, signature, calls, (Spmd(), FabricCompletion()))
                 if event:
                     send((event, None))
                 return calls.run(function)

@@ -16,7 +16,7 @@ from ..runtime.cpu.target import CpuTarget
 from ..runtime.wafer import target as wafer
 from .bisect import Found, find_first_bad
 from .calls import Arrays, Comparison, compare
-from .fabric import Fabric
+from .fabric import FabricCompletion
 from .isolation import TIME_LIMIT
 from .judge import Judge, Verdict
 from .spmd import Spmd
@@ -131,7 +131,7 @@ class Verification:
         trace = record(self.subject.imported.module, lower)
         judge = self._runs[0].judge if self._runs else None
         if judge is None:
-            judge = Judge(trace.snapshots[0], self.subject.calls, (Spmd(), Fabric()), self._limit)
+            judge = Judge(trace.snapshots[0], self.subject.calls, (Spmd(), FabricCompletion()), self._limit)
         self._runs.append(_Run(trace, judge, on_wafer, {}))
         return self._runs[-1]
 

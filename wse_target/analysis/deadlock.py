@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..errors import TargetError
-from ..image import Program, Source
+from ..image import Program
+from ..instructions import Source
 from ..machine import Machine
 from ..scalars import bound, representatives
 from ..sim.code import flatten, place
@@ -27,7 +28,7 @@ _MANY_LINES = 4  # below, a whole grid is no more work than its lines
 
 
 @dataclass(frozen=True)
-class Verdict:
+class DeadlockVerdict:
     """What is known of a program before it runs.
 
     Attributes:
@@ -43,7 +44,7 @@ class Verdict:
     where: str = ""
 
 
-def verdict(program: Program, machine: Machine, work: int = WORK) -> Verdict:
+def verdict(program: Program, machine: Machine, work: int = WORK) -> DeadlockVerdict:
     """Decides by untimed execution whether a program comes to its end on a machine.
 
     One execution for all values of its scalars that make no difference to what PEs send, receive, wait for and switch;
@@ -55,12 +56,14 @@ def verdict(program: Program, machine: Machine, work: int = WORK) -> Verdict:
     """
     values = representatives(program, MOST_VALUES)
     if values is None:
-        return Verdict("undecided", f"scalars make PEs send and receive in more than {MOST_VALUES} ways")
+        return DeadlockVerdict(
+            "undecided", f"scalars make PEs send and receive in more than {MOST_VALUES} ways"
+        )
     for some in values:
         found = _bound_verdict(bound(program, some), machine, work // len(values))
         if found.outcome != "free":
             return replace(found, reason=_for(some, program, found.reason))
-    return Verdict("free")
+    return DeadlockVerdict("free")
 
 
 def _for(values: Mapping[str, int], program: Program, reason: str) -> str:
@@ -69,7 +72,7 @@ def _for(values: Mapping[str, int], program: Program, reason: str) -> str:
     return f"{reason} (for {said})" if said else reason
 
 
-def _bound_verdict(program: Program, machine: Machine, work: int) -> Verdict:
+def _bound_verdict(program: Program, machine: Machine, work: int) -> DeadlockVerdict:
     """The verdict on a program without scalars."""
     width, height = program.grid
     lines = line_programs(program) if min(width, height) >= _MANY_LINES else None
@@ -78,10 +81,10 @@ def _bound_verdict(program: Program, machine: Machine, work: int) -> Verdict:
         if found.outcome != "free":
             return found
     shared = shared_queue(program)
-    return Verdict("undecided", shared) if shared else Verdict("free")
+    return DeadlockVerdict("undecided", shared) if shared else DeadlockVerdict("free")
 
 
-def execute_whole(program: Program, machine: Machine, work: int = WORK) -> Verdict:
+def execute_whole(program: Program, machine: Machine, work: int = WORK) -> DeadlockVerdict:
     """The verdict by one execution of all PEs; queues that colours share are not looked at."""
     placement = place(*program.grid, program.classes)
     run = Execution(program, machine, placement, flatten(program), work)
@@ -89,16 +92,16 @@ def execute_whole(program: Program, machine: Machine, work: int = WORK) -> Verdi
         run.run()
     except Impossible as error:
         op = run.code.operations[int(run.agents.pc[error.agent])]
-        return Verdict("deadlocks", str(error), (), (getattr(op, "source", None) or Source()).place)
+        return DeadlockVerdict("deadlocks", str(error), (), (getattr(op, "source", None) or Source()).place)
     except TooMuchWork:
-        return Verdict("undecided", f"more than {work} operations would have to be looked at")
+        return DeadlockVerdict("undecided", f"more than {work} operations would have to be looked at")
     if run.races:
-        return Verdict("undecided", run.races)
+        return DeadlockVerdict("undecided", run.races)
     reason, cycle, where = waiting(run)
-    return Verdict("deadlocks", reason, cycle, where) if reason else Verdict("free")
+    return DeadlockVerdict("deadlocks", reason, cycle, where) if reason else DeadlockVerdict("free")
 
 
-def require_free(program: Program, machine: Machine) -> Verdict:
+def require_free(program: Program, machine: Machine) -> DeadlockVerdict:
     """The verdict on a program that does not deadlock.
 
     Raises:

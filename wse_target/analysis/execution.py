@@ -11,14 +11,15 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ..image import MAIN_THREAD, Join, Program, Receive, Relay, Send, Switch
+from ..image import Program
+from ..instructions import MAIN_THREAD, Join, Receive, Relay, Send, Switch
 from ..machine import Machine
 from ..quasi_affine import Const, Expr
 from ..sim.code import Branch, Code, Halt, Jump, LoopBegin, LoopEnd, Operation, Placement
 from ..sim.cost import words
 from .agents import IDLE, ISSUED, RECEIVING, RELAYING, SENDING, Agents, Budget, Impossible
 from .lines import Barrier
-from .movement import Movement
+from .movement import WordMovement
 from .nets import Net, Routing
 from .streams import Streams
 
@@ -48,7 +49,7 @@ class Execution:
         self.threads = 1 + max((t for op in code.operations for t in _threads(op)), default=MAIN_THREAD)
         self.agents = Agents.make(self.pes * self.threads)
         self.budget = Budget(work)
-        self._words = Movement(self.streams, self.agents, self.budget, placement.name, self._end)
+        self._words = WordMovement(self.streams, self.agents, self.budget, placement.name, self._end)
         self.races = ""
         self.blocked = np.zeros(self.pes, bool)
         self.halted = np.zeros(self.pes, bool)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..image import Join, Receive, Relay, Send, Source
+from ..instructions import Join, Receive, Relay, Send, Source
 from .agents import IDLE, ISSUED, RECEIVING, RELAYING, SENDING
 from .execution import Execution
 

@@ -13,20 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from ..image import (
-    Instruction,
-    Join,
-    Loop,
-    PEClass,
-    Program,
-    Receive,
-    Relay,
-    Route,
-    Send,
-    StridedRect,
-    Switch,
-    all_instructions,
-)
+from ..image import PEClass, Program, Route, StridedRect
+from ..instructions import Instruction, Join, Loop, Receive, Relay, Send, Switch, all_instructions
 from ..quasi_affine import Expr
 from ..roles import by_role
 

@@ -12,7 +12,7 @@ from .streams import Streams
 _LATER, _URGENT = 1, 2
 
 
-class Movement:
+class WordMovement:
     """Brings the marking to rest after something changed."""
 
     def __init__(

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..image import Program, Switch, all_instructions
+from ..image import Program
+from ..instructions import Switch, all_instructions
 from ..machine import Machine
 from ..roles import switching
 from ..sim.code import Branch, Code, Halt, LoopBegin, Placement, strided

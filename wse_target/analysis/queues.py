@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..image import MAIN_THREAD, Choose, Instruction, Join, Loop, Program, Receive, Relay, Send
+from ..image import Program
+from ..instructions import MAIN_THREAD, Choose, Instruction, Join, Loop, Receive, Relay, Send
 from ..roles import by_role
 
 _Use = tuple[str, int]  # "input" or "output", and the queue's number

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..image import Combine, StridedRect
+from ..image import StridedRect
+from ..instructions import Combine
 from ..quasi_affine import Expr, Var, const
 from .dimension import Digit, Dimension
 from .mesh import Mesh

@@ -13,7 +13,7 @@ import re
 from typing import get_args
 
 from ..errors import TargetError
-from ..image import Combine
+from ..instructions import Combine
 from .dimension import Digit, Dimension
 from .mesh import Mesh, SubAxis
 from .rectangle import Rect

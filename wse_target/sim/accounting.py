@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..image import Vector
+from ..instructions import Vector
 from .code import Code
 from .work import Operation, work_per_element
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..errors import TargetError
 from ..footprint import class_table_bytes, lookups
-from ..image import (
+from ..image import PEClass, Program, StridedRect
+from ..instructions import (
     DTYPE_BYTES,
     MAIN_THREAD,
     Access,
@@ -17,12 +18,9 @@ from ..image import (
     Instruction,
     Join,
     Loop,
-    PEClass,
-    Program,
     Receive,
     Relay,
     Send,
-    StridedRect,
     Switch,
     Unit,
     Vector,

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..errors import TargetError
 from ..footprint import lookups
-from ..image import PEClass, Program, Route, StridedRect, Switch
+from ..image import PEClass, Program, Route, StridedRect
+from ..instructions import Switch
 from ..machine import Machine
 from ..quasi_affine import Expr, NoSuchEntry
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..image import Choose, Instruction, Loop, PEClass, Phase, Program, Source
+from ..image import PEClass, Program
+from ..instructions import Choose, Instruction, Loop, Phase, Source
 from ..quasi_affine import Const, Expr
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .arithmetic import NUMPY_DTYPE
-from .kernels import KernelProvider, Operand, Walk
+from .kernels import KernelOperand, KernelProvider, Walk
 from .located import Located
-from .memory import Memory, Message, run
+from .memory import Memory, MessageSource, run
 from .walks import common_nest, dense_strides
 
 _SPARE = 4  # arrays kept for reuse: fresh ones cost more than the copy that fills them
@@ -30,7 +30,7 @@ class Batch:
         low / high: first and one past the last byte of these PEs' SRAM that holds elements.
     """
 
-    operand: Operand
+    operand: KernelOperand
     walk: Walk
     bounds: tuple[int, ...]
     readers: int
@@ -68,7 +68,7 @@ class _Held:
         return [batch for batch, holders in self.batches.values() if chosen[holders].any()]
 
 
-class Contents:
+class MessageContents:
     """The contents of all messages under way, by number of batch."""
 
     def __init__(self, memory: Memory, kernels: KernelProvider) -> None:
@@ -142,7 +142,7 @@ class Contents:
         self._before_write(pes, *self.memory.span(dst, bounds))  # this very batch may have to be copied
         held = self._batches[batch]
         bounds, strides, mine = self._nest(held, bounds, dst.access.strides)
-        message = Message(_rows(held, rows), Walk(held.walk.dtype, strides))
+        message = MessageSource(_rows(held, rows), Walk(held.walk.dtype, strides))
         if mine != dst.access.strides:
             dst = Located(replace(dst.access, strides=mine), dst.base)
         self.memory.apply(
@@ -221,9 +221,9 @@ class Contents:
         size = elements * NUMPY_DTYPE[dtype].itemsize
         fitting = [i for i, array in enumerate(self._spare) if rows * size <= array.size <= 2 * rows * size]
         data = self._spare.pop(fitting[0]) if fitting else np.empty(rows * size, np.uint8)
-        return Batch(Operand(data, size * np.arange(rows)), Walk(dtype, (1,)), (elements,), 0)
+        return Batch(KernelOperand(data, size * np.arange(rows)), Walk(dtype, (1,)), (elements,), 0)
 
 
-def _rows(batch: Batch, rows: np.ndarray) -> Operand:
+def _rows(batch: Batch, rows: np.ndarray) -> KernelOperand:
     """Some of a batch's rows."""
-    return Operand(batch.operand.data, batch.operand.offsets[rows], batch.operand.constant)
+    return KernelOperand(batch.operand.data, batch.operand.offsets[rows], batch.operand.constant)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..footprint import indices_of
-from ..image import DTYPE_BYTES, Access, Index, Vector
+from ..instructions import DTYPE_BYTES, Access, Index, Vector
 from ..machine import Machine
 
 _NO_FLOPS = frozenset({"fill", "copy", "convert", "select", "iota"})
@@ -52,7 +52,7 @@ def _row(access: Access, inner: int) -> Access:
     return Access(access.buffer, access.offset, access.strides[inner:])
 
 
-class CostModel:
+class TimingModel:
     """Cycles of single operations on one machine."""
 
     def __init__(self, machine: Machine) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..image import MAIN_THREAD, Join, Receive, Relay, Send, Source, Switch
+from ..instructions import MAIN_THREAD, Join, Receive, Relay, Send, Source, Switch
 from .code import Code, Placement
 from .recording import Events, operation_name, phases_by_counter
 
@@ -19,7 +19,7 @@ MOST_SEGMENTS = 1000
 
 
 @dataclass(frozen=True)
-class Segment:
+class PathSegment:
     """A stretch of the path: steps with one operation after the other of the same kind and phase.
 
     Attributes:
@@ -65,7 +65,7 @@ class CriticalPath:
 
     cycles: float
     phases: tuple[PathPhase, ...]
-    segments: tuple[Segment, ...]
+    segments: tuple[PathSegment, ...]
     left_out: int
     pes: int
 
@@ -251,7 +251,7 @@ def _does(op: object, what: str, colour: str) -> bool:
     return False
 
 
-def _condense(steps: list[_Step], code: Code, placement: Placement) -> list[Segment]:
+def _condense(steps: list[_Step], code: Code, placement: Placement) -> list[PathSegment]:
     """Neighbouring steps of one operation, phase and reason as one segment."""
     phases, segments = phases_by_counter(code), []
     for step in steps:
@@ -260,26 +260,26 @@ def _condense(steps: list[_Step], code: Code, placement: Placement) -> list[Segm
         source = getattr(op, "source", Source())
         source = source if source.place else of_phase
         at = int(placement.x[step.pe]), int(placement.y[step.pe])
-        segment = Segment(
+        segment = PathSegment(
             at, at, step.thread, operation_name(op) if op is not None else "", phase,
             source.module_path, source.location, step.begin, step.end, step.waited_for,
         )  # fmt: skip
         if segments and _alike(segments[-1], segment):
             before = segments.pop()
             values = vars(before) | {"last_pe": at, "end": step.end, "steps": before.steps + 1}
-            segment = Segment(**values)
+            segment = PathSegment(**values)
         segments.append(segment)
     return segments
 
 
-def _alike(a: Segment, b: Segment) -> bool:
-    def key(s: Segment) -> tuple[object, ...]:
+def _alike(a: PathSegment, b: PathSegment) -> bool:
+    def key(s: PathSegment) -> tuple[object, ...]:
         return s.thread, s.operation, s.phase, s.module_path, s.location, s.waited_for
 
     return key(a) == key(b)
 
 
-def _by_phase(segments: list[Segment]) -> tuple[PathPhase, ...]:
+def _by_phase(segments: list[PathSegment]) -> tuple[PathPhase, ...]:
     rows: dict[tuple[str, str, str], dict[str, float]] = {}
     for s in segments:
         operations = rows.setdefault((s.phase, s.module_path, s.location), {})

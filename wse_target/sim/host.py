@@ -13,9 +13,9 @@ from ..quasi_affine import Expr
 from .arithmetic import NUMPY_DTYPE
 from .code import Placement, strided
 from .cost import words
-from .kernels import KernelProvider, NumpyKernels, Operand, Walk
+from .kernels import KernelOperand, KernelProvider, NumpyKernels, Walk
 from .located import Located
-from .memory import Memory, Message, by_bounds, run
+from .memory import Memory, MessageSource, by_bounds, run
 from .walks import dense_strides
 
 _CHECKED = 1 << 22  # elements that are compared at a time
@@ -60,7 +60,7 @@ class HostLink:
         spec = self.program.arguments[transfer.tensor]
         array = np.ascontiguousarray(array)
         for blocks in self._blocks(transfer, spec):
-            tensor = Message(*_inside(array, spec, blocks.start))
+            tensor = MessageSource(*_inside(array, spec, blocks.start))
             memory.apply(self.kernels, "copy", blocks.pes, blocks.bounds, blocks.local, [tensor])
 
     def gather(self, tensor: int, memory: Memory) -> np.ndarray:
@@ -85,14 +85,16 @@ class HostLink:
     def _must_cover(self, spec: TensorSpec, parts: Sequence[_Blocks]) -> None:
         """Marks the elements that come from some PE, in a tensor of bytes."""
         covered = np.zeros(spec.shape, np.int8)
-        one = Operand(np.ones(1, np.uint8), np.zeros(1, np.int64)), Walk("i8", (0,) * len(spec.shape))
+        one = KernelOperand(np.ones(1, np.uint8), np.zeros(1, np.int64)), Walk("i8", (0,) * len(spec.shape))
         for blocks in parts:
             self._run("fill", blocks, _inside(covered, spec, blocks.start), one)
         if not covered.all():
             at = tuple(int(i) for i in np.argwhere(covered == 0)[0])
             raise TargetError(f"no PE holds element {at} of result '{spec.name}'")
 
-    def _run(self, kind: str, blocks: _Blocks, dst: tuple[Operand, Walk], src: tuple[Operand, Walk]) -> None:
+    def _run(
+        self, kind: str, blocks: _Blocks, dst: tuple[KernelOperand, Walk], src: tuple[KernelOperand, Walk]
+    ) -> None:
         run(self.kernels, kind, len(blocks.pes), blocks.bounds, [dst, src], (False,))
 
     def _must_agree(self, spec: TensorSpec, result: np.ndarray, blocks: _Blocks, memory: Memory) -> None:
@@ -112,7 +114,7 @@ class HostLink:
             there, here = (np.empty((len(part.pes), elements), result.dtype) for _ in range(2))
             walk = Walk(spec.dtype, dense_strides(blocks.bounds))
             for rows, source in ((there, _inside(result, spec, part.start)), (here, _local(memory, part))):
-                operand = Operand(
+                operand = KernelOperand(
                     rows.reshape(-1).view(np.uint8), elements * rows.itemsize * np.arange(len(rows))
                 )
                 self._run("copy", part, (operand, walk), source)
@@ -179,14 +181,14 @@ def _is_partition(shape: tuple[int, ...], parts: Sequence[_Blocks]) -> bool:
     return len(cells) == count and bool(found.all())
 
 
-def _inside(array: np.ndarray, spec: TensorSpec, start: np.ndarray) -> tuple[Operand, Walk]:
+def _inside(array: np.ndarray, spec: TensorSpec, start: np.ndarray) -> tuple[KernelOperand, Walk]:
     """Blocks of a tensor that begin at elements `start`; `array` has its shape, and elements of any type."""
     name = spec.dtype if array.dtype == NUMPY_DTYPE[spec.dtype] else "i8"
-    operand = Operand(array.reshape(-1).view(np.uint8), start * array.itemsize)
+    operand = KernelOperand(array.reshape(-1).view(np.uint8), start * array.itemsize)
     return operand, Walk(name, dense_strides(spec.shape))
 
 
-def _local(memory: Memory, blocks: _Blocks) -> tuple[Operand, Walk]:
+def _local(memory: Memory, blocks: _Blocks) -> tuple[KernelOperand, Walk]:
     """Blocks in the PEs' SRAM."""
     return memory.operand(blocks.local, blocks.pes), memory.walk(blocks.local.access)
 

@@ -1,8 +1,8 @@
 """PE arithmetic: the protocol behind which compiled kernels reach the simulator, and the NumPy ones.
 
 A kernel runs one vector operation on many PEs at once. It is made for a `KernelKey`, the shape of the operation, and is
-called with an `Operand` for the destination and for each source, which says where its elements lie on each PE. What the
-operations compute is in `arithmetic.py`.
+called with a `KernelOperand` for the destination and for each source, which says where its elements lie on each PE.
+What the operations compute is in `arithmetic.py`.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class KernelKey:
 
 
 @dataclass(frozen=True)
-class Operand:
+class KernelOperand:
     """Where an operand lies: on PE i, its first element begins at byte `offsets[i] + constant` of `data`.
 
     Attributes:
@@ -90,7 +90,7 @@ class Operand:
     constant: int = 0
 
 
-Kernel = Callable[[int, Sequence[Operand]], None]
+Kernel = Callable[[int, Sequence[KernelOperand]], None]
 
 
 class KernelProvider(Protocol):
@@ -115,7 +115,7 @@ class NumpyKernels:
         walks = (signature.dst, *signature.srcs)
         loops = [i for i, in_order in enumerate(signature.in_order) if in_order]
 
-        def run(pes: int, operands: Sequence[Operand]) -> None:
+        def run(pes: int, operands: Sequence[KernelOperand]) -> None:
             views = [view(o, w, signature.bounds, pes) for o, w in zip(operands, walks, strict=True)]
             if views[0] is None or (signature.dependent and any(v is None for v in views)):
                 _scattered(run, signature, pes, operands)
@@ -136,7 +136,7 @@ class NumpyKernels:
         return run
 
 
-def view(operand: Operand, walk: Walk, bounds: tuple[int, ...], pes: int) -> Array | None:
+def view(operand: KernelOperand, walk: Walk, bounds: tuple[int, ...], pes: int) -> Array | None:
     """A writable view [PEs, *bounds] of an operand, or None when the PEs are not evenly spaced."""
     offsets, step = operand.offsets, 0
     if len(offsets) > 1:
@@ -149,13 +149,13 @@ def view(operand: Operand, walk: Walk, bounds: tuple[int, ...], pes: int) -> Arr
     return as_strided(first, (pes, *bounds), (step, *(s * dtype.itemsize for s in walk.strides)))
 
 
-def gather(operand: Operand, walk: Walk, bounds: tuple[int, ...], pes: int) -> Array:
+def gather(operand: KernelOperand, walk: Walk, bounds: tuple[int, ...], pes: int) -> Array:
     """A copy [PEs, *bounds] of an operand's elements; loops of stride 0 are repeated without a copy."""
     elements, index = positions(operand, walk, bounds)
     return np.broadcast_to(elements[index], (pes, *bounds))
 
 
-def positions(operand: Operand, walk: Walk, bounds: tuple[int, ...]) -> tuple[Array, Array]:
+def positions(operand: KernelOperand, walk: Walk, bounds: tuple[int, ...]) -> tuple[Array, Array]:
     """All of an operand's bytes as elements, and the numbers [PEs, *bounds] of those walked over.
 
     Loops of stride 0 have extent 1.
@@ -174,12 +174,12 @@ def positions(operand: Operand, walk: Walk, bounds: tuple[int, ...]) -> tuple[Ar
     return elements, index
 
 
-def _scattered(run: Kernel, signature: KernelKey, pes: int, operands: Sequence[Operand]) -> None:
+def _scattered(run: Kernel, signature: KernelKey, pes: int, operands: Sequence[KernelOperand]) -> None:
     """Runs on PEs in no order: on copies that are put back, or one PE at a time when iterations depend on others."""
     if signature.dependent:
         for pe in range(pes):
             part = [
-                Operand(o.data, o.offsets[pe : pe + 1] if len(o.offsets) > 1 else o.offsets, o.constant)
+                KernelOperand(o.data, o.offsets[pe : pe + 1] if len(o.offsets) > 1 else o.offsets, o.constant)
                 for o in operands
             ]
             run(1, part)
@@ -189,7 +189,7 @@ def _scattered(run: Kernel, signature: KernelKey, pes: int, operands: Sequence[O
     item, size = compact.itemsize, compact[0].nbytes
     strides = [s // item if n > 1 else 0 for s, n in zip(compact.strides[1:], compact.shape[1:], strict=True)]
     walk = Walk(signature.dst.dtype, tuple(strides))
-    moved = Operand(compact.reshape(-1).view(np.uint8), size * np.arange(pes))
+    moved = KernelOperand(compact.reshape(-1).view(np.uint8), size * np.arange(pes))
     sources = tuple(walk if own else s for s, own in zip(signature.srcs, signature.own, strict=True))
     dense = KernelKey(signature.kind, signature.bounds, walk, sources, signature.own)
     rest = [moved if own else o for o, own in zip(operands[1:], signature.own, strict=True)]
@@ -223,7 +223,7 @@ def indirect_kernel(signature: KernelKey) -> Kernel:
     walks, count = (signature.dst, *signature.srcs), 1 + len(signature.srcs)
     loops = [i for i, in_order in enumerate(signature.in_order) if in_order]
 
-    def run(pes: int, operands: Sequence[Operand]) -> None:
+    def run(pes: int, operands: Sequence[KernelOperand]) -> None:
         whole = (pes, *signature.bounds)
         found = [positions(o, w, signature.bounds) for o, w in zip(operands, walks, strict=False)]
         places = [(elements, np.broadcast_to(at, whole)) for elements, at in found]
@@ -243,7 +243,7 @@ def indirect_kernel(signature: KernelKey) -> Kernel:
 
 
 def _index_rows(
-    operands: Sequence[Operand], walk: Walk, bounds: tuple[int, ...], whole: tuple[int, ...]
+    operands: Sequence[KernelOperand], walk: Walk, bounds: tuple[int, ...], whole: tuple[int, ...]
 ) -> tuple[Array, Array, Array, Array]:
     """An index's elements and where they are [PEs, *bounds], then origin and size in that shape."""
     elements, at = positions(operands[0], walk, bounds)

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..image import Access, Index
+from ..instructions import Access, Index
 from ..quasi_affine import Expr
-from .kernels import Operand
+from .kernels import KernelOperand
 
 Rows = np.ndarray | slice  # some PEs of a group
 
@@ -71,7 +71,7 @@ class LocatedIndex:
         """The same on the PE that holds most positions."""
         return int(self.moves.max(initial=0))
 
-    def limits(self) -> tuple[Operand, Operand]:
+    def limits(self) -> tuple[KernelOperand, KernelOperand]:
         """Origin and size as operands of a kernel."""
         return _numbers(self.origin), _numbers(np.maximum(self.size, 0))
 
@@ -107,9 +107,9 @@ def reach_of(strides: tuple[int, ...], bounds: tuple[int, ...]) -> tuple[int, in
     return sum(r for r in reach if r < 0), sum(r for r in reach if r > 0)
 
 
-def _numbers(values: np.ndarray) -> Operand:
+def _numbers(values: np.ndarray) -> KernelOperand:
     """An i64 for each PE."""
     if len(values) and (values == values[0]).all():
         values = values[:1]
     dense = np.ascontiguousarray(values, np.int64)
-    return Operand(dense.view(np.uint8), dense.itemsize * np.arange(len(dense)))
+    return KernelOperand(dense.view(np.uint8), dense.itemsize * np.arange(len(dense)))

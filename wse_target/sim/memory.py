@@ -12,23 +12,24 @@ from functools import lru_cache
 import numpy as np
 
 from ..errors import TargetError
-from ..image import DTYPE_BYTES, Access, Buffer, Program
+from ..image import Program
+from ..instructions import DTYPE_BYTES, Access, Buffer
 from .arithmetic import DTYPE_NAME, NUMPY_DTYPE, convert, operand_dtypes
 from .code import Placement
-from .kernels import IndexWalk, KernelKey, KernelProvider, Operand, Walk, gather, view
+from .kernels import IndexWalk, KernelKey, KernelOperand, KernelProvider, Walk, gather, view
 from .located import Located, LocatedIndex
 from .walks import dense_strides, interferes, meets_itself, rows_meet, simplify
 
 
 @dataclass(frozen=True)
-class Message:
+class MessageSource:
     """A source that is no access: `operand` walked over by `walk`, in the loops of the operation that reads it."""
 
-    operand: Operand
+    operand: KernelOperand
     walk: Walk
 
 
-Source = Located | Message | np.ndarray | float | int
+Source = Located | MessageSource | np.ndarray | float | int
 
 
 def by_bounds(bounds: np.ndarray) -> Iterator[tuple[np.ndarray | slice, tuple[int, ...]]]:
@@ -107,15 +108,17 @@ class Memory:
                 hint="an access that is 'partial' leaves out what other PEs have",
             )
 
-    def operand(self, located: Located, pes: np.ndarray) -> Operand:
+    def operand(self, located: Located, pes: np.ndarray) -> KernelOperand:
         """Where an access begins on each PE."""
         buffer = self.buffers[located.access.buffer]
         offsets = pes * self.bytes.shape[1]
         first, last = located.ends
         if first == last:
-            return Operand(self.bytes.reshape(-1), offsets, buffer.offset + first * DTYPE_BYTES[buffer.dtype])
+            return KernelOperand(
+                self.bytes.reshape(-1), offsets, buffer.offset + first * DTYPE_BYTES[buffer.dtype]
+            )
         offsets += located.base * DTYPE_BYTES[buffer.dtype]
-        return Operand(self.bytes.reshape(-1), offsets, buffer.offset)
+        return KernelOperand(self.bytes.reshape(-1), offsets, buffer.offset)
 
     def walk(self, access: Access) -> Walk:
         """How an access is walked over."""
@@ -171,7 +174,7 @@ class Memory:
 
     def _index_operands(
         self, indices: Sequence[LocatedIndex], operands: Sequence[Source], pes: np.ndarray
-    ) -> tuple[tuple[IndexWalk, ...], list[Operand]]:
+    ) -> tuple[tuple[IndexWalk, ...], list[KernelOperand]]:
         """How indices move the operands, and the operands that they are to a kernel."""
         walks, rest = [], []
         for found in indices:
@@ -208,29 +211,29 @@ class Memory:
 
     def _source(
         self, source: Source, dtype: str, bounds: tuple[int, ...], pes: np.ndarray
-    ) -> tuple[Operand, Walk]:
+    ) -> tuple[KernelOperand, Walk]:
         """Where a source's elements are; numbers become elements of type `dtype`, the same for all PEs."""
         if isinstance(source, Located):
             return self.operand(source, pes), self.walk(source.access)
-        if isinstance(source, Message):
+        if isinstance(source, MessageSource):
             return source.operand, source.walk
         if isinstance(source, np.ndarray):
             dense = np.ascontiguousarray(source)
             offsets = (dense[0].nbytes if len(dense) else 0) * np.arange(len(pes))
             walk = Walk(DTYPE_NAME[dense.dtype], dense_strides(bounds))
-            return Operand(dense.reshape(-1).view(np.uint8), offsets), walk
+            return KernelOperand(dense.reshape(-1).view(np.uint8), offsets), walk
         return self.number(source, dtype, bounds)
 
     @staticmethod
-    def number(value: float, dtype: str, bounds: tuple[int, ...]) -> tuple[Operand, Walk]:
+    def number(value: float, dtype: str, bounds: tuple[int, ...]) -> tuple[KernelOperand, Walk]:
         """A number as an operand: one element that all PEs read in every iteration."""
         element = convert(np.asarray(value).reshape(1), NUMPY_DTYPE[dtype])
-        return Operand(element.view(np.uint8), np.zeros(1, np.int64)), Walk(dtype, (0,) * len(bounds))
+        return KernelOperand(element.view(np.uint8), np.zeros(1, np.int64)), Walk(dtype, (0,) * len(bounds))
 
     def _dtype(self, source: Source) -> str:
         if isinstance(source, Located):
             return self.dtype(source.access)
-        if isinstance(source, Message):
+        if isinstance(source, MessageSource):
             return source.walk.dtype
         return DTYPE_NAME[source.dtype] if isinstance(source, np.ndarray) else ""
 
@@ -254,7 +257,7 @@ def run(
     kind: str,
     pes: int,
     bounds: tuple[int, ...],
-    places: Sequence[tuple[Operand, Walk]],
+    places: Sequence[tuple[KernelOperand, Walk]],
     own: tuple[bool, ...],
     dependent: bool = False,
 ) -> None:

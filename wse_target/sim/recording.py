@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..footprint import indices_of
-from ..image import (
+from ..image import Program
+from ..instructions import (
     Choose,
     Control,
     Instruction,
     Join,
     Loop,
     Phase,
-    Program,
     Receive,
     Relay,
     Send,

@@ -208,7 +208,7 @@ class Tree:
 Shape = Literal["row", "column", "grid"]
 
 
-class Settings:
+class RouterSettings:
     """All router settings of one colour: what each position of a router takes and gives."""
 
     def __init__(self, program: Program, colour: str) -> None:

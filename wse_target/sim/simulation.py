@@ -15,7 +15,7 @@ from ..quasi_affine import NoSuchEntry
 from ..scalars import bound, check_value, largest, values_of
 from .check import check_program, place_of
 from .code import flatten, place
-from .cost import CostModel
+from .cost import TimingModel
 from .engine import EngineName, Loaded, Progress, Recorder
 from .engines import make_engine
 from .host import HostLink
@@ -164,7 +164,7 @@ class Simulation:
 
     def _host_cycles(self) -> tuple[float, float, float]:
         """Cycles to move arguments in, results out, and resident arguments in at load time."""
-        cost, rows = CostModel(self.machine), self.program.grid[1]
+        cost, rows = TimingModel(self.machine), self.program.grid[1]
 
         def total(transfers: Sequence[HostTransfer], *, resident: bool, results: bool) -> float:
             chosen = [t for t in transfers if t.resident == resident]

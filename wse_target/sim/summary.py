@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..image import DTYPE_BYTES, Access, Program, Vector, all_instructions
+from ..image import Program
+from ..instructions import DTYPE_BYTES, Access, Vector, all_instructions
 from ..machine import Machine
 from .accounting import BINS, WAITS, Accounting
 from .check import sram_use

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..image import MAIN_THREAD, Join, Receive, Relay, Send, Source, Switch, Vector
+from ..instructions import MAIN_THREAD, Join, Receive, Relay, Send, Source, Switch, Vector
 from .code import Code, Placement
 from .recording import Events, operation_name, phases_by_counter
 

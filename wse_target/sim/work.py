@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..footprint import indices_of
-from ..image import DTYPE_BYTES, Access, Receive, Relay, Send, Vector
+from ..instructions import DTYPE_BYTES, Access, Receive, Relay, Send, Vector
 from .cost import flops_per_element
 
 Operation = Vector | Send | Receive | Relay

@@ -18,7 +18,7 @@ _DEAR = frozenset({"arith.divf", "arith.remf"})  # math functions take about as 
 
 
 @dataclass(frozen=True)
-class Access:
+class OperandAccess:
     """How an operand's elements are reached: the buffer's root, the memref's type and the map from iterators."""
 
     root: Root
@@ -33,14 +33,24 @@ class Access:
     def bytes(self) -> int:
         return self.elements * element_bytes(self.kind.element_type)
 
+    @cached_property
+    def long_places(self) -> list[ir.AffineExpr]:
+        """The map's results along dimensions of other sizes than 1."""
+        return [expr for expr, size in zip(self.map.results, self.kind.shape, strict=True) if size != 1]
+
+    @cached_property
+    def long_shape(self) -> list[int]:
+        """The sizes of these dimensions."""
+        return [size for size in self.kind.shape if size != 1]
+
 
 @dataclass(frozen=True)
 class Facts:
     """A `linalg.generic` on buffers with roots that are known."""
 
     view: Structured
-    reads: tuple[Access, ...]
-    writes: tuple[Access, ...]
+    reads: tuple[OperandAccess, ...]
+    writes: tuple[OperandAccess, ...]
 
     @cached_property
     def form(self) -> ContractionForm | None:
@@ -79,7 +89,7 @@ class Facts:
         one = len(self.writes) == 1 and self.is_parallel and self.view.init_maps[0].is_permutation
         return one and not self.accumulates and self.cost <= 2 * self.points
 
-    def parallel_points(self, access: Access) -> dict[int, int]:
+    def parallel_points(self, access: OperandAccess) -> dict[int, int]:
         """Dimension of an operand -> parallel loop that runs along it by itself."""
         found = {}
         for dim, expr in enumerate(access.map.results):
@@ -101,7 +111,7 @@ def facts_of(op: ir.Operation) -> Facts | None:
         root = root_of(operand)
         if root is None:
             return None
-        access = Access(root, ir.MemRefType(operand.type), amap)
+        access = OperandAccess(root, ir.MemRefType(operand.type), amap)
         (reads if number < len(view.inputs) else writes).append(access)
     return Facts(view, tuple(reads), tuple(writes))
 

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from ....dialects.host import ir
 from .buffers import Root
 from .clusters import Clusters
-from .facts import Access, Facts, facts_of
-from .rows import SharedRows
+from .facts import Facts, OperandAccess, facts_of
+from .rows import shared_points
 
 # Operations; calling a kernel costs about as much as a thousand of them.
 _SMALL = 4096
@@ -39,7 +39,7 @@ class Grouping:
         operations = [op.operation for op in block.operations][:-1]
         self.clusters = Clusters(operations)
         self._facts = [facts_of(op) for op in operations]
-        self._rows: dict[int, SharedRows] = {}
+        self._rows: dict[int, list[Facts]] = {}  # of a cluster: those that have to share rows
         for k, facts in enumerate(self._facts):
             if facts is not None:
                 self._place(k, facts)
@@ -58,23 +58,22 @@ class Grouping:
     def _place(self, k: int, facts: Facts) -> None:
         """Finds the group of an operation; those before it have theirs."""
         clusters = self.clusters
-        self._rows[k] = SharedRows.of(k, facts)
+        self._rows[k] = [facts]
         self._absorb_initial_values(k, facts)
-        shared: dict[int, SharedRows] = {}  # an operation may read a buffer in many ways
+        shared: dict[int, int] = {}  # rows; an operation may read a buffer in many ways
         for producer, access in self._links(k, facts):
             host = clusters.of(producer)
             if host == clusters.of(k):
                 continue
             if host not in shared:
-                members, own = clusters.members(host), clusters.of(k)
-                shared[host] = self._rows[host].joined(self._facts, members, own, k, facts)
+                shared[host] = shared_points([*self._rows[host], facts])
             rows = shared[host]
             if self._joins(host, producer, access, facts, rows) and clusters.merge(host, clusters.of(k)):
-                self._rows[host] = rows
+                self._rows[host].append(facts)
                 break
         self._absorb_small_producers(k, facts)
 
-    def _links(self, k: int, facts: Facts) -> Iterator[tuple[int, Access]]:
+    def _links(self, k: int, facts: Facts) -> Iterator[tuple[int, OperandAccess]]:
         """Who wrote what an operation reads, by operations with facts; the largest buffers first."""
         first = len(facts.view.inputs)
         updated = [w for n, w in enumerate(facts.writes) if facts.view.reads(first + n)]
@@ -84,8 +83,8 @@ class Grouping:
                 if made is not None and any(w.root == access.root for w in made.writes):
                     yield producer, access
 
-    def _joins(self, host: int, producer: int, access: Access, facts: Facts, rows: SharedRows) -> bool:
-        """Whether an operation should join a group, whose rows are those given then."""
+    def _joins(self, host: int, producer: int, access: OperandAccess, facts: Facts, rows: int) -> bool:
+        """Whether an operation should join a group, which then shares so many rows."""
         if self._facts[producer] is None:
             return False
         members = [f for f in (self._facts[m] for m in self.clusters.members(host)) if f is not None]
@@ -97,7 +96,7 @@ class Grouping:
         is_small = facts.cost <= _SMALL and (facts.form is None or facts.points <= _TINY)
         if is_small and cost <= _CHEAP:
             return True
-        return rows.points >= 4 and _tiles_by_rows(members, facts)
+        return rows >= 4 and _tiles_by_rows(members, facts)
 
     def _absorb_initial_values(self, k: int, facts: Facts) -> None:
         """Takes in what gives the operation's accumulators their first values, if it does nothing else."""
@@ -144,14 +143,14 @@ class Grouping:
                 current = cluster
 
 
-def _is_pointwise(facts: Facts, access: Access) -> bool:
+def _is_pointwise(facts: Facts, access: OperandAccess) -> bool:
     """Whether an operation computes one element of each result for every element that it reads."""
     along = facts.parallel_points(access)
     plain = all(d in along or access.kind.shape[d] == 1 for d in range(access.kind.rank))
     return facts.is_parallel and plain and facts.points == access.elements
 
 
-def _stays_near(facts: Facts, access: Access, cost: int) -> bool:
+def _stays_near(facts: Facts, access: OperandAccess, cost: int) -> bool:
     """Whether an operation takes parts of a small buffer, as the gates of a recurrent cell do, at little cost."""
     return facts.is_parallel and access.bytes <= _SMALL_BUFFER and facts.cost <= max(_SMALL, cost)
 

@@ -19,7 +19,7 @@ from ...tensor.approximations import (
     trigonometric,
 )
 from ...tensor.approximations.integer_power import integer_power
-from ...tensor.approximations.lanes import Machine, Real, element_of, shaped
+from ...tensor.approximations.lanes import InstructionSet, Real, element_of, shaped
 from ...tensor.approximations.pairs import fused_multiply_add
 from ..processor import Processor, processor
 
@@ -108,7 +108,7 @@ _LEFT_NARROW = ("arith.maxnumf", "arith.minnumf", "math.fma")
 
 def _function_patterns(target: Processor) -> list[Pattern]:
     """One for each function that the processor has no instruction for."""
-    machine = Machine(target.has_fma, target.rounds, scales=target.vector_bits == 512)
+    machine = InstructionSet(target.has_fma, target.rounds, scales=target.vector_bits == 512)
     expansions = dict(_EXPANSIONS)
     if not machine.rounds:
         expansions |= _ROUNDING
@@ -118,7 +118,7 @@ def _function_patterns(target: Processor) -> list[Pattern]:
 
 
 def _pattern(
-    expand: Callable[..., Real | tuple[Real, ...]], machine: Machine
+    expand: Callable[..., Real | tuple[Real, ...]], machine: InstructionSet
 ) -> Callable[[Any, Rewriter], bool]:
     def rewrite(op: Any, rewriter: Rewriter) -> bool:
         if not _is_float(op.operation.results[0].type, ir.F32Type, ir.F64Type):

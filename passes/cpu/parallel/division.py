@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ....dialects.host import arith, ir
 from ..vectorize.contraction.flat_operand import Offset, add, index, multiply
-from .shares import Cuts, Line, Loop
+from .shares import Cuts, Line, ParallelLoop
 from .views import is_below
 
 
@@ -20,7 +20,7 @@ class _Measured:
         weight: of an iteration where `inner` is empty.
     """
 
-    loop: Loop
+    loop: ParallelLoop
     bounds: tuple[ir.Value, ir.Value, ir.Value]
     trips: Offset
     step: Offset

@@ -9,7 +9,7 @@ from typing import Any
 from ....dialects.host import ir
 from .division import is_available
 from .marks import COST_MARK, PARALLEL_MARK
-from .shares import Loop
+from .shares import ParallelLoop
 
 # Operations without effects, and those that only read: they may be repeated or moved.
 _READING = frozenset(
@@ -39,32 +39,32 @@ _ALLOCATING = ("memref.alloc", "memref.realloc", "bufferization.alloc_tensor")
 
 
 @dataclass(frozen=True)
-class Nest:
+class ParallelNest:
     """Loops that are independent of each other and have the same parent."""
 
     number: int
-    loops: tuple[Loop, ...]
+    loops: tuple[ParallelLoop, ...]
 
     @property
     def cost(self) -> int:
         return round(sum(loop.cost for loop in self.loops))
 
 
-def find_nests(function: ir.Operation) -> list[Nest]:
+def find_nests(function: ir.Operation) -> list[ParallelNest]:
     """The outermost marked loops of a function, grouped into nests, in program order."""
-    nests: list[Nest] = []
+    nests: list[ParallelNest] = []
     for block in _blocks(function):
-        run: list[Loop] = []
+        run: list[ParallelLoop] = []
         number = -1
         for op in block.operations:
             mark = _mark(op.operation)
             if run and mark != number and not (mark is None and is_effect_free(op.operation)):
-                nests.append(Nest(number, tuple(run)))
+                nests.append(ParallelNest(number, tuple(run)))
                 run = []
             if mark is not None:
                 run, number = [*run, _loop(op, mark)], mark
         if run:
-            nests.append(Nest(number, tuple(run)))
+            nests.append(ParallelNest(number, tuple(run)))
     return nests
 
 
@@ -76,7 +76,7 @@ def is_effect_free(op: ir.Operation) -> bool:
     )
 
 
-def allocates(loop: Loop) -> bool:
+def allocates(loop: ParallelLoop) -> bool:
     """Whether a loop takes memory from the heap, or calls what might; a thread of the pool cannot report that there
     is none."""
     found = False
@@ -106,14 +106,14 @@ def _mark(op: ir.Operation) -> int | None:
     return ir.IntegerAttr(op.attributes[PARALLEL_MARK]).value
 
 
-def _loop(op: Any, number: int) -> Loop:
+def _loop(op: Any, number: int) -> ParallelLoop:
     cost = op.operation.attributes.get(COST_MARK)
     inner = [o for o in op.body.operations if _mark(o.operation) == number]
     rest = [o for o in op.body.operations if _mark(o.operation) is None]
     divisible = inner and len(inner) + len(rest) == len(op.body.operations) and _repeatable(rest)
     bounds = [bound for o in inner for bound in list(o.operation.operands)[:3]]
     divisible = divisible and all(is_available(bound, op.operation) for bound in bounds)
-    return Loop(
+    return ParallelLoop(
         op,
         _trips(op),
         ir.IntegerAttr(cost).value if cost is not None else 1,

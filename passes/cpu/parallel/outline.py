@@ -10,9 +10,9 @@ from ....dialects.host import arith, func, ir, scf
 from ...tensor.traversal import collect, made_by
 from .division import divide
 from .marks import COST_MARK, PARALLEL_MARK
-from .nests import Nest, is_effect_free
+from .nests import ParallelNest, is_effect_free
 from .scratch import is_on_the_stack, scratch_buffers
-from .shares import Cuts, Loop
+from .shares import Cuts, ParallelLoop
 from .views import sink_views
 
 FORK = "wse.fork"  # the function of one chunk: calls of it may run at the same time, in any order
@@ -48,7 +48,7 @@ class _Captures:
     users: list[tuple[ir.Operation, ir.Value]] = field(default_factory=list)
 
 
-def outline(nest: Nest, cuts: Cuts, name: str, chunks: int, threads: int) -> None:
+def outline(nest: ParallelNest, cuts: Cuts, name: str, chunks: int, threads: int) -> None:
     """Replaces a nest by the call of a function that goes through its chunks.
 
     The function `name` calls `{name}_chunk` for each of them; its attributes tell that any order will do.
@@ -200,7 +200,7 @@ def _buffers_in(loop: ir.Operation) -> list[ir.Operation]:
     return collect(loop, is_on_the_stack)
 
 
-def _unmark(loop: Loop) -> None:
+def _unmark(loop: ParallelLoop) -> None:
     for mark in (PARALLEL_MARK, COST_MARK):
         if mark in loop.op.operation.attributes:
             del loop.op.operation.attributes[mark]

@@ -10,15 +10,15 @@ from collections.abc import Iterator, Sequence
 
 from ....dialects.host import ir, scf
 from ...tensor.bufferization.lifetimes import VIEW_OPS, operations_below
-from .nests import Nest
-from .shares import Loop
+from .nests import ParallelNest
+from .shares import ParallelLoop
 from .views import is_below
 
 _STORES = frozenset(("memref.store", "vector.store", "vector.maskedstore", "vector.transfer_write"))
 _BUFFERS = frozenset(("memref.alloc", "memref.alloca"))
 
 
-def scratch_buffers(nest: Nest) -> list[ir.Operation]:
+def scratch_buffers(nest: ParallelNest) -> list[ir.Operation]:
     """The allocations before the nest whose buffers are its iterations' scratch, in the order of their first use."""
     found: list[ir.Operation] = []
     for loop in nest.loops:
@@ -40,7 +40,7 @@ def is_on_the_stack(op: ir.Operation) -> bool:
     return op.name == "memref.alloca" and not list(op.operands)
 
 
-def _variables(loop: Loop) -> Iterator[ir.Value]:
+def _variables(loop: ParallelLoop) -> Iterator[ir.Value]:
     """What tells the iterations of a loop apart; where it has only one, that of the loops in it."""
     if loop.trips != 1:
         yield loop.op.induction_variable

@@ -23,7 +23,7 @@ _WORTH_A_LEVEL = 0.01  # of balance: dividing one more level of loops costs a fe
 
 
 @dataclass(frozen=True)
-class Loop:
+class ParallelLoop:
     """A marked `scf.for`.
 
     Attributes:
@@ -36,7 +36,7 @@ class Loop:
     op: Any
     trips: int | None
     cost: float
-    inner: tuple[Loop, ...] = ()
+    inner: tuple[ParallelLoop, ...] = ()
     step: int = 1
 
     @property
@@ -53,7 +53,7 @@ class Stretch:
         inner: the loops in it that are divided together with it; then an iteration is as long as all of these.
     """
 
-    loop: Loop
+    loop: ParallelLoop
     weight: int
     inner: tuple[Stretch, ...] = ()
 
@@ -108,7 +108,7 @@ def between(line: Line, start: int, stop: int) -> int:
 
 
 @dataclass(frozen=True)
-class Cut:
+class DividedLine:
     """A line that is cut into as many parts as a nest is; a part of the nest has one of each of its lines.
 
     Attributes:
@@ -119,10 +119,10 @@ class Cut:
     repeats: int = 1
 
 
-Cuts = tuple[Cut, ...]
+Cuts = tuple[DividedLine, ...]
 
 
-def cuts(loops: Sequence[Loop], shares: int) -> Cuts:
+def cuts(loops: Sequence[ParallelLoop], shares: int) -> Cuts:
     """Where to cut: the loops alone, or together with those in them as far as shares become more even.
 
     What an outer iteration reads stays in one thread's cache, so the next choice is last: that each outer iteration
@@ -130,7 +130,7 @@ def cuts(loops: Sequence[Loop], shares: int) -> Cuts:
     """
     depth = max(loop.depth for loop in loops)
     lines = [lay_out(loops, levels) for levels in range(1, depth + 1)]
-    choices = [(Cut(line),) for line in lines] + [_cut_inside(line) for line in lines[1:]]
+    choices = [(DividedLine(line),) for line in lines] + [_cut_inside(line) for line in lines[1:]]
     best = choices[0]
     for choice in choices[1:]:
         if balance(choice, shares) > balance(best, shares) + _WORTH_A_LEVEL:
@@ -140,9 +140,9 @@ def cuts(loops: Sequence[Loop], shares: int) -> Cuts:
 
 def _cut_inside(line: Line) -> Cuts:
     """Cuts in each iteration of the outermost loops, and those with no others in them by themselves."""
-    inside = tuple(Cut(stretch.inner, stretch.loop.trips or 1) for stretch in line if stretch.inner)
+    inside = tuple(DividedLine(stretch.inner, stretch.loop.trips or 1) for stretch in line if stretch.inner)
     alone = tuple(stretch for stretch in line if not stretch.inner)
-    return (*inside, Cut(alone)) if alone else inside
+    return (*inside, DividedLine(alone)) if alone else inside
 
 
 def balance(chosen: Cuts, shares: int) -> float:
@@ -159,7 +159,7 @@ def balance(chosen: Cuts, shares: int) -> float:
     return whole / (shares * longest) if longest else 1.0
 
 
-def lay_out(loops: Sequence[Loop], depth: int) -> Line:
+def lay_out(loops: Sequence[ParallelLoop], depth: int) -> Line:
     """The line of loops that are divided together with those in them, `depth` levels in all."""
     costs = list(_innermost(loops, depth, 1.0))
     largest, smallest = max(costs, default=1.0), min(costs, default=1.0)
@@ -167,7 +167,7 @@ def lay_out(loops: Sequence[Loop], depth: int) -> Line:
     return _stretches(loops, depth, 1.0, scale)
 
 
-def _stretches(loops: Sequence[Loop], depth: int, cost: float, scale: float) -> Line:
+def _stretches(loops: Sequence[ParallelLoop], depth: int, cost: float, scale: float) -> Line:
     return tuple(
         Stretch(
             loop,
@@ -178,7 +178,7 @@ def _stretches(loops: Sequence[Loop], depth: int, cost: float, scale: float) -> 
     )
 
 
-def _innermost(loops: Sequence[Loop], depth: int, cost: float) -> Iterator[float]:
+def _innermost(loops: Sequence[ParallelLoop], depth: int, cost: float) -> Iterator[float]:
     """What one iteration costs of each loop that runs and in which no others are divided."""
     for loop, each in zip(loops, _iterations(loops, cost), strict=True):
         if depth > 1 and loop.inner:
@@ -187,7 +187,7 @@ def _innermost(loops: Sequence[Loop], depth: int, cost: float) -> Iterator[float
             yield each
 
 
-def _iterations(loops: Sequence[Loop], cost: float) -> list[float]:
+def _iterations(loops: Sequence[ParallelLoop], cost: float) -> list[float]:
     """What one iteration of each loop costs, where all together cost so much; 0 for loops that never run.
 
     With an open size among them, as much as it has points: whole tiles and what is left of them have different steps.

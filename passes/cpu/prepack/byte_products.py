@@ -22,18 +22,18 @@ from ...tensor.contraction.factors import Factor, product_factors
 from ...tensor.sizes import sizes_of
 from ...tensor.uniform import uniform_scalar
 from ..vectorize.contraction.byte_factors import Byte, byte_of, flip
-from .packing import Source, look_through
+from .packing import PackedSource, look_through
 
 
 @dataclass(frozen=True)
-class Side:
+class ByteOperand:
     """One operand of a sum of products: a tensor of bytes, and the number that each of them stands for."""
 
     value: ir.Value
     amap: ir.AffineMap
     byte: Byte
 
-    def with_signs(self) -> Side:
+    def with_signs(self) -> ByteOperand:
         """The same numbers as signed bytes; the tensor is computed anew if its bytes have none."""
         byte = self.byte.signed()
         if not byte.is_flipped:
@@ -47,7 +47,7 @@ class Side:
         return replace(self, value=flipped.results[0], byte=replace(byte, is_flipped=False))
 
 
-def sides_of(view: Structured) -> tuple[Side, Side] | None:
+def sides_of(view: Structured) -> tuple[ByteOperand, ByteOperand] | None:
     """Both operands of a sum of products of bytes; None when it is something else."""
     factors = product_factors(view)
     if factors is None:
@@ -56,19 +56,19 @@ def sides_of(view: Structured) -> tuple[Side, Side] | None:
     return (one, other) if one is not None and other is not None else None
 
 
-def _side(view: Structured, operand: int, factor: Factor) -> Side | None:
+def _side(view: Structured, operand: int, factor: Factor) -> ByteOperand | None:
     """An operand, as far back as the elements of what it is computed from are bytes."""
-    source: Source | None = Source(view.inputs[operand], view.maps[operand], factor.steps)
+    source: PackedSource | None = PackedSource(view.inputs[operand], view.maps[operand], factor.steps)
     found = None
     while source is not None:
         byte = byte_of(source.steps)
         if byte is not None and element_type(source.value.type) == ir.IntegerType.get_signless(8):
-            found = Side(source.value, source.amap, byte)
+            found = ByteOperand(source.value, source.amap, byte)
         source = look_through(source)
     return found
 
 
-def column_sums(view: Structured, side: Side, factor: int) -> tuple[ir.Value, tuple[int, ...]] | None:
+def column_sums(view: Structured, side: ByteOperand, factor: int) -> tuple[ir.Value, tuple[int, ...]] | None:
     """`factor` times the sums of an operand over all reductions, and the iterators that are the sums' dimensions.
 
     None when they are not sums of each product's bytes alone, or of open size.
@@ -118,7 +118,7 @@ def _copied(init: ir.Value) -> tuple[ir.Value, ir.AffineMap]:
     return (made.inputs[0], made.input_maps[0]) if made.init_maps[0] == identity else (init, identity)
 
 
-def rebuild(view: Structured, sides: tuple[Side, Side], init: ir.Value) -> ir.Value:
+def rebuild(view: Structured, sides: tuple[ByteOperand, ByteOperand], init: ir.Value) -> ir.Value:
     """The sum of products of other operands, in i32; takes over the attributes of the one that it replaces."""
     word = ir.IntegerType.get_signless(32)
 

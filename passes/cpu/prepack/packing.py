@@ -20,11 +20,11 @@ from ....dialects.structured import (
 )
 from ...tensor.contraction.factors import WIDENINGS, Factor, FactorStep, factor_of
 from ...tensor.contraction.form import ContractionForm
-from ..vectorize.contraction.packing import Group
+from ..vectorize.contraction.packing import ReductionGroup
 
 
 @dataclass(frozen=True)
-class Source:
+class PackedSource:
     """What a packed operand is made of.
 
     Attributes:
@@ -47,12 +47,12 @@ class SharedBatches:
         exprs: iterator -> what it stands for.
     """
 
-    source: Source
+    source: PackedSource
     sizes: tuple[int | None, ...]
     exprs: dict[int, ir.AffineExpr]
 
     @staticmethod
-    def of(source: Source, form: ContractionForm, sizes: tuple[int | None, ...]) -> SharedBatches:
+    def of(source: PackedSource, form: ContractionForm, sizes: tuple[int | None, ...]) -> SharedBatches:
         """Looks for quotients of batch iterators that are used nowhere else."""
         shape = ir.ShapedType(source.value.type)
         results, counted, found = list(source.amap.results), list(sizes), {}
@@ -74,14 +74,14 @@ class SharedBatches:
         return ir.AffineMap.get(amap.n_dims, 0, results)
 
 
-def source_of(view: Structured, operand: int) -> Source:
+def source_of(view: Structured, operand: int) -> PackedSource:
     """Where an operand comes from; a copy that only makes its elements wider is looked through."""
-    source = Source(view.inputs[operand], view.maps[operand])
+    source = PackedSource(view.inputs[operand], view.maps[operand])
     before = look_through(source)
     return before if before is not None and all(s.name in WIDENINGS for s in before.steps) else source
 
 
-def look_through(source: Source) -> Source | None:
+def look_through(source: PackedSource) -> PackedSource | None:
     """What a tensor is computed from, element by element, in steps that contractions can take over."""
     value, amap = source.value, source.amap
     made = None if isinstance(value.owner, ir.Block) else structured(value.owner)
@@ -93,7 +93,7 @@ def look_through(source: Source) -> Source | None:
     written = {dim_position(e): k for k, e in enumerate(made.init_maps[0].results)}
     iterators = [amap.results[written[i]] for i in range(len(made.iterators))]
     through = compose_map(made.input_maps[0], ir.AffineMap.get(amap.n_dims, 0, iterators))
-    return Source(made.inputs[0], through, (*factor.steps, *source.steps))
+    return PackedSource(made.inputs[0], through, (*factor.steps, *source.steps))
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class PackedLayout:
     inner: tuple[int, ...]
     width: int
     sizes: tuple[int | None, ...]
-    group: Group | None = None
+    group: ReductionGroup | None = None
 
     @staticmethod
     def of(
@@ -124,7 +124,7 @@ class PackedLayout:
         amap: ir.AffineMap,
         width: int,
         sizes: tuple[int | None, ...],
-        group: Group | None = None,
+        group: ReductionGroup | None = None,
     ) -> PackedLayout:
         """That in which the reduction runs through the lhs as that lies in memory."""
         used = {i for e in amap.results for i in used_dims(e)}
@@ -201,7 +201,7 @@ class PackedLayout:
         return ir.AffineMap.get(loops, 0, [*outer, quotient(column, self.width), *inner, *last])
 
 
-def pack(source: Source, layout: PackedLayout) -> ir.Value:
+def pack(source: PackedSource, layout: PackedLayout) -> ir.Value:
     """The packed operand, computed at the insertion point; what is not there is zero."""
     value = _padded(source, layout)
     dims = layout.dims()
@@ -216,7 +216,7 @@ def pack(source: Source, layout: PackedLayout) -> ir.Value:
     return build_generic([value], [init], maps, [PARALLEL] * rank, lambda x, _: [x]).results[0]
 
 
-def _open_sizes(source: Source, layout: PackedLayout) -> dict[int, ir.Value]:
+def _open_sizes(source: PackedSource, layout: PackedLayout) -> dict[int, ir.Value]:
     """The sizes of outer iterators that are known only at run time; they are dimensions of the source."""
     found: dict[int, ir.Value] = {}
     for position, expr in enumerate(source.amap.results):
@@ -226,7 +226,7 @@ def _open_sizes(source: Source, layout: PackedLayout) -> dict[int, ir.Value]:
     return found
 
 
-def _padded(source: Source, layout: PackedLayout) -> ir.Value:
+def _padded(source: PackedSource, layout: PackedLayout) -> ir.Value:
     """The source with zeros behind its last columns and points of the reduction, as many as the layout needs."""
     kind = ir.RankedTensorType(source.value.type)
     missing = layout.missing()
@@ -249,7 +249,7 @@ def _padded(source: Source, layout: PackedLayout) -> ir.Value:
     return made.results[0]
 
 
-def can_pack(source: Source, layout: PackedLayout) -> bool:
+def can_pack(source: PackedSource, layout: PackedLayout) -> bool:
     """Whether the operand can be brought to this layout: sizes are known, and what lacks can be padded."""
     known = layout.is_static and all(
         layout.sizes[i] != 0 for i in (*layout.outer, layout.column, *layout.inner)
@@ -264,7 +264,9 @@ def _is_plain(amap: ir.AffineMap, iterator: int) -> bool:
     return [dim_position(e) for e in amap.results if iterator in used_dims(e)] == [iterator]
 
 
-def read_packed(view: Structured, operand: int, source: Source, packed: ir.Value, amap: ir.AffineMap) -> Any:
+def read_packed(
+    view: Structured, operand: int, source: PackedSource, packed: ir.Value, amap: ir.AffineMap
+) -> Any:
     """The contraction with a packed operand, in front of the one it replaces, which is erased."""
     op = view.op
     inputs = [packed if k == operand else v for k, v in enumerate(view.inputs)]

@@ -12,7 +12,7 @@ from ...tensor.contraction.form import ContractionForm, contraction_form
 from ...tensor.prepack.known_values import KnownValues
 from ...tensor.traversal import collect
 from ..processor import Processor, processor
-from .byte_products import Side, column_sums, narrow_init, rebuild, sides_of, with_sums
+from .byte_products import ByteOperand, column_sums, narrow_init, rebuild, sides_of, with_sums
 
 _WORD = 32
 
@@ -87,8 +87,8 @@ class _Folding:
         return True
 
     def _without_zero_point(
-        self, view: Structured, form: ContractionForm, sides: tuple[Side, Side], init: ir.Value
-    ) -> tuple[tuple[Side, Side], ir.Value]:
+        self, view: Structured, form: ContractionForm, sides: tuple[ByteOperand, ByteOperand], init: ir.Value
+    ) -> tuple[tuple[ByteOperand, ByteOperand], ir.Value]:
         """Operands without the zero point of the one that is not known, and the beginning that makes up for it."""
         known = [side.value in self.known for side in sides]
         if known[0] == known[1]:

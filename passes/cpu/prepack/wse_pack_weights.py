@@ -15,9 +15,9 @@ from ...tensor.prepack.known_values import KnownValues
 from ...tensor.traversal import collect
 from ..processor import Processor, processor
 from ..vectorize.contraction.dot_product import dot_product
-from ..vectorize.contraction.packing import Group
+from ..vectorize.contraction.packing import ReductionGroup
 from ..vectorize.contraction.tile import choose_tile
-from .packing import PackedLayout, SharedBatches, Source, can_pack, pack, read_packed, source_of
+from .packing import PackedLayout, PackedSource, SharedBatches, can_pack, pack, read_packed, source_of
 
 # An operand that is packed at every call, across its columns, pays that with so many rows that read it, at least: more
 # where sums along the lanes, the alternative, are as fast as loads allow and long enough.
@@ -107,12 +107,12 @@ class _Packing:
         read_packed(view, form.rhs, source, self.done[key], amap)
         self.run.count("contractions that read packed operands")
 
-    def _group(self, view: Structured, form: ContractionForm, source: Source) -> Group | None:
+    def _group(self, view: Structured, form: ContractionForm, source: PackedSource) -> ReductionGroup | None:
         """What lies together in a column, for the processor's dot products; nothing is worth that at every call."""
         dot = dot_product(view, form, self.cpu) if source.value in self.known else None
         return dot.group_of(view, form) if dot is not None else None
 
-    def _pays(self, form: ContractionForm, source: Source, layout: PackedLayout) -> bool:
+    def _pays(self, form: ContractionForm, source: PackedSource, layout: PackedLayout) -> bool:
         if source.value in self.known:
             return layout.points <= _MOST_REPEATED * _elements(source.value, layout)
         rows = prod(layout.sizes[i] or _AMORTISING_ROWS for i in form.rows)
@@ -136,7 +136,7 @@ def _elements(value: ir.Value, layout: PackedLayout) -> int:
     )
 
 
-def _is_packed(source: Source) -> bool:
+def _is_packed(source: PackedSource) -> bool:
     """Whether an operand is read in panels already."""
     return any(
         isinstance(e, (ir.AffineFloorDivExpr, ir.AffineModExpr)) and used_dims(e) for e in source.amap.results

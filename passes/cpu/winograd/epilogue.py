@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ....dialects.affine.maps import compose_map, map_dims
-from ....dialects.host import arith, ir
+from ....dialects.constants import constant_number
+from ....dialects.host import ir
 from ....dialects.structured import Structured, clone_into, structured
 from ...tensor.uniform import uniform_scalar
 from .image_convolution import ImageConvolution
@@ -64,7 +65,7 @@ def initial(conv: ImageConvolution) -> Elementwise | ir.Value | None:
     if isinstance(value.owner, ir.Block):
         return value
     scalar = uniform_scalar(value)
-    if scalar is not None and _is_zero(scalar):
+    if scalar is not None and constant_number(scalar) == 0:
         return None
     maker = structured(value.owner)
     if maker is None or scalar is not None or not _is_plain(maker):
@@ -98,10 +99,3 @@ def _is_plain(view: Structured) -> bool:
 
 def _positions(access: ir.AffineMap) -> tuple[int, ...]:
     return tuple(ir.AffineDimExpr(e).position for e in access.results)
-
-
-def _is_zero(scalar: ir.Value) -> bool:
-    owner = scalar.owner
-    if isinstance(owner, ir.Block) or not isinstance(owner, arith.ConstantOp):
-        return False
-    return ir.FloatAttr(owner.attributes["value"]).value == 0.0

@@ -12,7 +12,7 @@ from ..simplify.reshapes.read_chain import shape_of
 from ..traversal import collect
 from .transposed.phases import Window
 from .transposed.rewriting import TransposedConvolution
-from .transposed.spread import Spread, find_spread
+from .transposed.spread import SpreadTensor, find_spread
 
 
 class TransposedConvolutions(Pass, name="wse-transposed-convolutions", anchor="func.func"):
@@ -51,7 +51,7 @@ class TransposedConvolutions(Pass, name="wse-transposed-convolutions", anchor="f
                     break
 
 
-def _windows(view: Structured, image: int, spread: Spread) -> list[Window] | None:
+def _windows(view: Structured, image: int, spread: SpreadTensor) -> list[Window] | None:
     """The dimensions along which the image is spread; None when one is read in another way than by a window."""
     sizes, plain = view.loop_sizes(), spread.shape
     filter_dims = [dim_position(e) for e in view.maps[1 - image].results]

@@ -41,7 +41,7 @@ _ENDS_OF_EXP2 = {False: (-152.0, 130.0), True: (-1078.0, 1026.0)}
 
 
 @dataclass(frozen=True)
-class Split:
+class ReducedArgument:
     """x = r + 2 a ln 2 with |r| <= ln 2.
 
     Attributes:
@@ -81,7 +81,7 @@ def exp2(x: Real) -> Real:
         n = (x + x.round_number) - x.round_number
         return _series((x - n) * LN2, _EXP_HALF).scaled(n)
     shifted, a = _halved(x, 0.5)
-    return Split(a.times_plus(-2.0, x) * LN2, power_of_two(shifted)).exp()
+    return ReducedArgument(a.times_plus(-2.0, x) * LN2, power_of_two(shifted)).exp()
 
 
 def expm1(x: Real) -> Real:
@@ -89,11 +89,11 @@ def expm1(x: Real) -> Real:
     return split(x).expm1().with_sign_of(x)  # -0 stays -0
 
 
-def split(x: Real) -> Split:
+def split(x: Real) -> ReducedArgument:
     """Of any number; infinity and what is near it become something whose exponential overflows."""
     x = _limited(x, _ENDS)
     shifted, a = _halved(x, _LOG2_E / 2)
-    return Split(_rest(x, a, 2), power_of_two(shifted))
+    return ReducedArgument(_rest(x, a, 2), power_of_two(shifted))
 
 
 def power_of_two(shifted: Real) -> Real:

@@ -13,7 +13,7 @@ _Order, _Equality = arith.CmpFPredicate, arith.CmpIPredicate
 
 
 @dataclass(frozen=True)
-class Machine:
+class InstructionSet:
     """What of the arithmetic here is one instruction.
 
     Attributes:
@@ -38,7 +38,7 @@ class Real:
 
     __slots__ = ("machine", "value")
 
-    def __init__(self, value: ir.Value, machine: Machine) -> None:
+    def __init__(self, value: ir.Value, machine: InstructionSet) -> None:
         self.value = value
         self.machine = machine
 

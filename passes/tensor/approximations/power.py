@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....dialects.constants import splat
 from ....dialects.host import arith, ir, math
-from .exponential import LN2, LN2_PARTS, Split, power_of_two
+from .exponential import LN2, LN2_PARTS, ReducedArgument, power_of_two
 from .exponential import split as split_exponent
 from .lanes import Real, element_of
 from .logarithm import split
@@ -93,7 +93,7 @@ def _of_single(size: Real, y: Real) -> Real:
     offset = wide.round_number + wide.bias
     shifted = product.times_plus(0.5, offset)
     r = ((shifted - offset).times_plus(-2.0, product) * LN2).narrowed()
-    return Split(r, power_of_two(shifted).narrowed()).exp()
+    return ReducedArgument(r, power_of_two(shifted).narrowed()).exp()
 
 
 def _of_double(size: Real, y: Real) -> Real:
@@ -102,7 +102,7 @@ def _of_double(size: Real, y: Real) -> Real:
     rest = logarithm.low.times_plus(y, product.low)
     rest = (abs(product.high) < 1024.0).choose(rest, size.number(0.0))  # infinite products have none
     parts = split_exponent(product.high)
-    return Split(parts.r + rest, parts.scale).exp()
+    return ReducedArgument(parts.r + rest, parts.scale).exp()
 
 
 def _logarithm(x: Real) -> Pair:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from ....dialects.constants import constant_number
 from ....dialects.host import arith, ir
 from ....dialects.structured import Structured, structured
 
@@ -93,7 +95,7 @@ class Ranges:
         if op.name == "arith.select":
             return self._selected(op, given, depth)
         if op.name == "arith.constant":
-            return _constant(op.attributes["value"])
+            return _constant(value)
         if op.name == "linalg.index":
             return _loop_range(op)
         if op.name in _PASSED_ON:
@@ -174,21 +176,16 @@ def _joined(ranges: Iterable[Range]) -> Range:
     return found
 
 
-def _constant(value: ir.Attribute) -> Range:
-    if isinstance(value, ir.BoolAttr):
-        return Range(int(value.value), int(value.value))
-    if isinstance(value, ir.IntegerAttr):
-        number = value.value
-        is_bit = isinstance(value.type, ir.IntegerType) and value.type.width == 1
-        return Range(abs(number), abs(number)) if is_bit else Range(number, number)
-    if isinstance(value, ir.DenseIntElementsAttr):
-        if value.is_splat:
-            return _constant(value.get_splat_value())
-        numbers = np.array(value)
-        if numbers.size:
-            return Range(int(numbers.min()), int(numbers.max()))
-        return NOTHING
-    return Range(-(1 << 127), 1 << 127)
+def _constant(value: ir.Value) -> Range:
+    number = constant_number(value)
+    if isinstance(number, int):
+        return Range(number, number)
+    owner: Any = value.owner
+    elements = owner.attributes["value"] if number is None else None
+    if not isinstance(elements, ir.DenseIntElementsAttr):
+        return Range(-(1 << 127), 1 << 127)
+    numbers = np.array(elements)
+    return Range(int(numbers.min()), int(numbers.max())) if numbers.size else NOTHING
 
 
 def _loop_range(op: ir.Operation) -> Range:

@@ -29,7 +29,7 @@ _Float, _Integer = arith.CmpFPredicate, arith.CmpIPredicate
 
 
 @dataclass(frozen=True)
-class Order:
+class SortOrder:
     """How the elements of lines along a dimension are ordered."""
 
     along: int
@@ -40,12 +40,12 @@ class Order:
         return ir.ArrayAttr.get([_number(int(v)) for v in (self.along, self.descending, self.unsigned)])
 
     @staticmethod
-    def of(op: ir.Operation) -> Order | None:
+    def of(op: ir.Operation) -> SortOrder | None:
         """The order of an operation that counts; None for any other."""
         if RANKS not in op.attributes:
             return None
         along, descending, unsigned = (ir.IntegerAttr(v).value for v in ir.ArrayAttr(op.attributes[RANKS]))
-        return Order(along, bool(descending), bool(unsigned))
+        return SortOrder(along, bool(descending), bool(unsigned))
 
     def before(self, a: ir.Value, b: ir.Value) -> ir.Value:
         """Whether `a` has to go before `b`."""
@@ -132,7 +132,7 @@ def _move(ranks: ir.Value, value: ir.Value | None, init: ir.Value, dimension: in
     return moved.results[0]
 
 
-def _order(op: ir.Operation, dimension: int) -> tuple[int, Order]:
+def _order(op: ir.Operation, dimension: int) -> tuple[int, SortOrder]:
     """(which value is compared, the order that a comparison of two of its elements means)."""
     body = op.regions[0].blocks[0]
     *found, terminator = list(body.operations)
@@ -152,7 +152,7 @@ def _order(op: ir.Operation, dimension: int) -> tuple[int, Order]:
     if left // 2 != right // 2 or left == right or name not in up + down:
         raise PassFailure(op, f"'{op.name}' orders elements by '{name}'", hint="compare by less or greater")
     unsigned = not is_float and name in _UNSIGNED
-    return left // 2, Order(dimension, (name in down) != (left > right), unsigned)
+    return left // 2, SortOrder(dimension, (name in down) != (left > right), unsigned)
 
 
 def _number(value: int) -> ir.IntegerAttr:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ....dialects.host import func, ir
 from ....dialects.structured import structured
 from ...infra.pass_base import Pass, PassRun, option
-from .rerolling.loop import Loop
+from .rerolling.loop import RolledLoop
 from .rerolling.results import Results
-from .rerolling.runs import Run, recurrence, runs
+from .rerolling.runs import StepRun, recurrence, runs
 from .rerolling.steps import Sequence, is_static_view
 
 _PRODUCTS = ("matmul", "matvec", "vecmat", "conv", "dot", "contract", "reduce")
@@ -64,7 +64,7 @@ class RerollLoops(Pass, name="wse-reroll-loops", anchor="func.func"):
         return False
 
 
-def _has_product(sequence: Sequence, run: Run) -> bool:
+def _has_product(sequence: Sequence, run: StepRun) -> bool:
     return any(_is_product(s.op) for s in sequence.steps[run.first : run.first + run.period])
 
 
@@ -75,10 +75,10 @@ def _is_product(op: ir.Operation) -> bool:
     return not view.is_parallel() if view is not None else any(word in op.name for word in _PRODUCTS)
 
 
-def _roll(block: ir.Block, sequence: Sequence, run: Run) -> bool:
+def _roll(block: ir.Block, sequence: Sequence, run: StepRun) -> bool:
     """Replaces a run by a loop, if its steps depend on each other."""
     results = Results.of(sequence, run)
-    loop = Loop(sequence, run, results)
+    loop = RolledLoop(sequence, run, results)
     if not loop.is_recurrent:
         return False
     old = [s.op for s in sequence.steps[run.first : run.end]]

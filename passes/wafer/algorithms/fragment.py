@@ -1,4 +1,4 @@
-"""Pieces of programs: what one step makes the PEs do, in the instructions of `wse_target/image.py`.
+"""Pieces of programs: what one step makes the PEs do, in the instructions of `wse_target/instructions.py`.
 
 Algorithms build fragments, `sequence` puts them one after the other, and `wse-emit-programs` writes the result as IR.
 Everything here is plain data; no MLIR object is involved.
@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from ....wse_target.image import Access, Combine, Dtype, Instruction, Route, StridedRect
+from ....wse_target.image import Route, StridedRect
+from ....wse_target.instructions import Access, Combine, Dtype, Instruction
 from ....wse_target.layout.rectangle import Progression, progressions
 from ....wse_target.machine import Machine
 from ....wse_target.quasi_affine import Expr, const, minimum

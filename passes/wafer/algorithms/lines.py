@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ....wse_target.image import Direction, StridedRect
+from ....wse_target.image import StridedRect
+from ....wse_target.instructions import Direction
 from ....wse_target.layout.rectangle import Progression, progressions
 from ....wse_target.quasi_affine import Expr, Var
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ....wse_target.footprint import text_bytes
-from ....wse_target.image import Choose, Instruction, StridedRect, all_instructions
+from ....wse_target.image import StridedRect
+from ....wse_target.instructions import Choose, Instruction, all_instructions
 from ....wse_target.quasi_affine import Expr, Lookup, Var
 from .fragment import Fragment, RectangleText, covered, sequence
 

@@ -11,7 +11,7 @@ import itertools
 import math
 from dataclasses import dataclass, field, replace
 
-from ....wse_target.image import Dtype
+from ....wse_target.instructions import Dtype
 from ....wse_target.layout.dimension import Dimension
 from ....wse_target.layout.mesh import Mesh
 from ....wse_target.layout.tensor_layout import TensorLayout

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ....wse_target.errors import CompilerError
-from ....wse_target.image import Dtype, Instruction, Loop, Receive, Relay
+from ....wse_target.instructions import Dtype, Instruction, Loop, Receive, Relay
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ....wse_target.layout.text import layout_text
 from ....wse_target.machine import Machine

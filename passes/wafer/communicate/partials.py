@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ....wse_target.image import Dtype
+from ....wse_target.instructions import Dtype
 from ....wse_target.layout.tensor_layout import Partial, TensorLayout
 from .movement import Movement
 from .search import all_reductions, bytes_needed, scatterings

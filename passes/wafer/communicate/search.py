@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from ....wse_target.image import DTYPE_BYTES, Dtype
+from ....wse_target.instructions import DTYPE_BYTES, Dtype
 from ....wse_target.layout.dimension import Dimension
 from ....wse_target.layout.mesh import Mesh
 from ....wse_target.layout.tensor_layout import Partial, TensorLayout

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from ....wse_target.image import DTYPE_BYTES, Combine, Dtype, StridedRect
+from ....wse_target.image import StridedRect
+from ....wse_target.instructions import DTYPE_BYTES, Combine, Dtype
 from ....wse_target.layout.mesh import Mesh
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ....wse_target.machine import Machine

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....wse_target.footprint import text_bytes
-from ....wse_target.image import Dtype
+from ....wse_target.instructions import Dtype
 from ....wse_target.machine import Machine
 from .steps import Step, fragment
 from .tiles import Placed, owners_along

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from ....wse_target.image import Access, Dtype, Instruction, Loop, Vector
+from ....wse_target.instructions import Access, Dtype, Instruction, Loop, Vector
 from ....wse_target.layout.dimension import Digit, Dimension
 from ....wse_target.layout.mesh import Mesh
 from ....wse_target.layout.tensor_layout import TensorLayout

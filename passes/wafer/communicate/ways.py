@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from ....wse_target.image import Dtype
+from ....wse_target.instructions import Dtype
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ....wse_target.machine import Machine
 from .bounds import Bounds

@@ -19,7 +19,7 @@ from ..communicate.coverage import line_of
 from ..shard.nodes import dtype_of
 from .fragments import on_all
 from .movement import copy, in_place
-from .tiles import LocalTile, Tiles, loop_indices
+from .tiles import LocalTile, TileBuffers, loop_indices
 
 IN_PLACE = ("wse.reduce", "wse.broadcast", "wse.all_reduce")
 COLLECTIVES = (
@@ -41,7 +41,7 @@ class Collectives:
         cheapest: what was chosen for collectives of one shape: pricing trees over a whole wafer takes seconds.
     """
 
-    tiles: Tiles
+    tiles: TileBuffers
     machine: Machine
     brief: int = 0
     cheapest: dict[tuple[Any, ...], Choice] = field(default_factory=dict)

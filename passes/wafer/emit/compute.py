@@ -8,32 +8,30 @@ over the parallel iterators inside.
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 from ....dialects.affine.expressions import dim_position
 from ....dialects.host import ir
 from ....dialects.structured import PARALLEL, REDUCTION
-from ....wse_target.image import DTYPE_BYTES, Access, Dtype, Instruction, Loop, Vector
+from ....wse_target.instructions import DTYPE_BYTES, Access, Instruction, Loop, Vector
 from ....wse_target.layout.tensor_layout import NOW, TensorLayout
 from ....wse_target.machine import Machine
-from ....wse_target.quasi_affine import Expr, Var, const
+from ....wse_target.quasi_affine import Var, const
 from ...infra.diagnostics import PassFailure
 from ..scalars.constant_folding import known_comparison
 from ..scalars.reduction_form import OWNED, Accumulation
-from ..scalars.splat import made_of, splat_of
-from ..scalars.values import Immediate, Index, Operand, ScalarOp, ScalarValue, Temp
+from ..scalars.splat import splat_of
+from ..scalars.values import ElementaryOp, IteratorValue, Operand, ScalarValue, Temp
 from ..shard.indirect import GATHER, gather_order, moving
-from ..shard.nodes import Compute, analyse, dtype_of, op_result
+from ..shard.nodes import Compute, analyse, op_result
 from ..shard.operand_layouts import operand_layouts
 from ..shard.owned import owned_indices, owned_loops
 from ..shard.scatters import Scatter, scatter_loops, scatter_of, written_indices
 from .indirect import at_numbers, gathered
-from .nests import Nest
-from .positions import divided_iterators, positions_in_tile, stride_of
-from .tiles import LocalTile, Tiles, loop_indices
-from .write.expressions import row_major_pitches
-
-Source = Access | float | int
+from .nests import VectorNest
+from .positions import divided_iterators, positions_in_tile
+from .tiles import LocalTile, TileBuffers
+from .value_places import Source, ValuePlaces
 
 
 class ComputeEmitter:
@@ -43,7 +41,7 @@ class ComputeEmitter:
         self,
         op: Any,
         loops: TensorLayout,
-        tiles: Tiles,
+        tiles: TileBuffers,
         hint: str,
         machine: Machine,
         changed: ir.Value | None = None,
@@ -61,16 +59,12 @@ class ComputeEmitter:
         self.machine = machine
         self.changed = changed
         self.steps: list[Instruction] = []
-        self.places: dict[
-            int, tuple[LocalTile, tuple[int, ...]]
-        ] = {}  # temporary -> tile, its iterators in order
-        self.indices: dict[int, LocalTile] = {}
         self.depends = self.compute.dependencies()
         self.divided = divided_iterators(self.view.maps)
-        self.looped: dict[int, Expr] = {}  # iterators run by enclosing loops -> their variable
         self.needed = operand_layouts(self.view, loops)
         self.order = self._canonical_order()
-        self.results = [self._result_tile(r) for r in range(len(self.view.inits))]
+        results = [self._result_tile(r) for r in range(len(self.view.inits))]
+        self.values = ValuePlaces(self.compute, loops, tiles, self.needed, results)
         self.accumulated = self.compute.accumulated()
 
     def run(self) -> list[Instruction]:
@@ -113,7 +107,7 @@ class ComputeEmitter:
         homes: dict[int, int] = {}
         read = {o.index for op in self.compute.body.ops for o in op.operands if isinstance(o, Temp)}
         for r, yielded in enumerate(self.compute.body.yielded):
-            if not isinstance(yielded, Temp) or self.results[r] is None or r in self.accumulated:
+            if not isinstance(yielded, Temp) or self.values.results[r] is None or r in self.accumulated:
                 continue
             if serial and self._runs(r):
                 continue
@@ -128,47 +122,9 @@ class ComputeEmitter:
         reductions = {i for i, kind in enumerate(self.view.iterators) if kind == REDUCTION}
         return not reductions <= written or self.view.reads(len(self.view.inputs) + r)
 
-    def _block(self, iterator: int) -> int:
-        return self.loops.dims[iterator].room
-
-    def _bound(self, iterator: int) -> Expr:
-        return self.loops.span(iterator)[1]
-
-    def _index(self, iterator: int, loops: Sequence[int]) -> Expr:
-        if iterator in self.looped:
-            return self.looped[iterator]
-        return loop_indices(len(loops))[list(loops).index(iterator)]
-
-    def _operand_access(self, tile: LocalTile, amap: ir.AffineMap, loops: Sequence[int]) -> Access:
-        indices = positions_in_tile(amap, self.loops, tile.layout, lambda i: self._index(i, loops))
-        return tile.at(indices, len(loops))
-
-    def _source(self, value: ScalarValue, loops: Sequence[int]) -> Source:
-        if isinstance(value, Immediate):
-            return value.value
-        if isinstance(value, Index):
-            return self.indices[value.dim].at([self._index(value.dim, loops)], len(loops))
-        if isinstance(value, Temp):
-            tile, iterators = self.places[value.index]
-            return tile.at([self._index(i, loops) for i in iterators], len(loops))
-        return self._operand(value.position, loops)
-
-    def _operand(self, position: int, loops: Sequence[int]) -> Source:
-        inputs = len(self.view.inputs)
-        result = (
-            self.results[position - inputs] if position >= inputs and self.compute.has_reduction else None
-        )
-        if result is not None:
-            return self._operand_access(result, self.view.maps[position], loops)
-        value = self.view.operands[position]
-        number = made_of(value)  # what nobody wrote is nowhere, either
-        if number is not None:
-            return number
-        return self._operand_access(self.tiles.by_value[value], self.view.maps[position], loops)
-
     def _vector(self, kind: str, loops: Sequence[int], dst: Access, srcs: Sequence[Source]) -> None:
-        bounds = tuple(self._bound(i) for i in loops)
-        split = {name for i in {*loops, *self.looped} for name in self.loops.dims[i].axes}
+        bounds = tuple(self.values.bound(i) for i in loops)
+        split = {name for i in {*loops, *self.values.looped} for name in self.loops.dims[i].axes}
         mesh = self.loops.mesh
         copies = math.prod(mesh[name].extent for name in mesh.names if name not in split)
         self.steps.append(Vector(kind, bounds, dst, tuple(srcs), copies=copies))
@@ -178,15 +134,15 @@ class ComputeEmitter:
     def _prepare_indices(self) -> None:
         """A vector of 0, 1, ... (plus where the PE's block starts) for each iterator whose value the body uses."""
         read = (o for op in self.compute.body.ops for o in written_indices(self.view, op))
-        used = {o.dim for o in read if isinstance(o, Index)}
-        used |= {y.dim for y in self.compute.body.yielded if isinstance(y, Index)}
+        used = {o.dim for o in read if isinstance(o, IteratorValue)}
+        used |= {y.dim for y in self.compute.body.yielded if isinstance(y, IteratorValue)}
         for iterator in sorted(used):
-            tile = self.tiles.scratch(f"{self.hint}_index", (self._block(iterator),), "i32")
+            tile = self.tiles.scratch(f"{self.hint}_index", (self.values.block(iterator),), "i32")
             start: Source = 0
             if self.loops.dims[iterator].axes:
                 start = self._start(iterator)
-            self.steps.append(Vector("iota", (self._bound(iterator),), tile.whole(), (start,)))
-            self.indices[iterator] = tile
+            self.steps.append(Vector("iota", (self.values.bound(iterator),), tile.whole(), (start,)))
+            self.values.indices[iterator] = tile
 
     def _start(self, iterator: int) -> Access:
         """The first index of the PE's block: the blocks' sizes added up as often as there are blocks before."""
@@ -205,7 +161,7 @@ class ComputeEmitter:
         """Reductions start from their inits, and so does what is changed in places."""
         if not self.compute.has_reduction and not self.compute.scatters:
             return
-        for r, tile in enumerate(self.results):
+        for r, tile in enumerate(self.values.results):
             if tile is None or not (self.compute.scatters or self._runs(r)):
                 continue
             init = self.view.inits[r]
@@ -223,13 +179,13 @@ class ComputeEmitter:
 
     def _emit_looped(self, looped: Sequence[int], serial: bool) -> None:
         """The body as vector operations, in loops over `looped`."""
-        self.looped = {i: Var(f"i{i}") for i in looped}
+        self.values.looped = {i: Var(f"i{i}") for i in looped}
         outside, self.steps = self.steps, []
         self._emit_body(self._homes(serial=serial))
         self._copy_yields()
         body = tuple(self.steps)
         for iterator in reversed(looped):
-            body = (Loop(f"i{iterator}", self._bound(iterator), body),)
+            body = (Loop(f"i{iterator}", self.values.bound(iterator), body),)
         self.steps = [*outside, *body]
 
     def _emit_body(self, homes: dict[int, int]) -> None:
@@ -247,7 +203,7 @@ class ComputeEmitter:
                 self._elementary(index, op, homes)
 
     def _accumulate(self, r: int, found: Accumulation) -> None:
-        result = self.results[r]
+        result = self.values.results[r]
         if result is None:
             return
         op = self.compute.body.ops[found.at]
@@ -256,36 +212,36 @@ class ComputeEmitter:
             return
         values = found.factors or (found.value,)
         loops = self._best_order(r, values, op, fused=bool(found.factors))
-        dst = self._operand_access(result, self.view.init_maps[r], loops)
-        sources = [self._source(v, loops) for v in values]
+        dst = self.values.access(result, self.view.init_maps[r], loops)
+        sources = [self.values.source(v, loops) for v in values]
         if found.factors:
             self._vector("fma", loops, dst, sources)
         else:
             self._vector(found.kind, loops, dst, [dst, *sources])
 
-    def _elementary(self, index: int, op: ScalarOp, homes: dict[int, int]) -> None:
-        loops = [i for i in self.order if i in self.depends[index] and i not in self.looped]
-        result = self.results[homes[index]] if index in homes else None
+    def _elementary(self, index: int, op: ElementaryOp, homes: dict[int, int]) -> None:
+        loops = [i for i in self.order if i in self.depends[index] and i not in self.values.looped]
+        result = self.values.results[homes[index]] if index in homes else None
         if result is not None:
             amap = self.view.init_maps[homes[index]]
             positions = [dim_position(e) for e in amap.results]
             if None not in positions:
                 loops = [p for p in positions if p is not None]
-                nest = self._nest(op, [p for p in loops if p not in self.looped])
-                self._operation(op, nest, self._operand_access(result, amap, nest))
-                self.places[index] = (result, tuple(loops))
+                nest = self._nest(op, [p for p in loops if p not in self.values.looped])
+                self._operation(op, nest, self.values.access(result, amap, nest))
+                self.values.places[index] = (result, tuple(loops))
                 return
         tile = self._reusable(index, op, loops) or self.tiles.scratch(
-            f"{self.hint}_{op.kind}", tuple(self._block(i) for i in loops), op.dtype
+            f"{self.hint}_{op.kind}", tuple(self.values.block(i) for i in loops), op.dtype
         )
         nest = self._nest(op, loops)
-        self._operation(op, nest, tile.at([self._index(i, nest) for i in loops], len(nest)))
-        self.places[index] = (tile, tuple(loops))
+        self._operation(op, nest, tile.at([self.values.index(i, nest) for i in loops], len(nest)))
+        self.values.places[index] = (tile, tuple(loops))
 
-    def _operation(self, op: ScalarOp, nest: Sequence[int], dst: Access) -> None:
+    def _operation(self, op: ElementaryOp, nest: Sequence[int], dst: Access) -> None:
         """One operation of the body over a nest of loops."""
         if op.kind != GATHER:
-            sources = [self._source(o, nest) for o in op.operands]
+            sources = [self.values.source(o, nest) for o in op.operands]
             known = known_comparison(op.kind, sources)
             if known is None:
                 self._vector(op.kind, nest, dst, sources)
@@ -294,30 +250,32 @@ class ComputeEmitter:
             return
         table, *indices = op.operands
         assert isinstance(table, Operand)
-        base = self._operand(table.position, nest)
+        base = self.values.operand(table.position, nest)
         assert isinstance(base, Access)
         tile = self.tiles.by_value[self.view.operands[table.position]]
-        read = gathered(tile, base, indices, lambda value: self._source(value, nest))
+        read = gathered(tile, base, indices, lambda value: self.values.source(value, nest))
         self._vector("copy", nest, dst, [read])
 
     def _scatter(self, index: int, scatter: Scatter) -> None:
         """Elements of the result are changed where numbers hit one that the PE has."""
-        result = self.results[0]
+        result = self.values.results[0]
         assert result is not None
         outer, row = scatter_loops(self.view, scatter, self.depends)
         nest = [*outer, *self._arranged(row)]
         places = [p for p in map(dim_position, self.view.init_maps[0].results) if p is not None]
-        along = [const(0) if d in scatter.indices else self._index(p, nest) for d, p in enumerate(places)]
+        along = [
+            const(0) if d in scatter.indices else self.values.index(p, nest) for d, p in enumerate(places)
+        ]
         numbers = {d: self._numbers(value, nest) for d, value in scatter.indices.items()}
         dst = at_numbers(result, result.at(along, len(nest)), numbers)
-        value = self._source(scatter.value, nest)
+        value = self.values.source(scatter.value, nest)
         if scatter.kind == "copy":
             self._vector("copy" if isinstance(value, Access) else "fill", nest, dst, [value])
         else:
             self._vector(scatter.kind, nest, dst, [dst, value])
-        self.places[index] = (result, tuple(places))
+        self.values.places[index] = (result, tuple(places))
 
-    def _owned(self, op: ScalarOp, result: LocalTile) -> None:
+    def _owned(self, op: ElementaryOp, result: LocalTile) -> None:
         """Elements of a table are read where numbers are places that the PE has."""
         table = op.operands[1]
         assert isinstance(table, Operand)
@@ -325,39 +283,39 @@ class ComputeEmitter:
         nest = [*outer, *self._arranged(row)]
         tile, amap = self.tiles.by_value[self.view.operands[table.position]], self.view.maps[table.position]
         along = positions_in_tile(
-            amap, self.loops, tile.layout, lambda i: self._index(i, nest) if i in nest else const(0)
+            amap, self.loops, tile.layout, lambda i: self.values.index(i, nest) if i in nest else const(0)
         )
         numbers = {d: self._numbers(value, nest) for d, value in owned_indices(self.view, op).items()}
         read = at_numbers(tile, tile.at(along, len(nest)), numbers)
-        self._vector("copy", nest, self._operand_access(result, self.view.init_maps[0], nest), [read])
+        self._vector("copy", nest, self.values.access(result, self.view.init_maps[0], nest), [read])
 
     def _numbers(self, value: ScalarValue, nest: Sequence[int]) -> Access:
         """Indices in memory."""
-        source = self._source(value, nest)
+        source = self.values.source(value, nest)
         if isinstance(source, Access):
             return source
         place = self.tiles.scratch(f"{self.hint}_at", (), "i32").at([], len(nest))
         self.steps.append(Vector("fill", (), replace(place, strides=()), (source,)))
         return place
 
-    def _nest(self, op: ScalarOp, loops: list[int]) -> list[int]:
+    def _nest(self, op: ElementaryOp, loops: list[int]) -> list[int]:
         """The loops of an operation in the order that costs least."""
         if op.kind != GATHER:
             return self._arranged(loops)
         moved = moving(op, [self.compute.iterators_of(o, self.depends) for o in op.operands])
         return gather_order(loops, moved)
 
-    def _reusable(self, index: int, op: ScalarOp, loops: list[int]) -> LocalTile | None:
+    def _reusable(self, index: int, op: ElementaryOp, loops: list[int]) -> LocalTile | None:
         """The tile of an operand that nothing reads afterwards, for an update in place."""
         if op.kind == GATHER:  # which reads indices, not elements, from there
             return None
         later = {o for other in self.compute.body.ops[index + 1 :] for o in other.operands}
         later |= set(self.compute.body.yielded)
-        owned = {tile.buffer for tile in self.results if tile is not None}
+        owned = {tile.buffer for tile in self.values.results if tile is not None}
         for operand in op.operands:
             if not isinstance(operand, Temp) or operand in later:
                 continue
-            tile, iterators = self.places[operand.index]
+            tile, iterators = self.values.places[operand.index]
             if iterators == tuple(loops) and self.tiles.dtype(tile) == op.dtype and tile.buffer not in owned:
                 return tile
         return None
@@ -365,47 +323,35 @@ class ComputeEmitter:
     def _copy_yields(self) -> None:
         """Results that are no operation's own destination: copies of operands, numbers, or of a shared value."""
         for r in self.compute.copied():
-            tile = self.results[r]
+            tile = self.values.results[r]
             yielded = self.compute.body.yielded[r]
             if tile is None:
                 continue
-            if isinstance(yielded, Temp) and self.places[yielded.index][0] is tile:
+            if isinstance(yielded, Temp) and self.values.places[yielded.index][0] is tile:
                 continue
             amap = self.view.init_maps[r]
             positions = map(dim_position, amap.results)
-            loops = [p for p in positions if p is not None and p not in self.looped]
-            source = self._source(yielded, loops)
-            dst = self._operand_access(tile, amap, loops)
+            loops = [p for p in positions if p is not None and p not in self.values.looped]
+            source = self.values.source(yielded, loops)
+            dst = self.values.access(tile, amap, loops)
             self._vector("copy" if isinstance(source, Access) else "fill", loops, dst, [source])
 
     # Order of loops
 
-    def _best_order(self, r: int, values: Sequence[ScalarValue], op: ScalarOp, *, fused: bool) -> list[int]:
+    def _best_order(
+        self, r: int, values: Sequence[ScalarValue], op: ElementaryOp, *, fused: bool
+    ) -> list[int]:
         """All iterators in the order that takes the machine least; of equal ones the last dimension innermost."""
-        free = [i for i in self.order if i not in self.looped]
-        last = {i: sum(self._stride(v, i) in (0, 1) for v in values) for i in free}
+        free = [i for i in self.order if i not in self.values.looped]
+        last = {i: sum(self.values.stride(v, i) in (0, 1) for v in values) for i in free}
         read = [v for v in (Operand(len(self.view.inputs) + r), *values) if isinstance(v, (Operand, Temp))]
-        accesses = [({i: self._stride(v, i) for i in free}, DTYPE_BYTES[self._dtype(v)]) for v in read]
+        accesses = [
+            ({i: self.values.stride(v, i) for i in free}, DTYPE_BYTES[self.values.dtype(v)]) for v in read
+        ]
         rate = self.machine.rate("fma" if fused else op.kind, op.dtype)
-        nest = Nest({i: self._block(i) for i in free}, accesses, rate)
+        nest = VectorNest({i: self.values.block(i) for i in free}, accesses, rate)
         return nest.cheapest(sorted(free, key=last.__getitem__), self.machine)
-
-    def _dtype(self, value: Operand | Temp) -> Dtype:
-        if isinstance(value, Temp):
-            return cast(Dtype, self.tiles.dtype(self.places[value.index][0]))
-        return dtype_of(self.view.operands[value.position])
 
     def _arranged(self, loops: Sequence[int]) -> list[int]:
         """The innermost loop stays; of the others the longest goes next to it, for further maps cost more than rows."""
-        return sorted(loops[:-1], key=self._block) + list(loops[-1:])
-
-    def _stride(self, value: ScalarValue, iterator: int) -> int:
-        """Elements between two steps of `iterator` in what `value` is read from; 0 when it does not move."""
-        if isinstance(value, Temp):
-            tile, iterators = self.places[value.index]
-            pitches = row_major_pitches(tile.shape)
-            return pitches[iterators.index(iterator)] if iterator in iterators else 0
-        if not isinstance(value, Operand):
-            return 0
-        layout, amap = self.needed[value.position], self.view.maps[value.position]
-        return stride_of(amap, iterator, layout.tile_shape) if layout is not None else 0
+        return sorted(loops[:-1], key=self.values.block) + list(loops[-1:])

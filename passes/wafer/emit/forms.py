@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
-from ....wse_target.image import (
+from ....wse_target.instructions import (
     Access,
     Buffer,
     Instruction,

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ....wse_target.image import Choose, Instruction, Loop, Source, StridedRect
+from ....wse_target.image import StridedRect
+from ....wse_target.instructions import Choose, Instruction, Loop, Source
 from ....wse_target.layout.mesh import Mesh
 from ..algorithms.fragment import Fragment, RectangleText
 

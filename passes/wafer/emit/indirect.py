@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from ....wse_target.image import Access, Index
+from ....wse_target.instructions import Access, Index
 from ....wse_target.quasi_affine import const
 from ..scalars.values import ScalarValue
 from .tiles import LocalTile

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ....dialects.host import ir
-from ....wse_target.image import HostTransfer, Instruction
+from ....wse_target.image import HostTransfer
+from ....wse_target.instructions import Instruction
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ..communicate import Movement
 from ..shard.cost import CostModel
@@ -19,7 +20,7 @@ from .tiles import LocalTile
 
 
 @dataclass(frozen=True)
-class State:
+class KeptState:
     """An argument of `@main` and the result that is its next value, by position."""
 
     argument: int
@@ -31,7 +32,7 @@ def states_of(
     arguments: Sequence[str],
     result_kinds: Sequence[str],
     results: Sequence[str],
-) -> list[State]:
+) -> list[KeptState]:
     """The states of a model, from the kinds and names of its arguments and results."""
     numbers = {
         name: i
@@ -39,7 +40,7 @@ def states_of(
         if kind == "state"
     }
     named = enumerate(zip(result_kinds, results, strict=True))
-    return [State(numbers[name], i) for i, (kind, name) in named if kind == "state" and name in numbers]
+    return [KeptState(numbers[name], i) for i, (kind, name) in named if kind == "state" and name in numbers]
 
 
 def homes(main: Any) -> dict[int, ir.Value]:
@@ -79,7 +80,7 @@ def has_states(module: ir.Operation) -> bool:
 
 
 def keep_states(
-    states: Sequence[State],
+    states: Sequence[KeptState],
     brought: Mapping[int, LocalTile],
     returned: Mapping[int, tuple[ir.Value, LocalTile]],
     scatters: list[HostTransfer],
@@ -93,7 +94,7 @@ def keep_states(
     Args:
         brought / returned: by number of argument and result, tiles that the host fills and that it reads.
     """
-    found: dict[State, tuple[LocalTile, LocalTile]] = {}
+    found: dict[KeptState, tuple[LocalTile, LocalTile]] = {}
     for state in states:
         if state.argument not in brought or state.result not in returned:
             continue

@@ -3,12 +3,12 @@
 from typing import Any
 
 from ....dialects.host import ir
-from ....wse_target.image import Instruction, Vector
+from ....wse_target.instructions import Instruction, Vector
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ...infra.diagnostics import PassFailure
 from ..scalars.splat import is_undefined, splat_of
 from ..shard.assemblies import Piece, cut_of, parts_of
-from .tiles import LocalTile, Tiles, loop_indices
+from .tiles import LocalTile, TileBuffers, loop_indices
 
 
 def copy(target: LocalTile, source: LocalTile) -> Vector:
@@ -21,7 +21,7 @@ def fill(target: LocalTile, number: float | int) -> Vector:
     return Vector("fill", target.bounds(), target.whole(), (number,))
 
 
-def in_place(op: Any, tiles: Tiles, hint: str) -> tuple[LocalTile, list[Instruction]]:
+def in_place(op: Any, tiles: TileBuffers, hint: str) -> tuple[LocalTile, list[Instruction]]:
     """The tile that a collective works on: its operand's, or a copy when something else reads that too."""
     source = tiles.by_value[op.input]
     if len(list(op.input.uses)) == 1:
@@ -32,7 +32,7 @@ def in_place(op: Any, tiles: Tiles, hint: str) -> tuple[LocalTile, list[Instruct
 
 
 def emit_shape_operation(
-    op: Any, layout: TensorLayout, tiles: Tiles, hint: str, changed: ir.Value | None = None
+    op: Any, layout: TensorLayout, tiles: TileBuffers, hint: str, changed: ir.Value | None = None
 ) -> list[Instruction]:
     """`tensor.extract_slice`, `insert_slice` and `concat`: each PE copies what it holds into its tile of the result.
 
@@ -62,7 +62,7 @@ def emit_shape_operation(
     return [_insert(op, part, target, tiles) for part in parts_of(op) if not is_undefined(part.value)]
 
 
-def _insert(op: Any, part: Piece, target: LocalTile, tiles: Tiles) -> Vector:
+def _insert(op: Any, part: Piece, target: LocalTile, tiles: TileBuffers) -> Vector:
     """Copies what a PE holds of a part, or the number that it is, to its place in the result's tile."""
     number = splat_of(part.value)
     held = part.layout(target.layout) if number is not None else tiles.by_value[part.value].layout

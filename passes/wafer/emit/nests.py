@@ -13,7 +13,7 @@ Strides = Mapping[int, int]  # by loop, elements from one trip to the next
 
 
 @dataclass(frozen=True)
-class Nest:
+class VectorNest:
     """Loops of one operation in any order.
 
     Attributes:

@@ -13,7 +13,8 @@ import numpy as np
 from ....dialects.host import ir
 from ....dialects.wse import read
 from ....dialects.wse.annotations import ALGORITHM
-from ....wse_target.image import Access, Buffer, HostTransfer, Source, Vector
+from ....wse_target.image import HostTransfer
+from ....wse_target.instructions import Access, Buffer, Source, Vector
 from ....wse_target.layout.text import layout_text
 from ....wse_target.quasi_affine import Expr, const, minimum
 from ...infra.diagnostics import PassFailure
@@ -22,7 +23,7 @@ from ..shard.contraction import Contraction, Side, contraction_of
 from ..shard.layout_rules import elements
 from ..shard.nodes import analyse, op_result, shape_of
 from .collectives import Collectives, build
-from .tiles import LocalTile, Tiles
+from .tiles import LocalTile, TileBuffers
 from .write.expressions import row_major_pitches
 
 
@@ -72,7 +73,7 @@ class Products:
         results: products' results, which the host can take from where they are.
     """
 
-    tiles: Tiles
+    tiles: TileBuffers
     collectives: Collectives
     from_host: list[tuple[Any, TensorPlacement]] = field(default_factory=list)
     results: dict[ir.Value, TensorPlacement] = field(default_factory=dict)

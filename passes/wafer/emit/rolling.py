@@ -17,16 +17,8 @@ from math import prod
 from typing import Any
 
 from ....wse_target.footprint import all_buffers, text_bytes
-from ....wse_target.image import (
-    Access,
-    Buffer,
-    HostTransfer,
-    Instruction,
-    Loop,
-    Phase,
-    Source,
-    StridedRect,
-)
+from ....wse_target.image import HostTransfer, StridedRect
+from ....wse_target.instructions import Access, Buffer, Instruction, Loop, Phase, Source
 from ....wse_target.quasi_affine import Expr, Var, const
 from ..algorithms.fragment import Fragment, RectangleText
 from .families import Families, NotAlikeError, Use

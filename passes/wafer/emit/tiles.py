@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ....dialects.host import ir
-from ....wse_target.image import Access, Buffer
+from ....wse_target.instructions import Access, Buffer
 from ....wse_target.layout.mesh import Mesh
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ....wse_target.quasi_affine import Expr, Var, const
@@ -80,7 +80,7 @@ class LocalTile:
 
 
 @dataclass
-class Tiles:
+class TileBuffers:
     """Buffers by name, in order of creation, and the tile of every value."""
 
     mesh: Mesh

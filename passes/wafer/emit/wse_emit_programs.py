@@ -8,17 +8,8 @@ from ....dialects.provenance import read_location
 from ....dialects.wse import read
 from ....dialects.wse.annotations import ALGORITHM
 from ....wse_target.footprint import all_buffers
-from ....wse_target.image import (
-    Buffer,
-    HostTransfer,
-    Instruction,
-    PEClass,
-    Phase,
-    Program,
-    Source,
-    StridedRect,
-    TensorSpec,
-)
+from ....wse_target.image import HostTransfer, PEClass, Program, StridedRect, TensorSpec
+from ....wse_target.instructions import Buffer, Instruction, Phase, Source
 from ....wse_target.machine_file import load_machine
 from ...infra.diagnostics import PassFailure
 from ...infra.pass_base import Pass, PassRun, option
@@ -42,7 +33,7 @@ from .movement import emit_shape_operation, fill
 from .partials import partial_in_place
 from .products import Products, for_product_alone
 from .rolling import Rolled, fold
-from .tiles import LocalTile, Tiles
+from .tiles import LocalTile, TileBuffers
 from .write.program import write_program
 
 
@@ -101,7 +92,7 @@ class _Emitter:
         self.rect = read.rect(main.attributes["wse.rect"])
         self.mesh = mesh_of(main, self.rect)
         self.machine = read.string(main.attributes["wse.machine"])
-        self.tiles = Tiles(self.mesh)
+        self.tiles = TileBuffers(self.mesh)
         machine = load_machine(self.machine)
         self.collectives = Collectives(self.tiles, machine, brief)
         self.long_text = machine.sram_available // _LONG_TEXT

@@ -10,7 +10,7 @@ from typing import Any
 from ....dialects.host import ir
 from ....dialects.wse import build, read
 from ....wse_target.footprint import CASE_BYTES, INSTRUCTION_BYTES, TABLE_ENTRY_BYTES
-from ....wse_target.image import (
+from ....wse_target.instructions import (
     DTYPE_BYTES,
     Choose,
     Control,
@@ -89,7 +89,7 @@ class _Buffer:
 
 
 @dataclass(frozen=True)
-class Memory:
+class MemoryPlan:
     """What programs take of a PE.
 
     Attributes:
@@ -104,14 +104,14 @@ class Memory:
     most: _Text
 
     @staticmethod
-    def of(module: ir.Operation, routines: Collection[str] | None = None) -> Memory:
+    def of(module: ir.Operation, routines: Collection[str] | None = None) -> MemoryPlan:
         """Plans for a module, whose classes have these routines in memory once: all that are marked if None."""
         buffers = [_describe(b) for b in symbols(module, "wse.buffer")]
         offsets = _assign(buffers, _conflicts(module, buffers))
         machine = load_machine(program_of(module).machine.value)
-        return Memory(machine, buffers, offsets, {}, _Text(0, 0)).with_routines(module, routines)
+        return MemoryPlan(machine, buffers, offsets, {}, _Text(0, 0)).with_routines(module, routines)
 
-    def with_routines(self, module: ir.Operation, routines: Collection[str] | None) -> Memory:
+    def with_routines(self, module: ir.Operation, routines: Collection[str] | None) -> MemoryPlan:
         """The same with other routines."""
         lengths = {t.sym_name.value: len(t.values) for t in symbols(module, "wse.table")}
         texts = {pes.sym_name.value: _text(function, lengths, routines) for pes, function in bodies(module)}
@@ -153,7 +153,7 @@ class PlanMemory(Pass, name="wse-plan-memory", anchor="builtin.module"):
     """
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
-        memory = Memory.of(op)
+        memory = MemoryPlan.of(op)
         if not memory.fits:
             raise _does_not_fit(op, memory)
         for buffer in memory.buffers:
@@ -320,7 +320,7 @@ def _best_gap(buffer: _Buffer, taken: list[tuple[int, int]]) -> int:
     return best[1] if best is not None else -(-free // buffer.alignment) * buffer.alignment
 
 
-def _does_not_fit(module: ir.Operation, memory: Memory) -> DoesNotFit:
+def _does_not_fit(module: ir.Operation, memory: MemoryPlan) -> DoesNotFit:
     buffers, top, text, machine = memory.buffers, memory.top, memory.most, memory.machine
     resident = {op.buffer.value for op in symbols(module, "wse.host_scatter") if op.resident.value}
     kept = sum(b.size for b in buffers if b.name in resident)

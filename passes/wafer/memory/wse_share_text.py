@@ -6,7 +6,7 @@ from ....dialects.host import ir
 from ...infra.pass_base import Pass, PassRun, option
 from ...tensor.traversal import collect
 from ..executable import mark_of
-from .wse_plan_memory import Memory, saved_by_call
+from .wse_plan_memory import MemoryPlan, saved_by_call
 
 
 class ShareText(Pass, name="wse-share-text", anchor="builtin.module"):
@@ -42,7 +42,7 @@ def _needed(module: ir.Operation) -> set[str]:
     """The fewest routines with which the program fits, those first that save most for a call; all if none suffice."""
     saved = saved_by_call(module)
     order = sorted(saved, key=lambda name: (-saved[name], name))
-    memory = Memory.of(module, ())
+    memory = MemoryPlan.of(module, ())
     too_few, enough = -1, 0 if memory.fits else len(order)
     while enough - too_few > 1:
         middle = (too_few + enough) // 2

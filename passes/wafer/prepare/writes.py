@@ -14,7 +14,7 @@ _SCALAR_ROOMS = ("arith.", "math.")
 
 
 @dataclass
-class Write:
+class LoopedWrite:
     """Loops around one write into a tensor that they carry.
 
     Attributes:
@@ -52,7 +52,7 @@ def mixed_offsets(op: Any, behind: int) -> list[ir.Value | int]:
     return [next(dynamic) if offset == _DYNAMIC else offset for offset in static]
 
 
-def find_write(root: Any) -> Write | None:
+def find_write(root: Any) -> LoopedWrite | None:
     """The write that an operation is, or is loops around; None for another form, or at places that are static."""
     loops: list[tuple[ir.Value, int]] = []
     carried: list[ir.Value] = []
@@ -78,11 +78,13 @@ def find_write(root: Any) -> Write | None:
     into = current.operation.operands[1]
     if carried and into != carried[-1]:
         return None
-    found = Write(root, current, target if carried and target is not None else into, loops, set(carried))
+    found = LoopedWrite(
+        root, current, target if carried and target is not None else into, loops, set(carried)
+    )
     return found if _is_computed(found) and _has_static_form(current) else None
 
 
-def _is_computed(write: Write) -> bool:
+def _is_computed(write: LoopedWrite) -> bool:
     return bool(write.loops) or any(
         isinstance(p, ir.Value) and scalar_constant(p) is None for p in write.places
     )

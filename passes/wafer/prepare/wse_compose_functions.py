@@ -16,10 +16,10 @@ from ...tensor.approximations import (
     rounding,
     trigonometric,
 )
-from ...tensor.approximations.lanes import Machine, Real
+from ...tensor.approximations.lanes import InstructionSet, Real
 
 # A product and a sum are two vector operations, each of which rounds.
-_MACHINE = Machine(fma=True, functions=True)
+_MACHINE = InstructionSet(fma=True, functions=True)
 
 
 class ComposeFunctions(Pass, name="wse-compose-functions", anchor="func.func"):

@@ -10,7 +10,7 @@ from ....dialects.host import arith, ir, linalg, tensor
 from ....dialects.structured import PARALLEL, REDUCTION, build_generic, replace_op
 from ...infra.pass_base import Pass, PassRun
 from ..scalars.splat import scalar_constant
-from .writes import UNIT_RESHAPES, Write, find_write, mixed_offsets
+from .writes import UNIT_RESHAPES, LoopedWrite, find_write, mixed_offsets
 
 
 class GeneralizeWrites(Pass, name="wse-generalize-writes", anchor="func.func"):
@@ -50,7 +50,7 @@ class GeneralizeWrites(Pass, name="wse-generalize-writes", anchor="func.func"):
 class _Generalizer:
     """Turns one write into a generic. Its iterators: dimensions of the result, then the loops that none of them is."""
 
-    def __init__(self, write: Write) -> None:
+    def __init__(self, write: LoopedWrite) -> None:
         self.write = write
         self.shape = _shape(write.target)
         self.iterator_of: dict[ir.Value, int] = {}  # of variables of loops

@@ -16,7 +16,7 @@ from ....dialects.structured import (
     replace_op,
     structured,
 )
-from ....wse_target.image import DTYPE_BYTES
+from ....wse_target.instructions import DTYPE_BYTES
 from ...infra.pass_base import Pass, PassRun
 from ..scalars.splat import scalar_constant
 from ..shard.nodes import dtype_of

@@ -20,7 +20,7 @@ class TooManyColours(PassFailure):
     """Collectives of a program need more colours, or queues of a PE, at a time than a machine has."""
 
 
-class Route(Pass, name="wse-route", anchor="builtin.module"):
+class RouteColours(Pass, name="wse-route", anchor="builtin.module"):
     """Numbers the colours in use and drops the others; gives each its queues.
 
     Colours with the same routes become one where no PE uses both at a time: nothing has to change in between. Where

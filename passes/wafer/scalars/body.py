@@ -17,7 +17,7 @@ from .composed import COMPOSED, compare_unsigned, compose
 from .constant_folding import fold
 from .refusals import NoLowering
 from .splat import scalar_constant, splat_of
-from .values import Immediate, Index, Operand, ScalarBody, ScalarOp, ScalarValue, Temp
+from .values import ElementaryOp, Immediate, IteratorValue, Operand, ScalarBody, ScalarValue, Temp
 
 _TRANSLATED = ("arith.cmpf", "arith.cmpi", "arith.select", "math.fma", "math.fpowi", "math.ipowi")
 _OPPOSITE = {"eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "gt": "le", "le": "gt"}
@@ -32,7 +32,7 @@ def dtype_name(element: ir.Type) -> str:
 class _Translator:
     def __init__(self, view: Structured) -> None:
         self.view = view
-        self.ops: list[ScalarOp] = []
+        self.ops: list[ElementaryOp] = []
         self.values: dict[ir.Value, ScalarValue] = {a: Operand(i) for i, a in enumerate(view.body.arguments)}
         self.negated: dict[int, bool] = {}
 
@@ -55,7 +55,7 @@ class _Translator:
             folded = fold(kind, [o.value for o in operands if isinstance(o, Immediate)], dtype)
             if folded is not None:
                 return Immediate(folded)
-        self.ops.append(ScalarOp(kind, operands, dtype))
+        self.ops.append(ElementaryOp(kind, operands, dtype))
         return Temp(len(self.ops) - 1)
 
     def emit_mixed(self, kind: str, operands: Sequence[ScalarValue | float], dtype: str) -> ScalarValue:
@@ -73,7 +73,7 @@ class _Translator:
     def translate(self, op: Any) -> None:
         name = op.operation.name
         if name == "linalg.index":
-            self.values[op.results[0]] = Index(ir.IntegerAttr(op.attributes["dim"]).value)
+            self.values[op.results[0]] = IteratorValue(ir.IntegerAttr(op.attributes["dim"]).value)
             return
         if name == "arith.constant":
             return
@@ -199,7 +199,7 @@ def drop_unused(body: ScalarBody, keep: Callable[[int], bool]) -> ScalarBody:
         return Temp(renamed[value.index]) if isinstance(value, Temp) else value
 
     ops = [
-        ScalarOp(op.kind, tuple(map(rename, op.operands)), op.dtype)
+        ElementaryOp(op.kind, tuple(map(rename, op.operands)), op.dtype)
         for index, op in enumerate(body.ops)
         if index in needed
     ]
@@ -207,7 +207,7 @@ def drop_unused(body: ScalarBody, keep: Callable[[int], bool]) -> ScalarBody:
     return ScalarBody(tuple(ops), tuple(yielded))
 
 
-def ending_in(body: ScalarBody, op: ScalarOp) -> ScalarBody:
+def ending_in(body: ScalarBody, op: ElementaryOp) -> ScalarBody:
     """The body with an operation of its values as its one result, without what that does not need."""
     changed = ScalarBody((*body.ops, op), (Temp(len(body.ops)),))
     return drop_unused(changed, keep=lambda position: True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import ml_dtypes
 import numpy as np
 
-from ....wse_target.image import Access
+from ....wse_target.instructions import Access
 from ....wse_target.kinds import KINDS
 from ....wse_target.sim.arithmetic import COMPARISONS
 

@@ -1,6 +1,6 @@
 """Tensors whose elements are all one known number: they need no memory and no layout."""
 
-from ....dialects.constants import constant_attribute
+from ....dialects.constants import constant_number
 from ....dialects.host import ir
 from ....dialects.structured import structured
 
@@ -17,7 +17,7 @@ def splat_of(value: ir.Value) -> float | int | None:
     if not isinstance(value.type, ir.ShapedType):
         return scalar_constant(value)
     if owner.name == "arith.constant":
-        return _number(value)
+        return constant_number(value)
     if owner.name == "linalg.fill":
         return scalar_constant(owner.operands[0])
     view = structured(owner)
@@ -46,13 +46,4 @@ def made_of(value: ir.Value) -> float | int | None:
 
 def scalar_constant(value: ir.Value) -> float | int | None:
     """The number that a scalar `arith.constant` holds, else None."""
-    return None if isinstance(value.type, ir.ShapedType) else _number(value)
-
-
-def _number(value: ir.Value) -> float | int | None:
-    attribute = constant_attribute(value)
-    if isinstance(attribute, ir.BoolAttr):
-        return int(attribute.value)
-    if not isinstance(attribute, (ir.FloatAttr, ir.IntegerAttr)):
-        return None
-    return abs(int(attribute.value)) if str(attribute.type) == "i1" else attribute.value
+    return None if isinstance(value.type, ir.ShapedType) else constant_number(value)

@@ -25,17 +25,17 @@ class Immediate:
 
 
 @dataclass(frozen=True)
-class Index:
+class IteratorValue:
     """The value of iterator `dim`."""
 
     dim: int
 
 
-ScalarValue = Operand | Temp | Immediate | Index
+ScalarValue = Operand | Temp | Immediate | IteratorValue
 
 
 @dataclass(frozen=True)
-class ScalarOp:
+class ElementaryOp:
     """One elementary operation; `kind` is one of `wse_target.kinds.ARITY`."""
 
     kind: str
@@ -47,5 +47,5 @@ class ScalarOp:
 class ScalarBody:
     """The body: operations in order, and what is yielded per init."""
 
-    ops: tuple[ScalarOp, ...]
+    ops: tuple[ElementaryOp, ...]
     yielded: tuple[ScalarValue, ...]

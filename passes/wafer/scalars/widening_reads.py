@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from .reduction_form import Accumulation
-from .values import Operand, ScalarBody, ScalarOp, ScalarValue, Temp
+from .values import ElementaryOp, Operand, ScalarBody, ScalarValue, Temp
 
 _FLOAT_BITS = {"f16": 16, "bf16": 16, "f32": 32, "f64": 64}
 
@@ -33,7 +33,7 @@ def read_narrow(
             return value
         return source if _FLOAT_BITS.get(kind, 99) < _FLOAT_BITS.get(wide, 0) else value
 
-    def read(index: int, op: ScalarOp) -> ScalarOp:
+    def read(index: int, op: ElementaryOp) -> ElementaryOp:
         if op.kind != "add" and index not in products:
             return op
         return replace(op, operands=tuple(narrow(o, op.dtype) for o in op.operands))

@@ -43,7 +43,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Cut:
+class ExtractedSlice:
     """`tensor.extract_slice`: index i of the result is `offset + stride * i` of the source."""
 
     source: ir.Value
@@ -62,10 +62,10 @@ class Cut:
         return replace(result, dims=tuple(dims))
 
 
-def cut_of(op: Any) -> Cut:
+def cut_of(op: Any) -> ExtractedSlice:
     """What a `tensor.extract_slice` takes."""
     offsets, strides = _places(op)
-    return Cut(op.operands[0], offsets, strides)
+    return ExtractedSlice(op.operands[0], offsets, strides)
 
 
 def parts_of(op: Any) -> list[Piece]:

@@ -12,7 +12,7 @@ import numpy as np
 from ....dialects.affine.expressions import dim_position
 from ....dialects.host import ir
 from ....dialects.structured import REDUCTION, Structured
-from ....wse_target.image import DTYPE_BYTES
+from ....wse_target.instructions import DTYPE_BYTES
 from ....wse_target.layout.mesh import Mesh
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ....wse_target.machine import Machine

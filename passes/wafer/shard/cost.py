@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from ....wse_target.image import Access, Combine, Dtype
+from ....wse_target.instructions import Access, Combine, Dtype
 from ....wse_target.machine import Machine
 from ....wse_target.quasi_affine import const
 from ..algorithms.algorithm import choose

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ....dialects.affine.expressions import used_dims
 from ....dialects.structured import Structured
 from ..scalars.splat import splat_of
-from ..scalars.values import Index, Operand, ScalarBody, ScalarValue, Temp
+from ..scalars.values import IteratorValue, Operand, ScalarBody, ScalarValue, Temp
 
 
 def operand_iterators(view: Structured, position: int) -> frozenset[int]:
@@ -23,7 +23,7 @@ def iterators_of(view: Structured, value: ScalarValue, depends: Sequence[frozens
         return operand_iterators(view, value.position)
     if isinstance(value, Temp):
         return depends[value.index]
-    return frozenset({value.dim}) if isinstance(value, Index) else frozenset()
+    return frozenset({value.dim}) if isinstance(value, IteratorValue) else frozenset()
 
 
 def dependencies(view: Structured, body: ScalarBody) -> list[frozenset[int]]:

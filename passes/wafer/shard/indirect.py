@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from ..scalars.values import Immediate, ScalarOp
+from ..scalars.values import ElementaryOp, Immediate
 from .cost import CostModel
 
 GATHER = "gather"
 
 
-def moving(op: ScalarOp, iterators_of: Sequence[frozenset[int]]) -> frozenset[int]:
+def moving(op: ElementaryOp, iterators_of: Sequence[frozenset[int]]) -> frozenset[int]:
     """The iterators along which indices of a gather change.
 
     Args:
@@ -27,7 +27,7 @@ def gather_order(loops: Sequence[int], moved: frozenset[int]) -> list[int]:
 
 
 def gather_cycles(
-    cost: CostModel, op: ScalarOp, iterators_of: Sequence[frozenset[int]], trips: dict[int, int]
+    cost: CostModel, op: ElementaryOp, iterators_of: Sequence[frozenset[int]], trips: dict[int, int]
 ) -> float:
     """Cycles of a gather.
 

@@ -6,7 +6,7 @@ Refusals for want of memory, routes or layouts are no matter of this: they depen
 from typing import Any
 
 from ....dialects.host import ir
-from ....wse_target.image import DTYPE_BYTES
+from ....wse_target.instructions import DTYPE_BYTES
 from ..scalars.refusals import NoLowering
 from ..scalars.splat import made_of
 from .assemblies import cut_of, parts_of

@@ -3,9 +3,10 @@
 from typing import Any
 
 from ....dialects.affine.maps import identity_maps
+from ....dialects.constants import constant_attribute, splat, splat_number
 from ....dialects.host import ir
 from ....dialects.structured import REDUCTION, build_generic, replace_op, structured
-from ....wse_target.image import DTYPE_BYTES
+from ....wse_target.instructions import DTYPE_BYTES
 from ....wse_target.kinds import NEUTRAL
 from ...infra.diagnostics import PassFailure
 from ...tensor.simplify.reshapes.slices_of_one_rank import keep_rank
@@ -133,10 +134,8 @@ def _expand_pad(op: Any) -> None:
     )
     if scalar_constant(number) is None or len(op.operands) != 1 or not fits:
         return
-    value = number.owner.attributes["value"]
     with ir.InsertionPoint(op), op.location:
-        splat = ir.DenseElementsAttr.get_splat(padded, value)
-        whole = ir.Operation.create("arith.constant", results=[padded], attributes={"value": splat}).result
+        whole = splat(padded, constant_attribute(number))
         arrays = {"offsets": low, "sizes": list(source.shape), "strides": [1] * padded.rank}
         attributes: dict[str, ir.Attribute] = {
             f"static_{name}": ir.DenseI64ArrayAttr.get(values) for name, values in arrays.items()
@@ -207,15 +206,8 @@ def _neutralise(op: Any) -> None:
     uses = [(use.owner, use.operand_number) for use in result.uses]
     with op.location:
         with ir.InsertionPoint(op):
-            number = (
-                ir.FloatAttr.get(element, NEUTRAL[found.kind])
-                if floating
-                else ir.IntegerAttr.get(element, int(NEUTRAL[found.kind]))
-            )
-            constant = ir.DenseElementsAttr.get_splat(tensor, number)
-            neutral = ir.Operation.create(
-                "arith.constant", results=[tensor], attributes={"value": constant}
-            ).result
+            number = NEUTRAL[found.kind]
+            neutral = splat_number(tensor, number if floating else int(number))
             empty = ir.Operation.create("tensor.empty", results=[tensor]).result
         op.operation.operands[len(view.inputs)] = neutral
         with ir.InsertionPoint.after(op):

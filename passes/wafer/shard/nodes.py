@@ -9,7 +9,7 @@ from typing import Any, cast
 from ....dialects.affine.maps import distinct_dims
 from ....dialects.host import ir
 from ....dialects.structured import REDUCTION, Structured, element_type, structured
-from ....wse_target.image import DTYPE_BYTES, Combine, Dtype
+from ....wse_target.instructions import DTYPE_BYTES, Combine, Dtype
 from ....wse_target.layout.mesh import Mesh
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ...infra.diagnostics import PassFailure

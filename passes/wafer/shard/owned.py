@@ -12,7 +12,7 @@ from ....dialects.affine.expressions import dim_position
 from ....dialects.structured import PARALLEL, REDUCTION, Structured
 from ..scalars.body import ending_in
 from ..scalars.reduction_form import OWNED
-from ..scalars.values import Immediate, Operand, ScalarBody, ScalarOp, ScalarValue, Temp
+from ..scalars.values import ElementaryOp, Immediate, Operand, ScalarBody, ScalarValue, Temp
 from .cost import CostModel
 from .dependencies import dependencies, iterators_of
 from .indirect import gather_order, indirect_cycles
@@ -25,7 +25,7 @@ def with_owned(view: Structured, body: ScalarBody) -> ScalarBody:
     return body if found is None else ending_in(body, found)
 
 
-def _owned(view: Structured, body: ScalarBody) -> ScalarOp | None:
+def _owned(view: Structured, body: ScalarBody) -> ElementaryOp | None:
     """Operands: out, the table, and for each of its dimensions an index, or 0 where an iterator says the place."""
     if len(view.inits) != 1 or not isinstance(body.yielded[0], Temp):
         return None
@@ -46,10 +46,10 @@ def _owned(view: Structured, body: ScalarBody) -> ScalarOp | None:
     if moved & reductions or not reductions <= set(dims):
         return None
     indices = tuple(Immediate(0) if d is None else places.get(d, Immediate(0)) for d in dims)
-    return ScalarOp(f"owned {total.kind}", (out, table, *indices), total.dtype)
+    return ElementaryOp(f"owned {total.kind}", (out, table, *indices), total.dtype)
 
 
-def owned_indices(view: Structured, op: ScalarOp) -> dict[int, ScalarValue]:
+def owned_indices(view: Structured, op: ElementaryOp) -> dict[int, ScalarValue]:
     """Of each dimension of the table that numbers decide, these."""
     table = op.operands[1]
     assert isinstance(table, Operand)
@@ -59,7 +59,7 @@ def owned_indices(view: Structured, op: ScalarOp) -> dict[int, ScalarValue]:
 
 
 def owned_loops(
-    view: Structured, op: ScalarOp, depends: Sequence[frozenset[int]]
+    view: Structured, op: ElementaryOp, depends: Sequence[frozenset[int]]
 ) -> tuple[list[int], list[int]]:
     """The loops that move numbers, and those of a row; none of the table's own places."""
     numbers = owned_indices(view, op).values()
@@ -69,7 +69,11 @@ def owned_loops(
 
 
 def owned_cycles(
-    cost: CostModel, view: Structured, op: ScalarOp, depends: Sequence[frozenset[int]], tiles: Sequence[int]
+    cost: CostModel,
+    view: Structured,
+    op: ElementaryOp,
+    depends: Sequence[frozenset[int]],
+    tiles: Sequence[int],
 ) -> float:
     """Cycles of a read; what another PE owns costs as much."""
     before, within = ([tiles[i] for i in loops] for loops in owned_loops(view, op, depends))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ....dialects.affine.expressions import dim_position
 from ....dialects.structured import PARALLEL, Structured
 from ..scalars.body import ending_in
-from ..scalars.values import Index, Operand, ScalarBody, ScalarOp, ScalarValue, Temp
+from ..scalars.values import ElementaryOp, IteratorValue, Operand, ScalarBody, ScalarValue, Temp
 from .cost import CostModel
 from .dependencies import dependencies, iterators_of
 from .indirect import indirect_cycles
@@ -28,7 +28,7 @@ def with_scatter(view: Structured, body: ScalarBody) -> ScalarBody:
     return body if found is None else ending_in(body, found)
 
 
-def _scatter(view: Structured, body: ScalarBody) -> ScalarOp | None:
+def _scatter(view: Structured, body: ScalarBody) -> ElementaryOp | None:
     if len(view.inits) != 1 or not isinstance(body.yielded[0], Temp):
         return None
     out, chosen = Operand(len(view.inputs)), body.ops[body.yielded[0].index]
@@ -47,8 +47,8 @@ def _scatter(view: Structured, body: ScalarBody) -> ScalarOp | None:
         return None
     if any(_reads(body, index, out) for index in found.values()):
         return None
-    indices = tuple(found.get(p, Index(p)) for p in places if p is not None)
-    return ScalarOp(f"scatter {kind}", (out, value, *indices), chosen.dtype)
+    indices = tuple(found.get(p, IteratorValue(p)) for p in places if p is not None)
+    return ElementaryOp(f"scatter {kind}", (out, value, *indices), chosen.dtype)
 
 
 def compared(body: ScalarBody, condition: ScalarValue) -> dict[int, ScalarValue] | None:
@@ -76,7 +76,7 @@ def _iterator(body: ScalarBody, value: ScalarValue) -> int | None:
     if isinstance(value, Temp) and body.ops[value.index].kind == "convert":
         wide = body.ops[value.index].dtype in ("i32", "i64")
         value = body.ops[value.index].operands[0] if wide else value
-    return value.dim if isinstance(value, Index) else None
+    return value.dim if isinstance(value, IteratorValue) else None
 
 
 def _combined(body: ScalarBody, new: ScalarValue, out: Operand) -> tuple[str, ScalarValue] | None:
@@ -110,13 +110,15 @@ class Scatter:
     indices: dict[int, ScalarValue]
 
 
-def scatter_of(view: Structured, op: ScalarOp) -> Scatter | None:
+def scatter_of(view: Structured, op: ElementaryOp) -> Scatter | None:
     """The parts of an operation that is a scatter."""
     if op.kind not in SCATTERS:
         return None
     places = [dim_position(e) for e in view.init_maps[0].results]
     indices = {
-        d: o for d, (p, o) in enumerate(zip(places, op.operands[2:], strict=True)) if o != Index(p or 0)
+        d: o
+        for d, (p, o) in enumerate(zip(places, op.operands[2:], strict=True))
+        if o != IteratorValue(p or 0)
     }
     return Scatter(SCATTERS[op.kind], op.operands[1], indices)
 
@@ -138,7 +140,11 @@ def scatter_loops(
 
 
 def scatter_cycles(
-    cost: CostModel, view: Structured, op: ScalarOp, depends: Sequence[frozenset[int]], tiles: Sequence[int]
+    cost: CostModel,
+    view: Structured,
+    op: ElementaryOp,
+    depends: Sequence[frozenset[int]],
+    tiles: Sequence[int],
 ) -> float:
     """Cycles of a scatter; `tiles`: trips of each iterator on a PE. What another PE owns costs as much."""
     scatter = scatter_of(view, op)
@@ -148,7 +154,7 @@ def scatter_cycles(
     return indirect_cycles(cost, scatter.kind, op.dtype, before, within, len(scatter.indices))
 
 
-def written_indices(view: Structured, op: ScalarOp) -> tuple[ScalarValue, ...]:
+def written_indices(view: Structured, op: ElementaryOp) -> tuple[ScalarValue, ...]:
     """What an operation reads as numbers; of a scatter, not the iterators that it goes along with."""
     scatter = scatter_of(view, op)
     return op.operands if scatter is None else (scatter.value, *scatter.indices.values())

@@ -26,7 +26,8 @@ from wse_mlir.runtime.wafer.image_builder import build_image
 from wse_mlir.wse_target.analysis.deadlock import verdict
 from wse_mlir.wse_target.errors import TargetError
 from wse_mlir.wse_target.footprint import text_bytes
-from wse_mlir.wse_target.image import Dtype, Instruction, Loop, Receive, Send, StridedRect
+from wse_mlir.wse_target.image import StridedRect
+from wse_mlir.wse_target.instructions import Dtype, Instruction, Loop, Receive, Send
 from wse_mlir.wse_target.layout.dimension import Digit, Dimension
 from wse_mlir.wse_target.layout.mesh import Mesh
 from wse_mlir.wse_target.layout.tensor_layout import Partial, TensorLayout

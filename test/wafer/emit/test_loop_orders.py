@@ -2,7 +2,7 @@
 
 import itertools
 
-from wse_mlir.passes.wafer.emit.nests import Nest
+from wse_mlir.passes.wafer.emit.nests import VectorNest
 from wse_mlir.wse_target.machine_file import load_machine
 
 MACHINE = load_machine("wse3")
@@ -12,7 +12,7 @@ TRIPS = {0: 15, 1: 2, 2: 3, 3: 7, 4: 1}
 RESULT = {0: 1, 1: 15, 2: 0, 3: 0, 4: 0}
 IMAGE = {0: 2, 1: 72, 2: 468, 3: 36, 4: 1}
 FILTER = {0: 0, 1: 0, 2: 7, 3: 1, 4: 1}
-CONVOLUTION = Nest(TRIPS, [(RESULT, 4), (IMAGE, 4), (FILTER, 4)], 1.0)
+CONVOLUTION = VectorNest(TRIPS, [(RESULT, 4), (IMAGE, 4), (FILTER, 4)], 1.0)
 
 
 def test_a_loop_of_one_trip_is_not_innermost():
@@ -29,12 +29,12 @@ def test_no_order_is_cheaper():
 
 def test_loops_that_hit_the_same_banks_are_outside():
     """The longer loop steps over four words, the shorter one over one."""
-    nest = Nest({0: 8, 1: 6}, [({0: 4, 1: 1}, 4)], 0.1)
+    nest = VectorNest({0: 8, 1: 6}, [({0: 4, 1: 1}, 4)], 0.1)
     assert nest.cheapest([1, 0], MACHINE) == [0, 1]
 
 
 def test_loops_walked_through_as_one_are_one():
     """So that no trip is outside of the map."""
-    nest = Nest({0: 4, 1: 5, 2: 6}, [({0: 30, 1: 6, 2: 1}, 4)], 1.0)
+    nest = VectorNest({0: 4, 1: 5, 2: 6}, [({0: 30, 1: 6, 2: 1}, 4)], 1.0)
     assert nest.cycles([0, 1, 2], MACHINE) == 120
     assert nest.cycles([1, 0, 2], MACHINE) > 120

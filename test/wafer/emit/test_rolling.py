@@ -17,22 +17,18 @@ from wse_mlir.passes.wafer.emit import rolling
 from wse_mlir.passes.wafer.emit.repeats import Repeat, repeats
 from wse_mlir.passes.wafer.emit.rolling import Rolled, fold
 from wse_mlir.wse_target.analysis.deadlock import verdict
-from wse_mlir.wse_target.image import (
+from wse_mlir.wse_target.image import HostTransfer, PEClass, Program, Route, TensorSpec
+from wse_mlir.wse_target.instructions import (
     Access,
     Buffer,
-    HostTransfer,
     Index,
     Instruction,
     Loop,
-    PEClass,
     Phase,
-    Program,
     Receive,
-    Route,
     Send,
     Source,
     Switch,
-    TensorSpec,
     Vector,
 )
 from wse_mlir.wse_target.machine_file import load_machine

@@ -10,16 +10,8 @@ import numpy as np
 
 from wse_mlir.passes.wafer.algorithms.algorithm import choose
 from wse_mlir.passes.wafer.algorithms.fragment import CollectiveRequest, Fragment, Line, TileWalk
-from wse_mlir.wse_target.image import (
-    DTYPE_BYTES,
-    Access,
-    Buffer,
-    HostTransfer,
-    PEClass,
-    Program,
-    StridedRect,
-    TensorSpec,
-)
+from wse_mlir.wse_target.image import HostTransfer, PEClass, Program, StridedRect, TensorSpec
+from wse_mlir.wse_target.instructions import DTYPE_BYTES, Access, Buffer
 from wse_mlir.wse_target.machine import Machine
 from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import Expr, Var, const

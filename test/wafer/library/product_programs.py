@@ -9,7 +9,8 @@ import numpy as np
 
 from wse_mlir.passes.wafer.algorithms.algorithm import choose
 from wse_mlir.passes.wafer.algorithms.fragment import Held, Product, ProductRequest
-from wse_mlir.wse_target.image import Buffer, HostTransfer, PEClass, Program, TensorSpec, buffer_bytes
+from wse_mlir.wse_target.image import HostTransfer, PEClass, Program, TensorSpec
+from wse_mlir.wse_target.instructions import Buffer, buffer_bytes
 from wse_mlir.wse_target.machine import Machine
 from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.sim import Simulation

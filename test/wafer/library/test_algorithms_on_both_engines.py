@@ -22,7 +22,8 @@ from wse_mlir.passes.wafer.algorithms.fragment import (
     Spread,
     TileWalk,
 )
-from wse_mlir.wse_target.image import Access, Program
+from wse_mlir.wse_target.image import Program
+from wse_mlir.wse_target.instructions import Access
 from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import const
 from wse_mlir.wse_target.sim import Simulation

@@ -15,7 +15,7 @@ from collective_programs import X, line, makespan, textbook_machine, tile, timed
 from wse_mlir.passes.wafer.algorithms.algorithm import choose
 from wse_mlir.passes.wafer.algorithms.collectives.auto_tree import plan_tree
 from wse_mlir.passes.wafer.algorithms.fragment import CollectiveRequest, TileWalk
-from wse_mlir.wse_target.image import Access
+from wse_mlir.wse_target.instructions import Access
 from wse_mlir.wse_target.machine import Machine
 from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import const

@@ -21,7 +21,8 @@ from wse_mlir.passes.wafer.algorithms.fragment import (
     TileWalk,
 )
 from wse_mlir.wse_target.analysis.deadlock import verdict
-from wse_mlir.wse_target.image import Access, StridedRect
+from wse_mlir.wse_target.image import StridedRect
+from wse_mlir.wse_target.instructions import Access
 from wse_mlir.wse_target.quasi_affine import Var, const
 
 MACHINE = wide("wse2")

@@ -13,7 +13,7 @@ from wse_mlir.passes.wafer.algorithms.collectives.gather_plan import plans
 from wse_mlir.passes.wafer.algorithms.fragment import CollectiveRequest, Fragment, Line, Spread, TileWalk
 from wse_mlir.passes.wafer.algorithms.lines import cover
 from wse_mlir.wse_target.errors import TargetError
-from wse_mlir.wse_target.image import Access, Instruction, Loop, Receive, Send
+from wse_mlir.wse_target.instructions import Access, Instruction, Loop, Receive, Send
 from wse_mlir.wse_target.machine import Machine
 from wse_mlir.wse_target.quasi_affine import const, minimum
 from wse_mlir.wse_target.sim import Simulation, simulate

@@ -10,7 +10,8 @@ from collective_programs import NUMPY, X, Y, program_of, wide
 
 from wse_mlir.passes.wafer.algorithms.algorithm import choose
 from wse_mlir.passes.wafer.algorithms.fragment import Held, RedistributionRequest
-from wse_mlir.wse_target.image import Access, StridedRect
+from wse_mlir.wse_target.image import StridedRect
+from wse_mlir.wse_target.instructions import Access
 from wse_mlir.wse_target.quasi_affine import Expr, const, maximum, minimum
 from wse_mlir.wse_target.sim import simulate
 

@@ -12,7 +12,7 @@ from wse_mlir.passes.wafer.algorithms.algorithm import choose
 from wse_mlir.passes.wafer.algorithms.collectives import reduce, reduction_plan
 from wse_mlir.passes.wafer.algorithms.collectives.reduction_plan import ReductionPlan
 from wse_mlir.passes.wafer.algorithms.fragment import CollectiveRequest, TileWalk
-from wse_mlir.wse_target.image import Access
+from wse_mlir.wse_target.instructions import Access
 from wse_mlir.wse_target.quasi_affine import const
 
 MACHINE = wide("wse3")

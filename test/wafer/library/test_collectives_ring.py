@@ -9,7 +9,7 @@ from collective_programs import X, Y, along, combined, contents, in_place, line,
 from wse_mlir.passes.wafer.algorithms.algorithm import choose
 from wse_mlir.passes.wafer.algorithms.collectives.ring import Ring
 from wse_mlir.passes.wafer.algorithms.fragment import CollectiveRequest, TileWalk
-from wse_mlir.wse_target.image import Access
+from wse_mlir.wse_target.instructions import Access
 from wse_mlir.wse_target.layout.mesh import ring_label, ring_position
 from wse_mlir.wse_target.quasi_affine import Expr, const, maximum, minimum
 from wse_mlir.wse_target.sim import simulate

@@ -9,7 +9,7 @@ from collective_programs import X, Y, along, contents, line, program_of, wide
 from wse_mlir.passes.wafer.algorithms.algorithm import choose
 from wse_mlir.passes.wafer.algorithms.collectives.halo import both_axes
 from wse_mlir.passes.wafer.algorithms.fragment import CollectiveRequest, HaloRequest, Line, TileWalk
-from wse_mlir.wse_target.image import Access
+from wse_mlir.wse_target.instructions import Access
 from wse_mlir.wse_target.layout.mesh import ring_position
 from wse_mlir.wse_target.quasi_affine import Expr, const, maximum, minimum
 from wse_mlir.wse_target.sim import simulate

@@ -32,7 +32,8 @@ from wse_mlir.passes.wafer.algorithms.fragment import (
 )
 from wse_mlir.passes.wafer.algorithms.products.blocks import Cut, Tiles
 from wse_mlir.passes.wafer.algorithms.products.costs import local_product, way
-from wse_mlir.wse_target.image import Access, Instruction, Loop, Program, Vector
+from wse_mlir.wse_target.image import Program
+from wse_mlir.wse_target.instructions import Access, Instruction, Loop, Vector
 from wse_mlir.wse_target.machine import Machine
 from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.quasi_affine import const

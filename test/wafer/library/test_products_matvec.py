@@ -10,7 +10,7 @@ from product_programs import request, run, summed, tensors
 
 from wse_mlir.passes.wafer.algorithms.algorithm import choose
 from wse_mlir.passes.wafer.algorithms.fragment import ProductRequest
-from wse_mlir.wse_target.image import Vector
+from wse_mlir.wse_target.instructions import Vector
 from wse_mlir.wse_target.sim.arithmetic import NUMPY_DTYPE, convert
 
 NAMES = ["mesh_gemv{group=4}", "chain_allreduce_gemv", "gemv_collectives"]

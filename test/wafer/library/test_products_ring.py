@@ -10,7 +10,7 @@ from product_programs import program_of, request, run, summed, tensors
 
 from wse_mlir.passes.wafer.algorithms.algorithm import choose
 from wse_mlir.passes.wafer.algorithms.products.cannon import usable
-from wse_mlir.wse_target.image import Instruction, Loop
+from wse_mlir.wse_target.instructions import Instruction, Loop
 from wse_mlir.wse_target.sim import Simulation
 
 NAMES = ["mesh_gemm", "mesh_gemm{aligned=2}", "cannon"]

@@ -9,7 +9,7 @@ import pytest
 from product_programs import program_of, request, run, summed, tensors
 
 from wse_mlir.passes.wafer.algorithms.algorithm import choose
-from wse_mlir.wse_target.image import Instruction, Loop, Receive
+from wse_mlir.wse_target.instructions import Instruction, Loop, Receive
 from wse_mlir.wse_target.quasi_affine import const
 from wse_mlir.wse_target.sim import Simulation
 

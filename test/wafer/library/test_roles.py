@@ -12,7 +12,8 @@ from random_programs import random_program
 from wse_mlir.passes.wafer.algorithms.fragment import Fragment, RectangleText, sequence
 from wse_mlir.passes.wafer.algorithms.roles import MOST_CLASSES, in_classes
 from wse_mlir.wse_target.analysis.deadlock import verdict
-from wse_mlir.wse_target.image import Choose, Control, PEClass, Program, StridedRect, all_instructions
+from wse_mlir.wse_target.image import PEClass, Program, StridedRect
+from wse_mlir.wse_target.instructions import Choose, Control, all_instructions
 from wse_mlir.wse_target.quasi_affine import Var, const
 from wse_mlir.wse_target.roles import by_role
 from wse_mlir.wse_target.sim import Simulation

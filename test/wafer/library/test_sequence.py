@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wse_mlir.passes.wafer.algorithms.fragment import Fragment, RectangleText, sequence
-from wse_mlir.wse_target.image import Control, StridedRect
+from wse_mlir.wse_target.image import StridedRect
+from wse_mlir.wse_target.instructions import Control
 from wse_mlir.wse_target.layout.rectangle import progressions
 from wse_mlir.wse_target.quasi_affine import const
 

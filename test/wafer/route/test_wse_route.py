@@ -18,17 +18,15 @@ from wse_mlir.passes.wafer.emit.write.program import program_module
 from wse_mlir.passes.wafer.executable import symbols
 from wse_mlir.runtime.wafer.image_builder import build_image
 from wse_mlir.wse_target.analysis.deadlock import verdict
-from wse_mlir.wse_target.image import (
+from wse_mlir.wse_target.image import PEClass, Program, Route
+from wse_mlir.wse_target.instructions import (
     Choose,
     Control,
     Instruction,
     Join,
     Loop,
-    PEClass,
     Phase,
-    Program,
     Receive,
-    Route,
     Send,
     Source,
     Switch,

@@ -8,7 +8,7 @@ from exact_plans import least_cycles
 from planning import plan_and
 from torch import nn
 
-from wse_mlir.passes.wafer.shard.choice.plan import Planner, Problem, State
+from wse_mlir.passes.wafer.shard.choice.plan import PartialPlan, Planner, Problem
 from wse_mlir.passes.wafer.shard.choice.refine import refined
 
 CHAIN = nn.Sequential(nn.Linear(96, 64), nn.ReLU(), nn.Linear(64, 32)), (torch.zeros(8, 96),)
@@ -52,7 +52,7 @@ def test_what_is_to_come_behind_a_whole_plan_is_nothing() -> None:
         plan, prospects = planner.run(width=2), planner.prospects
         assert plan is not None
         assert prospects.rest[len(problem.nodes)] == 0
-        state = State()
+        state = PartialPlan()
         for at, (node, option) in enumerate(zip(problem.nodes, plan.options, strict=True)):
             state = planner.extend(state, at, node, option)
             left = prospects.rest[at + 1] + prospects.ahead(state.layouts.items(), at)

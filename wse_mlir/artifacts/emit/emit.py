@@ -22,7 +22,7 @@ from ...runtime.native.codegen import NativeCode
 from ...runtime.wafer.options import falls_back
 from ...runtime.wafer.parts.lowering import SINCE, in_parts, instrumentation_of_part
 from ...runtime.wafer.target import lower
-from .kinds import Kind, Weights
+from .kinds import FileKind, Weights
 from .libraries import emit_library
 from .request import Artifact, Emitted, Request
 from .stages import StageReached, StageWatch, ir_text
@@ -84,7 +84,7 @@ def _emit(
     timer: Timer,
     step: Step,
 ) -> list[Artifact]:
-    if request.kind == Kind.SAVED:
+    if request.kind == FileKind.SAVED:
         step(f"compiling {models[0].source}")
         return [_saved(models[0], request, watches[models[0].name], timer)]
     imported: dict[str, ImportedModel] = {}
@@ -170,7 +170,7 @@ def _machine_code(
     watch.keep("optimised.ll", text)
     watch.keep("code.s", assembly)
     watch.keep("code.o", code.object())
-    return Artifact(request.out, "output", (text if request.kind == Kind.LLVM else assembly).encode())
+    return Artifact(request.out, "output", (text if request.kind == FileKind.LLVM else assembly).encode())
 
 
 def _saved(model: OpenedModel, request: Request, watch: StageWatch, timer: Timer) -> Artifact:

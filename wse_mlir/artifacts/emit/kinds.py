@@ -9,7 +9,7 @@ from pathlib import Path
 from ...passes.infra.diagnostics import CompilerError
 
 
-class Kind(StrEnum):
+class FileKind(StrEnum):
     """What a file holds."""
 
     MLIR = "mlir"
@@ -24,17 +24,17 @@ class Kind(StrEnum):
     @property
     def is_text(self) -> bool:
         """Whether people can read it, so that it may go to standard output."""
-        return self in (Kind.MLIR, Kind.LINALG, Kind.LLVM, Kind.ASM)
+        return self in (FileKind.MLIR, FileKind.LINALG, FileKind.LLVM, FileKind.ASM)
 
     @property
     def is_mlir(self) -> bool:
         """Whether it is MLIR at some stage."""
-        return self in (Kind.MLIR, Kind.LINALG)
+        return self in (FileKind.MLIR, FileKind.LINALG)
 
     @property
     def is_library(self) -> bool:
         """Whether it holds functions, several if need be, behind the C interface, with their weights."""
-        return self in (Kind.OBJECT, Kind.SHARED, Kind.EXECUTABLE)
+        return self in (FileKind.OBJECT, FileKind.SHARED, FileKind.EXECUTABLE)
 
 
 class Weights(StrEnum):
@@ -45,19 +45,19 @@ class Weights(StrEnum):
     NONE = "none"
 
 
-SUFFIXES: Mapping[str, Kind] = {
-    ".mlir": Kind.MLIR,
-    ".ll": Kind.LLVM,
-    ".s": Kind.ASM,
-    ".o": Kind.OBJECT,
-    ".so": Kind.SHARED,
-    "": Kind.EXECUTABLE,
-    ".exe": Kind.EXECUTABLE,
-    ".wse": Kind.SAVED,
+SUFFIXES: Mapping[str, FileKind] = {
+    ".mlir": FileKind.MLIR,
+    ".ll": FileKind.LLVM,
+    ".s": FileKind.ASM,
+    ".o": FileKind.OBJECT,
+    ".so": FileKind.SHARED,
+    "": FileKind.EXECUTABLE,
+    ".exe": FileKind.EXECUTABLE,
+    ".wse": FileKind.SAVED,
 }
 
 
-def choose_kind(kind: Kind | None, out: Path | None) -> Kind:
+def choose_kind(kind: FileKind | None, out: Path | None) -> FileKind:
     """The kind that was asked for, or else the one that the file's suffix means.
 
     Args:
@@ -67,7 +67,7 @@ def choose_kind(kind: Kind | None, out: Path | None) -> Kind:
         CompilerError: the suffix means nothing or another kind, or what is not text would go to standard output.
     """
     if out is None:
-        kind = kind or Kind.MLIR
+        kind = kind or FileKind.MLIR
         if not kind.is_text:
             raise CompilerError(
                 f"'{kind}' is not text, so it cannot go to standard output", hint="give -o FILE"
@@ -81,7 +81,7 @@ def choose_kind(kind: Kind | None, out: Path | None) -> Kind:
             hint=f"add --emit, or use one of {known}, or no suffix for an executable",
         )
     if kind is None:
-        return meant or Kind.EXECUTABLE
+        return meant or FileKind.EXECUTABLE
     fits = meant is None or meant == kind or (meant.is_mlir and kind.is_mlir) or not out.suffix
     if not fits:
         raise CompilerError(

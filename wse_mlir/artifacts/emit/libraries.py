@@ -12,7 +12,7 @@ from ...frontend.imported import ImportedModel
 from ...passes.infra.timing import Timer
 from ..aot.library import Kind as LibraryKind
 from ..aot.library import LibraryFunction, build_library
-from .kinds import Kind, Weights
+from .kinds import FileKind, Weights
 from .request import Artifact, Request
 from .stages import StageWatch
 
@@ -42,10 +42,10 @@ def emit_library(
             options=request.options,
             debug=request.debug,
             keep=request.keep,
-            main=sorted(MAIN_PROGRAM.glob("*.c")) if request.kind == Kind.EXECUTABLE else (),
+            main=sorted(MAIN_PROGRAM.glob("*.c")) if request.kind == FileKind.EXECUTABLE else (),
             timer=timer,
         )
-        made = [Artifact(request.out, "output", built.path.read_bytes(), request.kind == Kind.EXECUTABLE)]
+        made = [Artifact(request.out, "output", built.path.read_bytes(), request.kind == FileKind.EXECUTABLE)]
         if built.header is not None:
             header = request.header or request.out.with_name(built.header.name)
             made.append(Artifact(header, "header", built.header.read_bytes()))
@@ -58,4 +58,4 @@ def emit_library(
 def _program_name(request: Request) -> str:
     """A program may be called anything, since nobody sees its symbols; a library gives its name to them."""
     assert request.out is not None, "programs are not text"
-    return c_identifier(request.out.name.partition(".")[0]) if request.kind == Kind.EXECUTABLE else ""
+    return c_identifier(request.out.name.partition(".")[0]) if request.kind == FileKind.EXECUTABLE else ""

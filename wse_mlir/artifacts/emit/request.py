@@ -10,7 +10,7 @@ from typing import Any
 
 from ...passes.infra.diagnostics import CompilerError
 from ...pipelines.named import NamedPipeline, named_pipeline
-from .kinds import Kind, Weights
+from .kinds import FileKind, Weights
 
 _TENSOR_STAGES = ("imported", "tensor")
 
@@ -20,7 +20,7 @@ class Request:
     """What to make.
 
     Attributes:
-        kind: see `Kind`.
+        kind: see `FileKind`.
         out: the file; None for standard output.
         target: "cpu", or a wafer for MLIR and saved models.
         stage: of MLIR; the one that `kind` means when empty.
@@ -32,7 +32,7 @@ class Request:
         keep: folder for every intermediate form.
     """
 
-    kind: Kind
+    kind: FileKind
     out: Path | None
     target: str = "cpu"
     stage: str = ""
@@ -53,7 +53,7 @@ class Request:
         """The stage of the MLIR that is asked for; "" for other kinds and for the end of a pipeline of one's own."""
         if not self.kind.is_mlir:
             return ""
-        default = "tensor" if self.kind == Kind.LINALG else "" if self.pipeline else "imported"
+        default = "tensor" if self.kind == FileKind.LINALG else "" if self.pipeline else "imported"
         return self.stage or default
 
     @property
@@ -63,7 +63,7 @@ class Request:
             return self.weights
         if self.kind.is_mlir and self.out is not None and self.wanted_stage in _TENSOR_STAGES:
             return Weights.BESIDE
-        return Weights.EMBEDDED if self.kind.is_library or self.kind == Kind.SAVED else Weights.NONE
+        return Weights.EMBEDDED if self.kind.is_library or self.kind == FileKind.SAVED else Weights.NONE
 
     @property
     def target_pipeline(self) -> NamedPipeline:
@@ -87,7 +87,7 @@ class Request:
         twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
         if twice is not None:
             raise CompilerError(f"two models are named '{twice}'", hint="name them: NAME=FILE")
-        if not self.on_cpu and not (self.kind.is_mlir or self.kind == Kind.SAVED):
+        if not self.on_cpu and not (self.kind.is_mlir or self.kind == FileKind.SAVED):
             raise CompilerError(
                 f"--emit={self.kind} is for the CPU, not for '{self.target}'",
                 hint="a wafer's model can be emitted as mlir at every --stage, or saved",
@@ -99,9 +99,12 @@ class Request:
     def _check_options(self) -> None:
         unfit = {
             "--stage": bool(self.stage) and not self.kind.is_mlir,
-            "--header": self.header is not None and self.kind not in (Kind.SHARED, Kind.OBJECT),
+            "--header": self.header is not None and self.kind not in (FileKind.SHARED, FileKind.OBJECT),
             "--pipeline": bool(self.pipeline)
-            and (not self.on_cpu or self.kind not in (Kind.MLIR, Kind.LINALG, Kind.LLVM, Kind.ASM)),
+            and (
+                not self.on_cpu
+                or self.kind not in (FileKind.MLIR, FileKind.LINALG, FileKind.LLVM, FileKind.ASM)
+            ),
         }
         for option, is_unfit in unfit.items():
             if is_unfit:
@@ -109,7 +112,7 @@ class Request:
                     f"{option} has no meaning for --emit={self.kind} and target '{self.target}'",
                     hint=f"leave {option} out",
                 )
-        if self.kind == Kind.LINALG and self.stage:
+        if self.kind == FileKind.LINALG and self.stage:
             raise CompilerError(
                 "--emit=linalg is the stage 'tensor'", hint="use --emit=mlir for other stages"
             )
@@ -119,16 +122,16 @@ class Request:
         weights = self.weights
         if weights is None:
             return
-        if weights == Weights.NONE and (self.kind.is_library or self.kind == Kind.SAVED):
+        if weights == Weights.NONE and (self.kind.is_library or self.kind == FileKind.SAVED):
             raise CompilerError(
                 f"--emit={self.kind} cannot do without weights", hint="use --weights embedded or beside"
             )
-        if weights != Weights.NONE and self.kind in (Kind.LLVM, Kind.ASM):
+        if weights != Weights.NONE and self.kind in (FileKind.LLVM, FileKind.ASM):
             raise CompilerError(
                 f"--emit={self.kind} holds code alone: its functions take the weights as arguments",
                 hint="leave --weights out; --emit=mlir, shared and others hold them",
             )
-        if weights == Weights.BESIDE and (self.out is None or self.kind == Kind.SAVED):
+        if weights == Weights.BESIDE and (self.out is None or self.kind == FileKind.SAVED):
             raise CompilerError(
                 "there is no place for weights beside it", hint="use --weights embedded, or -o FILE for mlir"
             )

@@ -13,7 +13,7 @@ from ...passes.infra.diagnostics import CompilerError
 from ..provenance import ONNX_NODE
 from . import operators  # noqa: F401  # registers them
 from .functions import attribute_value, bound_node, called_function, find_schema, standard_function
-from .registry import Operator, call_operator, find_operator
+from .registry import OnnxOperator, call_operator, find_operator
 from .scope import InputsNeeded, Model, Scope, describe_node, first_output
 from .sizes import fold_sizes, materialised
 from .types import CARRIERS, element_type, to_tensor, wrapped
@@ -144,7 +144,7 @@ def _compute(node: Any, scope: Scope) -> tuple[list[Any], list[torch.dtype | Non
 
 def _fold_or_trace(
     node: Any,
-    entry: Operator,
+    entry: OnnxOperator,
     inputs: list[Any],
     attributes: dict[str, Any],
     scope: Scope,

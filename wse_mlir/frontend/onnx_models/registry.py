@@ -14,7 +14,7 @@ _OFFERED = frozenset({"opset", "scope", "outputs", "types"})
 
 
 @dataclass(frozen=True)
-class Operator:
+class OnnxOperator:
     """How an operator is computed.
 
     Attributes:
@@ -31,7 +31,7 @@ class Operator:
     folds: bool
 
 
-_OPERATORS: dict[tuple[str, str], Operator] = {}
+_OPERATORS: dict[tuple[str, str], OnnxOperator] = {}
 
 
 def operator(*names: str, domain: str = "", folds: bool = True) -> Callable[[Any], Any]:
@@ -41,7 +41,7 @@ def operator(*names: str, domain: str = "", folds: bool = True) -> Callable[[Any
         parameters = list(inspect.signature(function).parameters.values())
         takes_all = any(p.kind == p.VAR_KEYWORD for p in parameters)
         named = (p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD))
-        entry = Operator(function, frozenset(named), takes_all, folds)
+        entry = OnnxOperator(function, frozenset(named), takes_all, folds)
         for name in names:
             _OPERATORS[domain, name] = entry
         return function
@@ -49,13 +49,13 @@ def operator(*names: str, domain: str = "", folds: bool = True) -> Callable[[Any
     return register
 
 
-def find_operator(domain: str, name: str) -> Operator | None:
+def find_operator(domain: str, name: str) -> OnnxOperator | None:
     """The function of an operator, None when there is none."""
     return _OPERATORS.get(("" if domain == "ai.onnx" else domain, name))
 
 
 def call_operator(
-    entry: Operator, inputs: Sequence[Any], attributes: dict[str, Any], offered: dict[str, Any]
+    entry: OnnxOperator, inputs: Sequence[Any], attributes: dict[str, Any], offered: dict[str, Any]
 ) -> Any:
     """Computes a node.
 

@@ -37,7 +37,7 @@ _new_tensor = getattr(guards, "_empty_strided_cpu", _empty_strided)
 
 
 @dataclass(frozen=True)
-class TensorType:
+class ContiguousType:
     """Shape and element type of a tensor that is C-contiguous."""
 
     shape: tuple[int, ...]
@@ -61,8 +61,8 @@ class DirectCall:
     def __init__(
         self,
         function: JitFunction,
-        inputs: Sequence[tuple[int, TensorType]],
-        outputs: Sequence[tuple[int, TensorType]],
+        inputs: Sequence[tuple[int, ContiguousType]],
+        outputs: Sequence[tuple[int, ContiguousType]],
     ) -> None:
         places = [function.fix_shape(position, kind.shape) for position, kind in (*inputs, *outputs)]
         self._places = places

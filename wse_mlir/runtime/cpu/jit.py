@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import llvmlite.binding as llvm
 import numpy as np
 
-from ...dialects.fork_lock import ForkLock, Order
+from ...dialects.fork_lock import ForkLock, LockOrder
 from ...passes.cpu.processor import processor
 from ...passes.infra.diagnostics import CompilerError
 from ..arena import OutOfMemory, empty_array
@@ -29,7 +29,7 @@ _LIBC = ctypes.CDLL(None)
 _LIBC.free.argtypes = [ctypes.c_void_p]
 _LIBC.free.restype = None
 _GUARDED = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
-_POOL_LOCK = ForkLock(Order.POOL, "linking")
+_POOL_LOCK = ForkLock(LockOrder.POOL, "linking")
 
 ReturnedType = tuple[int, np.dtype]
 

@@ -14,7 +14,7 @@ from ...passes.cpu.processor import Processor
 from ...passes.infra.diagnostics import CompilerError
 from ..arena import empty_array
 from ..arrays import without_sign
-from .direct_call import DirectCall, TensorType
+from .direct_call import ContiguousType, DirectCall
 from .jit import JitFunction, NativeModule
 from .provisions import NO_PROVISIONS, ArrayType, Preparation, Provisions
 
@@ -166,7 +166,7 @@ class CpuExecutable:
             for kind, r in zip(self._types, interface.results, strict=True)
         )
         kinds = [
-            TensorType(tuple(interface.arguments[i].shape), interface.arguments[i].dtype) for i in inputs
+            ContiguousType(tuple(interface.arguments[i].shape), interface.arguments[i].dtype) for i in inputs
         ]
         own_types = all(
             kind is None or kind[1] == without_sign(r.dtype)
@@ -177,7 +177,7 @@ class CpuExecutable:
         held = [i for i in self._given if i not in inputs]
         self._function.bind(dict(zip(held, states, strict=True)))
         made = [
-            TensorType(kind[0], r.dtype)
+            ContiguousType(kind[0], r.dtype)
             for kind, r in zip(self._types, interface.results, strict=True)
             if kind is not None
         ]

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 
 import llvmlite.binding as llvm
 
-from ...dialects.fork_lock import ForkLock, Order
+from ...dialects.fork_lock import ForkLock, LockOrder
 from ...passes.cpu.instruction_sets import initialise
 from ...passes.infra.diagnostics import CompilerError
 from .object_file import undefined_symbols
@@ -28,7 +28,7 @@ class _Linkers:
     """LLVM's linkers; each lives as long as one of its libraries."""
 
     def __init__(self) -> None:
-        self._lock = ForkLock(Order.LINK, "linking")
+        self._lock = ForkLock(LockOrder.LINK, "linking")
         self._present: llvm.LLJIT | None = None
         self._left = 0
 

@@ -12,7 +12,7 @@ from ...dialects.wse.indexed_checks import indexed_chain, unmoved
 from ...dialects.wse.vector_checks import COPIES
 from ...passes.infra.diagnostics import PassFailure
 from ...passes.wafer.executable import CALL, buffer_of, source_of
-from ...wse_target import image
+from ...wse_target import instructions
 from ...wse_target.quasi_affine import Const, Expr, Lookup, Scalar, Var, const, maximum, minimum
 from .image_expressions import access, combined, smallest
 
@@ -27,9 +27,9 @@ class Known:
         instructions: by what makes an operation another one than the next (see `BodyReader.identity`).
     """
 
-    buffers: dict[str, image.Buffer]
+    buffers: dict[str, instructions.Buffer]
     tables: dict[str, tuple[int, ...]]
-    instructions: dict[tuple[Any, ...], image.Instruction] = field(default_factory=dict)
+    instructions: dict[tuple[Any, ...], instructions.Instruction] = field(default_factory=dict)
     functions: dict[str, Any] = field(default_factory=dict)
 
     def routine(self, call: Any) -> Any:
@@ -48,7 +48,7 @@ class BodyReader:
         self.names: dict[ir.Value, Expr] = dict(zip(self.entry.arguments, arguments, strict=True))
         self.loops = loops
 
-    def run(self) -> tuple[image.Instruction, ...]:
+    def run(self) -> tuple[instructions.Instruction, ...]:
         """The instructions of a program text."""
         return self.block(self.entry)
 
@@ -57,13 +57,13 @@ class BodyReader:
         terminator = list(self.entry.operations)[-1]
         return [self.expression(value, terminator) for value in terminator.operands]
 
-    def block(self, block: ir.Block) -> tuple[image.Instruction, ...]:
-        found: list[image.Instruction | None] = []
+    def block(self, block: ir.Block) -> tuple[instructions.Instruction, ...]:
+        found: list[instructions.Instruction | None] = []
         for op in block.operations:
             found += self.called(op) if op.operation.name == CALL else [self.instruction(op)]
         return tuple(instruction for instruction in found if instruction is not None)
 
-    def called(self, op: Any) -> tuple[image.Instruction, ...]:
+    def called(self, op: Any) -> tuple[instructions.Instruction, ...]:
         """A routine's instructions, with what its call gives it."""
         arguments = [self.expression(value, op) for value in op.operation.operands]
         reader = BodyReader(self.known.routine(op), self.known, arguments, self.loops)
@@ -71,7 +71,7 @@ class BodyReader:
         self.loops = reader.loops
         return found
 
-    def instruction(self, op: Any) -> image.Instruction | None:
+    def instruction(self, op: Any) -> instructions.Instruction | None:
         """The instruction of an operation, None for what only supports others."""
         name = op.operation.name
         if name in _SUPPORTING:
@@ -110,12 +110,14 @@ class BodyReader:
         """The buffer that a memref is, and what moves it."""
         return (buffer_of(unmoved(memref)), *(self.index(op) for op in indexed_chain(memref)))
 
-    def index(self, op: Any) -> image.Index:
+    def index(self, op: Any) -> instructions.Index:
         """What a `wse.indexed` adds to an access."""
         numbers = self.access(op.numbers, op.map.value, op)
         values = self.symbols(op)
         size, origin = (smallest(m.value, values, op) for m in (op.size, op.origin))
-        return image.Index(numbers, read.integer(op.stride), size, origin, bool(read.integer(op.partial)))
+        return instructions.Index(
+            numbers, read.integer(op.stride), size, origin, bool(read.integer(op.partial))
+        )
 
     def symbols(self, op: Any) -> list[Expr]:
         return [self.expression(v, op) for v in op.symbols]
@@ -124,7 +126,7 @@ class BodyReader:
         values = self.symbols(op)
         return tuple(smallest(m, values, op) for m in read.maps(op.bounds))
 
-    def access(self, memref: ir.Value, amap: ir.AffineMap, op: Any) -> image.Access:
+    def access(self, memref: ir.Value, amap: ir.AffineMap, op: Any) -> instructions.Access:
         name = buffer_of(unmoved(memref))
         if name is None:
             raise PassFailure(op, "a memref that is no buffer of this program")
@@ -132,13 +134,13 @@ class BodyReader:
         indices = [self.index(moved) for moved in indexed_chain(memref)]
         return replace(plain, indices=tuple(reversed(indices)))
 
-    def phase(self, op: Any) -> image.Phase:
-        return image.Phase(op.label.value, source_of(op))
+    def phase(self, op: Any) -> instructions.Phase:
+        return instructions.Phase(op.label.value, source_of(op))
 
-    def vector(self, op: Any) -> image.Vector:
+    def vector(self, op: Any) -> instructions.Vector:
         maps = iter(read.maps(op.maps))
         dst = self.access(op.destination, next(maps), op)
-        sources: list[image.Access | float | int] = []
+        sources: list[instructions.Access | float | int] = []
         for memref, number in zip(op.sources, read.scalars(op.scalars), strict=True):
             if memref is not None:
                 sources.append(self.access(memref, next(maps), op))
@@ -146,14 +148,14 @@ class BodyReader:
                 sources.append(number)
         attributes = op.operation.attributes
         copies = read.integer(attributes[COPIES]) if COPIES in attributes else 1
-        return image.Vector(
+        return instructions.Vector(
             op.kind.value, self.bounds(op), dst, tuple(sources), source_of(op), op.schedule.value,
             copies,
         )  # fmt: skip
 
-    def send(self, op: Any) -> image.Send:
+    def send(self, op: Any) -> instructions.Send:
         src = self.access(op.source, op.map.value, op)
-        return image.Send(
+        return instructions.Send(
             op.colour.value,
             self.bounds(op),
             src,
@@ -162,17 +164,17 @@ class BodyReader:
             bool(read.integer(op.packed)),
         )
 
-    def receive(self, op: Any) -> image.Receive:
+    def receive(self, op: Any) -> instructions.Receive:
         dst = self.access(op.destination, op.map.value, op)
-        return image.Receive(
+        return instructions.Receive(
             op.colour.value, self.bounds(op), dst, op.combine.value, read.integer(op.thread), source_of(op)
         )
 
-    def relay(self, op: Any) -> image.Relay:
+    def relay(self, op: Any) -> instructions.Relay:
         maps = iter(read.maps(op.maps))
         own = self.access(op.own, next(maps), op) if op.own is not None else None
         dst = self.access(op.destination, next(maps), op) if op.destination is not None else None
-        return image.Relay(
+        return instructions.Relay(
             op.receive.value,
             op.send.value,
             self.bounds(op),
@@ -183,17 +185,19 @@ class BodyReader:
             source_of(op),
         )
 
-    def join(self, op: Any) -> image.Join:
-        return image.Join(read.integers(op.threads), source_of(op), bool(read.integer(op.tasks)))
+    def join(self, op: Any) -> instructions.Join:
+        return instructions.Join(read.integers(op.threads), source_of(op), bool(read.integer(op.tasks)))
 
-    def control(self, op: Any) -> image.Control:
-        return image.Control(op.unit.value, smallest(op.count.value, self.symbols(op), op), source_of(op))
+    def control(self, op: Any) -> instructions.Control:
+        return instructions.Control(
+            op.unit.value, smallest(op.count.value, self.symbols(op), op), source_of(op)
+        )
 
-    def switch(self, op: Any) -> image.Switch:
+    def switch(self, op: Any) -> instructions.Switch:
         position = smallest(op.position.value, self.symbols(op), op)
-        return image.Switch(op.colour.value, position, bool(read.integer(op.rewrite)), source_of(op))
+        return instructions.Switch(op.colour.value, position, bool(read.integer(op.rewrite)), source_of(op))
 
-    def loop(self, op: Any) -> image.Loop:
+    def loop(self, op: Any) -> instructions.Loop:
         lower, step = (self.expression(op.operands[i], op) for i in (0, 2))
         if lower != Const(0) or step != Const(1):
             raise PassFailure(op, "a loop that does not count 0, 1, 2, ..")
@@ -201,15 +205,15 @@ class BodyReader:
         self.loops += 1
         body = op.regions[0].blocks[0]
         self.names[body.arguments[0]] = Var(variable)
-        return image.Loop(variable, self.expression(op.operands[1], op), self.block(body))
+        return instructions.Loop(variable, self.expression(op.operands[1], op), self.block(body))
 
-    def choose(self, op: Any) -> image.Choose:
+    def choose(self, op: Any) -> instructions.Choose:
         values = list(ir.DenseI64ArrayAttr(op.operation.attributes["cases"]))
         default, *cases = op.operation.regions
         if values != list(range(len(values))) or self.block(default.blocks[0]):
             raise PassFailure(op, "a choice whose cases do not count 0, 1, 2, .., or that has a default")
         selector = self.expression(op.operation.operands[0], op)
-        return image.Choose(selector, tuple(self.block(case.blocks[0]) for case in cases))
+        return instructions.Choose(selector, tuple(self.block(case.blocks[0]) for case in cases))
 
     def expression(self, value: ir.Value, op: Any) -> Expr:
         """An index value as an expression in coordinates and loop variables."""

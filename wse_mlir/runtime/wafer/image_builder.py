@@ -10,7 +10,7 @@ from ...dialects.host import ir
 from ...dialects.wse import read
 from ...passes.infra.diagnostics import PassFailure
 from ...passes.wafer.executable import bodies, program_of, source_of, symbols
-from ...wse_target import image
+from ...wse_target import image, instructions
 from ...wse_target.quasi_affine import Expr
 from .image_bodies import COORDINATES, BodyReader, Known
 from .image_expressions import access, smallest
@@ -102,13 +102,13 @@ class _ImageBuilder:
         )
 
 
-def _buffer(op: Any) -> image.Buffer:
+def _buffer(op: Any) -> instructions.Buffer:
     memref = ir.MemRefType(op.type.value)
     offset = read.integer(op.offset)
     if offset < 0:
         raise PassFailure(op, "this buffer has no address yet", hint="run wse-plan-memory first")
     dtype: Any = str(memref.element_type)
-    return image.Buffer(op.sym_name.value, offset, tuple(memref.shape), dtype)
+    return instructions.Buffer(op.sym_name.value, offset, tuple(memref.shape), dtype)
 
 
 def _scalar(op: Any) -> image.ScalarSpec:

@@ -9,7 +9,7 @@ from typing import Any
 from ...dialects.affine.expressions import constant_value, dim_position, fold
 from ...dialects.host import ir
 from ...passes.infra.diagnostics import PassFailure
-from ...wse_target import image
+from ...wse_target import instructions
 from ...wse_target.quasi_affine import Const, Expr, Operator, binary, const, minimum
 
 
@@ -32,9 +32,11 @@ def combined(
     return functools.reduce(combine, expressions)
 
 
-def access(amap: ir.AffineMap, buffer: image.Buffer, values: Sequence[Expr], op: Any) -> image.Access:
+def access(
+    amap: ir.AffineMap, buffer: instructions.Buffer, values: Sequence[Expr], op: Any
+) -> instructions.Access:
     """A map into a row-major buffer as offset and strides in elements."""
-    offset: Expr = image.ZERO
+    offset: Expr = instructions.ZERO
     strides = [0] * amap.n_dims
     pitch = 1
     for result, size in zip(reversed(list(amap.results)), reversed(buffer.shape), strict=True):
@@ -42,7 +44,7 @@ def access(amap: ir.AffineMap, buffer: image.Buffer, values: Sequence[Expr], op:
         strides = [s + pitch * p for s, p in zip(strides, parts, strict=True)]
         offset = offset + start * pitch
         pitch *= size
-    return image.Access(buffer.name, offset, tuple(strides))
+    return instructions.Access(buffer.name, offset, tuple(strides))
 
 
 def linear_form(expr: ir.AffineExpr, dims: int, values: Sequence[Expr], op: Any) -> tuple[list[int], Expr]:
@@ -51,7 +53,7 @@ def linear_form(expr: ir.AffineExpr, dims: int, values: Sequence[Expr], op: Any)
     def leaf(part: Any) -> tuple[list[int], Expr]:
         position = dim_position(part)
         if position is not None:
-            return [int(d == position) for d in range(dims)], image.ZERO
+            return [int(d == position) for d in range(dims)], instructions.ZERO
         return [0] * dims, value_of(part, (), values, op)
 
     def join(

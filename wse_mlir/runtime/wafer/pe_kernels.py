@@ -18,8 +18,8 @@ from ...dialects.host import ir
 from ...passes.cpu.processor import processor
 from ...passes.infra.pass_manager import Instrumentation, run_pipeline
 from ...pipelines.named import named_pipeline
-from ...wse_target.image import DTYPE_BYTES
-from ...wse_target.sim.kernels import Kernel, KernelKey, Operand
+from ...wse_target.instructions import DTYPE_BYTES
+from ...wse_target.sim.kernels import Kernel, KernelKey, KernelOperand
 from ..cpu.jit import NativeModule
 from ..native.codegen import NativeCode
 from .pe_kernels_emit import NAME, emit_kernel
@@ -83,7 +83,7 @@ class _Tiered:
         self._general, self._numbers = general, general.numbers(signature)
         self._code: CompiledKernel | None = None
 
-    def __call__(self, pes: int, operands: Sequence[Operand]) -> None:
+    def __call__(self, pes: int, operands: Sequence[KernelOperand]) -> None:
         self._left -= pes * self._work
         if self._left < 0 and self._code is None and not self._signature.indices:
             self._code = special_code(self._signature)
@@ -149,7 +149,7 @@ def call(
     code: CompiledKernel,
     first: int,
     last: int,
-    operands: Sequence[Operand],
+    operands: Sequence[KernelOperand],
     before: Sequence[int],
     more: Sequence[int],
 ) -> None:

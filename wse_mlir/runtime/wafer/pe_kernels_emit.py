@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...dialects.host import arith, func, ir, memref, scf
-from ...wse_target.image import DTYPE_BYTES
+from ...wse_target.instructions import DTYPE_BYTES
 from ...wse_target.sim.kernels import KernelKey, Walk
-from .pe_kernels_nest import Nest, PeOperand, constant_index, for_loop, reach, widen, widened
+from .pe_kernels_nest import KernelNest, PeOperand, constant_index, for_loop, reach, widen, widened
 from .pe_kernels_values import memory_type, number_type
 
 NAME = "kernel"
@@ -78,7 +78,7 @@ def _compute(signature: KernelKey, places: list[PeOperand], scratch: list[ir.Val
         if room is not None:
             dtype, count = signature.operand_dtypes[i], widened(signature, i)
             places[1 + i] = widen(places[1 + i], room, dtype, count)
-    Nest(signature, places).emit()
+    KernelNest(signature, places).emit()
 
 
 def _fetch(data: ir.Value, start: ir.Value, walk: Walk, bounds: tuple[int, ...], *, written: bool) -> None:

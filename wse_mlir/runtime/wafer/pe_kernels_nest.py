@@ -18,7 +18,7 @@ from typing import NamedTuple
 from ...dialects.constants import splat_number
 from ...dialects.host import arith, ir, memref, scf, vector
 from ...passes.cpu.processor import processor
-from ...wse_target.image import DTYPE_BYTES
+from ...wse_target.instructions import DTYPE_BYTES
 from ...wse_target.sim.arithmetic import COMPARISONS, MOVES
 from ...wse_target.sim.kernels import KernelKey, Walk
 from .pe_kernels_values import Values, memory_type, number_bits, number_type
@@ -31,7 +31,7 @@ _MASKED = 512  # bits of the vector units that load and store some lanes only at
 _MOST_WIDENED = 4096  # elements of an operand that is widened once per PE
 
 
-class Slice(NamedTuple):
+class BlockVector(NamedTuple):
     """A vector of a block: its column, its number along the rows, and how many of its lanes are in use."""
 
     column: int
@@ -55,7 +55,7 @@ class PeOperand:
 
 
 @dataclass(frozen=True)
-class Blocks:
+class NestBlocking:
     """How a nest is cut: loop numbers, -1 for none, and how much of them a block takes.
 
     Attributes:
@@ -73,12 +73,12 @@ class Blocks:
     inner: tuple[int, ...]
 
 
-def plan_blocks(signature: KernelKey) -> Blocks:
+def plan_blocks(signature: KernelKey) -> NestBlocking:
     """Chooses vectors and register blocks for a nest."""
     walks, bounds = (signature.dst, *signature.srcs), signature.bounds
     everything = tuple(range(len(bounds)))
     if signature.dependent:
-        return Blocks(-1, -1, 1, 1, 1, (), everything)
+        return NestBlocking(-1, -1, 1, 1, 1, (), everything)
     inner = tuple(i for i in everything if signature.in_order[i])
     parallel = [i for i in everything if i not in inner]
     dense = [
@@ -93,7 +93,7 @@ def plan_blocks(signature: KernelKey) -> Blocks:
         height = _share(-(-bounds[rows] // lanes), 4)
     registers = (processor().vector_registers * 3 // 4) if inner else 8
     width = _share(bounds[columns], max(1, registers // height)) if columns >= 0 else 1
-    return Blocks(rows, columns, lanes, height, width, tuple(rest[:-1]), inner)
+    return NestBlocking(rows, columns, lanes, height, width, tuple(rest[:-1]), inner)
 
 
 def _lanes(bound: int, bits: int) -> int:
@@ -122,7 +122,7 @@ def _share(count: int, most: int) -> int:
     return -(-count // -(-count // most))
 
 
-class Nest:
+class KernelNest:
     """Emits the nest of one signature on one PE."""
 
     def __init__(self, signature: KernelKey, places: Sequence[PeOperand]) -> None:
@@ -162,16 +162,16 @@ class Nest:
 
     def _block(self, index: Index, columns: list[int], active: list[int]) -> None:
         """One block: `columns` from the one it begins at on, vectors along the rows with `active` lanes each."""
-        Block(self, index, [Slice(c, r, n) for c in columns for r, n in enumerate(active)]).emit()
+        VectorBlock(self, index, [BlockVector(c, r, n) for c in columns for r, n in enumerate(active)]).emit()
 
 
 @dataclass
-class Block:
+class VectorBlock:
     """A block of vectors of the destination, beginning at `index`."""
 
-    nest: Nest
+    nest: KernelNest
     index: Index
-    vectors: list[Slice]
+    vectors: list[BlockVector]
     values: Values = field(init=False)
 
     def __post_init__(self) -> None:
@@ -184,7 +184,7 @@ class Block:
         reads = signature.kind == "fma" or any(signature.own)
         if signature.dependent:
             self.nest.loops(
-                inner, self.index, lambda index: Block(self.nest, index, self.vectors)._straight(reads)
+                inner, self.index, lambda index: VectorBlock(self.nest, index, self.vectors)._straight(reads)
             )
         elif not inner:
             self._straight(reads)
@@ -216,7 +216,7 @@ class Block:
             scf.YieldOp(self._sequential(loops[1:], inside, list(op.inner_iter_args)))
         return list(op.results)
 
-    def _compute(self, index: Index, v: Slice, old: ir.Value | None) -> ir.Value:
+    def _compute(self, index: Index, v: BlockVector, old: ir.Value | None) -> ir.Value:
         """The operation on one vector; `old` is what the destination holds."""
         signature, values = self.nest.signature, self.values
         dst, dtypes = signature.dst.dtype, signature.operand_dtypes
@@ -232,7 +232,7 @@ class Block:
         result = values.apply(signature.kind, dtypes[-1], operands)
         return values.convert(result, "i1", dst) if signature.kind in COMPARISONS else result
 
-    def _count(self, index: Index, v: Slice) -> ir.Value:
+    def _count(self, index: Index, v: BlockVector) -> ir.Value:
         """The last loop's index in each lane, in the destination's type."""
         last, blocks = len(self.nest.signature.bounds) - 1, self.nest.blocks
         at = self._at(index, v, {last: 1})
@@ -243,7 +243,7 @@ class Block:
         count = arith.index_cast(self.values.shaped(number_type("i64")), count)
         return self.values.convert(count, "i64", self.nest.signature.dst.dtype)
 
-    def _at(self, index: Index, v: Slice, strides: dict[int, int], first: int = 0) -> ir.Value:
+    def _at(self, index: Index, v: BlockVector, strides: dict[int, int], first: int = 0) -> ir.Value:
         """first + the sum of strides * loop indices at the beginning of a vector."""
         blocks = self.nest.blocks
         first += strides.get(blocks.columns, 0) * v.column
@@ -257,7 +257,7 @@ class Block:
                 at = arith.addi(at, arith.muli(here, constant_index(stride)))
         return at
 
-    def _load(self, place: PeOperand, index: Index, v: Slice, *, raw: bool = False) -> ir.Value:
+    def _load(self, place: PeOperand, index: Index, v: BlockVector, *, raw: bool = False) -> ir.Value:
         """A vector of an operand, or one element in all lanes, in the type that it is computed in unless `raw`."""
         blocks, strides = self.nest.blocks, dict(enumerate(place.walk.strides))
         dense = blocks.lanes > 1 and strides.get(blocks.rows, 0) == 1
@@ -270,7 +270,7 @@ class Block:
             scalar = Values(1).from_memory(place.walk.dtype, scalar)
         return self.values.spread(scalar)
 
-    def _store(self, v: Slice, value: ir.Value) -> None:
+    def _store(self, v: BlockVector, value: ir.Value) -> None:
         place, lanes = self.nest.dst, self.nest.blocks.lanes
         at = self._at(self.index, v, dict(enumerate(place.walk.strides)), place.first)
         if lanes == 1:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from ...dialects.constants import splat_number
 from ...dialects.host import arith, ir, math, scf, vector
 from ...passes.cpu.processor import processor
-from ...wse_target.image import DTYPE_BYTES
+from ...wse_target.instructions import DTYPE_BYTES
 from ...wse_target.kinds import KINDS
 from ...wse_target.sim.arithmetic import COMPARISONS, FLOATS, MOVES
 

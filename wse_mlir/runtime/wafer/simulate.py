@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...compare.reference_check import Check, Inputs, compare, cpu_results, random_arguments
+from ...compare.reference_check import Inputs, ReferenceCheck, compare, cpu_results, random_arguments
 from ...compiler.targets import check_options, find_wafer
 from ...dialects.context import COMPILING
 from ...frontend.imported import ImportedModel, import_model
@@ -24,7 +24,7 @@ from ...wse_target.sim.report import SimulationReport
 from .image_builder import build_image
 from .options import is_in_parts
 from .parts.lowering import in_parts
-from .simulator_runs import Lowered, Run, Window
+from .simulator_runs import Lowered, SimulatorRun, TraceWindow
 from .target import accumulate_pass, lower, printed_bytes, prove, read_constants
 
 Step = Callable[[str], None]
@@ -58,7 +58,7 @@ class Simulated:
     deadlock: str = ""
     ir_bytes: int = 0
     outputs: Sequence[np.ndarray] = ()
-    check: Check | None = None
+    check: ReferenceCheck | None = None
     trace: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def simulate_module(
     seed: int = 0,
     check: bool = True,
     critical_path: bool = True,
-    trace: Window | None = None,
+    trace: TraceWindow | None = None,
     step: Step = lambda text: None,
     progress: Progress | None = None,
     since: str = "",
@@ -125,7 +125,7 @@ def simulate_module(
     with timer.scope("compile"):
         step("compiling")
         lowered = lower_for(model, target, options, timing_only=timing_only, since=since)
-    run = Run(lowered, engine, repeat, critical_path, trace, progress)
+    run = SimulatorRun(lowered, engine, repeat, critical_path, trace, progress)
     outputs, checked = [], None
     if not timing_only:
         outputs, checked = _with_data(run, inputs, seed, timer, step, check, options)
@@ -153,7 +153,7 @@ def imported_model(
     return import_model(model, example_args, kwargs, dynamic_shapes=dynamic_shapes)
 
 
-def _for_time(run: Run, timer: Timer, step: Step) -> SimulationReport:
+def _for_time(run: SimulatorRun, timer: Timer, step: Step) -> SimulationReport:
     """The report of the run with data, or else of one for the time alone."""
     if run.report is None:
         with timer.scope("simulate"):
@@ -164,8 +164,14 @@ def _for_time(run: Run, timer: Timer, step: Step) -> SimulationReport:
 
 
 def _with_data(
-    run: Run, inputs: Inputs, seed: int, timer: Timer, step: Step, check: bool, options: Mapping[str, Any]
-) -> tuple[list[np.ndarray], Check | None]:
+    run: SimulatorRun,
+    inputs: Inputs,
+    seed: int,
+    timer: Timer,
+    step: Step,
+    check: bool,
+    options: Mapping[str, Any],
+) -> tuple[list[np.ndarray], ReferenceCheck | None]:
     """Results on arguments drawn at random, and how they compare with the CPU's; consumes the module if checked."""
     model = run.lowered.imported
     with timer.scope("draw arguments"):

@@ -27,7 +27,7 @@ _TOO_LONG = f"not looked for: more than {MOST_EVENTS:,} operations on PEs"
 
 
 @dataclass(frozen=True)
-class Window:
+class TraceWindow:
     """What a trace shows: PEs from (x0, y0) up to but not including (x1, y1), and cycles from begin to end."""
 
     x: tuple[int, int]
@@ -56,14 +56,14 @@ class Lowered:
 
 
 @dataclass
-class Run:
+class SimulatorRun:
     """Simulations of one program; `report` and `trace` are those of the last one that ran all repetitions."""
 
     lowered: Lowered
     engine: EngineName
     repeat: int
     critical_path: bool
-    window: Window | None
+    window: TraceWindow | None
     progress: Progress | None
     report: SimulationReport | None = None
     trace: dict[str, Any] | None = None
@@ -132,7 +132,7 @@ def _path_fields(recording: Recording, simulation: Simulation) -> dict[str, Any]
     return {"critical_path": path, "critical_path_note": "" if path else "nothing was recorded"}
 
 
-def _chosen(program: Program, window: Window) -> tuple[np.ndarray, tuple[float, float]]:
+def _chosen(program: Program, window: TraceWindow) -> tuple[np.ndarray, tuple[float, float]]:
     """A window's PEs as a mask by PE number, and its cycles.
 
     Raises:

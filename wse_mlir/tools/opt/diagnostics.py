@@ -20,7 +20,7 @@ _LEVELS = {"errors": ("error",), "warnings": ("error", "warning"), "remarks": ("
 
 
 @dataclass(frozen=True)
-class Message:
+class LocatedMessage:
     """One diagnostic, taken out of MLIR; `line` is 0 when the location is unknown.
 
     Attributes:
@@ -33,8 +33,8 @@ class Message:
     line: int = 0
     column: int = 0
     width: int = 1
-    notes: tuple[Message, ...] = ()
-    stack: tuple[Message, ...] = ()
+    notes: tuple[LocatedMessage, ...] = ()
+    stack: tuple[LocatedMessage, ...] = ()
 
     @property
     def place(self) -> tuple[str, int, int]:
@@ -59,24 +59,24 @@ def file_location(location: ir.Location) -> ir.FileLineColLoc | None:
     return None
 
 
-def _message(diagnostic: ir.Diagnostic, chunk: Chunk) -> Message:
+def _message(diagnostic: ir.Diagnostic, chunk: Chunk) -> LocatedMessage:
     notes = tuple(_message(note, chunk) for note in diagnostic.notes)
     message = message_at(diagnostic.location, chunk, diagnostic.severity.name.lower(), diagnostic.message)
     return replace(message, notes=notes, stack=_call_stack(diagnostic.location, chunk))
 
 
-def message_at(location: ir.Location, chunk: Chunk, severity: str, text: str) -> Message:
+def message_at(location: ir.Location, chunk: Chunk, severity: str, text: str) -> LocatedMessage:
     """A message at the first place in a file that a location mentions."""
     place = file_location(location)
     if place is None:
-        return Message(severity, text)
+        return LocatedMessage(severity, text)
     file = chunk.name if place.filename == "-" else place.filename
-    return Message(severity, text, file, place.start_line, place.start_col)
+    return LocatedMessage(severity, text, file, place.start_line, place.start_col)
 
 
-def _call_stack(location: ir.Location, chunk: Chunk) -> tuple[Message, ...]:
+def _call_stack(location: ir.Location, chunk: Chunk) -> tuple[LocatedMessage, ...]:
     """The callers that a location tells of, from the inside out, as far as anybody reads."""
-    callers: list[Message] = []
+    callers: list[LocatedMessage] = []
     call = _call_site(location)
     while call is not None and len(callers) < _CALLERS:
         caller = message_at(call.caller, chunk, "note", "called from")
@@ -114,7 +114,7 @@ class DiagnosticPrinter:
     colour: bool = False
     level: str = ""
     notes: bool = True
-    messages: list[Message] = field(default_factory=list)
+    messages: list[LocatedMessage] = field(default_factory=list)
 
     def attach(self, context: ir.Context) -> ir.DiagnosticHandler:
         context.emit_error_diagnostics = True
@@ -128,7 +128,7 @@ class DiagnosticPrinter:
         self.add(_message(diagnostic, self.chunk))
         return True
 
-    def add(self, message: Message) -> None:
+    def add(self, message: LocatedMessage) -> None:
         """Keeps a message, and prints it unless told to be silent."""
         self.messages.append(message)
         if not self.silent and self._shows(message.severity):
@@ -139,7 +139,7 @@ class DiagnosticPrinter:
             return self.notes and not self.level
         return not self.level or severity in _LEVELS[self.level]
 
-    def print(self, message: Message) -> None:
+    def print(self, message: LocatedMessage) -> None:
         self._write(message)
         for caller in message.stack:
             self._write(caller)
@@ -152,11 +152,11 @@ class DiagnosticPrinter:
             previous = note.place
         sys.stderr.flush()
 
-    def _write(self, message: Message, *, source: bool = True) -> None:
+    def _write(self, message: LocatedMessage, *, source: bool = True) -> None:
         sys.stderr.write(render(message, self.chunk, source=source, colour=self.colour))
 
 
-def _shortened(note: Message, limit: int | None) -> Message:
+def _shortened(note: LocatedMessage, limit: int | None) -> LocatedMessage:
     """The note with at most `limit` lines of the operation: nobody wants a page of IR."""
     lines = note.text.split("\n")
     if limit is None or len(lines) <= _SHORT:
@@ -165,25 +165,25 @@ def _shortened(note: Message, limit: int | None) -> Message:
     return replace(note, text="\n".join([*lines[:limit], more]))
 
 
-def remark_message(remark: Remark, context: ir.Context, chunk: Chunk) -> Message:
+def remark_message(remark: Remark, context: ir.Context, chunk: Chunk) -> LocatedMessage:
     """A pass's remark as a diagnostic, so that it is shown at its place and can be expected."""
     text = f"[{remark.pass_name}] {remark.message}"
     if not remark.location:
-        return Message("remark", text)
+        return LocatedMessage("remark", text)
     # The bindings cannot parse a location by itself, only one that belongs to an operation.
     located = ir.Module.parse(f"module {{}} {remark.location}", context)
     place = file_location(located.operation.location)
     if place is None:
-        return Message("remark", text)
-    return Message("remark", text, place.filename, place.start_line, place.start_col)
+        return LocatedMessage("remark", text)
+    return LocatedMessage("remark", text, place.filename, place.start_line, place.start_col)
 
 
-def is_operation_note(note: Message) -> bool:
+def is_operation_note(note: LocatedMessage) -> bool:
     """Whether this is MLIR's own note with the text of the operation at fault."""
     return note.text.startswith("see current operation")
 
 
-def render(message: Message, chunk: Chunk, *, source: bool = True, colour: bool = False) -> str:
+def render(message: LocatedMessage, chunk: Chunk, *, source: bool = True, colour: bool = False) -> str:
     """The message with its source line and a caret below the column."""
     place = f"{UNKNOWN}:0" if message.file == UNKNOWN else f"{message.file}:{message.line}:{message.column}"
     head = f"{place}: {message.severity}: {message.text}\n"
@@ -199,7 +199,7 @@ def render(message: Message, chunk: Chunk, *, source: bool = True, colour: bool 
     return f"{head}{line}\n{indent}{f'{chr(27)}[1;32m{caret}{chr(27)}[0m' if colour else caret}\n"
 
 
-def _source_line(message: Message, chunk: Chunk) -> str | None:
+def _source_line(message: LocatedMessage, chunk: Chunk) -> str | None:
     if message.file == chunk.name:
         return chunk.line(message.line)
     try:

@@ -25,8 +25,8 @@ from ...passes.infra.plan import near_passes
 from ...passes.infra.plugins import load_plugin
 from ...passes.infra.registry import has_pass
 from ...passes.infra.reproducer import (
-    Replay,
     Reproducer,
+    ReproducerFile,
     read_reproducer,
     reproducer_from_environment,
     write_reproducer,
@@ -35,7 +35,7 @@ from ...passes.infra.timing import Timer
 from ...passes.infra.upstream import has_upstream_pass
 from . import reports
 from .arguments import Arguments
-from .diagnostics import OPERATION_LINES, DiagnosticPrinter, Message, message_at, remark_message
+from .diagnostics import OPERATION_LINES, DiagnosticPrinter, LocatedMessage, message_at, remark_message
 from .irdl import load_irdl_file
 from .pipeline import requested_pipeline
 from .source import Chunk, near_misses, parse_chunk, read_input, split_input
@@ -71,7 +71,7 @@ def process_input(arguments: Arguments) -> Processed:
     chunks = [job.source] if marker is None else split_input(job.source, marker)
     for line, column in near_misses(job.source, marker) if marker is not None else []:
         text = "near miss with file split marker"
-        DiagnosticPrinter(job.source).print(Message("warning", text, job.source.name, line, column))
+        DiagnosticPrinter(job.source).print(LocatedMessage("warning", text, job.source.name, line, column))
     results = [job.process(chunk) for chunk in chunks]
     succeeded = all(ok for ok, _ in results)
     outputs = [output for _, output in results]
@@ -83,14 +83,14 @@ def process_input(arguments: Arguments) -> Processed:
     return Processed(succeeded, separator.join(str(output or "") for output in outputs))
 
 
-def _make_context(arguments: Arguments, replay: Replay | None) -> ir.Context:
+def _make_context(arguments: Arguments, replay: ReproducerFile | None) -> ir.Context:
     context = create_context(allow_unregistered=_allows_unregistered(arguments, replay))
     for file in (*arguments.list("irdl-file"), *(replay.irdl_files if replay else ())):
         load_irdl_file(file, context)
     return context
 
 
-def _allows_unregistered(arguments: Arguments, replay: Replay | None) -> bool:
+def _allows_unregistered(arguments: Arguments, replay: ReproducerFile | None) -> bool:
     replayed = replay is not None and replay.allow_unregistered
     return replayed or arguments.switch("allow-unregistered-dialect")
 
@@ -113,12 +113,12 @@ class _Job:
     pipeline: PipelineEntry
     pipeline_text: str
     style: PrintStyle
-    replay: Replay | None
+    replay: ReproducerFile | None
     unused_context: ir.Context | None
 
     @classmethod
     def prepare(cls, arguments: Arguments) -> _Job:
-        replay: Replay | None = None
+        replay: ReproducerFile | None = None
         source: Chunk | None = None
         if arguments.switch("run-reproducer"):
             source = read_input(arguments.input)

@@ -7,7 +7,7 @@ from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.pipeline_text import Entry, PassEntry, PipelineEntry, parse_pipeline
 from ...passes.infra.plan import near_passes
 from ...passes.infra.registry import find_pass, has_pass
-from ...passes.infra.reproducer import Replay
+from ...passes.infra.reproducer import ReproducerFile
 from ...passes.infra.upstream import has_upstream_pass, required_anchor
 from ...pipelines.named import NamedPipeline, named_pipeline
 from .arguments import Arguments, unknown_flag
@@ -16,7 +16,7 @@ _MODULE = "builtin.module"
 
 
 def requested_pipeline(
-    arguments: Arguments, context: ir.Context, replay: Replay | None = None
+    arguments: Arguments, context: ir.Context, replay: ReproducerFile | None = None
 ) -> tuple[PipelineEntry, str]:
     """The pipeline to run and its text, from the one way of asking that was used.
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .diagnostics import Message, is_operation_note
+from .diagnostics import LocatedMessage, is_operation_note
 from .source import Chunk
 
 _POSIX = {"alpha": "a-zA-Z", "digit": "0-9", "alnum": "a-zA-Z0-9", "space": r"\s", "upper": "A-Z", "lower": "a-z",
@@ -32,7 +32,7 @@ class Expectation:
     text: str
     is_regex: bool
     line: int
-    comment: Message
+    comment: LocatedMessage
     found: bool = False
 
     def matches(self, message: str) -> bool:
@@ -79,7 +79,7 @@ def read_expectations(chunk: Chunk) -> list[Expectation]:
             waiting, last_plain = [], number
             continue
         place, text = match["place"], match["text"]
-        comment = Message("error", "", chunk.name, number, match.start() + 1, width=max(len(text), 1))
+        comment = LocatedMessage("error", "", chunk.name, number, match.start() + 1, width=max(len(text), 1))
         target = {None: number, "above": last_plain, "below": number, "unknown": 0}.get(place)
         if target is None:
             target = number + int(place)
@@ -91,11 +91,11 @@ def read_expectations(chunk: Chunk) -> list[Expectation]:
 
 
 def verify_diagnostics(
-    chunk: Chunk, messages: list[Message], *, only_expected: bool = False
-) -> list[Message]:
+    chunk: Chunk, messages: list[LocatedMessage], *, only_expected: bool = False
+) -> list[LocatedMessage]:
     """What differs between the diagnostics and the comments, as errors to print; empty when they agree."""
     expectations = read_expectations(chunk)
-    complaints: list[Message] = []
+    complaints: list[LocatedMessage] = []
     for expectation in [e for e in expectations if e.is_regex and _mistake(e.text)]:
         complaints.append(_at(expectation.comment, _mistake(expectation.text)))
         expectations.remove(expectation)
@@ -111,7 +111,7 @@ def verify_diagnostics(
     return complaints
 
 
-def _match(message: Message, chunk: Chunk, expectations: list[Expectation]) -> Message | None:
+def _match(message: LocatedMessage, chunk: Chunk, expectations: list[Expectation]) -> LocatedMessage | None:
     """Ticks off the expectation that announces the message; returns a complaint when there is none."""
     line = message.line if message.file == chunk.name else 0
     near: Expectation | None = None
@@ -126,8 +126,8 @@ def _match(message: Message, chunk: Chunk, expectations: list[Expectation]) -> M
         text = f"'{message.severity}' diagnostic emitted when expecting a '{near.kind}'"
         return _at(near.comment, text)
     text = f"unexpected {message.severity}: {message.text}"
-    return Message("error", text, message.file, message.line, message.column)
+    return LocatedMessage("error", text, message.file, message.line, message.column)
 
 
-def _at(comment: Message, text: str) -> Message:
-    return Message("error", text, comment.file, comment.line, comment.column, comment.width)
+def _at(comment: LocatedMessage, text: str) -> LocatedMessage:
+    return LocatedMessage("error", text, comment.file, comment.line, comment.column, comment.width)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...errors import TargetError
-from ...image import Source
+from ...instructions import Source
 from ..code import Placement
 from .lane import Lane
 from .state import Selection, listed

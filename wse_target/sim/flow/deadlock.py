@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...errors import TargetError
-from ...image import MAIN_THREAD, Join, Receive, Relay, Send, Source
+from ...instructions import MAIN_THREAD, Join, Receive, Relay, Send, Source
 from ..code import Halt
 from .lane import Lane
 from .lanes import Lanes

@@ -9,10 +9,22 @@ from __future__ import annotations
 import numpy as np
 
 from ...errors import TargetError
-from ...image import MAIN_THREAD, Access, Control, Join, Phase, Receive, Relay, Send, Source, Switch, Vector
+from ...instructions import (
+    MAIN_THREAD,
+    Access,
+    Control,
+    Join,
+    Phase,
+    Receive,
+    Relay,
+    Send,
+    Source,
+    Switch,
+    Vector,
+)
 from ..accounting import Accounting
 from ..code import Branch, Halt, Jump, LoopBegin, LoopEnd
-from ..cost import CostModel
+from ..cost import TimingModel
 from ..engine import Loaded
 from ..located import Located, locate_on
 from ..memory import by_bounds
@@ -65,7 +77,7 @@ class _Run:
         self.state = state
         self.lanes = lanes
         self.repeat = repeat
-        self.cost = CostModel(state.machine)
+        self.cost = TimingModel(state.machine)
         self.transfers = Transfers(state, lanes, self.cost)
         self.steady = Steady(
             state, lanes, self.transfers.payload, active=skips and state.loaded.recorder is None

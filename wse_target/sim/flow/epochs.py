@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ...image import Choose, Instruction, Loop, PEClass, Program, Switch, all_instructions
+from ...image import PEClass, Program
+from ...instructions import Choose, Instruction, Loop, Switch, all_instructions
 from ...quasi_affine import Expr
 from ...roles import switching
 from ..routing import UNKNOWN, Tree

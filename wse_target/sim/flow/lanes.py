@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..engine import Loaded
-from ..routing import RAMP, Settings, trace
+from ..routing import RAMP, RouterSettings, trace
 from .epochs import REPETITION, Positions, SwitchTimes, switches
 from .lane import Lane, places
-from .loads import LinkLoads
-from .state import Agents, Selection, listed, pick, uniform
+from .loads import LinkSums
+from .state import Selection, ThreadStates, listed, pick, uniform
 
 
 class Colour:
@@ -20,7 +20,7 @@ class Colour:
     def __init__(self, loaded: Loaded, name: str, routers: np.ndarray) -> None:
         program = loaded.program
         self.name = name
-        self.settings = Settings(program, name)
+        self.settings = RouterSettings(program, name)
         self.places = places(loaded.machine, program.queues.get(name))
         self.positions: Positions | None = None
         self.times: SwitchTimes | None = None
@@ -52,11 +52,11 @@ class Lanes:
         self.routers = placement.y * placement.width + placement.x
         self.colours = {name: Colour(loaded, name, self.routers) for name in loaded.program.colours}
         self._trees = {}
-        self._loads = LinkLoads(placement)
+        self._loads = LinkSums(placement)
 
     def reset(self) -> None:
         """Nothing is under way, no PE has switched anything."""
-        self._loads = LinkLoads(self._loaded.placement)
+        self._loads = LinkSums(self._loaded.placement)
         for colour in self.colours.values():
             colour.lanes.clear()
             colour.taking.clear()
@@ -125,7 +125,7 @@ class Lanes:
         """Receivers that take words of the epoch that they are in: those that switch the colour, or all."""
         return pick(at, self.colours[name].times.ever[at]) if self.mixed(name) else at  # type: ignore[union-attr]
 
-    def follow(self, name: str, agents: Agents, thread: int, at: Selection) -> np.ndarray:
+    def follow(self, name: str, agents: ThreadStates, thread: int, at: Selection) -> np.ndarray:
         """Lets receivers that never switch the colour go on to the epoch that their next message is of.
 
         They take what is of their epoch, and go on when its sender is past it. A sender that never switches stays in

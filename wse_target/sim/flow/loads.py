@@ -9,7 +9,7 @@ from ..routing import LINKS, RAMP
 from .lane import Lane
 
 
-class LinkLoads:
+class LinkSums:
     """Sums over lanes. Lanes that are the same in all rows (columns) are kept as products of a row and a column."""
 
     def __init__(self, placement: Placement) -> None:
@@ -21,9 +21,9 @@ class LinkLoads:
             False: ([], []),
         }
 
-    def copy(self) -> LinkLoads:
+    def copy(self) -> LinkSums:
         """The same sums, to be added to."""
-        made = LinkLoads(self._placement)
+        made = LinkSums(self._placement)
         made._grid += self._grid
         for by_row, (words, links) in self._products.items():
             made._products[by_row] = (list(words), list(links))

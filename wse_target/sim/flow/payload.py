@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ...image import Access, Receive, Relay, Send
-from ..contents import Contents
+from ...instructions import Access, Receive, Relay, Send
+from ..contents import MessageContents
 from ..located import Located
 from ..memory import by_bounds
 from .lane import Index, Lane, Numbers
@@ -23,7 +23,7 @@ class Payload:
     def __init__(self, state: State) -> None:
         self._state = state
         memory = state.memory
-        self.contents = None if memory is None else Contents(memory, state.loaded.kernels)
+        self.contents = None if memory is None else MessageContents(memory, state.loaded.kernels)
         self.log: list[tuple[Callable[..., None], tuple]] | None = None
 
     def note(self, action: Callable[..., None], *args: Any) -> None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...image import MAIN_THREAD, Control, Phase, Receive, Relay, Send, Switch, Vector
+from ...instructions import MAIN_THREAD, Control, Phase, Receive, Relay, Send, Switch, Vector
 from ..accounting import PhaseSums
 from ..code import Branch, Code, Halt, LoopBegin, LoopEnd
 from .lane import Lane

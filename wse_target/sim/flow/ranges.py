@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...image import Control, Receive, Relay, Send, Vector
+from ...instructions import Control, Receive, Relay, Send, Vector
 from ...quasi_affine import Binary, Const, Expr, Lookup, Var
 from ..code import Code, LoopBegin, Operation
 

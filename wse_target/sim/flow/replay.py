@@ -17,18 +17,18 @@ from typing import Any
 
 import numpy as np
 
-from ...image import DTYPE_BYTES, Access, Control, Join, Receive, Send, Vector
+from ...instructions import DTYPE_BYTES, Access, Control, Join, Receive, Send, Vector
 from ...quasi_affine import Const, Expr
 from ..arithmetic import operand_dtypes
 from ..code import LoopEnd
-from ..kernels import KernelKey, Operand, Walk
+from ..kernels import KernelKey, KernelOperand, Walk
 from ..located import reach_of
 from ..memory import signature_of
 from ..walks import common_nest, meets_itself
 from .lane import Lane
 from .payload import kind
 from .state import Selection, State, listed, size, uniform
-from .steps import AccessTrips, KernelStep, Piece, Places, Touch, Unfit
+from .steps import AccessTrips, KernelStep, OperandPiece, Places, Touch, Unfit
 
 Log = Sequence[tuple[Callable[..., None], tuple]]
 _MOST = 1 << 22  # places of one access, over trips and PEs of a class, that are looked at
@@ -43,10 +43,10 @@ class Replay:
         for step in steps:
             operands = []
             for parts in zip(*step.pieces, strict=True):
-                pieces = [part for part in parts if isinstance(part, Piece)]
+                pieces = [part for part in parts if isinstance(part, OperandPiece)]
                 operands.append(Places(state.memory, pieces, trips) if pieces else parts[0])
             kernel = state.loaded.kernels.kernel(step.signature)
-            count = sum(len(pieces[0].pes) for pieces in step.pieces if isinstance(pieces[0], Piece))
+            count = sum(len(pieces[0].pes) for pieces in step.pieces if isinstance(pieces[0], OperandPiece))
             self._calls.append((kernel, count, operands))
 
     def trip(self, number: int) -> None:
@@ -192,10 +192,12 @@ class _Builder:
             raise Unfit
         return when
 
-    def _piece(self, index: int, place: AccessTrips, chosen: np.ndarray | slice = slice(None)) -> Piece:
+    def _piece(
+        self, index: int, place: AccessTrips, chosen: np.ndarray | slice = slice(None)
+    ) -> OperandPiece:
         first, last = self.ranges[index]
         rows, columns = (self.state.axes[first][2][name].size for name in ("y", "x"))
-        return Piece(place, np.arange(first, last)[chosen], (rows, columns), chosen)
+        return OperandPiece(place, np.arange(first, last)[chosen], (rows, columns), chosen)
 
     def _step(self, op: object, index: int, key: tuple, signature: KernelKey) -> KernelStep:
         """The step that an operation is part of; two operations of one class are never in the same."""
@@ -229,7 +231,7 @@ class _Builder:
         dtypes = [memory.dtype(s.access) if isinstance(s, AccessTrips) else "" for s in srcs]
         wanted = operand_dtypes(op.kind, memory.dtype(op.dst), dtypes)
         walks, pieces = [memory.walk(op.dst)], [self._piece(index, dst)]
-        operands: list[Piece | Operand] = list(pieces)
+        operands: list[OperandPiece | KernelOperand] = list(pieces)
         for src, mine, dtype in zip(srcs, own, wanted, strict=True):
             if isinstance(src, AccessTrips):
                 operands.append(self._piece(index, dst if mine else src))

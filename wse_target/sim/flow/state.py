@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...image import MAIN_THREAD, Join, Program
+from ...image import Program
+from ...instructions import MAIN_THREAD, Join
 from ...machine import Machine
 from ...quasi_affine import Const, Expr
 from ..accounting import Accounting
@@ -83,7 +84,7 @@ def thread_count(code: Code) -> int:
 
 
 @dataclass
-class Agents:
+class ThreadStates:
     """What runs, [threads, PEs]. Thread 0 runs the code, a microthread one transfer at a time.
 
     Attributes:
@@ -117,14 +118,14 @@ class Agents:
     parameters: np.ndarray
 
     @staticmethod
-    def make(threads: int, pes: int, parameters: int) -> Agents:
+    def make(threads: int, pes: int, parameters: int) -> ThreadStates:
         """All at rest at time 0."""
         shape = (threads, pes)
 
         def ints() -> np.ndarray:
             return np.zeros(shape, np.int32)
 
-        return Agents(
+        return ThreadStates(
             pc=ints(), clock=np.zeros(shape), stage=np.zeros(shape, np.int8), blocked=np.zeros(shape, bool),
             busy=np.zeros(shape, bool), start=np.zeros(shape), mark=np.zeros(shape), held=np.zeros(shape),
             elements=ints(), number_in=ints(), number_out=ints(),
@@ -166,7 +167,7 @@ class State:
     def reset(self, repetitions: int = 1) -> None:
         """Time 0, program counters at the classes' entries; memory stays as it is."""
         parameters = self.loops + 2 if self.memory is not None else 0
-        self.agents = Agents.make(self.threads, self.pes, parameters)
+        self.agents = ThreadStates.make(self.threads, self.pes, parameters)
         self.accounting = Accounting(self.code, self.pes, self.dtypes, repetitions)
         self.counters = np.zeros((max(1, self.code.depth), self.pes), np.int32)
         self.trips = np.zeros_like(self.counters)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...image import DTYPE_BYTES, Access
-from ..kernels import KernelKey, Operand
+from ...instructions import DTYPE_BYTES, Access
+from ..kernels import KernelKey, KernelOperand
 from ..memory import Memory
 
 _KEPT = 4  # trips whose places are remembered, for those that repeat them
@@ -32,11 +32,11 @@ class KernelStep:
     """
 
     signature: KernelKey
-    pieces: list[list[Piece | Operand]] = field(default_factory=list)
+    pieces: list[list[OperandPiece | KernelOperand]] = field(default_factory=list)
     position: tuple[float, float] = (np.inf, np.inf)
     index: int = -1
 
-    def add(self, pieces: list[Piece | Operand], sent: np.ndarray, written: np.ndarray) -> None:
+    def add(self, pieces: list[OperandPiece | KernelOperand], sent: np.ndarray, written: np.ndarray) -> None:
         """Some more PEs."""
         self.pieces.append(pieces)
         first = self.position
@@ -89,7 +89,7 @@ class Touch:
 
 
 @dataclass(frozen=True)
-class Piece:
+class OperandPiece:
     """An operand on some PEs of a class.
 
     Attributes:
@@ -118,7 +118,7 @@ class Piece:
 class Places:
     """Where an operand lies on all PEs of a step, trip by trip."""
 
-    def __init__(self, memory: Memory, pieces: Sequence[Piece], trips: int) -> None:
+    def __init__(self, memory: Memory, pieces: Sequence[OperandPiece], trips: int) -> None:
         self._pieces = pieces
         buffer = memory.buffers[pieces[0].place.access.buffer]
         self._constant, self._size = buffer.offset, DTYPE_BYTES[buffer.dtype]
@@ -126,9 +126,9 @@ class Places:
         self._rows = np.concatenate([piece.pes for piece in pieces]) * memory.bytes.shape[1]
         numbers = np.stack([piece.by_trip(trips) for piece in pieces], axis=1)
         self._pattern = np.unique(numbers, axis=0, return_inverse=True)[1].reshape(-1).tolist()
-        self._known: dict[int, Operand] = {}
+        self._known: dict[int, KernelOperand] = {}
 
-    def at(self, trip: int) -> Operand:
+    def at(self, trip: int) -> KernelOperand:
         """The operand in a trip."""
         pattern = self._pattern[trip]
         if pattern not in self._known:
@@ -137,9 +137,9 @@ class Places:
             self._known[pattern] = self._operand(trip)
         return self._known[pattern]
 
-    def _operand(self, trip: int) -> Operand:
+    def _operand(self, trip: int) -> KernelOperand:
         offsets, first = self._rows.copy(), 0
         for piece in self._pieces:
             offsets[first : first + len(piece.pes)] += piece.elements(trip) * self._size
             first += len(piece.pes)
-        return Operand(self._data, offsets, self._constant)
+        return KernelOperand(self._data, offsets, self._constant)

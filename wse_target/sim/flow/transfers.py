@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ...errors import TargetError
-from ...image import MAIN_THREAD, Receive, Relay, Send, Source
-from ..cost import CostModel, words
+from ...instructions import MAIN_THREAD, Receive, Relay, Send, Source
+from ..cost import TimingModel, words
 from .checks import need_way_in, need_way_out
 from .lane import Index, Lane
 from .lanes import Lanes
@@ -21,7 +21,7 @@ ISSUED, CLAIMED, PASSED = 1, 2, 3  # waits for a message (a send: for its turn),
 class Transfers:
     """Executes transfers for whole groups of threads; see `lane` for what times mean."""
 
-    def __init__(self, state: State, lanes: Lanes, cost: CostModel) -> None:
+    def __init__(self, state: State, lanes: Lanes, cost: TimingModel) -> None:
         self.state = state
         self.lanes = lanes
         self.cost = cost

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Protocol
 
-from .fabric import CALL, Branch, Node, Word
+from .fabric import CALL, OutputPort, RouterNode, Word
 
 
 class Message:
@@ -123,13 +123,13 @@ class Channel:
         self.pe = pe
         self.colour = colour
         self.epoch = epoch
-        self.entry, self.relayed = Node(), Node()
+        self.entry, self.relayed = RouterNode(), RouterNode()
         self.deliveries: list[Delivery] = []
         self.queue: deque[Outgoing] = deque()
         self.starved = False
         self.holder = pe
 
-    def begin_at(self, up: Branch, beside: Branch) -> None:
+    def begin_at(self, up: OutputPort, beside: OutputPort) -> None:
         """Sets the ramp up from the core, once with and once without a report of words that left."""
         up.sender = self
         self.entry.branches, self.relayed.branches = [up], [beside]

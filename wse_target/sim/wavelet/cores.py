@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import TargetError
-from ...image import MAIN_THREAD, Access, Source
+from ...instructions import MAIN_THREAD, Access, Source
 from ...quasi_affine import Const, Expr
 from ..located import Located
 from .channels import Channel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...errors import TargetError
-from ...image import MAIN_THREAD, Join, Receive, Relay, Send, Source
+from ...instructions import MAIN_THREAD, Join, Receive, Relay, Send, Source
 from ..code import Placement
 from .channels import Inbox
 from .cores import Core

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...image import Program, Switch
+from ...image import Program
+from ...instructions import Switch
 from ..code import Branch, Code, Halt, Jump, LoopBegin, LoopEnd, Placement
 
 Positions = dict[tuple[int, str], list[int]]

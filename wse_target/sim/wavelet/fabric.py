@@ -17,7 +17,7 @@ CLOSE = 1e-9  # cycles by which sums of the same numbers may differ
 Word = tuple[Any, Any]  # the message that a wavelet is of, and the elements it carries
 
 
-class Target(Protocol):
+class EventTarget(Protocol):
     """What an event concerns. Those of kind CALL have a method `fire(now, word)`."""
 
     kind: int
@@ -34,9 +34,9 @@ class Link:
         self.words = 0
         self.waiting = 0
         self.last = 0
-        self.queues: dict[int, deque[tuple[Branch, Word]]] = {}
+        self.queues: dict[int, deque[tuple[OutputPort, Word]]] = {}
 
-    def enqueue(self, branch: Branch, word: Word) -> None:
+    def enqueue(self, branch: OutputPort, word: Word) -> None:
         """A word waits for the link."""
         queue = self.queues.get(branch.colour)
         if queue is None:
@@ -44,7 +44,7 @@ class Link:
         queue.append((branch, word))
         self.waiting += 1
 
-    def choose(self) -> tuple[Branch, Word]:
+    def choose(self) -> tuple[OutputPort, Word]:
         """Takes the first word of the colour whose turn it is: the next number after the colour that passed last."""
         queues = self.queues
         later = [colour for colour in queues if colour > self.last]
@@ -69,7 +69,7 @@ class Sender(Protocol):
     def left(self, now: float) -> None: ...
 
 
-class Branch:
+class OutputPort:
     """One way out of a router (or of a core) for the words of a channel.
 
     Attributes:
@@ -84,7 +84,7 @@ class Branch:
         self.colour = colour
         self.link = link
         self.latency = latency
-        self.router: Node | None = None
+        self.router: RouterNode | None = None
         self.receiver: Receiver | None = None
         self.sender: Sender | None = None
 
@@ -105,7 +105,7 @@ class Gate:
         self._fabric = fabric
         self.pe = pe
         self.chosen = self.epoch = 0
-        self.held: list[tuple[Node, Word, float]] = []
+        self.held: list[tuple[RouterNode, Word, float]] = []
 
     def choose(self, epoch: int, time: float) -> None:
         """The PE's program begins an epoch at `time`."""
@@ -124,14 +124,14 @@ class Gate:
                 self.held.append((node, word, since))
 
 
-class Node:
+class RouterNode:
     """A router as words of one channel see it: where they go on to, and the gate they wait at, if any."""
 
     __slots__ = ("branches", "epoch", "gate")
     kind = ROUTER
 
     def __init__(self, gate: Gate | None = None, epoch: float = 0) -> None:
-        self.branches: list[Branch] = []
+        self.branches: list[OutputPort] = []
         self.gate = gate
         self.epoch = epoch
 
@@ -144,7 +144,7 @@ class Fabric:
         self._heap: list[tuple[float, int, Any, Any]] = []
         self._number = count()
 
-    def schedule(self, time: float, target: Target, word: Any = None) -> None:
+    def schedule(self, time: float, target: EventTarget, word: Any = None) -> None:
         """Something happens to `target` at a time that is not over."""
         heappush(self._heap, (time, next(self._number), target, word))
 
@@ -164,7 +164,7 @@ class Fabric:
             else:
                 target.fire(now, word)
 
-    def enter(self, now: float, node: Node, word: Word) -> None:
+    def enter(self, now: float, node: RouterNode, word: Word) -> None:
         """A word is at a router: it waits for the router's epoch, then takes each link, or waits for it."""
         gate = node.gate
         if gate is not None:
@@ -182,7 +182,7 @@ class Fabric:
             else:
                 self._cross(now, branch, word)
 
-    def _cross(self, now: float, branch: Branch, word: Word) -> None:
+    def _cross(self, now: float, branch: OutputPort, word: Word) -> None:
         link = branch.link
         link.free = now + self.pace
         link.words += 1

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import TargetError
-from ...image import Access, Receive, Relay, Vector
+from ...instructions import Access, Receive, Relay, Vector
 from ..code import Code
 from ..kernels import KernelProvider
 from ..located import Located, locate

@@ -8,18 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...image import (
-    MAIN_THREAD,
-    Access,
-    Control,
-    Join,
-    Phase,
-    Receive,
-    Relay,
-    Send,
-    Switch,
-    Vector,
-)
+from ...instructions import MAIN_THREAD, Access, Control, Join, Phase, Receive, Relay, Send, Switch, Vector
 from ..code import Branch, Halt, Jump, LoopBegin, LoopEnd
 from ..cost import words
 from ..located import expressions

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from ...errors import TargetError
-from ...image import Direction, Program
+from ...image import Program
+from ...instructions import Direction
 from ...machine import Machine
 from ..code import Code, Placement, strided
 from .channels import Channel, Delivery, Inbox
 from .epochs import switched_positions
-from .fabric import Branch, Fabric, Gate, Link, Node
+from .fabric import Fabric, Gate, Link, OutputPort, RouterNode
 
 DIRECTIONS: tuple[Direction, ...] = ("north", "east", "south", "west", "ramp")
 STEP: dict[Direction, tuple[int, int]] = {"north": (0, -1), "east": (1, 0), "south": (0, 1), "west": (-1, 0)}
@@ -94,7 +95,7 @@ class Routes:
             raise no_route(self._placement.name(pe), "sends on", colour)
         channel = Channel(pe, colour, epoch)
         number, latency = self._program.colours[colour], self._machine.fabric.ramp_out
-        up, beside = (Branch(number, self.links[router * LINKS + UP], latency) for _ in range(2))
+        up, beside = (OutputPort(number, self.links[router * LINKS + UP], latency) for _ in range(2))
         up.router = beside.router = self._node(router, colour, epoch)
         channel.begin_at(up, beside)
         complete = self._grow(channel, router, setting, up.router)
@@ -102,13 +103,13 @@ class Routes:
             raise self._lost(channel, "reach no PE")
         return channel
 
-    def _node(self, router: int, colour: str, epoch: int) -> Node:
+    def _node(self, router: int, colour: str, epoch: int) -> RouterNode:
         gate = self.gates.get((self._at[router], colour))
         if gate is None:
-            return Node()
-        return Node(gate, NEVER if self.position(router, colour, epoch) is None else epoch)
+            return RouterNode()
+        return RouterNode(gate, NEVER if self.position(router, colour, epoch) is None else epoch)
 
-    def _grow(self, channel: Channel, router: int, setting: Setting, node: Node) -> bool:
+    def _grow(self, channel: Channel, router: int, setting: Setting, node: RouterNode) -> bool:
         """Follows the settings from the sender's router to all receivers; False where some router never has one."""
         fabric, number = self._machine.fabric, self._program.colours[channel.colour]
         todo, seen, complete = [(router, setting, node, 0)], {router}, True
@@ -117,11 +118,11 @@ class Routes:
             for direction in sorted(set(sends), key=DIRECTIONS.index):
                 link = self.links[router * LINKS + DIRECTIONS.index(direction)]
                 if direction == "ramp":
-                    branch = Branch(number, link, fabric.ramp_in)
+                    branch = OutputPort(number, link, fabric.ramp_in)
                     branch.receiver = self._delivery(channel, router, hops)
                 else:
                     turn = fabric.turn_latency * _turns(came, direction)
-                    branch = Branch(number, link, fabric.hop_latency + turn)
+                    branch = OutputPort(number, link, fabric.hop_latency + turn)
                     following, there, branch.router = self._follow(channel, router, direction)
                     if following in seen:
                         raise self._ring(channel.colour, following)
@@ -134,7 +135,7 @@ class Routes:
 
     def _follow(
         self, channel: Channel, router: int, direction: Direction
-    ) -> tuple[int, Setting | None, Node]:
+    ) -> tuple[int, Setting | None, RouterNode]:
         """The next router, its setting (None where the channel's epoch never comes), and its node."""
         following = self.neighbour(router, direction)
         if following is not None:

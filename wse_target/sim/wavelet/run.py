@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...image import Access, Receive, Relay, Send, Vector
+from ...instructions import Access, Receive, Relay, Send, Vector
 from ..accounting import Accounting
-from ..cost import CostModel
+from ..cost import TimingModel
 from ..engine import Loaded
 from .fabric import Fabric
 from .memories import Pendings
@@ -31,7 +31,7 @@ class Run:
         self.routes = routes
         self.fabric = fabric
         self.repeat = repeat
-        self.cost = CostModel(loaded.machine)
+        self.cost = TimingModel(loaded.machine)
         self.dtypes = {name: b.dtype for name, b in loaded.program.buffers.items()}
         self.accounting = Accounting(loaded.code, loaded.placement.count, self.dtypes, repeat)
         memory = loaded.memory

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...errors import TargetError
-from ...image import Receive, Relay, Send
+from ...instructions import Receive, Relay, Send
 from ..arithmetic import ELEMENTARY
 from .channels import Channel, Delivery, Inbox, Message
 from .fabric import CALL, Word

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from .....dialects.affine.linear import linear
 from .....dialects.host import ir
 from .....dialects.structured import PARALLEL, Structured, structured
 from ..buffers import Root, is_memref, root_of
+from ..loop_classes import LoopClass, LoopClasses
 
 # Operations that may stand between the members of a group: they touch no memory.
 _PURE = (
@@ -75,7 +76,7 @@ def group_of(block: ir.Block) -> Group | None:
     written = _written(members)
     if written is None or len(members) < 2:
         return None
-    loops = _shared_loops(members, list(written.values()))
+    loops = _shared_loops(members, written.values())
     ours = {m.op.operation for m in members} | set(frees)
     local = tuple(a for a in allocations if all(u.owner.operation in ours for u in a.uses))
     return Group(
@@ -107,73 +108,27 @@ def _touches_memory(op: Any) -> bool:
     return op.operation.name.startswith("memref.") or len(op.operation.regions) > 0
 
 
-# -- loops ------------------------------------------------------------------------------------------------------
-
-Node = tuple[str, int, int]  # ("member", number, iterator) or ("buffer", number, dimension)
-
-
-class Classes:
-    """Iterators of members and dimensions of buffers that run alongside each other."""
-
-    def __init__(self) -> None:
-        self._parent: dict[Node, Node] = {}
-
-    def find(self, node: Node) -> Node:
-        while (up := self._parent.setdefault(node, node)) != node:
-            node = up
-        return node
-
-    def join(self, a: Node, b: Node) -> None:
-        self._parent[self.find(a)] = self.find(b)
-
-    def all(self) -> dict[Node, list[Node]]:
-        found: dict[Node, list[Node]] = {}
-        for node in self._parent:
-            found.setdefault(self.find(node), []).append(node)
-        return found
-
-
-def _shared_loops(members: Sequence[Structured], buffers: Sequence[ir.Value]) -> list[SharedLoop]:
-    classes = Classes()
-    broken: list[Node] = []
+def _shared_loops(members: Sequence[Structured], buffers: Iterable[ir.Value]) -> list[SharedLoop]:
+    classes, written = LoopClasses(), set(buffers)
     for m, view in enumerate(members):
-        for iterator in range(len(view.iterators)):
-            classes.find(("member", m, iterator))
+        classes.add(m, len(view.iterators))
         for operand, access in zip(view.operands, view.maps, strict=True):
-            if operand not in buffers:
-                continue
-            number = list(buffers).index(operand)
-            for d, expr in enumerate(access.results):
-                position = dim_position(expr)
-                if position is not None:
-                    classes.join(("member", m, position), ("buffer", number, d))
-                else:
-                    broken.append(("buffer", number, d))
-                    broken += [("member", m, i) for i in sorted(used_dims(expr))]
-    bad = {classes.find(node) for node in broken}
-    loops = [_loop(members, nodes) for root, nodes in classes.all().items() if root not in bad]
-    found = [loop for loop in loops if loop is not None]
+            if operand in written:
+                classes.access(m, operand, access.results)
+    loops = [loop for loop in classes.found() if _can_be_tiled(members, loop)]
+    found = [SharedLoop(loop.iterators, _size(members, loop)) for loop in loops]
     return sorted(found, key=lambda s: (-len(s.iterators), min(s.iterators.items())))
 
 
-def _loop(members: Sequence[Structured], nodes: Sequence[Node]) -> SharedLoop | None:
-    """The loop of a class, if it has one parallel iterator a member by which its operands can be cut."""
-    iterators: dict[int, int] = {}
-    buffers: list[int] = []
-    for kind, number, position in sorted(nodes):
-        if kind == "buffer":
-            if number in buffers:
-                return None  # a diagonal
-            buffers.append(number)
-            continue
-        view = members[number]
-        if number in iterators or not _can_be_cut(view, position):
-            return None
-        iterators[number] = position
-    if len(iterators) < 2:
-        return None
-    sizes = [members[m].loop_sizes()[i] for m, i in sorted(iterators.items())]
-    return SharedLoop(iterators, next((s for s in sizes if s is not None), None))
+def _can_be_tiled(members: Sequence[Structured], loop: LoopClass) -> bool:
+    """Whether several members share a loop by which their operands can be cut."""
+    cut = all(_can_be_cut(members[m], iterator) for m, iterator in loop.iterators.items())
+    return loop.plain and loop.single and len(loop.iterators) > 1 and cut
+
+
+def _size(members: Sequence[Structured], loop: LoopClass) -> int | None:
+    sizes = [members[m].loop_sizes()[i] for m, i in sorted(loop.iterators.items())]
+    return next((s for s in sizes if s is not None), None)
 
 
 def _can_be_cut(view: Structured, iterator: int) -> bool:

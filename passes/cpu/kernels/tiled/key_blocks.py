@@ -24,7 +24,8 @@ from .....dialects.structured import PARALLEL, REDUCTION
 from ....tensor.loops.tiling.index_math import Index, as_value, weighted_sum
 from ...masks.visibility import Hidden, Inequality, hidden_results, visible
 from ..buffers import Root, is_memref, root_of
-from .group import Classes, Group, SharedLoop
+from ..loop_classes import LoopClasses
+from .group import Group, SharedLoop
 from .tiles import TileRange
 
 _FEWEST = 64  # keys of a block: fewer would load and store the second product's sums too often
@@ -68,21 +69,16 @@ Dims = dict[ir.Value, int]  # buffer -> its dimension that runs along keys
 def _classes(group: Group, inside: Sequence[int]) -> Iterator[tuple[dict[int, int], Dims]]:
     """Iterators that run alongside each other through what the members write: reductions of some, not of others."""
     written = _written(group, inside)
-    classes = Classes()
+    classes = LoopClasses()
     for m in inside:
         view = group.members[m]
         for operand, access in zip(view.operands, view.maps, strict=True):
-            for d, expr in enumerate(access.results if operand in written else ()):
-                position = dim_position(expr)
-                if position is not None:
-                    classes.join(("member", m, position), ("buffer", written.index(operand), d))
-    for nodes in classes.all().values():
-        members = [(number, i) for kind, number, i in sorted(nodes) if kind == "member"]
-        dims = [(number, d) for kind, number, d in sorted(nodes) if kind == "buffer"]
-        kinds = {group.members[m].iterators[i] for m, i in members}
-        single = len({m for m, _ in members}) == len(members) and len({b for b, _ in dims}) == len(dims)
-        if single and kinds == {PARALLEL, REDUCTION}:
-            yield dict(members), {written[b]: d for b, d in dims}
+            if operand in written:
+                classes.access(m, operand, access.results)
+    for loop in classes.found():
+        kinds = {group.members[m].iterators[i] for m, i in loop.iterators.items()}
+        if loop.single and kinds == {PARALLEL, REDUCTION}:
+            yield dict(sorted(loop.iterators.items())), {v: loop.dims[v] for v in written if v in loop.dims}
 
 
 def _written(group: Group, inside: Sequence[int]) -> list[ir.Value]:

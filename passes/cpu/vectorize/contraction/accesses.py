@@ -21,7 +21,7 @@ Exprs = tuple[ir.AffineExpr, ...]
 
 
 @dataclass(frozen=True)
-class Access:
+class BufferElement:
     """An element of a buffer: subscripts over the iterators of a contraction.
 
     Attributes:
@@ -35,7 +35,7 @@ class Access:
         return ir.AffineMap.get(loops, 0, list(self.subscripts))
 
 
-def access_of(value: ir.Value, subscripts: Sequence[ir.AffineExpr]) -> Access:
+def access_of(value: ir.Value, subscripts: Sequence[ir.AffineExpr]) -> BufferElement:
     """The access that `value[subscripts]` is."""
     exprs = tuple(subscripts)
     while isinstance(value.type, ir.MemRefType) and not isinstance(value.owner, ir.Block):
@@ -49,7 +49,7 @@ def access_of(value: ir.Value, subscripts: Sequence[ir.AffineExpr]) -> Access:
         if before is None:
             break
         value, exprs = op.operands[0], before
-    return Access(value, exprs)
+    return BufferElement(value, exprs)
 
 
 def own_subscripts(view: Structured, operand: int, sizes: Sequence[int | None]) -> Exprs:

@@ -23,7 +23,7 @@ from ....tensor.contraction.form import ContractionForm
 from ....tensor.fuse.fusion_cost import INTEGER_DIVISIONS
 from ...kernels.buffers import Effects, Root, effects_of, root_of
 from ..vector_body import body_vectorizes
-from .accesses import Access, access_of, own_subscripts, rename, solve
+from .accesses import BufferElement, access_of, own_subscripts, rename, solve
 
 _FARTHEST = 64  # operations between a contraction and a stage
 _ENOUGH_PRODUCTS = 2048  # for a result; elements of a stage that are not side by side cost a few each
@@ -31,7 +31,7 @@ _MOVABLE = frozenset({"memref.alloc", "memref.dim", "memref.get_global", "arith.
 
 
 @dataclass(frozen=True)
-class Stage:
+class ChainStage:
     """An elementwise operation, in terms of the contraction's iterators.
 
     Attributes:
@@ -42,14 +42,14 @@ class Stage:
 
     view: Structured
     iterators: tuple[ir.AffineExpr, ...]
-    accesses: tuple[Access, ...]
+    accesses: tuple[BufferElement, ...]
     column: int
 
     @property
-    def outputs(self) -> tuple[Access, ...]:
+    def outputs(self) -> tuple[BufferElement, ...]:
         return self.accesses[len(self.view.inputs) :]
 
-    def read(self) -> list[Access]:
+    def read(self) -> list[BufferElement]:
         """The accesses whose elements the body uses."""
         return [a for number, a in enumerate(self.accesses) if self.view.reads(number)]
 
@@ -68,10 +68,10 @@ class Chain:
     view: Structured
     form: ContractionForm
     sizes: tuple[int | None, ...]
-    sums: Access
-    beginning: Stage | None = None
-    stages: list[Stage] = field(default_factory=list)
-    stored: list[Access] = field(default_factory=list)
+    sums: BufferElement
+    beginning: ChainStage | None = None
+    stages: list[ChainStage] = field(default_factory=list)
+    stored: list[BufferElement] = field(default_factory=list)
 
     @property
     def members(self) -> list[Structured]:
@@ -79,7 +79,7 @@ class Chain:
         first = [self.beginning.view] if self.beginning else []
         return [*first, self.view, *(s.view for s in self.stages)]
 
-    def waiting_place(self) -> Access | None:
+    def waiting_place(self) -> BufferElement | None:
         """Where sums may lie in memory before the stages run; None when there is no such place."""
         kind = element_type(self.sums.buffer.type)
         read = {a.buffer for s in self.stages for a in s.read() if a != self.sums}
@@ -137,7 +137,7 @@ def _find_stages(chain: Chain, after: Sequence[ir.Operation]) -> None:
             return
 
 
-def _first_stage(op: ir.Operation, chain: Chain, held: Sequence[Access]) -> Stage | None:
+def _first_stage(op: ir.Operation, chain: Chain, held: Sequence[BufferElement]) -> ChainStage | None:
     for access in reversed(held):
         stage = _stage(op, chain, access)
         if stage is not None:
@@ -145,7 +145,7 @@ def _first_stage(op: ir.Operation, chain: Chain, held: Sequence[Access]) -> Stag
     return None
 
 
-def _stage(op: ir.Operation, chain: Chain, through: Access) -> Stage | None:
+def _stage(op: ir.Operation, chain: Chain, through: BufferElement) -> ChainStage | None:
     """The operation as a stage whose elements correspond to the contraction's by what it does to `through`."""
     view = structured(op)
     if view is None or not view.is_parallel() or not _has_simple_body(view):
@@ -166,7 +166,7 @@ def _stage(op: ir.Operation, chain: Chain, through: Access) -> Stage | None:
 
 def _located(
     view: Structured, iterators: Sequence[ir.AffineExpr], sizes: Sequence[int | None], chain: Chain
-) -> Stage | None:
+) -> ChainStage | None:
     column = chain.form.column
     along = [i for i, e in enumerate(iterators) if column in used_dims(e)]
     if len(along) != 1 or iterators[along[0]] != ir.AffineDimExpr.get(column):
@@ -182,10 +182,10 @@ def _located(
         if not _is_cheap(access, chain):
             return None
         accesses.append(access)
-    return Stage(view, tuple(iterators), tuple(accesses), along[0])
+    return ChainStage(view, tuple(iterators), tuple(accesses), along[0])
 
 
-def _is_cheap(access: Access, chain: Chain) -> bool:
+def _is_cheap(access: BufferElement, chain: Chain) -> bool:
     """Whether lanes lie side by side or are all one element, or the products are many beside single accesses."""
     if not _is_buffer(access):
         return True
@@ -214,11 +214,11 @@ def _has_simple_body(view: Structured) -> bool:
     )
 
 
-def _is_buffer(access: Access) -> bool:
+def _is_buffer(access: BufferElement) -> bool:
     return isinstance(access.buffer.type, ir.MemRefType)
 
 
-def _is_pointwise(stage: Stage, chain: Chain, held: Sequence[Access]) -> bool:
+def _is_pointwise(stage: ChainStage, chain: Chain, held: Sequence[BufferElement]) -> bool:
     """Whether the stage can run tile by tile: no tile reads what another one overwrites."""
     operands = {root_of(v) for v in chain.view.inputs}
     memory = _memory_reads(chain)
@@ -240,7 +240,7 @@ def _is_pointwise(stage: Stage, chain: Chain, held: Sequence[Access]) -> bool:
     return len({a.buffer for a in stage.outputs}) == len(stage.outputs)
 
 
-def _memory_reads(chain: Chain) -> list[Access]:
+def _memory_reads(chain: Chain) -> list[BufferElement]:
     """What the beginning and the stages so far read."""
     stages = [*([chain.beginning] if chain.beginning else []), *chain.stages]
     return [a for stage in stages for a in stage.read() if _is_buffer(a)]
@@ -259,7 +259,7 @@ def _conflict(effects: Effects, chain: Chain) -> bool:
     return bool(writes & (set(effects.reads) | set(effects.writes)) or reads & set(effects.writes))
 
 
-def _stored(chain: Chain) -> list[Access]:
+def _stored(chain: Chain) -> list[BufferElement]:
     """The places that somebody else looks at."""
     members = {view.op.operation for view in chain.members}
     written = [chain.sums]

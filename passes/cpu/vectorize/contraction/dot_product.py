@@ -12,7 +12,7 @@ from ....tensor.contraction.form import ContractionForm
 from ...processor import Processor
 from .byte_factors import Byte, byte_of, flip
 from .flat_operand import FlatOperand, Offset, add, multiply
-from .packing import Group
+from .packing import ReductionGroup
 
 _WORD = 32  # bits of a lane
 
@@ -53,7 +53,7 @@ class DotProduct:
         wide = vector.bitcast(ir.VectorType.get([lanes * self.group], element), words)
         return flip(wide) if self.is_flipped else wide
 
-    def group_of(self, view: Structured, form: ContractionForm) -> Group | None:
+    def group_of(self, view: Structured, form: ContractionForm) -> ReductionGroup | None:
         """The points of the reduction that lie side by side in the lhs; None if none do, or fewer than half a group.
 
         They are the last dimension of the lhs as they stand, so that the trip count of their loop remains known when
@@ -65,7 +65,7 @@ class DotProduct:
             return None
         size = view.loop_sizes()[iterator]
         is_read = any(iterator in used_dims(e) for e in view.maps[form.rhs].results)
-        return Group(iterator, self.group) if is_read and 2 * (size or 0) > self.group else None
+        return ReductionGroup(iterator, self.group) if is_read and 2 * (size or 0) > self.group else None
 
 
 def dot_product(view: Structured, form: ContractionForm, cpu: Processor) -> DotProduct | None:

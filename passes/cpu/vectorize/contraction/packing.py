@@ -18,7 +18,7 @@ from ....tensor.contraction.form import ContractionForm
 
 
 @dataclass(frozen=True)
-class Group:
+class ReductionGroup:
     """Neighbouring points of a reduction iterator that are one step for all lanes.
 
     Attributes:
@@ -47,14 +47,14 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Panels:
+class PanelShape:
     """What a packed rhs is divided into: `width` columns each, and groups of the reduction in them, or none."""
 
     width: int
-    group: Group | None
+    group: ReductionGroup | None
 
 
-def panels_of(view: Structured, form: ContractionForm) -> Panels | None:
+def panels_of(view: Structured, form: ContractionForm) -> PanelShape | None:
     """The panels of a packed rhs, as in the map (n floordiv 32, k, n mod 32); None for any other rhs."""
     amap, shape = view.maps[form.rhs], ir.ShapedType(view.inputs[form.rhs].type)
     lanes = len(amap.results) - 1
@@ -64,7 +64,7 @@ def panels_of(view: Structured, form: ContractionForm) -> Panels | None:
     width = _divided(amap, form.column, lanes)
     if width is None or shape.is_dynamic_dim(lanes) or shape.get_dim_size(lanes) != width:
         return None
-    return Panels(width, group)
+    return PanelShape(width, group)
 
 
 def is_readable(view: Structured, form: ContractionForm) -> bool:
@@ -79,7 +79,9 @@ def is_readable(view: Structured, form: ContractionForm) -> bool:
     return strides[-1] == 1
 
 
-def _group(view: Structured, form: ContractionForm, amap: ir.AffineMap, shape: ir.ShapedType) -> Group | None:
+def _group(
+    view: Structured, form: ContractionForm, amap: ir.AffineMap, shape: ir.ShapedType
+) -> ReductionGroup | None:
     """Of a rhs whose last dimension is a number of neighbouring points of a reduction."""
     last = len(amap.results) - 1
     for iterator in form.reduction:
@@ -87,7 +89,7 @@ def _group(view: Structured, form: ContractionForm, amap: ir.AffineMap, shape: i
         if size is None or view.loop_sizes()[iterator] is None or shape.is_dynamic_dim(last):
             continue
         if shape.get_dim_size(last) == size:
-            return Group(iterator, size)
+            return ReductionGroup(iterator, size)
     return None
 
 

@@ -16,7 +16,7 @@ from .blocking import Ahead, ReductionBlock
 from .chain import Chain
 from .dot_product import DotProduct, read_group
 from .flat_operand import FlatOperand, Offset, add, index, multiply
-from .packing import Group, panels_of
+from .packing import ReductionGroup, panels_of
 from .tile_memory import Columns, TileMemory
 
 Values = list[ir.Value]
@@ -28,7 +28,7 @@ _SMALL_TILE = 8  # sums, up to which several steps of the reduction are written 
 
 
 @dataclass(frozen=True)
-class Reduction:
+class TileReduction:
     """The reduction of a tile, or a part of it.
 
     Attributes:
@@ -284,7 +284,7 @@ def _of_panels(amap: ir.AffineMap, column: int, width: int) -> ir.AffineMap:
     return compose_map(amap, inner)
 
 
-def _group_size(group: Group | None, iterator: int) -> int:
+def _group_size(group: ReductionGroup | None, iterator: int) -> int:
     return group.size if group is not None and group.iterator == iterator else 1
 
 

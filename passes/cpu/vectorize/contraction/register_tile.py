@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from .....dialects.host import arith, ir, scf
 from ...processor import Processor
 from ..vector_body import FUNCTION_INSTRUCTIONS, BodyEmitter, broadcast
-from .accesses import Access
+from .accesses import BufferElement
 from .blocking import Ahead, ReductionBlock
-from .chain import Chain, Stage
+from .chain import Chain, ChainStage
 from .dot_product import DotProduct
 from .flat_operand import index
-from .reduction import Reduction
+from .reduction import TileReduction
 from .tile_memory import Columns, Point, TileMemory, points_of
 
 Values = list[ir.Value]
@@ -52,7 +52,7 @@ class RegisterTile:
         points = points_of(rows)
         where = [(point, n) for point in points for n in range(columns.vectors)]
         sums = [self._begin(memory, point, n, part) for point, n in where]
-        reduction = Reduction(self._chain, self._cpu, self._sizes, self._dot, part, ahead)
+        reduction = TileReduction(self._chain, self._cpu, self._sizes, self._dot, part, ahead)
         sums = reduction.emit(memory, points, sums)
         staging = self._staging(len(sums), len(points)) if part.is_last else self._chain.waiting_place()
         for (point, number), value in zip(where, sums, strict=True):
@@ -86,11 +86,11 @@ class RegisterTile:
 
     def _evaluate(
         self,
-        stage: Stage,
+        stage: ChainStage,
         memory: TileMemory,
         point: Point,
         number: int,
-        contents: Mapping[Access, ir.Value],
+        contents: Mapping[BufferElement, ir.Value],
     ) -> Values:
         lanes = memory.columns.lanes
         arguments: list[ir.Value] = []
@@ -107,7 +107,7 @@ class RegisterTile:
         results = body.emit(arguments, lambda i: memory.index(stage.iterators[i], at), lanes)
         return [broadcast(value, lanes) for value in results]
 
-    def _staging(self, vectors: int, rows: int) -> Access | None:
+    def _staging(self, vectors: int, rows: int) -> BufferElement | None:
         """Where sums may wait, so that costly stages become a loop over rows; None when they are written out."""
         chain = self._chain
         work = sum(
@@ -122,7 +122,7 @@ class RegisterTile:
         bases: Mapping[int, ir.Value],
         rows: list[tuple[int, int]],
         columns: Columns,
-        staging: Access,
+        staging: BufferElement,
     ) -> None:
         """The stages of all rows, as loops over them; sums wait in `staging`."""
         if not rows:

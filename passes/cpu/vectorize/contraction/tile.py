@@ -16,7 +16,7 @@ from .....dialects.structured import Structured
 from ....tensor.access import element_bits
 from ....tensor.contraction.form import ContractionForm
 from ...processor import Processor
-from .packing import Group
+from .packing import ReductionGroup
 
 _TYPICAL_TRIP = 128  # stands for a size that is known only at run time
 _MOST_VECTORS = 8
@@ -57,7 +57,7 @@ def choose_tile(
     sizes: tuple[int | None, ...],
     cpu: Processor,
     width: int | None = None,
-    group: Group | None = None,
+    group: ReductionGroup | None = None,
 ) -> TileShape:
     """The tile with the fewest cycles according to the model.
 

@@ -8,7 +8,7 @@ from .....dialects.constants import zeros
 from .....dialects.host import arith, ir, memref, vector
 from ....tensor.access import access_kind
 from ..vector_body import vector_of
-from .accesses import Access
+from .accesses import BufferElement
 from .flat_operand import index
 
 Point = Mapping[int, int]  # iterator -> offset from the tile's first point
@@ -56,14 +56,14 @@ class TileMemory:
         self._column = column
         self._loops = loops
         self._indices: dict[tuple[int, int], ir.Value] = {}
-        self._loads: dict[tuple[Access, tuple[tuple[int, int], ...]], ir.Value] = {}
+        self._loads: dict[tuple[BufferElement, tuple[tuple[int, int], ...]], ir.Value] = {}
         self._masks = [columns.mask(number) for number in range(columns.vectors)]
 
     def index(self, expr: ir.AffineExpr, point: Point) -> ir.Value:
         """The value of an expression of iterators at a point."""
         return emit_affine(expr, lambda i: self._iterator(i, point.get(i, 0)))
 
-    def load(self, access: Access, rows: Point, number: int) -> ir.Value:
+    def load(self, access: BufferElement, rows: Point, number: int) -> ir.Value:
         """The elements of an access for vector `number` of a row: a scalar where all lanes have the same."""
         if not isinstance(access.buffer.type, ir.MemRefType):
             return access.buffer
@@ -74,7 +74,7 @@ class TileMemory:
             self._loads[key] = self._load(access, point, number)
         return self._loads[key]
 
-    def store(self, value: ir.Value, access: Access, rows: Point, number: int) -> None:
+    def store(self, value: ir.Value, access: BufferElement, rows: Point, number: int) -> None:
         """Writes the vector `number` of a row."""
         point = self._point(rows, number)
         mask = self._masks[number]
@@ -89,7 +89,7 @@ class TileMemory:
             element = vector.ExtractOp(value, [], [lane]).result
             memref.StoreOp(element, access.buffer, self._subscripts(access, self._lane(point, lane)))
 
-    def _load(self, access: Access, point: Point, number: int) -> ir.Value:
+    def _load(self, access: BufferElement, point: Point, number: int) -> ir.Value:
         element = ir.MemRefType(access.buffer.type).element_type
         kind, lanes = self._kind(access), self.columns.lanes
         if kind == "uniform":
@@ -107,7 +107,7 @@ class TileMemory:
         ]
         return vector.FromElementsOp(vector_of(element, lanes), loads + loads[:1] * (lanes - filled)).result
 
-    def _kind(self, access: Access) -> str:
+    def _kind(self, access: BufferElement) -> str:
         return access_kind(access.buffer, access.map(self._loops), self._column)
 
     def _filled(self, number: int) -> int:
@@ -123,7 +123,7 @@ class TileMemory:
             self._indices[key] = arith.addi(self.bases[iterator], index(offset))
         return self._indices[key]
 
-    def _subscripts(self, access: Access, point: Point) -> list[ir.Value]:
+    def _subscripts(self, access: BufferElement, point: Point) -> list[ir.Value]:
         return [self.index(e, point) for e in access.subscripts]
 
     def _point(self, rows: Point, number: int) -> dict[int, int]:

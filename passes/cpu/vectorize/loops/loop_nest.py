@@ -20,11 +20,11 @@ from ..vector_body import (
     vector_of,
 )
 from .lane_results import combine, combine_all, combine_lanes, combine_rows, neutral, powers_of_two
-from .loop_schedule import Schedule, Segment
+from .loop_schedule import LoopSegment, Schedule
 from .nest_leaf import (
     Leaf,
+    LeafOperand,
     LoadKey,
-    Operand,
     constant_index,
     loop_invariant_inputs,
     mask_type,
@@ -38,7 +38,7 @@ _MARKED_LEVELS = 2  # loops, from the outermost, whose iterations threads may sh
 
 Values = list[ir.Value]
 Bases = Mapping[int, ir.Value]  # iterator -> index of a tile's first point
-Tile = Mapping[int, Segment]  # iterator -> the part of its range in which a tile lies
+Tile = Mapping[int, LoopSegment]  # iterator -> the part of its range in which a tile lies
 Loads = Mapping[LoadKey, ir.Value]
 Point = dict[int, int]  # iterator -> offset from the tile's base
 
@@ -67,7 +67,7 @@ class LoopNest:
         self._nest, self._shared = nest, shared
         self._body = BodyEmitter(view, schedule.vector, cpu.has_fma)
         self._dynamic = {i: size_value(view, i) for i, size in enumerate(sizes) if size is None}
-        self._operands: list[Operand] = operands_of(view, schedule)
+        self._operands: list[LeafOperand] = operands_of(view, schedule)
         self._window = find_sliding_window(view, schedule, sizes, cpu)
         if self._window is not None:
             self.schedule = replace(schedule, unroll=dict(self._window.unroll))
@@ -108,7 +108,7 @@ class LoopNest:
             if loop is not None and mark:
                 mark_parallel(loop, self._nest, self._cost(iterator, segment))
 
-    def _cost(self, iterator: int, segment: Segment) -> int:
+    def _cost(self, iterator: int, segment: LoopSegment) -> int:
         points = prod(trips(size) for size in self.sizes)
         if segment.start is not None and segment.stop is not None:
             points = points * (segment.stop - segment.start) // trips(self.sizes[iterator])
@@ -119,7 +119,7 @@ class LoopNest:
     def _loop(
         self,
         iterator: int,
-        segment: Segment,
+        segment: LoopSegment,
         carried: Values,
         body: Callable[[ir.Value, Values], Values],
         looped: bool = False,
@@ -309,7 +309,7 @@ class LoopNest:
         iterator = self._reduced[level]
         for segment in self.schedule.segments(iterator, self.sizes[iterator]):
 
-            def body(index: ir.Value, inner: Values, segment: Segment = segment) -> Values:
+            def body(index: ir.Value, inner: Values, segment: LoopSegment = segment) -> Values:
                 where = {**bases, iterator: index}
                 return self._reduction(level + 1, where, {**tile, iterator: segment}, points, inner, loads)
 

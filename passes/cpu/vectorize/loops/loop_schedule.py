@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Segment:
+class LoopSegment:
     """A part of an iterator's range that one loop runs: [start, stop) in steps of unroll * width points.
 
     An iterator of dynamic size has a segment for each length of step, longest first, that runs for as long as whole
@@ -60,7 +60,7 @@ class Schedule:
     masks: bool = False
     across: int | None = None
 
-    def segments(self, iterator: int, size: int | None) -> list[Segment]:
+    def segments(self, iterator: int, size: int | None) -> list[LoopSegment]:
         """The loops that together cover iterator's range of `size` points (None: known only at run time)."""
         unroll = self.unroll.get(iterator, 1)
         width = self.width if iterator == self.vector else 1
@@ -68,35 +68,35 @@ class Schedule:
         return _dynamic(unroll, width, masks) if size is None else _static(size, unroll, width, masks)
 
 
-def _dynamic(unroll: int, width: int, masks: bool) -> list[Segment]:
+def _dynamic(unroll: int, width: int, masks: bool) -> list[LoopSegment]:
     """Whole steps; single vectors, the last of them masked; without masks single points in its place."""
     steps = [(unroll, width, False)]
     if masks:
         steps.append((1, width, True))
     else:
         steps += [(1, width, False)] * (unroll > 1) + [(1, 1, False)] * (width > 1)
-    pieces: list[Segment] = []
+    pieces: list[LoopSegment] = []
     for vectors, lanes, masked in steps:
         follows, last = pieces[-1].step if pieces else 0, len(pieces) == len(steps) - 1
-        pieces.append(Segment(None, None, vectors, lanes, follows, last, masked))
+        pieces.append(LoopSegment(None, None, vectors, lanes, follows, last, masked))
     return pieces
 
 
-def _static(size: int, unroll: int, width: int, masks: bool) -> list[Segment]:
+def _static(size: int, unroll: int, width: int, masks: bool) -> list[LoopSegment]:
     """Whole steps; one step of fewer vectors; one masked vector, or vectors of each power of two that is left."""
     step = unroll * width
-    pieces: list[Segment] = []
+    pieces: list[LoopSegment] = []
     at = size - size % step
     if at:
-        pieces.append(Segment(0, at, unroll, width))
+        pieces.append(LoopSegment(0, at, unroll, width))
     if (size - at) // width:
         stop = size - size % width
-        pieces.append(Segment(at, stop, (stop - at) // width, width))
+        pieces.append(LoopSegment(at, stop, (stop - at) // width, width))
         at = stop
     if masks and at < size:
-        return [*pieces, Segment(at, size, 1, width, masked=True)]
+        return [*pieces, LoopSegment(at, size, 1, width, masked=True)]
     while at < size:
         width = 1 << ((size - at).bit_length() - 1)
-        pieces.append(Segment(at, at + width, 1, width))
+        pieces.append(LoopSegment(at, at + width, 1, width))
         at += width
     return pieces

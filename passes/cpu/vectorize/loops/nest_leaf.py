@@ -15,7 +15,7 @@ from ..vector_body import vector_of
 from .loop_schedule import Schedule
 from .register_transpose import transpose
 from .schedule_choice import is_transposed
-from .shuffled_load import Steps, evaluate, find_steps
+from .shuffled_load import LaneSteps, evaluate, find_steps
 
 Point = Mapping[int, int]  # iterator -> offset from the tile's base
 LoadKey = tuple[int, tuple[Any, ...]]
@@ -23,7 +23,7 @@ OperandKind = Literal["uniform", "contiguous", "scattered", "transposed"]
 
 
 @dataclass(frozen=True)
-class Operand:
+class LeafOperand:
     """A buffer or scalar, the map to its subscripts, and how it is accessed along the vectorised iterator.
 
     Attributes:
@@ -33,10 +33,10 @@ class Operand:
     value: ir.Value
     map: ir.AffineMap
     kind: OperandKind
-    steps: Steps | None = None
+    steps: LaneSteps | None = None
 
 
-def operands_of(view: Structured, schedule: Schedule) -> list[Operand]:
+def operands_of(view: Structured, schedule: Schedule) -> list[LeafOperand]:
     """The operands of an operation, inputs before inits."""
     count = len(view.inputs)
     pairs = list(zip(view.operands, view.maps, strict=True))
@@ -50,16 +50,16 @@ def operand_of(
     schedule: Schedule,
     is_input: bool = False,
     sizes: Sequence[int | None] = (),
-) -> Operand:
+) -> LeafOperand:
     if schedule.vector is None:
-        return Operand(value, amap, "uniform")
+        return LeafOperand(value, amap, "uniform")
     kind: OperandKind = access_kind(value, amap, schedule.vector)
     if kind == "scattered" and is_input and is_transposed(value, amap, schedule):
         kind = "transposed"
     if kind == "scattered" and is_input:
         steps = find_steps(value, amap, schedule.vector, sizes[schedule.vector], schedule.width)
-        return Operand(value, amap, kind, steps)
-    return Operand(value, amap, kind)
+        return LeafOperand(value, amap, kind, steps)
+    return LeafOperand(value, amap, kind)
 
 
 class Leaf:
@@ -78,7 +78,7 @@ class Leaf:
 
     def __init__(
         self,
-        operands: Sequence[Operand],
+        operands: Sequence[LeafOperand],
         schedule: Schedule,
         bases: Mapping[int, ir.Value],
         width: int,
@@ -134,7 +134,7 @@ class Leaf:
             self.loads[key] = self._load_new(position, operand, point)
         return self.loads[key]
 
-    def _load_new(self, position: int, operand: Operand, point: Point) -> ir.Value:
+    def _load_new(self, position: int, operand: LeafOperand, point: Point) -> ir.Value:
         value, amap, kind = operand.value, operand.map, operand.kind
         if self.width == 1 or kind == "uniform":
             return memref.load(value, self.subscripts(amap, point))
@@ -164,7 +164,7 @@ class Leaf:
             return vector.LoadOp(kind, value, subscripts).result
         return vector.MaskedLoadOp(kind, value, subscripts, mask, zeros(kind)).result
 
-    def _load_shuffled(self, operand: Operand, point: Point) -> ir.Value | None:
+    def _load_shuffled(self, operand: LeafOperand, point: Point) -> ir.Value | None:
         """Loads the stretch in which the lanes' elements lie, as one vector or two, and picks them."""
         steps, value = operand.steps, operand.value
         assert steps is not None
@@ -208,7 +208,7 @@ class Leaf:
         behind = [*subscripts[:-1], arith.addi(subscripts[-1], constant_index(span - self.width))]
         return [vector.LoadOp(kind, value, at).result for at in (subscripts, behind)]
 
-    def _load_transposed(self, position: int, operand: Operand, point: Point) -> ir.Value:
+    def _load_transposed(self, position: int, operand: LeafOperand, point: Point) -> ir.Value:
         """Loads the whole square of which the vector at `point` is a column."""
         across = self.schedule.across
         assert across is not None

@@ -18,7 +18,7 @@ _MOST_STEPS = 64  # vectors of a row that are written one after the other, each 
 
 
 @dataclass(frozen=True)
-class Steps:
+class LaneSteps:
     """How a subscript moves along the lanes.
 
     Attributes:
@@ -42,7 +42,7 @@ class Steps:
 
 def find_steps(
     value: ir.Value, amap: ir.AffineMap, iterator: int, size: int | None, width: int
-) -> Steps | None:
+) -> LaneSteps | None:
     """How an input is read along an iterator that fills `width` lanes; None when lanes are loaded one by one."""
     if width < 2 or access_kind(value, amap, iterator) != "scattered":
         return None
@@ -54,15 +54,15 @@ def find_steps(
     expr = amap.results[last]
     factor = coefficient(expr, iterator)
     if factor is not None:
-        return Steps(expr, iterator, True) if abs(factor) * (width - 1) < 2 * width else None
+        return LaneSteps(expr, iterator, True) if abs(factor) * (width - 1) < 2 * width else None
     if used_dims(expr) != {iterator} or size is None or size > _MOST_STEPS * width:
         return None
-    steps = Steps(expr, iterator, False)
+    steps = LaneSteps(expr, iterator, False)
     vectors = [steps.offsets(at, min(width, size - at)) for at in range(0, size, width)]
     if any(max(offsets) - min(offsets) >= 2 * width for offsets in vectors):
         return None
     alike = all(offsets == vectors[0][: len(offsets)] for offsets in vectors)
-    return Steps(expr, iterator, alike)
+    return LaneSteps(expr, iterator, alike)
 
 
 def evaluate(expr: ir.AffineExpr, point: int) -> int:

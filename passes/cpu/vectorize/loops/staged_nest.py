@@ -13,8 +13,8 @@ from .....dialects.host import ir
 from .....dialects.structured import PARALLEL, Structured
 from ....tensor.contraction.form import ContractionForm
 from ...processor import Processor
-from ..contraction.accesses import Access
-from ..contraction.chain import Chain, Stage, delay_frees, erase_chain, find_chain
+from ..contraction.accesses import BufferElement
+from ..contraction.chain import Chain, ChainStage, delay_frees, erase_chain, find_chain
 from ..vector_body import BodyEmitter, broadcast
 from .loop_nest import LoopNest, Point, Values
 from .loop_schedule import Schedule
@@ -38,7 +38,7 @@ class StagedNest(LoopNest):
         super().__init__(chain.view, schedule, sizes, cpu, nest, shared=shared)
         self._chain = chain
         self._fuse = cpu.has_fma
-        self._positions: dict[Access, int] = {}
+        self._positions: dict[BufferElement, int] = {}
         stages = [*([chain.beginning] if chain.beginning else []), *chain.stages]
         for access in [chain.sums, *(a for stage in stages for a in stage.accesses)]:
             if access not in self._positions:
@@ -51,7 +51,7 @@ class StagedNest(LoopNest):
         return [self._evaluate_stage(self._chain.beginning, leaf, point, {}) for point in points]
 
     def _store(self, leaf: Leaf, points: list[Point], results: list[Values]) -> None:
-        held: list[dict[Access, ir.Value]] = []
+        held: list[dict[BufferElement, ir.Value]] = []
         for point, values in zip(points, results, strict=True):
             contents = {self._chain.sums: values[0]}
             for stage in self._chain.stages:
@@ -63,7 +63,7 @@ class StagedNest(LoopNest):
                 leaf.store(self._positions[access], point, contents[access])
 
     def _evaluate_stage(
-        self, stage: Stage, leaf: Leaf, point: Point, contents: dict[Access, ir.Value]
+        self, stage: ChainStage, leaf: Leaf, point: Point, contents: dict[BufferElement, ir.Value]
     ) -> Values:
         """The stage's results at a point; `contents` are elements that are not in memory yet."""
         arguments: Values = []

@@ -29,28 +29,32 @@ class Window:
     output: int
     tap: int
 
-    def phases(self) -> list[Phase]:
+    def phases(self) -> list[OutputPhase]:
         """The parts that the result falls into: one where all phases have as many taps, else one for each phase."""
         single = [self._phase(r) for r in range(min(self.step, self.size))]
         if self.dilation == 1 and self.taps % self.step == 0 and self.size % self.step == 0:
             elements = [p.first_element for p in single]
             apart = max(elements) - min(elements)
             return [
-                Phase(0, self.step, 0, single[0].taps, self.step, min(elements), single[0].size, 1, apart)
+                OutputPhase(
+                    0, self.step, 0, single[0].taps, self.step, min(elements), single[0].size, 1, apart
+                )
             ]
         return single
 
-    def _phase(self, r: int) -> Phase:
+    def _phase(self, r: int) -> OutputPhase:
         taps = [k for k in range(self.taps) if (r + self.dilation * k - self.low) % self.step == 0]
         first = taps[0] if taps else 0
         element = (r + self.dilation * first - self.low) // self.step
         shared = gcd(self.dilation, self.step)
         size = -(-(self.size - r) // self.step)
-        return Phase(r, 1, first, len(taps), self.step // shared, element, size, self.dilation // shared)
+        return OutputPhase(
+            r, 1, first, len(taps), self.step // shared, element, size, self.dilation // shared
+        )
 
 
 @dataclass(frozen=True)
-class Phase:
+class OutputPhase:
     """Positions r, r + step, ... of the result, or all of them, told apart by an iterator of their own.
 
     Attributes:

@@ -21,10 +21,10 @@ from .....dialects.structured import (
 from ...bufferization.op_model import is_empty
 from ...simplify.reshapes.read_chain import shape_of
 from ...simplify.reshapes.views import collapse, expand, open_part
-from .phases import Phase, Window
-from .spread import Spread
+from .phases import OutputPhase, Window
+from .spread import SpreadTensor
 
-_Parts = dict[int, Phase]  # number of a window -> the phase of it
+_Parts = dict[int, OutputPhase]  # number of a window -> the phase of it
 Sizes = list["int | ir.Value"]
 
 
@@ -39,7 +39,7 @@ class TransposedConvolution:
 
     view: Structured
     image: int
-    spread: Spread
+    spread: SpreadTensor
     windows: tuple[Window, ...]
 
     def rewrite(self) -> None:
@@ -68,7 +68,7 @@ class TransposedConvolution:
 
     # -- the convolution of one phase
 
-    def _padded(self, phases: Sequence[Phase]) -> ir.Value:
+    def _padded(self, phases: Sequence[OutputPhase]) -> ir.Value:
         """The source with zeros around it, as far as any phase reads."""
         value = self.spread.build()
         kind = ir.RankedTensorType(value.type)
@@ -218,7 +218,7 @@ class TransposedConvolution:
         joint = {self.windows[n].output: p for n, p in parts.items() if p.is_joint}
         groups: list[list[int]] = []
         at = 0
-        phases: list[Phase | None] = []
+        phases: list[OutputPhase | None] = []
         for expr in self.view.init_maps[0].results:
             phase = joint.get(dim_position(expr) or 0) if dim_position(expr) in joint else None
             count = 1 if phase is None else 2

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .....dialects.constants import splat_attribute
-from .....dialects.host import arith, ir, tensor
+from .....dialects.constants import constant_attribute, splat_attribute
+from .....dialects.host import ir, tensor
 from .....dialects.reshapes import reassociation
 from ...simplify.reshapes.read_chain import shape_of
 from ...simplify.reshapes.views import expand, open_part
@@ -15,7 +15,7 @@ from ...uniform import underlying_empty, uniform_scalar
 
 
 @dataclass(frozen=True)
-class Spread:
+class SpreadTensor:
     """A tensor in terms of another: element i of a dimension is the source's (i - low) / step, zero where that is none.
 
     Attributes:
@@ -49,13 +49,13 @@ class Spread:
         return expand(self.source, groups, sizes)
 
 
-def find_spread(value: ir.Value) -> Spread | None:
+def find_spread(value: ir.Value) -> SpreadTensor | None:
     """What an image was spread from; None when its elements lie side by side."""
     found = _find(value)
     return found if found is not None and max(found.steps, default=1) > 1 else None
 
 
-def _find(value: ir.Value) -> Spread | None:
+def _find(value: ir.Value) -> SpreadTensor | None:
     owner: Any = value.owner
     if isinstance(owner, ir.Block) or not isinstance(value.type, ir.RankedTensorType):
         return None
@@ -70,12 +70,12 @@ def _find(value: ir.Value) -> Spread | None:
     return _of_split(owner) if isinstance(owner, tensor.ExpandShapeOp) else None
 
 
-def _plain(value: ir.Value) -> Spread:
+def _plain(value: ir.Value) -> SpreadTensor:
     rank = ir.ShapedType(value.type).rank
-    return Spread(value, (0,) * rank, (1,) * rank, (None,) * rank)
+    return SpreadTensor(value, (0,) * rank, (1,) * rank, (None,) * rank)
 
 
-def _of_insertion(op: Any) -> Spread | None:
+def _of_insertion(op: Any) -> SpreadTensor | None:
     """`tensor.insert_slice %x into %zeros[1, 1] [5, 5] [2, 2]`."""
     rank = ir.ShapedType(op.source.type).rank
     offsets, steps = list(op.static_offsets), list(op.static_strides)
@@ -84,7 +84,7 @@ def _of_insertion(op: Any) -> Spread | None:
         return None
     if not _fills_open_dimensions(op):
         return None
-    return Spread(op.source, tuple(offsets), tuple(steps), (None,) * rank)
+    return SpreadTensor(op.source, tuple(offsets), tuple(steps), (None,) * rank)
 
 
 def _fills_open_dimensions(op: Any) -> bool:
@@ -102,7 +102,7 @@ def _fills_open_dimensions(op: Any) -> bool:
     return True
 
 
-def _of_padding(op: Any) -> Spread | None:
+def _of_padding(op: Any) -> SpreadTensor | None:
     inside = _find(op.source) or _plain(op.source)
     low, high = list(op.static_low), list(op.static_high)
     if not _is_zero(_padding(op)) or any(n < 0 for n in (*low, *high)):
@@ -110,7 +110,7 @@ def _of_padding(op: Any) -> Spread | None:
     return replace(inside, lows=tuple(a + b for a, b in zip(inside.lows, low, strict=True)))
 
 
-def _of_slice(op: Any) -> Spread | None:
+def _of_slice(op: Any) -> SpreadTensor | None:
     """Only zeros behind the last element may be cut off."""
     inside = _find(op.source)
     same_rank = ir.ShapedType(op.source.type).rank == ir.ShapedType(op.result.type).rank
@@ -128,7 +128,7 @@ def _of_slice(op: Any) -> Spread | None:
     return inside
 
 
-def _of_interleaving(op: Any) -> Spread | None:
+def _of_interleaving(op: Any) -> SpreadTensor | None:
     """`[n] -> [n, 1] -> [n, 2], padded with zeros -> [2 n]`."""
     pad: Any = op.src.owner
     if isinstance(pad, ir.Block) or not isinstance(pad, tensor.PadOp) or not _is_zero(_padding(pad)):
@@ -157,13 +157,15 @@ def _of_interleaving(op: Any) -> Spread | None:
     return replace(inside, lows=tuple(lows), steps=tuple(steps))
 
 
-def _of_split(op: Any) -> Spread | None:
+def _of_split(op: Any) -> SpreadTensor | None:
     """Channels that become groups of channels: dimensions that are not spread may be split."""
     inside, shape = _find(op.src), shape_of(op.result)
     return inside and _split(inside, op.src, [[shape[k] for k in group] for group in reassociation(op)])
 
 
-def _split(inside: Spread, whole: ir.Value, groups: Sequence[Sequence[int | None]]) -> Spread | None:
+def _split(
+    inside: SpreadTensor, whole: ir.Value, groups: Sequence[Sequence[int | None]]
+) -> SpreadTensor | None:
     """Dimensions of `whole`, which is spread as `inside` says, that become several each of the given sizes."""
     if all(len(sizes) == 1 for sizes in groups):
         return inside
@@ -216,11 +218,5 @@ def _padding(op: Any) -> Any:
 
 def _is_zero(number: Any) -> bool:
     """Whether a scalar, or an attribute, is the constant zero."""
-    if isinstance(number, ir.Value):
-        owner: Any = number.owner
-        if isinstance(owner, ir.Block) or not isinstance(owner, arith.ConstantOp):
-            return False
-        number = owner.attributes["value"]
-    if isinstance(number, ir.FloatAttr):
-        return ir.FloatAttr(number).value == 0.0
-    return isinstance(number, ir.IntegerAttr) and ir.IntegerAttr(number).value == 0
+    attribute = constant_attribute(number) if isinstance(number, ir.Value) else number
+    return isinstance(attribute, (ir.FloatAttr, ir.IntegerAttr)) and attribute.value == 0

@@ -6,12 +6,13 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
+from .....dialects.constants import splat, splat_attribute
 from .....dialects.host import arith, ir, scf, tensor
 from .....dialects.structured import clone_into
 from ...traversal import made_by
 from .results import Gathered, Kept, Results
-from .runs import CARRIED, OUTSIDE, Run, offsets_moved, place_of
-from .steps import RESHAPES, Offsets, Sequence, Source, clone_with, is_constant_fill
+from .runs import CARRIED, OUTSIDE, StepRun, offsets_moved, place_of
+from .steps import RESHAPES, Offsets, OperandSource, Sequence, clone_with, is_constant_fill
 
 _OPEN = ir.ShapedType.get_dynamic_stride_or_offset()
 
@@ -36,10 +37,10 @@ class _Carried:
         return all(op.name in RESHAPES for op in self.views)
 
 
-class Loop:
+class RolledLoop:
     """Emits a loop in the place of a run."""
 
-    def __init__(self, sequence: Sequence, run: Run, results: Results) -> None:
+    def __init__(self, sequence: Sequence, run: StepRun, results: Results) -> None:
         self._sequence = sequence
         self._run = run
         self._results = results
@@ -111,9 +112,9 @@ class Loop:
         known: dict[Hashable, int] = {}
         for c in carried:
             value = self._initial(c)
-            constant = _splat(value)
+            element = splat_attribute(value)
             views = () if c.reshapes_only else c.views
-            key = (c.at, c.number, views, value if constant is None else constant)
+            key = (c.at, c.number, views, value if element is None else (value.type, element))
             places[c] = known.setdefault(key, len(inits))
             if places[c] == len(inits):
                 inits.append(value)
@@ -168,7 +169,7 @@ class Loop:
         second = self._sequence.steps[self._run.first + self._run.period + at].operands[slot]
         return self._outer(source, self._sequence.source(second), value, iv)
 
-    def _outer(self, source: Source, second: Source, value: ir.Value, iv: ir.Value) -> ir.Value:
+    def _outer(self, source: OperandSource, second: OperandSource, value: ir.Value, iv: ir.Value) -> ir.Value:
         """A value from outside: the same in each step, or a slice that advances."""
         moved = offsets_moved(source.offsets, second.offsets)
         if any(any(m) for m in moved):
@@ -241,22 +242,12 @@ def _viewed(views: tuple[ir.Operation, ...], value: ir.Value) -> ir.Value:
     return value
 
 
-def _splat(value: ir.Value) -> ir.DenseElementsAttr | None:
-    """The value of a constant whose elements are all the same."""
-    op = made_by(value)
-    if op is None or op.name != "arith.constant" or not isinstance(value.type, ir.RankedTensorType):
-        return None
-    attribute = op.attributes["value"]
-    return attribute if isinstance(attribute, ir.DenseElementsAttr) and attribute.is_splat else None
-
-
 def _reversed(reshape: ir.Operation, value: ir.Value) -> ir.Value:
     """A reshaped value in the shape that it was reshaped from."""
     kind, groups = reshape.operands[0].type, reshape.attributes["reassociation"]
-    constant = _splat(value)
-    if constant is not None:
-        same: Any = ir.DenseElementsAttr.get_splat(kind, constant.get_splat_value())
-        return arith.ConstantOp(kind, same).result
+    element = splat_attribute(value)
+    if element is not None:
+        return splat(kind, element)
     if reshape.name == "tensor.expand_shape":
         return tensor.CollapseShapeOp(kind, value, groups).result
     return tensor.ExpandShapeOp(kind, value, groups, [], list(ir.ShapedType(kind).shape)).result

@@ -9,7 +9,7 @@ from typing import Any
 
 from .....dialects.host import ir, scf, tensor
 from ...traversal import made_by
-from .runs import Run
+from .runs import StepRun
 from .steps import Offsets, Sequence, is_static_view
 
 _OPEN = ir.ShapedType.get_dynamic_stride_or_offset()
@@ -70,13 +70,13 @@ class Results:
     """
 
     sequence: Sequence
-    run: Run
+    run: StepRun
     kept: list[Kept] = field(default_factory=list)
     gathered: list[Gathered] = field(default_factory=list)
     inside: set[ir.Operation] = field(default_factory=set)
 
     @staticmethod
-    def of(sequence: Sequence, run: Run) -> Results:
+    def of(sequence: Sequence, run: StepRun) -> Results:
         inside = {s.op for s in sequence.steps[run.first : run.end]}
         results = Results(sequence, run, inside=inside)
         for at in range(run.period):

@@ -14,7 +14,7 @@ _LONGEST = 1024  # operations of a step; bounds the time of the search
 
 
 @dataclass(frozen=True)
-class Run:
+class StepRun:
     """Steps `first`, `first + period`, ... that do the same, `trips` of them."""
 
     first: int
@@ -27,7 +27,7 @@ class Run:
         return self.first + self.period * self.trips
 
 
-def runs(sequence: Sequence, trips: int) -> Iterator[Run]:
+def runs(sequence: Sequence, trips: int) -> Iterator[StepRun]:
     """Candidates of at least so many trips by what their operations do, the most operations first."""
     numbers: dict[Hashable, int] = {}
     forms = [
@@ -35,18 +35,18 @@ def runs(sequence: Sequence, trips: int) -> Iterator[Run]:
         for k, s in enumerate(sequence.steps)
     ]
     tokens = np.array(forms, dtype=np.int64)
-    found: list[Run] = []
+    found: list[StepRun] = []
     for period in range(1, min(len(forms) // trips, _LONGEST) + 1):
         equal = np.concatenate(([False], tokens[:-period] == tokens[period:], [False]))
         edges = np.flatnonzero(equal[1:] != equal[:-1])
         for first, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
             if (end - first) // period + 1 >= trips:
-                found.append(Run(first, period, (end - first) // period + 1))
+                found.append(StepRun(first, period, (end - first) // period + 1))
     found.sort(key=lambda r: (-(r.period * r.trips), r.period, r.first))
     yield from found
 
 
-def recurrence(sequence: Sequence, run: Run, trips: int) -> Run | None:
+def recurrence(sequence: Sequence, run: StepRun, trips: int) -> StepRun | None:
     """The longest part of a run from its front on whose steps can be one loop; None if shorter than `trips`."""
     limit = run.end + run.period - 1  # the last step may go on for a while, which lets the first begin later
     limit = min(limit, len(sequence.steps))
@@ -55,7 +55,7 @@ def recurrence(sequence: Sequence, run: Run, trips: int) -> Run | None:
         matched = _matched(sequence, first, run.period, limit)
         count = (matched - first) // run.period + 1
         if count >= trips:
-            return Run(first, run.period, count)
+            return StepRun(first, run.period, count)
         first = matched + 1
     return None
 
@@ -112,7 +112,7 @@ def _moved(here: Offsets, later: Offsets) -> Offsets:
     return tuple(b - a for a, b in zip(here, later, strict=True))
 
 
-def place_of(sequence: Sequence, run: Run, at: int, slot: int) -> str:
+def place_of(sequence: Sequence, run: StepRun, at: int, slot: int) -> str:
     """Where an operand of the second step comes from."""
     made = sequence.index.get(sequence.source(sequence.steps[at + run.period].operands[slot]).root)
     if made is None or made[0] < run.first:

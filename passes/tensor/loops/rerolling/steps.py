@@ -18,7 +18,7 @@ Offsets = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Source:
+class OperandSource:
     """Where an operand comes from.
 
     Attributes:
@@ -59,7 +59,7 @@ class Sequence:
     """
 
     def __init__(self, block: ir.Block) -> None:
-        self._sources: dict[ir.Value, Source] = {}
+        self._sources: dict[ir.Value, OperandSource] = {}
         self.steps: list[Computation] = []
         self.index: dict[ir.Value, tuple[int, int]] = {}
         for view in list(block.operations)[:-1]:
@@ -70,19 +70,21 @@ class Sequence:
                 self.index[result] = (len(self.steps), number)
             self.steps.append(_step(op))
 
-    def source(self, value: ir.Value) -> Source:
+    def source(self, value: ir.Value) -> OperandSource:
         """Follows views of one operand up."""
         if value not in self._sources:
             self._sources[value] = self._follow(value)
         return self._sources[value]
 
-    def _follow(self, value: ir.Value) -> Source:
+    def _follow(self, value: ir.Value) -> OperandSource:
         op = made_by(value)
         if op is None or not is_static_view(op):
-            return Source(value, (), (), ())
+            return OperandSource(value, (), (), ())
         before = self.source(op.operands[0])
         offsets, form = _offsets(op), _form_but_offsets(op)
-        return Source(before.root, (*before.views, op), (*before.form, form), (*before.offsets, offsets))
+        return OperandSource(
+            before.root, (*before.views, op), (*before.form, form), (*before.offsets, offsets)
+        )
 
     def _is_free(self, op: ir.Operation) -> bool:
         """Whether an operation is part of no step: views, constants, and what is made of arguments alone."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
-class Digit:
+class IteratorDigit:
     """`coefficient * ((iterator floordiv stride) mod count)`; without `mod` when the count is None (an open size)."""
 
     coefficient: int
@@ -25,23 +25,23 @@ class Digit:
         """The largest value, None when it is open."""
         return None if self.count is None else self.coefficient * (self.count - 1)
 
-    def split(self, inner: int) -> tuple[Digit, Digit] | None:
+    def split(self, inner: int) -> tuple[IteratorDigit, IteratorDigit] | None:
         """The same as (outer digit, inner digit of `inner` values); None when that does not divide."""
         if self.count is not None and self.count % inner:
             return None
         rest = None if self.count is None else self.count // inner
-        outer = Digit(self.coefficient * inner, self.iterator, self.stride * inner, rest)
+        outer = IteratorDigit(self.coefficient * inner, self.iterator, self.stride * inner, rest)
         return outer, replace(self, count=inner)
 
 
 @dataclass(frozen=True)
-class Form:
+class DigitSum:
     """An index: `constant + sum of digits`, digits by falling coefficient."""
 
-    digits: tuple[Digit, ...] = ()
+    digits: tuple[IteratorDigit, ...] = ()
     constant: int = 0
 
-    def scaled(self, factor: int) -> Form:
+    def scaled(self, factor: int) -> DigitSum:
         """`factor` times the index."""
         digits = tuple(replace(d, coefficient=d.coefficient * factor) for d in self.digits)
         return make_form(digits, self.constant * factor)
@@ -55,12 +55,12 @@ class Form:
         return self.constant == 0 and len(self.digits) == 1 and self.digits[0].coefficient == 1
 
 
-def make_form(digits: Iterable[Digit], constant: int = 0) -> Form:
+def make_form(digits: Iterable[IteratorDigit], constant: int = 0) -> DigitSum:
     """The form of a sum; neighbouring digits of one iterator that count on are one digit."""
     ordered = sorted(
         (d for d in digits if d.count != 1 and d.coefficient), key=lambda d: (d.coefficient, d.iterator)
     )
-    merged: list[Digit] = []
+    merged: list[IteratorDigit] = []
     for digit in ordered:
         last = merged[-1] if merged else None
         if last is not None and last.count is not None and _counts_on(last, last.count, digit):
@@ -68,10 +68,10 @@ def make_form(digits: Iterable[Digit], constant: int = 0) -> Form:
             merged[-1] = replace(last, count=count)
         else:
             merged.append(digit)
-    return Form(tuple(reversed(merged)), constant)
+    return DigitSum(tuple(reversed(merged)), constant)
 
 
-def _counts_on(low: Digit, count: int, high: Digit) -> bool:
+def _counts_on(low: IteratorDigit, count: int, high: IteratorDigit) -> bool:
     return (
         high.iterator == low.iterator
         and high.stride == low.stride * count
@@ -79,18 +79,18 @@ def _counts_on(low: Digit, count: int, high: Digit) -> bool:
     )
 
 
-def add(forms: Iterable[Form]) -> Form:
+def add(forms: Iterable[DigitSum]) -> DigitSum:
     """The sum of indices."""
     forms = list(forms)
     return make_form((d for f in forms for d in f.digits), sum(f.constant for f in forms))
 
 
-def iterator_form(iterator: int, size: int | None) -> Form:
+def iterator_form(iterator: int, size: int | None) -> DigitSum:
     """An iterator as it stands."""
-    return make_form([Digit(1, iterator, 1, size)])
+    return make_form([IteratorDigit(1, iterator, 1, size)])
 
 
-def flattened(forms: Sequence[Form], sizes: Sequence[int]) -> Form:
+def flattened(forms: Sequence[DigitSum], sizes: Sequence[int]) -> DigitSum:
     """The index into several dimensions made one; `sizes` of all but the first of them."""
     parts = [forms[-1]]
     stride = 1
@@ -100,12 +100,12 @@ def flattened(forms: Sequence[Form], sizes: Sequence[int]) -> Form:
     return add(parts)
 
 
-def unflattened(form: Form, sizes: Sequence[int]) -> list[Form] | None:
+def unflattened(form: DigitSum, sizes: Sequence[int]) -> list[DigitSum] | None:
     """The indices into the dimensions that one dimension is split into; `sizes` of all but the first of them.
 
     None when a digit would have to be divided that does not divide, or values would carry over.
     """
-    result: list[Form] = []
+    result: list[DigitSum] = []
     for size in reversed(sizes):
         parts = _divide(form, size)
         if parts is None:
@@ -115,10 +115,10 @@ def unflattened(form: Form, sizes: Sequence[int]) -> list[Form] | None:
     return [form, *reversed(result)]
 
 
-def _divide(form: Form, size: int) -> tuple[Form, Form] | None:
+def _divide(form: DigitSum, size: int) -> tuple[DigitSum, DigitSum] | None:
     """(index floordiv size, index mod size)."""
-    outer: list[Digit] = []
-    inner: list[Digit] = []
+    outer: list[IteratorDigit] = []
+    inner: list[IteratorDigit] = []
     for digit in form.digits:
         c = digit.coefficient
         if c < 0 or size == 0:

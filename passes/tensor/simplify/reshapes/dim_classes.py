@@ -20,6 +20,7 @@ from .....dialects.affine.expressions import dim_position, used_dims
 from .....dialects.host import func, ir, tensor
 from .....dialects.reshapes import reassociation
 from .....dialects.structured import names_loops, outer_operands, structured
+from ...disjoint_sets import DisjointSets
 from .free_shapes import is_free_of_shape
 
 Dim = tuple[Any, int]  # a value or an operation, and a number: of its dimension, or iterator
@@ -36,7 +37,7 @@ class DimClasses:
 
     sizes: dict[Dim, int] = field(default_factory=dict)
     links: list[tuple[Dim, tuple[Dim, ...]]] = field(default_factory=list)
-    _parents: dict[Dim, Dim] = field(default_factory=dict)
+    _sets: DisjointSets[Dim] = field(default_factory=DisjointSets)
     _whole: set[Dim] = field(default_factory=set)
     _needed: list[tuple[Dim, int]] = field(
         default_factory=list
@@ -54,18 +55,8 @@ class DimClasses:
 
     def parts(self, dim: Dim) -> tuple[int, ...]:
         """The sizes that a dimension is cut into, outermost first; itself where it is left whole."""
-        strides = [self.sizes[dim], *reversed(self._cuts.get(self._root(dim), ())), 1]
+        strides = [self.sizes[dim], *reversed(self._cuts.get(self._sets.find(dim), ())), 1]
         return tuple(a // b for a, b in itertools.pairwise(strides))
-
-    def _root(self, dim: Dim) -> Dim:
-        while self._parents.get(dim, dim) != dim:
-            dim = self._parents[dim]
-        return dim
-
-    def _join(self, one: Dim, other: Dim) -> None:
-        a, b = self._root(one), self._root(other)
-        if a != b:
-            self._parents[b] = a
 
     def _dims(self, value: ir.Value) -> list[Dim]:
         """A tensor's dimensions; one of open size is left whole."""
@@ -111,7 +102,7 @@ class DimClasses:
             for dim, expr in zip(self._dims(value), access.results, strict=True):
                 position = dim_position(expr)
                 if position is not None:
-                    self._join(dim, (op, position))
+                    self._sets.join(dim, (op, position))
                 elif used_dims(expr):
                     self._whole.add(dim)
                     self._whole.update((op, loop) for loop in used_dims(expr))
@@ -119,7 +110,7 @@ class DimClasses:
             for dim, expr in zip(self._dims(result), access.results, strict=True):
                 position = dim_position(expr)
                 if position is not None:
-                    self._join(dim, (op, position))
+                    self._sets.join(dim, (op, position))
         for inner in view.body_operations():
             if inner.operation.name == "linalg.index" and any(True for _ in inner.result.uses):
                 self._whole.add((op, ir.IntegerAttr(inner.attributes["dim"]).value))
@@ -129,7 +120,7 @@ class DimClasses:
         for dim, group in zip(merged, reassociation(op), strict=True):
             real = tuple(split[d] for d in group if self.sizes[split[d]] != 1)
             if len(real) == 1 and self.sizes[real[0]] == self.sizes[dim]:
-                self._join(dim, real[0])
+                self._sets.join(dim, real[0])
             elif real:
                 self.links.append((dim, real))
 
@@ -141,7 +132,7 @@ class DimClasses:
             small, large = large, small
         elif not is_free_of_shape(op.operation.operands[1]):
             for one, other in zip(self._dims(op.operation.operands[1]), self._dims(large), strict=True):
-                self._join(one, other)
+                self._sets.join(one, other)
         inner, outer = self._dims(small), self._dims(large)
         offsets, strides = (
             ir.DenseI64ArrayAttr(op.attributes[f"static_{n}"]) for n in ("offsets", "strides")
@@ -149,7 +140,7 @@ class DimClasses:
         for one, other, offset, stride in zip(inner, outer, offsets, strides, strict=True):
             size, total = self.sizes[one], self.sizes[other]
             if size == total != -1:
-                self._join(one, other)
+                self._sets.join(one, other)
             elif size < 1 or total < 1 or offset < 0 or stride != 1 or offset % size or total % size:
                 self._whole.update((one, other))
             elif size > 1:
@@ -162,11 +153,11 @@ class DimClasses:
 
     def _settle(self) -> None:
         """Carries cuts along reshapes until nothing changes."""
-        self._whole = {self._root(dim) for dim in self._whole}
+        self._whole = {self._sets.find(dim) for dim in self._whole}
         for dim, stride in self._needed:
-            if not self._cut(dim, [stride]) and stride not in self._cuts.get(self._root(dim), ()):
-                self._whole.add(self._root(dim))
-                self._cuts.pop(self._root(dim), None)
+            if not self._cut(dim, [stride]) and stride not in self._cuts.get(self._sets.find(dim), ()):
+                self._whole.add(self._sets.find(dim))
+                self._cuts.pop(self._sets.find(dim), None)
         changed = True
         while changed:
             changed = sum(self._carry(dim, parts) for dim, parts in self.links) > 0
@@ -175,16 +166,16 @@ class DimClasses:
         strides = list(_strides([self.sizes[p] for p in parts]))
         changed = False
         for part, stride in zip(parts, strides, strict=True):
-            wanted = [stride * cut for cut in self._cuts.get(self._root(part), ())]
+            wanted = [stride * cut for cut in self._cuts.get(self._sets.find(part), ())]
             changed |= self._cut(dim, [*wanted, stride])
         for part, stride in zip(parts, strides, strict=True):
-            within = [c // stride for c in self._cuts.get(self._root(dim), ()) if c % stride == 0]
+            within = [c // stride for c in self._cuts.get(self._sets.find(dim), ()) if c % stride == 0]
             changed |= self._cut(part, within)
         return changed
 
     def _cut(self, dim: Dim, strides: Sequence[int]) -> bool:
         """Cuts a class where its index is a multiple of strides; those that do not fit the others are left out."""
-        root, size = self._root(dim), self.sizes[dim]
+        root, size = self._sets.find(dim), self.sizes[dim]
         if root in self._whole:
             return False
         cuts = self._cuts.get(root, ())

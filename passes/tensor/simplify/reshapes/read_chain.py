@@ -10,7 +10,7 @@ from .....dialects.affine.linear import linear
 from .....dialects.host import ir, tensor
 from .....dialects.reshapes import reassociation
 from .....dialects.structured import Structured, structured
-from .digits import Form, add, flattened, unflattened
+from .digits import DigitSum, add, flattened, unflattened
 
 _WIDENING = "arith.extf"
 
@@ -27,7 +27,7 @@ class Read:
     """
 
     value: ir.Value
-    index: tuple[Form, ...]
+    index: tuple[DigitSum, ...]
     copies: int = 0
     widened: ir.Type | None = None
 
@@ -74,7 +74,7 @@ def shape_of(value: ir.Value) -> list[int | None]:
 
 def _through_expand(read: Read, op: Any) -> Read | None:
     shape = shape_of(op.result)
-    index: list[Form] = []
+    index: list[DigitSum] = []
     for group in reassociation(op):
         sizes = inner_sizes(shape, group)
         if sizes is None:
@@ -86,8 +86,8 @@ def _through_expand(read: Read, op: Any) -> Read | None:
 def _through_collapse(read: Read, op: Any) -> Read | None:
     shape = shape_of(op.src)
     if not read.index:  # to a scalar: there are no groups, and every dimension has one place
-        return replace(read, value=op.src, index=tuple(Form() for _ in shape))
-    index: list[Form] = []
+        return replace(read, value=op.src, index=tuple(DigitSum() for _ in shape))
+    index: list[DigitSum] = []
     for form, group in zip(read.index, reassociation(op), strict=True):
         sizes = inner_sizes(shape, group)
         parts = None if sizes is None else unflattened(form, sizes)
@@ -107,11 +107,11 @@ def _through_slice(read: Read, op: Any) -> Read | None:
     kept = kept_dims([None if s == open_size else s for s in sizes], shape_of(op.result))
     if kept is None:
         return None
-    index: list[Form] = []
+    index: list[DigitSum] = []
     forms = iter(read.index)
     for d, (offset, stride) in enumerate(zip(offsets, strides, strict=True)):
-        form = next(forms).scaled(stride) if d in kept else Form()
-        index.append(Form(form.digits, form.constant + offset))
+        form = next(forms).scaled(stride) if d in kept else DigitSum()
+        index.append(DigitSum(form.digits, form.constant + offset))
     return replace(read, value=op.source, index=tuple(index))
 
 
@@ -136,7 +136,7 @@ def _through_copy(read: Read, view: Structured, widening: bool) -> Read | None:
     if moved is None:
         return None
     operand, widened = moved
-    loops: list[Form] = [Form()] * len(view.iterators)
+    loops: list[DigitSum] = [DigitSum()] * len(view.iterators)
     for form, expr in zip(read.index, view.init_maps[0].results, strict=True):
         loops[ir.AffineDimExpr(expr).position] = form
     index = index_forms(view.maps[operand], loops)
@@ -152,15 +152,15 @@ def _through_copy(read: Read, view: Structured, widening: bool) -> Read | None:
     )
 
 
-def index_forms(access: ir.AffineMap, loops: Sequence[Form]) -> list[Form] | None:
+def index_forms(access: ir.AffineMap, loops: Sequence[DigitSum]) -> list[DigitSum] | None:
     """The results of a map whose dimensions are given; None when one is not linear."""
-    forms: list[Form] = []
+    forms: list[DigitSum] = []
     for expr in access.results:
         parts = linear(expr)
         if parts is None or parts.constant < 0 or any(factor < 0 for factor, _ in parts.terms):
             return None
         terms = [loops[d].scaled(parts.factor(d)) for d in parts.dims]
-        forms.append(add([*terms, Form((), parts.constant)]))
+        forms.append(add([*terms, DigitSum((), parts.constant)]))
     return forms
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from .....dialects.affine.maps import compose_map
 from .....dialects.host import ir
-from .digits import Digit, Form, make_form
+from .digits import DigitSum, IteratorDigit, make_form
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,14 @@ class Segments:
         """Iterators that have several parts."""
         return [i for i in range(len(self.parts)) if self.is_split(i)]
 
-    def cut(self, form: Form) -> Form:
+    def cut(self, form: DigitSum) -> DigitSum:
         """The index in digits none of which crosses the border of a part."""
-        digits: list[Digit] = []
+        digits: list[IteratorDigit] = []
         for digit in form.digits:
             digits += self._cut_digit(digit)
-        return Form(tuple(sorted(digits, key=lambda d: -d.coefficient)), form.constant)
+        return DigitSum(tuple(sorted(digits, key=lambda d: -d.coefficient)), form.constant)
 
-    def _cut_digit(self, digit: Digit) -> list[Digit]:
+    def _cut_digit(self, digit: IteratorDigit) -> list[IteratorDigit]:
         for part in reversed(self.parts[digit.iterator][:-1]):  # borders from the innermost outwards
             inside = digit.stride < part.low
             if inside and (digit.count is None or digit.stride * digit.count > part.low):
@@ -64,7 +64,7 @@ class Segments:
                 return [*self._cut_digit(both[0]), both[1]]
         return [digit]
 
-    def expression(self, digit: Digit) -> ir.AffineExpr:
+    def expression(self, digit: IteratorDigit) -> ir.AffineExpr:
         """A digit that lies in one part, without its coefficient, as a function of the new iterators."""
         parts = self.parts[digit.iterator]
         number = max(k for k, part in enumerate(reversed(parts)) if part.low <= digit.stride)
@@ -73,7 +73,7 @@ class Segments:
         dim = ir.AffineExpr.get_dim(position)
         return dim if digit.stride == part.low else ir.AffineExpr.get_floor_div(dim, digit.stride // part.low)
 
-    def linear_expression(self, form: Form) -> ir.AffineExpr:
+    def linear_expression(self, form: DigitSum) -> ir.AffineExpr:
         """An index as a function of the new iterators."""
         total: Any = ir.AffineExpr.get_constant(form.constant)
         for digit in self.cut(form).digits:
@@ -86,7 +86,7 @@ class Segments:
     def remap(self, access: ir.AffineMap) -> ir.AffineMap:
         """A map in terms of the new iterators."""
         old = [
-            self.linear_expression(make_form([Digit(1, i, 1, _product(parts))]))
+            self.linear_expression(make_form([IteratorDigit(1, i, 1, _product(parts))]))
             for i, parts in enumerate(self.parts)
         ]
         inner = ir.AffineMap.get(self.count, 0, old)
@@ -103,7 +103,7 @@ def _product(parts: Sequence[Segment]) -> int | None:
 
 
 def find_segments(
-    forms: Iterable[Form], sizes: Sequence[int | None], *, at_begins: bool = False
+    forms: Iterable[DigitSum], sizes: Sequence[int | None], *, at_begins: bool = False
 ) -> Segments | None:
     """The coarsest split in which no digit ends inside of a part; None when borders do not divide each other.
 

@@ -9,10 +9,10 @@ from math import prod
 from .....dialects.affine.expressions import dim_position
 from .....dialects.host import arith, ir, tensor
 from .....dialects.structured import element_type
-from .digits import Digit, Form
+from .digits import DigitSum, IteratorDigit
 from .read_chain import shape_of
 
-_SEEN = Digit(1, 0, 1, None)  # stands for whatever indexes a dimension that is only cropped
+_SEEN = IteratorDigit(1, 0, 1, None)  # stands for whatever indexes a dimension that is only cropped
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class _Extent:
     size: int | None
     offset: int = 0
     count: int | None = 1
-    digit: Digit | None = None
+    digit: IteratorDigit | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -43,7 +43,7 @@ class ViewPlan:
     extents: tuple[tuple[_Extent, ...], ...]
 
     @property
-    def digits(self) -> list[Digit]:
+    def digits(self) -> list[IteratorDigit]:
         """The digit that indexes each dimension of the view."""
         return [e.digit for group in self.extents for e in group if e.digit is not None]
 
@@ -99,7 +99,7 @@ def plan_crop(shape: Sequence[int | None], access: ir.AffineMap, loops: Sequence
     return None if all(count is None for count in counts) else Crop(tuple(counts))
 
 
-def plan_view(shape: Sequence[int | None], index: Sequence[Form]) -> ViewPlan | None:
+def plan_view(shape: Sequence[int | None], index: Sequence[DigitSum]) -> ViewPlan | None:
     """The view in which every index is a plain digit; None when there is none."""
     extents: list[tuple[_Extent, ...]] = []
     for size, form in zip(shape, index, strict=True):
@@ -110,7 +110,7 @@ def plan_view(shape: Sequence[int | None], index: Sequence[Form]) -> ViewPlan | 
     return ViewPlan(tuple(extents))
 
 
-def _split_dimension(size: int | None, form: Form) -> list[_Extent] | None:
+def _split_dimension(size: int | None, form: DigitSum) -> list[_Extent] | None:
     """The parts of one dimension, outermost first."""
     if not form.digits:
         return [_Extent(size, form.constant)]
@@ -139,7 +139,7 @@ def _split_dimension(size: int | None, form: Form) -> list[_Extent] | None:
     return list(reversed(parts))
 
 
-def _cut(extent: int, offset: int, count: int, digit: Digit) -> list[_Extent]:
+def _cut(extent: int, offset: int, count: int, digit: IteratorDigit) -> list[_Extent]:
     """`count` positions from `offset`, innermost first: as a whole part of a further dimension where they are one."""
     if count and extent % count == 0 and offset % count == 0 and extent != count:
         return [_Extent(count, 0, count, digit), _Extent(extent // count, offset // count)]

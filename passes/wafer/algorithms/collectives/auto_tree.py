@@ -16,7 +16,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .....wse_target.image import Combine, Dtype
+from .....wse_target.instructions import Combine, Dtype
 from .....wse_target.machine import Machine
 from .....wse_target.sim.cost import words as words_of
 from .costs import Costs

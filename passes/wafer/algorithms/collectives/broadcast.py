@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .....wse_target.image import Receive, Send
+from .....wse_target.instructions import Receive, Send
 from ..algorithm import Algorithm, register
 from ..fragment import CollectiveRequest, Fragment
 from .costs import Costs, tile_words

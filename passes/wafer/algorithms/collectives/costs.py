@@ -7,10 +7,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from .....wse_target.image import Combine
+from .....wse_target.instructions import Combine
 from .....wse_target.machine import Machine
 from .....wse_target.quasi_affine import Expr
-from .....wse_target.sim.cost import CostModel, words
+from .....wse_target.sim.cost import TimingModel, words
 from ..fragment import CollectiveRequest, TileWalk
 
 
@@ -65,7 +65,7 @@ class Costs:
 
     @staticmethod
     def of(machine: Machine, dtype: str, combine: Combine = "store") -> Costs:
-        model, fabric = CostModel(machine), machine.fabric
+        model, fabric = TimingModel(machine), machine.fabric
         move = model.word_cycles("copy", dtype)
         mixed = move if combine == "store" else model.word_cycles(combine, dtype)
         ramps = fabric.ramp_out + fabric.ramp_in

@@ -8,7 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from .....wse_target.image import Access, Dtype, StridedRect
+from .....wse_target.image import StridedRect
+from .....wse_target.instructions import Access, Dtype
 from .....wse_target.quasi_affine import Expr, Var, const, maximum, minimum
 from ..fragment import Axis, Held, Line
 from .ring import contiguous, substitute

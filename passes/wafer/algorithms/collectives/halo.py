@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .....wse_target.image import Instruction, Join, Receive, Send, Vector
+from .....wse_target.instructions import Instruction, Join, Receive, Send, Vector
 from .....wse_target.quasi_affine import Expr, const, maximum, minimum
 from ..algorithm import Algorithm, register
 from ..fragment import Fragment, HaloRequest, TileWalk, sequence

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .....wse_target.image import Instruction, Loop, Receive, Relay, Send, Vector
+from .....wse_target.instructions import Instruction, Loop, Receive, Relay, Send, Vector
 from .....wse_target.quasi_affine import Expr, Lookup, const, minimum
 from ..fragment import Fragment, Line, RectangleText, Scratch, TileWalk
 from .costs import largest

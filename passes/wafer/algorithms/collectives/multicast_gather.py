@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .....wse_target.image import Instruction, Join, Loop, Receive, Relay, Send, Vector
+from .....wse_target.instructions import Instruction, Join, Loop, Receive, Relay, Send, Vector
 from .....wse_target.quasi_affine import Var, const, maximum
 from ..algorithm import Algorithm, register
 from ..fragment import CollectiveRequest, Fragment, RectangleText, Spread

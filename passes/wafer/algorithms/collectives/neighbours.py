@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from .....wse_target.image import Instruction, Join, Receive, Send, Vector
+from .....wse_target.instructions import Instruction, Join, Receive, Send, Vector
 from .....wse_target.machine import Machine
 from .....wse_target.quasi_affine import Expr, const
 from .....wse_target.sim.cost import words

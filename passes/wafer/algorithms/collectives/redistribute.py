@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from .....wse_target.image import Dtype, Instruction, Loop, Vector
+from .....wse_target.instructions import Dtype, Instruction, Loop, Vector
 from .....wse_target.machine import Machine
 from .....wse_target.quasi_affine import Var, const
 from .....wse_target.sim.cost import words

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from .....wse_target.image import Receive, Relay, Send
+from .....wse_target.instructions import Receive, Relay, Send
 from ..algorithm import Algorithm, register
 from ..fragment import CollectiveRequest, Fragment
 from . import reduction_plan as plans

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
-from .....wse_target.image import Access, Combine, Instruction, Join, Loop, Receive, Send
+from .....wse_target.instructions import Access, Combine, Instruction, Join, Loop, Receive, Send
 from .....wse_target.layout.mesh import ring_label, ring_position
 from .....wse_target.quasi_affine import Binary, Expr, Lookup, Var, binary, const
 from ..fragment import Line, TileWalk

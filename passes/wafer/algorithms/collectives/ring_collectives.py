@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .....wse_target.image import Vector
+from .....wse_target.instructions import Vector
 from .....wse_target.quasi_affine import Expr, const, maximum, minimum
 from ..algorithm import Algorithm, register
 from ..fragment import CollectiveRequest, Fragment, TileWalk

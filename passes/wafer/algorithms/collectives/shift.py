@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from .....wse_target.image import Access, Instruction, Loop, Vector
+from .....wse_target.instructions import Access, Instruction, Loop, Vector
 from .....wse_target.quasi_affine import Expr, Var, const, maximum, minimum
 from ..algorithm import Algorithm, register
 from ..fragment import CollectiveRequest, Fragment, Scratch, TileWalk

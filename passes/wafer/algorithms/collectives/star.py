@@ -12,7 +12,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from .....wse_target.image import Control, Direction, Instruction, Loop, Receive, Route, Send, Switch
+from .....wse_target.image import Route
+from .....wse_target.instructions import Control, Direction, Instruction, Loop, Receive, Send, Switch
 from .....wse_target.quasi_affine import Expr, const
 from ..algorithm import Algorithm, register
 from ..fragment import CollectiveRequest, Fragment

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .....wse_target.image import Direction, Instruction, Join, Receive, Route, Send, Switch, Vector
+from .....wse_target.image import Route
+from .....wse_target.instructions import Direction, Instruction, Join, Receive, Send, Switch, Vector
 from .....wse_target.machine import Machine
 from .....wse_target.quasi_affine import Expr, maximum, minimum
 from ..fragment import Fragment, Line, RectangleText, TileWalk

@@ -11,7 +11,8 @@ import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from .....wse_target.image import Direction, Route
+from .....wse_target.image import Route
+from .....wse_target.instructions import Direction
 from ..fragment import Line
 
 Edge = tuple[int, int]  # positions on the line that words come from and go to

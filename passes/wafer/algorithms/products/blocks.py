@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from .....wse_target.image import Access, Control, Dtype, Instruction, StridedRect, Vector
+from .....wse_target.image import StridedRect
+from .....wse_target.instructions import Access, Control, Dtype, Instruction, Vector
 from .....wse_target.quasi_affine import Expr, const, minimum
 from ..fragment import Held, ProductRequest
 

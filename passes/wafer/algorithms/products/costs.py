@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from .....wse_target.image import DTYPE_BYTES, Access, Control, Dtype, Instruction, Loop, Vector
+from .....wse_target.instructions import DTYPE_BYTES, Access, Control, Dtype, Instruction, Loop, Vector
 from .....wse_target.machine import Machine
 from .....wse_target.quasi_affine import const
-from .....wse_target.sim.cost import WAVELET_BYTES, CostModel
+from .....wse_target.sim.cost import WAVELET_BYTES, TimingModel
 from .blocks import Tiles
 
 
 def vector_cycles(machine: Machine, op: Vector, dtypes: dict[str, str]) -> float:
     """Cycles of a vector operation on PE (0, 0)."""
     bounds = np.array([[max(int(b.evaluate({"x": 0, "y": 0})), 0) for b in op.bounds]])
-    return float(CostModel(machine).vector(op, bounds, dtypes[op.dst.buffer], dtypes)[0])
+    return float(TimingModel(machine).vector(op, bounds, dtypes[op.dst.buffer], dtypes)[0])
 
 
 def local_product(tiles: Tiles, looped: bool = False) -> float:

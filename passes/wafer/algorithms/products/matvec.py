@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .....wse_target.image import Control, StridedRect
+from .....wse_target.image import StridedRect
+from .....wse_target.instructions import Control
 from .....wse_target.quasi_affine import const
 from ..algorithm import Algorithm, choose, register
 from ..fragment import Product, ProductRequest

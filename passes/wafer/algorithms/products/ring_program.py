@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .....wse_target.image import Access, Control, Instruction, Join, Loop, Receive, Route, Send, StridedRect
+from .....wse_target.image import Route, StridedRect
+from .....wse_target.instructions import Access, Control, Instruction, Join, Loop, Receive, Send
 from .....wse_target.quasi_affine import Expr, Var, const, minimum
 from ..fragment import Axis, Fragment, Held, Product, RectangleText, Scratch
 from .blocks import clear, copy

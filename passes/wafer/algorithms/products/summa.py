@@ -9,16 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from .....wse_target.image import (
-    Access,
-    Control,
-    Instruction,
-    Join,
-    Loop,
-    Receive,
-    Send,
-    Vector,
-)
+from .....wse_target.instructions import Access, Control, Instruction, Join, Loop, Receive, Send, Vector
 from .....wse_target.quasi_affine import Expr, Var, const
 from ..collectives.turning import FROM_LOW, Multicast
 from ..fragment import Axis, Fragment, Held, Line, Product, ProductRequest, RectangleText

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from .....wse_target.image import Access, Control, Dtype, Instruction, Loop, StridedRect, Vector
+from .....wse_target.image import StridedRect
+from .....wse_target.instructions import Access, Control, Dtype, Instruction, Loop, Vector
 from .....wse_target.quasi_affine import Expr, Var, const
 from ..algorithm import Choice
 from ..fragment import (

@@ -11,7 +11,7 @@ from .....dialects.provenance import Provenance, make_location
 from .....dialects.wse import build
 from .....wse_target.errors import CompilerError
 from .....wse_target.footprint import accesses
-from .....wse_target.image import (
+from .....wse_target.instructions import (
     Access,
     Buffer,
     Choose,
@@ -31,12 +31,12 @@ from .....wse_target.image import (
 )
 from .....wse_target.quasi_affine import Binary, Const, Expr, Lookup, Scalar, Var
 from ...executable import ENTERS, LEAVES, RECORD
-from .expressions import COORDINATES, Symbols, is_product, parts
+from .expressions import COORDINATES, MapSymbols, is_product, parts
 from .routines import Call, Routine
 from .shared_text import Enter, Leave
 
 Walks = tuple[
-    list[ir.AffineMap], list[ir.AffineMap], Symbols
+    list[ir.AffineMap], list[ir.AffineMap], MapSymbols
 ]  # maps of bounds and of accesses, their symbols
 
 
@@ -61,7 +61,7 @@ class Shared:
         return make_location(Provenance(source.module_path, file, int(line) if file else 0, source.operator))
 
 
-class IndexValues:
+class IndexScopes:
     """Index values in scope: coordinates, loop variables, and what was computed from them."""
 
     def __init__(self, x: ir.Value, y: ir.Value, variables: Mapping[str, ir.Value] | None = None) -> None:
@@ -91,7 +91,7 @@ class IndexValues:
         name, pieces = "apply", [expr]
         if isinstance(expr, Binary) and expr.operator in ("min", "max"):
             name, pieces = expr.operator, parts(expr, expr.operator)
-        symbols = Symbols()
+        symbols = MapSymbols()
         results = [symbols.affine(piece) for piece in pieces]
         amap = ir.AffineMapAttr.get(symbols.map(results))
         operands = self.all(symbols)
@@ -99,7 +99,7 @@ class IndexValues:
             f"affine.{name}", results=[ir.IndexType.get()], operands=operands, attributes={"map": amap}
         ).result
 
-    def all(self, symbols: Symbols) -> list[ir.Value]:
+    def all(self, symbols: MapSymbols) -> list[ir.Value]:
         """The values of an operation's symbols."""
         return [self.of(atom) for atom in symbols.atoms]
 
@@ -120,7 +120,7 @@ def write_numbers(name: str, numbers: Sequence[Expr]) -> None:
     index = ir.IndexType.get()
     block = func.FuncOp(name, ([index, index], [index] * len(numbers))).add_entry_block()
     with ir.InsertionPoint(block):
-        values = IndexValues(*block.arguments)
+        values = IndexScopes(*block.arguments)
         func.ReturnOp([values.of(number) for number in numbers])
 
 
@@ -141,7 +141,7 @@ class BodyWriter:
     ) -> None:
         self.shared = shared
         x, y, *others = block.arguments
-        self.values = IndexValues(x, y, dict(zip(variables, others, strict=True)))
+        self.values = IndexScopes(x, y, dict(zip(variables, others, strict=True)))
         names = dict.fromkeys(access.buffer for access in _all_accesses(body))
         self.memrefs = {name: build.get_buffer(name, memref_type(shared.buffers[name])) for name in names}
 
@@ -224,7 +224,7 @@ class BodyWriter:
         return value
 
     def _indexed(self, value: ir.Value, index: Index, loops: int) -> ir.Value:
-        symbols = Symbols()
+        symbols = MapSymbols()
         size, origin = symbols.bound(index.size), symbols.affine(index.origin)
         walk = symbols.index(index.numbers, self.shared.buffers[index.numbers.buffer].shape)
         maps = symbols.map(walk, loops), symbols.map(size), symbols.map([origin])
@@ -259,13 +259,13 @@ class BodyWriter:
 
     def control(self, op: Control) -> None:
         """`wse.control`."""
-        symbols = Symbols()
+        symbols = MapSymbols()
         count = symbols.affine(op.count)
         build.control(op.unit, symbols.map([count]), self.values.all(symbols))
 
     def switch(self, op: Switch) -> None:
         """`wse.switch`."""
-        symbols = Symbols()
+        symbols = MapSymbols()
         position = symbols.affine(op.position)
         build.switch(op.colour, symbols.map([position]), self.values.all(symbols), rewrite=op.rewrite)
 
@@ -274,7 +274,7 @@ class BodyWriter:
     ) -> tuple[list[ir.AffineMap], list[ir.AffineMap], list[ir.Value]]:
         """Maps of bounds and accesses, and the values of their symbols."""
         if id(op) not in self.shared.walks:
-            symbols = Symbols()
+            symbols = MapSymbols()
             limits = [symbols.bound(bound) for bound in op.bounds]
             indices = [symbols.index(access, self.shared.buffers[access.buffer].shape) for access in given]
             bounds = [symbols.map(limit) for limit in limits]

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 from .....dialects.host import ir
 from .....wse_target.errors import CompilerError
-from .....wse_target.image import Access
+from .....wse_target.instructions import Access
 from .....wse_target.quasi_affine import Binary, Const, Expr, Var
 
 COORDINATES: tuple[Expr, ...] = (Var("x"), Var("y"))
 
 
-class Symbols:
+class MapSymbols:
     """The symbols that the maps of one operation share: x, y, then what else they need, in order of use.
 
     Attributes:

@@ -9,9 +9,10 @@ from typing import Any
 from .....dialects.host import ir
 from .....dialects.wse import build
 from .....wse_target.footprint import program_tables, text_bytes
-from .....wse_target.image import HostTransfer, Program, Source, TensorSpec
+from .....wse_target.image import HostTransfer, Program, TensorSpec
+from .....wse_target.instructions import Source
 from .body import Shared, memref_type, write_function, write_numbers
-from .expressions import Symbols
+from .expressions import MapSymbols
 from .routines import Outline
 from .shared_text import SharedText
 
@@ -89,7 +90,7 @@ def _specs(tensors: tuple[TensorSpec, ...]) -> list[tuple[str, ir.Type]]:
 
 def _write_transfer(program: Program, name: str, transfer: HostTransfer) -> None:
     """A host transfer, and a function `<name>_place` for numbers that no affine map gives."""
-    symbols = Symbols()
+    symbols = MapSymbols()
     bounds = [symbols.bound(bound) for bound in transfer.bounds]
     origin = [symbols.bound(start) for start in transfer.origin]
     access = symbols.index(transfer.access, program.buffers[transfer.access.buffer].shape)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
-from .....wse_target.image import Instruction, Loop, Phase, all_instructions
+from .....wse_target.instructions import Instruction, Loop, Phase, all_instructions
 from .....wse_target.quasi_affine import Expr
 
 LEAST_SAVED = 16  # instructions that need not be written again

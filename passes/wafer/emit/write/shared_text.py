@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from .....wse_target.footprint import INSTRUCTION_BYTES, text_bytes
-from .....wse_target.image import Buffer, Control, Instruction, Loop
+from .....wse_target.instructions import Buffer, Control, Instruction, Loop
 from .routines import LONG
 from .text_shapes import DESCRIPTOR_BYTES, Shape, shaped
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .....wse_target.image import (
+from .....wse_target.instructions import (
     Access,
     Buffer,
     Choose,

@@ -14,7 +14,7 @@ from typing import Any
 from .....wse_target.layout.tensor_layout import TensorLayout
 from ...emit.repeats import Repeat, repeats
 from ..nodes import Node, Option
-from .plan import Plan, Planner, State
+from .plan import PartialPlan, Plan, Planner
 
 _DEARER = 1.02  # what equal layers may score, as a share of what the plan did
 _WAYS = 8  # through a layer that are tried for all of them
@@ -80,7 +80,7 @@ def _with_fewer(chosen: list[Option], repeat: Repeat, planner: Planner, limit: f
 def _ways_through(chosen: list[Option], repeat: Repeat, planner: Planner) -> list[Choice]:
     """Good ways through the second layer, with all in front of it as it is."""
     begin = repeat.start + repeat.period
-    beam = [_extended(State(), chosen[:begin], planner)]
+    beam = [_extended(PartialPlan(), chosen[:begin], planner)]
     for at in range(begin, begin + repeat.period):
         beam = planner.step(beam, at, planner.problem.nodes[at], _WAYS)
     return [state.chosen[begin:] for state in beam]
@@ -138,13 +138,13 @@ def _distinct(choices: Sequence[Choice]) -> list[Choice]:
 
 
 def _plan_of(chosen: Sequence[Option], planner: Planner) -> Plan:
-    final = _extended(State(), chosen, planner)
+    final = _extended(PartialPlan(), chosen, planner)
     if final.cycles == math.inf:
         return Plan(planner.mesh, (), (), math.inf, 0, 0)
     return planner.plan_of(final)
 
 
-def _extended(state: State, choices: Sequence[Option], planner: Planner) -> State:
+def _extended(state: PartialPlan, choices: Sequence[Option], planner: Planner) -> PartialPlan:
     """A state of the search after the next operations."""
     for at, option in enumerate(choices, len(state.chosen)):
         state = planner.extend(state, at, planner.problem.nodes[at], option)

@@ -13,7 +13,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from .....dialects.host import ir
-from .....wse_target.image import DTYPE_BYTES, Dtype
+from .....wse_target.instructions import DTYPE_BYTES, Dtype
 from .....wse_target.layout.mesh import Mesh
 from .....wse_target.layout.tensor_layout import TensorLayout
 from ...communicate import Movement
@@ -71,7 +71,7 @@ Moves = dict[int, Movement]  # by operand, how it is brought into the layout tha
 
 
 @dataclass(frozen=True)
-class State:
+class PartialPlan:
     """A partial plan. Bytes are per PE; cycles are with those that text counts as.
 
     Attributes:
@@ -220,7 +220,7 @@ class Planner:
         kept = sum(self.bytes(v, to) for v, _, to in self.wanted(node, option) if v in self.free)
         return option.cycles + 2 * self.thrift * kept
 
-    def score(self, state: State) -> float:
+    def score(self, state: PartialPlan) -> float:
         """Cycles, with memory counted in as far as it is scarce."""
         return state.cycles + self.dearness(state.resident, state.peak)
 
@@ -235,7 +235,7 @@ class Planner:
 
     def run(self, width: int, limit: float = math.inf) -> Plan | None:
         """The best complete plan found with a beam of `width` states; None once all take more than `limit`."""
-        beam = [State()]
+        beam = [PartialPlan()]
         for position, node in enumerate(self.problem.nodes):
             beam = self.step(beam, position, node, width)
             if not beam:
@@ -246,13 +246,13 @@ class Planner:
                 return None
         return self.plan_of(beam[0])
 
-    def plan_of(self, final: State) -> Plan:
+    def plan_of(self, final: PartialPlan) -> Plan:
         """The plan that a state is after the last operation."""
         peak = final.resident + self.most_live(final)
         text = sum(way.text for moves in final.moves for way in moves.values())
         return Plan(self.mesh, final.chosen, final.moves, final.cycles - text, final.resident, peak, text)
 
-    def most_live(self, final: State) -> int:
+    def most_live(self, final: PartialPlan) -> int:
         """Most bytes of values at a time, each version of which lives until its own last reader.
 
         The search counts all versions until a value's last reader: it cannot know yet which of them that wants.
@@ -273,7 +273,7 @@ class Planner:
                     lives.use((value, given), len(nodes) - 1)
         return lives.most(busy, moving)
 
-    def step(self, beam: list[State], position: int, node: Node, width: int) -> list[State]:
+    def step(self, beam: list[PartialPlan], position: int, node: Node, width: int) -> list[PartialPlan]:
         """The best states after an operation; extended only as long as they may be among them.
 
         Layouts of what only moves elements are kept: which is good is only known when its readers have chosen.
@@ -283,7 +283,7 @@ class Planner:
         first: dict[tuple[TensorLayout, ...], int] = {}  # of equals those that give what earlier options do
         for number, option in enumerate(node.options):
             first.setdefault(option.gives, number)
-        found: list[tuple[float, tuple[int, int, int], State, Option]] = []
+        found: list[tuple[float, tuple[int, int, int], PartialPlan, Option]] = []
         others = [
             [(value, held) for value, held in state.layouts.items() if value not in node.operands]
             for state in beam
@@ -294,7 +294,7 @@ class Planner:
                 order = (index, first[option.gives], number)
                 least = self.at_least(state, node, option) + self.prospects.after(node, option) + left[index]
                 found.append((least, order, state, option))
-        best: dict[Any, tuple[float, tuple[int, int, int], State]] = {}
+        best: dict[Any, tuple[float, tuple[int, int, int], PartialPlan]] = {}
         scores: list[float] = []  # of those, in order
         worst = math.inf
         for least, order, state, option in sorted(found, key=lambda candidate: candidate[:2]):
@@ -312,7 +312,7 @@ class Planner:
                 worst = scores[width - 1] if len(scores) >= width else math.inf
         return [state for *_, state in sorted(best.values(), key=lambda f: f[:2])[:width]]
 
-    def at_least(self, state: State, node: Node, option: Option) -> float:
+    def at_least(self, state: PartialPlan, node: Node, option: Option) -> float:
         """What no extension of `state` by an option scores less than."""
         found = self.score(state) + option.cycles
         for value, position, needed in self.wanted(node, option):
@@ -332,7 +332,7 @@ class Planner:
         """Bytes of SRAM that the largest tile of a value takes."""
         return layout.elements * DTYPE_BYTES[self.dtypes[value]]
 
-    def extend(self, state: State, at: int, node: Node, option: Option) -> State:
+    def extend(self, state: PartialPlan, at: int, node: Node, option: Option) -> PartialPlan:
         """`state` with the operation at position `at` done as `option` says."""
         layouts, brought, peak = dict(state.layouts), 0, state.peak
         moves: Moves = {}
@@ -391,7 +391,7 @@ class Planner:
         """The best way from any of the layouts that a value is held in; None where there is none.
 
         Args:
-            resident, live, peak: bytes, before it; see `State`.
+            resident, live, peak: bytes, before it; see `PartialPlan`.
         """
 
         def score(way: Movement) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .....dialects.host import ir
-from .....wse_target.image import DTYPE_BYTES
+from .....wse_target.instructions import DTYPE_BYTES
 from .....wse_target.layout.mesh import Mesh
 from .....wse_target.machine import Machine
 from ....infra.diagnostics import PassFailure

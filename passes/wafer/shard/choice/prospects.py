@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .....dialects.host import ir
-from .....wse_target.image import Dtype
+from .....wse_target.instructions import Dtype
 from .....wse_target.layout.tensor_layout import TensorLayout
 from ...communicate import Ways
 from ..nodes import Node, Option

@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from .....dialects.host import ir
 from .....dialects.structured import structured
 from ..nodes import Node, Option
-from .plan import Plan, Planner, State, moves_only
+from .plan import PartialPlan, Plan, Planner, moves_only
 
 _ROUNDS = 4
 _GAIN = 1.0  # cycles that a change has to save: less is not known so well
 
 
 Change = dict[int, Option]  # by operation, what it has instead
-Taken = Callable[[State, int], Option]  # in a state an operation, by its number
+Taken = Callable[[PartialPlan, int], Option]  # in a state an operation, by its number
 
 
 def follows_anywhere(node: Node) -> bool:
@@ -69,7 +69,7 @@ class Refinement:
     def __post_init__(self) -> None:
         self.nodes = self.planner.problem.nodes
         self.makers = self._makers()
-        self.states = [State()]
+        self.states = [PartialPlan()]
         self._restate(0)
 
     def _makers(self) -> dict[ir.Value, frozenset[int]]:
@@ -148,7 +148,7 @@ class Refinement:
             state = planner.extend(state, later, node, chosen)
         return planner.score(state), change
 
-    def _anew(self, state: State, at: int) -> Option:
+    def _anew(self, state: PartialPlan, at: int) -> Option:
         """What is best for an operation, with what is to come as far as that is known."""
         planner, node = self.planner, self.nodes[at]
         return min(
@@ -156,7 +156,7 @@ class Refinement:
             key=lambda option: planner.at_least(state, node, option) + planner.prospects.after(node, option),
         )
 
-    def _as_it_is(self, state: State, at: int) -> Option:
+    def _as_it_is(self, state: PartialPlan, at: int) -> Option:
         """The option of an operation that may follow that takes its operands where they are; its own one otherwise."""
         node, own = self.nodes[at], self.chosen[at]
 
@@ -170,7 +170,7 @@ class Refinement:
         return min(fitting, key=lambda option: option.cycles, default=own)
 
     @staticmethod
-    def _from_here_as_before(state: State, before: State, final: State) -> State:
+    def _from_here_as_before(state: PartialPlan, before: PartialPlan, final: PartialPlan) -> PartialPlan:
         """Where a state leads that differs from one of the plan in cycles and in what stays for good."""
         cycles = state.cycles + final.cycles - before.cycles
         resident = state.resident + final.resident - before.resident

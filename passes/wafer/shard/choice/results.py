@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, cast
 
-from .....wse_target.image import DTYPE_BYTES, Combine
+from .....wse_target.instructions import DTYPE_BYTES, Combine
 from .....wse_target.layout.tensor_layout import Partial
 from ...communicate import scattered
 from ..cost import CostModel
