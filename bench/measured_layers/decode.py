@@ -135,7 +135,10 @@ class Decode:
         """RMSNorm; the last product is over `scaled` elements."""
         d, w = self.d, self.w
         w.phase(name)
-        w.run(vector("mul", d, walk("square"), walk(source), walk(source)), *folded("add", d, "number", "square"))
+        w.run(
+            vector("mul", d, walk("square"), walk(source), walk(source)),
+            *folded("add", d, "number", "square"),
+        )
         self._sum("y", "number", 1)
         w.run(
             vector("mul", d, walk("normed"), walk("square"), walk(weight)),

@@ -39,7 +39,9 @@ class Row:
         """
         missing = [name for name in COLUMNS if fields.get(name) is None]
         if missing:
-            raise CompilerError(f"column '{missing[0]}' is missing", hint=f"the columns are {','.join(COLUMNS)}")
+            raise CompilerError(
+                f"column '{missing[0]}' is missing", hint=f"the columns are {','.join(COLUMNS)}"
+            )
         program = fields["program"]
         if program not in PROGRAMS:
             raise CompilerError(f"program '{program}' is none of {', '.join(PROGRAMS)}")

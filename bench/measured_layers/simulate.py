@@ -13,7 +13,10 @@ from .decode import Decode
 from .row import Row
 from .writer import lowered
 
-REPEAT = {"decode": 3, "prefill": 1}  # sums of vectors overlap with what comes next; steps of products are alike
+REPEAT = {
+    "decode": 3,
+    "prefill": 1,
+}  # sums of vectors overlap with what comes next; steps of products are alike
 
 
 def program_of(row: Row, machine: str = "wse3") -> tuple[Program, Machine]:

@@ -34,7 +34,9 @@ from wse_mlir.wse_target.quasi_affine import Expr, Var, const
 
 X, Y = Var("x"), Var("y")
 Walk = tuple[str, int, tuple[int, ...]]  # buffer, offset, strides
-_MOST_CLASSES = 256  # roles along both axes; a choice at run time would cost what the measured programs do not spend
+_MOST_CLASSES = (
+    256  # roles along both axes; a choice at run time would cost what the measured programs do not spend
+)
 
 
 @dataclass
@@ -118,7 +120,9 @@ def walk(buffer: str, *strides: int, at: Expr | int = 0) -> Access:
     return Access(buffer, at if isinstance(at, Expr) else const(at), strides or (1,))
 
 
-def vector(kind: str, bounds: int | tuple[int, ...], dst: Access, *srcs: Access | float, looped: bool = False) -> Vector:
+def vector(
+    kind: str, bounds: int | tuple[int, ...], dst: Access, *srcs: Access | float, looped: bool = False
+) -> Vector:
     """One synchronous operation; `looped`: scalar code issues one for each trip of the outer loops."""
     trips = (bounds,) if isinstance(bounds, int) else bounds
     return Vector(kind, tuple(map(const, trips)), dst, srcs, schedule="looped" if looped else "mapped")
