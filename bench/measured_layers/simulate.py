@@ -10,6 +10,7 @@ from wse_mlir.wse_target.sim.engine import EngineName
 from wse_mlir.wse_target.sim.report import SimulationReport
 
 from .decode import Decode
+from .prefill import Prefill
 from .row import Row
 from .writer import lowered
 
@@ -19,14 +20,15 @@ REPEAT = {
 }  # sums of vectors overlap with what comes next; steps of products are alike
 
 
-def program_of(row: Row, machine: str = "wse3") -> tuple[Program, Machine]:
+def program_of(row: Row, machine: str = "wse3", steps: int = 0) -> tuple[Program, Machine]:
     """The row's program, ready to run.
 
     Raises:
         CompilerError: the layer does not fit.
     """
     description = load_machine(machine)
-    return lowered(Decode(row, description).program(), machine), description
+    layer = Decode(row, description) if row.program == "decode" else Prefill(row, description, steps)
+    return lowered(layer.program(), machine), description
 
 
 def simulate(row: Row, *, repeat: int = 0, engine: EngineName = "flow") -> SimulationReport:
