@@ -1,1 +1,1 @@
-"""Layers as hand-written programs of a wafer execute them: `bench/layers.py` simulates them, `docs/measured-layers.md` explains."""
+"""Layers as hand-written programs of a wafer execute them, for `bench/layers.py`; see `docs/measured-layers.md`."""

@@ -6,7 +6,7 @@ and rows of PEs sum their parts to a column that walks round the ring.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from wse_mlir.passes.wafer.algorithms.algorithm import choose
@@ -29,6 +29,8 @@ from .scores import Scores
 from .writer import Writer, vector, walk
 
 SILU = ("neg", "exp", "add", "div")
+REPEATED = "scores, steady"  # a phase of `_STEPS` steps behind as many others
+_STEPS = 12
 
 
 @dataclass
@@ -37,23 +39,38 @@ class Prefill:
 
     Attributes:
         d / f / s: a PE's part of the width, of the inner width, and of the tokens.
-        steps: of the scores, all when 0; the others are like those before them.
+        shortened: leaves out steps of the scores; see `left_out`.
     """
 
     row: Row
     machine: Machine
-    steps: int = 0
+    shortened: bool = False
 
     def __post_init__(self) -> None:
         self.d, self.f, self.s = (self.row.tile(n) for n in (self.row.dim, self.row.ffn, self.row.length))
+        self._begin()
+
+    def _begin(self) -> None:
         self.w = Writer(self.row.side, self.machine)
+        self._buffers()
+
+    @property
+    def _stages(self) -> tuple[Callable[[], None], ...]:
+        return self._first_half, self._scores, self._attend, self._second_half, self._inner, self._down
 
     def program(self) -> Program:
         """The layer, step by step."""
-        self._buffers()
-        self._attention()
-        self._feed_forward()
+        self._begin()
+        for stage in self._stages:
+            stage()
         return self.w.program("prefill")
+
+    def stages(self) -> Iterator[Program]:
+        """Programs of parts of the layer, each of which begins on all PEs at once."""
+        for stage in self._stages:
+            self._begin()
+            stage()
+            yield self.w.program("prefill")
 
     def _buffers(self) -> None:
         d, f, s, buffer = self.d, self.f, self.s, self.w.buffer
@@ -66,21 +83,20 @@ class Prefill:
         ):  # fmt: skip
             buffer(name, size)
 
-    def _attention(self) -> None:
-        d, s, w = self.d, self.s, self.w
+    def _first_half(self) -> None:
         self._norm("norm 1", "x")
         for name, aligned in (("q", 1), ("k", 0), ("v", 0)):
-            self._product(name, (s, d, d), "normed", name, aligned=aligned)
-        w.phase("rotary")
+            self._product(name, (self.s, self.d, self.d), "normed", name, aligned=aligned)
+        self.w.phase("rotary")
         for name in ("q", "k"):
             self._rotate(name)
-        w.phase("scores")
-        scores = Scores(self.w.grid, self.machine, s, d, self.steps)
-        w.buffer(scores.partial, s * s)
-        w.run(vector("fill", s * s, walk("scores"), 0.0))
-        w.add(scores.fragment())
+
+    def _attend(self) -> None:
         self._softmax()
-        self._product("output", (s, s, d), "scores", "mixed", right="v")
+        self._product("output", (self.s, self.s, self.d), "scores", "mixed", right="v")
+
+    def _second_half(self) -> None:
+        d, s, w = self.d, self.s, self.w
         self._product("o", (s, d, d), "mixed", "o")
         w.phase("residual")
         w.run(
@@ -88,7 +104,28 @@ class Prefill:
             vector("add", s * d, walk("residual"), walk("x"), walk("o")),
         )
 
-    def _feed_forward(self) -> None:
+    @property
+    def left_out(self) -> float:
+        """Steps of the scores that a shortened program lacks, as a multiple of the phase `REPEATED`.
+
+        Every row's root walks round the same ring, a place ahead of the row before it on the y ring: at each step the
+        rows together do what they did at the step before, each in its neighbour's place.
+        """
+        return max(0, self.row.side - 2 * _STEPS) / _STEPS if self.shortened else 0.0
+
+    def _scores(self) -> None:
+        s, side = self.s, self.row.side
+        self.w.buffer("partial", s * s)
+        self.w.phase("scores")
+        self.w.run(vector("fill", s * s, walk("scores"), 0.0))
+        if not self.left_out:
+            self.w.add(Scores(self.w.grid, self.machine, s, self.d, 0, side).fragment())
+            return
+        self.w.add(Scores(self.w.grid, self.machine, s, self.d, 0, _STEPS).fragment())
+        self.w.phase(REPEATED)
+        self.w.add(Scores(self.w.grid, self.machine, s, self.d, _STEPS, _STEPS).fragment())
+
+    def _inner(self) -> None:
         d, f, s, w = self.d, self.f, self.s, self.w
         self._norm("norm 2", "residual")
         self._product("up", (s, d, f), "normed", "up")
@@ -98,6 +135,9 @@ class Prefill:
             *loop(self.machine, s * f, "up", *SILU),
             vector("mul", s * f, walk("gate"), walk("gate"), walk("up")),
         )
+
+    def _down(self) -> None:
+        d, f, s, w = self.d, self.f, self.s, self.w
         self._product("down", (s, f, d), "gate", "down")
         w.phase("result")
         w.run(vector("add", s * d, walk("result"), walk("residual"), walk("down")))

@@ -17,7 +17,7 @@ class Row:
 
     Attributes:
         length: positions in the cache that a decode reads, tokens of a prefill.
-        heads / kv_heads: of the model; the measured programs have one head of full width whatever these say.
+        heads / kv_heads / head_dim: of the model; the measured programs have one head of full width whatever these say.
         groups: groups of PEs that a line is cut into for its sums; 0: as `groups_of` says.
     """
 
@@ -28,6 +28,7 @@ class Row:
     length: int
     heads: int
     kv_heads: int
+    head_dim: int
     groups: int = 0
 
     @staticmethod
@@ -47,12 +48,14 @@ class Row:
             raise CompilerError(f"program '{program}' is none of {', '.join(PROGRAMS)}")
         length = "kv" if program == "decode" else "seq"
         side, dim, ffn, tokens = (_number(fields, name) for name in ("P", "dim", "ffn", length))
-        heads, kv_heads, groups = (_number(fields, name, 0) for name in ("heads", "kv_heads", "groups"))
+        heads, kv_heads, head_dim, groups = (
+            _number(fields, name, 0) for name in ("heads", "kv_heads", "head_dim", "groups")
+        )
         if side < 2:
             raise CompilerError(f"column 'P' is {side}, but a line of PEs has 2 at least")
         if groups and side % groups:
             raise CompilerError(f"{side} PEs cannot be cut into {groups} equal groups")
-        return Row(program, side, dim, ffn, tokens, heads, kv_heads, groups)
+        return Row(program, side, dim, ffn, tokens, heads, kv_heads, head_dim, groups)
 
     def tile(self, size: int) -> int:
         """A PE's part of a dimension, padded so that all PEs have as much."""

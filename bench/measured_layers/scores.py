@@ -1,7 +1,7 @@
 """Scores of a prefill: keys go round the y ring, rows of PEs sum their parts to a root that goes round the x ring.
 
-In a step every PE multiplies its queries with the keys that it has. The sum over the features, which lie over x, belongs
-to the column of those keys' block: from both ends of the row every PE adds its part to what passes.
+In a step every PE multiplies its queries with the keys that it has. The sum over the features, which lie over x,
+belongs to the column of those keys' block: from both ends of the row every PE adds its part to what passes.
 """
 
 from __future__ import annotations
@@ -38,14 +38,15 @@ class Scores:
 
     Attributes:
         s / d: a PE's tokens and features.
-        only: steps that are done; 0: all.
+        first / count: the steps that are done here, of as many as the ring has PEs.
     """
 
     grid: tuple[int, int]
     machine: Machine
     s: int
     d: int
-    only: int = 0
+    first: int
+    count: int
     partial: str = "partial"
 
     @property
@@ -53,10 +54,15 @@ class Scores:
         return ProductRing("y", self.grid, "interleaved")
 
     @property
+    def step(self) -> Expr:
+        """Number of a step."""
+        return STEP + self.first
+
+    @property
     def root(self) -> Expr:
         """Column that the row's sum goes to in a step: that of the keys' block, whose labels come in falling order."""
         ring = self.ring
-        return ring.position((ring.label(Y) - STEP) % ring.extent)
+        return ring.position((ring.label(Y) - self.step) % ring.extent)
 
     def fragment(self) -> Fragment:
         """The product, without what comes before and after it."""
@@ -80,8 +86,8 @@ class Scores:
         """What the PEs of a column, and those of every second one behind it, do."""
         s, d, ring = self.s, self.d, self.ring
         keys = Moving(ring, "keys", "k", s * d, const(0), packed=True)
-        exchange = keys.exchange((f"keys+{sends}", f"keys+{receives}"), STEP)
-        here = walk("k", s, 1, 0, at=keys.at(STEP).offset)
+        exchange = keys.exchange((f"keys+{sends}", f"keys+{receives}"), self.step)
+        here = walk("k", s, 1, 0, at=keys.at(self.step).offset)
         step = (
             Control("descriptor", const(len(exchange))),
             *exchange,
@@ -93,10 +99,10 @@ class Scores:
             vector("fill", s * s, walk(self.partial), 0.0),
             Join(THREADS["y"], tasks=True),
         )
-        return (Loop(STEP.name, const(self.only or ring.extent), step),)
+        return (Loop(STEP.name, const(self.count), step),)
 
     def _cases(self, column: int) -> tuple[tuple[Instruction, ...], ...]:
-        """What a PE does with its part where the root is on its low side, where it is the root, and on the high side."""
+        """What a PE does with its part: the root is on its low side, is itself, is on its high side."""
         own, everything = walk(self.partial), (const(self.s * self.s),)
         from_low, from_high = _right(column - 1), _left(column + 1)
         is_first, is_last = column == 0, column == self.grid[0] - 1

@@ -10,33 +10,43 @@ from wse_mlir.wse_target.sim.engine import EngineName
 from wse_mlir.wse_target.sim.report import SimulationReport
 
 from .decode import Decode
-from .prefill import Prefill
+from .prefill import REPEATED, Prefill
 from .row import Row
 from .writer import lowered
 
-REPEAT = {
-    "decode": 3,
-    "prefill": 1,
-}  # sums of vectors overlap with what comes next; steps of products are alike
+MACHINE = "wse3"
 
 
-def program_of(row: Row, machine: str = "wse3", steps: int = 0) -> tuple[Program, Machine]:
-    """The row's program, ready to run.
+def cycles(row: Row, *, engine: EngineName = "flow", whole: bool = False) -> float:
+    """Device cycles of one layer of several back to back: the mean over the PEs.
+
+    Args:
+        whole: run all of a prefill; if not, its parts one by one, in which PEs begin together and whose steps go
+            quickly, and a few of the scores' steps for all of them.
 
     Raises:
         CompilerError: the layer does not fit.
     """
-    description = load_machine(machine)
-    layer = Decode(row, description) if row.program == "decode" else Prefill(row, description, steps)
-    return lowered(layer.program(), machine), description
+    machine = load_machine(MACHINE)
+    if row.program == "decode":
+        return _report(Decode(row, machine).program(), machine, engine, 2).cycles.device  # as all later ones
+    layer = Prefill(row, machine, shortened=not whole)
+    program = lowered(layer.program(), MACHINE)
+    if whole:
+        return _run(program, machine, engine, 1).cycles.device
+    Simulation(program, machine, timing_only=True)  # whose parts fit even where it does not
+    return sum(_stage(stage, layer, machine, engine) for stage in layer.stages())
 
 
-def simulate(row: Row, *, repeat: int = 0, engine: EngineName = "flow") -> SimulationReport:
-    """The report of one layer, of several back to back, without data.
+def _stage(program: Program, layer: Prefill, machine: Machine, engine: EngineName) -> float:
+    report = _report(program, machine, engine, 1)
+    repeated = sum(p.compute + p.communication + p.waiting for p in report.phases if p.name == REPEATED)
+    return report.cycles.device + layer.left_out * repeated
 
-    Args:
-        repeat: layers; 0: enough for a steady state.
-    """
-    program, machine = program_of(row)
-    simulation = Simulation(program, machine, timing_only=True, engine=engine)
-    return simulation.call([], repeat=repeat or REPEAT[row.program]).report
+
+def _report(program: Program, machine: Machine, engine: EngineName, repeat: int) -> SimulationReport:
+    return _run(lowered(program, MACHINE), machine, engine, repeat)
+
+
+def _run(program: Program, machine: Machine, engine: EngineName, repeat: int) -> SimulationReport:
+    return Simulation(program, machine, timing_only=True, engine=engine).call([], repeat=repeat).report

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from itertools import chain
 
-from wse_mlir import CompilerError
 from wse_mlir.dialects.context import COMPILING, create_context
 from wse_mlir.passes.infra.pass_manager import run_pipeline
 from wse_mlir.passes.wafer.algorithms.fragment import Fragment, RectangleText
@@ -16,6 +14,7 @@ from wse_mlir.passes.wafer.algorithms.roles import in_classes
 from wse_mlir.passes.wafer.emit.write.program import program_module
 from wse_mlir.pipelines.named import named_pipeline
 from wse_mlir.runtime.wafer.image_builder import build_image
+from wse_mlir.wse_target.footprint import all_buffers
 from wse_mlir.wse_target.image import (
     Access,
     Buffer,
@@ -85,6 +84,9 @@ class Writer:
     def program(self, name: str) -> Program:
         """The whole program, without addresses of buffers and numbers of colours."""
         whole = in_classes(self.fragments, self.grid, most=_MOST_CLASSES)
+        used = {name for part in whole.parts for name in all_buffers(part.body)}
+        self.buffers = {name: buffer for name, buffer in self.buffers.items() if name in used}
+        self.resident = [name for name in self.resident if name in used]
         arguments = tuple(
             TensorSpec(name, (self.side, self.side, math.prod(self.buffers[name].shape)), "f16")
             for name in self.resident
