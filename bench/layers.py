@@ -2,11 +2,11 @@
 
     python bench/layers.py [--rows FILE] [--json OUT] [--ours] [--workers N]
 
-Rows have the columns program (`decode` or `prefill`), P, dim, heads, kv_heads, head_dim, ffn, seq and kv; `bench/data/layers.csv`
-holds the published configurations. Each is the layer of WaferLLM's public program on P x P PEs of `wse3`, put together
-from this project's algorithms (`bench/measured_layers`), and simulated for its time alone: cycles of one layer of
-several back to back, the mean over the PEs. With `--ours` the layer of a model of these sizes is compiled as well, by
-the planner's own choice of layouts and algorithms on the same PEs (`effort="high"`, sums in f16).
+Rows have the columns program (`decode` or `prefill`), P, dim, heads, kv_heads, head_dim, ffn, seq and kv;
+`bench/data/layers.csv` holds the published configurations. Each is the layer of WaferLLM's public program on P x P PEs
+of `wse3`, put together from this project's algorithms (`bench/measured_layers`), and simulated for its time alone:
+cycles of one layer of several back to back, the mean over the PEs. With `--ours` the layer of a model of these sizes is
+compiled as well, by the planner's own choice of layouts and algorithms on the same PEs (`effort="high"`, sums in f16).
 """
 
 from __future__ import annotations
@@ -125,10 +125,14 @@ def _line(row: Mapping[str, str | None], outcome: Outcome, *, ours: bool) -> str
         for text, (_, width) in zip(shown, _HEADER, strict=True)
     ]
     if ours:
-        both = outcome.simulated and outcome.planned
-        ratio = f"{outcome.planned / outcome.simulated:.2f}" if both else "-"
-        columns += [f"{_shown(outcome.planned):>12}", f"{ratio:>6}"]
+        columns += [f"{_shown(outcome.planned):>12}", f"{_ratio(outcome):>6}"]
     return " ".join(columns)
+
+
+def _ratio(outcome: Outcome) -> str:
+    if outcome.simulated is None or outcome.planned is None:
+        return "-"
+    return f"{outcome.planned / outcome.simulated:.2f}"
 
 
 def _shown(cycles: float | None) -> str:

@@ -29,8 +29,6 @@ from .scores import Scores
 from .writer import Writer, vector, walk
 
 SILU = ("neg", "exp", "add", "div")
-REPEATED = "scores, steady"  # a phase of `_STEPS` steps behind as many others
-_STEPS = 12
 
 
 @dataclass
@@ -39,12 +37,10 @@ class Prefill:
 
     Attributes:
         d / f / s: a PE's part of the width, of the inner width, and of the tokens.
-        shortened: leaves out steps of the scores; see `left_out`.
     """
 
     row: Row
     machine: Machine
-    shortened: bool = False
 
     def __post_init__(self) -> None:
         self.d, self.f, self.s = (self.row.tile(n) for n in (self.row.dim, self.row.ffn, self.row.length))
@@ -65,12 +61,18 @@ class Prefill:
             stage()
         return self.w.program("prefill")
 
-    def stages(self) -> Iterator[Program]:
-        """Programs of parts of the layer, each of which begins on all PEs at once."""
-        for stage in self._stages:
-            self._begin()
-            stage()
-            yield self.w.program("prefill")
+    def scores(self) -> Program:
+        """The scores alone, begun on all PEs at once."""
+        return self._alone(self._scores)
+
+    def others(self) -> Iterator[Program]:
+        """What comes before and after the scores, in parts that each begin on all PEs at once."""
+        return (self._alone(stage) for stage in self._stages if stage != self._scores)
+
+    def _alone(self, stage: Callable[[], None]) -> Program:
+        self._begin()
+        stage()
+        return self.w.program("prefill")
 
     def _buffers(self) -> None:
         d, f, s, buffer = self.d, self.f, self.s, self.w.buffer
@@ -104,26 +106,12 @@ class Prefill:
             vector("add", s * d, walk("residual"), walk("x"), walk("o")),
         )
 
-    @property
-    def left_out(self) -> float:
-        """Steps of the scores that a shortened program lacks, as a multiple of the phase `REPEATED`.
-
-        Every row's root walks round the same ring, a place ahead of the row before it on the y ring: at each step the
-        rows together do what they did at the step before, each in its neighbour's place.
-        """
-        return max(0, self.row.side - 2 * _STEPS) / _STEPS if self.shortened else 0.0
-
     def _scores(self) -> None:
-        s, side = self.s, self.row.side
+        s = self.s
         self.w.buffer("partial", s * s)
         self.w.phase("scores")
         self.w.run(vector("fill", s * s, walk("scores"), 0.0))
-        if not self.left_out:
-            self.w.add(Scores(self.w.grid, self.machine, s, self.d, 0, side).fragment())
-            return
-        self.w.add(Scores(self.w.grid, self.machine, s, self.d, 0, _STEPS).fragment())
-        self.w.phase(REPEATED)
-        self.w.add(Scores(self.w.grid, self.machine, s, self.d, _STEPS, _STEPS).fragment())
+        self.w.add(Scores(self.w.grid, self.machine, s, self.d).fragment())
 
     def _inner(self) -> None:
         d, f, s, w = self.d, self.f, self.s, self.w

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wse_mlir import CompilerError
 
@@ -60,6 +60,11 @@ class Row:
     def tile(self, size: int) -> int:
         """A PE's part of a dimension, padded so that all PEs have as much."""
         return -(-size // self.side)
+
+    def on(self, side: int) -> Row:
+        """The same tiles on another square."""
+        sizes = {name: self.tile(getattr(self, name)) * side for name in ("dim", "ffn", "length")}
+        return replace(self, side=side, groups=0, **sizes)
 
     @property
     def group(self) -> int:

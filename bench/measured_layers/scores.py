@@ -38,15 +38,12 @@ class Scores:
 
     Attributes:
         s / d: a PE's tokens and features.
-        first / count: the steps that are done here, of as many as the ring has PEs.
     """
 
     grid: tuple[int, int]
     machine: Machine
     s: int
     d: int
-    first: int
-    count: int
     partial: str = "partial"
 
     @property
@@ -54,15 +51,10 @@ class Scores:
         return ProductRing("y", self.grid, "interleaved")
 
     @property
-    def step(self) -> Expr:
-        """Number of a step."""
-        return STEP + self.first
-
-    @property
     def root(self) -> Expr:
         """Column that the row's sum goes to in a step: that of the keys' block, whose labels come in falling order."""
         ring = self.ring
-        return ring.position((ring.label(Y) - self.step) % ring.extent)
+        return ring.position((ring.label(Y) - STEP) % ring.extent)
 
     def fragment(self) -> Fragment:
         """The product, without what comes before and after it."""
@@ -86,8 +78,8 @@ class Scores:
         """What the PEs of a column, and those of every second one behind it, do."""
         s, d, ring = self.s, self.d, self.ring
         keys = Moving(ring, "keys", "k", s * d, const(0), packed=True)
-        exchange = keys.exchange((f"keys+{sends}", f"keys+{receives}"), self.step)
-        here = walk("k", s, 1, 0, at=keys.at(self.step).offset)
+        exchange = keys.exchange((f"keys+{sends}", f"keys+{receives}"), STEP)
+        here = walk("k", s, 1, 0, at=keys.at(STEP).offset)
         step = (
             Control("descriptor", const(len(exchange))),
             *exchange,
@@ -99,7 +91,7 @@ class Scores:
             vector("fill", s * s, walk(self.partial), 0.0),
             Join(THREADS["y"], tasks=True),
         )
-        return (Loop(STEP.name, const(self.count), step),)
+        return (Loop(STEP.name, const(ring.extent), step),)
 
     def _cases(self, column: int) -> tuple[tuple[Instruction, ...], ...]:
         """What a PE does with its part: the root is on its low side, is itself, is on its high side."""

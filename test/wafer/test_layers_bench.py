@@ -106,6 +106,6 @@ def test_lines_are_cut_into_the_published_groups() -> None:
     assert Row.of(fields | {"groups": "3"}).group == 2
 
 
-def test_a_prefill_is_the_sum_of_its_parts_and_of_steps_that_repeat() -> None:
+def test_a_prefill_is_the_sum_of_its_parts_and_of_scores_that_grow_evenly() -> None:
     asked = row("prefill", 28, (2, 2, 2))
     assert cycles(asked) == pytest.approx(cycles(asked, whole=True), rel=0.005)
