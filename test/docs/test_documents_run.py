@@ -33,7 +33,8 @@ def run_shell(code: str, folder: Path, commands: Path) -> None:
 def test_document_runs(
     document: Path, commands: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    for folder in ("examples", "bench"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {"__name__": "__main__"}
     for language, file, code in BLOCK.findall(document.read_text()):

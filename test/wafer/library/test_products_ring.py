@@ -13,7 +13,7 @@ from wse_mlir.passes.wafer.algorithms.products.cannon import usable
 from wse_mlir.wse_target.instructions import Instruction, Loop
 from wse_mlir.wse_target.sim import Simulation
 
-NAMES = ["mesh_gemm", "mesh_gemm{aligned=2}", "cannon"]
+NAMES = ["mesh_gemm", "mesh_gemm{aligned=0}", "mesh_gemm{aligned=2 packed=1}", "cannon"]
 TYPES = [("f32", "f32"), ("f16", "f16"), ("f16", "f32"), ("bf16", "f32"), ("bf16", "bf16"), ("i8", "i32")]
 
 
@@ -94,4 +94,18 @@ def test_dropping_the_rotation_gives_a_wrong_answer() -> None:
 def test_options_are_checked() -> None:
     asked = request((3, 3), (6, 6, 6))
     assert "aligned" in choose("matmul", "mesh_gemm{aligned=3}").refuses(asked)
+    assert "packed" in choose("matmul", "mesh_gemm{packed=2}").refuses(asked)
     assert not choose("matmul", "mesh_gemm").refuses(asked)
+
+
+def test_operands_that_come_in_place_are_not_rotated_and_packed_ones_are_half_as_many_words() -> None:
+    asked = request((6, 6), (96, 96, 96), "f16")
+    a, b = tensors(asked, whole=True)
+    plain, in_place, packed = (
+        run(name, asked, a, b) for name in ("mesh_gemm", "mesh_gemm{aligned=0}", "mesh_gemm{packed=1}")
+    )
+    for result in (in_place, packed):
+        np.testing.assert_array_equal(result.outputs[0], plain.outputs[0])
+        assert result.report.cycles.makespan < plain.report.cycles.makespan
+    words = [int(r.report.links.sum()) for r in (plain, packed)]
+    assert words[0] == 2 * words[1]

@@ -9,7 +9,7 @@ last one did with them.
 
 Exchanges around a ring whose links differ in length never repeat so soon: a wave of some cycles runs around the ring,
 once in as many trips as the ring has PEs, while the mean over the PEs grows evenly. Where it does, all clocks are
-advanced by the mean. What they are wrong by is less than the wave is high, which may be a hundredth of a trip.
+advanced by the mean. What they are wrong by is less than the wave is high, which may be a thirtieth of a trip.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ NEVER_STEADY = (Switch, Halt)
 _FEWEST = 6  # trips below which waiting at the ends of trips is not worth it
 _LONGEST = 4  # trips of a period
 _SAMPLE = 101
-_HEIGHT = 0.01  # of a wave, as part of a trip
+_HEIGHT = 0.03  # of a wave, as part of a trip
 _CLOSE = 1e-7  # relative to a clock; sums of the same numbers in another order differ by less
 
 

@@ -36,7 +36,7 @@ class Cannon:
     """Where the tensors of a product on rings are, and what each step multiplies.
 
     Attributes:
-        aligned: operands that are rotated into place on the device: 2, or 1 (A) when B comes in place.
+        aligned: operands that are rotated into place on the device: 2, or 1 (A) when B comes in place, or 0.
     """
 
     request: ProductRequest
@@ -97,7 +97,7 @@ class Cannon:
 
     def rotation(self, axis: Axis) -> Expr | None:
         """How often a tile is passed on along `axis` before step 0; None if it comes in place."""
-        if axis == "y" and self.aligned < 2:
+        if self.aligned < (1 if axis == "x" else 2):
             return None
         turns = self.rings["y" if axis == "x" else "x"].distance(POSITION["y" if axis == "x" else "x"])
         return turns % self.rings[axis].extent
@@ -115,8 +115,11 @@ class Cannon:
 
     @property
     def a(self) -> Held:
-        width = self.rings["x"].extent
-        number = self._number("x", self.rings["x"].label(X)) if self._shorter != "x" or width == 1 else X
+        ring = self.rings["x"]
+        if self.rotation("x") is None:
+            number = self._number("x", self._first % ring.extent)
+        else:
+            number = self._number("x", ring.label(X)) if self._shorter != "x" or ring.extent == 1 else X
         return self.tiles.held("a", (self.tiles.m, Y), (self.moving("x"), number), everywhere(self.grid))
 
     @property

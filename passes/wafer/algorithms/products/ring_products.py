@@ -11,27 +11,30 @@ from .ring_program import RingProgram
 AXES: tuple[tuple[Axis, str], ...] = (("x", "a"), ("y", "b"))  # the operand that moves along each axis
 
 
-def _mesh(request: ProductRequest, aligned: int) -> RingProgram:
-    return RingProgram(Cannon(request, "interleaved", aligned), packed=False)
+def _mesh(request: ProductRequest, aligned: int, packed: int) -> RingProgram:
+    return RingProgram(Cannon(request, "interleaved", aligned), packed=bool(packed))
 
 
 def _cannon(request: ProductRequest) -> RingProgram:
     return RingProgram(Cannon(request, "plain", 2), packed=True)
 
 
-def build_mesh_gemm(request: ProductRequest, aligned: int) -> Product:
-    """MeshGEMM: interleaved rings, one element a wavelet, as measured (WaferLLM).
+def build_mesh_gemm(request: ProductRequest, aligned: int, packed: int) -> Product:
+    """MeshGEMM: interleaved rings (WaferLLM).
 
     Args:
         aligned: 1 when B comes rotated into place, as it does in the measured program; 2 when both operands come in
-            blocks in order and are rotated on the device.
+            blocks in order and are rotated on the device; 0 when both come in place.
+        packed: 1 when narrow elements share wavelets; the measured program sends one element a wavelet.
     """
-    return _mesh(request, aligned).product()
+    return _mesh(request, aligned, packed).product()
 
 
-def refuses_mesh_gemm(request: ProductRequest, aligned: int) -> str:
+def refuses_mesh_gemm(request: ProductRequest, aligned: int, packed: int) -> str:
     """Why MeshGEMM cannot serve a request."""
-    return "" if aligned in (1, 2) else f"option aligned is 1 or 2, not {aligned}"
+    if packed > 1:
+        return f"option packed is 0 or 1, not {packed}"
+    return "" if aligned <= 2 else f"option aligned is 0, 1 or 2, not {aligned}"
 
 
 def build_cannon(request: ProductRequest) -> Product:
@@ -72,9 +75,9 @@ MESH_GEMM = register(
         "matmul",
         "Cannon's algorithm on interleaved rings: no partner is more than two hops away (WaferLLM)",
         build_mesh_gemm,
-        lambda request, aligned: cycles(_mesh(request, aligned)),
+        lambda request, aligned, packed: cycles(_mesh(request, aligned, packed)),
         refuses_mesh_gemm,
-        {"aligned": 1},
+        {"aligned": 1, "packed": 0},
     )
 )
 CANNON = register(
