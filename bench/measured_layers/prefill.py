@@ -19,7 +19,8 @@ from wse_mlir.passes.wafer.algorithms.fragment import (
     TileWalk,
 )
 from wse_mlir.passes.wafer.emit.forms import Rewriter
-from wse_mlir.wse_target.image import Access, Combine, Instruction, Program
+from wse_mlir.wse_target.image import Program
+from wse_mlir.wse_target.instructions import Access, Combine, Instruction
 from wse_mlir.wse_target.machine import Machine
 from wse_mlir.wse_target.quasi_affine import const
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wse_mlir.wse_target.image import Control, Instruction, Vector
+from wse_mlir.wse_target.instructions import Control, Instruction, Vector
 from wse_mlir.wse_target.machine import Machine
 from wse_mlir.wse_target.quasi_affine import const
 
