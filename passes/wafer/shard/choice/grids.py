@@ -311,9 +311,20 @@ def plan_for(
     A plan that takes much memory is held against thriftier ones: a beam that counts no bytes is soon full of states
     that differ in what they repeat.
     """
-    plan = Planner(problem, mesh, cost).run(width=width, limit=limit)
+    plan = _best_beam(problem, mesh, cost, 0.0, width, limit)
     for thrift, much in ((_THRIFT, cost.sram // 2), (10.0, cost.sram)):
         if plan is not None and plan.peak > much:
-            thrifty = Planner(problem, mesh, cost, thrift=thrift).run(width=width)
+            thrifty = _best_beam(problem, mesh, cost, thrift, width)
             plan = plan if thrifty is None else min(plan, thrifty, key=lambda p: score_of(p, cost))
     return plan
+
+
+def _best_beam(
+    problem: Problem, mesh: Mesh, cost: CostModel, thrift: float, width: int, limit: float = math.inf
+) -> Plan | None:
+    """What a beam finds that sees ahead; if it is no narrow one, what one finds that does not, where that is better."""
+    plan = Planner(problem, mesh, cost, thrift=thrift).run(width=width, limit=limit)
+    if width <= _NARROW:
+        return plan
+    other = Planner(problem, mesh, cost, thrift=thrift, sees_ahead=False).run(width=width, limit=limit)
+    return min((p for p in (plan, other) if p is not None), key=lambda p: score_of(p, cost), default=None)

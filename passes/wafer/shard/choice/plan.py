@@ -33,7 +33,7 @@ from .dear_options import without_dear_ones
 from .guides import Axes, Guide
 from .lifetimes import Lifetimes
 from .product_options import ProductOptions
-from .prospects import Prospects
+from .prospects import Prospects, WorkAhead
 from .results import with_results
 from .shape_options import assembly_options, reshape_options
 from .wants import Wants
@@ -195,13 +195,28 @@ def _bytes_of_option(op: Any, option: Option) -> int:
 
 
 class Planner:
-    """Runs the beam search for one mesh."""
+    """Runs the beam search for one mesh.
 
-    def __init__(self, problem: Problem, mesh: Mesh, cost: CostModel, *, thrift: float = 0.0) -> None:
+    Attributes:
+        thrift: cycles that a byte of memory counts as.
+        sees_ahead: whether partial plans are compared with what is still to come, as far as that is known. Mostly that
+            finds much better plans; a search that knows of no way how dear it is goes astray now and then.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        mesh: Mesh,
+        cost: CostModel,
+        *,
+        thrift: float = 0.0,
+        sees_ahead: bool = True,
+    ) -> None:
         self.problem = problem
         self.mesh = mesh
         self.cost = cost
-        self.thrift = thrift  # cycles that a byte of memory counts as
+        self.thrift = thrift
+        self.sees_ahead = sees_ahead
         self.free = {a for i, a in enumerate(problem.arguments) if i in problem.free}
         values = {v for node in problem.nodes for v in (*node.op.operands, *node.op.results)}
         self.dtypes: dict[ir.Value, Dtype] = {
@@ -212,6 +227,10 @@ class Planner:
     def prospects(self) -> Prospects:
         """What is to come behind each operation."""
         return Prospects(self.problem.nodes, self.cost.ways, self.dtypes, self._price)
+
+    @cached_property
+    def _view(self) -> Prospects | WorkAhead:
+        return self.prospects if self.sees_ahead else WorkAhead(self.problem.nodes)
 
     def _price(self, node: Node, option: Option) -> float:
         """Cycles of an operation, with what its parameters' bytes count as."""
@@ -240,9 +259,9 @@ class Planner:
             beam = self.step(beam, position, node, width)
             if not beam:
                 return Plan(self.mesh, (), (), math.inf, 0, 0, stuck=node.op)
-            left = (self.prospects.ahead(state.layouts.items(), position) for state in beam)
+            left = (self._view.ahead(state.layouts.items(), position) for state in beam)
             least = min(state.cycles + ahead for state, ahead in zip(beam, left, strict=True))
-            if least + self.prospects.rest[position + 1] > limit:
+            if least + self._view.rest[position + 1] > limit:
                 return None
         return self.plan_of(beam[0])
 
@@ -288,11 +307,11 @@ class Planner:
             [(value, held) for value, held in state.layouts.items() if value not in node.operands]
             for state in beam
         ]
-        left = [self.prospects.ahead(found, position) for found in others]
+        left = [self._view.ahead(found, position) for found in others]
         for index, state in enumerate(beam):
             for number, option in enumerate(node.options):
                 order = (index, first[option.gives], number)
-                least = self.at_least(state, node, option) + self.prospects.after(node, option) + left[index]
+                least = self.at_least(state, node, option) + self._view.after(node, option) + left[index]
                 found.append((least, order, state, option))
         best: dict[Any, tuple[float, tuple[int, int, int], PartialPlan]] = {}
         scores: list[float] = []  # of those, in order
@@ -301,7 +320,7 @@ class Planner:
             if least > worst or least == math.inf:
                 break
             extended = self.extend(state, position, node, option)
-            ahead = self.prospects.ahead(extended.layouts.items(), position)
+            ahead = self._view.ahead(extended.layouts.items(), position)
             scored = (self.score(extended) + ahead, order, extended)
             key = tuple(extended.layouts.values())
             if scored[0] < math.inf and (key not in best or scored[:2] < best[key][:2]):

@@ -13,6 +13,7 @@ as moved for each of them.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
@@ -58,6 +59,29 @@ class _Edge:
     to_reader: np.ndarray
 
 
+Held = Iterable[tuple[ir.Value, tuple[TensorLayout, ...]]]  # values, and the layouts that each is had in
+
+
+class WorkAhead:
+    """Least cycles of operations that are not done yet, each on its own, wherever their operands are.
+
+    Attributes:
+        rest: for each operation, those of it and of all behind it.
+    """
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        least = [min((option.cycles for option in node.options), default=0.0) for node in nodes]
+        self.rest = _sums_behind(least)
+
+    def after(self, _node: Node, _option: Option) -> float:
+        """Nothing is known of ways."""
+        return 0.0
+
+    def ahead(self, _layouts: Held, _at: int) -> float:
+        """Nothing is known of ways."""
+        return 0.0
+
+
 class Prospects:
     """Least cycles of all operations that are not done yet, for one problem.
 
@@ -85,8 +109,7 @@ class Prospects:
             while sum(self._look_closer(edge, costs) for edge in edges):
                 _raise_bound(costs, edges, softness)
         self._asked = {edge.reader: self._least_by_need(edge) for edge in edges}
-        least = [cost.min(initial=_NO_WAY) for cost in costs]
-        self.rest = [*np.cumsum(least[::-1])[::-1].tolist(), 0.0]
+        self.rest = _sums_behind([float(cost.min(initial=_NO_WAY)) for cost in costs])
 
     def after(self, node: Node, option: Option) -> float:
         """Least cycles of ways to what reads the results of an operation, beside `rest`."""
@@ -96,7 +119,7 @@ class Prospects:
             for reader in self.readers[value]
         )
 
-    def ahead(self, layouts: Iterable[tuple[ir.Value, tuple[TensorLayout, ...]]], at: int) -> float:
+    def ahead(self, layouts: Held, at: int) -> float:
         """Least cycles of ways from where values are to what is done after the operation at `at`, beside `rest`."""
         return sum(
             min(self.least(reader, layout) for layout in held)
@@ -188,6 +211,11 @@ class Prospects:
             needed = None if k in option.brought else option.needs[k]
             found[needed] = min(found.get(needed, math.inf), -part)
         return list(found.items())
+
+
+def _sums_behind(numbers: Sequence[float]) -> list[float]:
+    """Each number and all behind it summed up, and 0 behind the last one."""
+    return [*itertools.accumulate(reversed(numbers), initial=0.0)][::-1]
 
 
 def _raise_bound(costs: list[np.ndarray], edges: Sequence[_Edge], softness: float = 0.0) -> None:
