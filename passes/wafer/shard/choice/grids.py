@@ -260,7 +260,9 @@ def search(
         found = grids.run(*limits)
         given_up = [f"{w}x{h}" for (w, h), tried in grids.found.items() if tried is None]
     best_whole = min(found, key=lambda tried: (score_of(tried[0], cost), tried[0].mesh.rect.size))
-    whole = _refined(best_whole, cost, is_thorough=is_thorough)
+    finalists = [best_whole, *_without_sight(best_whole, cost)]
+    refined_ones = [_refined(tried, cost, is_thorough=is_thorough) for tried in finalists]
+    whole = min(refined_ones, key=lambda tried: score_of(tried[0], cost))
     find = _with_many_factors if is_thorough else _with_factors
     in_factors = find(main, whole, cost, free, products)
     factored = [_refined(tried, cost, is_thorough=is_thorough) for tried in in_factors]
@@ -285,6 +287,13 @@ def _problem(
     return build_problem(main, mesh, cost, free, products, dear=False)
 
 
+def _without_sight(tried: Tried, cost: CostModel) -> list[Tried]:
+    """What a beam finds for the same grid that does not see ahead: at times changes make more of it."""
+    plan, problem = tried
+    other = plan_for(problem, plan.mesh, cost, width=width_for(problem), sees_ahead=False)
+    return [] if other is None or other.stuck is not None else [(other, problem)]
+
+
 def _refined(tried: Tried, cost: CostModel, *, is_thorough: bool) -> Tried:
     plan, problem = tried
     planner = Planner(problem, plan.mesh, cost)
@@ -304,27 +313,23 @@ def score_of(plan: Plan, cost: CostModel) -> float:
 
 
 def plan_for(
-    problem: Problem, mesh: Mesh, cost: CostModel, *, width: int, limit: float = math.inf
+    problem: Problem,
+    mesh: Mesh,
+    cost: CostModel,
+    *,
+    width: int,
+    limit: float = math.inf,
+    sees_ahead: bool = True,
 ) -> Plan | None:
     """The best plan for one mesh; None where none is below a limit.
 
     A plan that takes much memory is held against thriftier ones: a beam that counts no bytes is soon full of states
     that differ in what they repeat.
     """
-    plan = _best_beam(problem, mesh, cost, 0.0, width, limit)
+    plan = Planner(problem, mesh, cost, sees_ahead=sees_ahead).run(width=width, limit=limit)
     for thrift, much in ((_THRIFT, cost.sram // 2), (10.0, cost.sram)):
         if plan is not None and plan.peak > much:
-            thrifty = _best_beam(problem, mesh, cost, thrift, width)
+            planner = Planner(problem, mesh, cost, thrift=thrift, sees_ahead=sees_ahead)
+            thrifty = planner.run(width=width)
             plan = plan if thrifty is None else min(plan, thrifty, key=lambda p: score_of(p, cost))
     return plan
-
-
-def _best_beam(
-    problem: Problem, mesh: Mesh, cost: CostModel, thrift: float, width: int, limit: float = math.inf
-) -> Plan | None:
-    """What a beam finds that sees ahead; if it is no narrow one, what one finds that does not, where that is better."""
-    plan = Planner(problem, mesh, cost, thrift=thrift).run(width=width, limit=limit)
-    if width <= _NARROW:
-        return plan
-    other = Planner(problem, mesh, cost, thrift=thrift, sees_ahead=False).run(width=width, limit=limit)
-    return min((p for p in (plan, other) if p is not None), key=lambda p: score_of(p, cost), default=None)
