@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from wse_mlir.passes.wafer.algorithms.algorithm import choose
 from wse_mlir.passes.wafer.algorithms.fragment import Axis, CollectiveRequest, Fragment, Line, TileWalk
 from wse_mlir.passes.wafer.algorithms.products.matvec import TREE_ROLES
-from wse_mlir.wse_target.image import Combine, Control, Program, Switch
+from wse_mlir.wse_target.image import Program
+from wse_mlir.wse_target.instructions import Combine, Control, Switch
 from wse_mlir.wse_target.machine import Machine
 from wse_mlir.wse_target.quasi_affine import const
 

@@ -12,17 +12,8 @@ from wse_mlir.passes.wafer.algorithms.collectives.wires import Wires
 from wse_mlir.passes.wafer.algorithms.fragment import Fragment, Line, RectangleText
 from wse_mlir.passes.wafer.algorithms.products.ring_program import THREADS, Moving
 from wse_mlir.passes.wafer.algorithms.products.rings import ProductRing
-from wse_mlir.wse_target.image import (
-    Choose,
-    Control,
-    Instruction,
-    Join,
-    Loop,
-    Receive,
-    Relay,
-    Send,
-    StridedRect,
-)
+from wse_mlir.wse_target.image import StridedRect
+from wse_mlir.wse_target.instructions import Choose, Control, Instruction, Join, Loop, Receive, Relay, Send
 from wse_mlir.wse_target.machine import Machine
 from wse_mlir.wse_target.quasi_affine import Expr, Var, const, maximum, minimum
 

@@ -15,19 +15,8 @@ from wse_mlir.passes.wafer.emit.write.program import program_module
 from wse_mlir.pipelines.named import named_pipeline
 from wse_mlir.runtime.wafer.image_builder import build_image
 from wse_mlir.wse_target.footprint import all_buffers
-from wse_mlir.wse_target.image import (
-    Access,
-    Buffer,
-    Control,
-    HostTransfer,
-    Instruction,
-    PEClass,
-    Phase,
-    Program,
-    Route,
-    TensorSpec,
-    Vector,
-)
+from wse_mlir.wse_target.image import HostTransfer, PEClass, Program, Route, TensorSpec
+from wse_mlir.wse_target.instructions import Access, Buffer, Control, Instruction, Phase, Vector
 from wse_mlir.wse_target.machine import Machine
 from wse_mlir.wse_target.quasi_affine import Expr, Var, const
 

@@ -21,7 +21,6 @@ from .refine import follows_anywhere, refined
 from .sub_axes import factored_meshes
 
 FINAL_WIDTH = 16  # of the beam on a grid that is given, or one of the best
-_NARROW = 2  # of the beam that grids are compared with
 _FINALISTS = 2
 _MANY = 3000  # options of a problem: with more, grids are compared by what one plan chose, and the beam is narrower
 _OVERFLOW = 1e4  # cycles that a byte too much counts as: a plan that fits always wins
@@ -131,7 +130,7 @@ class GridSearch:
             return
         mesh = grid_mesh(*grid)
         problem = build_problem(self.main, mesh, self.cost, self.free, self.products, self.guide)
-        plan = plan_for(problem, mesh, self.cost, width=_NARROW, limit=_SLACK * limit)
+        plan = plan_for(problem, mesh, self.cost, width=1, limit=_SLACK * limit)
         self.found[grid] = None if plan is None else (plan, problem)
         if plan is not None and plan.stuck is None and min(grid) > 1 and problem.size > _MANY:
             self.guide = self.guide or Guide.of(plan.options)
@@ -201,7 +200,7 @@ def _with_factors(
         factored = build_problem(main, mesh, cost, free, products)
         if factored.size > _MANY_IN_FACTORS:
             return []
-        if plan_for(factored, mesh, cost, width=_NARROW, limit=_SLACK_OF_FACTORS * limit) is None:
+        if plan_for(factored, mesh, cost, width=1, limit=_SLACK_OF_FACTORS * limit) is None:
             return []  # a narrow beam misses what pays late
         found = plan_for(factored, mesh, cost, width=FINAL_WIDTH, limit=limit)
         if found is not None and found.stuck is None and score_of(found, cost) < limit:
@@ -225,7 +224,8 @@ def _with_many_factors(
             continue
         width = _WIDTH_IN_FACTORS if factored.has_dear else 1
         for thrift in (0.0, _THRIFT):
-            made = Planner(factored, mesh, cost, thrift=thrift).run(width=width)
+            planner = Planner(factored, mesh, cost, thrift=thrift, sees_ahead=True)
+            made = planner.run(width=width)
             if made is not None and made.stuck is None:
                 found.append((made, factored))
     return found
@@ -260,7 +260,7 @@ def search(
         found = grids.run(*limits)
         given_up = [f"{w}x{h}" for (w, h), tried in grids.found.items() if tried is None]
     best_whole = min(found, key=lambda tried: (score_of(tried[0], cost), tried[0].mesh.rect.size))
-    finalists = [best_whole, *_without_sight(best_whole, cost)]
+    finalists = [best_whole, *(_with_sight(best_whole, cost) if is_thorough else ())]
     refined_ones = [_refined(tried, cost, is_thorough=is_thorough) for tried in finalists]
     whole = min(refined_ones, key=lambda tried: score_of(tried[0], cost))
     find = _with_many_factors if is_thorough else _with_factors
@@ -287,16 +287,16 @@ def _problem(
     return build_problem(main, mesh, cost, free, products, dear=False)
 
 
-def _without_sight(tried: Tried, cost: CostModel) -> list[Tried]:
-    """What a beam finds for the same grid that does not see ahead: at times changes make more of it."""
+def _with_sight(tried: Tried, cost: CostModel) -> list[Tried]:
+    """What a beam finds for the same grid that sees ahead."""
     plan, problem = tried
-    other = plan_for(problem, plan.mesh, cost, width=width_for(problem), sees_ahead=False)
+    other = plan_for(problem, plan.mesh, cost, width=width_for(problem), sees_ahead=True)
     return [] if other is None or other.stuck is not None else [(other, problem)]
 
 
 def _refined(tried: Tried, cost: CostModel, *, is_thorough: bool) -> Tried:
     plan, problem = tried
-    planner = Planner(problem, plan.mesh, cost)
+    planner = Planner(problem, plan.mesh, cost, sees_ahead=is_thorough)
     follows = follows_anywhere if is_thorough else moves_only
     better = refined(plan, planner, follows, is_thorough=is_thorough)
     return with_equal_layers(better, planner), problem
@@ -319,7 +319,7 @@ def plan_for(
     *,
     width: int,
     limit: float = math.inf,
-    sees_ahead: bool = True,
+    sees_ahead: bool = False,
 ) -> Plan | None:
     """The best plan for one mesh; None where none is below a limit.
 

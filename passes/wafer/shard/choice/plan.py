@@ -210,7 +210,7 @@ class Planner:
         cost: CostModel,
         *,
         thrift: float = 0.0,
-        sees_ahead: bool = True,
+        sees_ahead: bool = False,
     ) -> None:
         self.problem = problem
         self.mesh = mesh
