@@ -195,17 +195,18 @@ def _with_factors(
     is_large = problem.size > _MANY or not problem.has_dear
     if products.forced or products.combining or plan.stuck is not None or is_large:
         return []
+    mesh = next(iter(factored_meshes(plan.mesh, problem.nodes)), None)
+    if mesh is None:
+        return []
     limit = _GAIN * score_of(plan, cost)
-    for mesh in factored_meshes(plan.mesh, problem.nodes)[:1]:
-        factored = build_problem(main, mesh, cost, free, products)
-        if factored.size > _MANY_IN_FACTORS:
-            return []
-        if plan_for(factored, mesh, cost, width=1, limit=_SLACK_OF_FACTORS * limit) is None:
-            return []  # a narrow beam misses what pays late
-        found = plan_for(factored, mesh, cost, width=FINAL_WIDTH, limit=limit)
-        if found is not None and found.stuck is None and score_of(found, cost) < limit:
-            return [(found, factored)]
-    return []
+    factored = build_problem(main, mesh, cost, free, products)
+    if factored.size > _MANY_IN_FACTORS:
+        return []
+    if plan_for(factored, mesh, cost, width=1, limit=_SLACK_OF_FACTORS * limit) is None:
+        return []  # a narrow beam misses what pays late
+    found = plan_for(factored, mesh, cost, width=FINAL_WIDTH, limit=limit)
+    better = found is not None and found.stuck is None and score_of(found, cost) < limit
+    return [(found, factored)] if found is not None and better else []
 
 
 def _with_many_factors(

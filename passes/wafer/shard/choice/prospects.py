@@ -108,7 +108,7 @@ class Prospects:
             _raise_bound(costs, edges, softness)
             while sum(self._look_closer(edge, costs) for edge in edges):
                 _raise_bound(costs, edges, softness)
-        self._asked = {edge.reader: self._least_by_need(edge) for edge in edges}
+        self._asked = {edge.reader: _least_by_need(edge) for edge in edges}
         self.rest = _sums_behind([float(cost.min(initial=_NO_WAY)) for cost in costs])
 
     def after(self, node: Node, option: Option) -> float:
@@ -203,19 +203,16 @@ class Prospects:
                 edge.ways[have, want] = cycles
         return has_changed
 
-    def _least_by_need(self, edge: _Edge) -> list[tuple[TensorLayout | None, float]]:
-        """For each layout that a reader may need the least that its part of ways leaves to be counted."""
-        at, k = edge.reader
-        found: dict[TensorLayout | None, float] = {}
-        for option, part in zip(self._nodes[at].options, edge.to_reader.tolist(), strict=True):
-            needed = None if k in option.brought else option.needs[k]
-            found[needed] = min(found.get(needed, math.inf), -part)
-        return list(found.items())
-
 
 def _sums_behind(numbers: Sequence[float]) -> list[float]:
     """Each number and all behind it summed up, and 0 behind the last one."""
     return [*itertools.accumulate(reversed(numbers), initial=0.0)][::-1]
+
+
+def _least_by_need(edge: _Edge) -> list[tuple[TensorLayout | None, float]]:
+    """For each layout that a reader may need the least that its part of ways leaves to be counted."""
+    left = _grouped(-edge.to_reader, edge.needs, len(edge.needed), 0.0)
+    return list(zip(edge.needed, left.tolist(), strict=True))
 
 
 def _raise_bound(costs: list[np.ndarray], edges: Sequence[_Edge], softness: float = 0.0) -> None:
