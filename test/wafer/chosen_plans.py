@@ -15,7 +15,8 @@ from wse_mlir.dialects.host import ir
 from wse_mlir.frontend.imported import ImportedModel, import_model
 from wse_mlir.passes.wafer.shard import wse_partition
 from wse_mlir.passes.wafer.shard.choice.grids import Searched
-from wse_mlir.passes.wafer.shard.choice.plan import Planner, build_problem
+from wse_mlir.passes.wafer.shard.choice.plan import Planner
+from wse_mlir.passes.wafer.shard.choice.problem import build_problem
 from wse_mlir.passes.wafer.shard.choice.product_options import ProductOptions
 from wse_mlir.passes.wafer.shard.choice.shape_options import is_blocks
 from wse_mlir.passes.wafer.shard.cost import CostModel

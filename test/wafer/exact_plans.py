@@ -15,7 +15,8 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import lil_array
 
 from wse_mlir.dialects.host import ir
-from wse_mlir.passes.wafer.shard.choice.plan import Planner, Problem
+from wse_mlir.passes.wafer.shard.choice.plan import Planner
+from wse_mlir.passes.wafer.shard.choice.problem import Problem
 from wse_mlir.passes.wafer.shard.cost import CostModel
 from wse_mlir.wse_target.layout.mesh import Mesh
 from wse_mlir.wse_target.layout.tensor_layout import TensorLayout

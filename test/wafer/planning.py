@@ -12,7 +12,8 @@ from torch import nn
 
 from wse_mlir.frontend.imported import import_model
 from wse_mlir.passes.wafer.shard import wse_partition
-from wse_mlir.passes.wafer.shard.choice.plan import Planner, Problem, build_problem
+from wse_mlir.passes.wafer.shard.choice.plan import Planner
+from wse_mlir.passes.wafer.shard.choice.problem import Problem, build_problem
 from wse_mlir.passes.wafer.shard.cost import CostModel
 from wse_mlir.pipelines.named import named_pipeline
 

@@ -9,7 +9,8 @@ from planning import plan_and
 from torch import nn
 
 from wse_mlir.passes.wafer.shard.choice.equal_layers import with_equal_layers
-from wse_mlir.passes.wafer.shard.choice.plan import PartialPlan, Planner, Problem
+from wse_mlir.passes.wafer.shard.choice.plan import PartialPlan, Planner
+from wse_mlir.passes.wafer.shard.choice.problem import Problem
 from wse_mlir.passes.wafer.shard.nodes import Option
 
 LAYERS = 6

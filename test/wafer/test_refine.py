@@ -10,7 +10,8 @@ import torch
 from planning import plan_and
 from torch import nn
 
-from wse_mlir.passes.wafer.shard.choice.plan import Planner, Problem
+from wse_mlir.passes.wafer.shard.choice.plan import Planner
+from wse_mlir.passes.wafer.shard.choice.problem import Problem
 from wse_mlir.passes.wafer.shard.choice.refine import Refinement, refined
 
 

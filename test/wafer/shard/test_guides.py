@@ -13,7 +13,7 @@ from wse_mlir.frontend.imported import import_model
 from wse_mlir.passes.wafer.shard import wse_partition
 from wse_mlir.passes.wafer.shard.choice import grids
 from wse_mlir.passes.wafer.shard.choice.guides import Guide
-from wse_mlir.passes.wafer.shard.choice.plan import build_problem
+from wse_mlir.passes.wafer.shard.choice.problem import build_problem
 from wse_mlir.passes.wafer.shard.cost import CostModel
 from wse_mlir.passes.wafer.shard.layout_rules import grid_mesh
 from wse_mlir.pipelines.named import named_pipeline

@@ -8,7 +8,8 @@ from exact_plans import least_cycles
 from planning import plan_and
 from torch import nn
 
-from wse_mlir.passes.wafer.shard.choice.plan import PartialPlan, Planner, Problem
+from wse_mlir.passes.wafer.shard.choice.plan import PartialPlan, Planner
+from wse_mlir.passes.wafer.shard.choice.problem import Problem
 from wse_mlir.passes.wafer.shard.choice.refine import refined
 
 CHAIN = nn.Sequential(nn.Linear(96, 64), nn.ReLU(), nn.Linear(64, 32)), (torch.zeros(8, 96),)

@@ -9,7 +9,8 @@ from .....wse_target.layout.text import dimension_text
 from ....infra.pass_base import PassRun
 from ..nodes import Node, Option
 from .grids import Searched
-from .plan import Moves, bytes_at_least
+from .plan import Moves
+from .problem import bytes_at_least
 from .product_options import ProductOptions
 
 _SHOWN = 8

@@ -15,7 +15,8 @@ from ..layout_rules import grid_mesh
 from ..nodes import Node
 from .equal_layers import with_equal_layers
 from .guides import Guide
-from .plan import Plan, Planner, Problem, build_problem, moves_only
+from .plan import Plan, Planner
+from .problem import Problem, build_problem, moves_only
 from .product_options import ProductOptions
 from .refine import follows_anywhere, refined
 from .sub_axes import factored_meshes

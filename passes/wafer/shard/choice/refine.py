@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from .....dialects.host import ir
 from .....dialects.structured import structured
 from ..nodes import Node, Option
-from .plan import PartialPlan, Plan, Planner, moves_only
+from .plan import PartialPlan, Plan, Planner
+from .problem import moves_only
 
 _ROUNDS = 4
 _GAIN = 1.0  # cycles that a change has to save: less is not known so well
