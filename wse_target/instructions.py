@@ -251,7 +251,8 @@ class Phase:
     source: Source = Source()
 
 
-Instruction = Vector | Send | Receive | Relay | Join | Control | Switch | Loop | Choose | Phase
+Transfer = Send | Receive | Relay
+Instruction = Vector | Transfer | Join | Control | Switch | Loop | Choose | Phase
 
 
 def inner_bodies(op: Instruction) -> tuple[tuple[Instruction, ...], ...]:

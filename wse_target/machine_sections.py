@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from .instructions import DTYPE_BYTES
 
-Unit = Literal[
+QuantityUnit = Literal[
     "PEs", "bytes", "cycles", "words", "words/cycle", "elements/cycle", "GHz", "count", "ratio", "ids", "flag"
 ]
 _QUANTITY_KEYS = {"value", "unit", "source"}

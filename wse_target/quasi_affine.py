@@ -14,14 +14,14 @@ import numpy as np
 
 from .errors import TargetError
 
-Operator = Literal["+", "*", "floordiv", "ceildiv", "mod", "min", "max"]
-Values = Mapping[str, Any]
+ExprOperator = Literal["+", "*", "floordiv", "ceildiv", "mod", "min", "max"]
+SymbolValues = Mapping[str, Any]
 
 
 class Expr:
     """A quasi-affine expression; `+`, `*`, `//`, `%` build larger ones."""
 
-    def evaluate(self, values: Values) -> Any:
+    def evaluate(self, values: SymbolValues) -> Any:
         """The expression's value; `values` maps "x", "y" and loop variables to ints or int arrays."""
         raise NotImplementedError
 
@@ -58,7 +58,7 @@ class Expr:
 class Const(Expr):
     value: int
 
-    def evaluate(self, values: Values) -> Any:
+    def evaluate(self, values: SymbolValues) -> Any:
         return self.value
 
     def variables(self) -> frozenset[str]:
@@ -72,7 +72,7 @@ class Const(Expr):
 class Var(Expr):
     name: str
 
-    def evaluate(self, values: Values) -> Any:
+    def evaluate(self, values: SymbolValues) -> Any:
         return values[self.name]
 
     def variables(self) -> frozenset[str]:
@@ -88,7 +88,7 @@ class Scalar(Expr):
 
     name: str
 
-    def evaluate(self, values: Values) -> Any:
+    def evaluate(self, values: SymbolValues) -> Any:
         return values[str(self)]
 
     def variables(self) -> frozenset[str]:
@@ -111,11 +111,11 @@ _EVALUATE = {
 
 @dataclass(frozen=True)
 class Binary(Expr):
-    operator: Operator
+    operator: ExprOperator
     left: Expr
     right: Expr
 
-    def evaluate(self, values: Values) -> Any:
+    def evaluate(self, values: SymbolValues) -> Any:
         return _EVALUATE[self.operator](self.left.evaluate(values), self.right.evaluate(values))
 
     def variables(self) -> frozenset[str]:
@@ -138,7 +138,7 @@ class Lookup(Expr):
     table: tuple[int, ...]
     index: Expr
 
-    def evaluate(self, values: Values) -> Any:
+    def evaluate(self, values: SymbolValues) -> Any:
         index = self.index.evaluate(values)
         for entry in (index,) if np.ndim(index) == 0 else (index.min(initial=0), index.max(initial=0)):
             if not 0 <= entry < len(self.table):
@@ -166,7 +166,7 @@ def const(value: int) -> Const:
     return Const(int(value))
 
 
-def binary(operator: Operator, left: Expr | int, right: Expr | int) -> Expr:
+def binary(operator: ExprOperator, left: Expr | int, right: Expr | int) -> Expr:
     """Builds a binary expression, folding constants and neutral elements."""
     a = left if isinstance(left, Expr) else const(left)
     b = right if isinstance(right, Expr) else const(right)

@@ -18,7 +18,7 @@ from wse_mlir.passes.wafer.algorithms.fragment import (
     RectangleText,
     TileWalk,
 )
-from wse_mlir.passes.wafer.emit.forms import Rewriter
+from wse_mlir.passes.wafer.emit.forms import FormRewriter
 from wse_mlir.wse_target.image import Program
 from wse_mlir.wse_target.instructions import Access, Combine, Instruction
 from wse_mlir.wse_target.machine import Machine
@@ -237,6 +237,6 @@ def _renamed(fragment: Fragment, names: Mapping[str, str]) -> Fragment:
     def access(given: Access) -> Access:
         return replace(given, buffer=names.get(given.buffer, given.buffer))
 
-    rewriter = Rewriter(access, lambda colour: colour, lambda source: source)
+    rewriter = FormRewriter(access, lambda colour: colour, lambda source: source)
     parts = tuple(RectangleText(part.where, rewriter(part.body)) for part in fragment.parts)
     return replace(fragment, parts=parts)

@@ -23,8 +23,8 @@ from .build_pe import send as send
 from .build_pe import switch as switch
 from .build_pe import vector as vector
 from .create import Loc, create, symbol
+from .encode import EncodedNumber as EncodedNumber
 from .encode import LayoutLike as LayoutLike
-from .encode import Scalar as Scalar
 from .encode import WhereLike as WhereLike
 from .encode import i64 as i64
 from .encode import i64_array as i64_array

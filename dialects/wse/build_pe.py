@@ -5,7 +5,7 @@ from typing import Any
 
 from ..host import ir
 from .create import Loc, create, symbol
-from .encode import Scalar, i64, i64_array, map_array, scalar
+from .encode import EncodedNumber, i64, i64_array, map_array, scalar
 from .vector_checks import COPIES
 
 MAX_SOURCES = 3
@@ -54,7 +54,7 @@ def indexed(
 def vector(
     kind: str,
     dst: ir.Value,
-    srcs: Sequence[ir.Value | Scalar | ir.Attribute],
+    srcs: Sequence[ir.Value | EncodedNumber | ir.Attribute],
     bounds: Sequence[ir.AffineMap],
     maps: Sequence[ir.AffineMap],
     symbols: Sequence[ir.Value],

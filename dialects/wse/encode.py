@@ -9,7 +9,7 @@ from ...wse_target.layout.text import layout_text
 from ..host import ir
 from .attributes import LayoutAttr, RectAttr, SramAttr, StridedRectAttr
 
-Scalar = float | int
+EncodedNumber = float | int
 LayoutLike = TensorLayout | LayoutAttr
 WhereLike = StridedRect | StridedRectAttr
 
@@ -58,7 +58,7 @@ def sram(offset: int = -1) -> SramAttr:
     return SramAttr.get(i64(offset))
 
 
-def scalar(value: Scalar | ir.Attribute, element: ir.Type) -> ir.Attribute:
+def scalar(value: EncodedNumber | ir.Attribute, element: ir.Type) -> ir.Attribute:
     """An immediate as attribute of the given element type."""
     if isinstance(value, ir.Attribute):
         return value

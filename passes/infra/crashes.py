@@ -7,12 +7,12 @@ import os
 import signal
 from collections.abc import Callable
 
-Receiver = Callable[[str, str], None]
+CrashReceiver = Callable[[str, str], None]
 
-_receiver: Receiver | None = None
+_receiver: CrashReceiver | None = None
 
 
-def send_progress_to(receiver: Receiver | None) -> None:
+def send_progress_to(receiver: CrashReceiver | None) -> None:
     """Has a function told, from now on, what is about to run; it must put that where it outlives the process."""
     global _receiver
     _receiver = receiver

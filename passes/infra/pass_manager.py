@@ -16,7 +16,7 @@ from .diagnostics import CompilerError, PassFailure, Remark
 from .ir_printing import IRPrinting
 from .pass_base import PassRun
 from .pipeline_text import PipelineEntry, PipelineSyntaxError, parse_pipeline
-from .plan import ANY, NestedStep, PythonStep, Step, UpstreamStep, plan_pipeline
+from .plan import ANY, NestedStep, PlannedStep, PythonStep, UpstreamStep, plan_pipeline
 from .reproducer import Reproducer, reproducer_from_environment, write_reproducer
 from .timing import Timer, TimerNode
 from .upstream import check_for_crash, pass_class_name, run_upstream
@@ -148,9 +148,9 @@ class _Runner:
         self.root = root
         self.watch = instrumentation
         self.result = RunResult()
-        self._counters: dict[Step, Counter[str]] = {}
+        self._counters: dict[PlannedStep, Counter[str]] = {}
         self._previous = ""
-        self._titles: dict[Step, str] = {}
+        self._titles: dict[PlannedStep, str] = {}
         self._early: Path | None = None
 
     def run(self, plan: NestedStep) -> RunResult:
@@ -195,7 +195,7 @@ class _Runner:
     def _write_reproducer(self, policy: Reproducer, before: ir.Operation, pipeline: str) -> Path:
         return write_reproducer(policy, before, pipeline, verify_each=self.watch.verify_each)
 
-    def _step(self, step: Step, op: ir.Operation) -> None:
+    def _step(self, step: PlannedStep, op: ir.Operation) -> None:
         if isinstance(step, NestedStep):
             with self._timed(f"'{step.anchor}' Pipeline", step):
                 for child in _children(op, step.anchor):
@@ -228,7 +228,7 @@ class _Runner:
     def _repeating(self) -> str:
         return f"wse-opt --run-reproducer {self._early} repeats this" if self._early else ""
 
-    def _timed(self, name: str, step: Step) -> AbstractContextManager[None]:
+    def _timed(self, name: str, step: PlannedStep) -> AbstractContextManager[None]:
         return nullcontext() if self.watch.timer is None else self.watch.timer.scope(name, step)
 
     def _run_pass(self, step: PythonStep | UpstreamStep, op: ir.Operation) -> None:
@@ -292,7 +292,7 @@ class _Runner:
             raise self._native_failure(step, op.location, error, "the IR it left does not verify") from None
 
     def _native_failure(
-        self, step: Step, at: ir.Location, error: ir.MLIRError, otherwise: str
+        self, step: PlannedStep, at: ir.Location, error: ir.MLIRError, otherwise: str
     ) -> PipelineFailure:
         """A failure whose reasons upstream reported as diagnostics."""
         diagnostics = list(error.error_diagnostics)

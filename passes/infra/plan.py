@@ -62,7 +62,7 @@ class NestedStep:
     """Steps that run on each operation named `anchor` in the body of the enclosing one."""
 
     anchor: str
-    steps: tuple[Step, ...]
+    steps: tuple[PlannedStep, ...]
 
     def __str__(self) -> str:
         return f"{self.anchor}({','.join(str(step) for step in self.steps)})"
@@ -82,7 +82,7 @@ class NestedStep:
                 yield step
 
 
-Step = PythonStep | UpstreamStep | NestedStep
+PlannedStep = PythonStep | UpstreamStep | NestedStep
 
 
 def near_passes(name: str) -> list[str]:
@@ -112,7 +112,7 @@ class _Planner:
     def nested(self, pipeline: PipelineEntry) -> NestedStep:
         return NestedStep(pipeline.anchor, tuple(self.step(e, pipeline.anchor) for e in pipeline.entries))
 
-    def step(self, entry: Entry, anchor: str) -> Step:
+    def step(self, entry: Entry, anchor: str) -> PlannedStep:
         if isinstance(entry, PipelineEntry):
             return self.nested(entry)
         try:
@@ -124,7 +124,7 @@ class _Planner:
         except CompilerError as error:
             raise PipelineSyntaxError(self.text, entry.column, error.message, hint=error.hint) from None
 
-    def python_step(self, entry: PassEntry, anchor: str) -> Step:
+    def python_step(self, entry: PassEntry, anchor: str) -> PlannedStep:
         cls = find_pass(entry.name)
         step = PythonStep(cls.from_options(split_options(entry.options)))
         if cls.anchor is None or anchor in (cls.anchor, ANY):
@@ -133,7 +133,7 @@ class _Planner:
             return NestedStep(cls.anchor, (step,))
         raise CompilerError(f"pass '{entry.name}' runs on '{cls.anchor}', not on '{anchor}'")
 
-    def upstream_step(self, entry: PassEntry, anchor: str) -> Step:
+    def upstream_step(self, entry: PassEntry, anchor: str) -> PlannedStep:
         if not has_upstream_pass(entry.name, self.context):
             near = near_passes(entry.name)
             hint = f"did you mean {' or '.join(near)}?" if near else "wse-opt --list-passes lists them"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+Announce = Callable[[str], None]
+"""Is told what begins now, in words for the user."""
 
 _RULE = "===" + "-" * 73 + "==="
 

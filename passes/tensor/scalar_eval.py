@@ -10,8 +10,7 @@ import ml_dtypes
 import numpy as np
 
 from ...dialects.host import ir
-
-Array = np.ndarray[Any, Any]
+from ...wse_target.elementary import Array
 
 
 class NotEvaluable(Exception):

@@ -1,11 +1,14 @@
-"""The sizes of tensors, as operations that build tensors take them. All but `Size` need an insertion point."""
+"""The sizes of tensors, as operations that build tensors take them. All but `TensorSize` need an insertion point."""
 
 from __future__ import annotations
 
 from ...dialects.host import arith, ir, tensor
 
-Size = int | ir.Value
+TensorSize = int | ir.Value
 """A size that is known, or one that a run tells, as an index."""
+
+Mixed = list[TensorSize]
+"""Sizes, offsets or strides of all dimensions."""
 
 
 def constant_index(number: int) -> ir.Value:
@@ -13,7 +16,7 @@ def constant_index(number: int) -> ir.Value:
     return arith.constant(ir.IndexType.get(), number)
 
 
-def size_of(value: ir.Value, dimension: int) -> Size:
+def size_of(value: ir.Value, dimension: int) -> TensorSize:
     """The number of elements along a dimension: a number, or what `tensor.dim` tells where it is open."""
     shaped = ir.ShapedType(value.type)
     if shaped.is_dynamic_dim(dimension):
@@ -21,7 +24,7 @@ def size_of(value: ir.Value, dimension: int) -> Size:
     return shaped.get_dim_size(dimension)
 
 
-def sizes_of(value: ir.Value) -> list[Size]:
+def sizes_of(value: ir.Value) -> list[TensorSize]:
     """The sizes of all dimensions."""
     return [size_of(value, d) for d in range(ir.ShapedType(value.type).rank)]
 

@@ -12,7 +12,7 @@ from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_manager import run_pipeline
 from wse_mlir.passes.tensor.bufferization.arena import (
-    Interval,
+    LiveInterval,
     arena_bytes,
     liveness_bound,
     plan_offsets,
@@ -195,7 +195,7 @@ def test_many_random_programs_mean_the_same(seed: int, length: int) -> None:
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.lists(st.tuples(st.integers(1, 5000), st.integers(0, 40), st.integers(0, 12)), max_size=40))
 def test_arenas_hold_all_buffers_in_little_more_than_they_need(buffers: list[tuple[int, int, int]]) -> None:
-    intervals = [Interval(size, first, first + length) for size, first, length in buffers]
+    intervals = [LiveInterval(size, first, first + length) for size, first, length in buffers]
     offsets = plan_offsets(intervals)
     total, bound = arena_bytes(intervals, offsets), liveness_bound(intervals)
     assert bound <= total <= 1.3 * bound

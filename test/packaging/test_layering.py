@@ -44,24 +44,55 @@ def test_a_cycle_is_noticed() -> None:
     assert cycles([Import(x, y, 1, True) for x, y in ((a, b), (b, c), (c, b), (c, a))]) == [[a, b, c]]
 
 
+def type_name(node: ast.stmt) -> str | None:
+    """The public class or type that a statement of a file defines, if it does: `class Loop`, `Rows = list[int]`."""
+    target = node.targets[0] if isinstance(node, ast.Assign) else None
+    name = node.name if isinstance(node, ast.ClassDef) else target.id if isinstance(target, ast.Name) else ""
+    return name if name[:1].isupper() and not name.isupper() else None
+
+
 def defined_twice(texts: dict[str, str]) -> dict[str, list[str]]:
-    """Public classes by name with the files that define them, where there are several; `texts` is source by file."""
+    """Public types by name with the files that define them, where there are several; `texts` is source by file."""
     homes: dict[str, list[str]] = {}
     for path, text in texts.items():
-        for node in ast.parse(text).body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                homes.setdefault(node.name, []).append(path)
+        for name in filter(None, map(type_name, ast.parse(text).body)):
+            homes.setdefault(name, []).append(path)
     return {name: files for name, files in homes.items() if len(files) > 1}
 
 
-def test_a_public_class_has_its_name_for_itself() -> None:
-    """A reader who finds a class by its name finds the one that is meant."""
+def test_a_public_type_has_its_name_for_itself() -> None:
+    """A reader who finds a class or an alias by its name finds the one that is meant."""
     assert defined_twice({str(path.relative_to(ROOT)): path.read_text() for path in SOURCES}) == {}
 
 
 def test_a_name_that_is_taken_is_noticed() -> None:
-    texts = {"a.py": "class Loop: ...\nclass _Part: ...", "b.py": "class Loop(Base): ...\nclass _Part: ..."}
-    assert defined_twice(texts) == {"Loop": ["a.py", "b.py"]}
+    texts = {
+        "a.py": "class Loop: ...\nclass _Part: ...\nRow = list[int]",
+        "b.py": "class Loop(Base): ...\nclass _Part: ...",
+        "c.py": "Row = tuple[int, ...]\nLIMIT = 1",
+        "d.py": "LIMIT = 2",
+    }
+    assert defined_twice(texts) == {"Loop": ["a.py", "b.py"], "Row": ["a.py", "c.py"]}
+
+
+def too_long(text: str, lines: int, of_function: int) -> list[str]:
+    """What of a file's source is longer than it may be: the file itself, and functions by name."""
+    functions = [
+        n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    long = [f.name for f in functions if (f.end_lineno or f.lineno) - f.lineno >= of_function]
+    return [*(["file"] if text.count("\n") > lines else []), *long]
+
+
+def test_files_and_functions_are_short() -> None:
+    texts = {str(path.relative_to(ROOT)): path.read_text() for path in SOURCES}
+    assert {path: long for path, text in texts.items() if (long := too_long(text, 400, 60))} == {}
+
+
+def test_what_is_too_long_is_noticed() -> None:
+    text = "def f():\n    a = 1\n    return a\n\n\ndef g(): ...\n"
+    assert too_long(text, 6, 3) == []
+    assert too_long(text, 5, 2) == ["file", "f"]
 
 
 # Files that import inside functions, and why.

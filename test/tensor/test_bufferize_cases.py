@@ -9,7 +9,7 @@ from native import run_natively
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_base import PassRun
-from wse_mlir.passes.tensor.bufferization.arena import Interval, arena_bytes, plan_offsets
+from wse_mlir.passes.tensor.bufferization.arena import LiveInterval, arena_bytes, plan_offsets
 from wse_mlir.passes.tensor.bufferization.wse_bufferize import Bufferize
 
 BRANCH = """
@@ -117,14 +117,14 @@ def test_statistics_and_remarks_tell_what_was_copied_and_why() -> None:
 
 intervals = st.lists(
     st.tuples(st.integers(1, 500), st.integers(0, 30), st.integers(0, 15)).map(
-        lambda t: Interval(t[0], t[1], t[1] + t[2])
+        lambda t: LiveInterval(t[0], t[1], t[1] + t[2])
     ),
     max_size=12,
 )
 
 
 @given(intervals)
-def test_the_arena_gives_no_byte_to_two_buffers_at_once(wanted: list[Interval]) -> None:
+def test_the_arena_gives_no_byte_to_two_buffers_at_once(wanted: list[LiveInterval]) -> None:
     offsets = plan_offsets(wanted)
     assert all(offset % 64 == 0 for offset in offsets)
     for k, (one, start) in enumerate(zip(wanted, offsets, strict=True)):

@@ -24,6 +24,7 @@ from wse_mlir.wse_target.instructions import (
     Relay,
     Send,
     Switch,
+    Transfer,
     Vector,
 )
 from wse_mlir.wse_target.quasi_affine import Expr
@@ -32,7 +33,6 @@ from wse_mlir.wse_target.sim.arithmetic import COMPARISONS, ELEMENTARY, NUMPY_DT
 
 PE = tuple[int, int]
 Values = dict[str, int]
-Transfer = Send | Receive | Relay
 _STEP = {"north": (0, -1), "east": (1, 0), "south": (0, 1), "west": (-1, 0)}
 
 

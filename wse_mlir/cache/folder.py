@@ -30,7 +30,7 @@ _ABANDONED_SECONDS = 3600.0  # a temporary file of this age belongs to no writer
 
 
 @dataclass(frozen=True)
-class Entry:
+class CacheEntry:
     """One file of a cache folder: its kind ("model" or "program"), bytes, and when it was used, in seconds."""
 
     path: Path
@@ -101,7 +101,7 @@ class CacheFolder:
         self.remarks.append(text)
         LOG.warning("compile cache: %s", text)
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[CacheEntry]:
         """All entries, the least recently used first."""
         found = []
         with contextlib.suppress(OSError), os.scandir(self.path) as files:
@@ -110,7 +110,7 @@ class CacheFolder:
                     with contextlib.suppress(OSError):
                         status = file.stat(follow_symlinks=False)
                         kind = file.name.partition("-")[0]
-                        found.append(Entry(Path(file.path), kind, status.st_size, status.st_mtime))
+                        found.append(CacheEntry(Path(file.path), kind, status.st_size, status.st_mtime))
         return sorted(found, key=lambda entry: (entry.used, entry.path))
 
     def clear(self) -> int:

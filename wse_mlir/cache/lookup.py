@@ -21,7 +21,7 @@ import torch
 from pydantic import ValidationError
 
 from ..artifacts.saved.container import Container
-from ..artifacts.saved.programs import Program, restore_program, store_program
+from ..artifacts.saved.programs import SavedProgram, restore_program, store_program
 from ..artifacts.saved.records import InterfaceRecord, ProgramRecord, Record
 from ..compiler.parameter_sources import tensors_of
 from ..compiler.targets import CPU, Target
@@ -85,7 +85,7 @@ class CacheLookup:
 
     def by_model(
         self, model: Any, args: Sequence[Any], kwargs: Mapping[str, Any] | None, dynamic_shapes: Any
-    ) -> tuple[CallInterface, Program] | None:
+    ) -> tuple[CallInterface, SavedProgram] | None:
         """The interface, with the model's tensors, and the program of a model that was compiled before."""
         if self._folder is None:
             return None
@@ -106,7 +106,7 @@ class CacheLookup:
                 self.report |= {"outcome": "hit", "key": "model"}
             return read or None
 
-    def by_ir(self, imported: ImportedModel) -> Program | None:
+    def by_ir(self, imported: ImportedModel) -> SavedProgram | None:
         """The program of the same IR that was compiled before."""
         if self._folder is None:
             return None
@@ -117,7 +117,7 @@ class CacheLookup:
                 self.report |= {"outcome": "hit", "key": "ir"}
             return program
 
-    def keep(self, model: Any, interface: CallInterface, program: Program) -> None:
+    def keep(self, model: Any, interface: CallInterface, program: SavedProgram) -> None:
         """Keeps what was compiled after `by_model` and `by_ir` found nothing."""
         if self._folder is None:
             return
@@ -148,7 +148,7 @@ class CacheLookup:
         }
         folder.write("model", self._model_key, document, stored)
 
-    def _read_model(self, entry: Container, model: Any) -> tuple[CallInterface, Program] | None:
+    def _read_model(self, entry: Container, model: Any) -> tuple[CallInterface, SavedProgram] | None:
         record = _ModelEntry.model_validate_json(json.dumps(entry.document))
         interface = record.interface.interface()
         arguments = tuple(_with_tensor(a, model, entry, a.name in record.stored) for a in interface.arguments)
@@ -156,7 +156,7 @@ class CacheLookup:
         program = self._program(record.program_key, interface)
         return None if program is None else (interface, program)
 
-    def _program(self, key: str, interface: CallInterface) -> Program | None:
+    def _program(self, key: str, interface: CallInterface) -> SavedProgram | None:
         assert self._folder is not None, "asked before"
         entry = self._folder.read("program", key)
         if entry is None:
@@ -194,7 +194,7 @@ def cached_program(
     imported: ImportedModel,
     options: Mapping[str, Any],
     timer: Timer,
-) -> tuple[Program, dict[str, Any]]:
+) -> tuple[SavedProgram, dict[str, Any]]:
     """The program of imported IR, from the cache or compiled and kept, and the cache's report.
 
     For graphs that are imported by other ways than `compile`'s; see `Target.program` for the arguments and errors.

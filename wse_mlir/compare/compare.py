@@ -15,13 +15,12 @@ from ..compiler.compile import Compiled, compile_for
 from ..compiler.workload import OpenedModel, fresh_copy
 from ..passes.infra.diagnostics import CompilerError
 from ..passes.infra.pass_manager import Instrumentation
+from ..passes.infra.timing import Announce
 from .agreement import relative_error, tolerance
 from .census import EffectsObserver, PassEffect
 from .live_bytes import peak_temporaries
 from .targets import ChosenTarget
 from .threads import torch_threads
-
-Step = Callable[[str], None]
 
 _SECONDS_OF_TIMING = 0.5  # a target; calls are made in turn until then
 _MOST_CALLS, _FEWEST_CALLS = 200, 3
@@ -71,7 +70,7 @@ class _Runner:
 
 
 def compare(
-    opened: OpenedModel, targets: Sequence[ChosenTarget], step: Step = lambda text: None
+    opened: OpenedModel, targets: Sequence[ChosenTarget], step: Announce = lambda text: None
 ) -> list[Row]:
     """One row for each target, in order.
 
@@ -109,7 +108,7 @@ def compare(
 
 
 def _prepare(
-    chosen: ChosenTarget, opened: OpenedModel, eager: Callable[..., Any] | None, step: Step
+    chosen: ChosenTarget, opened: OpenedModel, eager: Callable[..., Any] | None, step: Announce
 ) -> tuple[_Runner | None, Row]:
     """Compiles; a target that cannot run the model says so in its row."""
     row = Row(chosen.text)

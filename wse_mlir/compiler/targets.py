@@ -18,7 +18,7 @@ from ..wse_target.machine_file import available_machines, load_machine
 from ..wse_target.machine_settings import read_setting, split_target
 
 if TYPE_CHECKING:
-    from ..artifacts.saved.programs import Program
+    from ..artifacts.saved.programs import SavedProgram
     from ..frontend.imported import ImportedModel
     from ..passes.infra.pass_manager import Instrumentation
     from ..runtime.executable import Executable
@@ -53,7 +53,7 @@ class Target(Protocol):
         options: Mapping[str, Any],
         timer: Timer,
         instrumentation: Instrumentation | None = None,
-    ) -> Program:
+    ) -> SavedProgram:
         """Compiles; may consume `imported.module`. Scopes of `timer` become the report's timings.
 
         Args:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..dialects.host import arith, ir, tensor
 from ..dialects.structured import build_generic, clone_into, replace_op, structured
-from ..passes.tensor.sizes import Size, constant_index, size_of
+from ..passes.tensor.sizes import TensorSize, constant_index, size_of
 from ..passes.tensor.traversal import collect, made_by
 from .open_sizes import TOO_SMALL
 
@@ -69,7 +69,7 @@ def _expand_concat(op: ir.Operation) -> None:
     dynamic_size = ir.ShapedType.get_dynamic_size()
 
     def build() -> ir.Value:
-        offsets: list[Size] = [0]
+        offsets: list[TensorSize] = [0]
         for part in op.operands:
             offsets.append(_sum(offsets[-1], size_of(part, axis)))
         sizes = [offsets[-1] if d == axis else size_of(op.operands[0], d) for d in range(result.rank)]
@@ -92,7 +92,7 @@ def _expand_concat(op: ir.Operation) -> None:
     _replace(op, build)
 
 
-def _sum(left: Size, right: Size) -> Size:
+def _sum(left: TensorSize, right: TensorSize) -> TensorSize:
     if isinstance(left, int) and isinstance(right, int):
         return left + right
     left, right = (constant_index(v) if isinstance(v, int) else v for v in (left, right))

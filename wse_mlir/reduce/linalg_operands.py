@@ -11,17 +11,17 @@ from .recreate import recreate
 from .stand_ins import is_used
 from .strategy import Edits
 
-Input = tuple[int, int]  # a linalg.generic's number, and which of its inputs
+GenericInput = tuple[int, int]  # a linalg.generic's number, and which of its inputs
 
 _SEGMENTS = "operandSegmentSizes"
 
 
-class RemoveLinalgInputs(Edits[Input]):
+class RemoveLinalgInputs(Edits[GenericInput]):
     """Removes inputs whose elements the body does not use, with their indexing maps."""
 
     name = "inputs of linalg.generic"
 
-    def targets(self, base: Base) -> Sequence[Input]:
+    def targets(self, base: Base) -> Sequence[GenericInput]:
         return [
             (n, i)
             for n, op in enumerate(base.operations)
@@ -30,7 +30,7 @@ class RemoveLinalgInputs(Edits[Input]):
             if not is_used(op.regions[0].blocks[0].arguments[i])
         ]
 
-    def edit(self, draft: Draft, target: Input) -> None:
+    def edit(self, draft: Draft, target: GenericInput) -> None:
         number, index = target
         op = draft.operations[number]
         inputs, outputs = ir.DenseI32ArrayAttr(op.attributes[_SEGMENTS])

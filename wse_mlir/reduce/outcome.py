@@ -20,7 +20,7 @@ from ..passes.infra.diagnostics import CompilerError
 from ..passes.infra.pass_manager import Instrumentation, PipelineFailure, run_pipeline
 from ..passes.infra.plan import PythonStep, UpstreamStep
 
-Kind = Literal["succeeds", "fails", "crashes", "does not end"]
+OutcomeKind = Literal["succeeds", "fails", "crashes", "does not end"]
 
 # What differs between two reports of one defect: names, types, numbers.
 _VARIABLE = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|<[^\n]*>|[%@#^][\w$.-]+|\d+")
@@ -37,7 +37,7 @@ class PipelineOutcome:
         output: what was written to standard output and error meanwhile.
     """
 
-    kind: Kind
+    kind: OutcomeKind
     pass_name: str = ""
     message: str = ""
     output: str = ""

@@ -10,12 +10,12 @@ from .recreate import recreate, recreate_without
 from .stand_ins import is_used, stand_in
 from .strategy import Edits
 
-Result = tuple[int, int]  # an operation's number, and which of its results
+RegionResult = tuple[int, int]  # an operation's number, and which of its results
 
 _SEGMENTS = "operandSegmentSizes"
 
 
-class RemoveRegionResults(Edits[Result]):
+class RemoveRegionResults(Edits[RegionResult]):
     """Removes a result, the operand of the yields that it comes from, and the initial value that it starts at.
 
     Before: `%r:2 = scf.for ... iter_args(%x = %a, %y = %b) { ... scf.yield %u, %v }`; after, for the second result:
@@ -24,7 +24,7 @@ class RemoveRegionResults(Edits[Result]):
 
     name = "results of loops, conditionals and linalg.generic"
 
-    def targets(self, base: Base) -> Sequence[Result]:
+    def targets(self, base: Base) -> Sequence[RegionResult]:
         return [
             (n, i)
             for n, op in enumerate(base.operations)
@@ -32,7 +32,7 @@ class RemoveRegionResults(Edits[Result]):
             for i in range(len(op.results))
         ]
 
-    def edit(self, draft: Draft, target: Result) -> None:
+    def edit(self, draft: Draft, target: RegionResult) -> None:
         number, index = target
         op = draft.operations[number]
         from_end = len(op.results) - index

@@ -10,12 +10,12 @@ from .functions import has_users, set_signature, signature_of
 from .inline_regions import inline
 from .strategy import Edits
 
-Point = tuple[
+ReturnPoint = tuple[
     int, int | None
 ]  # an operation's number, and a region whose yields are returned; None: its results
 
 
-class ReturnEarly(Edits[Point]):
+class ReturnEarly(Edits[ReturnPoint]):
     """Lets a function return what one of its operations computes, or what one of its regions ends with.
 
     What a pipeline's own clean-up would remove stays alive that way. Before: `%0 = "a"(); %1 = "b"(%0);
@@ -25,7 +25,7 @@ class ReturnEarly(Edits[Point]):
     name = "ends of functions"
     grouped = False
 
-    def targets(self, base: Base) -> Sequence[Point]:
+    def targets(self, base: Base) -> Sequence[ReturnPoint]:
         return [
             (n, way)
             for n, op in enumerate(base.operations)
@@ -33,7 +33,7 @@ class ReturnEarly(Edits[Point]):
             for way in (None, *(i for i, region in enumerate(op.regions) if len(region.blocks) == 1))
         ]
 
-    def edit(self, draft: Draft, target: Point) -> None:
+    def edit(self, draft: Draft, target: ReturnPoint) -> None:
         number, region = target
         op = draft.operations[number]
         function, block = around(op), op.block

@@ -12,11 +12,11 @@ from .recreate import recreate, recreate_without
 from .stand_ins import is_used, stand_in
 from .strategy import Edits
 
-Place = tuple[int, int]  # a function's number, and which of its arguments or results
+SignaturePlace = tuple[int, int]  # a function's number, and which of its arguments or results
 
 
-class _RemoveFromSignature(Edits[Place]):
-    def targets(self, base: Base) -> Sequence[Place]:
+class _RemoveFromSignature(Edits[SignaturePlace]):
+    def targets(self, base: Base) -> Sequence[SignaturePlace]:
         signatures = ((n, signature_of(op)) for n, op in enumerate(base.operations))
         return [(n, i) for n, s in signatures if s is not None for i in range(len(self.side(s)))]
 
@@ -35,7 +35,7 @@ class RemoveArguments(_RemoveFromSignature):
     def side(signature: FunctionTypes) -> Sequence[SignatureEntry]:
         return signature.inputs
 
-    def edit(self, draft: Draft, target: Place) -> None:
+    def edit(self, draft: Draft, target: SignaturePlace) -> None:
         number, index = target
         op = draft.operations[number]
         signature = signature_of(op)
@@ -63,7 +63,7 @@ class RemoveResults(_RemoveFromSignature):
     def side(signature: FunctionTypes) -> Sequence[SignatureEntry]:
         return signature.results
 
-    def edit(self, draft: Draft, target: Place) -> None:
+    def edit(self, draft: Draft, target: SignaturePlace) -> None:
         number, index = target
         op = draft.operations[number]
         signature = signature_of(op)

@@ -9,10 +9,10 @@ from typing import Generic, TypeVar
 from ..dialects.host import ir
 from .draft import Base, Draft
 
-Target = TypeVar("Target")
+Reduced = TypeVar("Reduced")
 
 
-class Strategy(ABC, Generic[Target]):
+class Strategy(ABC, Generic[Reduced]):
     """One way of making IR smaller.
 
     It lists its targets, each of which could be simplified on its own; the reduction then tries large groups of
@@ -28,23 +28,23 @@ class Strategy(ABC, Generic[Target]):
     grouped: bool = True
 
     @abstractmethod
-    def targets(self, base: Base) -> Sequence[Target]:
+    def targets(self, base: Base) -> Sequence[Reduced]:
         """What could be simplified, neighbours next to each other; the same list for the same text."""
 
     @abstractmethod
-    def candidate(self, base: Base, chosen: Sequence[Target]) -> ir.Operation | str | None:
+    def candidate(self, base: Base, chosen: Sequence[Reduced]) -> ir.Operation | str | None:
         """A copy of the module with these targets simplified, or its text; None when nothing would change."""
 
 
-class Edits(Strategy[Target]):
+class Edits(Strategy[Reduced]):
     """A strategy whose targets are changed one after the other, the last one first, in one copy."""
 
-    def candidate(self, base: Base, chosen: Sequence[Target]) -> ir.Operation | None:
+    def candidate(self, base: Base, chosen: Sequence[Reduced]) -> ir.Operation | None:
         draft = base.draft()
         for target in reversed(chosen):
             self.edit(draft, target)
         return draft.module
 
     @abstractmethod
-    def edit(self, draft: Draft, target: Target) -> None:
+    def edit(self, draft: Draft, target: Reduced) -> None:
         """Simplifies one target; operations are found by number and may not be touched once erased."""

@@ -16,27 +16,27 @@ def named_targets(incomplete: str) -> list[str]:
     return [name for name in target_names() if name.startswith(incomplete)]
 
 
-Target = Annotated[
+TargetOption = Annotated[
     str,
     typer.Option(
         help="A wafer: tiny, wse2, wse3, or the path of a machine's .toml file.",
         autocompletion=named_targets,
     ),
 ]
-Set = Annotated[
+SetOption = Annotated[
     list[str] | None,
     typer.Option(
         "--set", metavar="KEY=VALUE", help="Another number of the wafer's machine file; can be repeated."
     ),
 ]
-Threads = Annotated[
+ThreadsOption = Annotated[
     int | None, typer.Option(help="Threads of a call on the CPU; WSE_NUM_THREADS or 1 when not given.")
 ]
-Json = Annotated[
+JsonOption = Annotated[
     Path | None,
     typer.Option("--json", metavar="FILE", help="Also write the result as JSON; - for standard output."),
 ]
-Model = Annotated[
+ModelArgument = Annotated[
     str, typer.Argument(metavar="FILE.py[:FUNCTION]", help="A Python file that defines load().")
 ]
 
@@ -48,7 +48,7 @@ class EngineOption(StrEnum):
     wavelet = "wavelet"
 
 
-class Inputs(StrEnum):
+class InputsChoice(StrEnum):
     """What arguments are drawn from."""
 
     normal = "normal"
@@ -57,14 +57,16 @@ class Inputs(StrEnum):
 
 TraceFlag = Annotated[bool, typer.Option("--trace", help="Print the full trace of a failure.")]
 
-Grid = Annotated[str, typer.Option(metavar="WxH", help="PEs of the program; chosen by cost when not given.")]
-Algorithm = Annotated[
+GridOption = Annotated[
+    str, typer.Option(metavar="WxH", help="PEs of the program; chosen by cost when not given.")
+]
+AlgorithmOption = Annotated[
     str,
     typer.Option(
         metavar="NAME{OPTION=VALUE}", help="What products or reductions use; chosen when not given."
     ),
 ]
-Accumulate = Annotated[str, typer.Option(metavar="f16|bf16|f32", help="What narrow products sum in.")]
+AccumulateOption = Annotated[str, typer.Option(metavar="f16|bf16|f32", help="What narrow products sum in.")]
 
 ReportFile = Annotated[
     Path | None,
@@ -72,39 +74,39 @@ ReportFile = Annotated[
         "--json", metavar="FILE", help="Write the report, maps beside it; - for standard output, no maps."
     ),
 ]
-Timeline = Annotated[
+TimelineOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Write what PEs did when, for Perfetto; - for standard output."),
 ]
 
-Models = Annotated[
+ModelsArgument = Annotated[
     list[str],
     typer.Argument(
         metavar="[NAME=]MODEL...",
         help="FILE.py[:FUNCTION], .pt2, .onnx or .mlir; several make one library.",
     ),
 ]
-CheckIndices = Annotated[
+CheckIndicesOption = Annotated[
     bool | None,
     typer.Option(
         "--check-indices/--no-check-indices",
         help="Whether runs on the CPU report indices out of range, as they do when not given.",
     ),
 ]
-Programs = Annotated[
+ProgramsOption = Annotated[
     str,
     typer.Option(
         metavar="N",
         help="How many programs the model becomes, which take turns on the wafer; auto: as many as it takes.",
     ),
 ]
-Effort = Annotated[
+EffortOption = Annotated[
     str,
     typer.Option(
         metavar="high", help="Plan longer for wafers: layouts by parts of dimensions are tried, too."
     ),
 ]
-Fallback = Annotated[
+FallbackOption = Annotated[
     str,
     typer.Option(
         metavar="cpu", help="Where to run what has no lowering to the wafer; refused when not given."

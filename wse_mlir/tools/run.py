@@ -28,7 +28,7 @@ from .layer_table import layer_rows, layer_summary, layer_table
 from .output import check_writable, console_beside, write_atomically
 from .parts_text import call_text, parts_text
 
-Outputs = list[torch.Tensor]
+TorchOutputs = list[torch.Tensor]
 FILE_WIDTH = 120  # columns of a table that is not printed on a terminal
 CALLS_PER_BATCH = 25
 
@@ -189,7 +189,7 @@ def _measure_both(
     PyTorch gets as many threads as the compiled code has.
     """
     calls: Sequence[Callable[..., Any]] = (eager, cpu)
-    outputs: tuple[Outputs, Outputs] = ([], [])
+    outputs: tuple[TorchOutputs, TorchOutputs] = ([], [])
     seconds: tuple[list[float], list[float]] = ([], [])
     with torch_threads(threads):
         for batch in progress.track(workload.batches, description="PyTorch and CPU"):
@@ -211,7 +211,7 @@ def _timed(call: Callable[..., Any], batch: tuple[Any, ...], kwargs: Mapping[str
 
 
 def _run_wafer(workload: OpenedModel, wafer: Compiled, progress: Progress) -> Measured:
-    outputs: Outputs = []
+    outputs: TorchOutputs = []
     seconds: list[float] = []
     cycles = 0.0
     for batch in progress.track(workload.batches, description="simulated wafer"):

@@ -10,23 +10,23 @@ import typer
 
 from ..artifacts.emit.kinds import FileKind, Weights
 from .command_options import (
-    Accumulate,
-    Algorithm,
-    CheckIndices,
-    Effort,
+    AccumulateOption,
+    AlgorithmOption,
+    CheckIndicesOption,
+    EffortOption,
     EngineOption,
-    Fallback,
-    Grid,
-    Inputs,
-    Json,
-    Model,
-    Models,
-    Programs,
+    FallbackOption,
+    GridOption,
+    InputsChoice,
+    JsonOption,
+    ModelArgument,
+    ModelsArgument,
+    ProgramsOption,
     ReportFile,
-    Set,
-    Target,
-    Threads,
-    Timeline,
+    SetOption,
+    TargetOption,
+    ThreadsOption,
+    TimelineOption,
     TraceFlag,
     named_targets,
 )
@@ -62,15 +62,15 @@ def _before(
 
 @app.command()
 def run(
-    model: Model,
-    target: Target = "tiny",
-    settings: Set = None,
-    grid: Grid = "",
-    num_threads: Threads = None,
-    fallback: Fallback = "",
-    programs: Programs = "",
-    effort: Effort = "",
-    json: Json = None,
+    model: ModelArgument,
+    target: TargetOption = "tiny",
+    settings: SetOption = None,
+    grid: GridOption = "",
+    num_threads: ThreadsOption = None,
+    fallback: FallbackOption = "",
+    programs: ProgramsOption = "",
+    effort: EffortOption = "",
+    json: JsonOption = None,
     trace: TraceFlag = False,
 ) -> None:
     """Runs a workload on PyTorch, on the CPU and on a simulated wafer, and compares them."""
@@ -93,7 +93,7 @@ def verify(
             help="A wafer, as elsewhere; 'cpu' leaves the wafer's stages out.", autocompletion=named_targets
         ),
     ] = "tiny",
-    settings: Set = None,
+    settings: SetOption = None,
     ops: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Compare every operation alone; list the N worst.")
     ] = None,
@@ -106,7 +106,7 @@ def verify(
     ] = None,
     batches: Annotated[int | None, typer.Option(min=1, help="Make so many of the workload's calls.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of inputs that are drawn where the file has none.")] = 0,
-    json: Json = None,
+    json: JsonOption = None,
     trace: TraceFlag = False,
 ) -> None:
     """Runs every stage of a model against PyTorch, and finds the pass at fault when one is wrong."""
@@ -124,18 +124,18 @@ def verify(
 
 @app.command()
 def show(
-    model: Model,
-    target: Target = "tiny",
+    model: ModelArgument,
+    target: TargetOption = "tiny",
     plan: Annotated[
         bool, typer.Option("--plan", help="Print where every operation is, and what lost, instead.")
     ] = False,
-    settings: Set = None,
-    grid: Grid = "",
-    algorithm: Algorithm = "",
-    accumulate: Accumulate = "",
-    fallback: Fallback = "",
-    programs: Programs = "",
-    effort: Effort = "",
+    settings: SetOption = None,
+    grid: GridOption = "",
+    algorithm: AlgorithmOption = "",
+    accumulate: AccumulateOption = "",
+    fallback: FallbackOption = "",
+    programs: ProgramsOption = "",
+    effort: EffortOption = "",
     trace: TraceFlag = False,
 ) -> None:
     """Prints the program that a workload becomes on a wafer: buffers, routes, instructions of each class of PEs."""
@@ -156,11 +156,11 @@ def simulate(
         str, typer.Argument(metavar="FILE", help="An .mlir, .pt2 or .onnx model, or a FILE.py[:FUNCTION].")
     ],
     more: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
-    target: Target = "tiny",
-    settings: Set = None,
-    grid: Grid = "",
-    algorithm: Algorithm = "",
-    accumulate: Accumulate = "",
+    target: TargetOption = "tiny",
+    settings: SetOption = None,
+    grid: GridOption = "",
+    algorithm: AlgorithmOption = "",
+    accumulate: AccumulateOption = "",
     timing_only: Annotated[
         bool, typer.Option("--timing-only", help="Cycles from shapes alone, no data.")
     ] = False,
@@ -170,13 +170,15 @@ def simulate(
     repeat: Annotated[
         int, typer.Option(help="Repetitions; the report is about one in the steady state.")
     ] = 1,
-    inputs: Annotated[Inputs, typer.Option(help="What random arguments are drawn from.")] = Inputs.normal,
+    inputs: Annotated[
+        InputsChoice, typer.Option(help="What random arguments are drawn from.")
+    ] = InputsChoice.normal,
     seed: Annotated[int, typer.Option(min=0, help="Of random arguments.")] = 0,
     check: Annotated[bool, typer.Option(help="Compare the results with the CPU's.")] = True,
     explain: Annotated[bool, typer.Option("--explain", help="Print what the compiler chose among.")] = False,
     critical_path: Annotated[bool, typer.Option(help="Look for the critical path.")] = True,
     json: ReportFile = None,
-    timeline: Timeline = None,
+    timeline: TimelineOption = None,
     timeline_pes: Annotated[str, typer.Option(metavar="X0:X1,Y0:Y1", help="PEs in the timeline.")] = "",
     timeline_cycles: Annotated[str, typer.Option(metavar="A:B", help="Cycles in the timeline.")] = "",
     trace_pes: Annotated[str, typer.Option(hidden=True)] = "",
@@ -215,7 +217,7 @@ def compare(
     all_passes: Annotated[
         bool, typer.Option("--all-passes", help="Also list passes without effect.")
     ] = False,
-    json: Json = None,
+    json: JsonOption = None,
     trace: TraceFlag = False,
 ) -> None:
     """Compares targets: time or cycles, memory, accuracy, and what each pass changed."""
@@ -228,7 +230,7 @@ def compare(
 
 @app.command()
 def compile(
-    models: Models,
+    models: ModelsArgument,
     out: Annotated[
         str, typer.Option("--output", "-o", metavar="OUT", help="File to write; '-' for standard output.")
     ],
@@ -238,7 +240,7 @@ def compile(
     target: Annotated[
         str, typer.Option(help="cpu, or a wafer for mlir and saved.", autocompletion=named_targets)
     ] = "cpu",
-    settings: Set = None,
+    settings: SetOption = None,
     stage: Annotated[
         str, typer.Option(help="Of mlir: imported, tensor, bufferized, llvm; logical, ... on wafers.")
     ] = "",
@@ -246,7 +248,7 @@ def compile(
         str, typer.Option(metavar="NAME", help="Processor by LLVM's name; this machine's when not given.")
     ] = "",
     features: Annotated[str, typer.Option(help="Its features, as '+avx2,-avx512f'.")] = "",
-    num_threads: Threads = None,
+    num_threads: ThreadsOption = None,
     weights: Annotated[
         Weights | None, typer.Option(help="In the file, in a file beside it, or left out.")
     ] = None,
@@ -255,15 +257,15 @@ def compile(
     ] = None,
     pipeline: Annotated[str, typer.Option(help="Name or text of a pipeline to use instead of 'cpu'.")] = "",
     debug: Annotated[bool, typer.Option("--debug", help="Source locations in IR and machine code.")] = False,
-    check_indices: CheckIndices = None,
-    fallback: Fallback = "",
-    programs: Programs = "",
-    effort: Effort = "",
+    check_indices: CheckIndicesOption = None,
+    fallback: FallbackOption = "",
+    programs: ProgramsOption = "",
+    effort: EffortOption = "",
     keep_intermediates: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Keep every stage in this folder, also of a failed compilation."),
     ] = None,
-    json: Json = None,
+    json: JsonOption = None,
     trace: TraceFlag = False,
 ) -> None:
     """Compiles models to IR at any stage, assembly, an object, a shared library, an executable or a saved file."""

@@ -28,7 +28,7 @@ def _show_version(asked: bool) -> None:
         raise typer.Exit
 
 
-Test = Annotated[
+TestOption = Annotated[
     str | None,
     typer.Option(
         metavar="COMMAND",
@@ -36,22 +36,22 @@ Test = Annotated[
         "or comes last; no shell is involved. (mlir-reduce expects exit code 1 instead.)",
     ),
 ]
-Message = Annotated[
+MessageOption = Annotated[
     str | None,
     typer.Option(
         metavar="TEXT",
         help="What the pipeline's failure says. When not given: the same pass fails in the same way as on FILE.",
     ),
 ]
-Plugins = Annotated[
+PluginsOption = Annotated[
     list[str] | None,
     typer.Option(metavar="PLUGIN", help="A Python file or module with passes and dialects; repeatable."),
 ]
-Seconds = Annotated[
+SecondsOption = Annotated[
     float | None,
     typer.Option(min=0.001, metavar="SECONDS", help="What takes longer than this is not interesting."),
 ]
-Version = Annotated[
+VersionFlag = Annotated[
     bool,
     typer.Option("--version", callback=_show_version, is_eager=True, help="Show versions and exit."),
 ]
@@ -62,7 +62,7 @@ def wse_reduce(
     file: Annotated[
         str, typer.Argument(metavar="FILE", help="MLIR text, bytecode or a reproducer; - for standard input.")
     ],
-    test: Test = None,
+    test: TestOption = None,
     pipeline: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Instead of --test: this named pipeline fails or crashes."),
@@ -70,14 +70,14 @@ def wse_reduce(
     pass_pipeline: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Instead of --test: this pipeline fails or crashes.")
     ] = None,
-    message: Message = None,
+    message: MessageOption = None,
     out: Annotated[
         Path | None, typer.Option("-o", metavar="OUT", help="Where the result goes; else standard output.")
     ] = None,
     keep_locations: Annotated[
         bool, typer.Option("--keep-locations", help="Leave source locations in.")
     ] = False,
-    load: Plugins = None,
+    load: PluginsOption = None,
     irdl_file: Annotated[
         list[str] | None, typer.Option(metavar="FILE", help="A dialect as IRDL; repeatable.")
     ] = None,
@@ -87,9 +87,9 @@ def wse_reduce(
     max_tests: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Stop after so many tests.")
     ] = None,
-    timeout: Seconds = None,
+    timeout: SecondsOption = None,
     trace: Annotated[bool, typer.Option("--trace", help="Print the full trace of a failure.")] = False,
-    version: Version = False,
+    version: VersionFlag = False,
 ) -> None:
     """Shrinks IR as long as a command exits with 0, or a pipeline fails: operations, regions, signatures, shapes.
 

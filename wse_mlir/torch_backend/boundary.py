@@ -34,7 +34,7 @@ from ..frontend.graphs import (
 )
 from ..frontend.plain_views import rewrite_plain_views
 from ..passes.infra.diagnostics import CompilerError
-from .layouts import Size, example, expression, inverse, memory_order, overlaps
+from .layouts import TorchSize, example, expression, inverse, memory_order, overlaps
 
 _PERMUTE = torch.ops.aten.permute.default
 _ITEM = torch.ops.aten._local_scalar_dense.default
@@ -54,8 +54,8 @@ class Input:
     """
 
     position: int
-    shape: tuple[Size, ...]
-    strides: tuple[Size, ...]
+    shape: tuple[TorchSize, ...]
+    strides: tuple[TorchSize, ...]
     order: tuple[int, ...] | None
     negated: bool = False
     number: torch.dtype | None = None
@@ -66,8 +66,8 @@ class Input:
 class WrittenTensor:
     """A tensor that native code writes; `order` is None where it must be copied into its strides afterwards."""
 
-    shape: tuple[Size, ...]
-    strides: tuple[Size, ...]
+    shape: tuple[TorchSize, ...]
+    strides: tuple[TorchSize, ...]
     order: tuple[int, ...] | None
     dtype: torch.dtype
 
@@ -84,7 +84,7 @@ class Output:
 
     source: Literal["value", "input", "buffer"]
     of: Any
-    view: tuple[tuple[Size, ...], tuple[Size, ...], Size] | None = None
+    view: tuple[tuple[TorchSize, ...], tuple[TorchSize, ...], TorchSize] | None = None
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,9 @@ def _bases(node: Node) -> Iterator[Node]:
         yield node
 
 
-def _view(value: torch.Tensor, base: torch.Tensor) -> tuple[tuple[Size, ...], tuple[Size, ...], Size]:
+def _view(
+    value: torch.Tensor, base: torch.Tensor
+) -> tuple[tuple[TorchSize, ...], tuple[TorchSize, ...], TorchSize]:
     return tuple(value.shape), tuple(value.stride()), value.storage_offset() - base.storage_offset()
 
 

@@ -22,9 +22,9 @@ from .operators import first_line, list_operators
 from .options import FALLBACK, BackendOptions
 from .parameters import mark_parameters
 from .partition import compile_parts
-from .report import LOG, GraphReport, Kind, add_seconds
+from .report import LOG, GraphKind, GraphReport, add_seconds
 from .specialise import Specialising
-from .wrapper import Call
+from .wrapper import BoxedCall
 
 _HINT = f'torch.compile(..., options={{"{FALLBACK}": "eager"}}) runs in PyTorch what is not supported'
 
@@ -52,7 +52,7 @@ class GraphCompiler:
         mark_parameters(graph)
         return self._compile(graph, "inference")
 
-    def _compile(self, graph: GraphModule, kind: Kind) -> Callable[..., Any]:
+    def _compile(self, graph: GraphModule, kind: GraphKind) -> Callable[..., Any]:
         identity = CompileContext.current_compile_id()
         frame, recompilation = (
             str(getattr(identity, "frame_id", "?")),
@@ -67,7 +67,7 @@ class GraphCompiler:
         call._boxed_call = True  # type: ignore[attr-defined]  # AOTAutograd passes a list, which is emptied
         return call
 
-    def _whole_or_specialised(self, graph: GraphModule, report: GraphReport) -> Call:
+    def _whole_or_specialised(self, graph: GraphModule, report: GraphReport) -> BoxedCall:
         if not is_open(graph):
             return self._static(graph, report)
         timer = Timer()
@@ -81,12 +81,12 @@ class GraphCompiler:
         report.compiled = list_operators(graph.graph)
         return call
 
-    def _alone(self, graph: GraphModule, report: GraphReport) -> Call:
+    def _alone(self, graph: GraphModule, report: GraphReport) -> BoxedCall:
         """As `_static`, when a call asks for it and other threads may compile."""
         with COMPILING:
             return self._static(graph, report)
 
-    def _static(self, graph: GraphModule, report: GraphReport) -> Call:
+    def _static(self, graph: GraphModule, report: GraphReport) -> BoxedCall:
         """Compiles a graph whose sizes are numbers, in parts where that is needed and asked for."""
         timer = Timer()
         try:
@@ -102,7 +102,7 @@ class GraphCompiler:
             add_seconds(report, timer)
         return call
 
-    def _one(self, graph: GraphModule, report: GraphReport, timer: Timer) -> Call:
+    def _one(self, graph: GraphModule, report: GraphReport, timer: Timer) -> BoxedCall:
         """A graph that is compiled as a whole, for the target."""
         options = self._options
         if options.wafer is None:

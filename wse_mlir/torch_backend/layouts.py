@@ -9,7 +9,7 @@ import sympy
 import torch
 from torch.fx import GraphModule
 
-Size = int | torch.SymInt
+TorchSize = int | torch.SymInt
 
 
 def expression(size: Any) -> sympy.Expr:
@@ -33,7 +33,7 @@ def is_open(graph: GraphModule) -> bool:
     return False
 
 
-def layout(tensor: torch.Tensor) -> tuple[Size, ...]:
+def layout(tensor: torch.Tensor) -> tuple[TorchSize, ...]:
     """Sizes, strides and offset."""
     return (*tensor.shape, *tensor.stride(), tensor.storage_offset())
 
@@ -73,7 +73,7 @@ def inverse(order: Sequence[int]) -> list[int]:
     return sorted(range(len(order)), key=order.__getitem__)
 
 
-def is_contiguous(shape: Sequence[Size], strides: Sequence[Size]) -> bool:
+def is_contiguous(shape: Sequence[TorchSize], strides: Sequence[TorchSize]) -> bool:
     """Whether a tensor of these strides is C-contiguous."""
     if any(isinstance(size, int) and size == 0 for size in shape):
         return True

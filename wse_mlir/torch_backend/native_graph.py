@@ -19,10 +19,10 @@ from ..runtime.cpu.program import CpuProgram
 from ..runtime.cpu.target import CpuTarget
 from .boundary import draw_boundary
 from .parameters import PreparedParameters
-from .wrapper import Call, write_call
+from .wrapper import BoxedCall, write_call
 
 
-def compile_graph(graph: GraphModule, options: Mapping[str, Any], timer: Timer) -> Call:
+def compile_graph(graph: GraphModule, options: Mapping[str, Any], timer: Timer) -> BoxedCall:
     """Native code of a graph, called with a list of its arguments, which it empties.
 
     Args:

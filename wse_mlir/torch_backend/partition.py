@@ -21,15 +21,15 @@ from .boundary import draw_boundary
 from .layouts import is_static, layout
 from .operators import list_operators
 from .report import Operator
-from .wrapper import Call
+from .wrapper import BoxedCall
 
 _PROBED: dict[Any, str] = {}  # why an operator on tensors of these types is not supported; "" where it is
 _PART = "compiled_part_"
 
 
 def compile_parts(
-    graph: GraphModule, compile_part: Callable[[GraphModule], Call], timer: Timer
-) -> tuple[Call, list[Operator], list[Operator]]:
+    graph: GraphModule, compile_part: Callable[[GraphModule], BoxedCall], timer: Timer
+) -> tuple[BoxedCall, list[Operator], list[Operator]]:
     """Compiles what can be of a graph whose sizes are numbers.
 
     Args:
@@ -51,7 +51,7 @@ def compile_parts(
     return _on_list(split), *listed
 
 
-def _on_list(module: GraphModule) -> Call:
+def _on_list(module: GraphModule) -> BoxedCall:
     def call(args: list[Any]) -> list[Any]:
         taken = tuple(args)
         args.clear()
@@ -69,7 +69,7 @@ class _Supported(OperatorSupportBase):
 
 
 def _compile_supported(
-    graph: GraphModule, reasons: Mapping[Node, str], compile_part: Callable[[GraphModule], Call]
+    graph: GraphModule, reasons: Mapping[Node, str], compile_part: Callable[[GraphModule], BoxedCall]
 ) -> tuple[GraphModule, dict[str, str]]:
     """A graph that calls native code for its supported parts; and, by node name, what was not supported after all."""
     split = copy_graph(graph)
@@ -85,7 +85,7 @@ def _compile_supported(
 
 
 def _compile_part(
-    split: GraphModule, node: Node, compile_part: Callable[[GraphModule], Call]
+    split: GraphModule, node: Node, compile_part: Callable[[GraphModule], BoxedCall]
 ) -> dict[str, str]:
     """Lets a node call native code; or says by name which nodes of its graph are to blame that it cannot."""
     part = split.get_submodule(str(node.target))
@@ -101,7 +101,7 @@ def _compile_part(
     return {}
 
 
-def _with_arguments(call: Call, single: bool) -> Callable[..., Any]:
+def _with_arguments(call: BoxedCall, single: bool) -> Callable[..., Any]:
     """The call of a part as a function with arguments, which a graph's code can have."""
 
     def compiled_part(*args: Any) -> Any:

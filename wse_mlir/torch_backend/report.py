@@ -8,7 +8,7 @@ from typing import Any, Literal
 from ..dialects.fork_lock import ForkLock, LockOrder
 from ..passes.infra.timing import Timer
 
-Kind = Literal["forward", "backward", "inference"]
+GraphKind = Literal["forward", "backward", "inference"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class GraphReport:
         device: what the simulated wafer says of the last call, as `Compiled.report` does; empty on the CPU.
     """
 
-    kind: Kind
+    kind: GraphKind
     frame: str
     recompilation: int
     where: str

@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 from ..dialects.fork_lock import ForkLock, LockOrder
 from ..frontend.graphs import placeholders
 from .layouts import example, is_static, layout
-from .wrapper import Call
+from .wrapper import BoxedCall
 
 _LIMIT = 64  # sizes that are kept; the oldest go first
 
@@ -36,12 +36,12 @@ class Specialising:
     """
 
     def __init__(
-        self, graph: GraphModule, compile_static: Callable[[GraphModule], Call], names: list[str]
+        self, graph: GraphModule, compile_static: Callable[[GraphModule], BoxedCall], names: list[str]
     ) -> None:
         self._graph = graph
         self._compile = compile_static
         self._names = names
-        self._calls: dict[tuple[Any, ...], Call] = {}
+        self._calls: dict[tuple[Any, ...], BoxedCall] = {}
         self._lock = ForkLock(LockOrder.CALL, "compiling")
         self._values = [node.meta["val"] for node in placeholders(graph.graph)]
         self._numbers = [i for i, v in enumerate(self._values) if isinstance(v, torch.SymInt)]
@@ -58,7 +58,7 @@ class Specialising:
         numbers = [example(args[i]) for i in self._numbers]
         return *numbers, *(tuple(map(example, layout(args[i]))) for i in self._tensors)
 
-    def _specialise(self, args: Sequence[Any]) -> Call:
+    def _specialise(self, args: Sequence[Any]) -> BoxedCall:
         key = self._key(args)
         with self._lock:
             if key in self._calls:

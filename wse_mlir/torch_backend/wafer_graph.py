@@ -20,7 +20,7 @@ from ..runtime.arrays import as_array, as_tensor
 from ..runtime.wafer.parts.program import PartedExecutable, PartedProgram
 from ..runtime.wafer.program import WaferExecutable, WaferProgram
 from .boundary import Boundary, Input, Output, WrittenTensor, draw_boundary
-from .wrapper import Call, write_call
+from .wrapper import BoxedCall, write_call
 
 
 def compile_graph(
@@ -29,7 +29,7 @@ def compile_graph(
     options: Mapping[str, Any],
     timer: Timer,
     report: dict[str, Any],
-) -> Call:
+) -> BoxedCall:
     """A graph's program on a wafer, called with a list of its arguments, which it empties.
 
     Args:

@@ -58,7 +58,7 @@ _POINTER = 1  # the aligned pointer; code that does not free its arguments reads
 _OWN = "the block's own"  # memory that its block points to for good
 _NUMBERS = count()
 
-Call = Callable[[list[Any]], list[Any]]
+BoxedCall = Callable[[list[Any]], list[Any]]
 
 
 class ArgumentBlocks:
@@ -131,7 +131,7 @@ def write_call(
     constants: Sequence[torch.Tensor] = (),
     prepared: PreparedParameters | None = None,
     provisions: Provisions = NO_PROVISIONS,
-) -> Call:
+) -> BoxedCall:
     """A function from the graph's arguments (a list, which it empties) to its outputs.
 
     Args:

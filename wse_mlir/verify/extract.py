@@ -16,7 +16,7 @@ from ..frontend.call_interface import CallInterface
 from ..frontend.interface import annotate_main, find_main, read_main
 from .calls import Arrays, Calls
 from .completion import main_signature, native_functions
-from .isolation import Outcome, Send, isolated
+from .isolation import Outcome, SendResult, isolated
 from .trace import Snapshot, snapshot
 
 # What is made anew beside an operation that reads it: it computes nothing.
@@ -104,7 +104,7 @@ def _first_call(calls: Calls) -> Arrays:
 def _observe(program: Snapshot, calls: Calls) -> Arrays | None:
     """The values of all results of static shape in @main, in order."""
 
-    def work(_: Send) -> Arrays:
+    def work(_: SendResult) -> Arrays:
         module = program.module(create_context())
         return_everything(module)
         function = native_functions(module, {"main": main_signature(module)})["main"]

@@ -26,7 +26,7 @@ TIME_LIMIT = 300.0  # seconds
 _M_PERTURB = -6  # glibc: memory is filled with a pattern when it is allocated and freed
 PATTERN = 0xA5
 
-Send = Callable[[Any], None]
+SendResult = Callable[[Any], None]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Outcome:
         return self.failure is None and not self.crash
 
 
-def isolated(work: Callable[[Send], Any], time_limit: float = TIME_LIMIT) -> Outcome:
+def isolated(work: Callable[[SendResult], Any], time_limit: float = TIME_LIMIT) -> Outcome:
     """Runs `work` in a forked process; its argument sends values that arrive even if the process dies later.
 
     Memory that it allocates is filled with a pattern first, so that what reads memory that nobody wrote is seen to.
@@ -97,7 +97,7 @@ def isolated(work: Callable[[Send], Any], time_limit: float = TIME_LIMIT) -> Out
     return Outcome(None, sent, crash=_signal_of(status, last_words))
 
 
-def _work_and_leave(work: Callable[[Send], Any], writer: int, said: BinaryIO) -> NoReturn:
+def _work_and_leave(work: Callable[[SendResult], Any], writer: int, said: BinaryIO) -> NoReturn:
     """The forked process's whole life."""
     try:
         faulthandler.disable()

@@ -12,10 +12,10 @@ from ..dialects.context import create_context
 from ..dialects.host import ir
 from .calls import Arrays, Calls
 from .completion import ArraySignature, main_signature, native_functions, operation_names, signature_of
-from .isolation import TIME_LIMIT, Send, isolated
+from .isolation import TIME_LIMIT, SendResult, isolated
 from .trace import Snapshot
 
-Function = Callable[[Sequence[np.ndarray]], Arrays]
+ArrayFunction = Callable[[Sequence[np.ndarray]], Arrays]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Completion(Protocol):
         """Whether IR with operations of these names is for it."""
         ...
 
-    def __call__(self, module: ir.Module) -> Function:
+    def __call__(self, module: ir.Module) -> ArrayFunction:
         """A function from all arguments of @main to all of its results; consumes the module.
 
         Raises:
@@ -76,7 +76,7 @@ class Judge:
         return self._known[snapshot.data]
 
     def _run(self, snapshot: Snapshot) -> Verdict:
-        def work(send: Send) -> list[Arrays]:
+        def work(send: SendResult) -> list[Arrays]:
             module = snapshot.module(create_context())
             function = complete_module(module, self._signature, self._calls, self._wafer)
             send("completed")
@@ -96,7 +96,7 @@ def complete_module(
     wafer: Sequence[Completion] = (),
     *,
     checked: bool = False,
-) -> Function:
+) -> ArrayFunction:
     """@main of a module of any stage as something that can be called; consumes the module.
 
     Args:
@@ -116,7 +116,7 @@ def complete_module(
 
 def native_main(
     module: ir.Module, signature: ArraySignature, calls: Calls, *, checked: bool = False
-) -> Function:
+) -> ArrayFunction:
     """@main of a module of any stage of the CPU's pipeline as native code."""
     main = next(op for op in module.body.operations if _symbol(op) == "main")
     on_tensors = main.operation.name == "func.func" and _takes_tensors(main)

@@ -14,7 +14,7 @@ from ..passes.infra.pass_manager import Instrumentation, run_pipeline
 from .calls import Arrays, Calls, Comparison, compare
 from .completion import ArraySignature, main_signature
 from .fabric import FabricCompletion
-from .isolation import TIME_LIMIT, Failure, Send, isolated
+from .isolation import TIME_LIMIT, Failure, SendResult, isolated
 from .judge import complete_module
 from .spmd import Spmd
 from .trace import PassText, pipeline_of
@@ -101,7 +101,7 @@ class Suspicion:
             run_code: whether to run the program; without, only passes that fail or crash are seen.
         """
 
-        def work(send: Send) -> None:
+        def work(send: SendResult) -> None:
             module = ir.Module.parse(text, create_context())
             signature = main_signature(module)
 

@@ -12,7 +12,7 @@ from ..dialects.host import ir
 from ..passes.infra.pass_manager import Instrumentation
 from ..passes.infra.plan import PythonStep, UpstreamStep
 from ..passes.infra.upstream import required_anchor
-from .isolation import Outcome, Send, isolated
+from .isolation import Outcome, SendResult, isolated
 
 _CHECK = "wse-check-stage"
 _FUNCTION = "func.func"
@@ -147,7 +147,7 @@ def record(
         time_limit: of one pass, in seconds; one that takes longer hangs.
     """
 
-    def work(send: Send) -> None:
+    def work(send: SendResult) -> None:
         observer = _Recorder(send)
         run(module, Instrumentation(verify_each=True, reproducer=None, observers=(observer,)))
 
@@ -169,7 +169,7 @@ class _Ended:
 class _Recorder:
     """Sends what happens to the process that asked for it."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: SendResult) -> None:
         self._send = send
         self._roots: list[ir.Operation] = []
         self._steps: list[PythonStep | UpstreamStep] = []  # in the order in which they first ran

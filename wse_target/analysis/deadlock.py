@@ -21,7 +21,7 @@ from .explain import waiting
 from .lines import line_programs
 from .queues import shared_queue
 
-Outcome = Literal["free", "deadlocks", "undecided"]
+DeadlockOutcome = Literal["free", "deadlocks", "undecided"]
 WORK = 400_000_000  # operations of single PEs, see `agents.Budget`; half a minute or so
 MOST_VALUES = 64  # of scalars, that are executed one by one
 _MANY_LINES = 4  # below, a whole grid is no more work than its lines
@@ -38,7 +38,7 @@ class DeadlockVerdict:
         where: the layer and line of an operation that waits, as far as they are known.
     """
 
-    outcome: Outcome
+    outcome: DeadlockOutcome
     reason: str = ""
     cycle: tuple[str, ...] = ()
     where: str = ""

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from ..image import Program
-from ..instructions import MAIN_THREAD, Join, Receive, Relay, Send, Switch
+from ..instructions import MAIN_THREAD, Join, Receive, Relay, Send, Switch, Transfer
 from ..machine import Machine
 from ..quasi_affine import Const, Expr
 from ..sim.code import Branch, Code, Halt, Jump, LoopBegin, LoopEnd, Operation, Placement
@@ -23,7 +23,6 @@ from .movement import WordMovement
 from .nets import Net, Routing
 from .streams import Streams
 
-Transfer = Send | Receive | Relay
 _RELEVANT = (Send, Receive, Relay, Join, Switch, Barrier)
 _UNROUTED = "for which no route leads there"
 

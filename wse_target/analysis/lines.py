@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ..image import PEClass, Program, Route, StridedRect
-from ..instructions import Instruction, Join, Loop, Receive, Relay, Send, Switch, all_instructions
+from ..instructions import Instruction, Join, Loop, Receive, Relay, Send, Switch, Transfer, all_instructions
 from ..quasi_affine import Expr
 from ..roles import by_role
 
@@ -97,7 +97,7 @@ def _thread_axes(program: Program, axes: dict[str, str]) -> dict[int, str]:
     return found
 
 
-def _axis(op: Send | Receive | Relay | Switch, axes: dict[str, str]) -> str:
+def _axis(op: Transfer | Switch, axes: dict[str, str]) -> str:
     colours = (op.receive, op.send) if isinstance(op, Relay) else (op.colour,)
     found = {axes.get(colour, "") for colour in colours}
     if len(found) > 1 or "" in found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..image import Program
-from ..instructions import MAIN_THREAD, Choose, Instruction, Join, Loop, Receive, Relay, Send
+from ..instructions import MAIN_THREAD, Choose, Instruction, Join, Loop, Receive, Relay, Send, Transfer
 from ..roles import by_role
 
 _Use = tuple[str, int]  # "input" or "output", and the queue's number
@@ -57,7 +57,7 @@ def _walk(program: Program, body: Iterable[Instruction], open_: dict[int, list[t
     return ""
 
 
-def _uses(program: Program, op: Send | Receive | Relay) -> list[tuple[_Use, str]]:
+def _uses(program: Program, op: Transfer) -> list[tuple[_Use, str]]:
     """Queues of a transfer, with its colours."""
     found: list[tuple[_Use, str]] = []
     if isinstance(op, (Receive, Relay)):

@@ -12,7 +12,7 @@ from typing import Literal
 from ..quasi_affine import Expr, Var, const, maximum, minimum
 from .rectangle import Rect
 
-Order = Literal["line", "ring"]
+AxisOrder = Literal["line", "ring"]
 
 
 def ring_label(position: Expr | int, extent: int) -> Expr:
@@ -44,7 +44,7 @@ class SubAxis:
 
     name: str
     extent: int
-    order: Order = "line"
+    order: AxisOrder = "line"
 
     def __str__(self) -> str:
         return f"{self.name}:{self.extent}" + (" ring" if self.order == "ring" else "")

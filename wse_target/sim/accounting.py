@@ -10,14 +10,14 @@ import numpy as np
 
 from ..instructions import Vector
 from .code import Code
-from .work import Operation, work_per_element
+from .work import WorkingOperation, work_per_element
 
 Bin = Literal["compute", "communication", "wait_words", "wait_places", "wait_join", "wait_switch"]
 BINS: tuple[Bin, ...] = (
     "compute", "communication", "wait_words", "wait_places", "wait_join", "wait_switch",
 )  # fmt: skip
 WAITS: tuple[Bin, ...] = BINS[2:]
-Group = np.ndarray | slice | int  # PE numbers, no PE twice; slices are the quick way
+PENumbers = np.ndarray | slice | int  # PE numbers, no PE twice; slices are the quick way
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,13 @@ class Accounting:
         self._phase, self._repetition = np.zeros(pes, np.int32), np.zeros(pes, np.int32)
         self._since = np.zeros(pes)
 
-    def add(self, pes: Group, **cycles: np.ndarray | float) -> None:
+    def add(self, pes: PENumbers, **cycles: np.ndarray | float) -> None:
         """Counts cycles by bin that `pes` spent; an amount is one number or [PEs]."""
         at = quick(pes)
         for name, amount in cycles.items():
             self.per_pe[name][at] += amount  # type: ignore[index]
 
-    def add_work(self, pes: Group, op: Operation, elements: np.ndarray | float) -> None:
+    def add_work(self, pes: PENumbers, op: WorkingOperation, elements: np.ndarray | float) -> None:
         """Counts what `op` does with that many elements: arithmetic, and bytes of SRAM."""
         flops, moved = work_per_element(op, self._dtypes)
         at = quick(pes)
@@ -89,13 +89,13 @@ class Accounting:
         if moved:
             self.sram_bytes[at] += moved * np.asarray(elements, float)
 
-    def enter(self, pes: Group, phase: int, clock: np.ndarray | float) -> None:
+    def enter(self, pes: PENumbers, phase: int, clock: np.ndarray | float) -> None:
         """`pes` begin a phase at their `clock`; what they spent since the last call belongs to the one before."""
         at = quick(pes)
         self._settle(at, clock)
         self._phase[at] = phase
 
-    def end(self, pes: Group, clock: np.ndarray | float) -> None:
+    def end(self, pes: PENumbers, clock: np.ndarray | float) -> None:
         """`pes` are through with a repetition at their `clock`."""
         at = quick(pes)
         self._settle(at, clock)
@@ -120,7 +120,7 @@ class Accounting:
         self._before[:] = self.totals
         self._since += cycles
 
-    def _settle(self, at: Group, clock: np.ndarray | float) -> None:
+    def _settle(self, at: PENumbers, clock: np.ndarray | float) -> None:
         """Adds what PEs spent since they entered their phase to that phase."""
         if isinstance(at, int):
             at = slice(at, at + 1)
@@ -158,7 +158,7 @@ class Accounting:
             self.last[phase] = max(self.last[phase], np.broadcast_to(clock, since.shape)[active].max())
 
 
-def quick(pes: Group) -> Group:
+def quick(pes: PENumbers) -> PENumbers:
     """The same PEs as a slice where they follow one another."""
     if isinstance(pes, np.ndarray) and len(pes) and pes[-1] - pes[0] == len(pes) - 1:
         ordered = len(pes) < 3 or bool((np.diff(pes) == 1).all())

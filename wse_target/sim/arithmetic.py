@@ -24,10 +24,9 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from ..elementary import Array
 from ..errors import TargetError
 from ..kinds import KINDS
-
-Array = np.ndarray
 
 NUMPY_DTYPE: dict[str, np.dtype[Any]] = {
     "f64": np.dtype(np.float64), "f32": np.dtype(np.float32), "f16": np.dtype(np.float16),

@@ -22,6 +22,7 @@ from ..instructions import (
     Relay,
     Send,
     Switch,
+    Transfer,
     Unit,
     Vector,
     all_instructions,
@@ -186,7 +187,7 @@ def _check_instruction(program: Program, machine: Machine, op: Instruction) -> N
         raise TargetError(f"there is no unit '{op.unit}'; there are {', '.join(UNITS)}", where=where)
 
 
-def _transfer_accesses(op: Send | Receive | Relay) -> tuple[Access, ...]:
+def _transfer_accesses(op: Transfer) -> tuple[Access, ...]:
     found = (op.src,) if isinstance(op, Send) else (op.dst,) if isinstance(op, Receive) else (op.own, op.dst)
     return tuple(access for access in found if access is not None)
 

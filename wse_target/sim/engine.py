@@ -20,7 +20,7 @@ from .kernels import KernelProvider
 from .memory import Memory
 
 EngineName = Literal["flow", "wavelet"]
-Progress = Callable[[float], None]  # called now and then with the share of the work that is done, 0 to 1
+ProgressShare = Callable[[float], None]  # called now and then with the share of the work that is done, 0 to 1
 
 
 class Recorder(Protocol):
@@ -47,7 +47,7 @@ class Loaded:
     memory: Memory | None
     kernels: KernelProvider
     recorder: Recorder | None = None
-    progress: Progress | None = None
+    progress: ProgressShare | None = None
 
 
 class Engine(Protocol):

@@ -13,7 +13,7 @@ from ..instructions import Access, Index
 from ..quasi_affine import Expr
 from .kernels import KernelOperand
 
-Rows = np.ndarray | slice  # some PEs of a group
+SomePEs = np.ndarray | slice  # some PEs of a group
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Located:
         ends = (int(self.base.min()), int(self.base.max())) if len(self.base) else (0, 0)
         object.__setattr__(self, "ends", ends)
 
-    def on(self, rows: Rows) -> Located:
+    def on(self, rows: SomePEs) -> Located:
         """The same on some of the PEs."""
         return Located(self.access, self.base[rows], tuple(index.on(rows) for index in self.indices))
 
@@ -57,7 +57,7 @@ class LocatedIndex:
     origin: np.ndarray
     size: np.ndarray
 
-    def on(self, rows: Rows) -> LocatedIndex:
+    def on(self, rows: SomePEs) -> LocatedIndex:
         """The same on some of the PEs."""
         return LocatedIndex(self.index, self.numbers.on(rows), self.origin[rows], self.size[rows])
 

@@ -29,7 +29,7 @@ class MessageSource:
     walk: Walk
 
 
-Source = Located | MessageSource | np.ndarray | float | int
+SourceValues = Located | MessageSource | np.ndarray | float | int
 
 
 def by_bounds(bounds: np.ndarray) -> Iterator[tuple[np.ndarray | slice, tuple[int, ...]]]:
@@ -138,7 +138,7 @@ class Memory:
         pes: np.ndarray,
         bounds: tuple[int, ...],
         dst: Located,
-        srcs: Sequence[Source],
+        srcs: Sequence[SourceValues],
     ) -> None:
         """Runs `dst = kind(srcs)` over the loop nest on all `pes`; array sources are [PEs, *bounds].
 
@@ -173,7 +173,7 @@ class Memory:
         kernels.kernel(signature)(len(pes), [*(o for o, _ in (place, *places)), *rest])
 
     def _index_operands(
-        self, indices: Sequence[LocatedIndex], operands: Sequence[Source], pes: np.ndarray
+        self, indices: Sequence[LocatedIndex], operands: Sequence[SourceValues], pes: np.ndarray
     ) -> tuple[tuple[IndexWalk, ...], list[KernelOperand]]:
         """How indices move the operands, and the operands that they are to a kernel."""
         walks, rest = [], []
@@ -210,7 +210,7 @@ class Memory:
         return buffer.offset + (first + low) * size, buffer.offset + (last + high + 1) * size
 
     def _source(
-        self, source: Source, dtype: str, bounds: tuple[int, ...], pes: np.ndarray
+        self, source: SourceValues, dtype: str, bounds: tuple[int, ...], pes: np.ndarray
     ) -> tuple[KernelOperand, Walk]:
         """Where a source's elements are; numbers become elements of type `dtype`, the same for all PEs."""
         if isinstance(source, Located):
@@ -230,7 +230,7 @@ class Memory:
         element = convert(np.asarray(value).reshape(1), NUMPY_DTYPE[dtype])
         return KernelOperand(element.view(np.uint8), np.zeros(1, np.int64)), Walk(dtype, (0,) * len(bounds))
 
-    def _dtype(self, source: Source) -> str:
+    def _dtype(self, source: SourceValues) -> str:
         if isinstance(source, Located):
             return self.dtype(source.access)
         if isinstance(source, MessageSource):
@@ -283,7 +283,7 @@ def signature_of(
     return KernelKey(kind, bounds, walks[0], walks[1:], own, dependent, indices)
 
 
-def _indices(dst: Located, srcs: Sequence[Source]) -> list[LocatedIndex]:
+def _indices(dst: Located, srcs: Sequence[SourceValues]) -> list[LocatedIndex]:
     """The indices of all operands, equal ones once."""
     operands = [dst, *(s for s in srcs if isinstance(s, Located))]
     return list({i.index: i for operand in operands for i in operand.indices}.values())
@@ -296,7 +296,7 @@ def _meets_itself(dst: Located, bounds: tuple[int, ...]) -> bool:
     return meets_itself(strides, bounds) or (bool(moved) and rows_meet(strides, bounds, moved))
 
 
-def _same(source: Source, dst: Located) -> bool:
+def _same(source: SourceValues, dst: Located) -> bool:
     """Whether a source is the very place that the destination names, iteration by iteration."""
     if not isinstance(source, Located):
         return False

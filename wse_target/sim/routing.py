@@ -205,7 +205,7 @@ class Tree:
                 )
 
 
-Shape = Literal["row", "column", "grid"]
+TreeShape = Literal["row", "column", "grid"]
 
 
 class RouterSettings:
@@ -237,7 +237,7 @@ class RouterSettings:
         self._takes[at] = DIRECTIONS.index(route.receive)
         self._gives[at] = sum(_BIT[direction] for direction in set(route.send))
 
-    def _shape(self) -> Shape:
+    def _shape(self) -> TreeShape:
         """Whether one row, or one column, stands for all of them."""
         takes, gives = self._takes, self._gives
         used = int(np.bitwise_or.reduce(gives, axis=None)) if gives.size else 0

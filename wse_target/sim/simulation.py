@@ -16,7 +16,7 @@ from ..scalars import bound, check_value, largest, values_of
 from .check import check_program, place_of
 from .code import flatten, place
 from .cost import TimingModel
-from .engine import EngineName, Loaded, Progress, Recorder
+from .engine import EngineName, Loaded, ProgressShare, Recorder
 from .engines import make_engine
 from .host import HostLink
 from .kernels import KernelProvider, NumpyKernels
@@ -60,7 +60,7 @@ class Simulation:
         timing_only: bool = False,
         engine: EngineName = "flow",
         recorder: Recorder | None = None,
-        progress: Progress | None = None,
+        progress: ProgressShare | None = None,
     ) -> None:
         check_program(program, machine)
         self.program = program

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..footprint import indices_of
-from ..instructions import DTYPE_BYTES, Access, Receive, Relay, Send, Vector
+from ..instructions import DTYPE_BYTES, Access, Receive, Send, Transfer, Vector
 from .cost import flops_per_element
 
-Operation = Vector | Send | Receive | Relay
+WorkingOperation = Vector | Transfer
 
 
-def work_per_element(op: Operation, dtypes: Mapping[str, str]) -> tuple[int, int]:
+def work_per_element(op: WorkingOperation, dtypes: Mapping[str, str]) -> tuple[int, int]:
     """(arithmetic operations, bytes read from and written to SRAM) of one element.
 
     An accumulating operation reads and writes its destination; where its stride is 0 in the innermost loop, the

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ....dialects.host import arith, ir, memref
 from ....dialects.structured import replace_op
-from ...tensor.bufferization.arena import Interval, buffer_bytes
+from ...tensor.bufferization.arena import LiveInterval, buffer_bytes
 from ...tensor.bufferization.lifetimes import (
     VIEW_OPS,
     allocations,
@@ -37,7 +37,7 @@ def _is_plannable(op: ir.Operation) -> bool:
     return True
 
 
-def lifetimes(function: ir.Operation, buffers: Sequence[ir.Operation]) -> list[Interval]:
+def lifetimes(function: ir.Operation, buffers: Sequence[ir.Operation]) -> list[LiveInterval]:
     """From the first to the last use of each buffer, as positions in the text; a loop counts as a whole."""
     order = list(operations_below(function))
     position = {op: k for k, op in enumerate(order)}
@@ -51,7 +51,7 @@ def lifetimes(function: ir.Operation, buffers: Sequence[ir.Operation]) -> list[I
             here = ancestor_in(op.block, user)
             first = min(first, position[here])
             last = max(last, len(order) if _hands_on(user) else ends[here])
-        found.append(Interval(buffer_bytes(ir.MemRefType(op.results[0].type)), min(first, last), last))
+        found.append(LiveInterval(buffer_bytes(ir.MemRefType(op.results[0].type)), min(first, last), last))
     return found
 
 

@@ -19,7 +19,7 @@ from ....dialects.structured import (
 _LARGEST = 1 << 30  # of numbers that are added and compared in 32 bits
 _FEWEST_READS = 4  # of each bit, for which it is worth while to make it a byte first
 
-Range = tuple[ir.Value, int, int]  # a number in 32 bits, and the least and the most that it is
+BoundedIndex = tuple[ir.Value, int, int]  # a number in 32 bits, and the least and the most that it is
 
 
 def compare_in_32_bits(view: Structured) -> None:
@@ -37,7 +37,7 @@ def compare_in_32_bits(view: Structured) -> None:
         op.operation.erase()
 
 
-def _narrow(value: ir.Value, sizes: tuple[int | None, ...]) -> Range | None:
+def _narrow(value: ir.Value, sizes: tuple[int | None, ...]) -> BoundedIndex | None:
     """The same number in 32 bits, if it is known to fit."""
     if isinstance(value.owner, ir.Block):
         return None
@@ -63,7 +63,7 @@ def _narrow(value: ir.Value, sizes: tuple[int | None, ...]) -> Range | None:
     return (made, low, high) if low >= -_LARGEST and high <= _LARGEST else None
 
 
-def _narrow_index(value: ir.Value, sizes: tuple[int | None, ...]) -> Range | None:
+def _narrow_index(value: ir.Value, sizes: tuple[int | None, ...]) -> BoundedIndex | None:
     owner: Any = value.owner
     if isinstance(owner, ir.Block) or owner.name != "linalg.index":
         return None

@@ -8,10 +8,9 @@ from ....dialects.host import arith, ir, tensor
 from ....dialects.structured import PARALLEL, build_generic, replace_op
 from ...infra.pass_base import Pass, PassRun
 from ...tensor.bufferization.op_model import is_linalg, writes_of
-from ...tensor.sizes import sizes_of
+from ...tensor.sizes import Mixed, sizes_of
 from ...tensor.traversal import collect
 
-Mixed = list["int | ir.Value"]
 DYNAMIC = ir.ShapedType.get_dynamic_size()
 
 
@@ -122,10 +121,10 @@ def _sizes(value: ir.Value) -> Mixed:
     return sizes_of(value)
 
 
-Window = tuple[Mixed, Mixed, Mixed]
+PaddedWindow = tuple[Mixed, Mixed, Mixed]
 
 
-def _numbers(window: Window) -> tuple[Any, ...]:
+def _numbers(window: PaddedWindow) -> tuple[Any, ...]:
     """A window's offsets, sizes and steps as slices take them: dynamic ones, then all with places for those."""
     dynamic = [[n for n in part if not isinstance(n, int)] for part in window]
     static = [[n if isinstance(n, int) else DYNAMIC for n in part] for part in window]
@@ -139,5 +138,5 @@ def _filled(sizes: Mixed, scalar: ir.Value) -> ir.Value:
     return build_generic([scalar], [place], maps, [PARALLEL] * rank, lambda new, _: [new]).results[0]
 
 
-def _put(source: ir.Value, target: ir.Value, window: Window) -> ir.Value:
+def _put(source: ir.Value, target: ir.Value, window: PaddedWindow) -> ir.Value:
     return tensor.InsertSliceOp(source, target, *_numbers(window)).result

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ....dialects.host import arith, ir
 from ..vectorize.contraction.flat_operand import Offset, add, index, multiply
-from .shares import Cuts, Line, ParallelLoop
+from .shares import Cuts, ParallelLoop, Stretches
 from .views import is_below
 
 
@@ -38,7 +38,7 @@ def divide(cuts: Cuts, part: ir.Value, parts: int) -> None:
         _divide(cut.line, part, parts)
 
 
-def _divide(line: Line, part: ir.Value, parts: int) -> None:
+def _divide(line: Stretches, part: ir.Value, parts: int) -> None:
     first = line[0].loop.op
     with first.location, ir.InsertionPoint(first):
         measured = _measured(line, first.operation)
@@ -58,7 +58,7 @@ def is_available(value: ir.Value, loop: ir.Operation) -> bool:
     return movable and all(is_available(operand, loop) for operand in maker.operands)
 
 
-def _measured(line: Line, place: ir.Operation) -> tuple[_Measured, ...]:
+def _measured(line: Stretches, place: ir.Operation) -> tuple[_Measured, ...]:
     """Computes trip counts at the insertion point, which is before `place`."""
     found = []
     for stretch in line:

@@ -90,15 +90,15 @@ class Stretch:
         return ends + (last - first - 1) * step
 
 
-Line = tuple[Stretch, ...]
+Stretches = tuple[Stretch, ...]
 
 
-def length(line: Line) -> int:
+def length(line: Stretches) -> int:
     """Of a line whose loops are not open."""
     return sum(stretch.trips * stretch.step for stretch in line)
 
 
-def between(line: Line, start: int, stop: int) -> int:
+def between(line: Stretches, start: int, stop: int) -> int:
     """The length of what belongs to the part of a line from one place to another."""
     found = offset = 0
     for stretch in line:
@@ -115,7 +115,7 @@ class DividedLine:
         repeats: how often it is gone through.
     """
 
-    line: Line
+    line: Stretches
     repeats: int = 1
 
 
@@ -138,7 +138,7 @@ def cuts(loops: Sequence[ParallelLoop], shares: int) -> Cuts:
     return best
 
 
-def _cut_inside(line: Line) -> Cuts:
+def _cut_inside(line: Stretches) -> Cuts:
     """Cuts in each iteration of the outermost loops, and those with no others in them by themselves."""
     inside = tuple(DividedLine(stretch.inner, stretch.loop.trips or 1) for stretch in line if stretch.inner)
     alone = tuple(stretch for stretch in line if not stretch.inner)
@@ -159,7 +159,7 @@ def balance(chosen: Cuts, shares: int) -> float:
     return whole / (shares * longest) if longest else 1.0
 
 
-def lay_out(loops: Sequence[ParallelLoop], depth: int) -> Line:
+def lay_out(loops: Sequence[ParallelLoop], depth: int) -> Stretches:
     """The line of loops that are divided together with those in them, `depth` levels in all."""
     costs = list(_innermost(loops, depth, 1.0))
     largest, smallest = max(costs, default=1.0), min(costs, default=1.0)
@@ -167,7 +167,7 @@ def lay_out(loops: Sequence[ParallelLoop], depth: int) -> Line:
     return _stretches(loops, depth, 1.0, scale)
 
 
-def _stretches(loops: Sequence[ParallelLoop], depth: int, cost: float, scale: float) -> Line:
+def _stretches(loops: Sequence[ParallelLoop], depth: int, cost: float, scale: float) -> Stretches:
     return tuple(
         Stretch(
             loop,

@@ -4,7 +4,7 @@ A value stays scalar for as long as all that it is computed from is the same in 
 where it meets a vector.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,9 @@ from ....dialects.host import arith, ir, math, vector
 from ....dialects.structured import Structured, clone_into, replace_op
 from ...tensor.access import element_bits
 from ...tensor.fuse.fusion_cost import INTEGER_DIVISIONS
+
+Values = list[ir.Value]
+Point = Mapping[int, int]  # iterator -> offset from a tile's first point
 
 
 def _is_elementwise(op: Any) -> bool:

@@ -14,7 +14,7 @@ from ....dialects.structured import PARALLEL, Structured, build_generic, clone_i
 from ...infra.pass_base import Pass, PassRun
 from ..scalar_eval import NotEvaluable
 from ..traversal import collect
-from .resampling.axes import Axis, Resampling, find_resampling
+from .resampling.axes import ResampledAxis, Resampling, find_resampling
 
 _SCATTERED = 3  # what reading elements that do not lie side by side costs more
 
@@ -84,11 +84,11 @@ def _rewrite(view: Structured, found: Resampling) -> None:
     replace_op(view.op, [result])
 
 
-def _cheapest(value: ir.Value, axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
+def _cheapest(value: ir.Value, axes: tuple[ResampledAxis, ...]) -> tuple[ResampledAxis, ...]:
     """The axes in the order that takes the least work: elements made, scattered reads counted several times."""
     shape = tuple(ir.ShapedType(value.type).shape)
 
-    def work(order: tuple[Axis, ...]) -> int:
+    def work(order: tuple[ResampledAxis, ...]) -> int:
         sizes, total = list(shape), 0
         for axis in order:
             sizes[axis.dim] = axis.weights.shape[1]
@@ -99,7 +99,7 @@ def _cheapest(value: ir.Value, axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
     return min(permutations(axes), key=work)
 
 
-def _interpolate(value: ir.Value, axes: tuple[Axis, ...]) -> ir.Value:
+def _interpolate(value: ir.Value, axes: tuple[ResampledAxis, ...]) -> ir.Value:
     """The tensor resampled along some dimensions: copies along several, a weighted sum along one."""
     kind = ir.RankedTensorType(value.type)
     copies = all(axis.is_copy for axis in axes)
@@ -131,7 +131,7 @@ def _interpolate(value: ir.Value, axes: tuple[Axis, ...]) -> ir.Value:
     return generic.results[0]
 
 
-def _read(value: ir.Value, axes: tuple[Axis, ...], tap: int) -> tuple[ir.Value, list[ir.AffineExpr]]:
+def _read(value: ir.Value, axes: tuple[ResampledAxis, ...], tap: int) -> tuple[ir.Value, list[ir.AffineExpr]]:
     """What a neighbour is read from, and where; a stretch of neighbours that lie side by side is a slice."""
     shape = list(ir.ShapedType(value.type).shape)
     access: list[ir.AffineExpr] = [ir.AffineExpr.get_dim(d) for d in range(len(shape))]

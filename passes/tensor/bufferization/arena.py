@@ -12,14 +12,14 @@ ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
 
 @dataclass(frozen=True)
-class Interval:
+class LiveInterval:
     """A buffer's size in bytes and the first and last position at which it is needed."""
 
     size: int
     first: int
     last: int
 
-    def overlaps(self, other: Interval) -> bool:
+    def overlaps(self, other: LiveInterval) -> bool:
         return self.first <= other.last and other.first <= self.last
 
 
@@ -42,7 +42,7 @@ def buffer_bytes(kind: ir.MemRefType) -> int:
     return total
 
 
-def plan_offsets(intervals: list[Interval]) -> list[int]:
+def plan_offsets(intervals: list[LiveInterval]) -> list[int]:
     """Offsets such that no two intervals that overlap in time overlap in space.
 
     Several orders are tried, and the first that needs no more than the lower bound is taken, or else the best. In each
@@ -60,7 +60,7 @@ def plan_offsets(intervals: list[Interval]) -> list[int]:
     return best or []
 
 
-_ORDERS: tuple[Callable[[Interval], tuple[int, ...]], ...] = (
+_ORDERS: tuple[Callable[[LiveInterval], tuple[int, ...]], ...] = (
     lambda i: (-i.size, i.first),
     lambda i: (-(i.last - i.first), -i.size),
     lambda i: (-i.size * (i.last - i.first + 1),),
@@ -69,7 +69,7 @@ _ORDERS: tuple[Callable[[Interval], tuple[int, ...]], ...] = (
 )
 
 
-def _place_in_order(intervals: list[Interval], order: list[int]) -> list[int]:
+def _place_in_order(intervals: list[LiveInterval], order: list[int]) -> list[int]:
     offsets = [0] * len(intervals)
     placed: list[int] = []
     for k in order:
@@ -90,7 +90,7 @@ def _place_in_order(intervals: list[Interval], order: list[int]) -> list[int]:
     return offsets
 
 
-def liveness_bound(intervals: list[Interval]) -> int:
+def liveness_bound(intervals: list[LiveInterval]) -> int:
     """Bytes that are needed at the busiest time; no plan can do with less."""
     changes = sorted(
         change
@@ -104,7 +104,7 @@ def liveness_bound(intervals: list[Interval]) -> int:
     return peak
 
 
-def arena_bytes(intervals: list[Interval], offsets: list[int]) -> int:
+def arena_bytes(intervals: list[LiveInterval], offsets: list[int]) -> int:
     """Bytes that the arena needs."""
     return max((o + _aligned(i.size) for o, i in zip(offsets, intervals, strict=True)), default=0)
 

@@ -12,22 +12,22 @@ from ....dialects.host import arith, ir, linalg, memref
 from ....dialects.structured import build_generic, clone_into
 from ...infra.diagnostics import PassFailure
 from ...infra.pass_base import PassRun
+from ..sizes import Mixed
 from . import layouts
 from .analysis import InPlaceAnalysis
 from .layouts import DYNAMIC
 from .op_model import Write, is_tensor, writes_of
 
-Handler = Callable[["Emitter", ir.Operation], None]
-Mixed = Sequence["int | ir.Value"]
+BufferHandler = Callable[["Emitter", ir.Operation], None]
 
 # name of an operation on tensors -> function that emits it on buffers
-HANDLERS: dict[str, Handler] = {}
+HANDLERS: dict[str, BufferHandler] = {}
 
 
-def bufferizes(*names: str) -> Callable[[Handler], Handler]:
+def bufferizes(*names: str) -> Callable[[BufferHandler], BufferHandler]:
     """Registers the emission of operations on tensors; a plugin may add its own dialect's."""
 
-    def register(handler: Handler) -> Handler:
+    def register(handler: BufferHandler) -> BufferHandler:
         for name in names:
             HANDLERS[name] = handler
         return handler

@@ -13,7 +13,7 @@ from typing import Any
 from ....dialects.affine.expressions import dim_position
 from ....dialects.host import arith, cf, ir, linalg, tensor
 from ....dialects.structured import REDUCTION, build_generic
-from ..sizes import Size, sizes_of
+from ..sizes import TensorSize, sizes_of
 
 INDEX_CHECK = "wse.index_check"
 FROM_FRONT, FROM_EITHER_END = "front", "either-end"
@@ -23,7 +23,7 @@ _DIMENSION = "wse.dimension"
 def assert_in_range(
     operands: Sequence[ir.Value],
     maps: Sequence[ir.AffineMap],
-    size: Size,
+    size: TensorSize,
     index_of: Callable[..., ir.Value],
     *,
     dimension: int,

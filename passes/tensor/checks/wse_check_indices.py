@@ -8,7 +8,7 @@ from ....dialects.host import arith, ir
 from ....dialects.provenance import read_location
 from ....dialects.structured import Structured, replace_op, structured
 from ...infra.pass_base import Pass, PassRun
-from ..sizes import Size, constant_index, size_of
+from ..sizes import TensorSize, constant_index, size_of
 from ..traversal import collect, made_by
 from .index_checks import assert_in_range
 from .ranges import Range, Ranges, is_integer
@@ -92,7 +92,7 @@ def _check_extract(view: Structured, extract: ir.Operation, ranges: Ranges, run:
         replace_op(extract, [zero])
 
 
-def _clamped(index: ir.Value, size: Size) -> ir.Value:
+def _clamped(index: ir.Value, size: TensorSize) -> ir.Value:
     """The nearest index that is there; 0 where an open size turns out to be 0."""
     if isinstance(size, int):
         return arith.minsi(arith.maxsi(index, constant_index(0)), constant_index(size - 1))
@@ -137,7 +137,7 @@ def _is_outside(value: ir.Value, op: ir.Operation) -> bool:
     return owner is not None and owner.operation != op
 
 
-def _assert_index(view: Structured, index: ir.Value, size: Size, dimension: int) -> None:
+def _assert_index(view: Structured, index: ir.Value, size: TensorSize, dimension: int) -> None:
     wanted = _before_wrap(index, size, dimension)
     alone = recomputed(view, index if wanted is None else wanted)
     assert_in_range(
@@ -145,7 +145,7 @@ def _assert_index(view: Structured, index: ir.Value, size: Size, dimension: int)
     )
 
 
-def _before_wrap(index: ir.Value, size: Size, dimension: int) -> ir.Value | None:
+def _before_wrap(index: ir.Value, size: TensorSize, dimension: int) -> ir.Value | None:
     """The index as it was given, where a negative one counts from the end: `select(i < 0, i + size, i)`."""
     while (cast := made_by(index)) is not None and cast.name in ("arith.index_cast", "arith.extsi"):
         index = cast.operands[0]
@@ -167,7 +167,7 @@ def _before_wrap(index: ir.Value, size: Size, dimension: int) -> ir.Value | None
     return plain if _is_size(terms[0], size, dimension) else None
 
 
-def _is_size(value: ir.Value, size: Size, dimension: int) -> bool:
+def _is_size(value: ir.Value, size: TensorSize, dimension: int) -> bool:
     if isinstance(size, int):
         return Ranges().of(value) == Range(size, size)
     while (cast := made_by(value)) is not None and cast.name in (

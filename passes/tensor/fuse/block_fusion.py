@@ -13,7 +13,7 @@ from ...infra.pass_base import PassRun
 from ..effects import is_dead, is_used
 from ..uniform import empty_like, is_constant_scalar, uniform_scalar
 from ..unit_reshape import read_through
-from .cluster import Cluster, Member, Read, producer_loops
+from .cluster import Cluster, MappedRead, Member, producer_loops
 from .fusion_cost import arithmetic_ops, is_cheap, is_movable, tensor_inputs, visits_once
 
 
@@ -168,7 +168,7 @@ class BlockFusion:
         return self._inline_scalars(cluster, added)
 
     def _read_through(
-        self, cluster: Cluster, producer: Any, position: int, reads: list[Read], dying: set[int]
+        self, cluster: Cluster, producer: Any, position: int, reads: list[MappedRead], dying: set[int]
     ) -> list[ir.Value]:
         """Folds a reshape that adds or drops unit dimensions into the maps; returns its source if it could."""
         contracts = not cluster.root.is_parallel()
@@ -198,7 +198,7 @@ class BlockFusion:
         scalar = uniform_scalar(value)
         return scalar if scalar is not None and is_constant_scalar(scalar) else None
 
-    def _inline_scalars(self, cluster: Cluster, reads: list[Read]) -> list[ir.Value]:
+    def _inline_scalars(self, cluster: Cluster, reads: list[MappedRead]) -> list[ir.Value]:
         """Constant scalar operands are used from outside the body; returns the other values read."""
         rest: list[ir.Value] = []
         for value, access in reads:
@@ -209,8 +209,8 @@ class BlockFusion:
         return rest
 
     def _plan(
-        self, cluster: Cluster, view: Structured, position: int, reads: list[Read], dying: set[int]
-    ) -> tuple[list[Member], dict[Read, None], list[tuple[Member, int]]]:
+        self, cluster: Cluster, view: Structured, position: int, reads: list[MappedRead], dying: set[int]
+    ) -> tuple[list[Member], dict[MappedRead, None], list[tuple[Member, int]]]:
         """What absorbing a producer would mean; raises `Refusal` when it is not legal or not worth it."""
         if not view.is_parallel():
             raise Refusal("it reduces, so its value is complete only after its loops")
@@ -238,7 +238,7 @@ class BlockFusion:
             dying.add(position)
         return members, leaves, exports
 
-    def _members(self, view: Structured, position: int, reads: list[Read]) -> list[Member]:
+    def _members(self, view: Structured, position: int, reads: list[MappedRead]) -> list[Member]:
         """One instance of the producer for each different way in which its iterations are mapped."""
         results = list(view.op.results)
         instances: dict[ir.AffineMap, Member] = {}
@@ -250,7 +250,7 @@ class BlockFusion:
         return list(instances.values())
 
     def _check_recompute(
-        self, cluster: Cluster, view: Structured, reads: list[Read], body: list[Any]
+        self, cluster: Cluster, view: Structured, reads: list[MappedRead], body: list[Any]
     ) -> None:
         """Refuses what the consumer's loops would evaluate many times over."""
         if not body:

@@ -16,7 +16,7 @@ from ....dialects.structured import (
     hand_on_attributes,
 )
 
-Read = tuple[ir.Value, ir.AffineMap]
+MappedRead = tuple[ir.Value, ir.AffineMap]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class Member:
         """The map of an operand from the root's iterators."""
         return compose_map(self.view.maps[operand], self.loops)
 
-    def reads(self) -> list[Read]:
+    def reads(self) -> list[MappedRead]:
         """Tensors and scalars that the body uses: inputs, and inits where the body reads them."""
         return [(v, self.access(k)) for k, v in enumerate(self.view.operands) if self.view.reads(k)]
 
@@ -76,8 +76,8 @@ class Cluster:
     def __init__(self, root: Structured, order: int) -> None:
         self.root = root
         self.members = [Member(root, ir.AffineMap.get_identity(len(root.iterators)), order)]
-        self.scalars: dict[Read, ir.Value] = {}
-        self.aliases: dict[Read, Read] = {}
+        self.scalars: dict[MappedRead, ir.Value] = {}
+        self.aliases: dict[MappedRead, MappedRead] = {}
         self.size = len(root.body_operations())
         self.exports: list[tuple[Member, int]] = []
         self.evaluated_again = 0
@@ -87,11 +87,11 @@ class Cluster:
             shapes = [(v, m) for v, m in zip(root.inputs, root.input_maps, strict=True)]
             self.leaves = dict.fromkeys(shapes)
 
-    def _root_reads(self, operands: Iterable[int]) -> list[Read]:
+    def _root_reads(self, operands: Iterable[int]) -> list[MappedRead]:
         root = self.root
         return [(root.operands[k], root.maps[k]) for k in operands if root.reads(k)]
 
-    def _inferable(self, leaves: Iterable[Read]) -> bool:
+    def _inferable(self, leaves: Iterable[MappedRead]) -> bool:
         maps = [*(m for _, m in leaves), *self.root.init_maps]
         return loops_inferable(maps, len(self.root.iterators))
 
@@ -100,16 +100,16 @@ class Cluster:
         count = len(self.root.inputs)
         return [v for k, v in enumerate(self.root.inits) if self.root.reads(count + k)]
 
-    def without(self, reads: list[Read], members: list[Member]) -> dict[Read, None] | None:
+    def without(self, reads: list[MappedRead], members: list[Member]) -> dict[MappedRead, None] | None:
         """The leaves after `reads` are computed by `members` instead, whose reads take the place of the first.
 
         None when a loop would lose its trip count.
         """
         return self._substituted(reads, [read for member in members for read in member.reads()])
 
-    def _substituted(self, reads: list[Read], added: list[Read]) -> dict[Read, None] | None:
+    def _substituted(self, reads: list[MappedRead], added: list[MappedRead]) -> dict[MappedRead, None] | None:
         gone = set(reads)
-        leaves: dict[Read, None] = {}
+        leaves: dict[MappedRead, None] = {}
         for read in self.leaves:
             if read in gone:
                 leaves |= dict.fromkeys(added)
@@ -117,13 +117,13 @@ class Cluster:
                 leaves[read] = None
         return leaves if self._inferable(leaves) else None
 
-    def absorb(self, members: list[Member], leaves: dict[Read, None]) -> None:
+    def absorb(self, members: list[Member], leaves: dict[MappedRead, None]) -> None:
         """Adds producers; `leaves` is what `without` returned for them."""
         self.members += members
         self.size += sum(len(m.view.body_operations()) for m in members)
         self.leaves = leaves
 
-    def make_scalar(self, reads: list[Read], scalar: ir.Value) -> bool:
+    def make_scalar(self, reads: list[MappedRead], scalar: ir.Value) -> bool:
         """Replaces reads of a uniform tensor by its value; False when they give a trip count."""
         leaves = self.without(reads, [])
         if leaves is None:
@@ -132,7 +132,7 @@ class Cluster:
         self.scalars |= dict.fromkeys(reads, scalar)
         return True
 
-    def redirect(self, read: Read, source: Read) -> bool:
+    def redirect(self, read: MappedRead, source: MappedRead) -> bool:
         """Reads a reshape's source in place of its result; False when a trip count would get lost."""
         leaves = self._substituted([read], [source])
         if leaves is None:
@@ -160,12 +160,12 @@ class Cluster:
         hand_on_attributes(root.op, op)
         return op
 
-    def _resolved(self, read: Read) -> Read:
+    def _resolved(self, read: MappedRead) -> MappedRead:
         while read in self.aliases:
             read = self.aliases[read]
         return read
 
-    def _body(self, scalars: dict[Read, ir.Value], arguments: list[ir.Value]) -> list[ir.Value]:
+    def _body(self, scalars: dict[MappedRead, ir.Value], arguments: list[ir.Value]) -> list[ir.Value]:
         """Evaluates the members in program order inside the new block; returns what it yields."""
         scalars |= self.scalars
         yields: dict[Member, list[ir.Value]] = {}

@@ -16,6 +16,7 @@ from ....dialects.structured import (
     rebuild_generic,
     structured,
 )
+from ..sizes import Mixed
 from .order import Order, collapsed_order, expanded_order, permuted, permuted_map, permuted_type
 from .rewriting import LayoutRewriter, reorders
 
@@ -67,9 +68,6 @@ def _rename_indices(op: Any, position: dict[int, int]) -> None:
         for block in region.blocks:
             for inner in block.operations:
                 _rename_indices(inner, position)
-
-
-Mixed = list["int | ir.Value"]
 
 
 def _mixed(static: Sequence[int], dynamic: Sequence[ir.Value]) -> Mixed:

@@ -12,16 +12,16 @@ from .assignment import LayoutAssignment
 from .conversion import Conversions
 from .order import Order, identity, is_identity, permuted
 
-Handler = Callable[["LayoutRewriter", Any], list[ir.Value]]
+LayoutHandler = Callable[["LayoutRewriter", Any], list[ir.Value]]
 
 # name of an operation -> what builds it on reordered tensors and returns its new results
-HANDLERS: dict[str, Handler] = {}
+HANDLERS: dict[str, LayoutHandler] = {}
 
 
-def reorders(*names: str) -> Callable[[Handler], Handler]:
+def reorders(*names: str) -> Callable[[LayoutHandler], LayoutHandler]:
     """Registers how operations are rebuilt."""
 
-    def register(handler: Handler) -> Handler:
+    def register(handler: LayoutHandler) -> LayoutHandler:
         for name in names:
             HANDLERS[name] = handler
         return handler

@@ -9,7 +9,7 @@ from ...infra.diagnostics import PassFailure
 from ...infra.pass_base import Pass, PassRun, option
 from ..bufferization.op_model import is_linalg, reads_init
 from ..traversal import collect
-from .tiling.index_math import Index, as_value, tile_extent
+from .tiling.index_math import IndexOrValue, as_value, tile_extent
 from .tiling.producers import Slicer
 from .tiling.tiles import Slice, Tileable, operand_slice, put_slice, refusal, take_slice, tile_op, tileable
 
@@ -102,7 +102,7 @@ class Tile(Pass, name="wse-tile", anchor="func.func"):
         return builder.slicer.fused
 
 
-def _worthwhile(tile: int, extent: Index | None) -> bool:
+def _worthwhile(tile: int, extent: IndexOrValue | None) -> bool:
     return not isinstance(extent, int) or tile < extent
 
 
@@ -114,7 +114,7 @@ class _Builder:
         view: Tileable,
         slicer: Slicer,
         sizes: dict[int, int],
-        extents: Sequence[Index | None],
+        extents: Sequence[IndexOrValue | None],
         reduces: bool,
     ) -> None:
         self.view, self.slicer, self.sizes, self.extents = view, slicer, sizes, extents
@@ -142,7 +142,7 @@ class _Builder:
         return self._loop(list(self.sizes), {}, carried)
 
     def _loop(
-        self, remaining: list[int], offsets: dict[int, Index], carried: list[ir.Value]
+        self, remaining: list[int], offsets: dict[int, IndexOrValue], carried: list[ir.Value]
     ) -> list[ir.Value]:
         if not remaining:
             return self._sequential_tile(offsets, carried)
@@ -154,13 +154,13 @@ class _Builder:
             scf.YieldOp(self._loop(inner, body_offsets, list(loop.inner_iter_args)))
         return list(loop.results)
 
-    def _extent(self, iterator: int) -> Index:
+    def _extent(self, iterator: int) -> IndexOrValue:
         extent = self.extents[iterator]
         if extent is None:
             raise PassFailure(self.view.op, f"the size of iterator {iterator} is given by no operand")
         return extent
 
-    def _sequential_tile(self, offsets: dict[int, Index], carried: list[ir.Value]) -> list[ir.Value]:
+    def _sequential_tile(self, offsets: dict[int, IndexOrValue], carried: list[ir.Value]) -> list[ir.Value]:
         targets = carried or self.inits
         results, windows = self._tile(offsets, targets)
         merged = []
@@ -175,7 +175,7 @@ class _Builder:
         bounds = [self._extent(d) for d in self.sizes]
         loop = scf.ForallOp([0] * len(bounds), bounds, list(self.sizes.values()), carried)
         with ir.InsertionPoint(loop.body):
-            offsets: dict[int, Index] = dict(zip(self.sizes, loop.induction_variables, strict=True))
+            offsets: dict[int, IndexOrValue] = dict(zip(self.sizes, loop.induction_variables, strict=True))
             shared = list(loop.inner_iter_args)
             results, windows = self._tile(offsets, shared or self.inits)
             terminator: Any = scf.InParallelOp()
@@ -186,12 +186,12 @@ class _Builder:
         return list(loop.results)
 
     def _tile(
-        self, offsets: dict[int, Index], targets: Sequence[ir.Value]
+        self, offsets: dict[int, IndexOrValue], targets: Sequence[ir.Value]
     ) -> tuple[list[ir.Value], list[Slice | None]]:
         """One tile; returns its results and where each belongs (None: the whole destination)."""
         view = self.view
-        starts: list[Index] = [offsets.get(d, 0) for d in range(view.rank)]
-        sizes: list[Index | None] = list(self.extents)
+        starts: list[IndexOrValue] = [offsets.get(d, 0) for d in range(view.rank)]
+        sizes: list[IndexOrValue | None] = list(self.extents)
         for iterator, tile in self.sizes.items():
             sizes[iterator] = tile_extent(starts[iterator], tile, self._extent(iterator))
         first = view.init_positions()[0]

@@ -19,7 +19,7 @@ from ..algorithms.lines import Line
 _FEW_PES = 1 << 10  # that are looked at for a bound
 _MOST_LOOKED_AT = 1 << 22  # indices times PEs that are looked at in one go
 MOST_REACH = 8  # hops that tiles are passed on between neighbours
-Ranges = list[tuple[np.ndarray, np.ndarray]]  # first index and one past the last, of every piece
+PieceRanges = list[tuple[np.ndarray, np.ndarray]]  # first index and one past the last, of every piece
 # What PEs want; and (that, which rows or columns others are in, where there are any) -> what those leave of it.
 Left = tuple[np.ndarray, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]]
 
@@ -250,7 +250,7 @@ def _has_margins(dim: Dimension) -> bool:
     return bool(dim.before or dim.after or dim.low < 0 or dim.high > dim.size)
 
 
-def _ranges(mesh: Mesh, dim: Dimension, coordinates: dict[str, Any]) -> Ranges:
+def _ranges(mesh: Mesh, dim: Dimension, coordinates: dict[str, Any]) -> PieceRanges:
     layout, found = TensorLayout(mesh, (dim,)), []
     shape = _shape_of(coordinates)
     for local in dim.local_positions():

@@ -21,7 +21,7 @@ from .coverage import line_of
 from .tiles import Placed, copy, copy_cycles, is_in_order, owners_along, shared
 
 Prices = dict[tuple[Any, ...], float]  # predicted cycles of collectives on one machine
-Kind = Literal["copy", "all_gather", "neighbours", "circulate", "all_reduce", "reduce_scatter", "turn"]
+StepKind = Literal["copy", "all_gather", "neighbours", "circulate", "all_reduce", "reduce_scatter", "turn"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Step:
         is_first: whether its source is somebody else's, and must stay as it is.
     """
 
-    kind: Kind
+    kind: StepKind
     source: TensorLayout
     target: TensorLayout
     axis: str = ""

@@ -31,7 +31,7 @@ from .indirect import at_numbers, gathered
 from .nests import VectorNest
 from .positions import divided_iterators, positions_in_tile
 from .tiles import LocalTile, TileBuffers
-from .value_places import Source, ValuePlaces
+from .value_places import ScalarSource, ValuePlaces
 
 
 class ComputeEmitter:
@@ -122,7 +122,7 @@ class ComputeEmitter:
         reductions = {i for i, kind in enumerate(self.view.iterators) if kind == REDUCTION}
         return not reductions <= written or self.view.reads(len(self.view.inputs) + r)
 
-    def _vector(self, kind: str, loops: Sequence[int], dst: Access, srcs: Sequence[Source]) -> None:
+    def _vector(self, kind: str, loops: Sequence[int], dst: Access, srcs: Sequence[ScalarSource]) -> None:
         bounds = tuple(self.values.bound(i) for i in loops)
         split = {name for i in {*loops, *self.values.looped} for name in self.loops.dims[i].axes}
         mesh = self.loops.mesh
@@ -138,7 +138,7 @@ class ComputeEmitter:
         used |= {y.dim for y in self.compute.body.yielded if isinstance(y, IteratorValue)}
         for iterator in sorted(used):
             tile = self.tiles.scratch(f"{self.hint}_index", (self.values.block(iterator),), "i32")
-            start: Source = 0
+            start: ScalarSource = 0
             if self.loops.dims[iterator].axes:
                 start = self._start(iterator)
             self.steps.append(Vector("iota", (self.values.bound(iterator),), tile.whole(), (start,)))

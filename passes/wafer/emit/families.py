@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-Use = Literal["before", "after", "sent", "kept", "taken"]
+FamilyUse = Literal["before", "after", "sent", "kept", "taken"]
 """Who needs a buffer outside of the loop: text before or after it; the host, which sends, keeps or takes it."""
 
 
@@ -44,7 +44,7 @@ class Family:
         self.first.setdefault(shift, position)
         self.last[shift] = position
 
-    def places(self, trips: int, uses: Mapping[str, set[Use]]) -> tuple[int, bool]:
+    def places(self, trips: int, uses: Mapping[str, set[FamilyUse]]) -> tuple[int, bool]:
         """How many places the members need, and whether these take turns.
 
         A member that only the loop knows, or that comes in before or goes out behind it, gives its place to the next

@@ -29,7 +29,7 @@ _COLOURS = ("colour", "receive", "send")  # attributes of transfers that name co
 
 
 @dataclass(frozen=True)
-class Rewriter:
+class FormRewriter:
     """Makes other instructions of instructions."""
 
     access: Callable[[Access], Access]
@@ -93,7 +93,7 @@ class _Reader:
         self.buffers = buffers
         self.form = Form()
         self.variables: dict[str, Expr] = {}
-        self.rewrite = Rewriter(
+        self.rewrite = FormRewriter(
             self._access,
             self._colour,
             lambda source: Source(),

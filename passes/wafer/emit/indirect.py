@@ -9,13 +9,15 @@ from ....wse_target.instructions import Access, Index
 from ....wse_target.quasi_affine import const
 from ..scalars.values import ScalarValue
 from .tiles import LocalTile
+from .value_places import ScalarSource
 from .write.expressions import row_major_pitches
-
-Source = Access | float | int
 
 
 def gathered(
-    table: LocalTile, base: Access, indices: Sequence[ScalarValue], source: Callable[[ScalarValue], Source]
+    table: LocalTile,
+    base: Access,
+    indices: Sequence[ScalarValue],
+    source: Callable[[ScalarValue], ScalarSource],
 ) -> Access:
     """The walk over elements of a table that lie behind those of `base` by so many positions along each dimension.
 

@@ -19,7 +19,7 @@ from ....wse_target.layout.text import layout_text
 from ....wse_target.quasi_affine import Expr, const, minimum
 from ...infra.diagnostics import PassFailure
 from ..algorithms.fragment import Fragment, Held, Product, RectangleText
-from ..shard.contraction import Contraction, Side, contraction_of
+from ..shard.contraction import Contraction, ProductOperand, contraction_of
 from ..shard.layout_rules import elements
 from ..shard.nodes import analyse, op_result, shape_of
 from .collectives import Collectives, build
@@ -41,7 +41,7 @@ class TensorPlacement:
         return HostTransfer(tensor, self.held.where, self.bounds, self.origin, self.access, resident, source)
 
 
-def place_of(held: Held, side: Side, shape: Sequence[int]) -> TensorPlacement:
+def place_of(held: Held, side: ProductOperand, shape: Sequence[int]) -> TensorPlacement:
     """`held`, whose dimensions are the library's, by the dimensions of the program's tensor.
 
     A dimension that the tensor does not have holds one element or none; PEs that hold none have no part in the tensor.
@@ -97,7 +97,7 @@ class Products:
                   for f in self._operand(op, side, held)]  # fmt: skip
         return [*before, product.fragment, *self._result(op, found, product, hint, prefix)]
 
-    def _operand(self, op: Any, side: Side, held: Held) -> list[Fragment]:
+    def _operand(self, op: Any, side: ProductOperand, held: Held) -> list[Fragment]:
         value = op.operands[side.operand]
         place = place_of(held, side, shape_of(value))
         if for_product_alone(value):

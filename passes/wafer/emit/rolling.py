@@ -21,8 +21,8 @@ from ....wse_target.image import HostTransfer, StridedRect
 from ....wse_target.instructions import Access, Buffer, Instruction, Loop, Phase, Source
 from ....wse_target.quasi_affine import Expr, Var, const
 from ..algorithms.fragment import Fragment, RectangleText
-from .families import Families, NotAlikeError, Use
-from .forms import Form, Rewriter, form_of, sum_of, with_limits
+from .families import Families, FamilyUse, NotAlikeError
+from .forms import Form, FormRewriter, form_of, sum_of, with_limits
 from .repeats import Repeat, repeats
 from .write.expressions import linear_terms
 
@@ -143,8 +143,8 @@ class _Loop:
             found[id(family)] = family.members[family.start], count, turns
         return found
 
-    def _outside(self) -> dict[str, set[Use]]:
-        uses: dict[str, set[Use]] = {}
+    def _outside(self) -> dict[str, set[FamilyUse]]:
+        uses: dict[str, set[FamilyUse]] = {}
         fragments, stop = self.rolled.fragments, self.begin + self.repeat.period * self.repeat.trips
         for where, stretch in (("before", fragments[: self.begin]), ("after", fragments[stop:])):
             for name in {n for f in stretch for part in f.parts for n in all_buffers(part.body)}:
@@ -160,7 +160,7 @@ class _Loop:
         rolled, everywhere = self.rolled, StridedRect((0, 0), self.rolled.grid)
         sizes = {name: prod(buffer.shape) for name, buffer in rolled.buffers.items()}
         phase, inside = self._behind_a_phase(self._inside(sizes))
-        outside = Rewriter(lambda a: self._fixed(a, sizes), lambda colour: colour, lambda source: source)
+        outside = FormRewriter(lambda a: self._fixed(a, sizes), lambda colour: colour, lambda source: source)
 
         def moved(fragment: Fragment) -> Fragment:
             return replace(
@@ -212,7 +212,7 @@ class _Loop:
                 moved = replace(item, offset=limited(item.offset))
                 return self._moving(moved, next(steps), sizes)
 
-            rewrite = Rewriter(
+            rewrite = FormRewriter(
                 access, lambda name: self.colours.get(name, name), names.source, names.phase, expression
             )
             parts = tuple(RectangleText(part.where, rewrite(part.body)) for part in fragment.parts)

@@ -14,7 +14,7 @@ from .positions import positions_in_tile, stride_of
 from .tiles import LocalTile, TileBuffers, loop_indices
 from .write.expressions import row_major_pitches
 
-Source = Access | float | int
+ScalarSource = Access | float | int
 
 
 class ValuePlaces:
@@ -65,7 +65,7 @@ class ValuePlaces:
         indices = positions_in_tile(amap, self._loops, tile.layout, lambda i: self.index(i, loops))
         return tile.at(indices, len(loops))
 
-    def source(self, value: ScalarValue, loops: Sequence[int]) -> Source:
+    def source(self, value: ScalarValue, loops: Sequence[int]) -> ScalarSource:
         """What an operation over these loops reads a value from."""
         if isinstance(value, Immediate):
             return value.value
@@ -76,7 +76,7 @@ class ValuePlaces:
             return tile.at([self.index(i, loops) for i in iterators], len(loops))
         return self.operand(value.position, loops)
 
-    def operand(self, position: int, loops: Sequence[int]) -> Source:
+    def operand(self, position: int, loops: Sequence[int]) -> ScalarSource:
         """What an operation reads its operand of that number from; a reduction its result."""
         inputs = len(self._view.inputs)
         result = self.results[position - inputs] if position >= inputs and self._has_reduction else None

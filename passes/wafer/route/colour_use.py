@@ -29,8 +29,8 @@ from ..executable import (
 from ..index_values import IndexValues
 
 Span = tuple[int, int]  # first and last position in a program text
-Group = tuple[str, int]  # PEs of one class that have all their roles in common
-Spans = dict[Group, list[Span]]  # by group, ascending
+RoleGroup = tuple[str, int]  # PEs of one class that have all their roles in common
+Spans = dict[RoleGroup, list[Span]]  # by group, ascending
 
 
 @dataclass
@@ -136,7 +136,7 @@ class _Reader:
         return {op: None if value is None else next(columns) for op, value in chosen.items()}
 
     def _add(
-        self, groups: list[Group], op: Any, under_way: tuple[Span, Span], when: tuple[int, Span | None]
+        self, groups: list[RoleGroup], op: Any, under_way: tuple[Span, Span], when: tuple[int, Span | None]
     ) -> None:
         """Adds a transfer; `under_way` are its spans, the second one in the positions of `_Moments`."""
         bounds, location = op.attributes["bounds"], op.location
@@ -159,7 +159,7 @@ class _Reader:
 
 
 # Of an operation in a case of a choice: the threads that each operation of the case joins, and its place among them.
-Part = tuple[list[frozenset[int]], int] | None
+CasePlace = tuple[list[frozenset[int]], int] | None
 
 
 class _Moments:
@@ -173,7 +173,7 @@ class _Moments:
         sizes.append(1)  # the end: what nobody joins is under way until then
         self.begins = [0, *np.cumsum(sizes).tolist()]
 
-    def span(self, step: TextOperation, position: int, span: Span, part: Part, thread: int) -> Span:
+    def span(self, step: TextOperation, position: int, span: Span, part: CasePlace, thread: int) -> Span:
         """Where a transfer of the step `position` may be under way that is so within the steps of `span`."""
         first = self.begins[span[0]]
         last = self.begins[span[1] + 1] - 1
@@ -205,7 +205,7 @@ def _texts(op: Any) -> list[list[Any]]:
 Roles = dict[ir.Operation, np.ndarray | None]
 
 
-def _parts(op: Any, roles: Roles, groups: np.ndarray) -> Iterator[tuple[Any, np.ndarray, Part]]:
+def _parts(op: Any, roles: Roles, groups: np.ndarray) -> Iterator[tuple[Any, np.ndarray, CasePlace]]:
     """A step's operation and all inside of it, each with the groups of PEs that run it, and its part of a choice."""
     if not _is_choice(op):
         yield from ((inner, on, None) for inner, on in _on_groups(op, roles, groups))

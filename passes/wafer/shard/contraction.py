@@ -25,7 +25,7 @@ from .operand_layouts import wide_axes
 
 
 @dataclass(frozen=True)
-class Side:
+class ProductOperand:
     """One tensor of a product.
 
     Attributes:
@@ -51,9 +51,9 @@ class Contraction:
     sizes: tuple[int, int, int, int]
     dtype: str
     accumulate: str
-    a: Side
-    b: Side
-    c: Side
+    a: ProductOperand
+    b: ProductOperand
+    c: ProductOperand
 
     def request(self, mesh: Mesh, machine: Machine, prefix: str) -> ProductRequest:
         """The request to the library."""
@@ -126,10 +126,10 @@ def _oriented(
     first, second, m, n = (1, 0, "n", "m") if swap else (0, 1, "m", "n")
     batch = [] if roles["b"] is None else ["b"]
 
-    def side(operand: int, names: list[str]) -> Side:
+    def side(operand: int, names: list[str]) -> ProductOperand:
         positions = [dim_position(e) for e in view.maps[operand].results]
         dims = tuple(None if roles[r] is None else positions.index(roles[r]) for r in [*batch, *names])
-        return Side(operand, dims)
+        return ProductOperand(operand, dims)
 
     return Contraction(
         "matvec" if size(m) == 1 and roles["b"] is None else "matmul",
@@ -154,7 +154,7 @@ class Placing:
     in_order: bool
 
 
-def placing(held: Held, side: Side, shape: tuple[int, ...], mesh: Mesh) -> Placing | None:
+def placing(held: Held, side: ProductOperand, shape: tuple[int, ...], mesh: Mesh) -> Placing | None:
     """The layout that a held tensor has, per dimension of the generic's operand; None when no layout is like it.
 
     Of a tensor whose blocks are in another order, of another size, or on a part of the PEs only, the layout says along

@@ -21,7 +21,7 @@ _ANSWERED = ("malloc", "free", POOL_RUN)
 
 
 @dataclass(frozen=True)
-class Kernel:
+class LibraryKernel:
     """Compiled code of one function.
 
     Attributes:
@@ -47,7 +47,7 @@ def compile_kernel(
     keep: Callable[[str, str | bytes], None] | None = None,
     *,
     debug: bool,
-) -> Kernel:
+) -> LibraryKernel:
     """Compiles a model; consumes its module.
 
     Args:
@@ -63,7 +63,7 @@ def compile_kernel(
         names = {name: f"{prefix}_{name}" for name in _ANSWERED}
         names |= {packed_entry(name): prepare_symbol(symbol) for name in function.provisions.entries}
         code.rename({packed_entry(entry): symbol, **names})
-        kernel = Kernel(symbol, function, code.object(), code.text())
+        kernel = LibraryKernel(symbol, function, code.object(), code.text())
         if keep is not None:
             keep("optimised.ll", kernel.llvm_ir)
             keep("code.s", code.assembly())

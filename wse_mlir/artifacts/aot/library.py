@@ -20,15 +20,15 @@ from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.pass_manager import Instrumentation
 from ...passes.infra.timing import Timer
 from ...tools.output import check_writable
-from .kernels import Kernel, compile_kernel
+from .kernels import LibraryKernel, compile_kernel
 from .link import Sources, link
 from .naming import check_identifier, library_name
 from .plan import plan_function
 from .toolchain import Toolchain
 from .weights import Binding, lay_out
 
-Kind = Literal["shared", "object", "executable"]
-Weights = Literal["embedded", "beside"]
+LibraryKind = Literal["shared", "object", "executable"]
+WeightsPlace = Literal["embedded", "beside"]
 _EMBEDDED_LIMIT = 1 << 30  # bytes; the code reaches its data by offsets of 32 bits with a sign
 
 
@@ -70,8 +70,8 @@ def build_library(
     functions: Sequence[LibraryFunction],
     out: Path,
     *,
-    kind: Kind = "shared",
-    weights: Weights = "embedded",
+    kind: LibraryKind = "shared",
+    weights: WeightsPlace = "embedded",
     name: str = "",
     options: Mapping[str, Any] | None = None,
     debug: bool = False,
@@ -128,7 +128,7 @@ def build_library(
     return Library(name, out, header, beside)
 
 
-def _check_size(size: int, weights: Weights) -> None:
+def _check_size(size: int, weights: WeightsPlace) -> None:
     if weights == "embedded" and size > _EMBEDDED_LIMIT:
         raise CompilerError(
             f"the weights have {size / 2**30:.1f} GiB, and at most {_EMBEDDED_LIMIT >> 30} GiB can be embedded",
@@ -143,7 +143,7 @@ def _kernel(
     options: Mapping[str, Any],
     timer: Timer,
     debug: bool,
-) -> Kernel:
+) -> LibraryKernel:
     for position, binding in enumerate(bindings):
         if binding is not None and binding.kind == "state":
             _change_at_runs(function.imported, position)
@@ -172,7 +172,10 @@ def _change_at_runs(imported: ImportedModel, position: int) -> None:
 
 
 def _check_words(kind: str, weights: str, main: Sequence[Path]) -> None:
-    for word, known, what in ((kind, get_args(Kind), "kind"), (weights, get_args(Weights), "weights")):
+    for word, known, what in (
+        (kind, get_args(LibraryKind), "kind"),
+        (weights, get_args(WeightsPlace), "weights"),
+    ):
         if word not in known:
             raise CompilerError(f"{what}='{word}' is not one of {', '.join(known)}")
     if not sys.platform.startswith("linux") or sys.byteorder != "little":

@@ -11,7 +11,7 @@ from ...runtime.native.packed import POOL_RUN
 from ...runtime.native.pool import pool_object
 from .c_header import ABI_HEADER, exported_symbols, header_text
 from .c_source import source_text
-from .kernels import Kernel
+from .kernels import LibraryKernel
 from .plan import FunctionPlan
 from .toolchain import Toolchain
 from .weights import WeightLayout
@@ -32,7 +32,7 @@ class Sources:
 
     name: str
     plans: Sequence[FunctionPlan]
-    kernels: Sequence[Kernel]
+    kernels: Sequence[LibraryKernel]
     layout: WeightLayout
     compiler: str
     weights: str

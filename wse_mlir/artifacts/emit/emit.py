@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...compiler.compile import compile_for
@@ -14,7 +14,7 @@ from ...frontend.imported import ImportedModel
 from ...frontend.interface import find_main
 from ...frontend.mlir_values import embed_values, has_values, pack_values, values_file
 from ...passes.infra.diagnostics import CompilerError
-from ...passes.infra.timing import Timer
+from ...passes.infra.timing import Announce, Timer
 from ...pipelines.named import NAMED_PIPELINES
 from ...runtime.cpu.lowering import with_options
 from ...runtime.cpu.target import CpuTarget
@@ -27,10 +27,8 @@ from .libraries import emit_library
 from .request import Artifact, Emitted, Request
 from .stages import StageReached, StageWatch, ir_text
 
-Step = Callable[[str], None]
 
-
-def emit(models: Sequence[OpenedModel], request: Request, step: Step = lambda text: None) -> Emitted:
+def emit(models: Sequence[OpenedModel], request: Request, step: Announce = lambda text: None) -> Emitted:
     """Compiles models to what was asked for.
 
     Args:
@@ -82,7 +80,7 @@ def _emit(
     request: Request,
     watches: Mapping[str, StageWatch],
     timer: Timer,
-    step: Step,
+    step: Announce,
 ) -> list[Artifact]:
     if request.kind == FileKind.SAVED:
         step(f"compiling {models[0].source}")

@@ -10,8 +10,8 @@ from typing import cast
 from ...compiler.workload import c_identifier
 from ...frontend.imported import ImportedModel
 from ...passes.infra.timing import Timer
-from ..aot.library import Kind as LibraryKind
 from ..aot.library import LibraryFunction, build_library
+from ..aot.library import LibraryKind as LibraryKind
 from .kinds import FileKind, Weights
 from .request import Artifact, Request
 from .stages import StageWatch

@@ -36,14 +36,14 @@ if TYPE_CHECKING:
     from ...runtime.wafer.parts.program import PartedProgram
     from ...runtime.wafer.program import WaferProgram
 
-Program = Union[CpuProgram, "WaferProgram", "PartedProgram"]
-Blocks = dict[str, bytes | np.ndarray]
+SavedProgram = Union[CpuProgram, "WaferProgram", "PartedProgram"]
+SavedBlocks = dict[str, bytes | np.ndarray]
 
 _CODE = "code"
 _STAGE = "stage"
 
 
-def store_program(program: Program) -> tuple[CpuRecord | WaferRecord | PartedRecord, Blocks]:
+def store_program(program: SavedProgram) -> tuple[CpuRecord | WaferRecord | PartedRecord, SavedBlocks]:
     """A program without its interface as a record, and the blocks that belong to it."""
     if isinstance(program, CpuProgram):
         return _store_code(program)
@@ -52,7 +52,7 @@ def store_program(program: Program) -> tuple[CpuRecord | WaferRecord | PartedRec
     return _store_parts(program) if isinstance(program, PartedProgram) else _store_stage(program)
 
 
-def _store_stage(program: WaferProgram) -> tuple[WaferRecord, Blocks]:
+def _store_stage(program: WaferProgram) -> tuple[WaferRecord, SavedBlocks]:
     return WaferRecord(machine=program.machine.contents, facts=_plain(program.facts)), {_STAGE: program.stage}
 
 
@@ -61,8 +61,8 @@ def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:
     return json.loads(json.dumps(dict(facts)))
 
 
-def _store_parts(program: PartedProgram) -> tuple[PartedRecord, Blocks]:
-    parts, blocks = [], Blocks()
+def _store_parts(program: PartedProgram) -> tuple[PartedRecord, SavedBlocks]:
+    parts, blocks = [], SavedBlocks()
     for part in program.parts:
         stored = part.program
         record, own = _store_code(stored) if isinstance(stored, CpuProgram) else _store_stage(stored)
@@ -91,7 +91,7 @@ def _store_parts(program: PartedProgram) -> tuple[PartedRecord, Blocks]:
     return record, blocks
 
 
-def _store_code(program: CpuProgram) -> tuple[CpuRecord, Blocks]:
+def _store_code(program: CpuProgram) -> tuple[CpuRecord, SavedBlocks]:
     function = program.function
     results = tuple(ArrayTypeRecord(shape=shape, dtype=dtype.name) for shape, dtype in function.results)
     record = CpuRecord(
@@ -106,7 +106,7 @@ def _store_code(program: CpuProgram) -> tuple[CpuRecord, Blocks]:
 
 def restore_program(
     record: CpuRecord | WaferRecord | PartedRecord, container: Container, interface: CallInterface
-) -> Program:
+) -> SavedProgram:
     """The program that was stored.
 
     Raises:
@@ -173,7 +173,7 @@ def _restore_one(
     return CpuProgram(container.bytes(prefix + _CODE), function)
 
 
-def load_program(program: Program, parameters: list[np.ndarray]) -> Executable:
+def load_program(program: SavedProgram, parameters: list[np.ndarray]) -> Executable:
     """Makes a program ready to run on these parameters."""
     if isinstance(program, CpuProgram):
         return CpuExecutable(program, parameters)

@@ -20,8 +20,8 @@ from ...runtime.cpu.provisions import Provisions
 from .trees import read_tree, tree_text
 
 _DTYPES = {str(dtype).removeprefix("torch."): dtype for dtype in TORCH_DTYPES}
-Size = Annotated[int, Field(ge=-1, lt=2**62)]
-Shape = tuple[Size, ...]
+SavedSize = Annotated[int, Field(ge=-1, lt=2**62)]
+SavedShape = tuple[SavedSize, ...]
 
 
 class Record(BaseModel):
@@ -96,7 +96,7 @@ class ArgumentRecord(Record):
 
     kind: Literal["input", "parameter", "state"]
     name: str
-    shape: Shape
+    shape: SavedShape
     dtype: str
     symbols: tuple[str, ...]
 
@@ -188,7 +188,7 @@ class ProcessorRecord(_ProcessorFields):
 class ArrayTypeRecord(Record):
     """Shape, -1 for open sizes, and element type of an array."""
 
-    shape: Shape
+    shape: SavedShape
     dtype: str
 
     def array_type(self) -> tuple[tuple[int, ...], np.dtype]:

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from ...compiler.parameter_sources import TensorNames
 from ...frontend.call_interface import CallInterface
 from .container import write_container
-from .programs import Program, store_program
+from .programs import SavedProgram, store_program
 from .records import InterfaceRecord, ProgramRecord, Record
 
 
@@ -56,7 +56,7 @@ class Contents:
     name: str
     target: str
     interface: CallInterface
-    program: Program
+    program: SavedProgram
     compilation: Mapping[str, Any]
     parameters: Mapping[str, np.ndarray]
     initial: Mapping[str, np.ndarray]

@@ -10,7 +10,7 @@ from ...dialects.affine.expressions import constant_value, dim_position, fold
 from ...dialects.host import ir
 from ...passes.infra.diagnostics import PassFailure
 from ...wse_target import instructions
-from ...wse_target.quasi_affine import Const, Expr, Operator, binary, const, minimum
+from ...wse_target.quasi_affine import Const, Expr, ExprOperator, binary, const, minimum
 
 
 def smallest(amap: ir.AffineMap, values: Sequence[Expr], op: Any) -> Expr:
@@ -73,7 +73,7 @@ def linear_form(expr: ir.AffineExpr, dims: int, values: Sequence[Expr], op: Any)
     return fold(expr, leaf, join)
 
 
-_OPERATORS: dict[type, Operator] = {
+_OPERATORS: dict[type, ExprOperator] = {
     ir.AffineAddExpr: "+",
     ir.AffineMulExpr: "*",
     ir.AffineFloorDivExpr: "floordiv",

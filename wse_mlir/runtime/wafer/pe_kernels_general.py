@@ -14,7 +14,7 @@ from ...wse_target.sim.arithmetic import COMPARISONS, operand_dtypes
 from ...wse_target.sim.kernels import KernelKey, Walk
 from .pe_kernels_emit import OperandBytes, kernel_function, number
 from .pe_kernels_nest import constant_index, for_loop, reach
-from .pe_kernels_values import Values, memory_type, number_type
+from .pe_kernels_values import KernelValues, memory_type, number_type
 
 _LEAST_LOOPS = 4  # nests of fewer loops get outer ones of one trip
 
@@ -157,7 +157,7 @@ def _loops(bounds: Sequence[ir.Value], index: list[ir.Value], body: Callable[[li
 
 def _element(kernel: General, operands: Sequence[_Walked], index: Sequence[ir.Value]) -> None:
     """One iteration."""
-    values, dst = Values(1), operands[0]
+    values, dst = KernelValues(1), operands[0]
     types = operand_dtypes(kernel.kind, dst.dtype, kernel.dtypes[1:])
     if kernel.kind in ("copy", "fill", "convert") and kernel.dtypes[1] == dst.dtype:
         memref.store(memref.load(operands[1].memory, [operands[1].at(index)]), dst.memory, [dst.at(index)])
@@ -179,4 +179,4 @@ def _element(kernel: General, operands: Sequence[_Walked], index: Sequence[ir.Va
 
 
 def _load(operand: _Walked, index: Sequence[ir.Value]) -> ir.Value:
-    return Values(1).from_memory(operand.dtype, memref.load(operand.memory, [operand.at(index)]))
+    return KernelValues(1).from_memory(operand.dtype, memref.load(operand.memory, [operand.at(index)]))

@@ -21,9 +21,9 @@ from ...passes.cpu.processor import processor
 from ...wse_target.instructions import DTYPE_BYTES
 from ...wse_target.sim.arithmetic import COMPARISONS, MOVES
 from ...wse_target.sim.kernels import KernelKey, Walk
-from .pe_kernels_values import Values, memory_type, number_bits, number_type
+from .pe_kernels_values import KernelValues, memory_type, number_bits, number_type
 
-Index = dict[
+LoopValues = dict[
     int, "ir.Value | int"
 ]  # value of each loop: a number, or a value plus the number under key -1 - loop
 _AS_IT_IS = "#llvm.loop_annotation<vectorize = <disable = true>, unroll = <disable = true>>"
@@ -134,7 +134,7 @@ class KernelNest:
         """Emits all of it at the insertion point."""
         self.loops(self.blocks.outer, {}, self._columns)
 
-    def loops(self, loops: Sequence[int], index: Index, body: Callable[[Index], None]) -> None:
+    def loops(self, loops: Sequence[int], index: LoopValues, body: Callable[[LoopValues], None]) -> None:
         """Emits loops around a body, which gets what they stand at."""
         if not loops:
             body(index)
@@ -142,7 +142,7 @@ class KernelNest:
         with loop(self.signature.bounds[loops[0]]) as at:
             self.loops(loops[1:], {**index, loops[0]: at}, body)
 
-    def _columns(self, index: Index) -> None:
+    def _columns(self, index: LoopValues) -> None:
         b = self.blocks
         if b.columns < 0:
             self._rows(index, [0])
@@ -150,7 +150,7 @@ class KernelNest:
         for start, count in parts(self.signature.bounds[b.columns], b.width):
             self._rows({**index, b.columns: start}, list(range(count)))
 
-    def _rows(self, index: Index, columns: list[int]) -> None:
+    def _rows(self, index: LoopValues, columns: list[int]) -> None:
         b = self.blocks
         if b.rows < 0:
             self._block(index, columns, [1])
@@ -160,7 +160,7 @@ class KernelNest:
             active = [min(b.lanes, count - at) for at in range(0, count, b.lanes)]
             self._block({**index, b.rows: start}, columns, active)
 
-    def _block(self, index: Index, columns: list[int], active: list[int]) -> None:
+    def _block(self, index: LoopValues, columns: list[int], active: list[int]) -> None:
         """One block: `columns` from the one it begins at on, vectors along the rows with `active` lanes each."""
         VectorBlock(self, index, [BlockVector(c, r, n) for c in columns for r, n in enumerate(active)]).emit()
 
@@ -170,12 +170,12 @@ class VectorBlock:
     """A block of vectors of the destination, beginning at `index`."""
 
     nest: KernelNest
-    index: Index
+    index: LoopValues
     vectors: list[BlockVector]
-    values: Values = field(init=False)
+    values: KernelValues = field(init=False)
 
     def __post_init__(self) -> None:
-        self.values = Values(self.nest.blocks.lanes)
+        self.values = KernelValues(self.nest.blocks.lanes)
 
     def emit(self) -> None:
         """Loads what is accumulated into, runs the sequential loops, stores."""
@@ -205,7 +205,7 @@ class VectorBlock:
             old = self._load(self.nest.dst, self.index, v) if reads else None
             self._store(v, self.values.to_memory(signature.dst.dtype, self._compute(self.index, v, old)))
 
-    def _sequential(self, loops: Sequence[int], index: Index, carried: list[ir.Value]) -> list[ir.Value]:
+    def _sequential(self, loops: Sequence[int], index: LoopValues, carried: list[ir.Value]) -> list[ir.Value]:
         """The loops in order, with the block's values handed from trip to trip."""
         if not loops:
             return [self._compute(index, v, old) for v, old in zip(self.vectors, carried, strict=True)]
@@ -216,7 +216,7 @@ class VectorBlock:
             scf.YieldOp(self._sequential(loops[1:], inside, list(op.inner_iter_args)))
         return list(op.results)
 
-    def _compute(self, index: Index, v: BlockVector, old: ir.Value | None) -> ir.Value:
+    def _compute(self, index: LoopValues, v: BlockVector, old: ir.Value | None) -> ir.Value:
         """The operation on one vector; `old` is what the destination holds."""
         signature, values = self.nest.signature, self.values
         dst, dtypes = signature.dst.dtype, signature.operand_dtypes
@@ -232,7 +232,7 @@ class VectorBlock:
         result = values.apply(signature.kind, dtypes[-1], operands)
         return values.convert(result, "i1", dst) if signature.kind in COMPARISONS else result
 
-    def _count(self, index: Index, v: BlockVector) -> ir.Value:
+    def _count(self, index: LoopValues, v: BlockVector) -> ir.Value:
         """The last loop's index in each lane, in the destination's type."""
         last, blocks = len(self.nest.signature.bounds) - 1, self.nest.blocks
         at = self._at(index, v, {last: 1})
@@ -243,7 +243,7 @@ class VectorBlock:
         count = arith.index_cast(self.values.shaped(number_type("i64")), count)
         return self.values.convert(count, "i64", self.nest.signature.dst.dtype)
 
-    def _at(self, index: Index, v: BlockVector, strides: dict[int, int], first: int = 0) -> ir.Value:
+    def _at(self, index: LoopValues, v: BlockVector, strides: dict[int, int], first: int = 0) -> ir.Value:
         """first + the sum of strides * loop indices at the beginning of a vector."""
         blocks = self.nest.blocks
         first += strides.get(blocks.columns, 0) * v.column
@@ -257,7 +257,7 @@ class VectorBlock:
                 at = arith.addi(at, arith.muli(here, constant_index(stride)))
         return at
 
-    def _load(self, place: PeOperand, index: Index, v: BlockVector, *, raw: bool = False) -> ir.Value:
+    def _load(self, place: PeOperand, index: LoopValues, v: BlockVector, *, raw: bool = False) -> ir.Value:
         """A vector of an operand, or one element in all lanes, in the type that it is computed in unless `raw`."""
         blocks, strides = self.nest.blocks, dict(enumerate(place.walk.strides))
         dense = blocks.lanes > 1 and strides.get(blocks.rows, 0) == 1
@@ -267,7 +267,7 @@ class VectorBlock:
             return value if raw or place.wide else self.values.from_memory(place.walk.dtype, value)
         scalar = memref.load(place.memory, [at])
         if not raw and not place.wide:
-            scalar = Values(1).from_memory(place.walk.dtype, scalar)
+            scalar = KernelValues(1).from_memory(place.walk.dtype, scalar)
         return self.values.spread(scalar)
 
     def _store(self, v: BlockVector, value: ir.Value) -> None:
@@ -282,7 +282,7 @@ class VectorBlock:
 def widen(place: PeOperand, scratch: ir.Value, dtype: str, count: int) -> PeOperand:
     """Converts an operand's `count` elements into `scratch` once, for an operand that is read element by element."""
     lanes = processor().lanes(32)
-    values = Values(lanes)
+    values = KernelValues(lanes)
     for start, size in parts(count, lanes):
         at = start if isinstance(start, ir.Value) else constant_index(start)
         value = values.from_memory(place.walk.dtype, load_vector(place.memory, at, lanes, size))

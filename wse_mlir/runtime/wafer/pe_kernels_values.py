@@ -44,7 +44,7 @@ def number_bits(dtype: str) -> int:
     return 32 if dtype in HALVES else 8 * DTYPE_BYTES[dtype]
 
 
-class Values:
+class KernelValues:
     """Emits operations on `lanes` elements at a time at the current insertion point; scalars when `lanes` is 1."""
 
     def __init__(self, lanes: int) -> None:

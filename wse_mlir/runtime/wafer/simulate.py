@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,20 +15,17 @@ from ...dialects.context import COMPILING
 from ...frontend.imported import ImportedModel, import_model
 from ...passes.infra.diagnostics import CompilerError
 from ...passes.infra.pass_manager import run_pipeline
-from ...passes.infra.timing import Timer
+from ...passes.infra.timing import Announce, Timer
 from ...wse_target.footprint import phase_sram_bytes
 from ...wse_target.image import Program
 from ...wse_target.machine import Machine
-from ...wse_target.sim.engine import EngineName, Progress
+from ...wse_target.sim.engine import EngineName, ProgressShare
 from ...wse_target.sim.report import SimulationReport
 from .image_builder import build_image
 from .options import is_in_parts
 from .parts.lowering import in_parts
 from .simulator_runs import Lowered, SimulatorRun, TraceWindow
 from .target import accumulate_pass, lower, printed_bytes, prove, read_constants
-
-Step = Callable[[str], None]
-
 
 MOST_REPETITIONS = 1_000_000  # a steady state is reached long before; every repetition is kept track of
 
@@ -93,8 +90,8 @@ def simulate_module(
     check: bool = True,
     critical_path: bool = True,
     trace: TraceWindow | None = None,
-    step: Step = lambda text: None,
-    progress: Progress | None = None,
+    step: Announce = lambda text: None,
+    progress: ProgressShare | None = None,
     since: str = "",
     **options: Any,
 ) -> Simulated:
@@ -153,7 +150,7 @@ def imported_model(
     return import_model(model, example_args, kwargs, dynamic_shapes=dynamic_shapes)
 
 
-def _for_time(run: SimulatorRun, timer: Timer, step: Step) -> SimulationReport:
+def _for_time(run: SimulatorRun, timer: Timer, step: Announce) -> SimulationReport:
     """The report of the run with data, or else of one for the time alone."""
     if run.report is None:
         with timer.scope("simulate"):
@@ -168,7 +165,7 @@ def _with_data(
     inputs: Inputs,
     seed: int,
     timer: Timer,
-    step: Step,
+    step: Announce,
     check: bool,
     options: Mapping[str, Any],
 ) -> tuple[list[np.ndarray], ReferenceCheck | None]:

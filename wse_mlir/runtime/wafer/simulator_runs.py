@@ -14,7 +14,7 @@ from ...wse_target.image import Program
 from ...wse_target.machine import Machine
 from ...wse_target.sim.code import place
 from ...wse_target.sim.critical_path import find_critical_path
-from ...wse_target.sim.engine import EngineName, Progress
+from ...wse_target.sim.engine import EngineName, ProgressShare
 from ...wse_target.sim.recording import Recorders, Recording, expected_events
 from ...wse_target.sim.report import SimulationReport
 from ...wse_target.sim.simulation import Simulation
@@ -64,7 +64,7 @@ class SimulatorRun:
     repeat: int
     critical_path: bool
     window: TraceWindow | None
-    progress: Progress | None
+    progress: ProgressShare | None
     report: SimulationReport | None = None
     trace: dict[str, Any] | None = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["switch", "value", "list", "number", "optional"]
+FlagKind = Literal["switch", "value", "list", "number", "optional"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Flag:
 
     name: str
     help: str
-    kind: Kind = "switch"
+    kind: FlagKind = "switch"
     metavar: str = ""
     choices: tuple[str, ...] = ()
     implied: str = ""

@@ -13,7 +13,7 @@ from .state import State
 from .transfers import CLAIMED, ISSUED, PASSED
 
 _LONGEST = 8
-Thread = tuple[int, int]  # thread, PE
+ThreadOfPE = tuple[int, int]  # thread, PE
 
 
 def stuck(state: State, lanes: Lanes) -> TargetError:
@@ -66,9 +66,9 @@ class _Search:
         self.state = state
         self.lanes = lanes
 
-    def follow(self, thread: Thread) -> tuple[list[str], int | None]:
+    def follow(self, thread: ThreadOfPE) -> tuple[list[str], int | None]:
         """Sentences "a waits for b" from a thread on, and where among them the cycle starts that they end in."""
-        seen: dict[Thread, int] = {}
+        seen: dict[ThreadOfPE, int] = {}
         chain: list[str] = []
         while thread not in seen:
             seen[thread] = len(chain)
@@ -79,7 +79,7 @@ class _Search:
             thread = following
         return chain, seen[thread]
 
-    def _reason(self, waiting: Thread) -> tuple[str, Thread | None]:
+    def _reason(self, waiting: ThreadOfPE) -> tuple[str, ThreadOfPE | None]:
         """What a blocked thread waits for, and the thread that would have to act."""
         state, (thread, pe) = self.state, waiting
         a = state.agents
@@ -99,18 +99,18 @@ class _Search:
             return self._for_words(op.colour if isinstance(op, Receive) else op.receive, name, waiting)
         return f"{name} waits", None
 
-    def _has_words(self, op: Receive | Relay, waiting: Thread) -> bool:
+    def _has_words(self, op: Receive | Relay, waiting: ThreadOfPE) -> bool:
         lane = self._lane(op.colour if isinstance(op, Receive) else op.receive, waiting, incoming=True)
         number = int(self.state.agents.number_in[waiting])
         gate = self.lanes.gate(lane)
         set_ = gate is None or gate[waiting[1]] < np.inf
         return set_ and 0 <= number < int(lane.sent[lane.tree.incoming[waiting[1]]])
 
-    def _lane(self, colour: str, waiting: Thread, *, incoming: bool) -> Lane:
+    def _lane(self, colour: str, waiting: ThreadOfPE, *, incoming: bool) -> Lane:
         a = self.state.agents
         return self.lanes.lane(colour, int((a.epoch_in if incoming else a.epoch_out)[waiting]))
 
-    def _for_places(self, colour: str, name: str, waiting: Thread) -> tuple[str, Thread | None]:
+    def _for_places(self, colour: str, name: str, waiting: ThreadOfPE) -> tuple[str, ThreadOfPE | None]:
         lane, number = self._lane(colour, waiting, incoming=False), int(self.state.agents.number_out[waiting])
         channel = int(lane.tree.outgoing[waiting[1]])
         at, _ = lane.tree.receivers.take(np.array([channel]))
@@ -131,7 +131,7 @@ class _Search:
                 taken[index] -= taking == lane.name and a.epoch_in[thread, receivers[index]] == lane.epoch
         return taken
 
-    def _for_words(self, colour: str, name: str, waiting: Thread) -> tuple[str, Thread | None]:
+    def _for_words(self, colour: str, name: str, waiting: ThreadOfPE) -> tuple[str, ThreadOfPE | None]:
         lane = self._lane(colour, waiting, incoming=True)
         channel = int(lane.tree.incoming[waiting[1]])
         if channel < 0:
@@ -156,7 +156,7 @@ class _Search:
         away = np.abs(placement.x[late] - placement.x[root]) + np.abs(placement.y[late] - placement.y[root])
         return int(late[np.argmin(away)])
 
-    def _onwards(self, text: str, pe: int | None) -> tuple[str, Thread | None]:
+    def _onwards(self, text: str, pe: int | None) -> tuple[str, ThreadOfPE | None]:
         """Adds what the other side is doing when it does not wait."""
         if pe is None:
             return text, None

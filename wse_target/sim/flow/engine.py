@@ -20,6 +20,7 @@ from ...instructions import (
     Send,
     Source,
     Switch,
+    Transfer,
     Vector,
 )
 from ..accounting import Accounting
@@ -252,7 +253,7 @@ class _Run:
             parts = [src.on(rows) if isinstance(src, Located) else src for src in srcs]
             s.memory.apply(s.loaded.kernels, op.kind, pes[rows], trip_counts, dst.on(rows), parts)
 
-    def _transfer(self, op: Send | Receive | Relay, pc: int, thread: int, at: Selection) -> None:
+    def _transfer(self, op: Transfer, pc: int, thread: int, at: Selection) -> None:
         """Issues a transfer on the thread it is for, or takes an issued one further."""
         a = self.state.agents
         if op.thread != thread:
@@ -264,7 +265,7 @@ class _Run:
                 self.transfers.issue(op, pc, thread, fresh, self.state.bounds(op.bounds, pc, fresh))
         self.transfers.advance(op, pc, thread, at)
 
-    def _launch(self, op: Send | Receive | Relay, pc: int, at: Selection) -> None:
+    def _launch(self, op: Transfer, pc: int, at: Selection) -> None:
         """Starts a transfer on a microthread; waits while the microthread still has another one."""
         s, a = self.state, self.state.agents
         free = ~a.busy[op.thread][at]

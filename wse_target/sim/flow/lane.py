@@ -24,8 +24,8 @@ from ..routing import Tree
 from .branches import Branches, Messages
 from .state import Selection, quick, uniform
 
-Index = slice | np.ndarray  # channels
-Threads = tuple[set[int], set[int]]
+ChannelIndex = slice | np.ndarray  # channels
+StreamThreads = tuple[set[int], set[int]]
 Numbers = int | np.ndarray  # of messages, one for all or one for each channel
 _FIELDS = {
     "head": np.float64, "natural": np.float64, "tail": np.float64, "hold": np.float64, "mark": np.float64,
@@ -61,7 +61,7 @@ class Lane:
     """
 
     def __init__(
-        self, name: str, epoch: int, tree: Tree, machine: Machine, queue_places: int, threads: Threads
+        self, name: str, epoch: int, tree: Tree, machine: Machine, queue_places: int, threads: StreamThreads
     ) -> None:
         self.name, self.epoch, self.tree = name, epoch, tree
         self.pace = pace = machine.fabric.cycles_per_wavelet
@@ -99,7 +99,7 @@ class Lane:
             np.maximum.at(most, tree.owner, capacity)
             self.branches = Branches(tree, self.capacity, tree.channels(most), self.ring)
 
-    def slot(self, channel: Index, number: Numbers) -> tuple[Numbers, Index]:
+    def slot(self, channel: ChannelIndex, number: Numbers) -> tuple[Numbers, ChannelIndex]:
         """Places of messages in the rings, ready for indexing."""
         if isinstance(number, np.ndarray):
             if uniform(number):
@@ -108,17 +108,17 @@ class Lane:
                 channel = np.arange(channel.start, channel.stop)
         return number % self.ring, channel
 
-    def get(self, name: str, channel: Index, number: Numbers) -> np.ndarray:
+    def get(self, name: str, channel: ChannelIndex, number: Numbers) -> np.ndarray:
         """One field of messages that are under way."""
         return self.slots[name][self.slot(channel, number)]
 
-    def put(self, name: str, channel: Index, number: Numbers, value: np.ndarray | float) -> None:
+    def put(self, name: str, channel: ChannelIndex, number: Numbers, value: np.ndarray | float) -> None:
         """Sets a field of messages that are under way."""
         self.slots[name][self.slot(channel, number)] = value
 
     def post(
         self,
-        channel: Index,
+        channel: ChannelIndex,
         head: np.ndarray,
         lasting: np.ndarray | float,
         words: np.ndarray | int,
@@ -147,7 +147,7 @@ class Lane:
         self.latest[channel] = np.inf
         return number
 
-    def _leaving(self, channel: Index, words: np.ndarray | int) -> np.ndarray | float:
+    def _leaving(self, channel: ChannelIndex, words: np.ndarray | int) -> np.ndarray | float:
         """Cycles in which words leave when all receivers take them at once: a window of words each round trip."""
         plain = words * self.pace
         if not self.throttled:
@@ -155,7 +155,7 @@ class Lane:
         rounds, last = np.divmod(np.maximum(np.asarray(words) - 1, 0), self.window[channel])
         return np.maximum(plain, rounds * self.round_trip[channel] + (last + 1) * self.pace)
 
-    def _make_room(self, channel: Index, end: np.ndarray) -> None:
+    def _make_room(self, channel: ChannelIndex, end: np.ndarray) -> None:
         """Doubles the rings when a slot is needed whose message is not taken, or still says when words were taken."""
         places = self.fewest if self.branches is None else self.branches.most
         while True:
@@ -177,12 +177,12 @@ class Lane:
 
     def register(
         self,
-        channel: Index,
+        channel: ChannelIndex,
         number: Numbers,
         hold: np.ndarray,
         mark: np.ndarray,
         early: np.ndarray,
-        pes: Index,
+        pes: ChannelIndex,
     ) -> None:
         """A receiver of each message tells how it takes the words.
 
@@ -212,7 +212,7 @@ class Lane:
                 most.at(self.slots[name], (slot, channel), value)
         self._count_down("unposted", slot, channel)
 
-    def try_resolve(self, channel: Index, number: Numbers) -> np.ndarray:
+    def try_resolve(self, channel: ChannelIndex, number: Numbers) -> np.ndarray:
         """Finds tails of messages for which it is known when enough words were taken; returns which have one."""
         slot, channel = self.slot(channel, number)
         stage = self.slots["stage"][slot, channel]
@@ -241,7 +241,7 @@ class Lane:
         return known | (stage == RESOLVED)
 
     def _settle(
-        self, slot: Numbers, channel: Index, known: np.ndarray, tail: np.ndarray, stage: np.ndarray
+        self, slot: Numbers, channel: ChannelIndex, known: np.ndarray, tail: np.ndarray, stage: np.ndarray
     ) -> None:
         """Tails that have become known."""
         s, todo = self.slots, known & (stage == OPEN)
@@ -254,7 +254,7 @@ class Lane:
             self.latest[channel] = np.where(todo, tail, self.latest[channel])
 
     def _by_branches(
-        self, branches: Branches, channel: Index, number: Numbers
+        self, branches: Branches, channel: ChannelIndex, number: Numbers
     ) -> tuple[np.ndarray, np.ndarray]:
         """Whether tails of multicasts are known whose receivers have different places, and the tails."""
         listed = np.arange(len(self.sent))[channel]
@@ -267,7 +267,7 @@ class Lane:
         self.slots["early"][slots[held], listed[held]] = 0
         return known, np.maximum(natural, release)
 
-    def resolved(self, channel: Index, number: Numbers) -> np.ndarray:
+    def resolved(self, channel: ChannelIndex, number: Numbers) -> np.ndarray:
         """Whether the tails of messages are known."""
         return self.get("stage", channel, number) == RESOLVED
 
@@ -275,7 +275,7 @@ class Lane:
     def _all_receivers(self) -> Selection:
         return quick(np.flatnonzero(self.tree.incoming >= 0))
 
-    def receivers_of(self, channel: Index) -> Selection:
+    def receivers_of(self, channel: ChannelIndex) -> Selection:
         """Receivers of channels."""
         if isinstance(channel, slice) and channel.stop - channel.start == len(self.sent):
             return self._all_receivers
@@ -284,7 +284,7 @@ class Lane:
         at, _ = self.tree.receivers.take(np.arange(len(self.sent))[channel])
         return quick(np.sort(self.tree.receivers.values[at]))
 
-    def first_receiver(self, channel: Index) -> np.ndarray:
+    def first_receiver(self, channel: ChannelIndex) -> np.ndarray:
         """One receiver of each channel."""
         return self.tree.receivers.values[self.tree.receivers.start[:-1][channel]]
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ...instructions import Access, Receive, Relay, Send
+from ...instructions import Access, Receive, Relay, Send, Transfer
 from ..contents import MessageContents
 from ..located import Located
 from ..memory import by_bounds
-from .lane import Index, Lane, Numbers
+from .lane import ChannelIndex, Lane, Numbers
 from .state import Selection, State, listed, size
 
-Part = tuple[Any, tuple[int, ...], np.ndarray]  # positions in a group, loop bounds, PEs
+PayloadPart = tuple[Any, tuple[int, ...], np.ndarray]  # positions in a group, loop bounds, PEs
 
 
 class Payload:
@@ -31,7 +31,7 @@ class Payload:
         if self.log is not None:
             self.log.append((action, tuple(a.copy() if isinstance(a, np.ndarray) else a for a in args)))
 
-    def fix(self, op: Send | Receive | Relay, pc: int, thread: int, at: Selection, bounds: list) -> None:
+    def fix(self, op: Transfer, pc: int, thread: int, at: Selection, bounds: list) -> None:
         """Keeps a transfer's loop bounds and places of access as they are when it is issued."""
         if self.contents is None:
             return
@@ -44,7 +44,9 @@ class Payload:
             if access is not None:
                 parameters[at, s.loops + column] = s.evaluate(access.offset, pc, at)
 
-    def send(self, op: Send, lane: Lane, thread: int, at: Selection, channel: Index, number: Numbers) -> None:
+    def send(
+        self, op: Send, lane: Lane, thread: int, at: Selection, channel: ChannelIndex, number: Numbers
+    ) -> None:
         """Reads what a group sends."""
         if self.contents is None:
             return
@@ -98,7 +100,7 @@ class Payload:
     def _base(self, thread: int, pes: np.ndarray, column: int) -> np.ndarray:
         return self._state.agents.parameters[thread][pes, self._state.loops + column]
 
-    def _parts(self, access: Access | None, thread: int, at: Selection) -> Iterator[Part]:
+    def _parts(self, access: Access | None, thread: int, at: Selection) -> Iterator[PayloadPart]:
         """A group split by loop bounds."""
         pes = listed(at)
         loops = len(access.strides) if access is not None else 1
@@ -110,7 +112,7 @@ class Payload:
             yield positions, bounds, pes[positions]
 
     def _name(
-        self, lane: Lane, channel: Index, number: Numbers, where: np.ndarray, batch: int, count: int
+        self, lane: Lane, channel: ChannelIndex, number: Numbers, where: np.ndarray, batch: int, count: int
     ) -> None:
         """Says which batch, and which row of it, is a message's contents."""
         channels = channel if isinstance(channel, np.ndarray) else np.arange(channel.start, channel.stop)
@@ -129,7 +131,7 @@ class Payload:
             yield key, where, rows[where]
 
 
-def accesses(op: Send | Receive | Relay) -> tuple[Access | None, ...]:
+def accesses(op: Transfer) -> tuple[Access | None, ...]:
     """What a transfer reads and writes; a relay's own elements first."""
     if isinstance(op, Send):
         return (op.src,)

@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 import numpy as np
 
 from ..routing import LINKS, RAMP, Rows
-from .lane import Index, Lane, Numbers
+from .lane import ChannelIndex, Lane, Numbers
 from .lanes import Lanes
 from .state import listed
 
@@ -40,7 +40,7 @@ class _Way:
     """
 
     links: np.ndarray
-    at: Index
+    at: ChannelIndex
     owner: np.ndarray | None
     delay: np.ndarray
 
@@ -102,7 +102,7 @@ class Sharing:
         """Whether messages of a lane may meet others."""
         return self.active and lane.name in self._colours
 
-    def enter(self, lane: Lane, channel: Index, number: Numbers) -> None:
+    def enter(self, lane: Lane, channel: ChannelIndex, number: Numbers) -> None:
         """Messages are put out; those of their words that find places pass at once."""
         channels = listed(channel)
         slot, _ = lane.slot(channels, number)
@@ -113,7 +113,7 @@ class Sharing:
         s["followed"][slot, channels] = first == words
         self._put(lane, channels, number, head, first, head + first * stride, words - first)
 
-    def follow(self, lane: Lane, channel: Index, number: Numbers) -> None:
+    def follow(self, lane: Lane, channel: ChannelIndex, number: Numbers) -> None:
         """The rest of long messages passes, once all their receivers have told when they take words."""
         channels = listed(channel)
         slot, _ = lane.slot(channels, number)
@@ -271,7 +271,9 @@ class Sharing:
             channel, slot = message >> _NUMBER_BITS, (message & ((1 << _NUMBER_BITS) - 1)) % lane.ring
             np.maximum.at(lane.slots["natural"].reshape(-1), slot * len(lane.sent) + channel, tail[mine])
 
-    def arrival(self, lane: Lane, pes: Index, channel: np.ndarray, number: Numbers) -> np.ndarray | float:
+    def arrival(
+        self, lane: Lane, pes: ChannelIndex, channel: np.ndarray, number: Numbers
+    ) -> np.ndarray | float:
         """When messages are through the ramps down to receivers of multicasts, whose branches advance by themselves."""
         if lane.single or not self.concerns(lane):
             return -np.inf
@@ -281,7 +283,7 @@ class Sharing:
         return np.where(self.who[:, down] == who, end, -np.inf).max(axis=0)
 
 
-def _selection(links: np.ndarray) -> Index:
+def _selection(links: np.ndarray) -> ChannelIndex:
     """Links as a slice where they follow one another."""
     if len(links) and links[-1] - links[0] == len(links) - 1 and (np.diff(links) == 1).all():
         return slice(int(links[0]), int(links[-1]) + 1)

@@ -23,7 +23,7 @@ from .ranges import simplified
 
 Selection = slice | np.ndarray
 _MANY = 4096  # PEs from which on a mask is quicker than sorting
-Group = tuple[int, int, Selection]  # program counter, thread, PEs
+ThreadGroup = tuple[int, int, Selection]  # program counter, thread, PEs
 
 
 def size(at: Selection) -> int:
@@ -245,7 +245,7 @@ class State:
         self._ready.setdefault((pc, thread, bin_), []).append(at)
         heapq.heappush(self._heap, (time, pc, thread, bin_))
 
-    def pop(self) -> Group | None:
+    def pop(self) -> ThreadGroup | None:
         """The operation whose first thread is earliest, and all that can run it; None when nothing can."""
         while self._heap:
             time, pc, thread, bin_ = heapq.heappop(self._heap)

@@ -5,16 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from ...errors import TargetError
-from ...instructions import MAIN_THREAD, Receive, Relay, Send, Source
+from ...instructions import MAIN_THREAD, Receive, Relay, Send, Source, Transfer
 from ..cost import TimingModel, words
 from .checks import need_way_in, need_way_out
-from .lane import Index, Lane
+from .lane import ChannelIndex, Lane
 from .lanes import Lanes
 from .payload import Payload, accesses, kind
 from .sharing import Sharing
 from .state import WINDOW, Selection, State, listed, pick, product, quick, size, uniform, union
 
-Transfer = Send | Receive | Relay
 ISSUED, CLAIMED, PASSED = 1, 2, 3  # waits for a message (a send: for its turn), has it, has passed it on
 
 
@@ -355,17 +354,17 @@ class Transfers:
 
     # Routes, accounts
 
-    def _channels(self, of: np.ndarray, at: Selection) -> Index:
+    def _channels(self, of: np.ndarray, at: Selection) -> ChannelIndex:
         """Channels of PEs, as a slice where they follow one another."""
         return quick(of[at]) if isinstance(at, slice) else of[at]
 
-    def _wake_receivers(self, lane: Lane, channel: Index) -> None:
+    def _wake_receivers(self, lane: Lane, channel: ChannelIndex) -> None:
         if lane.in_threads:
             pes = lane.receivers_of(channel)
             for thread in lane.in_threads:
                 self.state.wake(thread, pes)
 
-    def _wake_senders(self, lane: Lane, channel: Index) -> None:
+    def _wake_senders(self, lane: Lane, channel: ChannelIndex) -> None:
         if lane.out_threads:
             roots = lane.tree.root[channel]
             if not isinstance(channel, slice):
@@ -375,7 +374,7 @@ class Transfers:
 
     def _end(
         self, op: Transfer, pc: int, thread: int, at: Selection, end: np.ndarray, busy: dict[str, np.ndarray],
-        lane: Lane, channel: Index,
+        lane: Lane, channel: ChannelIndex,
     ) -> None:  # fmt: skip
         """A transfer is over; on the main thread its time is split into moving words and waiting for them."""
         s, a = self.state, self.state.agents

@@ -14,7 +14,7 @@ from ..located import Located
 from .channels import Channel
 from .fabric import CALL
 from .run import Run
-from .transfers import Receiving, Relaying, Sending, Transfer
+from .transfers import Receiving, Relaying, RunningTransfer, Sending
 
 BLOCKED = -1  # in place of a program counter: the core goes on when an event wakes it up
 
@@ -25,7 +25,7 @@ class Thread:
     __slots__ = ("end", "transfer")
 
     def __init__(self) -> None:
-        self.transfer: Transfer | None = None
+        self.transfer: RunningTransfer | None = None
         self.end = 0.0
 
 
@@ -57,7 +57,7 @@ class Core:
         self.pc = self.entry = entry
         self.counters, self.trips = [0] * run.code.depth, [0] * run.code.depth
         self.threads: dict[int, Thread] = {}
-        self.transfer: Transfer | None = None
+        self.transfer: RunningTransfer | None = None
         self.ends: list[float] = []
         self.rows = np.array([pe])
         self.changed = False
@@ -99,7 +99,7 @@ class Core:
                 return
             self.pc = following
 
-    def ended(self, transfer: Transfer, now: float) -> None:
+    def ended(self, transfer: RunningTransfer, now: float) -> None:
         """A transfer is over."""
         if isinstance(transfer, (Receiving, Relaying)) and transfer.op.dst is not None:
             self.changed = True
@@ -117,7 +117,7 @@ class Core:
             thread.transfer, thread.end = None, now
         self.fire(now, None)
 
-    def _account(self, transfer: Transfer, end: float) -> None:
+    def _account(self, transfer: RunningTransfer, end: float) -> None:
         """Splits a main thread's transfer into moving words and waiting, and waiting by reason."""
         elapsed = end - transfer.begun
         setup = self.run.machine.fabric.transfer_setup

@@ -11,7 +11,7 @@ from .channels import Inbox
 from .cores import Core
 from .routes import Routes
 from .run import Run
-from .transfers import Receiving, Relaying, Sending, Transfer
+from .transfers import Receiving, Relaying, RunningTransfer, Sending
 
 _LONGEST = 8
 Agent = tuple[int, int]  # PE and thread
@@ -54,7 +54,7 @@ def left_over(routes: Routes, placement: Placement) -> None:
         )
 
 
-def _transfer(cores: Sequence[Core], agent: Agent) -> Transfer | None:
+def _transfer(cores: Sequence[Core], agent: Agent) -> RunningTransfer | None:
     pe, thread = agent
     return cores[pe].threads[thread].transfer if thread else cores[pe].transfer
 
@@ -102,7 +102,7 @@ def _receives(
     inbox = transfer.inbox
     if inbox.queue[0] is not transfer:
         first = inbox.queue[0]
-        assert isinstance(first, Transfer)
+        assert isinstance(first, RunningTransfer)
         text = f"{name} waits to receive colour '{inbox.colour}' after its own thread {first.op.thread}"
         return text, (inbox.pe, first.op.thread)
     gate = _held(run, inbox)

@@ -6,12 +6,12 @@ from ...image import Program
 from ...instructions import Switch
 from ..code import Branch, Code, Halt, Jump, LoopBegin, LoopEnd, Placement
 
-Positions = dict[tuple[int, str], list[int]]
+SwitchedPositions = dict[tuple[int, str], list[int]]
 
 
-def switched_positions(program: Program, code: Code, placement: Placement) -> Positions:
+def switched_positions(program: Program, code: Code, placement: Placement) -> SwitchedPositions:
     """Positions of one repetition by (PE, colour): the initial one, then what each `Switch` chooses in turn."""
-    found: Positions = {}
+    found: SwitchedPositions = {}
     for entry, (first, last) in zip(code.entry, placement.ranges, strict=True):
         end = next(pc for pc in range(entry, len(code)) if isinstance(code.operations[pc], Halt))
         if any(isinstance(op, Switch) for op in code.operations[entry:end]):
@@ -25,7 +25,7 @@ def _coordinates(placement: Placement, pe: int) -> dict[str, int]:
 
 
 def _walk(
-    program: Program, code: Code, entry: int, pe: int, values: dict[str, int], found: Positions
+    program: Program, code: Code, entry: int, pe: int, values: dict[str, int], found: SwitchedPositions
 ) -> None:
     """Runs the loops and switches of a PE's code."""
     counters, trips = [0] * code.depth, [0] * code.depth

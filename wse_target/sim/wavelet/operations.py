@@ -8,7 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from ...instructions import MAIN_THREAD, Access, Control, Join, Phase, Receive, Relay, Send, Switch, Vector
+from ...instructions import (
+    MAIN_THREAD,
+    Access,
+    Control,
+    Join,
+    Phase,
+    Receive,
+    Relay,
+    Send,
+    Switch,
+    Transfer,
+    Vector,
+)
 from ..code import Branch, Halt, Jump, LoopBegin, LoopEnd
 from ..cost import words
 from ..located import expressions
@@ -16,7 +28,7 @@ from .channels import Channel, Message
 from .cores import BLOCKED, Core
 from .fabric import Word
 from .routes import REPETITION
-from .transfers import Receiving, Relaying, Sending, Transfer, elements_of
+from .transfers import Receiving, Relaying, RunningTransfer, Sending, elements_of
 
 
 def _vector(core: Core, op: Vector, now: float) -> int:
@@ -40,7 +52,7 @@ def _busy(core: Core, cycles: float, name: str = "compute") -> None:
     core.record(core.pc, begun, core.clock, MAIN_THREAD, core.pe)
 
 
-def _transfer(core: Core, op: Send | Receive | Relay, now: float) -> int:
+def _transfer(core: Core, op: Transfer, now: float) -> int:
     run, thread = core.run, None
     if op.thread != MAIN_THREAD and (thread := core.thread(op.thread)).transfer is not None:
         return BLOCKED
@@ -77,7 +89,7 @@ def _others_first(core: Core, now: float) -> bool:
     return changed
 
 
-def _send(core: Core, op: Send, bounds: tuple[int, ...]) -> Transfer:
+def _send(core: Core, op: Send, bounds: tuple[int, ...]) -> RunningTransfer:
     run, elements = core.run, prod(bounds)
     dtype, channel = run.dtype(op), core.channel(op.colour)
     data = None if run.memories is None else run.memories.read(core.rows, core.located(op.src), bounds)
@@ -96,7 +108,7 @@ def _wavelets(
     return [(message, data[first:last]) for first, last in parts]
 
 
-def _take(core: Core, op: Receive | Relay, bounds: tuple[int, ...]) -> Transfer:
+def _take(core: Core, op: Receive | Relay, bounds: tuple[int, ...]) -> RunningTransfer:
     run, elements, dtype = core.run, prod(bounds), core.run.dtype(op)
     colour = op.colour if isinstance(op, Receive) else op.receive
     epoch = core.epoch(colour)

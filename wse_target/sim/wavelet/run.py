@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...instructions import Access, Receive, Relay, Send, Vector
+from ...instructions import Access, Receive, Send, Transfer, Vector
 from ..accounting import Accounting
 from ..cost import TimingModel
 from ..engine import Loaded
 from .fabric import Fabric
 from .memories import Pendings
 from .routes import Routes
-
-Transferring = Send | Receive | Relay
 
 
 class Run:
@@ -54,7 +52,7 @@ class Run:
         if self.loaded.progress and (self._ends % 64 == 0 or self._ends == total):
             self.loaded.progress(self._ends / total)
 
-    def dtype(self, op: Transferring) -> str:
+    def dtype(self, op: Transfer) -> str:
         """Element type of a transfer's message, as far as its own operands tell."""
         access: Access | None
         access = op.src if isinstance(op, Send) else op.dst if isinstance(op, Receive) else op.own or op.dst

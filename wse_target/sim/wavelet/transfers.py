@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...errors import TargetError
-from ...instructions import Receive, Relay, Send
+from ...instructions import Receive, Relay, Send, Transfer
 from ..arithmetic import ELEMENTARY
 from .channels import Channel, Delivery, Inbox, Message
 from .fabric import CALL, Word
@@ -23,12 +23,12 @@ class Owner(Protocol):
     pc: int
     clock: float
 
-    def ended(self, transfer: Transfer, now: float) -> None:
+    def ended(self, transfer: RunningTransfer, now: float) -> None:
         """The transfer is over."""
         ...
 
 
-class Transfer:
+class RunningTransfer:
     """What every transfer has.
 
     Attributes:
@@ -44,7 +44,7 @@ class Transfer:
 
     kind = CALL
 
-    def __init__(self, core: Owner, op: Send | Receive | Relay, elements: int) -> None:
+    def __init__(self, core: Owner, op: Transfer, elements: int) -> None:
         self.core = core
         self.op = op
         self.pc = core.pc
@@ -113,7 +113,7 @@ class Transfer:
         )
 
 
-class Sending(Transfer):
+class Sending(RunningTransfer):
     """A send: a word leaves when the ramp passes it, the next one a pace later if all receivers have places."""
 
     def __init__(self, core: Owner, op: Send, channel: Channel, words: list[Word], pace: float) -> None:
@@ -161,7 +161,7 @@ class Sending(Transfer):
             self.finish(now)
 
 
-class Receiving(Transfer):
+class Receiving(RunningTransfer):
     """A receive; what it took is stored when it is over. `paces` are for messages that are not packed, and packed."""
 
     def __init__(self, core: Owner, op: Receive, inbox: Inbox, elements: int, paces: Sequence[float]) -> None:
@@ -184,7 +184,7 @@ class Receiving(Transfer):
         return True
 
 
-class Relaying(Transfer):
+class Relaying(RunningTransfer):
     """A relay: takes a word when there is a place for it further on, and puts it out a little later."""
 
     def __init__(

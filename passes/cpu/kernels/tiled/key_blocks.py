@@ -21,7 +21,7 @@ from .....dialects.affine.expressions import dim_position, divided_dim, used_dim
 from .....dialects.affine.linear import linear
 from .....dialects.host import arith, ir, scf
 from .....dialects.structured import PARALLEL, REDUCTION
-from ....tensor.loops.tiling.index_math import Index, as_value, weighted_sum
+from ....tensor.loops.tiling.index_math import IndexOrValue, as_value, weighted_sum
 from ...masks.visibility import Hidden, Inequality, hidden_results, visible
 from ..buffers import Root, is_memref, root_of
 from ..loop_classes import LoopClasses
@@ -183,7 +183,9 @@ def _visible_share(blocks: KeyBlocks, tiles: Sequence[tuple[SharedLoop, int]]) -
     return total / (count * blocks.size) if count else 1.0
 
 
-def _range(blocks: KeyBlocks, tiles: Mapping[int, tuple[Index, int]]) -> tuple[Index | None, Index | None]:
+def _range(
+    blocks: KeyBlocks, tiles: Mapping[int, tuple[IndexOrValue, int]]
+) -> tuple[IndexOrValue | None, IndexOrValue | None]:
     """Bounds of visible keys for a tile: name -> (first, number) of each loop; the upper one is not included."""
     lower, upper = [], []
     for inequality in blocks.visible:
@@ -202,8 +204,8 @@ def _range(blocks: KeyBlocks, tiles: Mapping[int, tuple[Index, int]]) -> tuple[I
 
 
 def _folded(
-    values: list[Index], of_numbers: Callable[..., int], make: Callable[..., ir.Value]
-) -> Index | None:
+    values: list[IndexOrValue], of_numbers: Callable[..., int], make: Callable[..., ir.Value]
+) -> IndexOrValue | None:
     if not values:
         return None
     result = values[0]
@@ -227,7 +229,7 @@ def emit_key_blocks(
 ) -> None:
     """Emits members of one tile of queries, in loops over blocks of keys where they have keys."""
     some = min(blocks.iterators)
-    tiles: dict[int, tuple[Index, int]] = {}
+    tiles: dict[int, tuple[IndexOrValue, int]] = {}
     for name, loop in enumerate(blocks.loops, 1):
         part = parts[some][loop.iterators[some]]
         tiles[name] = part.start, part.size
@@ -250,7 +252,7 @@ def emit_key_blocks(
                 scf.YieldOp([])
 
 
-def _bounds(blocks: KeyBlocks, tiles: Mapping[int, tuple[Index, int]]) -> tuple[ir.Value, ir.Value]:
+def _bounds(blocks: KeyBlocks, tiles: Mapping[int, tuple[IndexOrValue, int]]) -> tuple[ir.Value, ir.Value]:
     """(first key of the first block, end of the last one); at least one key, see `masks.visibility`."""
     lower, upper = _range(blocks, tiles)
     start, stop = as_value(0), as_value(blocks.size)

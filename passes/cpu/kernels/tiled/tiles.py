@@ -21,7 +21,7 @@ from .....dialects.structured import (
     rebuild_generic,
 )
 from ....tensor.bufferization.layouts import DYNAMIC, subview_type
-from ....tensor.loops.tiling.index_math import Index, dim_size, weighted_sum
+from ....tensor.loops.tiling.index_math import IndexOrValue, dim_size, weighted_sum
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class TileRange:
 class _Dim:
     """A dimension of an operand's slice; dropped ones have no expression, whole ones of open size no size."""
 
-    offset: Index
-    size: Index | None
+    offset: IndexOrValue
+    size: IndexOrValue | None
     expr: ir.AffineExpr | None
 
 

@@ -11,15 +11,13 @@ from .....dialects.constants import zeros
 from .....dialects.host import arith, ir, math, scf
 from ....tensor.contraction.factors import product_factors
 from ...processor import Processor
-from ..vector_body import broadcast
+from ..vector_body import Values, broadcast
 from .blocking import Ahead, ReductionBlock
 from .chain import Chain
 from .dot_product import DotProduct, read_group
 from .flat_operand import FlatOperand, Offset, add, index, multiply
 from .packing import ReductionGroup, panels_of
 from .tile_memory import Columns, TileMemory
-
-Values = list[ir.Value]
 
 _SHORT_TRIP = 4  # reductions of so few steps are written out
 _NOT_UNROLLED = "#llvm.loop_annotation<unroll = <disable = true>>"  # LLVM would write it out

@@ -4,16 +4,14 @@ from collections.abc import Mapping
 
 from .....dialects.host import arith, ir, scf
 from ...processor import Processor
-from ..vector_body import FUNCTION_INSTRUCTIONS, BodyEmitter, broadcast
+from ..vector_body import FUNCTION_INSTRUCTIONS, BodyEmitter, Point, Values, broadcast
 from .accesses import BufferElement
 from .blocking import Ahead, ReductionBlock
 from .chain import Chain, ChainStage
 from .dot_product import DotProduct
 from .flat_operand import index
 from .reduction import TileReduction
-from .tile_memory import Columns, Point, TileMemory, points_of
-
-Values = list[ir.Value]
+from .tile_memory import Columns, TileMemory, points_of
 
 _MOST_INLINE = 160  # operations of stages that are written out for all vectors of a tile
 

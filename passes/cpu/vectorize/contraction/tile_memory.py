@@ -7,11 +7,9 @@ from .....dialects.affine.expressions import emit_affine, used_dims
 from .....dialects.constants import zeros
 from .....dialects.host import arith, ir, memref, vector
 from ....tensor.access import access_kind
-from ..vector_body import vector_of
+from ..vector_body import Point, vector_of
 from .accesses import BufferElement
 from .flat_operand import index
-
-Point = Mapping[int, int]  # iterator -> offset from the tile's first point
 
 
 @dataclass(frozen=True)

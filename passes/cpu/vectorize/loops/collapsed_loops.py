@@ -11,7 +11,7 @@ from .....dialects.host import arith, ir, linalg, memref
 from .....dialects.structured import Structured, build_generic, clone_into, replace_op, structured
 from ....tensor.traversal import collect
 
-Chain = tuple[int, ...]  # iterators that become one, outermost first
+LoopChain = tuple[int, ...]  # iterators that become one, outermost first
 
 
 def collapse_loops(view: Structured) -> Structured:
@@ -48,7 +48,7 @@ def collapse_loops(view: Structured) -> Structured:
     return collapsed
 
 
-def _chains(view: Structured, sizes: Sequence[int | None], units: frozenset[int]) -> list[Chain]:
+def _chains(view: Structured, sizes: Sequence[int | None], units: frozenset[int]) -> list[LoopChain]:
     """The iterators that take more than one step, merged where that is possible, in their old order."""
     kept = [i for i in range(len(view.iterators)) if i not in units]
     asked_for = _indexed(view.op.operation)
@@ -104,7 +104,7 @@ def _plain(kind: ir.MemRefType) -> bool:
     return kind.affine_map == ir.AffineMap.get_identity(kind.rank)
 
 
-def _groups(amap: ir.AffineMap, chains: Sequence[Chain]) -> list[list[int]]:
+def _groups(amap: ir.AffineMap, chains: Sequence[LoopChain]) -> list[list[int]]:
     """Positions of the map's results that become one, for all of them in order."""
     last_of = {chain[0]: chain[-1] for chain in chains if len(chain) > 1}
     groups: list[list[int]] = []

@@ -15,12 +15,14 @@ from ...parallel.marks import mark_parallel
 from ...processor import Processor
 from ..vector_body import (
     BodyEmitter,
+    Point,
+    Values,
     body_cost,
     broadcast,
     vector_of,
 )
 from .lane_results import combine, combine_all, combine_lanes, combine_rows, neutral, powers_of_two
-from .loop_schedule import LoopSegment, Schedule
+from .loop_schedule import LoopSchedule, LoopSegment
 from .nest_leaf import (
     Leaf,
     LeafOperand,
@@ -36,11 +38,9 @@ from .sliding_window import SlidingWindow, find_sliding_window
 
 _MARKED_LEVELS = 2  # loops, from the outermost, whose iterations threads may share
 
-Values = list[ir.Value]
 Bases = Mapping[int, ir.Value]  # iterator -> index of a tile's first point
-Tile = Mapping[int, LoopSegment]  # iterator -> the part of its range in which a tile lies
+TileSegments = Mapping[int, LoopSegment]  # iterator -> the part of its range in which a tile lies
 Loads = Mapping[LoadKey, ir.Value]
-Point = dict[int, int]  # iterator -> offset from the tile's base
 
 
 class LoopNest:
@@ -54,7 +54,7 @@ class LoopNest:
     def __init__(
         self,
         view: Structured,
-        schedule: Schedule,
+        schedule: LoopSchedule,
         sizes: Sequence[int | None],
         cpu: Processor,
         nest: int = 0,
@@ -81,7 +81,7 @@ class LoopNest:
         """Emits the whole nest."""
         self._parallel(0, {}, {}, {}, 0)
 
-    def _parallel(self, level: int, bases: Bases, tile: Tile, loads: Loads, marked: int) -> None:
+    def _parallel(self, level: int, bases: Bases, tile: TileSegments, loads: Loads, marked: int) -> None:
         """The loops from `level` on, in so many that are marked."""
         if level == len(self.schedule.parallel):
             self._tile(bases, tile, loads)
@@ -98,7 +98,7 @@ class LoopNest:
             def body(
                 index: ir.Value,
                 carried: Values,
-                part: Tile = part,
+                part: TileSegments = part,
                 inside: int = marked + looped,
             ) -> Values:
                 self._parallel(level + 1, {**bases, iterator: index}, part, loads, inside)
@@ -139,7 +139,7 @@ class LoopNest:
             scf.YieldOp(body(loop.induction_variable, list(loop.inner_iter_args)))
         return list(loop.results), loop
 
-    def _leaf(self, bases: Bases, tile: Tile, loads: Loads) -> Leaf:
+    def _leaf(self, bases: Bases, tile: TileSegments, loads: Loads) -> Leaf:
         """A body at `bases`, in the vectors of that part of the vectorised iterator that the tile is in."""
         vector_iterator = self.schedule.vector
         across = tile.get(self.schedule.across) if self.schedule.across is not None else None
@@ -172,7 +172,7 @@ class LoopNest:
             points,
         )
 
-    def _invariant_loads(self, bases: Bases, tile: Tile, innermost: int) -> Loads:
+    def _invariant_loads(self, bases: Bases, tile: TileSegments, innermost: int) -> Loads:
         """Loads what does not change in the innermost loop before it: the loop stores, and LLVM cannot tell where."""
         leaf = self._leaf(bases, tile, {})
         outer = self.schedule.parallel[:-1]
@@ -181,7 +181,7 @@ class LoopNest:
                 leaf.load(position, point)
         return leaf.loads
 
-    def _tile(self, bases: Bases, tile: Tile, loads: Loads) -> None:
+    def _tile(self, bases: Bases, tile: TileSegments, loads: Loads) -> None:
         """Loads the accumulators of one register tile, reduces into them, stores them."""
         points = _points(self.schedule.parallel, tile)
         leaf = self._leaf(bases, tile, loads)
@@ -206,14 +206,16 @@ class LoopNest:
         self._store(leaf, points, _rows(flat, len(self.view.inits)))
 
     def _slide(
-        self, window: SlidingWindow, bases: Bases, tile: Tile, loads: Loads, olds: list[Values]
+        self, window: SlidingWindow, bases: Bases, tile: TileSegments, loads: Loads, olds: list[Values]
     ) -> list[Values]:
         """Reduces the columns that the windows of a tile look at, then each window's columns."""
         count, combiner = tile[window.along].unroll, window.combiner
         columns = window.columns(count)
         others = [i for i in self.schedule.parallel if i != window.along]
         rows = _points(others, tile)
-        points = [{**row, window.along: u, window.taps: k} for row in rows for u, k in columns.values()]
+        points: list[Point] = [
+            {**row, window.along: u, window.taps: k} for row in rows for u, k in columns.values()
+        ]
         lanes = tile[self.schedule.vector].width if self.schedule.vector is not None else 1
         element = ir.MemRefType(self.view.inits[0].type).element_type
         self._nothing = (
@@ -245,7 +247,9 @@ class LoopNest:
             for number, value in enumerate(values):
                 leaf.store(first + number, point, value)
 
-    def _reduce_lanes(self, bases: Bases, tile: Tile, points: list[Point], loads: Loads) -> list[Values]:
+    def _reduce_lanes(
+        self, bases: Bases, tile: TileSegments, points: list[Point], loads: Loads
+    ) -> list[Values]:
         """A reduction along the lanes: for each point and result, a vector of partial results."""
         width, parts = self.schedule.width, self._accumulators()
         elements = [ir.MemRefType(init.type).element_type for init in self.view.inits]
@@ -257,7 +261,7 @@ class LoopNest:
             for at in range(0, len(rows), parts)
         ]
 
-    def _finish_lanes(self, leaf: Leaf, tile: Tile, points: list[Point], rows: list[Values]) -> None:
+    def _finish_lanes(self, leaf: Leaf, tile: TileSegments, points: list[Point], rows: list[Values]) -> None:
         """Combines the lanes of each point's vectors with what the results were; neighbours at once."""
         first = len(self.view.inputs)
         side_by_side = self.schedule.parallel[-1] if self.schedule.parallel else None
@@ -298,7 +302,7 @@ class LoopNest:
         self,
         level: int,
         bases: Bases,
-        tile: Tile,
+        tile: TileSegments,
         points: list[Point],
         carried: Values,
         loads: Loads,
@@ -319,7 +323,7 @@ class LoopNest:
     def _accumulate(
         self,
         bases: Bases,
-        tile: Tile,
+        tile: TileSegments,
         points: list[Point],
         carried: Values,
         loads: Loads,
@@ -380,7 +384,7 @@ def _rows(values: Values, count: int) -> list[Values]:
     return [values[at : at + count] for at in range(0, len(values), count)]
 
 
-def _points(iterators: Sequence[int], tile: Tile) -> list[Point]:
+def _points(iterators: Sequence[int], tile: TileSegments) -> list[Point]:
     offsets = [[k * tile[i].width for k in range(tile[i].unroll)] for i in iterators]
     return [dict(zip(iterators, combination, strict=True)) for combination in product(*offsets)]
 

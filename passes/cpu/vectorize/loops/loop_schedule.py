@@ -38,7 +38,7 @@ class LoopSegment:
 
 
 @dataclass(frozen=True)
-class Schedule:
+class LoopSchedule:
     """How to run one operation.
 
     Attributes:

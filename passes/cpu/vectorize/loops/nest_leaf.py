@@ -11,13 +11,12 @@ from .....dialects.constants import zeros
 from .....dialects.host import arith, ir, memref, vector
 from .....dialects.structured import Structured
 from ....tensor.access import access_kind
-from ..vector_body import vector_of
-from .loop_schedule import Schedule
+from ..vector_body import Point, vector_of
+from .loop_schedule import LoopSchedule
 from .register_transpose import transpose
 from .schedule_choice import is_transposed
 from .shuffled_load import LaneSteps, evaluate, find_steps
 
-Point = Mapping[int, int]  # iterator -> offset from the tile's base
 LoadKey = tuple[int, tuple[Any, ...]]
 OperandKind = Literal["uniform", "contiguous", "scattered", "transposed"]
 
@@ -36,7 +35,7 @@ class LeafOperand:
     steps: LaneSteps | None = None
 
 
-def operands_of(view: Structured, schedule: Schedule) -> list[LeafOperand]:
+def operands_of(view: Structured, schedule: LoopSchedule) -> list[LeafOperand]:
     """The operands of an operation, inputs before inits."""
     count = len(view.inputs)
     pairs = list(zip(view.operands, view.maps, strict=True))
@@ -47,7 +46,7 @@ def operands_of(view: Structured, schedule: Schedule) -> list[LeafOperand]:
 def operand_of(
     value: ir.Value,
     amap: ir.AffineMap,
-    schedule: Schedule,
+    schedule: LoopSchedule,
     is_input: bool = False,
     sizes: Sequence[int | None] = (),
 ) -> LeafOperand:
@@ -79,7 +78,7 @@ class Leaf:
     def __init__(
         self,
         operands: Sequence[LeafOperand],
-        schedule: Schedule,
+        schedule: LoopSchedule,
         bases: Mapping[int, ir.Value],
         width: int,
         mask: ir.Value | None = None,

@@ -18,10 +18,10 @@ from ....tensor.access import access_kind, element_bits, stride_along
 from ....tensor.reductions import reduction_kinds
 from ...processor import Processor
 from ..vector_body import body_cost, body_divides_integers, body_vectorizes
-from .loop_schedule import Schedule
+from .loop_schedule import LoopSchedule
 from .shuffled_load import find_steps
 
-Sizes = Sequence[int | None]
+KnownSizes = Sequence[int | None]
 
 _TYPICAL_TRIP = 256  # stands for a dynamic trip count when costs are compared
 _ACCUMULATORS = 4  # vectors added up side by side, to hide that an addition takes four cycles
@@ -34,7 +34,7 @@ _SHUFFLED = 3  # instructions that a vector takes whose elements lie near each o
 _LARGEST_SQUARE = 16  # vectors that are transposed in registers
 
 
-def choose_schedule(view: Structured, sizes: Sizes, cpu: Processor) -> Schedule:
+def choose_schedule(view: Structured, sizes: KnownSizes, cpu: Processor) -> LoopSchedule:
     """The schedule with the fewest instructions a point; scalar when nothing can be vectorised."""
     parallel = tuple(i for i, kind in enumerate(view.iterators) if kind == PARALLEL)
     reduction = tuple(i for i, kind in enumerate(view.iterators) if kind == REDUCTION)
@@ -42,7 +42,7 @@ def choose_schedule(view: Structured, sizes: Sizes, cpu: Processor) -> Schedule:
         _by_stride(view, view.inits, parallel),
         _by_stride(view, view.inputs, reduction),
     )
-    scalar = Schedule(None, 1, parallel, reduction)
+    scalar = LoopSchedule(None, 1, parallel, reduction)
     best, best_cost = scalar, _cost(view, scalar, sizes)
     for iterator in range(len(view.iterators)):
         candidate = _vectorised(view, scalar, iterator, sizes, cpu)
@@ -60,8 +60,8 @@ def trips(size: int | None) -> int:
 
 
 def _vectorised(
-    view: Structured, scalar: Schedule, iterator: int, sizes: Sizes, cpu: Processor
-) -> Schedule | None:
+    view: Structured, scalar: LoopSchedule, iterator: int, sizes: KnownSizes, cpu: Processor
+) -> LoopSchedule | None:
     """The schedule whose lanes are filled along an iterator, or None when it cannot be."""
     size, bits = sizes[iterator], _widest(view, iterator)
     lanes = cpu.lanes(bits)
@@ -139,13 +139,13 @@ def _by_stride(view: Structured, values: Sequence[ir.Value], iterators: tuple[in
     return iterators
 
 
-def _scattered(view: Structured, schedule: Schedule) -> bool:
+def _scattered(view: Structured, schedule: LoopSchedule) -> bool:
     assert schedule.vector is not None
     pairs = zip(view.operands, view.maps, strict=True)
     return any(access_kind(v, amap, schedule.vector) == "scattered" for v, amap in pairs)
 
 
-def _stepping(view: Structured, schedule: Schedule, sizes: Sizes) -> Schedule:
+def _stepping(view: Structured, schedule: LoopSchedule, sizes: KnownSizes) -> LoopSchedule:
     """Writes out all vectors of a row where some input's lanes lie differently in each of them."""
     vector = schedule.vector
     if vector is None or schedule.across is not None:
@@ -161,7 +161,7 @@ def is_in_memory(value: ir.Value) -> bool:
     return isinstance(value.type, ir.MemRefType)
 
 
-def _transposing(view: Structured, schedule: Schedule, sizes: Sizes) -> Schedule:
+def _transposing(view: Structured, schedule: LoopSchedule, sizes: KnownSizes) -> LoopSchedule:
     """Adds the iterator along which inputs that are scattered along the vectorised one lie side by side."""
     vector, width = schedule.vector, min(schedule.width, _LARGEST_SQUARE)
     assert vector is not None
@@ -188,7 +188,9 @@ def _transposing(view: Structured, schedule: Schedule, sizes: Sizes) -> Schedule
     return replace(schedule, width=width, parallel=order, across=across, unroll={across: width}, masks=masks)
 
 
-def _register_tile(view: Structured, schedule: Schedule, sizes: Sizes, cpu: Processor) -> dict[int, int]:
+def _register_tile(
+    view: Structured, schedule: LoopSchedule, sizes: KnownSizes, cpu: Processor
+) -> dict[int, int]:
     """How many points of each iterator a reduction handles at once, within the register file."""
     vector = schedule.vector
     assert vector is not None
@@ -230,7 +232,7 @@ def _register_tile(view: Structured, schedule: Schedule, sizes: Sizes, cpu: Proc
     return {k: n for k, n in unroll.items() if n > 1}
 
 
-def _side_by_side(view: Structured, schedule: Schedule, sizes: Sizes, cpu: Processor) -> int:
+def _side_by_side(view: Structured, schedule: LoopSchedule, sizes: KnownSizes, cpu: Processor) -> int:
     """How many rows whose lanes are combined run at once, so that the lanes of all of them are combined together.
 
     That pays for the greatest and the least: their steps take three instructions that wait for each other. Sums of
@@ -247,7 +249,7 @@ def _side_by_side(view: Structured, schedule: Schedule, sizes: Sizes, cpu: Proce
     return max(1, rows)
 
 
-def _window(view: Structured, schedule: Schedule) -> int | None:
+def _window(view: Structured, schedule: LoopSchedule) -> int | None:
     """The innermost parallel loop whose neighbouring points see the same elements of a window: d1 of x[d1 + d3]."""
     for iterator in reversed(schedule.parallel):
         if iterator == schedule.vector:
@@ -260,7 +262,9 @@ def _window(view: Structured, schedule: Schedule) -> int | None:
     return None
 
 
-def _rows_of_long_windows(view: Structured, schedule: Schedule, sizes: Sizes, window: int) -> list[int]:
+def _rows_of_long_windows(
+    view: Structured, schedule: LoopSchedule, sizes: KnownSizes, window: int
+) -> list[int]:
     """The loop outside of `window` along which windows slide as well, where two rows of results share what they read.
 
     That halves what comes from beyond the first cache, and twice as many sums hide how long a multiply-add takes.
@@ -277,7 +281,7 @@ def _rows_of_long_windows(view: Structured, schedule: Schedule, sizes: Sizes, wi
     return []
 
 
-def _stays_in_cache(view: Structured, schedule: Schedule, sizes: Sizes, cpu: Processor) -> bool:
+def _stays_in_cache(view: Structured, schedule: LoopSchedule, sizes: KnownSizes, cpu: Processor) -> bool:
     """Whether windows slide over so little that a vector of channels may pass over all of it before the next does.
 
     The rows of one such vector fit the first level of the cache, where windows above each other find them again. Images
@@ -293,7 +297,7 @@ def _stays_in_cache(view: Structured, schedule: Schedule, sizes: Sizes, cpu: Pro
     return True
 
 
-def _reused(view: Structured, schedule: Schedule, sizes: Sizes) -> list[int]:
+def _reused(view: Structured, schedule: LoopSchedule, sizes: KnownSizes) -> list[int]:
     """Parallel iterators, innermost first, along which some operand stays the same."""
     return [
         i
@@ -311,7 +315,7 @@ def unroll_factor(size: int | None, most: int) -> int:
     return divisors[0] if divisors else most
 
 
-def _cost(view: Structured, schedule: Schedule, sizes: Sizes) -> float:
+def _cost(view: Structured, schedule: LoopSchedule, sizes: KnownSizes) -> float:
     """Memory accesses and reduction work per point of the iteration space."""
     counts = [trips(s) for s in sizes]
     total = 0.0
@@ -332,7 +336,7 @@ def _cost(view: Structured, schedule: Schedule, sizes: Sizes) -> float:
 
 
 def _access_cost(
-    value: ir.Value, amap: ir.AffineMap, schedule: Schedule, is_init: bool, along: int | None
+    value: ir.Value, amap: ir.AffineMap, schedule: LoopSchedule, is_init: bool, along: int | None
 ) -> float:
     reuse = prod(n for i, n in schedule.unroll.items() if i != schedule.vector and not depends_on(amap, i))
     if schedule.vector is None:
@@ -347,7 +351,7 @@ def _access_cost(
     return 1.0 / reuse
 
 
-def is_transposed(value: ir.Value, amap: ir.AffineMap, schedule: Schedule) -> bool:
+def is_transposed(value: ir.Value, amap: ir.AffineMap, schedule: LoopSchedule) -> bool:
     """Whether an input of the operation is loaded along `across` and transposed."""
     if schedule.across is None or schedule.vector is None:
         return False

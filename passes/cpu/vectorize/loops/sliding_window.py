@@ -20,7 +20,7 @@ from .....dialects.host import ir
 from .....dialects.structured import REDUCTION, Structured
 from ....tensor.reductions import Combiner, plain_reduction
 from ...processor import Processor
-from .loop_schedule import Schedule
+from .loop_schedule import LoopSchedule
 from .schedule_choice import unroll_factor
 
 _IDEMPOTENT = ("arith.maximumf", "arith.minimumf", "arith.maxsi", "arith.minsi")
@@ -28,7 +28,7 @@ _SPARE_REGISTERS = 4
 _MOST_WINDOWS = 12
 _MOST_UNROLLED = 64  # elements of columns in one body
 
-Combine = Callable[[ir.Value, ir.Value], ir.Value]
+CombineValues = Callable[[ir.Value, ir.Value], ir.Value]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,9 @@ class SlidingWindow:
                 found.setdefault(window * self.stride + tap * self.dilation, (window, tap))
         return found
 
-    def combined(self, columns: Mapping[int, ir.Value], windows: int, combine: Combine) -> list[ir.Value]:
+    def combined(
+        self, columns: Mapping[int, ir.Value], windows: int, combine: CombineValues
+    ) -> list[ir.Value]:
         """What each window comes to."""
         half = 1 << (self.count.bit_length() - 1)
         spans = {(at, 1): value for at, value in columns.items()}
@@ -88,7 +90,7 @@ class SlidingWindow:
 
 
 def find_sliding_window(
-    view: Structured, schedule: Schedule, sizes: Sequence[int | None], cpu: Processor
+    view: Structured, schedule: LoopSchedule, sizes: Sequence[int | None], cpu: Processor
 ) -> SlidingWindow | None:
     """The direction in which windows overlap in a tile, if the greatest or least of their elements is wanted."""
     combiner = plain_reduction(view)
@@ -117,7 +119,7 @@ def find_sliding_window(
 
 
 def _tiled(
-    window: SlidingWindow, schedule: Schedule, sizes: Sequence[int | None], cpu: Processor
+    window: SlidingWindow, schedule: LoopSchedule, sizes: Sequence[int | None], cpu: Processor
 ) -> SlidingWindow | None:
     """As many windows in a tile as leave registers for their columns, one vector of each."""
     registers = cpu.vector_registers - _SPARE_REGISTERS

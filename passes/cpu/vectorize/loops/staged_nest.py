@@ -15,9 +15,9 @@ from ....tensor.contraction.form import ContractionForm
 from ...processor import Processor
 from ..contraction.accesses import BufferElement
 from ..contraction.chain import Chain, ChainStage, delay_frees, erase_chain, find_chain
-from ..vector_body import BodyEmitter, broadcast
-from .loop_nest import LoopNest, Point, Values
-from .loop_schedule import Schedule
+from ..vector_body import BodyEmitter, Point, Values, broadcast
+from .loop_nest import LoopNest
+from .loop_schedule import LoopSchedule
 from .nest_leaf import Leaf, operand_of
 from .schedule_choice import choose_schedule
 
@@ -28,7 +28,7 @@ class StagedNest(LoopNest):
     def __init__(
         self,
         chain: Chain,
-        schedule: Schedule,
+        schedule: LoopSchedule,
         sizes: Sequence[int | None],
         cpu: Processor,
         nest: int,

@@ -17,7 +17,7 @@ _TOLERANCE = 1e-5  # between a weight and the product of the weights along each 
 
 
 @dataclass(frozen=True)
-class Axis:
+class ResampledAxis:
     """An interpolation along one dimension of a tensor.
 
     Attributes:
@@ -50,7 +50,7 @@ class Resampling:
     source: ir.Value
     root: ir.Value
     loops: tuple[int, ...]
-    axes: tuple[Axis, ...]
+    axes: tuple[ResampledAxis, ...]
 
 
 def find_resampling(view: Structured) -> Resampling | None:
@@ -113,7 +113,7 @@ def _axes(
     tables: list[list[Array]],
     loops: tuple[int, ...],
     shape: tuple[int, ...],
-) -> tuple[Axis, ...] | None:
+) -> tuple[ResampledAxis, ...] | None:
     sizes = reading.sizes
     rows = [[np.broadcast_to(row[d], sizes[loop]) for d, loop in enumerate(loops)] for row in tables]
     dims = [
@@ -198,7 +198,7 @@ def _factors(total: Array, count: int) -> list[Array] | None:
 
 def _axis(
     dim: int, places: Array, weights: Array, size: int, zeros: list[tuple[Array, Array]]
-) -> Axis | None:
+) -> ResampledAxis | None:
     """The interpolation by neighbours that lie side by side from a straight line on."""
     first, last = places.min(axis=0), places.max(axis=0)
     fewest = int((last - first).max()) + 1
@@ -214,5 +214,5 @@ def _axis(
             moved[k] = np.where(here.any(axis=0), (weights * here).sum(axis=0), np.nan)
             for place, is_zero in zeros:
                 spoilt |= is_zero & (place == start + k) & (moved[k] != 0)
-        return Axis(dim, line, moved, spoilt)
+        return ResampledAxis(dim, line, moved, spoilt)
     return None

@@ -14,12 +14,13 @@ import numpy as np
 from .....dialects.affine.expressions import constant_value, dim_position
 from .....dialects.host import arith, ir
 from .....dialects.structured import Structured
-from ...scalar_eval import Array, NotEvaluable, attribute_value, evaluate_scalar_op, numpy_dtype
+from .....wse_target.elementary import Array
+from ...scalar_eval import NotEvaluable, attribute_value, evaluate_scalar_op, numpy_dtype
 
 _LARGEST = 1 << 22  # elements of an array that is computed here
 _MOST_TAPS = 64
 
-Weights = dict[int, Array]  # number of a tap -> its weight
+TapWeights = dict[int, Array]  # number of a tap -> its weight
 
 
 @dataclass
@@ -38,7 +39,7 @@ class Reading:
     sizes: tuple[int, ...]
     known: dict[ir.Value, Array] = field(default_factory=dict)
     taps: list[Any] = field(default_factory=list)
-    sums: dict[ir.Value, Weights] = field(default_factory=dict)
+    sums: dict[ir.Value, TapWeights] = field(default_factory=dict)
     hidden: dict[int, Array] = field(default_factory=dict)
 
     def read(self) -> None:
@@ -140,7 +141,7 @@ class Reading:
         """Notes what sums of taps are combined to, where that is a sum of taps again."""
         sums = [self.sums.get(v) for v in op.operands]
         first, second = sums[0], sums[1] if len(sums) > 1 else None
-        result: Weights | None = None
+        result: TapWeights | None = None
         if op.name in ("arith.addf", "arith.subf") and first is not None and second is not None:
             sign = 1.0 if op.name == "arith.addf" else -1.0
             result = dict(first)

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from .....dialects.host import ir
-
-Array = np.ndarray[Any, Any]
+from .....wse_target.elementary import Array
 
 _MOST_STEPS = 4  # by which a line is kept within bounds
 _HALVINGS = 60  # of an interval of slopes

@@ -21,11 +21,11 @@ from .....dialects.structured import (
 from ...bufferization.op_model import is_empty
 from ...simplify.reshapes.read_chain import shape_of
 from ...simplify.reshapes.views import collapse, expand, open_part
+from ...sizes import Mixed
 from .phases import OutputPhase, Window
 from .spread import SpreadTensor
 
 _Parts = dict[int, OutputPhase]  # number of a window -> the phase of it
-Sizes = list["int | ir.Value"]
 
 
 @dataclass
@@ -121,7 +121,7 @@ class TransposedConvolution:
     def _image(self, source: ir.Value, parts: _Parts) -> ir.Value:
         """The elements that a phase reads."""
         offsets = [0] * ir.ShapedType(source.type).rank
-        sizes: Sizes = [open_part(source, d, 1) if s is None else s for d, s in enumerate(shape_of(source))]
+        sizes: Mixed = [open_part(source, d, 1) if s is None else s for d, s in enumerate(shape_of(source))]
         for number, phase in parts.items():
             d = self.windows[number].image
             offsets[d], sizes[d] = phase.first_element + self._lows[d], phase.elements
@@ -146,7 +146,7 @@ class TransposedConvolution:
         value, access = self.view.inputs[1 - self.image], self.view.maps[1 - self.image]
         taps = {window.tap: number for number, window in enumerate(self.windows)}
         reads: list[ir.AffineExpr] = []
-        sizes: Sizes = []
+        sizes: Mixed = []
         for d, expr in enumerate(access.results):
             number = taps.get(dim_position(expr) or 0) if dim_position(expr) in taps else None
             if number is None:
@@ -198,11 +198,11 @@ class TransposedConvolution:
 
     def _positions(
         self, value: ir.Value, parts: _Parts, access: ir.AffineMap
-    ) -> tuple[list[int], Sizes, list[int]]:
+    ) -> tuple[list[int], Mixed, list[int]]:
         """Offsets, sizes and steps of a phase in a tensor that is accessed by plain iterators of the convolution."""
         rank = ir.ShapedType(value.type).rank
         offsets, steps = [0] * rank, [1] * rank
-        sizes: Sizes = [open_part(value, d, 1) if s is None else s for d, s in enumerate(shape_of(value))]
+        sizes: Mixed = [open_part(value, d, 1) if s is None else s for d, s in enumerate(shape_of(value))]
         outputs = {window.output: number for number, window in enumerate(self.windows)}
         for d, expr in enumerate(access.results):
             position = dim_position(expr)
@@ -226,8 +226,8 @@ class TransposedConvolution:
             phases.append(phase)
             at += count
 
-        def sizes(value: ir.Value) -> Sizes:
-            result: Sizes = []
+        def sizes(value: ir.Value) -> Mixed:
+            result: Mixed = []
             for d, (size, phase) in enumerate(zip(shape_of(value), phases, strict=True)):
                 if phase is None:
                     result.append(open_part(value, d, 1) if size is None else size)
@@ -366,11 +366,11 @@ def _can_shrink(made: Structured, dims: set[int]) -> bool:
 def _empty_like(value: ir.Value) -> ir.Value:
     if is_empty(value):
         return value
-    sizes: Sizes = [open_part(value, d, 1) if s is None else s for d, s in enumerate(shape_of(value))]
+    sizes: Mixed = [open_part(value, d, 1) if s is None else s for d, s in enumerate(shape_of(value))]
     return tensor.empty(sizes, element_type(value.type))
 
 
-def _slice(value: ir.Value, offsets: list[int], sizes: Sizes, steps: list[int]) -> ir.Value:
+def _slice(value: ir.Value, offsets: list[int], sizes: Mixed, steps: list[int]) -> ir.Value:
     whole = all(
         isinstance(n, ir.Value) or n == s for n, s in zip(sizes, ir.ShapedType(value.type).shape, strict=True)
     )

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from .....dialects.host import affine, arith, ir, memref, tensor
 
-Index = int | ir.Value
+IndexOrValue = int | ir.Value
 
 
-def weighted_sum(terms: Sequence[tuple[int, Index]], constant: int = 0) -> Index:
+def weighted_sum(terms: Sequence[tuple[int, IndexOrValue]], constant: int = 0) -> IndexOrValue:
     """`sum of weight * value + constant`, folded; an `affine.apply` if anything is left."""
     values: list[tuple[int, ir.Value]] = []
     for weight, value in terms:
@@ -28,7 +28,7 @@ def weighted_sum(terms: Sequence[tuple[int, Index]], constant: int = 0) -> Index
     return affine.apply(ir.AffineMap.get(len(values), 0, [expr]), [v for _, v in values])
 
 
-def tile_extent(offset: Index, tile: int, size: Index) -> Index:
+def tile_extent(offset: IndexOrValue, tile: int, size: IndexOrValue) -> IndexOrValue:
     """How much of a dimension of `size` the tile at `offset` covers: less than `tile` only at the end."""
     if isinstance(size, int) and size % tile == 0:
         return tile
@@ -40,7 +40,7 @@ def tile_extent(offset: Index, tile: int, size: Index) -> Index:
     return affine.min(bounds, [as_value(offset), *symbols])
 
 
-def constant_index(value: Index) -> int | None:
+def constant_index(value: IndexOrValue) -> int | None:
     """The number if it is known."""
     if isinstance(value, int):
         return value
@@ -49,12 +49,12 @@ def constant_index(value: Index) -> int | None:
     return ir.IntegerAttr(value.owner.operation.attributes["value"]).value
 
 
-def as_value(value: Index) -> ir.Value:
+def as_value(value: IndexOrValue) -> ir.Value:
     """The number as an SSA value."""
     return arith.constant(ir.IndexType.get(), value) if isinstance(value, int) else value
 
 
-def dim_size(shaped: ir.Value, dim: int) -> Index:
+def dim_size(shaped: ir.Value, dim: int) -> IndexOrValue:
     """The size of a dimension of a tensor or memref."""
     kind = ir.ShapedType(shaped.type)
     if not kind.is_dynamic_dim(dim):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from .....dialects.host import ir, tensor
 from ....infra.pass_base import PassRun
 from ...bufferization.op_model import is_empty
-from .index_math import Index
+from .index_math import IndexOrValue
 from .tiles import Slice, Tileable, operand_slice, take_slice, tile_op, tileable
 
 # iterator of an operation -> the loops around the tile that move it
@@ -37,7 +37,9 @@ class Slicer:
     def __post_init__(self) -> None:
         self._users.append((self.root, self.tile_iterators))
 
-    def operand(self, position: int, offsets: Sequence[Index], sizes: Sequence[Index | None]) -> ir.Value:
+    def operand(
+        self, position: int, offsets: Sequence[IndexOrValue], sizes: Sequence[IndexOrValue | None]
+    ) -> ir.Value:
         """An input of the tile: the operand itself where the tile needs all of it."""
         value = self.root.op.operands[position]
         if not self.root.is_shaped(position):
@@ -126,8 +128,8 @@ class Slicer:
         """The producer's tile for the window `part` of its result, written to `target` if that is given."""
         if view.op not in self.fused:  # two users may take different windows
             self.fused.append(view.op)
-        offsets: list[Index] = [0] * view.rank
-        sizes: list[Index | None] = view.loop_sizes()
+        offsets: list[IndexOrValue] = [0] * view.rank
+        sizes: list[IndexOrValue | None] = view.loop_sizes()
         iterators: dict[int, frozenset[int]] = {}
         init = view.init_positions()[0]
         for dim, access in enumerate(view.access(init)):

@@ -12,7 +12,7 @@ from .....dialects.host import arith, ir, memref, tensor
 from .....dialects.structured import PARALLEL, REDUCTION, clone_into, structured
 from ...bufferization.layouts import DYNAMIC, subview_type
 from ...bufferization.op_model import access_maps, init_count, is_linalg
-from .index_math import Index, dim_size, weighted_sum
+from .index_math import IndexOrValue, dim_size, weighted_sum
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,12 @@ class Tileable:
         """For each dimension of an operand, how the iterators index it; None where not linear."""
         return [linear(expr) for expr in self.maps[operand].results]
 
-    def loop_sizes(self) -> list[Index | None]:
+    def loop_sizes(self) -> list[IndexOrValue | None]:
         """Trip count of every iterator at the current insertion point, static if any operand tells.
 
         None where no operand has a dimension indexed by the iterator alone.
         """
-        sizes: list[Index | None] = [None] * self.rank
+        sizes: list[IndexOrValue | None] = [None] * self.rank
         places: list[tuple[int, int] | None] = [None] * self.rank
         for operand in range(len(self.maps)):
             if not self.is_shaped(operand):
@@ -109,12 +109,16 @@ def refusal(op: Tileable, tiled: Sequence[int]) -> str | None:
 class Slice:
     """A window into a tensor or memref with unit strides."""
 
-    offsets: tuple[Index, ...]
-    sizes: tuple[Index, ...]
+    offsets: tuple[IndexOrValue, ...]
+    sizes: tuple[IndexOrValue, ...]
 
 
 def operand_slice(
-    op: Tileable, operand: int, tiled: Sequence[int], offsets: Sequence[Index], sizes: Sequence[Index | None]
+    op: Tileable,
+    operand: int,
+    tiled: Sequence[int],
+    offsets: Sequence[IndexOrValue],
+    sizes: Sequence[IndexOrValue | None],
 ) -> Slice | None:
     """The part of an operand that the tile at `offsets` with iterator `sizes` touches; None if all of it.
 
@@ -124,8 +128,8 @@ def operand_slice(
     accesses = op.access(operand)
     if not any(a is not None and any(d in tiled for d in a.dims) for a in accesses):
         return None
-    starts: list[Index] = []
-    extents: list[Index] = []
+    starts: list[IndexOrValue] = []
+    extents: list[IndexOrValue] = []
     for dim, access in enumerate(accesses):
         if access is None or not any(d in tiled for d in access.dims):
             starts.append(0)
@@ -138,7 +142,7 @@ def operand_slice(
     return Slice(tuple(starts), tuple(extents))
 
 
-def split(values: Sequence[Index]) -> tuple[list[ir.Value], list[int]]:
+def split(values: Sequence[IndexOrValue]) -> tuple[list[ir.Value], list[int]]:
     """(dynamic values, static numbers with the dynamic marker), as slice operations take them."""
     dynamic = [v for v in values if isinstance(v, ir.Value)]
     return dynamic, [v if isinstance(v, int) else DYNAMIC for v in values]
@@ -168,7 +172,7 @@ def put_slice(tile: ir.Value, whole: ir.Value, part: Slice, *, parallel: bool = 
     return tensor.InsertSliceOp(tile, whole, *numbers).result
 
 
-def tile_op(op: Tileable, operands: Sequence[ir.Value], offsets: Sequence[Index]) -> ir.Operation:
+def tile_op(op: Tileable, operands: Sequence[ir.Value], offsets: Sequence[IndexOrValue]) -> ir.Operation:
     """The same operation on slices; `linalg.index` in its body still counts from the whole operation's start."""
     results = [operands[p].type for p in op.init_positions()] if op.on_tensors else []
     attributes = {name: op.op.attributes[name] for name in op.op.attributes}
@@ -192,7 +196,7 @@ def tile_op(op: Tileable, operands: Sequence[ir.Value], offsets: Sequence[Index]
     return new
 
 
-def _shift_indices(block: ir.Block, offsets: Sequence[Index]) -> None:
+def _shift_indices(block: ir.Block, offsets: Sequence[IndexOrValue]) -> None:
     for inner in list(block.operations):
         op = inner.operation
         if op.name != "linalg.index":

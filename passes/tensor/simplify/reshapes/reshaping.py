@@ -9,8 +9,6 @@ from .....dialects.host import ir, tensor
 from .....dialects.structured import element_type
 from .views import collapse, expand
 
-Groups = list[list[int]]
-
 
 def reshaped(value: ir.Value, shape: Sequence[int]) -> ir.Value:
     """A tensor of static shape seen in another one with as many elements, in the same order."""

@@ -14,7 +14,7 @@ from .....wse_target.quasi_affine import Expr, Var, const, maximum, minimum
 from ..fragment import Axis, Held, Line
 from .ring import contiguous, substitute
 
-Range = tuple[Expr, Expr]  # first index and number of indices; none when that is 0 or less
+IndexRange = tuple[Expr, Expr]  # first index and number of indices; none when that is 0 or less
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Boxes:
     """
 
     grid: tuple[int, int]
-    ranges: tuple[Range, ...]
+    ranges: tuple[IndexRange, ...]
     present: dict[Axis, Expr]
     access: Access
     dtype: Dtype
@@ -89,7 +89,7 @@ class Boxes:
         return replace(self, access=contiguous(buffer, offset, self.sizes))
 
 
-def _sizes(ranges: tuple[Range, ...], grid: tuple[int, int]) -> tuple[int, ...]:
+def _sizes(ranges: tuple[IndexRange, ...], grid: tuple[int, int]) -> tuple[int, ...]:
     y, x = np.mgrid[0 : grid[1], 0 : grid[0]]
     return tuple(max(1, int(np.max(n.evaluate({"x": x, "y": y})))) for _, n in ranges)
 
@@ -182,6 +182,6 @@ def between(source: Boxes, target: Boxes, axis: Axis, buffer: str) -> Boxes:
     return Boxes(source.grid, tuple(ranges), present, access, source.dtype, sizes)
 
 
-def _without(given: Range, axis: Axis, everything: Range) -> Range:
+def _without(given: IndexRange, axis: Axis, everything: IndexRange) -> IndexRange:
     """A range if it does not depend on a coordinate, else that of the whole dimension."""
     return everything if any(axis in e.variables() for e in given) else given

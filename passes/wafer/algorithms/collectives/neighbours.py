@@ -18,14 +18,14 @@ from .....wse_target.quasi_affine import Expr, const
 from .....wse_target.sim.cost import words
 from ..fragment import Fragment, Line, Scratch, TileWalk
 from .costs import Costs
-from .distribution import Boxes, Range, overlap
+from .distribution import Boxes, IndexRange, overlap
 from .line_program import LineProgram, limited
 
 
 class _Overlaps:
     """What PEs have of what others on their lines want of one dimension."""
 
-    def __init__(self, line: Line, held: Range, wanted: Range) -> None:
+    def __init__(self, line: Line, held: IndexRange, wanted: IndexRange) -> None:
         self.line = line
         along = {name for e in (*held, *wanted) for name in e.variables()} | {line.axis}
         sizes = [n if name in along else 1 for name, n in zip("xy", line.grid, strict=True)]
@@ -49,7 +49,7 @@ class _Overlaps:
 
 
 @lru_cache(maxsize=1 << 12)
-def _overlaps(line: Line, held: Range, wanted: Range) -> _Overlaps:
+def _overlaps(line: Line, held: IndexRange, wanted: IndexRange) -> _Overlaps:
     return _Overlaps(line, held, wanted)
 
 

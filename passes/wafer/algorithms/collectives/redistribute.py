@@ -21,11 +21,11 @@ from .distribution import Boxes, between, covers, on_lines, overlap
 from .line_program import LineProgram
 from .ring import Ring, exchange
 
-Stage = tuple[Axis | None, Boxes, Boxes]  # axis to move along (None: nothing moves), from, to
+MovingStage = tuple[Axis | None, Boxes, Boxes]  # axis to move along (None: nothing moves), from, to
 AXES: tuple[Axis, Axis] = ("x", "y")
 
 
-def stages(request: RedistributionRequest) -> list[Stage]:
+def stages(request: RedistributionRequest) -> list[MovingStage]:
     """Rounds that lead from the source to the target; none when no two do."""
     source = Boxes.of(request.source, request.grid)
     target = Boxes.of(request.target, request.grid, request.permutation)
@@ -36,7 +36,7 @@ def stages(request: RedistributionRequest) -> list[Stage]:
         held = lines[axis]
         if held is not None and covers(held, target.arrays):
             return [(axis, source, target)]
-    found: list[tuple[int, list[Stage]]] = []
+    found: list[tuple[int, list[MovingStage]]] = []
     for axis, other in zip(AXES, reversed(AXES), strict=True):
         if lines[axis] is None:
             continue

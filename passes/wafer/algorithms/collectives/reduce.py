@@ -21,7 +21,7 @@ from .line_program import LineProgram, at_least_one_loop
 from .reduction_plan import ROOT, ReductionPlan
 from .wires import colour_edges
 
-Planner = Callable[..., ReductionPlan]  # (request, **options) -> plan
+ReductionPlanner = Callable[..., ReductionPlan]  # (request, **options) -> plan
 _PLANS = 1 << 10  # that are kept: of few sizes plans are wanted often
 _RELAYS, _SENDS = 1 << 20, 1 << 21  # ranks behind those of the children that come before
 
@@ -120,7 +120,7 @@ def _colours(plan: ReductionPlan) -> int:
     return 1 + max(colour_edges(edges), default=-1)
 
 
-def _register(name: str, summary: str, planner: Planner, **options: int) -> Algorithm:
+def _register(name: str, summary: str, planner: ReductionPlanner, **options: int) -> Algorithm:
     def build(request: CollectiveRequest, **chosen: int) -> Fragment:
         return build_plan(request, planner(request, **chosen))
 

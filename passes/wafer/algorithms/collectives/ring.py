@@ -19,7 +19,7 @@ from .costs import Costs
 from .line_program import LineProgram
 from .wires import Edge, colour_edges
 
-Blocks = Callable[[Expr], TileWalk]  # label -> walk over the block that belongs to it
+BlockWalk = Callable[[Expr], TileWalk]  # label -> walk over the block that belongs to it
 
 
 def substitute(expr: Expr, values: Mapping[str, Expr]) -> Expr:
@@ -121,14 +121,16 @@ def exchange(
     return (*body, Join(tuple(op.thread for op in body if isinstance(op, (Send, Receive)))))
 
 
-def reduce_steps(ring: Ring, colours: tuple[str, str], blocks: Blocks, step: str, combine: Combine) -> Loop:
+def reduce_steps(
+    ring: Ring, colours: tuple[str, str], blocks: BlockWalk, step: str, combine: Combine
+) -> Loop:
     """Afterwards the block of a PE's own label is combined over the ring: first the next label's, its own last."""
     k = Var(step)
     out, into = blocks(ring.upstream(k + 1)), blocks(ring.upstream(k + 2))
     return Loop(step, const(ring.extent - 1), exchange(colours, out, into, combine))
 
 
-def gather_steps(ring: Ring, colours: tuple[str, str], blocks: Blocks, step: str) -> Loop:
+def gather_steps(ring: Ring, colours: tuple[str, str], blocks: BlockWalk, step: str) -> Loop:
     """Afterwards every PE has the blocks of all labels, each PE having had its own."""
     k = Var(step)
     out, into = blocks(ring.upstream(k)), blocks(ring.upstream(k + 1))

@@ -10,10 +10,10 @@ from ..algorithm import Algorithm, register
 from ..fragment import CollectiveRequest, Fragment, TileWalk
 from .costs import Costs, largest, tile_words
 from .line_program import LineProgram, at_least_one_loop
-from .ring import Blocks, Ring, gather_steps, reduce_steps, tile_at
+from .ring import BlockWalk, Ring, gather_steps, reduce_steps, tile_at
 
 
-def _by_owner(request: CollectiveRequest, ring: Ring, tile: TileWalk) -> Blocks:
+def _by_owner(request: CollectiveRequest, ring: Ring, tile: TileWalk) -> BlockWalk:
     """The blocks of a tile that is described for the position whose block it is."""
     return lambda label: tile_at(tile, request.line, ring.position(label))
 
@@ -75,7 +75,7 @@ def build_all_reduce(request: CollectiveRequest) -> Fragment:
     return program.fragment()
 
 
-def _cut(request: CollectiveRequest) -> tuple[Blocks, int]:
+def _cut(request: CollectiveRequest) -> tuple[BlockWalk, int]:
     """A tile in blocks, one a label, along its longest loop; and the words of the largest block."""
     tile, extent = at_least_one_loop(request.tile), request.line.extent
     sizes = [largest((bound,), request.line.grid) for bound in tile.bounds]

@@ -14,7 +14,7 @@ from functools import cached_property
 from .....wse_target.quasi_affine import Expr, Var, const
 from ..fragment import Axis, Held, ProductRequest
 from .blocks import Cut, Tiles, everywhere
-from .rings import Kind, ProductRing
+from .rings import ProductRing, RingKind
 
 X, Y, STEP = Var("x"), Var("y"), Var("step")
 POSITION: dict[Axis, Var] = {"x": X, "y": Y}
@@ -40,7 +40,7 @@ class Cannon:
     """
 
     request: ProductRequest
-    kind: Kind
+    kind: RingKind
     aligned: int
 
     @cached_property

@@ -10,16 +10,16 @@ from .....wse_target.quasi_affine import const
 from ..algorithm import Algorithm, choose, register
 from ..fragment import Product, ProductRequest
 from .blocks import everywhere
-from .vector_products import Code, Step, VectorProduct, library_call
+from .vector_products import InstructionText, ProductStep, VectorProduct, library_call
 
-Scheme = Callable[..., tuple[VectorProduct, list[Step]]]  # (request, **options) -> plan and steps
+Scheme = Callable[..., tuple[VectorProduct, list[ProductStep]]]  # (request, **options) -> plan and steps
 
 BROADCAST_CALL, REDUCE_CALL = library_call(colours=1), library_call(colours=2)
 # MeshGEMV loads the accumulator's descriptor and finds out at run time which part a PE has in each of three stages.
-TREE_ROLES: Code = (Control("descriptor", const(1)), Control("branch", const(8)))
+TREE_ROLES: InstructionText = (Control("descriptor", const(1)), Control("branch", const(8)))
 
 
-def mesh_gemv(request: ProductRequest, group: int) -> tuple[VectorProduct, list[Step]]:
+def mesh_gemv(request: ProductRequest, group: int) -> tuple[VectorProduct, list[ProductStep]]:
     """MeshGEMV (WaferLLM): mapped local product, then an all-reduce by a two-level tree in groups along y."""
     whole = everywhere(request.grid)
     plan = VectorProduct(request, whole, whole, widened=False)
@@ -27,7 +27,7 @@ def mesh_gemv(request: ProductRequest, group: int) -> tuple[VectorProduct, list[
     return plan, [plan.local(), TREE_ROLES, plan.collective(tree, "y", plan.summed, "sum")]
 
 
-def chain_allreduce_gemv(request: ProductRequest) -> tuple[VectorProduct, list[Step]]:
+def chain_allreduce_gemv(request: ProductRequest) -> tuple[VectorProduct, list[ProductStep]]:
     """Mapped local product, then the vendor library's chain reduction and broadcast along y."""
     whole = everywhere(request.grid)
     plan = VectorProduct(request, whole, whole, widened=True)
@@ -41,7 +41,7 @@ def chain_allreduce_gemv(request: ProductRequest) -> tuple[VectorProduct, list[S
     ]
 
 
-def gemv_collectives(request: ProductRequest) -> tuple[VectorProduct, list[Step]]:
+def gemv_collectives(request: ProductRequest) -> tuple[VectorProduct, list[ProductStep]]:
     """The vendor's example: its library takes A from the first column along the rows and sums to the first row.
 
     The local product is a scalar loop over vector operations.

@@ -18,7 +18,7 @@ from ..collectives.wires import Edge, Wires, colour_edges
 from ..fragment import Axis, Line
 from .choosing import chosen
 
-Kind = Literal["plain", "interleaved"]
+RingKind = Literal["plain", "interleaved"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class ProductRing:
 
     axis: Axis
     grid: tuple[int, int]
-    kind: Kind
+    kind: RingKind
 
     @property
     def line(self) -> Line:

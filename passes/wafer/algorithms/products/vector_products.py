@@ -37,8 +37,8 @@ class Collective:
     request: CollectiveRequest
 
 
-Code = tuple[Instruction, ...]
-Step = Code | Collective  # code is the same on every PE
+InstructionText = tuple[Instruction, ...]
+ProductStep = InstructionText | Collective  # code is the same on every PE
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class VectorProduct:
     def _wide(self) -> Scratch:
         return Scratch(f"{self.request.prefix}wide", (self._elements,), "f32")
 
-    def local(self, looped: bool = False) -> Code:
+    def local(self, looped: bool = False) -> InstructionText:
         """C = A B with what the PE has, widened if need be."""
         tiles, batch = self.tiles, self.request.batch
         number: Expr = BATCH if batch else const(0)
@@ -117,11 +117,11 @@ class VectorProduct:
         multiply = tiles.product(
             target, (self.a.buffer, a, tiles.k.block), (self.b.buffer, b), bounds, looped
         )
-        body: Code = (Loop(BATCH.name, const(batch), multiply),) if batch else multiply
+        body: InstructionText = (Loop(BATCH.name, const(batch), multiply),) if batch else multiply
         widen = (_converted(self.summed, self.own),) if self._widens else ()
         return (clear(self.c.buffer, const(0), self._elements), *body, *widen)
 
-    def narrowed(self) -> Code:
+    def narrowed(self) -> InstructionText:
         """C from its widened copy, if there is one."""
         return (_converted(self.own, self.summed),) if self._widens else ()
 
@@ -131,23 +131,23 @@ class VectorProduct:
         line, prefix = Line(axis, request.grid), f"{request.prefix}{name}_"
         return Collective(algorithm, CollectiveRequest(line, tile, request.machine, prefix))
 
-    def product(self, steps: Sequence[Step]) -> Product:
+    def product(self, steps: Sequence[ProductStep]) -> Product:
         """The product whose program is the steps one after the other."""
         fragments = [self._fragment(step) for step in steps if step]
         scratch = (self._wide,) if self._widens else ()
         whole = sequence(fragments, self.request.grid)
         return Product(self.a, self.b, self.c, replace(whole, scratch=(*whole.scratch, *scratch)))
 
-    def _fragment(self, step: Step) -> Fragment:
+    def _fragment(self, step: ProductStep) -> Fragment:
         if isinstance(step, Collective):
             return step.algorithm.build(step.request)
         return Fragment((RectangleText(everywhere(self.request.grid), step),))
 
-    def cycles(self, steps: Sequence[Step]) -> float:
+    def cycles(self, steps: Sequence[ProductStep]) -> float:
         """Cycles of the steps, one after the other."""
         dtypes = {h.buffer: h.dtype for h in (self.a, self.b, self.c)} | {self._wide.name: "f32"}
 
-        def of(step: Step) -> float:
+        def of(step: ProductStep) -> float:
             if isinstance(step, Collective):
                 return step.algorithm.cycles(step.request)
             return sum(instruction_cycles(self.request.machine, op, dtypes) for op in step)
@@ -160,6 +160,6 @@ def _converted(target: TileWalk, source: TileWalk) -> Vector:
     return Vector("convert", source.bounds, target.access, (source.access,), schedule="scalar")
 
 
-def library_call(colours: int) -> Code:
+def library_call(colours: int) -> InstructionText:
     """Entry of a routine of the vendor's library, which sets up each colour that it uses; its end is a task."""
     return (Control("library_call", const(colours)), Control("task", const(1)))

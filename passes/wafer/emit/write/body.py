@@ -26,6 +26,7 @@ from .....wse_target.instructions import (
     Send,
     Source,
     Switch,
+    Transfer,
     Vector,
     all_instructions,
 )
@@ -270,7 +271,7 @@ class BodyWriter:
         build.switch(op.colour, symbols.map([position]), self.values.all(symbols), rewrite=op.rewrite)
 
     def _walk(
-        self, op: Vector | Send | Receive | Relay, given: Sequence[Access]
+        self, op: Vector | Transfer, given: Sequence[Access]
     ) -> tuple[list[ir.AffineMap], list[ir.AffineMap], list[ir.Value]]:
         """Maps of bounds and accesses, and the values of their symbols."""
         if id(op) not in self.shared.walks:

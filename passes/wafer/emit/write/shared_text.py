@@ -15,7 +15,7 @@ from typing import Any
 from .....wse_target.footprint import INSTRUCTION_BYTES, text_bytes
 from .....wse_target.instructions import Buffer, Control, Instruction, Loop
 from .routines import LONG
-from .text_shapes import DESCRIPTOR_BYTES, Shape, shaped
+from .text_shapes import DESCRIPTOR_BYTES, TextShape, shaped
 
 _CALL = 2 * INSTRUCTION_BYTES[Control]  # there and back
 _LONGEST = 96  # instructions of a routine that are looked for
@@ -68,7 +68,7 @@ class SharedText:
 
     buffers: Mapping[str, Buffer]
     _items: dict[int, _Item] = field(default_factory=dict)  # texts share instructions: by `id`
-    _numbers: dict[Shape, int] = field(default_factory=dict)
+    _numbers: dict[TextShape, int] = field(default_factory=dict)
     _names: dict[tuple[int, ...], str] = field(default_factory=dict)
 
     def marked(self, text: Sequence[Instruction]) -> tuple[Any, ...]:

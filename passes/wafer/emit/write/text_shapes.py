@@ -29,8 +29,8 @@ from .....wse_target.quasi_affine import Expr
 DESCRIPTOR_BYTES = 8  # see `wse_target.footprint.INSTRUCTION_BYTES`
 _PLACE = frozenset("xy")
 
-Shape = tuple[Any, ...]
-Bounds = tuple[Expr, ...]
+TextShape = tuple[Any, ...]
+BoundExprs = tuple[Expr, ...]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Shaped:
         descriptors: in the order of the shape's gaps; what a loop decides is part of the shape.
     """
 
-    shape: Shape
+    shape: TextShape
     descriptors: tuple[Any, ...]
 
 
@@ -57,7 +57,7 @@ class _Shapes:
     buffers: Mapping[str, Buffer]
     gaps: list[Any]
 
-    def of(self, op: Instruction) -> Shape:
+    def of(self, op: Instruction) -> TextShape:
         match op:
             case Vector(kind, bounds, dst, srcs, _, schedule):
                 walks = [self._walk(a, bounds) if isinstance(a, Access) else a for a in (dst, *srcs)]
@@ -84,16 +84,16 @@ class _Shapes:
                 inner = [tuple(map(self.of, case)) for case in cases]
                 return ("choose", self._gap(("selector",), selector, selector), *inner)
 
-    def _walk(self, access: Access, bounds: Bounds) -> Shape:
+    def _walk(self, access: Access, bounds: BoundExprs) -> TextShape:
         if access.indices:
             return ("walk", access, bounds)
         what = ("walk", self.buffers[access.buffer].dtype, len(bounds))
         return self._gap(what, (access, bounds), access.offset, *bounds)
 
-    def _wire(self, colour: str, bounds: Bounds) -> Shape:
+    def _wire(self, colour: str, bounds: BoundExprs) -> TextShape:
         return self._gap(("wire",), (colour, bounds), *bounds)
 
-    def _gap(self, what: Shape, descriptor: Any, *numbers: Expr) -> Shape:
+    def _gap(self, what: TextShape, descriptor: Any, *numbers: Expr) -> TextShape:
         """A gap for what is known when the program is loaded, the descriptor itself otherwise."""
         if any(number.variables() - _PLACE for number in numbers):
             return (*what, descriptor)

@@ -21,7 +21,7 @@ _WAYS = 8  # through a layer that are tried for all of them
 _LEAST_TRIPS = 3  # of two layers, the first and the last, each has neighbours of its own
 _LEAST_PERIOD = 12  # operations of layers that read what others made in other places, and may be two
 
-Choice = tuple[Option, ...]  # of the operations of a layer
+LayerOptions = tuple[Option, ...]  # of the operations of a layer
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def _with_fewer(chosen: list[Option], repeat: Repeat, planner: Planner, limit: f
     return best
 
 
-def _ways_through(chosen: list[Option], repeat: Repeat, planner: Planner) -> list[Choice]:
+def _ways_through(chosen: list[Option], repeat: Repeat, planner: Planner) -> list[LayerOptions]:
     """Good ways through the second layer, with all in front of it as it is."""
     begin = repeat.start + repeat.period
     beam = [_extended(PartialPlan(), chosen[:begin], planner)]
@@ -87,7 +87,7 @@ def _ways_through(chosen: list[Option], repeat: Repeat, planner: Planner) -> lis
 
 
 def _candidates(
-    chosen: list[Option], repeat: Repeat, nodes: Sequence[Node], templates: Sequence[Choice]
+    chosen: list[Option], repeat: Repeat, nodes: Sequence[Node], templates: Sequence[LayerOptions]
 ) -> Iterator[list[Option]]:
     """All layers as a template says; the same without the first one, the last one, or both."""
     for template in templates:
@@ -124,13 +124,13 @@ def _entered_alike(chosen: list[Option], entries: Sequence[_Entry], nodes: Seque
     return changed
 
 
-def _choices(chosen: Sequence[Option], repeat: Repeat) -> list[Choice]:
+def _choices(chosen: Sequence[Option], repeat: Repeat) -> list[LayerOptions]:
     places = range(repeat.start, repeat.stop, repeat.period)
     return [tuple(chosen[at : at + repeat.period]) for at in places]
 
 
-def _distinct(choices: Sequence[Choice]) -> list[Choice]:
-    found = list[Choice]()
+def _distinct(choices: Sequence[LayerOptions]) -> list[LayerOptions]:
+    found = list[LayerOptions]()
     for choice in choices:
         if choice not in found:
             found.append(choice)

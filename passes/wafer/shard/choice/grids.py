@@ -40,7 +40,7 @@ _THRIFT = 0.1  # cycles that a byte counts as where a plan takes much memory
 _GAIN = 0.95  # times the cycles with whole axes that factors of them have to come below
 
 Tried = tuple[Plan, Problem]
-Grid = tuple[int, int]
+GridExtent = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class GridSearch:
     cost: CostModel
     free: frozenset[int]
     products: ProductOptions
-    found: dict[Grid, Tried | None] = field(default_factory=dict)
+    found: dict[GridExtent, Tried | None] = field(default_factory=dict)
     guide: Guide | None = None
 
     def run(self, width: int, height: int) -> list[Tried]:
@@ -94,19 +94,19 @@ class GridSearch:
         return self._look_again()
 
     @property
-    def best(self) -> Grid:
+    def best(self) -> GridExtent:
         """The grid whose plan is the best one so far."""
         return min((g for g, tried in self.found.items() if tried), key=self._order)
 
-    def _score(self, grid: Grid) -> float:
+    def _score(self, grid: GridExtent) -> float:
         tried = self.found.get(grid)
         return score_of(tried[0], self.cost) if tried else math.inf
 
-    def _order(self, grid: Grid) -> tuple[float, int]:
+    def _order(self, grid: GridExtent) -> tuple[float, int]:
         """Of two as good the smaller one."""
         return self._score(grid), grid[0] * grid[1]
 
-    def _climb(self, grids: Sequence[Grid], worse: int = _WORSE) -> None:
+    def _climb(self, grids: Sequence[GridExtent], worse: int = _WORSE) -> None:
         """Tries grids until they have become worse some times in a row."""
         least, since = math.inf, 0
         for grid in grids:
@@ -116,11 +116,11 @@ class GridSearch:
             if since >= worse and least < _OVERFLOW:
                 return
 
-    def _try_within(self, grid: Grid, width: int, height: int) -> None:
+    def _try_within(self, grid: GridExtent, width: int, height: int) -> None:
         if 1 <= grid[0] <= width and 1 <= grid[1] <= height:
             self._try(grid)
 
-    def _try(self, grid: Grid) -> None:
+    def _try(self, grid: GridExtent) -> None:
         """Plans for a grid, unless its PEs have more to compute than a plan takes that is known."""
         if grid in self.found:
             return
@@ -160,7 +160,7 @@ class GridSearch:
         """Cycles that one PE would take, which many have to share."""
         return sum(map(_least, self._alone.nodes))
 
-    def _balance(self, grid: Grid) -> float:
+    def _balance(self, grid: GridExtent) -> float:
         """A first guess at cycles: work is shared, and some word crosses the grid for every operation."""
         hops = len(self._alone.nodes) * max(grid) * self.cost.machine.fabric.hop_latency
         return self.work / (grid[0] * grid[1]) + hops
@@ -236,7 +236,7 @@ def _with_many_factors(
 def search(
     main: Any,
     meshes: Sequence[Mesh],
-    limits: Grid,
+    limits: GridExtent,
     cost: CostModel,
     free: frozenset[int],
     products: ProductOptions,

@@ -59,7 +59,9 @@ class _Edge:
     to_reader: np.ndarray
 
 
-Held = Iterable[tuple[ir.Value, tuple[TensorLayout, ...]]]  # values, and the layouts that each is had in
+HeldLayouts = Iterable[
+    tuple[ir.Value, tuple[TensorLayout, ...]]
+]  # values, and the layouts that each is had in
 
 
 class WorkAhead:
@@ -77,7 +79,7 @@ class WorkAhead:
         """Nothing is known of ways."""
         return 0.0
 
-    def ahead(self, _layouts: Held, _at: int) -> float:
+    def ahead(self, _layouts: HeldLayouts, _at: int) -> float:
         """Nothing is known of ways."""
         return 0.0
 
@@ -119,7 +121,7 @@ class Prospects:
             for reader in self.readers[value]
         )
 
-    def ahead(self, layouts: Held, at: int) -> float:
+    def ahead(self, layouts: HeldLayouts, at: int) -> float:
         """Least cycles of ways from where values are to what is done after the operation at `at`, beside `rest`."""
         return sum(
             min(self.least(reader, layout) for layout in held)

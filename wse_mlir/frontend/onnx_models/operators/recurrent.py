@@ -8,12 +8,11 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from ...recurrent_layers import recurrent_decompositions
+from ...recurrent_layers import Tensors, recurrent_decompositions
 from ..registry import operator
 from ..values import Unsupported, refuse_unless
 
 aten = torch.ops.aten
-Tensors = tuple[torch.Tensor, ...]
 
 MOST_STEPS = 512  # that are written out
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
+from ...recurrent_layers import Tensors
 from ..registry import operator
 
 _DOMAIN = "ai.onnx.preview.training"
-Tensors = tuple[torch.Tensor, ...]
 
 
 @operator("Adagrad", domain=_DOMAIN)
