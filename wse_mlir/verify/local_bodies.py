@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..dialects.affine.expressions import dim_position
-from ..dialects.host import arith, func, ir, linalg, tensor
-from ..dialects.structured import clone_into, element_type, iterator_attribute, structured
+from ..dialects.host import arith, func, ir, tensor
+from ..dialects.structured import Structured, build_generic, clone_into, element_type, structured
 from ..passes.infra.diagnostics import CompilerError
 from ..passes.wafer.prepare.tables import table_of
 from .calls import Arrays
@@ -89,31 +89,24 @@ def _declare(name: str, op: Any, shapes: Shapes, maps: Maps) -> ArraySignature:
 
 
 def _generic(
-    view: Any, maps: Maps, mapping: dict[ir.Value, ir.Value], starts: Sequence[ir.Value]
+    view: Structured, maps: Maps, mapping: dict[ir.Value, ir.Value], starts: Sequence[ir.Value]
 ) -> Sequence[ir.Value]:
     """The operation on the values of `mapping`; indices of its loops count from `starts`."""
-    inits = [mapping[v] for v in view.inits]
-    op = linalg.GenericOp(
-        [v.type for v in inits],
-        [mapping[v] for v in view.inputs],
-        inits,
-        ir.ArrayAttr.get([ir.AffineMapAttr.get(m) for m in maps]),
-        iterator_attribute(view.iterators),
-    )
-    arguments = list(view.body.arguments)
-    block = op.regions[0].blocks.append(
-        *[a.type for a in arguments], arg_locs=[view.op.location] * len(arguments)
-    )
-    mapping = {**mapping, **dict(zip(arguments, block.arguments, strict=True))}
-    with ir.InsertionPoint(block):
-        for inner in view.body.operations:
-            clone_into([inner], mapping)
+
+    def body(*scalars: ir.Value) -> list[ir.Value]:
+        inside = {**mapping, **dict(zip(view.body.arguments, scalars, strict=True))}
+        for inner in list(view.body.operations)[:-1]:
+            clone_into([inner], inside)
             if inner.operation.name == "linalg.index":
                 dim = ir.IntegerAttr(inner.operation.attributes["dim"]).value
-                here = mapping[inner.operation.results[0]]
-                mapping[inner.operation.results[0]] = arith.addi(here, starts[dim])
+                here = inside[inner.operation.results[0]]
+                inside[inner.operation.results[0]] = arith.addi(here, starts[dim])
             elif inner.operation.name == "tensor.extract":
-                _read_tile(view, inner, mapping[inner.operation.results[0]].owner, starts)
+                _read_tile(view, inner, inside[inner.operation.results[0]].owner, starts)
+        return [inside.get(value, value) for value in view.yielded]
+
+    inputs, inits = ([mapping[v] for v in given] for given in (view.inputs, view.inits))
+    op = build_generic(inputs, inits, maps, view.iterators, body, location=view.op.location)
     return list(op.results)
 
 

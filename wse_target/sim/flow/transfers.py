@@ -237,8 +237,21 @@ class Transfers:
         if lane.out_threads:
             self._wake_senders(lane, channel)
 
-    def _receive(self, op: Receive, lane: Lane, pc: int, thread: int, at: Selection) -> None:
+    def _arrived(
+        self, lane: Lane, thread: int, at: Selection
+    ) -> tuple[Selection, np.ndarray, np.ndarray, np.ndarray] | None:
+        """Of PEs that take messages those whose last word's time is known, channel and number, and when they end."""
         a = self.state.agents
+        channel, number = lane.tree.incoming[at], a.number_in[thread][at]
+        done = lane.resolved(channel, number)
+        at = self._only(lane.in_threads, thread, at, done)
+        channel, number = channel[done], number[done]
+        if not size(at):
+            return None
+        end = np.maximum(a.mark[thread][at], lane.get("tail", channel, number) + lane.tree.delay[at])
+        return at, channel, number, end
+
+    def _receive(self, op: Receive, lane: Lane, pc: int, thread: int, at: Selection) -> None:
         fresh, rest = self._by_stage(thread, at, ISSUED)
         if fresh is not None:
             fresh = self._claim(op.colour, lane, op.source, thread, fresh)
@@ -247,14 +260,10 @@ class Transfers:
                 rest = fresh if rest is None else union([fresh, rest])
         if rest is None:
             return
-        at = rest
-        channel, number = lane.tree.incoming[at], a.number_in[thread][at]
-        done = lane.resolved(channel, number)
-        at = self._only(lane.in_threads, thread, at, done)
-        channel, number = channel[done], number[done]
-        if not size(at):
+        arrived = self._arrived(lane, thread, rest)
+        if arrived is None:
             return
-        end = np.maximum(a.mark[thread][at], lane.get("tail", channel, number) + lane.tree.delay[at])
+        at, channel, number, end = arrived
         self.payload.receive(op, lane, thread, at, channel, number)
         lane.take(channel, number)
         pace = self.cost.word_cycles(kind(op.combine), self._dtype(op))
@@ -340,14 +349,10 @@ class Transfers:
         return at
 
     def _finish_relays(self, op: Relay, lane: Lane, pc: int, thread: int, at: Selection) -> None:
-        a = self.state.agents
-        channel, number = lane.tree.incoming[at], a.number_in[thread][at]
-        done = lane.resolved(channel, number)
-        at = self._only(lane.in_threads, thread, at, done)
-        channel, number = channel[done], number[done]
-        if not size(at):
+        arrived = self._arrived(lane, thread, at)
+        if arrived is None:
             return
-        end = np.maximum(a.mark[thread][at], lane.get("tail", channel, number) + lane.tree.delay[at])
+        at, channel, number, end = arrived
         busy = self.setup + lane.get("words", channel, number) * self._relay_pace(op)
         lane.take(channel, number)
         self._end(op, pc, thread, at, end + self.relay_latency, {"wait_words": busy}, lane, channel)

@@ -10,6 +10,12 @@ from ..registry import operator
 _DOMAIN = "ai.onnx.preview.training"
 
 
+def _kinds(tensors: Tensors, count: int) -> list[Tensors]:
+    """All tensors of the first kind, all of the second, ...: `count` kinds of equally many."""
+    each = len(tensors) // count
+    return [tensors[k * each : (k + 1) * each] for k in range(count)]
+
+
 @operator("Adagrad", domain=_DOMAIN)
 def adagrad(
     rate: torch.Tensor,
@@ -20,8 +26,7 @@ def adagrad(
     norm_coefficient: float = 0.0,
 ) -> Tensors:
     """New values and new sums of squares, from values, gradients and sums of squares."""
-    count = len(tensors) // 3
-    values, gradients, squares = (tensors[k * count : (k + 1) * count] for k in range(3))
+    values, gradients, squares = _kinds(tensors, 3)
     scaled = rate / (1 + step * decay_factor)
     regular = [norm_coefficient * x + g for x, g in zip(values, gradients, strict=True)]
     summed = [h + g * g for h, g in zip(squares, regular, strict=True)]
@@ -42,8 +47,7 @@ def momentum(
     norm_coefficient: float,
 ) -> Tensors:
     """New values and new momenta, from values, gradients and momenta."""
-    count = len(tensors) // 3
-    values, gradients, momenta = (tensors[k * count : (k + 1) * count] for k in range(3))
+    values, gradients, momenta = _kinds(tensors, 3)
     regular = [norm_coefficient * x + g for x, g in zip(values, gradients, strict=True)]
     factor = torch.where(step > 0, beta, 1.0)
     moved = [alpha * v + factor * g for v, g in zip(momenta, regular, strict=True)]
@@ -66,8 +70,7 @@ def adam(
     norm_coefficient_post: float = 0.0,
 ) -> Tensors:
     """New values, means and mean squares, from values, gradients, means and mean squares."""
-    count = len(tensors) // 4
-    values, gradients, means, squares = (tensors[k * count : (k + 1) * count] for k in range(4))
+    values, gradients, means, squares = _kinds(tensors, 4)
     regular = [norm_coefficient * x + g for x, g in zip(values, gradients, strict=True)]
     means = [alpha * v + (1 - alpha) * g for v, g in zip(means, regular, strict=True)]
     squares = [beta * h + (1 - beta) * g * g for h, g in zip(squares, regular, strict=True)]
