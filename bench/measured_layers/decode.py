@@ -36,7 +36,7 @@ class Decode:
     machine: Machine
 
     def __post_init__(self) -> None:
-        self.d, self.f, self.s = (self.row.tile(n) for n in (self.row.dim, self.row.ffn, self.row.length))
+        self.d, self.f, self.s = self.row.tiles
         self.w = Writer(self.row.side, self.machine)
         self.tree = choose("all_reduce", f"k_tree{{group={self.row.group}}}")
 

@@ -44,7 +44,7 @@ class Prefill:
     machine: Machine
 
     def __post_init__(self) -> None:
-        self.d, self.f, self.s = (self.row.tile(n) for n in (self.row.dim, self.row.ffn, self.row.length))
+        self.d, self.f, self.s = self.row.tiles
         self._begin()
 
     def _begin(self) -> None:

@@ -57,14 +57,19 @@ class Row:
             raise CompilerError(f"{side} PEs cannot be cut into {groups} equal groups")
         return Row(program, side, dim, ffn, tokens, heads, kv_heads, head_dim, groups)
 
+    @property
+    def tiles(self) -> tuple[int, int, int]:
+        """A PE's part of the width, of the inner width, and of the positions or tokens."""
+        return self.tile(self.dim), self.tile(self.ffn), self.tile(self.length)
+
     def tile(self, size: int) -> int:
         """A PE's part of a dimension, padded so that all PEs have as much."""
         return -(-size // self.side)
 
     def on(self, side: int) -> Row:
         """The same tiles on another square."""
-        sizes = {name: self.tile(getattr(self, name)) * side for name in ("dim", "ffn", "length")}
-        return replace(self, side=side, groups=0, **sizes)
+        dim, ffn, length = (tile * side for tile in self.tiles)
+        return replace(self, side=side, groups=0, dim=dim, ffn=ffn, length=length)
 
     @property
     def group(self) -> int:

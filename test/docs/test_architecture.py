@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from wse_mlir.passes.infra.registry import BUILTIN
+
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("wse_target", "dialects", "passes", "pipelines", "wse_mlir")
 
@@ -28,3 +30,13 @@ def test_files_that_documents_name_are_there() -> None:
     found = {(document.name, path) for document in documents for path in named.findall(document.read_text())}
     assert found
     assert {(document, path) for document, path in found if not (ROOT / path).exists()} == set()
+
+
+def test_words_of_the_glossary_are_those_of_the_code() -> None:
+    """Types and passes that it names are defined somewhere."""
+    text = (ROOT / "docs" / "glossary.md").read_text()
+    types, passes = set(re.findall(r"`([A-Z]\w+)`", text)), set(re.findall(r"`(wse-[\w-]+)[`{]", text))
+    code = "\n".join(path.read_text() for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+    assert types - set(re.findall(r"^(?:class )?([A-Z]\w+)(?:\(.*|:| =.*)$", code, re.MULTILINE)) == set()
+    assert passes - set(BUILTIN) - {"wse-opt", "wse-reduce"} == set()
+    assert types and passes
