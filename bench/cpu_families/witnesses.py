@@ -96,7 +96,7 @@ WITNESSES: Mapping[str, Family] = {
         _computes(_bicubic), lambda n: (torch.randn(1, 16, n, n),), 8, 32,
     ),
     "steps rolled": _family(_Cells, lambda n: (torch.randn(64, 8, n),), 16, 64),
-    "windows trimmed": _family(
+    "filters shrunk": _family(
         lambda n: nn.Conv2d(n, n, 3, padding=1), lambda n: (torch.randn(1, n, 1, 1),), 16, 256,
     ),
     "convolutions in phases": _family(

@@ -31,7 +31,7 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     "constants folded": ("wse-fold-constants",),
     "steps rolled": ("wse-reroll-loops",),
     "fusion": ("wse-fuse",),
-    "windows trimmed": ("wse-shrink-padded-filters",),
+    "filters shrunk": ("wse-shrink-padded-filters",),
     "convolutions in phases": ("wse-transposed-convolutions",),
     "resampling separated": ("wse-separate-resampling",),
     "insertions permuted": ("wse-permute-insertions",),

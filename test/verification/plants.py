@@ -163,7 +163,7 @@ def _lower_tm_tensor(monkey: Monkey) -> None:
     monkey.setattr(wse_lower_tm_tensor, "inline_body", lambda body, values: values[:1])
 
 
-def _trim_windows(monkey: Monkey) -> None:
+def _shrink_padded_filters(monkey: Monkey) -> None:
     """The first taps stay, whichever see the image."""
     trims = wse_shrink_padded_filters._trims
     monkey.setattr(
@@ -171,7 +171,7 @@ def _trim_windows(monkey: Monkey) -> None:
     )
 
 
-def _subpixel_convolutions(monkey: Monkey) -> None:
+def _transposed_convolutions(monkey: Monkey) -> None:
     """Elements are taken to lie one place further than they do."""
     windows = wse_transposed_convolutions._windows
 
@@ -246,11 +246,11 @@ PLANTS = (
         "scf.for",
     ),
     Plant(
-        "wse-shrink-padded-filters", _trim_windows, lambda x, w: torch.conv2d(x, w, padding=1),
+        "wse-shrink-padded-filters", _shrink_padded_filters, lambda x, w: torch.conv2d(x, w, padding=1),
         (normal(1, 2, 1, 1), normal(3, 2, 3, 3)),
     ),
     Plant(
-        "wse-transposed-convolutions", _subpixel_convolutions, lambda x, w: torch.conv_transpose1d(x, w, stride=2),
+        "wse-transposed-convolutions", _transposed_convolutions, lambda x, w: torch.conv_transpose1d(x, w, stride=2),
         (normal(1, 2, 5), normal(2, 3, 4)),
     ),
     Plant(

@@ -50,7 +50,7 @@ class ShrinkPaddedFilters(Pass, name="wse-shrink-padded-filters", anchor="func.f
             trims = _trims(view, padded)
             if trims:
                 _trim(view, padded, trims)
-                run.count("kernels trimmed")
+                run.count("filters shrunk")
         for pad in collect(op, lambda o: o.name == "tensor.pad"):
             if not list(pad.results[0].uses):
                 pad.erase()
