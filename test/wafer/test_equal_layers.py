@@ -93,5 +93,31 @@ def test_the_first_layer_reads_what_no_layer_made() -> None:
     plan_and(the_first_layer_is_like_the_others, Behind(), args, "4x4")
 
 
+class Between(nn.Module):
+    """Layers of which the last one reads something else in the middle."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.ModuleList(nn.Linear(32, 32) for _ in range(3)) for _ in range(LAYERS))
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        for layer in self.layers:
+            first, second, third = layer
+            inner = torch.tanh(second(torch.tanh(first(x)))) + (y if layer is self.layers[-1] else x)
+            x = torch.tanh(third(inner))
+        return x
+
+
+def parts_of_layers_are_like_layers(problem: Problem, planner: Planner) -> None:
+    uneven = planner.plan_of(planned_at_random(problem, planner))
+    found = with_equal_layers(uneven, planner)
+    products = of_linear_layers(problem, found.options)
+    assert different(products[5::3]) == 1, "the last one is behind the layers that are equal"
+
+
+def test_parts_of_layers_are_like_layers() -> None:
+    plan_and(parts_of_layers_are_like_layers, Between(), (torch.randn(8, 32), torch.randn(8, 32)), "4x4")
+
+
 def test_what_is_much_better_stays() -> None:
     plan_and(what_is_much_better_stays, Layers([nn.Tanh] * LAYERS), (torch.randn(8, 32),), "4x4")

@@ -41,7 +41,8 @@ class Use:
         spans: by group, first and last position of `executable.steps` between which a transfer of it may be
             under way; a transfer on a microthread is until it is joined. A colour that does the work of several, one
             after the other, has a span for each.
-        receives / sends: the same, of transfers in one direction only.
+        receives / sends: the same, of transfers in one direction only, and with a span for each: of a text that PEs
+            with several roles share, each runs the transfers of one.
         phases: first and last number of the phases it is used in; phase k begins with the text's k-th `wse.phase`.
         loops: first and last phase of each loop over phases that it is used in.
         outside: whether it is used outside of such loops.
@@ -146,10 +147,12 @@ class _Reader:
             self.places[location.attr] = describe_location(location)
         for colour, direction in _directions(op):
             use = self.found.setdefault(colour, Use())
-            for spans, span in zip((use.spans, getattr(use, direction)), under_way, strict=True):
-                for group in groups:
-                    first, last = spans.get(group, [span])[0]
-                    spans[group] = [(min(first, span[0]), max(last, span[1]))]
+            span, finer = under_way
+            at_a_time: Spans = getattr(use, direction)
+            for group in groups:
+                first, last = use.spans.get(group, [span])[0]
+                use.spans[group] = [(min(first, span[0]), max(last, span[1]))]
+                at_a_time[group] = _with_span(at_a_time.get(group, []), finer)
             phase, loop = when
             use.phases = (min(use.phases[0], phase), max(use.phases[1], phase))
             use.outside |= loop is None
@@ -232,6 +235,14 @@ def _cases(op: Any, roles: Roles, groups: np.ndarray) -> Iterator[tuple[np.ndarr
         on = groups if cases is None else groups[cases[groups] == number]
         if len(on):
             yield on, text
+
+
+def _with_span(spans: list[Span], span: Span) -> list[Span]:
+    """Ascending spans with another one, those that it overlaps being one with it."""
+    before = [other for other in spans if other[1] < span[0]]
+    behind = [other for other in spans if other[0] > span[1]]
+    met = [span, *(other for other in spans if other[0] <= span[1] and span[0] <= other[1])]
+    return [*before, (min(first for first, _ in met), max(last for _, last in met)), *behind]
 
 
 def _span(step: TextOperation, position: int, until: int) -> Span:

@@ -169,6 +169,19 @@ def test_transfers_of_a_role_one_after_the_other_share_queues() -> None:
     assert verdict(after, TINY).outcome == "free"
 
 
+def test_a_colour_in_several_places_of_a_text_has_its_queue_in_these_alone() -> None:
+    """Nine colours up and down, as in a text that many roles share: bounds leave out what a PE does not do."""
+    pairs = [(1, 0)] * 9
+    several = program(2, [pairs])
+    classes = tuple(replace(c, body=(*c.body, *reversed(c.body[2:]))) for c in several.classes)
+    after = routed(replace(several, classes=classes))
+    assert len(after.colours) == 9, "none is before another one"
+    a = values(several)
+    result = simulate(after, TINY, [a]).outputs[0]
+    np.testing.assert_allclose(result, expected(2, [pairs + pairs], a), rtol=1e-6)
+    assert verdict(after, TINY).outcome == "free"
+
+
 def test_transfers_of_a_role_that_are_under_way_at_a_time_do_not() -> None:
     """On microthreads that are joined in the case, or behind the choice."""
     for behind in (False, True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from .....wse_target.layout.tensor_layout import TensorLayout
@@ -46,28 +47,66 @@ class _Entry:
         return choices[at].gives[number]
 
 
+@dataclass(frozen=True)
+class _Margins:
+    """Parts of layers around those of a repeat, whose operations do the same, and read what others made.
+
+    Attributes:
+        front / behind: how many operations in front of the first trip are as the end of one, and behind the last one as
+            the begin.
+    """
+
+    front: int
+    behind: int
+
+    @staticmethod
+    def of(repeat: Repeat, kinds: Sequence[int]) -> _Margins:
+        """Those of a repeat among operations of these kinds."""
+        start, period, front, behind = repeat.start, repeat.period, 0, 0
+        while front < min(period, start) and kinds[start - front - 1] == kinds[start - front - 1 + period]:
+            front += 1
+        while (
+            behind < min(period, len(kinds) - repeat.stop)
+            and kinds[repeat.stop + behind] == kinds[repeat.stop + behind - period]
+        ):
+            behind += 1
+        return _Margins(front, behind)
+
+    def different(self, choices: Sequence[Option], repeat: Repeat) -> int:
+        """How many of the two are done in another way than in the trip beside them."""
+        start, stop, period = repeat.start, repeat.stop, repeat.period
+        front, behind = range(start - self.front, start), range(stop, stop + self.behind)
+        return int(any(choices[at] != choices[at + period] for at in front)) + int(
+            any(choices[at] != choices[at - period] for at in behind)
+        )
+
+
 def with_equal_layers(plan: Plan, planner: Planner) -> Plan:
     """A plan with fewer different layers that is hardly dearer, or the same plan."""
     if plan.stuck is not None:
         return plan
     chosen = list(plan.options)
     limit = _DEARER * planner.worth(plan)
+    kinds = _kinds(planner.problem.nodes, by_sources=False)
     for repeat in _layers(planner.problem.nodes):
-        chosen = _with_fewer(chosen, repeat, planner, limit)
+        chosen = _with_fewer(chosen, repeat, _Margins.of(repeat, kinds), planner, limit)
     return plan if chosen == list(plan.options) else _plan_of(chosen, planner)
 
 
-def _with_fewer(chosen: list[Option], repeat: Repeat, planner: Planner, limit: float) -> list[Option]:
+def _with_fewer(
+    chosen: list[Option], repeat: Repeat, margins: _Margins, planner: Planner, limit: float
+) -> list[Option]:
     """The choices with the fewest different ones for the trips of `repeat`; of several the best."""
     nodes = planner.problem.nodes
     entries = _entries(repeat, nodes)
 
     def different(choices: list[Option]) -> int:
-        return len(_distinct(_choices(choices, repeat))) + sum(entry.differs(choices) for entry in entries)
+        entered = sum(entry.differs(choices) for entry in entries)
+        return len(_distinct(_choices(choices, repeat))) + entered + margins.different(choices, repeat)
 
     best, least = chosen, (different(chosen), planner.worth(_plan_of(chosen, planner)))
     templates = _distinct([*_choices(chosen, repeat), *_ways_through(chosen, repeat, planner)])
-    for candidate in _candidates(chosen, repeat, nodes, templates):
+    for candidate in _candidates(chosen, repeat, margins, nodes, templates):
         for changed in (candidate, _entered_alike(candidate, entries, nodes)):
             kinds = different(changed)
             if kinds <= least[0]:
@@ -87,18 +126,23 @@ def _ways_through(chosen: list[Option], repeat: Repeat, planner: Planner) -> lis
 
 
 def _candidates(
-    chosen: list[Option], repeat: Repeat, nodes: Sequence[Node], templates: Sequence[LayerOptions]
+    chosen: list[Option],
+    repeat: Repeat,
+    margins: _Margins,
+    nodes: Sequence[Node],
+    templates: Sequence[LayerOptions],
 ) -> Iterator[list[Option]]:
-    """All layers as a template says; the same without the first one, the last one, or both."""
+    """All layers as a template says; the same without the first one, the last one, or both, and with margins."""
+    start, stop, period = repeat.start, repeat.stop, repeat.period
+    firsts = dict.fromkeys((start, start + period, start - margins.front))
+    lasts = dict.fromkeys((stop, stop - period, stop + margins.behind))
     for template in templates:
-        for first in (0, 1):
-            for last in (repeat.trips, repeat.trips - 1):
-                changed = list(chosen)
-                begin, end = repeat.start + first * repeat.period, repeat.start + last * repeat.period
-                for at in range(begin, end):
-                    changed[at] = template[(at - repeat.start) % repeat.period]
-                if all(changed[at] in nodes[at].options for at in range(begin, end)):
-                    yield changed
+        for first, last in product(firsts, lasts):
+            changed = list(chosen)
+            for at in range(first, last):
+                changed[at] = template[(at - start) % period]
+            if all(changed[at] in nodes[at].options for at in range(first, last)):
+                yield changed
 
 
 def _entries(repeat: Repeat, nodes: Sequence[Node]) -> list[_Entry]:
