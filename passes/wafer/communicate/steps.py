@@ -15,10 +15,12 @@ from ....wse_target.machine import Machine
 from ..algorithms.algorithm import Choice, choose
 from ..algorithms.collectives import broadcast, neighbours, redistribute, strided, turning
 from ..algorithms.collectives.all_reduce import rooted
+from ..algorithms.collectives.costs import tile_words
 from ..algorithms.collectives.distribution import Boxes
 from ..algorithms.fragment import CollectiveRequest, Fragment, Line, RectangleText, Scratch, sequence
 from .coverage import line_of
 from .tiles import Placed, copy, copy_cycles, is_in_order, owners_along, shared
+from .turns import Turn, turn_between, turning_of
 
 Prices = dict[tuple[Any, ...], float]  # predicted cycles of collectives on one machine
 Kind = Literal["copy", "all_gather", "neighbours", "circulate", "all_reduce", "reduce_scatter", "turn"]
@@ -32,7 +34,7 @@ class Step:
         axis: the sub-axis that words travel along; "" for a copy.
         choice: of a collective.
         combine: of a reduction.
-        across: of a turn: the sub-axis that blocks are bound to in the target, in place of `axis`.
+        across: of a turn: the sub-axis that blocks are bound to in the target, in place of `axis`; see `turns`.
         reach: of an exchange between neighbours: how many PEs away they may be.
         is_first: whether its source is somebody else's, and must stay as it is.
     """
@@ -158,6 +160,8 @@ def _shape(step: Step, dtype: Dtype) -> tuple[Any, ...]:
         return (*found, line, step.reach, source.dims, target.dims)
     if step.kind == "circulate":
         return (*found, source.tile_shape, target.tile_shape)
+    if step.kind == "turn":
+        return (*found, _turn(step))
     # Of blocks without halos some PE has a whole tile.
     found += tuple(dim for layout in (source, target) for dim in layout.dims if not dim.is_plain)
     if step.kind == "all_reduce":  # rings cut the longest dimension
@@ -172,7 +176,9 @@ def _cycles(step: Step, dtype: Dtype, machine: Machine) -> float:
     line = step.line()
     slow = strided.slower(machine, line.stride)
     if step.kind == "turn":
-        return turning.cycles(line, here.walk(), machine)
+        turn = _turn(step)
+        sent = there.walk() if turn.share > 1 else here.walk()
+        return turning.cycles(line, tile_words(sent, line.grid), dtype, machine, turn.rounds)
     if step.kind == "circulate":
         sizes, wanted = ([max(1, dim.room) for dim in at.dims] for at in (step.source, step.target))
         return redistribute.cycles_of_round(line, sizes, wanted, dtype, slow)
@@ -184,6 +190,12 @@ def _cycles(step: Step, dtype: Dtype, machine: Machine) -> float:
         far = machine.replace(fabric__hop_latency=machine.fabric.hop_latency * step.every)
         return _reduction(step).cycles(replace(request, machine=far)) + broadcast.cycles(spread)
     return strided.cycles(step.choice, request_of(step, here, there, machine, "m"))
+
+
+def _turn(step: Step) -> Turn:
+    found = turn_between(step.source, step.target, step.axis, step.across)
+    assert found is not None, f"{step} is no turn"
+    return found
 
 
 def _reduction(step: Step) -> Choice:
@@ -227,8 +239,8 @@ def fragment(step: Step, here: Placed, there: Placed, machine: Machine, prefix: 
                 made.append(neighbours.build(line, *boxes, own, step.reach))
         return strided.together(made)
     if step.kind == "turn":
-        root = step.target.mesh.coordinate(step.across)
-        return turning.build(step.line(), root, here.walk(), there.walk(), machine, prefix)
+        how = turning_of(_turn(step), step.source.mesh, step.across, step.axis, here, there, prefix)
+        return turning.build(step.line(), how, machine, prefix)
     before: list[Fragment] = []
     if step.kind == "all_reduce":
         before = [
