@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 from ....wse_target.image import StridedRect
@@ -61,7 +62,9 @@ class Step:
 
     def bytes(self, dtype: Dtype) -> int:
         """Of buffers beside its source and its target."""
-        passing = 2 if self.kind == "circulate" else 1 if self.spoils else 2 * min(2, self.reach - 1)
+        passing = 2 if self.kind == "circulate" else 1 if self.spoils else 0
+        if self.kind == "neighbours" and self.reach > 1:
+            passing = _passing_tiles(self.source, self.target, self.axis, self.reach)
         return passing * self.source.elements * DTYPE_BYTES[dtype]
 
     def line(self) -> Line:
@@ -213,6 +216,13 @@ def _reduction_of_copies(
     middle = step.choice.options.get("middle", 0)
     reduction = rooted(replace(spread, line=line_of(step.source.mesh, step.axis)), middle)
     return reduction, replace(spread, root=reduction.root * step.every)
+
+
+@lru_cache(maxsize=1 << 12)
+def _passing_tiles(source: TensorLayout, target: TensorLayout, axis: str, reach: int) -> int:
+    """Of an exchange with PEs further away, tiles that are on their way through a PE."""
+    step = Step("neighbours", source, target, axis, reach=reach)
+    return neighbours.passing_tiles(step.line(), *_boxes(*_sample(step, "f32")), reach)
 
 
 def _boxes(here: Placed, there: Placed) -> tuple[Boxes, Boxes]:
