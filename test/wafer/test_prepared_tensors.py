@@ -52,7 +52,20 @@ class Normed(nn.Module):
         return self.out(self.norm(x)) * torch.tensor([1.0, 2.0, 3.0, 5.0]) + self.get_buffer("table")
 
 
+class Turned(nn.Module):
+    """Rows of two tables at the same place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in ("sine", "cosine"):
+            self.register_buffer(name, torch.randn(9, 4))
+
+    def forward(self, x: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
+        return x * self.get_buffer("cosine")[at] + x.flip(-1) * self.get_buffer("sine")[at]
+
+
 CASES = {
+    "turned": (Turned(), (torch.randn(2, 4), torch.tensor([5]))),
     "gated": (Gated(), (torch.randn(3, 12),)),
     "attention": (Attention(), (torch.randn(5, 10),)),
     "normed": (Normed(), (torch.randn(3, 6),)),
@@ -80,8 +93,10 @@ def test_other_parameters_are_prepared_anew() -> None:
     assert error(compiled(*args), other(*args)) < 1e-5
 
 
-@pytest.mark.parametrize(("name", "products", "stacked"), [("gated", 2, 1), ("attention", 3, 1)])
-def test_products_of_the_same_rows_are_one(name: str, products: int, stacked: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "members", "stacked"), [("gated", 2, 1), ("attention", 3, 1), ("turned", 2, 1)]
+)
+def test_reductions_of_the_same_are_one(name: str, members: int, stacked: int) -> None:
     """Parameters are put side by side beside @main, which reads the whole alone."""
     model, args = CASES[name]
     imported = lower(model.eval(), args, "2x3", "bind-tables")
@@ -89,5 +104,5 @@ def test_products_of_the_same_rows_are_one(name: str, products: int, stacked: in
     preparation = take_preparation(imported.module.operation)
     assert preparation is not None
     texts = [str(module) for module in (preparation.module, imported.module)]
-    assert [text.count("tensor.insert_slice") for text in texts] == [products, 0]
+    assert [text.count("tensor.insert_slice") for text in texts] == [members, 0]
     assert texts[1].count('wse.kind = "prepared"') == stacked

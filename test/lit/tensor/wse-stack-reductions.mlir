@@ -1,4 +1,4 @@
-// RUN: wse-opt %s --split-input-file --wse-stack-products --wse-dce --canonicalize --cse | filecheck %s
+// RUN: wse-opt %s --split-input-file --wse-stack-reductions --wse-dce --canonicalize --cse | filecheck %s
 
 // Two halves of a gated layer lie side by side along a dimension of their own.
 #x = affine_map<(n, k) -> (k)>
@@ -138,4 +138,89 @@ func.func @apart(%x: tensor<8xf16>, %v: tensor<6x8xf16> {wse.kind = "parameter"}
     linalg.yield %r : f16
   } -> tensor<5xf16>
   return %0, %1, %2, %3, %4 : tensor<6xf16>, tensor<6xf16>, tensor<6xf32>, tensor<6xf16>, tensor<5xf16>
+}
+
+// -----
+
+// Two tables that are read at the same index; what asks for its place does so in the loops that there are then.
+#i = affine_map<(n, k) -> ()>
+#t = affine_map<(n, k) -> (k, n)>
+#n = affine_map<(n, k) -> (n)>
+// CHECK-LABEL: func.func @tables
+// CHECK: tensor.insert_slice
+// CHECK: %[[S:.*]] = tensor.insert_slice {{.*}} into tensor<9x2x4xf32>
+// CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "reduction"]} ins(%{{.*}}, %[[S]] : tensor<i64>, tensor<9x2x4xf32>)
+// CHECK: linalg.index 2
+// CHECK-COUNT-2: tensor.extract_slice
+func.func @tables(%at: tensor<i64>, %sine: tensor<9x4xf32> {wse.kind = "parameter"},
+                  %cosine: tensor<9x4xf32> {wse.kind = "parameter"}) -> (tensor<4xf32>, tensor<4xf32>) {
+  %z = arith.constant dense<-0.0> : tensor<4xf32>
+  %c = arith.constant -0.0 : f32
+  %0 = linalg.generic {indexing_maps = [#i, #t, #n], iterator_types = ["parallel", "reduction"]}
+      ins(%at, %sine : tensor<i64>, tensor<9x4xf32>) outs(%z : tensor<4xf32>) {
+  ^bb0(%a: i64, %b: f32, %s: f32):
+    %p = arith.index_cast %a : i64 to index
+    %k = linalg.index 1 : index
+    %e = arith.cmpi eq, %k, %p : index
+    %m = arith.select %e, %b, %c : f32
+    %r = arith.addf %s, %m : f32
+    linalg.yield %r : f32
+  } -> tensor<4xf32>
+  %1 = linalg.generic {indexing_maps = [#i, #t, #n], iterator_types = ["parallel", "reduction"]}
+      ins(%at, %cosine : tensor<i64>, tensor<9x4xf32>) outs(%z : tensor<4xf32>) {
+  ^bb0(%a: i64, %b: f32, %s: f32):
+    %p = arith.index_cast %a : i64 to index
+    %k = linalg.index 1 : index
+    %e = arith.cmpi eq, %k, %p : index
+    %m = arith.select %e, %b, %c : f32
+    %r = arith.addf %s, %m : f32
+    linalg.yield %r : f32
+  } -> tensor<4xf32>
+  return %0, %1 : tensor<4xf32>, tensor<4xf32>
+}
+
+// -----
+
+// Not where bodies differ, or where one asks for its place among the columns.
+#i = affine_map<(n, k) -> ()>
+#t = affine_map<(n, k) -> (k, n)>
+#n = affine_map<(n, k) -> (n)>
+// CHECK-LABEL: func.func @others
+// CHECK-NOT: tensor.insert_slice
+func.func @others(%at: tensor<i64>, %sine: tensor<9x4xf32> {wse.kind = "parameter"},
+                  %cosine: tensor<9x4xf32> {wse.kind = "parameter"}, %t: tensor<9x4xf32> {wse.kind = "parameter"})
+                  -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) {
+  %z = arith.constant dense<-0.0> : tensor<4xf32>
+  %c = arith.constant -0.0 : f32
+  %0 = linalg.generic {indexing_maps = [#i, #t, #n], iterator_types = ["parallel", "reduction"]}
+      ins(%at, %sine : tensor<i64>, tensor<9x4xf32>) outs(%z : tensor<4xf32>) {
+  ^bb0(%a: i64, %b: f32, %s: f32):
+    %p = arith.index_cast %a : i64 to index
+    %k = linalg.index 0 : index
+    %e = arith.cmpi eq, %k, %p : index
+    %m = arith.select %e, %b, %c : f32
+    %r = arith.addf %s, %m : f32
+    linalg.yield %r : f32
+  } -> tensor<4xf32>
+  %1 = linalg.generic {indexing_maps = [#i, #t, #n], iterator_types = ["parallel", "reduction"]}
+      ins(%at, %cosine : tensor<i64>, tensor<9x4xf32>) outs(%z : tensor<4xf32>) {
+  ^bb0(%a: i64, %b: f32, %s: f32):
+    %p = arith.index_cast %a : i64 to index
+    %k = linalg.index 0 : index
+    %e = arith.cmpi eq, %k, %p : index
+    %m = arith.select %e, %b, %c : f32
+    %r = arith.addf %s, %m : f32
+    linalg.yield %r : f32
+  } -> tensor<4xf32>
+  %2 = linalg.generic {indexing_maps = [#i, #t, #n], iterator_types = ["parallel", "reduction"]}
+      ins(%at, %t : tensor<i64>, tensor<9x4xf32>) outs(%z : tensor<4xf32>) {
+  ^bb0(%a: i64, %b: f32, %s: f32):
+    %p = arith.index_cast %a : i64 to index
+    %k = linalg.index 1 : index
+    %e = arith.cmpi ne, %k, %p : index
+    %m = arith.select %e, %b, %c : f32
+    %r = arith.addf %s, %m : f32
+    linalg.yield %r : f32
+  } -> tensor<4xf32>
+  return %0, %1, %2 : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
 }
