@@ -10,20 +10,20 @@ from .sizes import sizes_of
 
 
 def uniform_scalar(value: ir.Value) -> ir.Value | None:
-    """The scalar that fills a tensor and is computed already (a fill's or a splat's operand)."""
+    """The scalar that fills a tensor and is computed already (a fill's or a splat's operand, or what a body yields)."""
     owner: Any = value.owner
     if isinstance(owner, linalg.FillOp):
         return owner.operands[0]
     if isinstance(owner, tensor.SplatOp):
         return owner.operands[0]
     view = structured(owner) if isinstance(owner, linalg.GenericOp) else None
-    if view is not None and view.is_copy():
-        position = list(view.op.results).index(value)
-        arguments: list[ir.Value] = list(view.body.arguments)
-        source = view.inputs[arguments.index(view.yielded[position])]
-        if not isinstance(source.type, ir.ShapedType):
-            return source
-    return None
+    if view is None or view.body_operations():
+        return None
+    given = view.yielded[list(view.op.results).index(value)]
+    if given.owner != view.body:
+        return given  # a scalar from outside
+    source = view.operands[ir.BlockArgument(given).arg_number]
+    return None if isinstance(source.type, ir.ShapedType) else source
 
 
 def is_constant_scalar(value: ir.Value) -> bool:

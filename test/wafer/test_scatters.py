@@ -123,6 +123,33 @@ def test_what_is_changed_in_places_is_not_copied() -> None:
         assert torch.equal(compiled(places), kept(places))
 
 
+class Grouped(nn.Module):
+    """A cache of one group, which is read without the group's dimension."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("rows", torch.zeros(1, 6, 5))
+
+    def forward(self, row: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
+        self.rows.index_copy_(1, at, row[None])
+        return self.rows.view(6, 5) @ row[0]
+
+
+def test_what_is_read_in_another_shape_is_changed_where_it_lies() -> None:
+    program = build_image(lower(Grouped(), (V[:1], torch.tensor([0])), "2x3", "plan-memory").module.operation)
+    vectors = [op for of in program.classes for op in all_instructions(of.body) if isinstance(op, Vector)]
+    written = {op.dst.buffer for op in vectors if op.dst.indices}
+    assert written and not [
+        op for op in vectors if op.kind == "copy" and op.dst.buffer in written and not op.dst.indices
+    ]
+    model, expected, at = Grouped(), Grouped(), torch.tensor([0])
+    compiled = compile_model(model, (V[:1], at), target="tiny", grid="2x3")
+    for step, place in enumerate((4, 1, 4, 0)):
+        row = V[step : step + 1]
+        assert torch.allclose(compiled(row, at + place), expected(row, at + place), rtol=1e-3, atol=1e-4)
+    assert torch.equal(compiled.state["rows"], expected.rows)
+
+
 def everywhere(program: Program) -> Program:
     """The program, its writes no longer moved by numbers in memory."""
 

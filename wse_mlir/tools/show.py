@@ -13,7 +13,7 @@ from ..dialects.wse.printer import print_program
 from ..runtime.wafer.options import is_in_parts
 from ..runtime.wafer.parts.lowering import SINCE, in_parts
 from ..runtime.wafer.parts.report import parts_report
-from ..runtime.wafer.target import lower
+from ..runtime.wafer.target import LoweredModule, lower
 from .output import console_beside
 from .parts_text import parts_text
 from .plan_table import plan_table
@@ -58,15 +58,19 @@ class _Shown:
     choices: list[dict[str, Any]]
 
 
+def _shown(name: str, lowered: LoweredModule) -> _Shown:
+    return _Shown(name, lowered.module, lowered.choices)
+
+
 def _lowered(path: str, target: str, options: Mapping[str, Any]) -> tuple[list[_Shown], str]:
     """The programs that a model becomes on a wafer, and what is said of their parts."""
     check_options(find_wafer(target), options)
     imported = open_model(path).imported()
     found = in_parts(imported, target, options) if is_in_parts(options) else None
     if found is None:
-        return [_Shown("", *lower(imported.module, target, options))], ""
+        return [_shown("", lower(imported.module, target, options))], ""
     shown = [
-        _Shown(part.name, *lower(part.model.module, target, options, since=SINCE))
+        _shown(part.name, lower(part.model.module, target, options, since=SINCE))
         for part in found.parts
         if part.on_wafer
     ]

@@ -57,7 +57,7 @@ def _is_free(op: ir.Operation) -> bool:
     return op.name in _FREE or (len(op.results) == 1 and uniform_scalar(op.results[0]) is not None)
 
 
-def arguments_of_kind(function: func.FuncOp, kind: str) -> list[int]:
+def arguments_of_kind(function: ir.OpView, kind: str) -> list[int]:
     """Positions of the arguments that have this `wse.kind`."""
     if "arg_attrs" not in function.attributes:
         return []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from ....wse_target.instructions import Dtype
@@ -22,6 +23,7 @@ from ..algorithms.collectives.gather_plan import plans
 from ..algorithms.collectives.multicast_gather import MOST_COLOURS, MOST_STREAMS
 from .coverage import MOST_REACH, covers, is_beyond, reach_of
 from .tiles import copy_cycles, is_stretch, stripped
+from .turns import Turn, turn_between
 
 _MOST_ORDERED = 3  # dimensions that are lacking of which all orders are looked at
 
@@ -91,9 +93,8 @@ class Bounds:
         if have.low <= 0 and have.high >= have.size:  # all indices are there without halos, too
             plain = replace(have, before=min(have.before, 0), after=min(have.after, 0))
         found = math.inf
-        for across in mesh.names:
-            if mesh[across].extent == extent and want in (_turned(d, name, across) for d in (have, plain)):
-                found = min(found, self._launched + self._message(tile))
+        for turn in _turns(mesh, name, (have, plain), want):
+            found = min(found, turn.rounds * self._launched + self._message(tile // turn.share))
         whole = _whole_along(plain, place)
         is_last = covers(mesh, whole, want)
         if is_last and is_stretch(have, place):
@@ -147,10 +148,14 @@ class Bounds:
         return min(found, self._round(extent, block))
 
 
-def _turned(dim: Dimension, name: str, across: str) -> Dimension:
-    """The blocks along one sub-axis along another one."""
-    digits = (replace(d, axes=tuple(across if n == name else n for n in d.axes)) for d in dim.digits)
-    return replace(dim, digits=tuple(digits))
+def _turns(mesh: Mesh, name: str, have: Iterable[Dimension], want: Dimension) -> Iterator[Turn]:
+    """Turns of one of some dimensions along a sub-axis that make the wanted one of it."""
+    lines = [line for line in mesh.lines if name in line.split()]
+    for dim, line, across in itertools.product(have, lines, mesh.lines):
+        if set(across.split()) <= set(want.axes):
+            turn = turn_between(TensorLayout(mesh, (dim,)), TensorLayout(mesh, (want,)), line, across)
+            if turn is not None:
+                yield turn
 
 
 def _whole_along(dim: Dimension, place: int) -> Dimension:

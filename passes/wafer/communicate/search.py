@@ -26,6 +26,7 @@ from .coverage import MOST_REACH, covers, reach_of
 from .steps import Prices, Step, inner_names, price, sparing
 from .texts import Texts, text_of
 from .tiles import as_one, cut_along, gathered, has_equal_pieces, is_stretch, stripped
+from .turns import turn_between
 
 MOST_STEPS = 8
 End = tuple[float, int, tuple[Step, ...]]  # cost, bytes and steps of a way
@@ -184,21 +185,20 @@ class Search:
             yield Step("copy", here, replace(here, dims=dims))
 
     def turns(self, here: TensorLayout) -> Iterator[Step]:
-        """Blocks along one axis, of which there are copies along the other, become blocks along that."""
-        mesh = here.mesh
-        for name, across in itertools.permutations(mesh.names, 2):
-            old, new = mesh[name], mesh[across]
-            if (
-                mesh.axis_of(name) == mesh.axis_of(across)
-                or across not in here.copied
-                or mesh.stride(name) > 1
-            ):
+        """Blocks along one axis, of which there are copies along the other, become the target's along that."""
+        mesh, copied = here.mesh, set(here.copied)
+        for number, (dim, wanted) in enumerate(zip(here.dims, self.target.dims, strict=True)):
+            free = copied.intersection(wanted.axes)
+            if dim == wanted or not free or not dim.axes:
                 continue
-            if old.extent != new.extent or old.order != "line" or not any(name in d.axes for d in here.dims):
-                continue
-            turned = replace(here, dims=tuple(_renamed(dim, name, across) for dim in here.dims))
-            if any(a == c != b for a, b, c in zip(turned.dims, here.dims, self.target.dims, strict=True)):
-                yield Step("turn", here, turned, name, across=across)
+            turned = replace(here, dims=(*here.dims[:number], wanted, *here.dims[number + 1 :]))
+            for name, across in itertools.product(mesh.lines, repeat=2):
+                if mesh.axis_of(name) == mesh.axis_of(across) or not free.issuperset(across.split()):
+                    continue
+                if mesh.stride(name) > 1 or mesh[name].order != "line":
+                    continue
+                if turn_between(here, turned, name, across):
+                    yield Step("turn", here, turned, name, across=across)
 
     def along(self, here: TensorLayout, name: str) -> Iterator[Step]:
         """Blocks that differ along a line: all of them everywhere, or what a PE wants of them."""
@@ -316,12 +316,6 @@ def _in_pieces(*layouts: TensorLayout) -> bool:
 def _together(mesh: Mesh, axes: Sequence[str]) -> list[str]:
     """The line of all of some sub-axes, if they follow each other."""
     return [line for line in mesh.joined(axes) if " " in line and set(line.split()) == set(axes)]
-
-
-def _renamed(dim: Dimension, old: str, new: str) -> Dimension:
-    """A dimension whose digits are bound to another sub-axis."""
-    digits = tuple(replace(d, axes=tuple(new if n == old else n for n in d.axes)) for d in dim.digits)
-    return replace(dim, digits=digits)
 
 
 @lru_cache(maxsize=1 << 10)

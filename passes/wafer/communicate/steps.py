@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 from ....wse_target.image import StridedRect
@@ -15,10 +16,12 @@ from ....wse_target.machine import Machine
 from ..algorithms.algorithm import Choice, choose
 from ..algorithms.collectives import broadcast, neighbours, redistribute, strided, turning
 from ..algorithms.collectives.all_reduce import rooted
+from ..algorithms.collectives.costs import tile_words
 from ..algorithms.collectives.distribution import Boxes
 from ..algorithms.fragment import CollectiveRequest, Fragment, Line, RectangleText, Scratch, sequence
 from .coverage import line_of
 from .tiles import Placed, copy, copy_cycles, is_in_order, owners_along, shared
+from .turns import Turn, turn_between, turning_of
 
 Prices = dict[tuple[Any, ...], float]  # predicted cycles of collectives on one machine
 StepKind = Literal["copy", "all_gather", "neighbours", "circulate", "all_reduce", "reduce_scatter", "turn"]
@@ -32,7 +35,7 @@ class Step:
         axis: the sub-axis that words travel along; "" for a copy.
         choice: of a collective.
         combine: of a reduction.
-        across: of a turn: the sub-axis that blocks are bound to in the target, in place of `axis`.
+        across: of a turn: the sub-axis that blocks are bound to in the target, in place of `axis`; see `turns`.
         reach: of an exchange between neighbours: how many PEs away they may be.
         is_first: whether its source is somebody else's, and must stay as it is.
     """
@@ -59,7 +62,9 @@ class Step:
 
     def bytes(self, dtype: Dtype) -> int:
         """Of buffers beside its source and its target."""
-        passing = 2 if self.kind == "circulate" else 1 if self.spoils else 2 * min(2, self.reach - 1)
+        passing = 2 if self.kind == "circulate" else 1 if self.spoils else 0
+        if self.kind == "neighbours" and self.reach > 1:
+            passing = _passing_tiles(self.source, self.target, self.axis, self.reach)
         return passing * self.source.elements * DTYPE_BYTES[dtype]
 
     def line(self) -> Line:
@@ -158,6 +163,8 @@ def _shape(step: Step, dtype: Dtype) -> tuple[Any, ...]:
         return (*found, line, step.reach, source.dims, target.dims)
     if step.kind == "circulate":
         return (*found, source.tile_shape, target.tile_shape)
+    if step.kind == "turn":
+        return (*found, _turn(step))
     # Of blocks without halos some PE has a whole tile.
     found += tuple(dim for layout in (source, target) for dim in layout.dims if not dim.is_plain)
     if step.kind == "all_reduce":  # rings cut the longest dimension
@@ -172,7 +179,9 @@ def _cycles(step: Step, dtype: Dtype, machine: Machine) -> float:
     line = step.line()
     slow = strided.slower(machine, line.stride)
     if step.kind == "turn":
-        return turning.cycles(line, here.walk(), machine)
+        turn = _turn(step)
+        sent = there.walk() if turn.share > 1 else here.walk()
+        return turning.cycles(line, tile_words(sent, line.grid), dtype, machine, turn.rounds)
     if step.kind == "circulate":
         sizes, wanted = ([max(1, dim.room) for dim in at.dims] for at in (step.source, step.target))
         return redistribute.cycles_of_round(line, sizes, wanted, dtype, slow)
@@ -184,6 +193,12 @@ def _cycles(step: Step, dtype: Dtype, machine: Machine) -> float:
         far = machine.replace(fabric__hop_latency=machine.fabric.hop_latency * step.every)
         return _reduction(step).cycles(replace(request, machine=far)) + broadcast.cycles(spread)
     return strided.cycles(step.choice, request_of(step, here, there, machine, "m"))
+
+
+def _turn(step: Step) -> Turn:
+    found = turn_between(step.source, step.target, step.axis, step.across)
+    assert found is not None, f"{step} is no turn"
+    return found
 
 
 def _reduction(step: Step) -> Choice:
@@ -201,6 +216,13 @@ def _reduction_of_copies(
     middle = step.choice.options.get("middle", 0)
     reduction = rooted(replace(spread, line=line_of(step.source.mesh, step.axis)), middle)
     return reduction, replace(spread, root=reduction.root * step.every)
+
+
+@lru_cache(maxsize=1 << 12)
+def _passing_tiles(source: TensorLayout, target: TensorLayout, axis: str, reach: int) -> int:
+    """Of an exchange with PEs further away, tiles that are on their way through a PE."""
+    step = Step("neighbours", source, target, axis, reach=reach)
+    return neighbours.passing_tiles(step.line(), *_boxes(*_sample(step, "f32")), reach)
 
 
 def _boxes(here: Placed, there: Placed) -> tuple[Boxes, Boxes]:
@@ -227,8 +249,8 @@ def fragment(step: Step, here: Placed, there: Placed, machine: Machine, prefix: 
                 made.append(neighbours.build(line, *boxes, own, step.reach))
         return strided.together(made)
     if step.kind == "turn":
-        root = step.target.mesh.coordinate(step.across)
-        return turning.build(step.line(), root, here.walk(), there.walk(), machine, prefix)
+        how = turning_of(_turn(step), step.source.mesh, step.across, step.axis, here, there, prefix)
+        return turning.build(step.line(), how, machine, prefix)
     before: list[Fragment] = []
     if step.kind == "all_reduce":
         before = [

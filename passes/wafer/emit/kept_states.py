@@ -12,8 +12,9 @@ from ....wse_target.instructions import Instruction
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ..communicate import Movement
 from ..shard.cost import CostModel
+from ..shard.interface_attributes import argument_attributes, result_attributes
 from ..shard.lowering import RESHAPES
-from ..shard.main_function import argument_attributes, find_main, result_attributes
+from ..shard.main_function import find_main
 from ..shard.nodes import dtype_of
 from .movement import copy
 from .tiles import LocalTile

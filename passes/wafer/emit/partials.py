@@ -9,7 +9,7 @@ from ....dialects.structured import PARALLEL, REDUCTION
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ..scalars.splat import splat_of
 from ..scalars.values import Operand
-from ..shard.main_function import arguments_named
+from ..shard.interface_attributes import arguments_named
 from ..shard.nodes import analyse
 
 

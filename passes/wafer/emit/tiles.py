@@ -17,6 +17,7 @@ from ..algorithms import fragment
 from ..scalars.body import dtype_name
 from ..shard.layout_rules import elements
 from ..shard.lowering import RESHAPES
+from .in_place import changed_in_place
 from .write.expressions import linear_terms, row_major_pitches
 
 _IN_PLACE = ("wse.reduce", "wse.broadcast", "wse.all_reduce")
@@ -139,8 +140,13 @@ class TileBuffers:
 
 def _is_reshaped(value: ir.Value) -> bool:
     """Whether memory of `value` is also seen in another shape."""
-    for use in value.uses:
-        owner = use.owner.operation
-        if owner.name in RESHAPES or (owner.name in _IN_PLACE and _is_reshaped(owner.results[0])):
-            return True
-    return False
+    return any(_sees_another_shape(use.owner, value) for use in value.uses)
+
+
+def _sees_another_shape(reader: Any, value: ir.Value) -> bool:
+    name = reader.operation.name
+    if name in RESHAPES:
+        return True
+    changed = changed_in_place(reader)
+    same = name in _IN_PLACE or (changed is not None and changed == value)
+    return same and _is_reshaped(reader.results[0])

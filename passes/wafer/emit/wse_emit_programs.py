@@ -20,10 +20,11 @@ from ..prepare.wse_return_checks import CHECKS
 from ..prepare.wse_shape_interface import host_shapes
 from ..scalars.body import dtype_name
 from ..scalars.splat import made_of
+from ..shard.interface_attributes import BOUND, argument_attributes, result_attributes
 from ..shard.layout_rules import mesh_of
 from ..shard.loops import loops_of
 from ..shard.lowering import NO_NODE, RESHAPES, SLICES, is_node
-from ..shard.main_function import argument_attributes, constant_values, find_main, result_attributes
+from ..shard.main_function import constant_values, find_main
 from .collectives import COLLECTIVES, Collectives
 from .compute import ComputeEmitter
 from .fragments import everywhere, on_all, with_source
@@ -184,14 +185,14 @@ class _Emitter:
             if partial is not None:
                 self.tiles.alias(op.results[0], partial, read.layouts(op)[0].with_partial())
                 return []
-            changed = changed_in_place(op, self.main)
+            changed = changed_in_place(op)
             return ComputeEmitter(op, loops, self.tiles, hint, self.collectives.machine, changed).run()
         if name == "wse.scatter":
             return self._scatter(op, hint)
         if name in RESHAPES + SLICES:
             (layout,) = read.layouts(op)
             if name in SLICES:
-                changed = changed_in_place(op, self.main) if name == "tensor.insert_slice" else None
+                changed = changed_in_place(op) if name == "tensor.insert_slice" else None
                 return emit_shape_operation(op, layout, self.tiles, hint, changed)
             self.tiles.alias(op.results[0], op.operands[0], layout)
             return []
@@ -230,7 +231,7 @@ class _Emitter:
         return [fill(tile, number)]
 
     def _is_resident(self, argument: int) -> bool:
-        return self.kinds[argument] in ("parameter", "constant")
+        return self.kinds[argument] in BOUND
 
     def _finish(self, terminator: Any) -> None:
         """Results leave from their tiles, those of products from where the library has them."""

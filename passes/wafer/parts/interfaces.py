@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....dialects.host import ir
-from ..shard.main_function import argument_attributes, result_attributes
+from ..shard.interface_attributes import argument_attributes, result_attributes
 from .sequence import Part
 from .sides import roots
 

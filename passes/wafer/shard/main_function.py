@@ -35,42 +35,6 @@ def find_main(module: ir.Operation) -> Any:
     raise PassFailure(module, "the module has no function @main", hint="the wafer runs @main of a module")
 
 
-def argument_attributes(main: Any, name: str, default: str) -> list[str]:
-    """Attribute `wse.<name>` of every argument."""
-    count = len(list(main.body.blocks[0].arguments))
-    if "arg_attrs" not in main.attributes:
-        return [default] * count
-    found = []
-    for attributes in ir.ArrayAttr(main.attributes["arg_attrs"]):
-        found.append(_text(main, ir.DictAttr(attributes), f"wse.{name}", default))
-    return found
-
-
-def result_attributes(main: Any, name: str, default: str) -> list[str]:
-    """Attribute `wse.<name>` of every result."""
-    count = len(main.type.results)
-    if "res_attrs" not in main.attributes:
-        return [default] * count
-    found = []
-    for attributes in ir.ArrayAttr(main.attributes["res_attrs"]):
-        found.append(_text(main, ir.DictAttr(attributes), f"wse.{name}", default))
-    return found
-
-
-def _text(main: Any, attributes: ir.DictAttr, name: str, default: str) -> str:
-    if name not in attributes:
-        return default
-    value = attributes[name]
-    if not isinstance(value, ir.StringAttr):
-        raise PassFailure(main, f"attribute '{name}' of @main is no string: {value}")
-    return value.value
-
-
-def arguments_named(main: Any) -> list[str]:
-    """`wse.kind` of every argument: "input", "parameter", "state" or "constant"."""
-    return argument_attributes(main, "kind", "input")
-
-
 def constant_values(main: Any) -> list[ir.Attribute]:
     """Values of the arguments that `prepare` made of dense constants, in order."""
     if "arg_attrs" not in main.attributes:

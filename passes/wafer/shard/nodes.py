@@ -24,6 +24,7 @@ from ..scalars.widening_reads import read_narrow
 from .cost import CostModel
 from .dependencies import dependencies, iterators_of, operand_iterators
 from .finer_loops import finer_loops
+from .in_place import may_change
 from .indirect import GATHER, gather_cycles
 from .layout_rules import (
     elements,
@@ -310,7 +311,8 @@ def _compute_option(
             cycles += owned_cycles(cost, view, op, depends, tiles)
             continue
         if op.kind in SCATTERS:
-            cycles += cost.vector("copy", op.dtype, gives[0].tile_shape)
+            if not may_change(view.inits[0]):
+                cycles += cost.vector("copy", op.dtype, gives[0].tile_shape)
             cycles += scatter_cycles(cost, view, op, depends, tiles)
             continue
         trips = sorted(tiles[d] for d in depends[index] - looped)

@@ -20,9 +20,10 @@ from .choice.grids import search
 from .choice.plan import Moves, Plan
 from .choice.product_options import ProductOptions
 from .cost import CostModel
+from .interface_attributes import BOUND, arguments_named
 from .layout_rules import grid_mesh
 from .lowering import is_node, require_lowering
-from .main_function import arguments_named, find_main, prepare
+from .main_function import find_main, prepare
 from .nodes import Option, only_returned, shape_of
 
 
@@ -68,7 +69,7 @@ class Partition(Pass, name="wse-partition", anchor="builtin.module"):
         for_products = self.algorithm and set(operations(self.algorithm)) & {"matmul", "matvec"}
         forced_for_products = self.algorithm if for_products else ""
         kinds = arguments_named(main)
-        free = frozenset(i for i, kind in enumerate(kinds) if kind in ("parameter", "constant"))
+        free = frozenset(i for i, kind in enumerate(kinds) if kind in BOUND)
         with op.context, op.location:
             combining = bool(self.algorithm) and not forced_for_products
             products = ProductOptions(machine, forced_for_products, combining)

@@ -151,6 +151,8 @@ def test_what_is_known_without_a_search(pair: tuple[TensorLayout, TensorLayout],
 
 
 SQUARE, TALL = " on x:8; y:8 at (0, 0)", " on x:3; y:7 at (0, 0)"
+WIDE = " on x:6; y:12 at (0, 0)"
+LONG = " on x:2; y:8 at (0, 0)"
 QUARTERS = " on xo:2 xi:4; y:4 at (0, 0)"
 MANY = " on xo:3 xi:10; y:1 at (0, 0)"  # more lines cross along xo than there are colours for
 FACTORED = " on xo:3 xi:4; y:2 at (0, 0)"
@@ -162,6 +164,11 @@ CASES = [  # shape, from, to, and what the fastest way is made of
     ((40, 24), f"[x:8/5, -]{SQUARE}", f"[y:8/5, -]{SQUARE}", ["turn"]),
     ((24, 24), f"[x:8/3, y:8/3]{SQUARE}", f"[y:8/3, x:8/3]{SQUARE}", ["all_gather", "turn", "copy"]),
     ((39, 6), f"[xi:4/10, xo:2/3]{QUARTERS}", f"[y:4/10, -]{QUARTERS}", ["turn", "all_gather"]),
+    ((29, 3), f"[x:2/16, -]{LONG}", f"[y:8/4, -]{LONG}", ["turn"]),  # a part of what one PE has
+    ((3, 31), f"[-, y:12/3]{WIDE}", f"[-, x:6/6]{WIDE}", ["turn"]),  # what several have
+    ((61, 2), f"[y:4/16, -]{QUARTERS}", f"[xo:2/32 xi:4/8, -]{QUARTERS}", ["turn"]),
+    ((61, 2), f"[xo:2/32 xi:4/8, -]{QUARTERS}", f"[y:4/16, -]{QUARTERS}", ["turn"]),
+    ((9, 4), f"[y:12/1, -]{WIDE}", f"[x:6/2, -]{WIDE}", ["turn"]),  # some have nothing at all
     ((25, 9), f"[x:3/9, y:7/2]{TALL}", f"[y:7/4, x:3/3]{TALL}", ["all_gather", "neighbours"]),
     ((40, 24), f"[x:8/5, -]{SQUARE}", f"[x:8/5 halo 2,1, -]{SQUARE}", ["neighbours"]),
     ((10, 4), f"[x:3/4, -]{TALL}", f"[x:3/5, -]{TALL}", ["neighbours"]),

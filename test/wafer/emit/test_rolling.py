@@ -12,6 +12,7 @@ from collective_programs import program_of
 from fabric_programs import access, ints, rect
 
 from wse_mlir.passes.wafer.algorithms.collectives import turning
+from wse_mlir.passes.wafer.algorithms.collectives.turning import Turning
 from wse_mlir.passes.wafer.algorithms.fragment import Fragment, Line, RectangleText, TileWalk, sequence
 from wse_mlir.passes.wafer.emit import rolling
 from wse_mlir.passes.wafer.emit.repeats import Repeat, repeats
@@ -293,7 +294,7 @@ def test_layers_turn_to_the_same_root_each(engine: EngineName) -> None:
     for t in range(4):
         made.append(Fragment((RectangleText(everywhere, (Phase(f"layer {t}"),)),)))
         own, got = (TileWalk(access(name, 1), n, "f32") for name in (f"a{t}", f"t{t}"))
-        made.append(turning.build(Line("x", grid), const(2), own, got, machine, f"c{t}_"))
+        made.append(turning.build(Line("x", grid), Turning(const(2), own, got), machine, f"c{t}_"))
         both = (access(f"a{t}", 1), access(f"t{t}", 1))
         made.append(Fragment((RectangleText(everywhere, (Vector("add", n, access(f"a{t + 1}", 1), both),)),)))
     listed = [(f"{letter}{t}", N, "f32") for letter, count in (("a", 5), ("t", 4)) for t in range(count)]

@@ -12,6 +12,7 @@ from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
 from wse_mlir.passes.infra.pass_manager import PipelineFailure, run_pipeline
 from wse_mlir.passes.wafer.algorithms.collectives import turning
+from wse_mlir.passes.wafer.algorithms.collectives.turning import Turning
 from wse_mlir.passes.wafer.algorithms.fragment import Fragment, Line, RectangleText, TileWalk, sequence
 from wse_mlir.passes.wafer.algorithms.roles import in_classes
 from wse_mlir.passes.wafer.emit.write.program import program_module
@@ -260,7 +261,7 @@ def test_colours_that_each_pe_sets_once_share_numbers() -> None:
     for k in range(24):
         target = TileWalk(access(f"r{k}", 1), ints(WORDS), "f32")
         made.append(Fragment((RectangleText(everywhere, (Phase(f"p{k}", Source(f"layer{k}")),)),)))
-        made.append(turning.build(Line("x", grid), const(k % 4), tile, target, TINY, f"c{k}_"))
+        made.append(turning.build(Line("x", grid), Turning(const(k % 4), tile, target), TINY, f"c{k}_"))
     names = [f"r{k}" for k in range(24)]
     listed = [(name, WORDS, "f32") for name in ("a", *names)]
     before = program_of(sequence(made, grid), grid, listed, inputs=["a"], outputs=names)
@@ -280,7 +281,7 @@ def test_colours_that_each_pe_sets_in_each_trip_share_numbers() -> None:
     for k in range(24):
         target = TileWalk(access(f"r{k}", 1), ints(WORDS), "f32")
         made.append(Fragment((RectangleText(everywhere, (Phase(f"p{k}", Source(f"layer{k}")),)),)))
-        once = turning.build(Line("x", grid), trip, tile, target, TINY, f"c{k}_")
+        once = turning.build(Line("x", grid), Turning(trip, tile, target), TINY, f"c{k}_")
         parts = tuple(replace(p, body=(Loop(trip.name, const(k % 4 + 1), p.body),)) for p in once.parts)
         made.append(replace(once, parts=parts))
     names = [f"r{k}" for k in range(24)]

@@ -122,7 +122,7 @@ def _ir_at_stage(imported: ImportedModel, request: Request, watch: StageWatch, t
             return text
         else:
             with timer.scope("passes"):
-                module, _ = lower(imported.module, request.target, request.options, watch.instrumentation)
+                module = lower(imported.module, request.target, request.options, watch.instrumentation).module
     except StageReached as reached:
         return reached.text
     return ir_text(module, locations=request.debug)  # the end of a pipeline of the user's own
@@ -138,7 +138,9 @@ def _parts_at_stage(imported: ImportedModel, request: Request, watch: StageWatch
             module = part.model.module.operation
             try:
                 if part.on_wafer:
-                    module, _ = lower(part.model.module, request.target, request.options, own, since=SINCE)
+                    module = lower(
+                        part.model.module, request.target, request.options, own, since=SINCE
+                    ).module
                 text = ir_text(module, locations=request.debug)
             except StageReached as reached:
                 text = reached.text

@@ -26,6 +26,7 @@ from .records import (
     InterfaceRecord,
     PartedRecord,
     PartRecord,
+    PreparationRecord,
     ProcessorRecord,
     ProvisionsRecord,
     ReturnedCheckRecord,
@@ -41,6 +42,7 @@ SavedBlocks = dict[str, bytes | np.ndarray]
 
 _CODE = "code"
 _STAGE = "stage"
+_PREPARE = "prepare/"
 
 
 def store_program(program: SavedProgram) -> tuple[CpuRecord | WaferRecord | PartedRecord, SavedBlocks]:
@@ -53,7 +55,17 @@ def store_program(program: SavedProgram) -> tuple[CpuRecord | WaferRecord | Part
 
 
 def _store_stage(program: WaferProgram) -> tuple[WaferRecord, SavedBlocks]:
-    return WaferRecord(machine=program.machine.contents, facts=_plain(program.facts)), {_STAGE: program.stage}
+    blocks: SavedBlocks = {_STAGE: program.stage}
+    preparation = None
+    if program.preparation is not None:
+        record, own = _store_code(program.preparation)
+        interface = InterfaceRecord.of(program.preparation.function.interface)
+        preparation = PreparationRecord(interface=interface, program=record)
+        blocks |= {f"{_PREPARE}{name}": block for name, block in own.items()}
+    record = WaferRecord(
+        machine=program.machine.contents, facts=_plain(program.facts), preparation=preparation
+    )
+    return record, blocks
 
 
 def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,10 +166,26 @@ def _restore_one(
         from ...runtime.wafer.program import read_program
 
         machine = _machine(record, container)
+        preparation = _restore_preparation(record, container, prefix)
         try:
-            return read_program(container.bytes(prefix + _STAGE), interface, machine, record.facts)
+            return read_program(
+                container.bytes(prefix + _STAGE), interface, machine, record.facts, preparation
+            )
         except CompilerError as error:
             raise container.damaged(error.message) from error
+    return _restore_code(record, container, interface, prefix)
+
+
+def _restore_preparation(record: WaferRecord, container: Container, prefix: str) -> CpuProgram | None:
+    if record.preparation is None:
+        return None
+    interface = record.preparation.interface.interface()
+    return _restore_code(record.preparation.program, container, interface, prefix + _PREPARE)
+
+
+def _restore_code(
+    record: CpuRecord, container: Container, interface: CallInterface, prefix: str
+) -> CpuProgram:
     if len(record.results) != len(interface.results):
         raise ValueError("the number of results is not that of the interface")
     results = tuple(result.array_type() for result in record.results)
@@ -199,7 +227,13 @@ def check_surroundings(
         return
     if isinstance(record, WaferRecord):
         _check_machine(target, record.machine, container)
+        if record.preparation is not None:
+            _check_processor(record.preparation.program, container)
         return
+    _check_processor(record, container)
+
+
+def _check_processor(record: CpuRecord, container: Container) -> None:
     processor = record.processor
     # Asking LLVM what a processor implies takes a while.
     is_this = (processor.cpu, processor.features) == host()

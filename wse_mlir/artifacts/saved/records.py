@@ -254,12 +254,20 @@ class CpuRecord(Record):
     provisions: ProvisionsRecord
 
 
+class PreparationRecord(Record):
+    """What computes tensors from a wafer's parameters; its block begins with "prepare/"."""
+
+    interface: InterfaceRecord
+    program: CpuRecord
+
+
 class WaferRecord(Record):
     """A `WaferProgram`; its executable stage is the block "stage". `machine` is a machine file's contents."""
 
     kind: Literal["wafer"] = "wafer"
     machine: dict[str, JsonValue]
     facts: dict[str, JsonValue]
+    preparation: PreparationRecord | None = None
 
 
 class ReturnedCheckRecord(Record):

@@ -22,8 +22,10 @@ from ...wse_target.machine import Machine
 from ...wse_target.sim.simulation import Simulation
 from ..arrays import as_signed
 from ..checks import Check, CheckFailed
+from ..cpu.program import CpuProgram
 from .image_builder import build_image
 from .pe_kernels import NativeKernels
+from .preparation import prepare
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class WaferProgram:
         image: what the simulator runs.
         constants: dense constants of the model, which are arguments of the program after the model's own.
         checks: what results behind the model's own tell of, in order.
+        preparation: computes tensors from the parameters when these are bound, arguments behind the model's own;
+            constants come after them.
         facts: what compiling found out, for the report: "choices" that the partitioner weighed, and the proof about
             "deadlock", and "ir_bytes" of the executable stage as text.
     """
@@ -48,10 +52,20 @@ class WaferProgram:
     constants: tuple[np.ndarray, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
     checks: tuple[ReturnedCheck, ...] = ()
+    preparation: CpuProgram | None = None
+
+    @property
+    def prepared(self) -> int:
+        """How many tensors are prepared."""
+        return 0 if self.preparation is None else len(self.preparation.function.results)
 
 
 def read_program(
-    stage: bytes, interface: CallInterface, machine: Machine, facts: Mapping[str, Any]
+    stage: bytes,
+    interface: CallInterface,
+    machine: Machine,
+    facts: Mapping[str, Any],
+    preparation: CpuProgram | None = None,
 ) -> WaferProgram:
     """The program that these bytes are.
 
@@ -62,7 +76,9 @@ def read_program(
         module = parsed(lambda: ir.Module.parse(stage, create_context()), "the executable stage")
         image, constants = build_image(module.operation), read_constants(module.operation)
         checks = read_checks(module.operation)
-    return WaferProgram(stage, interface.without_data(), machine, image, tuple(constants), facts, checks)
+    return WaferProgram(
+        stage, interface.without_data(), machine, image, tuple(constants), facts, checks, preparation
+    )
 
 
 def stage_bytes(module: ir.Operation) -> bytes:
@@ -166,7 +182,7 @@ class WaferExecutable:
         self._unused: dict[int, np.ndarray] = {}
         self._phase_sram = phase_sram_bytes(program.image)
         self.report: dict[str, Any] = {}
-        self._load({len(arguments) + i: array for i, array in enumerate(program.constants)})
+        self._load(dict(enumerate(program.constants, start=len(arguments) + program.prepared)))
         self.bind(parameters)
 
     def direct_call(self, states: Sequence[np.ndarray]) -> None:
@@ -174,7 +190,11 @@ class WaferExecutable:
 
     def bind(self, parameters: Sequence[np.ndarray]) -> None:
         """Loads the parameters onto the device; later changes of the arrays are not seen."""
-        self._load(dict(zip(self._parameters, parameters, strict=True)))
+        prepared = prepare(self.program.preparation, parameters)
+        first = len(self.program.interface.arguments)
+        self._load(
+            dict(zip(self._parameters, parameters, strict=True)) | dict(enumerate(prepared, start=first))
+        )
 
     def _load(self, arrays: Mapping[int, np.ndarray]) -> None:
         arrays = {i: as_signed(array) for i, array in arrays.items()}

@@ -24,6 +24,7 @@ from ...wse_target.sim.report import SimulationReport
 from .image_builder import build_image
 from .options import is_in_parts
 from .parts.lowering import in_parts
+from .preparation import compile_preparation
 from .simulator_runs import Lowered, SimulatorRun, TraceWindow
 from .target import accumulate_pass, lower, printed_bytes, prove, read_constants
 
@@ -208,11 +209,15 @@ def lower_for(
                 "with these options this model is several parts, and no one program that could be simulated",
                 hint="estimate(...) and the report of what compile(...) returns tell its cycles",
             )
-        module, choices = lower(imported.module, chosen.name, options, since=since)
+        lowered = lower(imported.module, chosen.name, options, since=since)
+        module, choices = lowered.module, lowered.choices
         constants = () if timing_only else read_constants(module)
+        preparation = None if timing_only else compile_preparation(lowered.preparation, Timer())
         program = build_image(module)
     deadlock = prove(program, chosen.machine)
-    return Lowered(imported, program, chosen.machine, choices, constants, deadlock, printed_bytes(module))
+    return Lowered(
+        imported, program, chosen.machine, choices, constants, deadlock, printed_bytes(module), preparation
+    )
 
 
 def check_fixed_sizes(imported: ImportedModel) -> None:

@@ -20,7 +20,9 @@ from ...wse_target.sim.report import SimulationReport
 from ...wse_target.sim.simulation import Simulation
 from ...wse_target.sim.trace import chrome_trace
 from ..arrays import as_signed, is_unsigned, numpy_dtype
+from ..cpu.program import CpuProgram
 from .pe_kernels import NativeKernels
+from .preparation import prepare
 
 MOST_EVENTS = 2_000_000  # that the critical path may be made from; each takes 29 bytes
 _TOO_LONG = f"not looked for: more than {MOST_EVENTS:,} operations on PEs"
@@ -44,6 +46,7 @@ class Lowered:
         constants: of the model, loaded like parameters; empty when timing only.
         deadlock: "free", or "undecided" and why.
         ir_bytes: of the executable stage as text.
+        preparation: see `WaferProgram`; None when timing only.
     """
 
     imported: ImportedModel
@@ -53,6 +56,7 @@ class Lowered:
     constants: Sequence[np.ndarray] = ()
     deadlock: str = ""
     ir_bytes: int = 0
+    preparation: CpuProgram | None = None
 
 
 @dataclass
@@ -72,11 +76,14 @@ class SimulatorRun:
         """Results of one repetition; its report too, if one is all that is asked for.
 
         Args:
-            arguments: of @main; the program's constants come after them.
+            arguments: of the model; prepared tensors and the program's constants come after them.
         """
         lowered, recorders = self.lowered, self._recorders() if self.repeat == 1 else {}
         simulation = self._simulation(recorders, timing_only=False)
-        everything = [as_signed(array) for array in (*arguments, *lowered.constants)]
+        kinds = [a.kind for a in lowered.imported.arguments]
+        parameters = [a for a, kind in zip(arguments, kinds, strict=True) if kind == "parameter"]
+        prepared = prepare(lowered.preparation, parameters)
+        everything = [as_signed(array) for array in (*arguments, *prepared, *lowered.constants)]
         resident = {t.tensor for t in lowered.program.scatters if t.resident}
         simulation.load({i: everything[i] for i in resident})
         result = simulation.call([everything[i] for i in simulation.call_arguments])

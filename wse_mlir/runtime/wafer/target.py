@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ...dialects.host import ir
@@ -21,10 +22,15 @@ from ...wse_target.machine_file import load_machine
 from ...wse_target.sim.check import check_program
 from .image_builder import build_image
 from .options import is_thorough
+from .preparation import compile_preparation, take_preparation
 from .program import WaferProgram, printed_bytes, read_checks, read_constants, stage_bytes
 from .sram_shares import FIRST_SHARE, Shares
 
-SPLIT_DIMS = "func.func(wse-split-dims,wse-dce),canonicalize,cse,wse-shape-interface"
+_PLANNING = "partition"  # the row that the search for a plan begins with
+_SPLIT = "func.func(wse-split-dims,wse-dce),canonicalize,cse"
+_STACK = "func.func(wse-stack-reductions,wse-dce),canonicalize,cse,wse-split-parameters"
+SPLIT_DIMS = f"{_SPLIT},{_STACK},wse-shape-interface"
+SPLIT_DIMS_OF_PARTS = f"{_SPLIT},wse-shape-interface"  # parts have the model's own parameters
 
 
 def pipeline_text(
@@ -47,7 +53,10 @@ def pipeline_text(
 
 def pipeline_before(row: str, machine: str, options: Mapping[str, Any], then: str) -> str:
     """What `pipeline_text` runs in front of a row, and a pass of modules behind that."""
-    text = _pipeline(machine, options, FIRST_SHARE, keep_states=True, brief=0).before(row).text
+    rows = _pipeline(machine, options, FIRST_SHARE, keep_states=True, brief=0)
+    if is_thorough(options):
+        rows = rows.override(split_dims=SPLIT_DIMS_OF_PARTS)
+    text = rows.before(row).text
     return f"{text.removesuffix(')')},{then})"
 
 
@@ -92,18 +101,19 @@ def compile_program(
     """
     description = load_machine(machine)
     with timer.scope("passes"):
-        lowered, choices = lower(imported.module, machine, options, instrumentation, since=since)
+        found = lower(imported.module, machine, options, instrumentation, since=since)
+    preparation, lowered = compile_preparation(found.preparation, timer), found.module
     with timer.scope("image"):
         image, constants, stage = build_image(lowered), read_constants(lowered), stage_bytes(lowered)
         checks = read_checks(lowered)
     with timer.scope("proof"):
         facts = {
-            "choices": choices,
+            "choices": found.choices,
             "deadlock": prove(image, description),
             "ir_bytes": printed_bytes(lowered),
         }
     interface = imported.interface.without_data()
-    return WaferProgram(stage, interface, description, image, tuple(constants), facts, checks)
+    return WaferProgram(stage, interface, description, image, tuple(constants), facts, checks, preparation)
 
 
 def prove(program: Program, machine: Machine) -> str:
@@ -117,6 +127,20 @@ def prove(program: Program, machine: Machine) -> str:
     return verdict.outcome if verdict.outcome == "free" else f"undecided: {verdict.reason}"
 
 
+@dataclass(frozen=True)
+class LoweredModule:
+    """A model at stage `executable`.
+
+    Attributes:
+        choices: what the partitioner chose among (see `passes.wafer.explanation`).
+        preparation: what computes tensors from the parameters, see `preparation`.
+    """
+
+    module: ir.Operation
+    choices: list[dict[str, Any]]
+    preparation: ImportedModel | None
+
+
 def lower(
     module: ir.Module,
     machine: str,
@@ -124,8 +148,8 @@ def lower(
     instrumentation: Instrumentation | None = None,
     *,
     since: str = "",
-) -> tuple[ir.Operation, list[dict[str, Any]]]:
-    """The executable stage of `module`, and what the partitioner chose among (see `passes.wafer.explanation`).
+) -> LoweredModule:
+    """The executable stage of `module`, which is left alone.
 
     Plans again with less memory for data when code and transfers need more than planned, with fewer colours when these
     run out, and gives up that states stay on the PEs when nothing else is left.
@@ -136,17 +160,23 @@ def lower(
     Raises:
         CompilerError: a pass failed; of several plans that do not fit, the first one's message.
     """
+    watch = instrumentation or Instrumentation(verify_each=False)
+    whole, preparation = module.operation.clone(), None
+    rows = _pipeline(machine, options, FIRST_SHARE, keep_states=True, brief=0)
+    rows = rows.since(since) if since else rows
+    if any(stage.name == _PLANNING for stage in rows.stages[1:]):
+        run_pipeline(whole, rows.before(_PLANNING).text, instrumentation=watch)
+        preparation, since = take_preparation(whole), _PLANNING
     failure: PipelineFailure | None = None
     for keep_states in (True, False):
         if not keep_states and not has_states(module.operation):
             break
         shares = Shares()
         while shares.next is not None:
-            attempt = module.operation.clone()
+            attempt = whole.clone()
             text = pipeline_text(
                 machine, options, shares.next, keep_states=keep_states, brief=shares.brief, since=since
             )
-            watch = instrumentation or Instrumentation(verify_each=False)
             try:
                 result = run_pipeline(attempt.operation, text, instrumentation=watch)
             except PipelineFailure as error:
@@ -155,7 +185,7 @@ def lower(
                 continue
             weighed = [r for r in result.remarks if r.pass_name == "wse-partition" and r.data]
             choices = [{"message": r.message, "location": r.location, **r.data} for r in weighed]
-            return attempt.operation, choices
+            return LoweredModule(attempt.operation, choices, preparation)
         if not isinstance(failure.__cause__ if failure else None, DoesNotFit):
             break
     assert failure is not None, "every share either returned or failed"

@@ -15,11 +15,12 @@ from ..fragment import CollectiveRequest, TileWalk
 
 
 @lru_cache(maxsize=1 << 12)
-def largest(bounds: tuple[Expr, ...], grid: tuple[int, int]) -> int:
-    """Most elements that a walk with these bounds covers on any PE of a grid."""
+def largest(bounds: tuple[Expr, ...], grid: tuple[int, int], others: tuple[str, ...] = ()) -> int:
+    """Most elements that a walk with these bounds covers on any PE of a grid, where other variables are 0."""
+    known = dict.fromkeys(others, 0)
     groups: dict[frozenset[str], list[Expr]] = {}
     for bound in bounds:
-        groups.setdefault(bound.variables(), []).append(bound)
+        groups.setdefault(bound.variables().difference(known), []).append(bound)
     if any(len(used) > 1 for used in groups):  # else each coordinate can be looked at by itself
         groups = {frozenset("xy"): list(bounds)}
     found = 1
@@ -27,7 +28,7 @@ def largest(bounds: tuple[Expr, ...], grid: tuple[int, int]) -> int:
         y, x = np.mgrid[0 : grid[1] if "y" in used else 1, 0 : grid[0] if "x" in used else 1]
         total = np.ones_like(x)
         for bound in several:
-            total = total * np.maximum(bound.evaluate({"x": x, "y": y}), 0)
+            total = total * np.maximum(bound.evaluate({**known, "x": x, "y": y}), 0)
         found *= int(total.max(initial=0))
     return found
 

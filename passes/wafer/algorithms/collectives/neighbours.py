@@ -136,6 +136,11 @@ class Exchange:
         return (limited(first, most, other + 1, const(self.line.extent) - other), *rest)
 
 
+def passing_tiles(line: Line, source: Boxes, target: Boxes, reach: int) -> int:
+    """Tiles of others that a PE has at a time because they go further."""
+    return sum(min(hops, 3) - 1 for hops in Exchange(line, source, target, reach).rounds.values())
+
+
 def build(line: Line, source: Boxes, target: Boxes, prefix: str, reach: int = 1) -> Fragment:
     """Every PE has its box of the target, each index of which it, or a PE up to `reach` away, has in the source."""
     program, last = LineProgram(line, prefix), line.extent - 1

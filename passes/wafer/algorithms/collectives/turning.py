@@ -5,12 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .....wse_target.image import Route
-from .....wse_target.instructions import Direction, Instruction, Join, Receive, Send, Switch, Vector
+from .....wse_target.instructions import (
+    Direction,
+    Dtype,
+    Instruction,
+    Join,
+    Loop,
+    Receive,
+    Send,
+    Switch,
+    Vector,
+)
 from .....wse_target.machine import Machine
-from .....wse_target.quasi_affine import Expr, maximum, minimum
+from .....wse_target.quasi_affine import Expr, Var, const, maximum, minimum
 from ..fragment import Fragment, Line, RectangleText, TileWalk
-from .costs import Costs, tile_words
-from .line_program import at_least_one_loop, only
+from .costs import Costs, largest
+from .line_program import at_least_one_loop, limited
 
 # Settings of a router: words come from smaller positions, larger ones, the core.
 FROM_LOW, FROM_HIGH, ROOT = 0, 1, 2
@@ -52,29 +62,51 @@ class Multicast:
         return Switch(self.colour, reached * ROOT - before, rewrite)
 
 
-def build(line: Line, root: Expr, own: TileWalk, target: TileWalk, machine: Machine, prefix: str) -> Fragment:
-    """The tile of each line's root on all PEs of the line; which position the root has may differ from line to line.
+@dataclass(frozen=True)
+class Turning:
+    """What the PEs of a line send to all others, one after the other.
 
-    Args:
-        root: as an expression in the coordinate across the lines.
+    Attributes:
+        root: position of the PE that sends, as an expression in the coordinate across the lines and in `number`.
+        own: what it sends; target: where that is on all of them, the root included. Bounds are alike on a line.
+        rounds: how many PEs send; `number`: the loop's variable, if it is more than one.
     """
-    own, target = at_least_one_loop(own), at_least_one_loop(target)
-    at, grid = line.position, line.grid
+
+    root: Expr
+    own: TileWalk
+    target: TileWalk
+    rounds: int = 1
+    number: Var | None = None
+
+
+def build(line: Line, turning: Turning, machine: Machine, prefix: str) -> Fragment:
+    """The tiles of each line's roots on all PEs of the line; lines may differ in which positions these have."""
+    own, target, root = at_least_one_loop(turning.own), at_least_one_loop(turning.target), turning.root
+    at = line.position
     multicast = Multicast(f"{prefix}turned", line)
-    here = (at - root + 1, root - at + 1)  # both are positive on the root
-    body: list[Instruction] = [Vector("copy", only(own, grid, *here), target.access, (own.access,))]
+    first = (turning.number.name,) if turning.number else ()
+    most = max(1, largest(target.bounds[:1], line.grid, first))  # in the first round; later ones have no more
+    here = _only(own, most, at - root + 1, root - at + 1)  # both are positive on the root
+    body: tuple[Instruction, ...] = (Vector("copy", here, target.access, (own.access,)),)
     if line.extent > 1:
-        body = [
+        body = (
             multicast.switch(root, rewrite=not switches(machine)),
-            Send(multicast.colour, only(own, grid, *here), own.access, thread=1),
+            Send(multicast.colour, here, own.access, thread=1),
             *body,
-            Receive(multicast.colour, only(target, grid, maximum(at - root, root - at)), target.access),
+            Receive(multicast.colour, _only(target, most, maximum(at - root, root - at)), target.access),
             Join((1,)),
-        ]
+        )
+    if turning.number:
+        body = (Loop(turning.number.name, const(turning.rounds), body),)
     routes = multicast.routes()
-    parts = tuple(RectangleText(where, tuple(body)) for where in line.where(range(line.extent)))
+    parts = tuple(RectangleText(where, body) for where in line.where(range(line.extent)))
     positions = {multicast.colour: FROM_LOW} if routes else {}
     return Fragment(parts, (), tuple(positions), routes, positions)
+
+
+def _only(tile: TileWalk, most: int, *flags: Expr) -> tuple[Expr, ...]:
+    first, *rest = tile.bounds
+    return (limited(first, most, *flags), *rest)
 
 
 def switches(machine: Machine) -> bool:
@@ -82,10 +114,15 @@ def switches(machine: Machine) -> bool:
     return machine.fabric.switch_positions > ROOT
 
 
-def cycles(line: Line, own: TileWalk, machine: Machine) -> float:
-    """A turn of the routers, and a broadcast over the whole line."""
-    costs, fabric = Costs.of(machine, own.dtype), machine.fabric
+def cycles(line: Line, words: int, dtype: Dtype, machine: Machine, rounds: int = 1) -> float:
+    """Turns of the routers, and broadcasts over the whole line, which the next one's root only waits for to pass it.
+
+    Args:
+        words: of the largest tile that is sent.
+    """
+    costs, fabric = Costs.of(machine, dtype), machine.fabric
     turn = fabric.switch if switches(machine) else fabric.route_rewrite
-    words = tile_words(own, line.grid)
     launch = costs.launch + words * costs.microthread_word
-    return turn + launch + costs.setup + costs.way(line.extent - 1) + words * costs.pace + costs.join
+    once = turn + launch + costs.setup + words * costs.pace
+    loop = rounds * machine.control.loop if rounds > 1 else 0
+    return rounds * once + (rounds - 1) * costs.way(1) + costs.way(line.extent - 1) + costs.join + loop

@@ -10,7 +10,6 @@ from ....dialects.host import func, ir
 from ....dialects.provenance import describe_location
 from ....frontend.call_interface import CallInterface
 from ....frontend.imported import ImportedModel
-from ....frontend.interface import read_main
 from ....passes.infra.pass_manager import Instrumentation, PassObserver, run_pipeline
 from ....passes.infra.timing import Timer
 from ....passes.wafer.parts.wse_outline_parts import PART
@@ -18,6 +17,7 @@ from ....passes.wafer.shard.main_function import find_main
 from ....wse_target.machine_file import load_machine
 from ...cpu.target import CpuTarget
 from ..options import falls_back, programs
+from ..preparation import as_model
 from ..program import ReturnedCheck, checks_of
 from ..target import compile_program, pipeline_before
 from .program import PartedProgram, PartProgram
@@ -107,21 +107,13 @@ def _outlined(
     function: func.FuncOp, takes: tuple[int, ...], makes: tuple[int, ...], context: ir.Context
 ) -> Outlined:
     """A function as the `@main` of a module."""
-    with context, function.location:
-        module = ir.Module.create()
-        copy: Any = function.operation.clone(ir.InsertionPoint(module.body))
-        copy.attributes["sym_name"] = ir.StringAttr.get("main")
-        del copy.attributes["sym_visibility"]
-        del copy.attributes[PART]
-        arguments, results = read_main(module)
+    model = as_model(function, context, without=(PART,))
     terminator = list(function.regions[0].blocks[0].operations)[-1]
     sources = (
         describe_location(v.owner.location) if not isinstance(v.owner, ir.Block) else ""
         for v in terminator.operands
     )
-    interface = CallInterface(tuple(arguments), tuple(results))
     side = ir.StringAttr(function.attributes[PART]).value
-    model = ImportedModel(module, interface, context)
     return Outlined(function.name.value, model, side == "wafer", takes, makes, tuple(sources))
 
 
