@@ -135,6 +135,7 @@ def test_redistribute(target: tuple[str, str]) -> None:
         ["all_gather along y by ring", "copy"],
         ["all_gather along y by multicast{colours=3} to [-, -]", "copy to [x:5/3, -]"],
         ["circulate along y"],
+        ["turn along y to [x:5/3, -]"],
     ],
 )
 def test_steps_of_a_redistribution_can_be_asked_for(steps: list[str]) -> None:
@@ -154,7 +155,7 @@ def test_steps_that_lead_elsewhere_are_refused() -> None:
         layout=layout("x", ""),
         steps='["all_gather along x"]',
     )
-    with pytest.raises(PipelineFailure, match=r"do not lead from .* to .*\n.*these do: \[all_gather along y"):
+    with pytest.raises(PipelineFailure, match=r"do not lead from .* to .*\n.*these do: \[turn along y to"):
         compiled(move, layout("x", ""))
 
 

@@ -55,7 +55,7 @@ def test_no_grid_that_is_given_is_much_better(name: str) -> None:
 
     def cycles(options: dict[str, str]) -> float:
         imported = import_model(case.model, case.args)
-        _, choices = lower(imported.module, "tiny", options)
+        choices = lower(imported.module, "tiny", options).choices
         return next(c["chosen"]["cycles"] for c in choices if "bytes" in c["chosen"])
 
     best = cycles({})
@@ -64,6 +64,6 @@ def test_no_grid_that_is_given_is_much_better(name: str) -> None:
 
 def test_few_numbers_take_few_pes() -> None:
     imported = import_model(nn.ReLU(), (torch.zeros(3),))
-    _, choices = lower(imported.module, "tiny", {})
+    choices = lower(imported.module, "tiny", {}).choices
     width, height = choices[0]["chosen"]["name"].split("x")
     assert int(width) * int(height) <= 4

@@ -104,9 +104,8 @@ def test_an_encoder_is_within_bounds(layers: int) -> None:
     """Trees along both axes give PEs as many roles as there are PEs."""
     layer = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True, dropout=0.0)
     model = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
-    module, _ = wafer.lower(
-        import_model(model.eval(), (torch.randn(1, 16, 32),)).module, "tiny", {"grid": "8x8"}
-    )
+    imported = import_model(model.eval(), (torch.randn(1, 16, 32),))
+    module = wafer.lower(imported.module, "tiny", {"grid": "8x8"}).module
     program, text = build_image(module), len(str(module))
     assert len(program.classes) <= MOST_CLASSES and text < MOST_TEXT
     assert max(program.code_bytes.values()) < 16384

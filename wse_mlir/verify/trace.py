@@ -156,9 +156,15 @@ def record(
 
 @dataclass(frozen=True)
 class _Started:
-    root: int
+    """A pass begins.
+
+    Attributes:
+        found: the IR where it is not what the pass before left: the target begins anew, maybe from a stage it kept.
+    """
+
     number: int
     step: PassText
+    found: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -171,30 +177,30 @@ class _Recorder:
 
     def __init__(self, send: SendResult) -> None:
         self._send = send
-        self._roots: list[ir.Operation] = []
+        self._root: ir.Operation | None = None
         self._steps: list[PythonStep | UpstreamStep] = []  # in the order in which they first ran
 
     def before_pass(self, step: PythonStep | UpstreamStep, root: ir.Operation) -> None:
-        if not self._roots or root != self._roots[-1]:
-            self._roots.append(root)  # the target begins anew, with another plan
-            self._steps.clear()
+        goes_on = self._root is not None and root == self._root
+        found = b"" if goes_on else _compressed(root)
+        self._root = root
         if not any(known is step for known in self._steps):
             self._steps.append(step)
         number = next(n for n, known in enumerate(self._steps) if known is step)
-        self._send(_Started(len(self._roots), number, PassText.of(step, root.context)))
+        self._send(_Started(number, PassText.of(step, root.context), found))
 
     def after_pass(self, step: PythonStep | UpstreamStep, root: ir.Operation) -> None:
         self._send(_Ended(b"" if step.name == _CHECK else _compressed(root)))
 
 
 def _assembled(first: Snapshot, outcome: Outcome) -> Trace:
-    """The last attempt of the run; the IR before its first pass is that before the first attempt."""
+    """The last attempt of the run, behind the passes that led to where it began."""
     snapshots, running = [first], None
-    attempt = number = 0
+    number = 0
     for event in outcome.sent:
         if isinstance(event, _Started):
-            if event.root != attempt:
-                attempt, snapshots = event.root, [replace(first, stage="")]
+            if event.found:
+                snapshots = _led_to(snapshots, event.found)
             running, number = event.step, event.number
         elif running is not None:
             if running.name == _CHECK:
@@ -204,6 +210,12 @@ def _assembled(first: Snapshot, outcome: Outcome) -> Trace:
                 snapshots.append(Snapshot(running, event.data, step=number))
             running = None
     return Trace(tuple(snapshots), _broken(running, outcome))
+
+
+def _led_to(snapshots: Sequence[Snapshot], found: bytes) -> list[Snapshot]:
+    """What was recorded up to this IR; that alone where nothing recorded leads there."""
+    last = next((n for n in reversed(range(len(snapshots))) if snapshots[n].data == found), None)
+    return [Snapshot(PassText(), found)] if last is None else list(snapshots[: last + 1])
 
 
 def _broken(running: PassText | None, outcome: Outcome) -> Break | None:

@@ -48,6 +48,8 @@ class StackReductions(Pass, name="wse-stack-reductions", anchor="func.func"):
     """
 
     def run(self, op: ir.Operation, run: PassRun) -> None:
+        if not len(op.regions[0].blocks):
+            return  # a declaration
         entry = op.regions[0].blocks[0]
         parameters = {entry.arguments[k] for k in arguments_of_kind(op.opview, PARAMETER)}
         for block in tensor_blocks(op):
