@@ -46,6 +46,11 @@ class Movement:
         """Cycles, with those that text counts as."""
         return self.cycles + self.text
 
+    @property
+    def narrows(self) -> bool:
+        """Whether each PE copies a part of what it has, and nothing else is done."""
+        return {step.kind for step in self.steps} == {"copy"} and self.target.elements < self.source.elements
+
     @cached_property
     def _sample(self) -> Fragment:
         return emit(self, "source", "target", "sample_")

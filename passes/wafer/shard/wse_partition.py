@@ -1,5 +1,6 @@
 """The pass `wse-partition`: chooses the grid and how each operation is split over it."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from ....dialects.host import ir
@@ -140,8 +141,11 @@ class _Rewriter:
     def run(self) -> None:
         block = self.main.body.blocks[0]
         planned = zip(self.plan.options, self.plan.moves, strict=True)
+        nodes = [op for op in block.operations if is_node(op)]
+        places = iter(range(len(nodes)))
         for op in list(block.operations):
             if is_node(op):
+                self.move_early(nodes, next(places))
                 self.distribute(op, *next(planned))
             elif op.operation.name == "func.return":
                 self.finish(op)
@@ -153,6 +157,14 @@ class _Rewriter:
         layouts = [self.whole(result) for result in op.results]
         op.attributes["wse.iterators"] = build.layout(layouts[0])
         op.attributes["wse.layouts"] = ir.ArrayAttr.get([build.layout(layout) for layout in layouts])
+
+    def move_early(self, nodes: Sequence[Any], at: int) -> None:
+        """Brings operands of later operations into place in front of the one at `at`."""
+        for reader, position in self.plan.early.get(at, ()):
+            op, needed = nodes[reader], self.plan.options[reader].needs[position]
+            assert needed is not None, "it has to be laid out in some way"
+            with ir.InsertionPoint(nodes[at]), op.location:
+                self.version(op.operands[position], needed, self.plan.moves[reader][position])
 
     def distribute(self, op: Any, chosen: Option, moves: Moves) -> None:
         """Brings operands into place, marks the operation, and combines partial results after it."""

@@ -1,4 +1,8 @@
-"""How long the layouts of a value are needed in a plan: each from where it is made to its own last reader."""
+"""How long the layouts of a value are needed in a plan: each from where it is made to its own last reader.
+
+Where later readers want no more of a tile than a part that each PE has, that is copied out of it behind the last one
+that wants more: a shortcut round a convolution is not kept as all that the convolution read.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from ...communicate import Movement
 from ..nodes import Node, Option, bytes_of
 
 Version = tuple[ir.Value, TensorLayout]
+Reader = tuple[int, int]  # a node and which of its operands it reads a version as
 
 
 @dataclass
@@ -21,12 +26,15 @@ class Lifetimes:
         free: arguments that the host brings in any layout, and that stay for the life of the program.
         aliases: values that share memory with what they are made of.
         spans: by version the first and the last node that it is there for.
+        early: by node the readers behind it whose operands are copied in front of it, out of larger versions.
     """
 
     free: frozenset[ir.Value]
     aliases: frozenset[ir.Value]
     spans: dict[Version, tuple[int, int]] = field(default_factory=dict)
+    early: dict[int, list[Reader]] = field(default_factory=dict)
     _roots: dict[Version, Version] = field(default_factory=dict)
+    _copies: dict[Version, dict[Reader, Version]] = field(default_factory=dict)  # parts of a version
 
     def use(self, version: Version, at: int) -> None:
         """A node makes or reads a version."""
@@ -43,13 +51,30 @@ class Lifetimes:
             origin = moves[position].source if position in moves else needed
             if isinstance(value.owner, ir.Block) and (value, origin) not in self.spans:
                 self.use((value, origin), 0)  # the host brings it before anything is computed
-            self.use((value, origin), at)
+            if position in moves and moves[position].narrows:
+                root = self._roots.get((value, origin), (value, origin))
+                self._copies.setdefault(root, {})[at, position] = value, needed
+            else:
+                self.use((value, origin), at)
             read = value, needed
             self.use(read, at)
         for value, given in zip(node.results, option.gives, strict=True):
             if value in self.aliases and read is not None:
                 self._roots[value, given] = self._roots.get(read, read)
             self.use((value, given), at)
+
+    def settle(self) -> None:
+        """Decides when parts of versions are copied: behind the last other reader, if they are smaller together."""
+        for source, parts in self._copies.items():
+            _, last = self.spans[source]
+            late = {reader: part for reader, part in parts.items() if reader[0] > last}
+            if sum(bytes_of(*part) for part in late.values()) >= bytes_of(*source):
+                self.use(source, max(at for at, _ in late))
+                continue
+            for (at, position), part in late.items():
+                self.spans[part] = min(last, self.spans[part][0]), self.spans[part][1]
+                if at > last + 1:
+                    self.early.setdefault(last + 1, []).append((at, position))
 
     def most(self, busy: Sequence[int], moving: Sequence[int]) -> int:
         """Most bytes that versions and what nodes need beside them take together.
