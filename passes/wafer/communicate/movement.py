@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import takewhile
 
 from ....wse_target.errors import CompilerError
 from ....wse_target.instructions import Dtype, Instruction, Loop, Receive, Relay
@@ -15,7 +16,7 @@ from ....wse_target.layout.tensor_layout import TensorLayout
 from ....wse_target.layout.text import layout_text
 from ....wse_target.machine import Machine
 from ..algorithms.fragment import Fragment, Scratch, sequence
-from .search import End, Onward, Search, tensor_text
+from .search import End, Onward, Search, bytes_needed, tensor_text
 from .steps import Prices, Step, fragment
 from .texts import Texts
 from .tiles import Placed, rooms, stripped
@@ -45,6 +46,27 @@ class Movement:
     def cost(self) -> float:
         """Cycles, with those that text counts as."""
         return self.cycles + self.text
+
+    @property
+    def copies(self) -> int:
+        """How many steps it begins with that only copy a part of what each PE has."""
+        return len(list(takewhile(lambda step: step.kind == "copy", self.steps)))
+
+    @property
+    def narrowed(self) -> TensorLayout | None:
+        """What these copies lead to, None where that is no smaller than the source or there are none."""
+        count = self.copies
+        reached = self.target if count == len(self.steps) else self.steps[count - 1].target
+        return reached if count and reached.elements < self.source.elements else None
+
+    @property
+    def peak_behind_copies(self) -> int:
+        """`peak_bytes` of the steps that follow these copies, beside what they lead to."""
+        rest = self.steps[self.copies :]
+        return max(
+            (bytes_needed(step, self.dtype, begins=step is rest[0]) for step in rest),
+            default=0,
+        )
 
     @cached_property
     def _sample(self) -> Fragment:

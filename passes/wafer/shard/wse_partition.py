@@ -1,5 +1,6 @@
 """The pass `wse-partition`: chooses the grid and how each operation is split over it."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from ....dialects.host import ir
@@ -141,8 +142,11 @@ class _Rewriter:
     def run(self) -> None:
         block = self.main.body.blocks[0]
         planned = zip(self.plan.options, self.plan.moves, strict=True)
+        nodes = [op for op in block.operations if is_node(op)]
+        places = iter(range(len(nodes)))
         for op in list(block.operations):
             if is_node(op):
+                self.move_early(nodes, next(places))
                 self.distribute(op, *next(planned))
             elif op.operation.name == "func.return":
                 self.finish(op)
@@ -154,6 +158,16 @@ class _Rewriter:
         layouts = [self.whole(result) for result in op.results]
         op.attributes["wse.iterators"] = build.layout(layouts[0])
         op.attributes["wse.layouts"] = ir.ArrayAttr.get([build.layout(layout) for layout in layouts])
+
+    def move_early(self, nodes: Sequence[Any], at: int) -> None:
+        """Copies what later operations want of larger versions in front of the one at `at`."""
+        for reader, position in self.plan.early.get(at, ()):
+            op, move = nodes[reader], self.plan.moves[reader][position]
+            part, held = move.narrowed, self.versions[op.operands[position]]
+            if part is not None and part not in held:
+                with ir.InsertionPoint(nodes[at]), op.location:
+                    steps = move.texts[: move.copies]
+                    held[part] = build.redistribute(held[move.source], move.source, part, steps=steps)
 
     def distribute(self, op: Any, chosen: Option, moves: Moves) -> None:
         """Brings operands into place, marks the operation, and combines partial results after it."""
@@ -207,7 +221,10 @@ class _Rewriter:
                 held[needed] = self.materialise(value, needed)
             else:
                 assert move is not None, "the plan knows the same layouts"
-                held[needed] = build.redistribute(held[move.source], move.source, needed, steps=move.texts)
+                begin, steps, part = move.source, move.texts, move.narrowed
+                if part is not None and part in held:
+                    begin, steps = part, steps[move.copies :]
+                held[needed] = build.redistribute(held[begin], begin, needed, steps=steps)
         return held[needed]
 
     def materialise(self, value: ir.Value, needed: TensorLayout) -> ir.Value:

@@ -160,3 +160,90 @@ func.func @main(%a: tensor<6x5x3xf32>, %bias: tensor<5xf32>) -> tensor<6x5xf32> 
   } -> tensor<6x5xf32>
   return %0 : tensor<6x5xf32>
 }
+
+// -----
+
+// Nobody reads all of a tensor any more but for the part of it that a later operation wants: that is copied at once, and not
+// kept as part of the whole until then.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[ALL:.*]] = linalg.generic
+// CHECK: arith.addf
+// CHECK: linalg.generic {{.*}} ins(%[[ALL]]
+// CHECK: math.exp
+// CHECK: %[[PART:.*]] = "wse.redistribute"(%[[ALL]]){{.*}}steps = ["copy to [x:4/3]"]
+// CHECK: arith.mulf
+// CHECK-NOT: wse.redistribute
+// CHECK: linalg.generic {{.*}} ins(%[[PART]],
+// CHECK: arith.subf
+#id = affine_map<(d0) -> (d0)>
+func.func @main(%a: tensor<12xf32>) -> tensor<12xf32> {
+  %empty = tensor.empty() : tensor<12xf32>
+  %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%a : tensor<12xf32>) outs(%empty : tensor<12xf32>) attrs = {wse.iterators = [""]} {
+  ^bb0(%l: f32, %o: f32):
+    %s = arith.addf %l, %l : f32
+    linalg.yield %s : f32
+  } -> tensor<12xf32>
+  %1 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%0 : tensor<12xf32>) outs(%empty : tensor<12xf32>) attrs = {wse.iterators = [""]} {
+  ^bb0(%l: f32, %o: f32):
+    %s = math.exp %l : f32
+    linalg.yield %s : f32
+  } -> tensor<12xf32>
+  %2 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%1 : tensor<12xf32>) outs(%empty : tensor<12xf32>) attrs = {wse.iterators = ["x"]} {
+  ^bb0(%l: f32, %o: f32):
+    %s = arith.mulf %l, %l : f32
+    linalg.yield %s : f32
+  } -> tensor<12xf32>
+  %3 = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel"]}
+      ins(%0, %2 : tensor<12xf32>, tensor<12xf32>) outs(%empty : tensor<12xf32>) attrs = {wse.iterators = ["x"]} {
+  ^bb0(%l: f32, %r: f32, %o: f32):
+    %s = arith.subf %l, %r : f32
+    linalg.yield %s : f32
+  } -> tensor<12xf32>
+  return %3 : tensor<12xf32>
+}
+
+// -----
+
+// So is what a way begins with: the rest of it is taken when the operation is due.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[ALL:.*]] = linalg.generic
+// CHECK: linalg.generic {{.*}} ins(%[[ALL]]
+// CHECK: math.exp
+// CHECK: %[[PART:.*]] = "wse.redistribute"(%[[ALL]]){{.*}}steps = ["copy to [
+// CHECK: math.absf
+// CHECK: %[[TURNED:.*]] = "wse.redistribute"(%[[PART]]){{.*}}steps = ["{{[a-z].* along x}}
+// CHECK-NOT: wse.redistribute
+// CHECK: linalg.generic {{.*}} ins(%[[TURNED]],
+// CHECK: arith.subf
+#id = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
+func.func @main(%a: tensor<8x8x8xf32>, %b: tensor<8x8x8xf32>) -> (tensor<8x8x8xf32>, tensor<8x8x8xf32>) {
+  %empty = tensor.empty() : tensor<8x8x8xf32>
+  %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%a : tensor<8x8x8xf32>) outs(%empty : tensor<8x8x8xf32>) attrs = {wse.iterators = ["", "", "x"]} {
+  ^bb0(%l: f32, %o: f32):
+    %s = arith.addf %l, %l : f32
+    linalg.yield %s : f32
+  } -> tensor<8x8x8xf32>
+  %1 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%0 : tensor<8x8x8xf32>) outs(%empty : tensor<8x8x8xf32>) attrs = {wse.iterators = ["", "", "x"]} {
+  ^bb0(%l: f32, %o: f32):
+    %s = math.exp %l : f32
+    linalg.yield %s : f32
+  } -> tensor<8x8x8xf32>
+  %2 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%b : tensor<8x8x8xf32>) outs(%empty : tensor<8x8x8xf32>) attrs = {wse.iterators = ["y", "x", ""]} {
+  ^bb0(%l: f32, %o: f32):
+    %s = math.absf %l : f32
+    linalg.yield %s : f32
+  } -> tensor<8x8x8xf32>
+  %3 = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%0, %2 : tensor<8x8x8xf32>, tensor<8x8x8xf32>) outs(%empty : tensor<8x8x8xf32>) attrs = {wse.iterators = ["y", "x", ""]} {
+  ^bb0(%l: f32, %r: f32, %o: f32):
+    %s = arith.subf %l, %r : f32
+    linalg.yield %s : f32
+  } -> tensor<8x8x8xf32>
+  return %1, %3 : tensor<8x8x8xf32>, tensor<8x8x8xf32>
+}

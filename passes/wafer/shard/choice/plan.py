@@ -7,7 +7,7 @@ Parameters are brought from the host straight into each layout that is asked for
 
 import math
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -19,7 +19,7 @@ from .....wse_target.layout.tensor_layout import TensorLayout
 from ...communicate import Movement
 from ..cost import CostModel
 from ..nodes import Node, Option, dtype_of, only_returned
-from .lifetimes import Lifetimes
+from .lifetimes import Lifetimes, Reader
 from .problem import Problem, moves_only
 from .prospects import Prospects, WorkAhead
 
@@ -56,6 +56,7 @@ class Plan:
         moves: for each node those of its operands.
         cycles: infinite where nothing brings an operation's operands to where it could compute.
         text: bytes of program text of movements, about; 0 where they are not scarce.
+        early: by node what is moved in front of it for later ones; see `Lifetimes`.
         stuck: that operation.
     """
 
@@ -66,6 +67,7 @@ class Plan:
     resident: int
     peak: int
     text: int = 0
+    early: Mapping[int, Sequence[Reader]] = field(default_factory=dict)
     stuck: Any = None
 
     @property
@@ -147,30 +149,33 @@ class Planner:
 
     def plan_of(self, final: PartialPlan) -> Plan:
         """The plan that a state is after the last operation."""
-        peak = final.resident + self.most_live(final)
+        lives, most = self._lives(final)
+        peak = final.resident + most
         text = sum(way.text for moves in final.moves for way in moves.values())
-        return Plan(self.mesh, final.chosen, final.moves, final.cycles - text, final.resident, peak, text)
+        return Plan(
+            self.mesh, final.chosen, final.moves, final.cycles - text, final.resident, peak, text, lives.early
+        )
 
-    def most_live(self, final: PartialPlan) -> int:
-        """Most bytes of values at a time, each version of which lives until its own last reader.
+    def _lives(self, final: PartialPlan) -> tuple[Lifetimes, int]:
+        """How long versions of values live, each until its own last reader, and their most bytes at a time.
 
         The search counts all versions until a value's last reader: it cannot know yet which of them that wants.
         """
         nodes, problem = self.problem.nodes, self.problem
         lives = Lifetimes(frozenset(self.free), problem.aliases)
-        busy, moving = [0] * len(nodes), [0] * len(nodes)
+        busy = [0] * len(nodes)
         for at, (node, option, moves) in enumerate(zip(nodes, final.chosen, final.moves, strict=True)):
             lives.add(at, node, option, moves)
             wanted = self.wanted(node, option)
             brought = [(v, to) for v, k, to in wanted if k in option.brought and v not in self.free]
             busy[at] = option.scratch + sum(self.bytes(value, to) for value, to in brought)
-            between = (m.peak_bytes - self.bytes(node.operands[k], m.target) for k, m in moves.items())
-            moving[at] = max(0, *between, 0)
         for node, option in zip(nodes, final.chosen, strict=True):
             for value, given in zip(node.results, option.gives, strict=True):
                 if problem.last_use.get(value, -1) >= len(nodes):  # the host takes it from where it was made
                     lives.use((value, given), len(nodes) - 1)
-        return lives.most(busy, moving)
+        lives.settle()
+        moving = lives.moving(nodes, final.moves)
+        return lives, lives.most(busy, moving)
 
     def step(self, beam: list[PartialPlan], position: int, node: Node, width: int) -> list[PartialPlan]:
         """The best states after an operation; extended only as long as they may be among them.
