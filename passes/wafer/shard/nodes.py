@@ -26,9 +26,8 @@ from .dependencies import dependencies, iterators_of, operand_iterators
 from .finer_loops import finer_loops
 from .in_place import may_change
 from .indirect import GATHER, gather_cycles
-from .layout_rules import (
-    elements,
-)
+from .layout_rules import elements
+from .merged_loops import MergedLoops, steps_through
 from .one_by_one import loops_one_by_one
 from .operand_layouts import halo_loops, loop_layouts, operand_layouts
 from .owned import owned_cycles, with_owned
@@ -299,6 +298,8 @@ def _compute_option(
     looped = compute.one_by_one(depends, tiles)
     again = math.prod(tiles[i] for i in looped)
     skipped = {a.product for a in compute.accumulations if a is not None}
+    accesses = (steps_through(m, at.tile_shape) for m, at in zip(view.maps, layouts, strict=True) if at)
+    merged = MergedLoops.of(tiles, list(accesses))
     cycles = 0.0
     for index, op in enumerate(compute.body.ops):
         if index in skipped:
@@ -312,15 +313,16 @@ def _compute_option(
             continue
         if op.kind in SCATTERS:
             if not may_change(view.inits[0]):
-                cycles += cost.vector("copy", op.dtype, gives[0].tile_shape)
+                cycles += cost.vector("copy", op.dtype, [gives[0].elements])
             cycles += scatter_cycles(cost, view, op, depends, tiles)
             continue
-        trips = sorted(tiles[d] for d in depends[index] - looped)
+        trips = merged.among(depends[index] - looped)
         fused = any(a is not None and a.at == index and a.product is not None for a in compute.accumulations)
         cycles += again * cost.vector("fma" if fused else op.kind, op.dtype, trips)
     for r, yielded in enumerate(compute.body.yielded):
         if compute.used[r] and not isinstance(yielded, Temp):
-            cycles += cost.vector("copy", "f32", gives[r].tile_shape)
+            loops_of_result = operand_iterators(view, len(view.inputs) + r)
+            cycles += cost.vector("copy", dtype_of(view.op.results[r]), merged.among(loops_of_result))
     summed = [loops.dims[i].axes for i, kind in enumerate(view.iterators) if kind == REDUCTION]
     lines = loops.mesh.joined([axis for axes in summed for axis in axes])
     reductions = tuple(

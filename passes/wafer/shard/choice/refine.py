@@ -7,12 +7,13 @@ a cycle less than one that each computes for itself, and its move, many operatio
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from .....dialects.host import ir
 from .....dialects.structured import structured
 from ..nodes import Node, Option
+from .lifetimes import Version
 from .plan import PartialPlan, Plan, Planner
 from .problem import moves_only
 
@@ -21,7 +22,9 @@ _GAIN = 1.0  # cycles that a change has to save: less is not known so well
 
 
 Change = dict[int, Option]  # by operation, what it has instead
-Taken = Callable[[PartialPlan, int], Option]  # in a state an operation, by its number
+Taken = Callable[
+    [PartialPlan, int, Collection[ir.Value]], Option
+]  # of an operation that reads values elsewhere
 
 
 def follows_anywhere(node: Node) -> bool:
@@ -118,17 +121,34 @@ class Refinement:
                 score, change = self.score_with(at, option, taken)
                 if score < least:
                     best, least = change, score
+        for option, spared in self._without_moves(at) if self.is_thorough else ():
+            score, change = self.score_with(at, option, self._with_them, spared)
+            if score < least:
+                best, least = change, score
         return best
+
+    def _without_moves(self, at: int) -> Iterator[tuple[Option, Version]]:
+        """Options of an operation that take an operand from where it is, and the version that it is moved to now."""
+        node, own = self.nodes[at], self.chosen[at]
+        for position, way in self.states[-1].moves[at].items():
+            value = node.operands[position]
+            held = self.states[at].layouts.get(value, ())
+            for option in node.options:
+                if option is not own and option.needs[position] in held:
+                    yield option, (value, way.target)
 
     def _readers_ways(self) -> Sequence[Taken | None]:
         """What readers of results that are elsewhere may do: as before, as it is there, or the best for them."""
         return (None, self._as_it_is, self._anew) if self.is_thorough else (None, self._as_it_is)
 
-    def score_with(self, at: int, option: Option, taken: Taken | None = None) -> tuple[float, Change]:
+    def score_with(
+        self, at: int, option: Option, taken: Taken | None = None, spared: Version | None = None
+    ) -> tuple[float, Change]:
         """What the plan scores with another option of an operation, and what changes; infinite where that cannot be.
 
         Args:
             taken: what operations do that read results which are elsewhere now; as before by default.
+            spared: a version of a value that those which read it are to do without, too.
         """
         planner, final = self.planner, self.states[-1]
         change, elsewhere = {at: option}, set(self.nodes[at].results)
@@ -139,8 +159,11 @@ class Refinement:
                 return math.inf, change
             if (state.layouts, state.live) == (before.layouts, before.live):
                 return planner.score(self._from_here_as_before(state, before, final)), change
-            if taken is not None and not elsewhere.isdisjoint(node.operands):
-                option = taken(state, later)
+            reads_spared = spared is not None and self._reads(later, spared)
+            if taken is not None and (reads_spared or not elsewhere.isdisjoint(node.operands)):
+                option = taken(
+                    state, later, {*elsewhere, spared[0]} if spared and reads_spared else elsewhere
+                )
                 if option.gives != chosen.gives or moves_only(node):
                     elsewhere.update(node.results)
                 if option is not chosen:
@@ -149,7 +172,11 @@ class Refinement:
             state = planner.extend(state, later, node, chosen)
         return planner.score(state), change
 
-    def _anew(self, state: PartialPlan, at: int) -> Option:
+    def _reads(self, at: int, version: Version) -> bool:
+        wanted = self.planner.wanted(self.nodes[at], self.chosen[at])
+        return any((value, layout) == version for value, _, layout in wanted)
+
+    def _anew(self, state: PartialPlan, at: int, elsewhere: Collection[ir.Value]) -> Option:
         """What is best for an operation, with what is to come as far as that is known."""
         planner, node = self.planner, self.nodes[at]
         return min(
@@ -157,18 +184,28 @@ class Refinement:
             key=lambda option: planner.at_least(state, node, option) + planner.prospects.after(node, option),
         )
 
-    def _as_it_is(self, state: PartialPlan, at: int) -> Option:
+    def _as_it_is(self, state: PartialPlan, at: int, elsewhere: Collection[ir.Value]) -> Option:
         """The option of an operation that may follow that takes its operands where they are; its own one otherwise."""
+        return self._following(state, at, self.nodes[at].operands, lambda option: option.cycles)
+
+    def _with_them(self, state: PartialPlan, at: int, elsewhere: Collection[ir.Value]) -> Option:
+        """The same of those that are elsewhere; others are brought to them."""
+        planner, node = self.planner, self.nodes[at]
+        return self._following(state, at, elsewhere, lambda option: planner.at_least(state, node, option))
+
+    def _following(
+        self, state: PartialPlan, at: int, taken: Collection[ir.Value], price: Callable[[Option], float]
+    ) -> Option:
+        """The cheapest option of an operation, if it may follow, that takes these values from where they are."""
         node, own = self.nodes[at], self.chosen[at]
 
-        def moves_nothing(option: Option) -> bool:
-            wanted = self.planner.wanted(node, option)
-            return all(v in self.planner.free or to in state.layouts.get(v, ()) for v, _, to in wanted)
+        def moves_none(option: Option) -> bool:
+            wanted = [(v, to) for v, _, to in self.planner.wanted(node, option) if v in taken]
+            return all(v in self.planner.free or to in state.layouts.get(v, ()) for v, to in wanted)
 
-        if not self.may_follow(node) or moves_nothing(own):
+        if not self.may_follow(node) or moves_none(own):
             return own
-        fitting = [option for option in node.options if moves_nothing(option)]
-        return min(fitting, key=lambda option: option.cycles, default=own)
+        return min(filter(moves_none, node.options), key=price, default=own)
 
     @staticmethod
     def _from_here_as_before(state: PartialPlan, before: PartialPlan, final: PartialPlan) -> PartialPlan:

@@ -15,7 +15,8 @@ from ...scalars.splat import is_undefined, splat_of
 from ..assemblies import cut_of, parts_of
 from ..cost import CostModel
 from ..layout_rules import reshape_layout
-from ..nodes import Option, shape_of
+from ..merged_loops import MergedLoops, tile_steps
+from ..nodes import Option, dtype_of, shape_of
 from ..operand_layouts import is_worth_splitting, wide_axes
 
 
@@ -67,9 +68,12 @@ def _assembly_option(op: Any, layout: TensorLayout, cost: CostModel) -> Option |
     if any(dim.pieces for dim in layout.dims):
         return None
     if op.operation.name == "tensor.extract_slice":
-        held = cut_of(op).layout(layout)
-        cycles = cost.vector("copy", "f32", layout.tile_shape)
-        return None if held is None else Option(None, (_read(op.operands[0], held),), (layout,), cycles)
+        cut = cut_of(op)
+        held = cut.layout(layout)
+        if held is None:
+            return None
+        cycles = _copying(op, layout, held, cut.strides, cost)
+        return Option(None, (_read(op.operands[0], held),), (layout,), cycles)
     needs: list[TensorLayout | None] = [None] * len(op.operands)
     cycles = 0.0
     for part in parts_of(op):
@@ -79,8 +83,23 @@ def _assembly_option(op: Any, layout: TensorLayout, cost: CostModel) -> Option |
         needs[part.operand] = _read(part.value, held)
         if not is_undefined(part.value):
             kind = "copy" if splat_of(part.value) is None else "fill"
-            cycles += cost.vector(kind, "f32", held.tile_shape)
+            cycles += _copying(op, held, layout, part.strides, cost, kind)
     return Option(None, tuple(needs), (layout,), cycles)
+
+
+def _copying(
+    op: Any,
+    part: TensorLayout,
+    whole: TensorLayout,
+    strides: Sequence[int],
+    cost: CostModel,
+    kind: str = "copy",
+) -> float:
+    """Cycles of copying a part of a tile out of it, or into it, or of filling that part."""
+    own = dict(enumerate(tile_steps(part.tile_shape)))
+    there = {d: step * strides[d] for d, step in enumerate(tile_steps(whole.tile_shape))}
+    merged = MergedLoops.of(part.tile_shape, [there] if kind == "fill" else [own, there])
+    return cost.vector(kind, dtype_of(op.results[0]), merged.among(range(len(strides))))
 
 
 def _read(value: Any, layout: TensorLayout) -> TensorLayout | None:
