@@ -12,7 +12,7 @@ from torch import nn
 
 from wse_mlir.passes.wafer.shard.choice.plan import Planner
 from wse_mlir.passes.wafer.shard.choice.problem import Problem
-from wse_mlir.passes.wafer.shard.choice.refine import Refinement, refined
+from wse_mlir.passes.wafer.shard.choice.refine import Refinement, follows_anywhere, refined
 
 
 class MaskedSoftmax(nn.Module):
@@ -48,7 +48,38 @@ def scores_of_changes_are_those_of_whole_plans(problem: Problem, planner: Planne
             assert score == pytest.approx(planner.score(whole)) or (score == whole.cycles == math.inf)
 
 
-@pytest.mark.parametrize("check", [no_other_option_is_better, scores_of_changes_are_those_of_whole_plans])
+def versions_are_done_without_by_all_that_read_them(problem: Problem, planner: Planner) -> None:
+    plan = planner.run(width=2)
+    assert plan is not None
+    work, chosen = Refinement(planner, list(plan.options), follows_anywhere), list(plan.options)
+    followed = 0
+    for at, node in enumerate(problem.nodes):
+        for option, spared in work.without_moves(at):
+            score, change = work.score_with(at, option, work.with_them, spared)
+            assert spared[1] in (
+                chosen[at].needs[k] for k, v in enumerate(node.op.operands) if v == spared[0]
+            )
+            whole = Refinement(planner, [change.get(n, own) for n, own in enumerate(chosen)]).states[-1]
+            assert score == pytest.approx(planner.score(whole)) or (score == whole.cycles == math.inf)
+            if score < math.inf:
+                assert not any(
+                    way.target == spared[1] and problem.nodes[n].op.operands[k] == spared[0]
+                    for n, moves in enumerate(whole.moves)
+                    for k, way in moves.items()
+                    if follows_anywhere(problem.nodes[n])
+                )
+                followed += len(change) > 1
+    assert followed
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        no_other_option_is_better,
+        scores_of_changes_are_those_of_whole_plans,
+        versions_are_done_without_by_all_that_read_them,
+    ],
+)
 def test_a_plan_that_is_refined(check: Callable[[Problem, Planner], None]) -> None:
     args = torch.randn(4, 96), torch.tensor([40]), torch.randn(96, 32)
     plan_and(check, MaskedSoftmax(), args, "16x16")

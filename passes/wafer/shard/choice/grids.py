@@ -30,6 +30,10 @@ _MANY_IN_FACTORS = (
 )
 _FACTORS = 2  # ways to cut columns in two that a thorough search tries
 _WIDTH_IN_FACTORS = 4  # of its beams, which see ahead; what they miss is found when plans are made better
+_PROMISING = 3  # plans that a thorough search makes better, at most
+_HOPELESS = (
+    1.5  # times what the best plan takes: changes of operations seldom gain so much more on another one
+)
 _SLACK = 1.05  # a narrow search may miss so much of what the whole beam finds
 _SLACK_OF_FACTORS = 1.4  # the same with columns in factors, which have many more layouts to miss
 _WORSE = 2  # grids in a row after which no larger or smaller ones are tried
@@ -217,8 +221,6 @@ def _with_many_factors(
     plan, problem = whole
     if products.forced or products.combining or plan.stuck is not None:
         return []
-    if cost.brief and not problem.has_dear:  # they take more text than whole axes
-        return []
     found: list[Tried] = []
     for mesh in factored_meshes(plan.mesh, problem.nodes)[:_FACTORS]:
         factored = _problem(main, mesh, cost, free, products)
@@ -262,14 +264,9 @@ def search(
         found = grids.run(*limits)
         given_up = [f"{w}x{h}" for (w, h), tried in grids.found.items() if tried is None]
     best_whole = min(found, key=lambda tried: (score_of(tried[0], cost), tried[0].mesh.rect.size))
-    finalists = [best_whole, *(_with_sight(best_whole, cost) if is_thorough else ())]
-    refined_ones = [_refined(tried, cost, is_thorough=is_thorough) for tried in finalists]
-    whole = min(refined_ones, key=lambda tried: score_of(tried[0], cost))
-    find = _with_many_factors if is_thorough else _with_factors
-    in_factors = find(main, whole, cost, free, products)
-    factored = [_refined(tried, cost, is_thorough=is_thorough) for tried in in_factors]
-    best, problem = min([whole, *factored], key=lambda tried: score_of(tried[0], cost))
-    found = [tried for tried in found if tried is not best_whole] + [whole, *factored]
+    better = (_thorough if is_thorough else _quick)(main, best_whole, cost, free, products)
+    best, problem = min(better, key=lambda tried: score_of(tried[0], cost))
+    found = [tried for tried in found if tried is not best_whole] + better
     if best.stuck is not None:
         raise PassFailure(
             best.stuck,
@@ -277,6 +274,26 @@ def search(
             hint="use another grid, or target='cpu'",
         )
     return Searched(best, problem, [plan for plan, _ in found if plan.stuck is None], given_up)
+
+
+def _quick(
+    main: Any, whole: Tried, cost: CostModel, free: frozenset[int], products: ProductOptions
+) -> list[Tried]:
+    """A plan made better, and one with columns in factors."""
+    better = _refined(whole, cost, is_thorough=False)
+    factored = _with_factors(main, better, cost, free, products)
+    return [better, *(_refined(tried, cost, is_thorough=False) for tried in factored)]
+
+
+def _thorough(
+    main: Any, whole: Tried, cost: CostModel, free: frozenset[int], products: ProductOptions
+) -> list[Tried]:
+    """The most promising plans for a grid, with axes whole and in factors, made better."""
+    tried = [whole, *_with_sight(whole, cost), *_with_many_factors(main, whole, cost, free, products)]
+    tried.sort(key=lambda one: score_of(one[0], cost))
+    least = score_of(tried[0][0], cost)
+    promising = [one for one in tried[:_PROMISING] if score_of(one[0], cost) <= _HOPELESS * least]
+    return [_refined(one, cost, is_thorough=True) for one in promising]
 
 
 def _problem(

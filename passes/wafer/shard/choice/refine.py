@@ -121,13 +121,13 @@ class Refinement:
                 score, change = self.score_with(at, option, taken)
                 if score < least:
                     best, least = change, score
-        for option, spared in self._without_moves(at) if self.is_thorough else ():
-            score, change = self.score_with(at, option, self._with_them, spared)
+        for option, spared in self.without_moves(at) if self.is_thorough else ():
+            score, change = self.score_with(at, option, self.with_them, spared)
             if score < least:
                 best, least = change, score
         return best
 
-    def _without_moves(self, at: int) -> Iterator[tuple[Option, Version]]:
+    def without_moves(self, at: int) -> Iterator[tuple[Option, Version]]:
         """Options of an operation that take an operand from where it is, and the version that it is moved to now."""
         node, own = self.nodes[at], self.chosen[at]
         for position, way in self.states[-1].moves[at].items():
@@ -188,7 +188,7 @@ class Refinement:
         """The option of an operation that may follow that takes its operands where they are; its own one otherwise."""
         return self._following(state, at, self.nodes[at].operands, lambda option: option.cycles)
 
-    def _with_them(self, state: PartialPlan, at: int, elsewhere: Collection[ir.Value]) -> Option:
+    def with_them(self, state: PartialPlan, at: int, elsewhere: Collection[ir.Value]) -> Option:
         """The same of those that are elsewhere; others are brought to them."""
         planner, node = self.planner, self.nodes[at]
         return self._following(state, at, elsewhere, lambda option: planner.at_least(state, node, option))
