@@ -96,13 +96,15 @@ class Machine(Section):
 
     def rate(self, kind: str, dtype: str) -> float:
         """Elements per cycle of `kind` (of `kinds.ARITY`) on elements of `dtype`."""
-        rates: dict[str, float] = getattr(
-            self.rates, _RATE_FIELD.get(kinds.RATE_CLASS[kind], kinds.RATE_CLASS[kind])
+        return _of_type(
+            getattr(self.rates, _RATE_FIELD.get(kinds.RATE_CLASS[kind], kinds.RATE_CLASS[kind])), dtype
         )
-        for key in (dtype, _RATE_OF.get(dtype, dtype)):
-            if key in rates:
-                return rates[key]
-        return rates["default"] * min(4.0 / DTYPE_BYTES[dtype], 1.0)
+
+    def rate_into_one(self, kind: str, dtype: str) -> float:
+        """The same where every element is combined with what one place holds: each waits for the one before."""
+        rates = self.rates.dot if kind == "fma" else self.rates.sum
+        rate = self.rate(kind, dtype)
+        return rate if rates is None else min(rate, _of_type(rates, dtype))
 
     def rates_for(self, dtype: str) -> dict[str, float]:
         """Elements per cycle by rate class for one element type."""
@@ -128,6 +130,13 @@ class Machine(Section):
             TargetError: the machine has no such number, or the value is none that it can have.
         """
         return with_settings(self, {key.replace("__", "."): value for key, value in values.items()})
+
+
+def _of_type(rates: Mapping[str, float], dtype: str) -> float:
+    for key in (dtype, _RATE_OF.get(dtype, dtype)):
+        if key in rates:
+            return rates[key]
+    return rates["default"] * min(4.0 / DTYPE_BYTES[dtype], 1.0)
 
 
 _RATE_FIELD = {"copy": "copy_"}

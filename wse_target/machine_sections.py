@@ -141,6 +141,10 @@ class RatesSection(Section):
 
     The key "default" stands for the types that are not listed; 8-byte types run at half of it, and
     16-bit integers and bf16 at the rate of "f16" where that is given.
+
+    Attributes:
+        dot / sum: of fma, and of other operations that combine two numbers, where all elements go into one place one
+            after the other; where not given as fast as anywhere.
     """
 
     copy_: Rates = Field(alias="copy")
@@ -152,6 +156,8 @@ class RatesSection(Section):
     square_root: Rates
     transcendental: Rates
     convert: Rates
+    dot: Rates | None = None
+    sum: Rates | None = None
 
 
 class ControlSection(Section):

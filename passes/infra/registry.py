@@ -44,6 +44,7 @@ BUILTIN: dict[str, str] = {
     "wse-widen-rows": "cpu.prepack.wse_widen_rows:WidenRows",
     "wse-split-parameters": "tensor.prepack.wse_split_parameters:SplitParameters",
     "wse-split-dims": "tensor.simplify.wse_split_dims:SplitDims",
+    "wse-transpose-parameters": "tensor.prepack.wse_transpose_parameters:TransposeParameters",
     "wse-stack-reductions": "tensor.contraction.wse_stack_reductions:StackReductions",
     "wse-shape-interface": "wafer.prepare.wse_shape_interface:ShapeInterface",
     "wse-drop-unit-dims": "tensor.simplify.wse_drop_unit_dims:DropUnitDims",

@@ -94,10 +94,10 @@ def test_other_parameters_are_prepared_anew() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "members", "stacked"), [("gated", 2, 1), ("attention", 3, 1), ("turned", 2, 1)]
+    ("name", "members", "prepared"), [("gated", 2, 2), ("attention", 3, 1), ("turned", 2, 1)]
 )
-def test_reductions_of_the_same_are_one(name: str, members: int, stacked: int) -> None:
-    """Parameters are put side by side beside @main, which reads the whole alone."""
+def test_reductions_of_the_same_are_one(name: str, members: int, prepared: int) -> None:
+    """Parameters are put side by side beside @main, which reads the whole alone; others are transposed there."""
     model, args = CASES[name]
     imported = lower(model.eval(), args, "2x3", "bind-tables")
     run_pipeline(imported.module, f"builtin.module({SPLIT_DIMS})")
@@ -105,4 +105,4 @@ def test_reductions_of_the_same_are_one(name: str, members: int, stacked: int) -
     assert preparation is not None
     texts = [str(module) for module in (preparation.module, imported.module)]
     assert [text.count("tensor.insert_slice") for text in texts] == [members, 0]
-    assert texts[1].count('wse.kind = "prepared"') == stacked
+    assert texts[1].count('wse.kind = "prepared"') == prepared

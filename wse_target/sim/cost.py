@@ -32,9 +32,12 @@ def collapse(
 ) -> tuple[np.ndarray, list[tuple[int, ...]]]:
     """Merges neighbouring loops that all accesses walk through as one, as a memory descriptor would.
 
-    `bounds` is [PEs, loops]. Loops are merged only where the inner bound is the same on all PEs.
+    `bounds` is [PEs, loops]. Loops are merged only where the inner bound is the same on all PEs. Those of one iteration
+    are none.
     """
-    keep = [tuple(strides) for strides in accesses]
+    real = [loop for loop in range(bounds.shape[1]) if (bounds[:, loop] != 1).any()] or [bounds.shape[1] - 1]
+    keep = [tuple(strides[loop] for loop in real) for strides in accesses]
+    bounds = bounds[:, real]
     loop = bounds.shape[1] - 2
     while loop >= 0:
         inner = int(bounds[0, loop + 1])
@@ -62,7 +65,8 @@ class TimingModel:
         """Cycles of a vector operation per PE, for `bounds` [PEs, loops].
 
         setup + elements / rate, plus a cost for each further trip of the outer loops. An innermost stride
-        that hits the same banks again divides the rate. The rate is that of the widest element type involved.
+        that hits the same banks again divides the rate; where the innermost loop combines everything in one place, the
+        rate is that of sums or dot products. It is that of the widest element type involved.
         Scalar code has a cost of its own for every element. So has reading an index, each time that its number changes:
         loops in which numbers change are scalar code around what the hardware runs. What an iteration does that is
         left out costs as much as if it were not: time does not depend on data.
@@ -78,8 +82,11 @@ class TimingModel:
             return np.full(len(bounds), costs.setup + 1 / self.machine.rate(op.kind, dtype))
         accesses = [op.dst, *(s for s in op.srcs if isinstance(s, Access))]
         widest = max((dtypes[a.buffer] for a in accesses), key=lambda d: (DTYPE_BYTES[d], d == dtype))
-        rate = self.machine.rate(op.kind, widest) / self._bank_penalty(accesses, dtypes)
-        merged, _ = collapse(bounds.copy(), [a.strides for a in accesses])
+        merged, strides = collapse(bounds.copy(), [a.strides for a in accesses])
+        innermost = [s[-1] * DTYPE_BYTES[dtypes[a.buffer]] for a, s in zip(accesses, strides, strict=True)]
+        combines = op.kind == "fma" or op.dst in op.srcs
+        rate_of = self.machine.rate_into_one if combines and not innermost[0] else self.machine.rate
+        rate = rate_of(op.kind, widest) / self._bank_penalty(innermost)
         rows = merged[:, :-1].prod(axis=1)
         maps = merged[:, :-2].prod(axis=1) if merged.shape[1] > 1 else np.ones_like(rows)
         outer = (rows - 1) * costs.looped_row if op.schedule == "looped" else costs.mapped(rows, maps)
@@ -106,11 +113,11 @@ class TimingModel:
         whole = costs.setup + trips * (each + read) + (trips - 1) * costs.looped_row
         return np.where(bounds.prod(axis=1) > 0, whole, 0.0)
 
-    def _bank_penalty(self, accesses: Sequence[Access], dtypes: dict[str, str]) -> float:
+    def _bank_penalty(self, strides: Sequence[int]) -> float:
+        """What the rate is divided by where innermost loops walk in steps of so many bytes."""
         sram = self.machine.sram
-        for access in accesses:
-            stride = abs(access.strides[-1]) * DTYPE_BYTES[dtypes[access.buffer]]
-            if math.ceil(stride / sram.bank_bytes) % sram.banks not in sram.full_rate_strides:
+        for stride in strides:
+            if math.ceil(abs(stride) / sram.bank_bytes) % sram.banks not in sram.full_rate_strides:
                 return sram.conflict_penalty
         return 1.0
 

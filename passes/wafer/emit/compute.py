@@ -348,8 +348,9 @@ class ComputeEmitter:
         accesses = [
             ({i: self.values.stride(v, i) for i in free}, DTYPE_BYTES[self.values.dtype(v)]) for v in read
         ]
-        rate = self.machine.rate("fma" if fused else op.kind, op.dtype)
-        nest = VectorNest({i: self.values.block(i) for i in free}, accesses, rate)
+        kind = "fma" if fused else op.kind
+        rates = self.machine.rate(kind, op.dtype), self.machine.rate_into_one(kind, op.dtype)
+        nest = VectorNest({i: self.values.block(i) for i in free}, accesses, *rates)
         return nest.cheapest(sorted(free, key=last.__getitem__), self.machine)
 
     def _arranged(self, loops: Sequence[int]) -> list[int]:

@@ -18,13 +18,15 @@ class VectorNest:
 
     Attributes:
         trips: by loop, most of any PE.
-        accesses: what it reads and writes, with the bytes of an element.
+        accesses: what it reads and writes, the result first, with the bytes of an element.
         rate: elements a cycle, at best.
+        rate_into_one: the same where the innermost loop combines everything in one place.
     """
 
     trips: Mapping[int, int]
     accesses: Sequence[tuple[Strides, int]]
     rate: float
+    rate_into_one: float
 
     def cheapest(self, preferred: Sequence[int], machine: Machine) -> list[int]:
         """The loops outermost first; of orders that are as good, one that ends as `preferred` does."""
@@ -41,7 +43,9 @@ class VectorNest:
         rows = math.prod(trips[:-1])
         maps = math.prod(trips[:-2])
         outer = (rows - 1) * machine.vector.mapped_row + (maps - 1) * machine.vector.mapped_map
-        return math.prod(trips) / self.rate * self._penalty(order, machine) + outer
+        into_one = bool(order) and not self.accesses[0][0][order[-1]]
+        rate = self.rate_into_one if into_one else self.rate
+        return math.prod(trips) / rate * self._penalty(order, machine) + outer
 
     def _orders(self, loops: Sequence[int]) -> Iterator[list[int]]:
         """Any two loops innermost, and around them the longer ones further in."""

@@ -43,11 +43,16 @@ class CostModel:
         """Bytes of a PE's SRAM that a plan may fill with data."""
         return int(self.machine.sram_available * self.share)
 
-    def vector(self, kind: str, dtype: str, trips: Sequence[int]) -> float:
-        """One vector operation over a loop nest, innermost loop last."""
+    def vector(self, kind: str, dtype: str, trips: Sequence[int], *, into_one: bool = False) -> float:
+        """One vector operation over a loop nest, innermost loop last.
+
+        Args:
+            into_one: whether it combines all elements in one place.
+        """
         vector = self.machine.vector
         outer = vector.mapped(math.prod(trips[:-1]), math.prod(trips[:-2]))
-        return vector.setup + max(0.0, outer) + math.prod(trips) / self.machine.rate(kind, dtype)
+        rate = self.machine.rate_into_one if into_one else self.machine.rate
+        return vector.setup + max(0.0, outer) + math.prod(trips) / rate(kind, dtype)
 
     def combined(
         self, elements: int, dtype: Dtype, kind: Combine, extent: int, *, everywhere: bool, stride: int = 1

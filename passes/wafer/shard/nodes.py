@@ -317,14 +317,16 @@ def _compute_option(
             cycles += scatter_cycles(cost, view, op, depends, tiles)
             continue
         trips = merged.among(depends[index] - looped)
-        fused = any(a is not None and a.at == index and a.product is not None for a in compute.accumulations)
-        cycles += again * cost.vector("fma" if fused else op.kind, op.dtype, trips)
+        summed = next((a for a in compute.accumulations if a is not None and a.at == index), None)
+        kind = "fma" if summed is not None and summed.product is not None else op.kind
+        into_one = summed is not None and math.prod(gives[0].tile_shape) == 1
+        cycles += again * cost.vector(kind, op.dtype, trips, into_one=into_one)
     for r, yielded in enumerate(compute.body.yielded):
         if compute.used[r] and not isinstance(yielded, Temp):
             loops_of_result = operand_iterators(view, len(view.inputs) + r)
             cycles += cost.vector("copy", dtype_of(view.op.results[r]), merged.among(loops_of_result))
-    summed = [loops.dims[i].axes for i, kind in enumerate(view.iterators) if kind == REDUCTION]
-    lines = loops.mesh.joined([axis for axes in summed for axis in axes])
+    reduced = [loops.dims[i].axes for i, kind in enumerate(view.iterators) if kind == REDUCTION]
+    lines = loops.mesh.joined([axis for axes in reduced for axis in axes])
     reductions = tuple(
         AllReduce(r, line, combine_kind(found.kind))
         for r, found in enumerate(compute.accumulations)

@@ -2,6 +2,8 @@
 
 import itertools
 
+import pytest
+
 from wse_mlir.passes.wafer.emit.nests import VectorNest
 from wse_mlir.wse_target.machine_file import load_machine
 
@@ -12,7 +14,7 @@ TRIPS = {0: 15, 1: 2, 2: 3, 3: 7, 4: 1}
 RESULT = {0: 1, 1: 15, 2: 0, 3: 0, 4: 0}
 IMAGE = {0: 2, 1: 72, 2: 468, 3: 36, 4: 1}
 FILTER = {0: 0, 1: 0, 2: 7, 3: 1, 4: 1}
-CONVOLUTION = VectorNest(TRIPS, [(RESULT, 4), (IMAGE, 4), (FILTER, 4)], 1.0)
+CONVOLUTION = VectorNest(TRIPS, [(RESULT, 4), (IMAGE, 4), (FILTER, 4)], 1.0, 0.5)
 
 
 def test_a_loop_of_one_trip_is_not_innermost():
@@ -29,12 +31,23 @@ def test_no_order_is_cheaper():
 
 def test_loops_that_hit_the_same_banks_are_outside():
     """The longer loop steps over four words, the shorter one over one."""
-    nest = VectorNest({0: 8, 1: 6}, [({0: 4, 1: 1}, 4)], 0.1)
+    nest = VectorNest({0: 8, 1: 6}, [({0: 4, 1: 1}, 4)], 0.1, 0.1)
     assert nest.cheapest([1, 0], MACHINE) == [0, 1]
 
 
 def test_loops_walked_through_as_one_are_one():
     """So that no trip is outside of the map."""
-    nest = VectorNest({0: 4, 1: 5, 2: 6}, [({0: 30, 1: 6, 2: 1}, 4)], 1.0)
+    nest = VectorNest({0: 4, 1: 5, 2: 6}, [({0: 30, 1: 6, 2: 1}, 4)], 1.0, 1.0)
     assert nest.cycles([0, 1, 2], MACHINE) == 120
     assert nest.cycles([1, 0, 2], MACHINE) > 120
+
+
+def test_vectors_are_added_up_rather_than_one_place_after_the_other():
+    """Even where they hit the same banks: each sum into one place waits for the one before."""
+    result, weight, row = {0: 1, 1: 0}, {0: 8, 1: 1}, {0: 0, 1: 1}
+    rates = MACHINE.rate("fma", "f16"), MACHINE.rate_into_one("fma", "f16")
+    assert rates[0] > 2 * rates[1]
+    nest = VectorNest({0: 56, 1: 8}, [(result, 2), (weight, 2), (row, 2)], *rates)
+    assert nest.cheapest([0, 1], MACHINE) == [1, 0]
+    assert nest.cycles([0, 1], MACHINE) == 56 * 8 / rates[1]
+    assert nest.cycles([1, 0], MACHINE) == pytest.approx(56 * 8 / rates[0] * MACHINE.sram.conflict_penalty)

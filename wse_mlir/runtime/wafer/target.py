@@ -28,7 +28,10 @@ from .sram_shares import FIRST_SHARE, Shares
 
 _PLANNING = "partition"  # the row that the search for a plan begins with
 _SPLIT = "func.func(wse-split-dims,wse-dce),canonicalize,cse"
-_STACK = "func.func(wse-stack-reductions,wse-dce),canonicalize,cse,wse-split-parameters"
+_STACK = (
+    "func.func(wse-stack-reductions,wse-dce),canonicalize,cse,"
+    "func.func(wse-transpose-parameters),wse-split-parameters"
+)
 SPLIT_DIMS = f"{_SPLIT},{_STACK},wse-shape-interface"
 SPLIT_DIMS_OF_PARTS = f"{_SPLIT},wse-shape-interface"  # parts have the model's own parameters
 
