@@ -138,7 +138,7 @@ class Decode:
         w.phase(name)
         w.run(
             vector("mul", d, walk("square"), walk(source), walk(source)),
-            *folded("add", d, "number", "square"),
+            folded("add", d, "number", "square"),
         )
         self._sum("y", "number", 1)
         w.run(
@@ -166,12 +166,12 @@ class Decode:
     def _softmax(self) -> None:
         s, w = self.s, self.w
         w.phase("softmax")
-        w.run(vector("fill", 1, walk("number"), 0.0), *folded("max", s, "number", "scores"))
+        w.run(vector("fill", 1, walk("number"), 0.0), folded("max", s, "number", "scores"))
         self._sum("y", "number", 1, "max")
         w.run(
             vector("sub", s, walk("scores"), walk("scores"), walk("number", 0)),
             *loop(self.machine, s, "scores", *EXP),
-            *folded("add", s, "number", "scores"),
+            folded("add", s, "number", "scores"),
         )
         self._sum("y", "number", 1)
         w.run(

@@ -16,7 +16,7 @@ from wse_mlir.pipelines.named import named_pipeline
 from wse_mlir.runtime.wafer.image_builder import build_image
 from wse_mlir.wse_target.footprint import all_buffers
 from wse_mlir.wse_target.image import HostTransfer, PEClass, Program, Route, TensorSpec
-from wse_mlir.wse_target.instructions import Access, Buffer, Control, Instruction, Phase, Vector
+from wse_mlir.wse_target.instructions import Access, Buffer, Instruction, Phase, Vector
 from wse_mlir.wse_target.machine import Machine
 from wse_mlir.wse_target.quasi_affine import Expr, Var, const
 
@@ -119,9 +119,6 @@ def vector(
     return Vector(kind, tuple(map(const, trips)), dst, srcs, schedule="looped" if looped else "mapped")
 
 
-def folded(kind: str, count: int, dst: str, src: str) -> tuple[Instruction, ...]:
-    """A vector folded into one number: each element waits for the one before it, as dependent scalar operations do."""
-    return (
-        vector(kind, count, walk(dst, 0), walk(dst, 0), walk(src)),
-        Control("scalar", const(count)),
-    )
+def folded(kind: str, count: int, dst: str, src: str) -> Instruction:
+    """A vector folded into one number: each element waits for the one before it."""
+    return vector(kind, count, walk(dst, 0), walk(dst, 0), walk(src))

@@ -54,12 +54,16 @@ class _Program:
         return float(found.fun)
 
 
-def least_cycles(problem: Problem, mesh: Mesh, cost: CostModel) -> float:
-    """Cycles of the best plan there is, each value moved only from where it was made."""
+def least_cycles(problem: Problem, mesh: Mesh, cost: CostModel, *, shared: bool = True) -> float:
+    """Cycles of the best plan there is, each value moved only from where it was made.
+
+    Args:
+        shared: whether a value that several operations need alike is moved once for all of them.
+    """
     planner, program = Planner(problem, mesh, cost), _Program()
     made: dict[ir.Value, dict[TensorLayout, list[int]]] = defaultdict(lambda: defaultdict(list))
-    needed: dict[ir.Value, dict[TensorLayout, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for node in problem.nodes:
+    needed: dict[ir.Value, dict[tuple[TensorLayout, int], list[int]]] = defaultdict(lambda: defaultdict(list))
+    for at, node in enumerate(problem.nodes):
         chosen = [program.variable(option.cycles) for option in node.options]
         program.one_of(chosen)
         for variable, option in zip(chosen, node.options, strict=True):
@@ -67,13 +71,13 @@ def least_cycles(problem: Problem, mesh: Mesh, cost: CostModel) -> float:
                 made[value][given].append(variable)
             for value, position, layout in planner.wanted(node, option):
                 if value not in planner.free and position not in option.brought:
-                    needed[value][layout].append(variable)
+                    needed[value][layout, 0 if shared else at].append(variable)
     for value, layouts in needed.items():
         if value not in made:  # the host brings it to one place
-            first = {layout: program.variable(0.0) for layout in layouts}
+            first = {layout: program.variable(0.0) for layout, _ in layouts}
             program.one_of(first.values())
             made[value].update({layout: [variable] for layout, variable in first.items()})
-        for layout, readers in layouts.items():
+        for (layout, _), readers in layouts.items():
             moves = []
             for source, makers in made[value].items():
                 way = cost.ways.fastest(source, layout, planner.dtypes[value])

@@ -108,15 +108,15 @@ def test_chain_and_tree(simulated, pes: int, words: int, better: str, worse: str
 @pytest.mark.parametrize(
     ("grid", "m", "k", "best"),
     [
-        ((16, 16), 64, 64, "split loop 0 over x y"),
-        ((16, 16), 256, 256, "split loop 0 over x y"),
-        ((4, 64), 64, 64, "split loop 0 over y"),
-        ((4, 64), 64, 1024, "split loop 0 over y, loop 1 over x, combined along x"),
-        ((64, 64), 512, 512, "split loop 0 over x y"),
+        ((16, 16), 64, 64, "split loop 0 over y"),
+        ((16, 16), 256, 256, "split loop 0 over y, loop 1 over x, combined along x"),
+        ((4, 64), 64, 64, "split loop 0 over y, loop 1 over x, combined along x"),
+        ((4, 64), 64, 1024, "split loop 0 over x, loop 1 over y, combined along y"),
+        ((64, 64), 512, 512, "split loop 0 over y, loop 1 over x, combined along x"),
     ],
 )
 def test_matrix_times_vector(simulated, grid: tuple[int, int], m: int, k: int, best: str) -> None:
-    """Small ones are not worth a sum over PEs, large ones are."""
+    """Small ones are not worth a sum over PEs, large ones are: a PE that has one row adds up in one place."""
     found = simulated(product(m, k, 0, "f16"), grid)
     assert picked(found) == best
     forced = [cycles(simulated(product(m, k, 0, "f16"), grid, name)) for name in MATVEC]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ....dialects.affine.expressions import dim_position, used_dims
 from ....dialects.host import ir
 
-Steps = Mapping[int, int | None]  # by loop, elements from one trip to the next; None: no one number
+LoopSteps = Mapping[int, int | None]  # by loop, elements from one trip to the next; None: no one number
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class MergedLoops:
     groups: tuple[tuple[int, ...], ...]
 
     @staticmethod
-    def of(trips: Sequence[int], accesses: Sequence[Steps]) -> MergedLoops:
+    def of(trips: Sequence[int], accesses: Sequence[LoopSteps]) -> MergedLoops:
         """Loops whose trips follow each other in all that is accessed; what an access leaves out stands still."""
         groups = [(loop,) for loop, count in enumerate(trips) if count > 1]
         merged = True
@@ -45,7 +45,7 @@ class MergedLoops:
 
 
 def _follow(
-    outer: tuple[int, ...], inner: tuple[int, ...], trips: Sequence[int], accesses: Sequence[Steps]
+    outer: tuple[int, ...], inner: tuple[int, ...], trips: Sequence[int], accesses: Sequence[LoopSteps]
 ) -> bool:
     """Whether a trip of the first loops is as long as all trips of the others."""
     if outer == inner:
@@ -63,7 +63,7 @@ def tile_steps(shape: Sequence[int]) -> list[int]:
     return [math.prod(shape[dim + 1 :]) for dim in range(len(shape))]
 
 
-def steps_through(access: ir.AffineMap, tile: Sequence[int]) -> Steps:
+def steps_through(access: ir.AffineMap, tile: Sequence[int]) -> LoopSteps:
     """How far each loop goes in a tile that a map reads."""
     found: dict[int, int | None] = {}
     for expr, step in zip(access.results, tile_steps(tile), strict=True):

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from wse_mlir.dialects.context import create_context
 from wse_mlir.dialects.host import ir
-from wse_mlir.passes.wafer.shard.merged_loops import MergedLoops, Steps, steps_through, tile_steps
+from wse_mlir.passes.wafer.shard.merged_loops import LoopSteps, MergedLoops, steps_through, tile_steps
 
 
 @st.composite
-def nests(draw: st.DrawFn) -> tuple[list[int], list[Steps]]:
+def nests(draw: st.DrawFn) -> tuple[list[int], list[LoopSteps]]:
     trips = draw(st.lists(st.integers(1, 4), min_size=1, max_size=4))
-    accesses: list[Steps] = []
+    accesses: list[LoopSteps] = []
     for _ in range(draw(st.integers(1, 3))):
         walked = draw(st.permutations([n for n in range(len(trips)) if draw(st.booleans())]))
         wider = [trips[n] + draw(st.sampled_from([0, 0, 0, 1])) for n in walked]
@@ -24,7 +24,7 @@ def nests(draw: st.DrawFn) -> tuple[list[int], list[Steps]]:
     return trips, accesses
 
 
-def walked(trips: Sequence[int], accesses: Sequence[Steps]) -> list[tuple[int, ...]]:
+def walked(trips: Sequence[int], accesses: Sequence[LoopSteps]) -> list[tuple[int, ...]]:
     """The elements that are accessed together, in some order."""
     return sorted(
         tuple(sum((steps.get(n) or 0) * i for n, i in enumerate(at)) for steps in accesses)
@@ -33,7 +33,7 @@ def walked(trips: Sequence[int], accesses: Sequence[Steps]) -> list[tuple[int, .
 
 
 @given(nests())
-def test_merged_loops_access_the_same_elements_together(nest: tuple[list[int], list[Steps]]) -> None:
+def test_merged_loops_access_the_same_elements_together(nest: tuple[list[int], list[LoopSteps]]) -> None:
     trips, accesses = nest
     merged = MergedLoops.of(trips, accesses)
     assert sorted(n for group in merged.groups for n in group) == [n for n, t in enumerate(trips) if t > 1]

@@ -32,7 +32,7 @@ def test_what_is_to_come_is_no_more_than_the_best_plan_takes(
     """Along a chain it is just that."""
 
     def check(problem: Problem, planner: Planner) -> None:
-        least = least_cycles(problem, planner.mesh, planner.cost)
+        least = least_cycles(problem, planner.mesh, planner.cost, shared=False)
         bound = planner.prospects.rest[0]
         assert share * least <= bound <= 1.0001 * least, f"at least {bound:.0f}, the best takes {least:.0f}"
 

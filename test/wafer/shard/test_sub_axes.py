@@ -60,12 +60,13 @@ def test_with_high_effort_many_options_are_searched_for_with_a_narrow_beam(
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1))
     image = torch.randn(1, 4, 8, 8)
-    for asked in ("8x8", "8x8 effort=high brief=true"):  # more text than with whole axes would be no use
-        assert "on x:8; y:8 at" in str(lower(model, (image,), asked, "partition").module) and not widths
-    lowered = lower(model, (image,), "8x8 effort=high", "partition")
-    assert "on xo:4 xi:2; y:8 at" in str(lowered.module) and set(widths) == {1}
-    found = simulated(lower_rest(lowered, "partition"), (image,))
-    assert error(torch.from_numpy(found.outputs[0]), model(image).detach()) < 1e-5
+    assert "on x:8; y:8 at" in str(lower(model, (image,), "8x8", "partition").module) and not widths
+    for asked in ("8x8 effort=high", "8x8 effort=high brief=true"):
+        lowered = lower(model, (image,), asked, "partition")
+        assert "on xo:4 xi:2; y:8 at" in str(lowered.module) and set(widths) == {1}
+        found = simulated(lower_rest(lowered, "partition"), (image,))
+        assert error(torch.from_numpy(found.outputs[0]), model(image).detach()) < 1e-5
+        widths.clear()
 
 
 def test_loops_that_fill_the_columns_leave_them_whole() -> None:

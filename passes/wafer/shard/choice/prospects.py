@@ -25,8 +25,7 @@ from .....wse_target.instructions import Dtype
 from .....wse_target.layout.tensor_layout import TensorLayout
 from ...communicate import Ways
 from ..nodes import Node, Option
-
-Reader = tuple[int, int]  # an operation and which of its operands it reads a value as
+from .lifetimes import Reader
 
 _SWEEPS = 60  # over all edges, there and back, at the most
 _ENOUGH = 2e-4  # of the bound, that a sweep has to raise it by
