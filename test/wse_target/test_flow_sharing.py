@@ -23,7 +23,7 @@ def meeting(lengths: list[int], late: int = 0) -> Program:
         if count - k > 1:
             routes.append(Route(colours[k], rect(k + 1, 0, count - k - 1, 1), "west", ("east",)))
         routes.append(Route(colours[k], rect(count, 0, 1, 1), "west", ("ramp",)))
-        work = (Vector("fma", ints(late), access("r", 0), (access("a", 0), 0.5)),) if late and k == 0 else ()
+        work = (Vector("fma", ints(late), access("r", 1), (access("a", 0), 0.5)),) if late and k == 0 else ()
         classes.append(
             PEClass(f"pe{k}", rect(k, 0, 1, 1), (*work, Send(colours[k], ints(length), access("a", 1))))
         )

@@ -32,12 +32,9 @@ def collapse(
 ) -> tuple[np.ndarray, list[tuple[int, ...]]]:
     """Merges neighbouring loops that all accesses walk through as one, as a memory descriptor would.
 
-    `bounds` is [PEs, loops]. Loops are merged only where the inner bound is the same on all PEs. Those of one iteration
-    are none.
+    `bounds` is [PEs, loops]. Loops are merged only where the inner bound is the same on all PEs.
     """
-    real = [loop for loop in range(bounds.shape[1]) if (bounds[:, loop] != 1).any()] or [bounds.shape[1] - 1]
-    keep = [tuple(strides[loop] for loop in real) for strides in accesses]
-    bounds = bounds[:, real]
+    keep = [tuple(strides) for strides in accesses]
     loop = bounds.shape[1] - 2
     while loop >= 0:
         inner = int(bounds[0, loop + 1])
@@ -48,6 +45,11 @@ def collapse(
             keep = [s[:loop] + s[loop + 1 :] for s in keep]
         loop -= 1
     return bounds, keep
+
+
+def _combines_in_one_place(op: Vector) -> bool:
+    """Whether the innermost loop adds to what the iteration before left."""
+    return op.dst.strides[-1] == 0 and (op.kind == "fma" or op.dst in op.srcs)
 
 
 def _row(access: Access, inner: int) -> Access:
@@ -82,11 +84,10 @@ class TimingModel:
             return np.full(len(bounds), costs.setup + 1 / self.machine.rate(op.kind, dtype))
         accesses = [op.dst, *(s for s in op.srcs if isinstance(s, Access))]
         widest = max((dtypes[a.buffer] for a in accesses), key=lambda d: (DTYPE_BYTES[d], d == dtype))
-        merged, strides = collapse(bounds.copy(), [a.strides for a in accesses])
-        innermost = [s[-1] * DTYPE_BYTES[dtypes[a.buffer]] for a, s in zip(accesses, strides, strict=True)]
-        combines = op.kind == "fma" or op.dst in op.srcs
-        rate_of = self.machine.rate_into_one if combines and not innermost[0] else self.machine.rate
-        rate = rate_of(op.kind, widest) / self._bank_penalty(innermost)
+        into_one = _combines_in_one_place(op) and bool((bounds[:, -1] > 1).any())
+        rate_of = self.machine.rate_into_one if into_one else self.machine.rate
+        rate = rate_of(op.kind, widest) / self._bank_penalty(accesses, dtypes)
+        merged, _ = collapse(bounds.copy(), [a.strides for a in accesses])
         rows = merged[:, :-1].prod(axis=1)
         maps = merged[:, :-2].prod(axis=1) if merged.shape[1] > 1 else np.ones_like(rows)
         outer = (rows - 1) * costs.looped_row if op.schedule == "looped" else costs.mapped(rows, maps)
@@ -113,11 +114,11 @@ class TimingModel:
         whole = costs.setup + trips * (each + read) + (trips - 1) * costs.looped_row
         return np.where(bounds.prod(axis=1) > 0, whole, 0.0)
 
-    def _bank_penalty(self, strides: Sequence[int]) -> float:
-        """What the rate is divided by where innermost loops walk in steps of so many bytes."""
+    def _bank_penalty(self, accesses: Sequence[Access], dtypes: dict[str, str]) -> float:
         sram = self.machine.sram
-        for stride in strides:
-            if math.ceil(abs(stride) / sram.bank_bytes) % sram.banks not in sram.full_rate_strides:
+        for access in accesses:
+            stride = abs(access.strides[-1]) * DTYPE_BYTES[dtypes[access.buffer]]
+            if math.ceil(stride / sram.bank_bytes) % sram.banks not in sram.full_rate_strides:
                 return sram.conflict_penalty
         return 1.0
 
