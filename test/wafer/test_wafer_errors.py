@@ -11,7 +11,7 @@ from torch import nn
 
 from wse_mlir.compiler.compile import compile as compile_model
 from wse_mlir.passes.infra.diagnostics import CompilerError
-from wse_mlir.passes.wafer.memory.wse_plan_memory import CODE_BYTES
+from wse_mlir.passes.wafer.memory.text_bytes import CODE_BYTES
 from wse_mlir.runtime.wafer import target as wafer
 
 
