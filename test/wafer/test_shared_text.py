@@ -98,11 +98,12 @@ def test_words_that_differ_by_the_same_number_take_no_place_in_records() -> None
 
 
 def test_descriptors_of_which_all_words_differ_are_brought_as_they_are() -> None:
-    def piece(k: int) -> list[Instruction]:
-        far = Access("abcdefgh"[k], const(k * k), (9 + k, 3 + k))
-        return [Vector(kind, (const(3 + k), const(2 + k * k)), far, (1.5 * k,)) for kind in ("fill", "neg")]
-
-    assert WordRecord.of([[(op.dst, op.bounds) for op in (piece(k)[0] for k in range(4))]]).record == 8
+    walks = [
+        (Access("abcd"[k], const(k * k), (9 + k, 3 + 2 * k)), (const(3 + k), const(2 + k * k)))
+        for k in range(4)
+    ]
+    assert WordRecord.of([walks]) == WordRecord(record=8, code=8, words=0)
+    assert WordRecord.of([[(access, bounds[:1]) for access, bounds in walks[:1]]]).record == 0
 
 
 @pytest.mark.parametrize(
