@@ -28,10 +28,12 @@ from .sram_shares import FIRST_SHARE, Shares
 
 _PLANNING = "partition"  # the row that the search for a plan begins with
 _SPLIT = "func.func(wse-split-dims,wse-dce),canonicalize,cse"
+_UNFUSE = "func.func(wse-unfuse-parameters,wse-dce)"
 _STACK = (
-    "func.func(wse-stack-reductions,wse-dce),canonicalize,cse,"
+    f"func.func(wse-stack-reductions,wse-dce),canonicalize,cse,{_UNFUSE},"
     "func.func(wse-transpose-parameters),wse-split-parameters"
 )
+PREPARE = f"{_UNFUSE},wse-split-parameters{{constants=false}},canonicalize,cse"
 SPLIT_DIMS = f"{_SPLIT},{_STACK},wse-shape-interface"
 SPLIT_DIMS_OF_PARTS = f"{_SPLIT},wse-shape-interface"  # parts have the model's own parameters
 
@@ -69,8 +71,7 @@ def _pipeline(
     rows = named_pipeline("wafer")
     if options.get("accumulate"):
         rows = rows.override(accumulate=accumulate_pass(options["accumulate"]))
-    if is_thorough(options):
-        rows = rows.override(split_dims=SPLIT_DIMS)
+    rows = rows.override(split_dims=SPLIT_DIMS) if is_thorough(options) else rows.override(prepare=PREPARE)
     asked = {name: options[name] for name in ("grid", "algorithm", "effort") if options.get(name)}
     how = {"brief": True} if brief else {}
     partition = run("wse-partition", machine=machine, sram_share=sram_share, **how, **asked)
@@ -151,6 +152,7 @@ def lower(
     instrumentation: Instrumentation | None = None,
     *,
     since: str = "",
+    prepares: bool = True,
 ) -> LoweredModule:
     """The executable stage of `module`, which is left alone.
 
@@ -159,6 +161,7 @@ def lower(
 
     Args:
         since: as for `compile_program`.
+        prepares: whether the host computes what parameters determine, when these are bound.
 
     Raises:
         CompilerError: a pass failed; of several plans that do not fit, the first one's message.
@@ -166,6 +169,7 @@ def lower(
     watch = instrumentation or Instrumentation(verify_each=False)
     whole, preparation = module.operation.clone(), None
     rows = _pipeline(machine, options, FIRST_SHARE, keep_states=True, brief=0)
+    rows = rows if prepares else rows.override(prepare="", split_dims="")
     rows = rows.since(since) if since else rows
     if any(stage.name == _PLANNING for stage in rows.stages[1:]):
         run_pipeline(whole, rows.before(_PLANNING).text, instrumentation=watch)

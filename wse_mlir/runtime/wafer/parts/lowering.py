@@ -23,7 +23,7 @@ from ..target import compile_program, pipeline_before
 from .counts import cut_into
 from .program import PartedProgram, PartProgram
 
-SINCE = "partition"  # the row of the pipeline that parts begin at
+SINCE = "prepare"  # the row of the pipeline that parts begin at
 
 
 @runtime_checkable
