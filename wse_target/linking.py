@@ -15,7 +15,7 @@ from .image import HostTransfer, PEClass, Program, Route, StridedRect, TensorSpe
 from .instructions import Access, Phase, Receive, Relay, Send, Switch
 from .layout.rectangle import Rect
 from .quasi_affine import Lookup, Scalar, Var
-from .rewriting import Rewriting
+from .rewriting import TextRewriting
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class _Placed:
     def __init__(self, region: Region, prefix: str) -> None:
         self.region = region
         self.prefix = prefix
-        self.rewrite = Rewriting(self._changed)
+        self.rewrite = TextRewriting(self._changed)
 
     def program(self) -> Program:
         own, name = self.region.program, self._name

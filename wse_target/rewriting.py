@@ -10,7 +10,7 @@ from .quasi_affine import Binary, binary
 
 
 @dataclass
-class Rewriting:
+class TextRewriting:
     """Replaces parts of trees; what holds none of them is shared with the original.
 
     Attributes:

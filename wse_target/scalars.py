@@ -24,7 +24,7 @@ from .instructions import (
     inner_bodies,
 )
 from .quasi_affine import Binary, Expr, Lookup, Scalar, const
-from .rewriting import Rewriting
+from .rewriting import TextRewriting
 
 SCALAR_BYTES = 4  # each has a word in every PE's SRAM
 MOST_COMBINATIONS = 1 << 20
@@ -35,7 +35,7 @@ def bound(program: Program, values: Mapping[str, int]) -> Program:
     """The program that a program is for these values of its scalars; text without scalars is shared with it."""
     if not program.scalars:
         return program
-    numbers = Rewriting(lambda item: const(values[item.name]) if isinstance(item, Scalar) else None)
+    numbers = TextRewriting(lambda item: const(values[item.name]) if isinstance(item, Scalar) else None)
     classes = tuple(replace(c, body=numbers(c.body)) for c in program.classes)
     return replace(program, classes=classes, scalars=())
 
