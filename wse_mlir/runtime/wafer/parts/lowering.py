@@ -12,7 +12,7 @@ from ....frontend.call_interface import CallInterface
 from ....frontend.imported import ImportedModel
 from ....passes.infra.pass_manager import Instrumentation, PassObserver, run_pipeline
 from ....passes.infra.timing import Timer
-from ....passes.wafer.parts.wse_outline_parts import PART
+from ....passes.wafer.parts.outliner import PART
 from ....passes.wafer.shard.main_function import find_main
 from ....wse_target.machine_file import load_machine
 from ...cpu.target import CpuTarget
