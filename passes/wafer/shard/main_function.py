@@ -22,7 +22,9 @@ def find_main(module: ir.Operation) -> Any:
             if len(op.regions[0].blocks) != 1:
                 blocks = "several blocks" if len(op.regions[0].blocks) else "no body"
                 raise PassFailure(
-                    op, f"@main has {blocks}", hint="the wafer runs straight-line code, or target='cpu'"
+                    op,
+                    f"@main has {blocks}",
+                    hint="the wafer runs straight-line code; target='cpu' runs branches, too",
                 )
             return op
     raise PassFailure(module, "the module has no function @main", hint="the wafer runs @main of a module")
