@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,9 +32,19 @@ def show_plan(path: str, target: str, options: Mapping[str, Any]) -> None:
     shown, told = _lowered(path, target, options)
     console = console_beside(width=_WIDTH)
     for program in shown:
-        console.print(plan_table(f"{target}, {program.name}" if program.name else target, program.choices))
+        named = f"{target}, {program.name}" if program.name else target
+        for title, choices in _by_region(named, program.choices):
+            console.print(plan_table(title, choices))
     if told:
         console.print(told, markup=False)
+
+
+def _by_region(title: str, choices: Sequence[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """What was weighed for a program, for each of its regions apart."""
+    regions = list(dict.fromkeys(choice.get("region") for choice in choices))
+    for region in regions or [None]:
+        own = [choice for choice in choices if choice.get("region") == region]
+        yield title if region is None else f"{title}, region {region}", own
 
 
 def show_workload(path: str, target: str, options: Mapping[str, Any]) -> None:

@@ -14,11 +14,13 @@ OPTIONS: Mapping[str, str] = {
     "fallback": "'cpu': what has no lowering to the wafer runs on the CPU, in parts between those on the wafer",
     "programs": "how many programs the model becomes, which take turns on the wafer, or 'auto': one where it fits, "
     "else as many as it takes; the same with a warning when not given",
+    "regions": "how many parts of the model sit side by side on the wafer, for inputs in a row; 1 when not given",
     "effort": "'high': layouts are looked for by parts of dimensions, and longer: takes several times as long to plan",
     "origin": "column and row of the program's first PE, e.g. '2,1'; 0,0 when not given",
 }
 
 MOST_PROGRAMS = 1000
+MOST_REGIONS = 1000
 
 
 def programs(options: Mapping[str, Any]) -> int | None:
@@ -35,6 +37,26 @@ def programs(options: Mapping[str, Any]) -> int | None:
         raise CompilerError(
             f"programs is {shown(given)}, and has to be a number from 1 to {MOST_PROGRAMS}, or 'auto'"
         )
+    return number
+
+
+def regions(options: Mapping[str, Any]) -> int:
+    """How many regions a model shall have.
+
+    Raises:
+        CompilerError: the option `regions` is no such number, or another option does not go with it.
+    """
+    given = options.get("regions") or 1
+    number = int(given) if isinstance(given, str) and given.isdecimal() else given
+    if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= MOST_REGIONS:
+        raise CompilerError(f"regions is {shown(given)}, and has to be a number from 1 to {MOST_REGIONS}")
+    if number > 1 and is_in_parts(options):
+        raise CompilerError(
+            "regions are parts of one program, and with 'fallback' or 'programs' there are several",
+            hint="leave either out",
+        )
+    if number > 1 and options.get("origin"):
+        raise CompilerError("regions have places of their own, so 'origin' says nothing", hint="leave it out")
     return number
 
 
