@@ -27,12 +27,15 @@ from .program import WaferProgram, printed_bytes, read_checks, read_constants, s
 from .regions.lowering import lower_regions
 from .sram_shares import FIRST_SHARE, Shares
 
+PREPARING = "prepare"  # the row of what the host computes of parameters
 PLANNING = "partition"  # the row that the search for a plan begins with
 _SPLIT = "func.func(wse-split-dims,wse-dce),canonicalize,cse"
+_UNFUSE = "func.func(wse-unfuse-parameters,wse-dce)"
 _STACK = (
-    "func.func(wse-stack-reductions,wse-dce),canonicalize,cse,"
+    f"func.func(wse-stack-reductions,wse-dce),canonicalize,cse,{_UNFUSE},"
     "func.func(wse-transpose-parameters),wse-split-parameters"
 )
+PREPARE = f"{_UNFUSE},wse-split-parameters{{constants=false}},canonicalize,cse"
 SPLIT_DIMS = f"{_SPLIT},{_STACK},wse-shape-interface"
 SPLIT_DIMS_OF_PARTS = f"{_SPLIT},wse-shape-interface"  # parts have the model's own parameters
 
@@ -70,8 +73,7 @@ def _pipeline(
     rows = named_pipeline("wafer")
     if options.get("accumulate"):
         rows = rows.override(accumulate=accumulate_pass(options["accumulate"]))
-    if is_thorough(options):
-        rows = rows.override(split_dims=SPLIT_DIMS)
+    rows = rows.override(split_dims=SPLIT_DIMS) if is_thorough(options) else rows.override(prepare=PREPARE)
     asked = {name: options[name] for name in ("grid", "algorithm", "effort") if options.get(name)}
     how = {"brief": True} if brief else {}
     partition = run("wse-partition", machine=machine, sram_share=sram_share, **how, **asked)
@@ -152,19 +154,21 @@ def lower(
     instrumentation: Instrumentation | None = None,
     *,
     since: str = "",
+    prepares: bool = True,
 ) -> LoweredModule:
     """The executable stage of `module`, which is left alone: one program, of several regions where these are asked for.
 
     Args:
         since: as for `compile_program`.
+        prepares: whether the host computes what parameters determine, when these are bound; of regions it does not.
 
     Raises:
         CompilerError: a pass failed; of several plans that do not fit, the first one's message.
     """
     count = regions(options)
     if count == 1:
-        return _lower_whole(module, machine, options, instrumentation, since=since)
-    outline = pipeline_before(PLANNING, machine, options, f"wse-outline-regions{{regions={count}}}")
+        return _lower_whole(module, machine, options, instrumentation, since=since, prepares=prepares)
+    outline = pipeline_before(PREPARING, machine, options, f"wse-outline-regions{{regions={count}}}")
     own = {name: value for name, value in options.items() if name not in ("regions", "grid", "origin")}
 
     def lower_region(region: ir.Operation, **given: Any) -> tuple[ir.Operation, list[dict[str, Any]]]:
@@ -182,6 +186,7 @@ def _lower_whole(
     instrumentation: Instrumentation | None = None,
     *,
     since: str = "",
+    prepares: bool = True,
 ) -> LoweredModule:
     """`lower` for a program that is one region.
 
@@ -189,7 +194,7 @@ def _lower_whole(
     run out, and gives up that states stay on the PEs when nothing else is left.
 
     Args:
-        since: as for `compile_program`.
+        since / prepares: as for `lower`.
 
     Raises:
         CompilerError: a pass failed; of several plans that do not fit, the first one's message.
@@ -197,6 +202,7 @@ def _lower_whole(
     watch = instrumentation or Instrumentation(verify_each=False)
     whole, preparation = module.operation.clone(), None
     rows = _pipeline(machine, options, FIRST_SHARE, keep_states=True, brief=0)
+    rows = rows if prepares else rows.override(prepare="", split_dims="")
     rows = rows.since(since) if since else rows
     if any(stage.name == PLANNING for stage in rows.stages[1:]):
         run_pipeline(whole, rows.before(PLANNING).text, instrumentation=watch)

@@ -27,10 +27,10 @@ def with_enough_programs(options: Mapping[str, Any], make: Callable[[Mapping[str
     Raises:
         CompilerError: of `make`, where more programs do not help.
     """
-    count = programs(options)
-    if count is not None:
+    if programs(options) is not None or options.get("regions"):  # which are of one program
         return make(options)
-    count, whole = 1, None
+    whole: TooLarge | None = None
+    count = 1
     while True:
         try:
             made = make({**options, "programs": count})

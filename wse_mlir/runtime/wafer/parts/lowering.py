@@ -19,11 +19,11 @@ from ...cpu.target import CpuTarget
 from ..options import falls_back, programs
 from ..preparation import as_model
 from ..program import ReturnedCheck, checks_of
-from ..target import compile_program, pipeline_before
+from ..target import PREPARING, compile_program, pipeline_before
 from .counts import cut_into
 from .program import PartedProgram, PartProgram
 
-SINCE = "partition"  # the row of the pipeline that parts begin at
+SINCE = PREPARING  # the row of the pipeline that parts begin at
 
 
 @runtime_checkable
