@@ -100,6 +100,13 @@ ProgramsOption = Annotated[
         help="How many programs the model becomes, which take turns on the wafer; auto: as many as it takes.",
     ),
 ]
+RegionsOption = Annotated[
+    str,
+    typer.Option(
+        metavar="N",
+        help="How many parts of the model sit side by side on the wafer, for inputs that follow each other.",
+    ),
+]
 EffortOption = Annotated[
     str,
     typer.Option(

@@ -21,12 +21,13 @@ from ...wse_target.machine import Machine
 from ...wse_target.machine_file import load_machine
 from ...wse_target.sim.check import check_program
 from .image_builder import build_image
-from .options import is_thorough
+from .options import is_thorough, regions
 from .preparation import compile_preparation, take_preparation
 from .program import WaferProgram, printed_bytes, read_checks, read_constants, stage_bytes
+from .regions.lowering import lower_regions
 from .sram_shares import FIRST_SHARE, Shares
 
-_PLANNING = "partition"  # the row that the search for a plan begins with
+PLANNING = "partition"  # the row that the search for a plan begins with
 _SPLIT = "func.func(wse-split-dims,wse-dce),canonicalize,cse"
 _STACK = (
     "func.func(wse-stack-reductions,wse-dce),canonicalize,cse,"
@@ -152,7 +153,37 @@ def lower(
     *,
     since: str = "",
 ) -> LoweredModule:
-    """The executable stage of `module`, which is left alone.
+    """The executable stage of `module`, which is left alone: one program, of several regions where these are asked for.
+
+    Args:
+        since: as for `compile_program`.
+
+    Raises:
+        CompilerError: a pass failed; of several plans that do not fit, the first one's message.
+    """
+    count = regions(options)
+    if count == 1:
+        return _lower_whole(module, machine, options, instrumentation, since=since)
+    outline = pipeline_before(PLANNING, machine, options, f"wse-outline-regions{{regions={count}}}")
+    own = {name: value for name, value in options.items() if name not in ("regions", "grid", "origin")}
+
+    def lower_region(region: ir.Operation, **given: Any) -> tuple[ir.Operation, list[dict[str, Any]]]:
+        found = _lower_whole(region, machine, {**own, **given}, instrumentation, since=PLANNING)
+        return found.module, found.choices
+
+    made = lower_regions(module, machine, options, outline, lower_region)
+    return LoweredModule(made.module, made.choices, None)
+
+
+def _lower_whole(
+    module: ir.Module | ir.Operation,
+    machine: str,
+    options: Mapping[str, Any],
+    instrumentation: Instrumentation | None = None,
+    *,
+    since: str = "",
+) -> LoweredModule:
+    """`lower` for a program that is one region.
 
     Plans again with less memory for data when code and transfers need more than planned, with fewer colours when these
     run out, and gives up that states stay on the PEs when nothing else is left.
@@ -167,9 +198,9 @@ def lower(
     whole, preparation = module.operation.clone(), None
     rows = _pipeline(machine, options, FIRST_SHARE, keep_states=True, brief=0)
     rows = rows.since(since) if since else rows
-    if any(stage.name == _PLANNING for stage in rows.stages[1:]):
-        run_pipeline(whole, rows.before(_PLANNING).text, instrumentation=watch)
-        preparation, since = take_preparation(whole), _PLANNING
+    if any(stage.name == PLANNING for stage in rows.stages[1:]):
+        run_pipeline(whole, rows.before(PLANNING).text, instrumentation=watch)
+        preparation, since = take_preparation(whole), PLANNING
     failure: PipelineFailure | None = None
     for keep_states in (True, False):
         if not keep_states and not has_states(module.operation):
