@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,6 +116,8 @@ def compile_program(
             "deadlock": prove(image, description),
             "ir_bytes": printed_bytes(lowered),
         }
+        if found.regions:
+            facts["regions"] = list(found.regions)
     interface = imported.interface.without_data()
     return WaferProgram(stage, interface, description, image, tuple(constants), facts, checks, preparation)
 
@@ -138,11 +140,13 @@ class LoweredModule:
     Attributes:
         choices: what the partitioner chose among (see `passes.wafer.explanation`).
         preparation: what computes tensors from the parameters, see `preparation`.
+        regions: where each region is, if there are several; see `LinkedModule`.
     """
 
     module: ir.Operation
     choices: list[dict[str, Any]]
     preparation: ImportedModel | None
+    regions: Sequence[Mapping[str, Any]] = ()
 
 
 def lower(
@@ -172,7 +176,7 @@ def lower(
         return found.module, found.choices
 
     made = lower_regions(module, machine, options, outline, lower_region)
-    return LoweredModule(made.module, made.choices, None)
+    return LoweredModule(made.module, made.choices, None, made.regions)
 
 
 def _lower_whole(

@@ -21,12 +21,13 @@ from ....passes.wafer.prepare.wse_return_checks import CHECKS
 from ....passes.wafer.shard.interface_attributes import argument_attributes, result_attributes
 from ....passes.wafer.shard.main_function import find_main
 from ....wse_target.image import Program, TensorSpec
-from ....wse_target.instructions import Source
+from ....wse_target.instructions import Phase, Source, all_instructions
 from ....wse_target.linking import Region, link
 from ....wse_target.machine import Machine
 from ....wse_target.machine_file import load_machine
 from ..image_builder import build_image
 from ..preparation import as_model
+from .report import STREAM_PHASE
 from .strips import Strips
 
 CONSTANTS = "wse.constants"
@@ -40,10 +41,16 @@ class LowersRegion(Protocol):
 
 @dataclass(frozen=True)
 class LinkedModule:
-    """A program of several regions at stage `executable`, and what the partitioner chose among in each "region"."""
+    """A program of several regions at stage `executable`.
+
+    Attributes:
+        choices: what the partitioner chose among, in each "region".
+        regions: of each the "columns" (the first one and how many), "rows", and "work" in scalar operations.
+    """
 
     module: ir.Operation
     choices: list[dict[str, Any]]
+    regions: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -52,14 +59,14 @@ class OutlinedRegion:
 
     Attributes:
         module: its function as `@main`.
-        takes / makes: which argument and result of the model each of its own is; None for streams.
+        takes / makes: which argument, and which results, of the model each of its own is; None and () for streams.
         streams: how many values it takes from its neighbour.
         work: scalar operations, about.
     """
 
     module: ir.Module
     takes: tuple[int | None, ...]
-    makes: tuple[int | None, ...]
+    makes: tuple[tuple[int, ...], ...]
     streams: int
     work: int
 
@@ -132,7 +139,7 @@ def outlined(main: Any) -> list[OutlinedRegion]:
             for value, kind in zip(call.operands, kinds, strict=True)
         )
         makes = tuple(
-            None if kind == STREAM else returned.index(value)
+            () if kind == STREAM else tuple(n for n, other in enumerate(returned) if other == value)
             for value, kind in zip(call.results, results, strict=True)
         )
         work = ir.IntegerAttr(function.attributes[WORK]).value
@@ -160,6 +167,7 @@ class _Linker:
         self.main = main
         self.machine = machine
         self.regions: list[Region] = []
+        self.work: list[int] = []
         self.constants: list[ir.Attribute] = []
         self.constant_specs: list[TensorSpec] = []
         self.choices: list[dict[str, Any]] = []
@@ -178,7 +186,19 @@ class _Linker:
         arguments = (*outlined.takes, *range(first, first + len(own)))
         program = _numbered(program, number, load_machine(self.machine))
         links = {STREAM_IN: f"stream_{number - 1}", STREAM_OUT: f"stream_{number}"}
-        self.regions.append(Region(program, origin, arguments, outlined.makes, links))
+        named = {
+            phase.name
+            for c in program.classes
+            for phase in all_instructions(c.body)
+            if isinstance(phase, Phase)
+        }
+        phases = {
+            name: STREAM_PHASE.format(number) + name
+            for name in named
+            if name.startswith((STREAM_IN, STREAM_OUT))
+        }
+        self.regions.append(Region(program, origin, arguments, outlined.makes, links, phases))
+        self.work.append(outlined.work)
         self.choices += ({**choice, "region": number} for choice in choices)
         self._note_locations(lowered)
 
@@ -198,7 +218,11 @@ class _Linker:
                 written.attributes[CONSTANTS] = ir.ArrayAttr.get(self.constants)
             if CHECKS in self.main.attributes:
                 written.attributes[CHECKS] = self.main.attributes[CHECKS]
-        return LinkedModule(module.operation, self.choices)
+        places = [
+            {"columns": [region.rect.x0, region.rect.w], "rows": region.rect.h, "work": work}
+            for region, work in zip(self.regions, self.work, strict=True)
+        ]
+        return LinkedModule(module.operation, self.choices, places)
 
     def _note_locations(self, lowered: ir.Operation) -> None:
         def note(op: ir.Operation) -> ir.WalkResult:
