@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,13 +12,16 @@ import pytest
 import torch
 from region_models import FAMILIES, load
 from torch import nn
+from typer.testing import CliRunner
 
 import wse_mlir
 from wse_mlir.compiler import stream as taking
 from wse_mlir.passes.infra.diagnostics import CompilerError
+from wse_mlir.tools.wse import app
 from wse_mlir.wse_target.machine_file import load_machine
 from wse_mlir.wse_target.sim import Simulation
 
+TOWER = Path(__file__).parent / "tower.py"
 TINY = load_machine("tiny")
 
 
@@ -171,3 +176,19 @@ def test_an_estimate_of_repetitions_tells_of_their_stream() -> None:
     list(made.stream([args] * 5))
     assert found["stream"] == made.report["stream"]
     assert found["regions"] == made.report["regions"]
+
+
+def test_run_streams_and_compares(tmp_path: Path) -> None:
+    """`wse run --stream`: what is printed, and the same as JSON."""
+    report = tmp_path / "report.json"
+    asked = ["run", str(TOWER), "--regions", "2", "--grid", "4x2", "--stream", "4", "--json", str(report)]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    assert "4 inputs in a row" in done.output
+    assert "results are those of single calls" in done.output
+    found = json.loads(report.read_text())["wafer"]
+    assert found["stream"]["same_as_calls"] is True
+    assert len(found["stream"]["stages"]) == len(found["regions"]) == 2
+    refused = CliRunner().invoke(app, ["run", str(TOWER), "--programs", "2", "--stream", "4"])
+    assert refused.exit_code != 0
+    assert "there are several" in refused.output
