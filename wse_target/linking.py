@@ -12,7 +12,7 @@ from typing import Any
 
 from .errors import TargetError
 from .image import HostTransfer, PEClass, Program, Route, StridedRect, TensorSpec
-from .instructions import Access, Phase, Receive, Relay, Send, Switch
+from .instructions import Access, Phase, Receive, Relay, Send, Source, Switch
 from .layout.rectangle import Rect
 from .quasi_affine import Lookup, Scalar, Var
 from .rewriting import TextRewriting
@@ -28,6 +28,7 @@ class Region:
         results: which of the whole each of its own is; there may be several, and none for what a neighbour takes.
         links: colour of its own -> what the whole calls it; a region at the other end names the same.
         phases: name of a phase of its own -> what the whole calls it; others keep their names.
+        sources: where an instruction comes from -> where it does in the whole; others are as they say.
     """
 
     program: Program
@@ -36,6 +37,7 @@ class Region:
     results: tuple[tuple[int, ...], ...]
     links: Mapping[str, str] = field(default_factory=dict)
     phases: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[Source, Source] = field(default_factory=dict)
 
     @property
     def rect(self) -> Rect:
@@ -173,8 +175,10 @@ class _Placed:
                 return Lookup(self._name(name), table, self.rewrite(index))
             case Access(buffer=buffer, offset=offset, strides=strides, indices=indices):
                 return Access(self._name(buffer), self.rewrite(offset), strides, self.rewrite(indices))
-            case Phase(name=name) if name in self.region.phases:
-                return replace(item, name=self.region.phases[name])
+            case Phase(name=name, source=source):
+                return Phase(self.region.phases.get(name, name), self.rewrite(source))
+            case Source():
+                return self.region.sources.get(item, item)
             case _:
                 return self._recoloured(item)
 

@@ -172,7 +172,8 @@ def lower(
     own = {name: value for name, value in options.items() if name not in ("regions", "grid", "origin")}
 
     def lower_region(region: ir.Operation, **given: Any) -> tuple[ir.Operation, list[dict[str, Any]]]:
-        found = _lower_whole(region, machine, {**own, **given}, instrumentation, since=PLANNING)
+        asked = {name: value for name, value in {**own, **given}.items() if value}
+        found = _lower_whole(region, machine, asked, instrumentation, since=PLANNING)
         return found.module, found.choices
 
     made = lower_regions(module, machine, options, outline, lower_region)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from ....dialects.host import func, ir
 from ....dialects.wse import read
@@ -27,16 +27,12 @@ from ....wse_target.machine import Machine
 from ....wse_target.machine_file import load_machine
 from ..image_builder import build_image
 from ..preparation import as_model
+from .equal_regions import EqualRegions, LoweredRegion, LowersRegion
 from .report import STREAM_PHASE
 from .strips import Strips
 
 CONSTANTS = "wse.constants"
-
-
-class LowersRegion(Protocol):
-    """Lowers the module of one region to the executable stage, by the options that are given; also what was weighed."""
-
-    def __call__(self, region: ir.Operation, **given: Any) -> tuple[ir.Operation, list[dict[str, Any]]]: ...
+_BUSY = 0.9  # of the most work, from which on a region tells as well which grid is best
 
 
 @dataclass(frozen=True)
@@ -88,16 +84,14 @@ def lower_regions(
     run_pipeline(whole, outline, instrumentation=Instrumentation(verify_each=False))
     main = find_main(whole)
     regions = outlined(main)
-    strips = _strips(main, regions, options.get("grid", ""), load_machine(machine).grid, lower_region)
+    lowering = EqualRegions(lower_region)
+    strips = _strips(main, regions, options.get("grid", ""), load_machine(machine).grid, lowering)
     linker = _Linker(main, machine)
     rows: Sequence[int] = ()
     for number, (region, width) in enumerate(zip(regions, strips.widths, strict=True)):
-        grid = f"{width}x{strips.height}"
-        lowered, choices = lower_region(
-            _with_streams(region, rows), grid=grid, origin=(strips.columns[number], 0)
-        )
-        linker.add(region, lowered, (strips.columns[number], 0), choices)
-        attributes = program_of(lowered).attributes
+        lowered = lowering.lower(_with_streams(region, rows), f"{width}x{strips.height}")
+        linker.add(region, lowered, (strips.columns[number], 0))
+        attributes = program_of(lowered.module).attributes
         rows = read.integers(attributes[STREAM_ROWS]) if STREAM_ROWS in attributes else ()
     return linker.linked(strips.grid)
 
@@ -107,13 +101,13 @@ def _strips(
     regions: Sequence[OutlinedRegion],
     grid: str,
     available: tuple[int, int],
-    lower_region: LowersRegion,
+    lowering: EqualRegions,
 ) -> Strips:
     work = [region.work for region in regions]
     if grid:
         return Strips.of_grid(grid, work, available, main)
-    busiest = max(regions, key=lambda region: region.work)
-    trial, _ = lower_region(_with_streams(busiest, [-1] * busiest.streams))
+    busiest = next(region for region in regions if region.work >= _BUSY * max(work))
+    trial = lowering.lower(_with_streams(busiest, [-1] * busiest.streams), "").module
     width, height = read.integers(program_of(trial).attributes["grid"])
     return Strips.around((width, height), work, available, main)
 
@@ -173,12 +167,10 @@ class _Linker:
         self.choices: list[dict[str, Any]] = []
         self.locations: dict[Source, ir.Location] = {}
 
-    def add(
-        self, outlined: OutlinedRegion, lowered: ir.Operation, origin: tuple[int, int], choices: Sequence[Any]
-    ) -> None:
+    def add(self, outlined: OutlinedRegion, lowered: LoweredRegion, origin: tuple[int, int]) -> None:
         """The next region to the east."""
-        number, program = len(self.regions), build_image(lowered)
-        written = program_of(lowered).attributes
+        number, program = len(self.regions), build_image(lowered.module)
+        written = program_of(lowered.module).attributes
         first = len(self.main.type.inputs) + len(self.constants)
         own = list(ir.ArrayAttr(written[CONSTANTS])) if CONSTANTS in written else []
         self.constants += own
@@ -186,21 +178,14 @@ class _Linker:
         arguments = (*outlined.takes, *range(first, first + len(own)))
         program = _numbered(program, number, load_machine(self.machine))
         links = {STREAM_IN: f"stream_{number - 1}", STREAM_OUT: f"stream_{number}"}
-        named = {
-            phase.name
-            for c in program.classes
-            for phase in all_instructions(c.body)
-            if isinstance(phase, Phase)
-        }
-        phases = {
-            name: STREAM_PHASE.format(number) + name
-            for name in named
-            if name.startswith((STREAM_IN, STREAM_OUT))
-        }
-        self.regions.append(Region(program, origin, arguments, outlined.makes, links, phases))
+        phases = _phases(program, number, lowered.phases)
+        self.regions.append(
+            Region(program, origin, arguments, outlined.makes, links, phases, lowered.sources)
+        )
         self.work.append(outlined.work)
-        self.choices += ({**choice, "region": number} for choice in choices)
-        self._note_locations(lowered)
+        self.choices += ({**choice, "region": number} for choice in lowered.choices)
+        self._note_locations(lowered.module)
+        self.locations |= lowered.locations
 
     def linked(self, grid: tuple[int, int]) -> LinkedModule:
         """The program of all regions as a module."""
@@ -230,6 +215,22 @@ class _Linker:
             return ir.WalkResult.ADVANCE
 
         lowered.walk(note)
+
+
+def _phases(program: Program, number: int, known: Mapping[str, str]) -> dict[str, str]:
+    """What the phases of a region are called in the whole: as its layers are, and streams by its number.
+
+    Args:
+        known: names of the region that it is the same as -> its own.
+    """
+    found = {}
+    everything = (op for c in program.classes for op in all_instructions(c.body))
+    for name in dict.fromkeys(op.name for op in everything if isinstance(op, Phase)):
+        begin, mark, again = name.partition(" #")
+        own = known.get(begin, begin) + mark + again
+        is_stream = begin in (STREAM_IN, STREAM_OUT)
+        found[name] = STREAM_PHASE.format(number) + own if is_stream else own
+    return found
 
 
 def _numbered(program: Program, number: int, machine: Machine) -> Program:
