@@ -128,8 +128,8 @@ def test_equal_regions_are_lowered_once(monkeypatch: pytest.MonkeyPatch) -> None
     counts = list[int]()
     original = EqualRegions.lower
 
-    def counted(self: EqualRegions, module: Any, grid: str) -> Any:
-        found = original(self, module, grid)
+    def counted(self: EqualRegions, module: Any, **given: str) -> Any:
+        found = original(self, module, **given)
         counts.append(self.count)
         return found
 
@@ -141,3 +141,15 @@ def test_equal_regions_are_lowered_once(monkeypatch: pytest.MonkeyPatch) -> None
     assert layers == {"0", "1", "2", "3", "4"}
     places = [p["name"] for p in made.report["phases"] if p["name"].startswith("region")]
     assert {f"region {k}: stream_in" for k in range(1, 5)} <= set(places)
+
+
+def test_strips_are_within_the_machine() -> None:
+    """Where no grid is asked for, regions share the machine's columns: the widest is no wider than its share."""
+    made, model, args = compiled("attention", regions=3)
+    torch.testing.assert_close(made(*args), model(*args), atol=1e-5, rtol=1e-5)
+    regions = made.report["regions"]
+    assert len(regions) == 3
+    ends = [first + count for first, count in (region["columns"] for region in regions)]
+    assert [region["columns"][0] for region in regions] == [0, *ends[:-1]]
+    assert ends[-1] <= TINY.grid[0]
+    assert len({region["rows"] for region in regions}) == 1

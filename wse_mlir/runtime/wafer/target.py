@@ -72,7 +72,7 @@ def _pipeline(
         rows = rows.override(accumulate=accumulate_pass(options["accumulate"]))
     if is_thorough(options):
         rows = rows.override(split_dims=SPLIT_DIMS)
-    asked = {name: options[name] for name in ("grid", "algorithm", "effort") if options.get(name)}
+    asked = {name: options[name] for name in ("grid", "within", "algorithm", "effort") if options.get(name)}
     how = {"brief": True} if brief else {}
     partition = run("wse-partition", machine=machine, sram_share=sram_share, **how, **asked)
     rows = rows.changed(lambda entry: partition if entry.name == partition.name else entry)

@@ -73,13 +73,13 @@ class EqualRegions:
         self._lower = lower_region
         self._known: dict[tuple[str, str], tuple[LoweredRegion, _Places]] = {}
 
-    def lower(self, module: ir.Operation, grid: str) -> LoweredRegion:
-        """A region with its streams, on a grid."""
-        places, key = _Places.of(module), (_anonymous(module), grid)
+    def lower(self, module: ir.Operation, *, grid: str = "", within: str = "") -> LoweredRegion:
+        """A region with its streams, on a grid, or on the best one within another."""
+        places, key = _Places.of(module), (_anonymous(module), grid or f"within {within}")
         locations = dict(zip(places.sources, places.locations, strict=True))
         if key not in self._known:
             self.count += 1
-            lowered, choices = self._lower(module, grid=grid)
+            lowered, choices = self._lower(module, grid=grid, within=within)
             self._known[key] = LoweredRegion(lowered, choices, locations), places
             return self._known[key][0]
         first, there = self._known[key]

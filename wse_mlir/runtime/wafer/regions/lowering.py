@@ -74,7 +74,8 @@ def lower_regions(
 
     Args:
         options: `grid` is that of all regions together; when it is not given, the region with the most work gets the
-            one that is best for it, and the others as many of its columns as their work is in proportion.
+            one that is best for it within its share of the machine's columns, and the others as many of these as their
+            work is in proportion.
         outline: a pipeline that makes functions of the parts.
 
     Raises:
@@ -89,7 +90,7 @@ def lower_regions(
     linker = _Linker(main, machine)
     rows: Sequence[int] = ()
     for number, (region, width) in enumerate(zip(regions, strips.widths, strict=True)):
-        lowered = lowering.lower(_with_streams(region, rows), f"{width}x{strips.height}")
+        lowered = lowering.lower(_with_streams(region, rows), grid=f"{width}x{strips.height}")
         linker.add(region, lowered, (strips.columns[number], 0))
         attributes = program_of(lowered.module).attributes
         rows = read.integers(attributes[STREAM_ROWS]) if STREAM_ROWS in attributes else ()
@@ -107,7 +108,10 @@ def _strips(
     if grid:
         return Strips.of_grid(grid, work, available, main)
     busiest = next(region for region in regions if region.work >= _BUSY * max(work))
-    trial = lowering.lower(_with_streams(busiest, [-1] * busiest.streams), "").module
+    widest = Strips.of_grid("{}x{}".format(*available), work, available, main).widths[regions.index(busiest)]
+    trial = lowering.lower(
+        _with_streams(busiest, [-1] * busiest.streams), within=f"{widest}x{available[1]}"
+    ).module
     width, height = read.integers(program_of(trial).attributes["grid"])
     return Strips.around((width, height), work, available, main)
 
