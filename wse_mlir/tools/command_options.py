@@ -107,6 +107,14 @@ RegionsOption = Annotated[
         help="How many parts of the model sit side by side on the wafer, for inputs that follow each other.",
     ),
 ]
+StreamOption = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        min=0,
+        help="Also let N inputs follow each other through the wafer, and say how soon each is done.",
+    ),
+]
 EffortOption = Annotated[
     str,
     typer.Option(

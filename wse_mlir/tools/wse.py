@@ -25,6 +25,7 @@ from .command_options import (
     RegionsOption,
     ReportFile,
     SetOption,
+    StreamOption,
     TargetOption,
     ThreadsOption,
     TimelineOption,
@@ -71,6 +72,7 @@ def run(
     fallback: FallbackOption = "",
     programs: ProgramsOption = "",
     regions: RegionsOption = "",
+    stream: StreamOption = 0,
     effort: EffortOption = "",
     json: JsonOption = None,
     trace: TraceFlag = False,
@@ -83,7 +85,7 @@ def run(
             "grid": grid, "fallback": fallback, "programs": programs, "regions": regions, "effort": effort,
         }  # fmt: skip
         options = {name: value for name, value in given.items() if value}
-        run_workload(model, _with(target, settings), json, num_threads, options)
+        run_workload(model, _with(target, settings), json, num_threads, options, inputs=stream)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,7 +74,7 @@ def _pipeline(
     if options.get("accumulate"):
         rows = rows.override(accumulate=accumulate_pass(options["accumulate"]))
     rows = rows.override(split_dims=SPLIT_DIMS) if is_thorough(options) else rows.override(prepare=PREPARE)
-    asked = {name: options[name] for name in ("grid", "algorithm", "effort") if options.get(name)}
+    asked = {name: options[name] for name in ("grid", "within", "algorithm", "effort") if options.get(name)}
     how = {"brief": True} if brief else {}
     partition = run("wse-partition", machine=machine, sram_share=sram_share, **how, **asked)
     rows = rows.changed(lambda entry: partition if entry.name == partition.name else entry)
@@ -118,6 +118,8 @@ def compile_program(
             "deadlock": prove(image, description),
             "ir_bytes": printed_bytes(lowered),
         }
+        if found.regions:
+            facts["regions"] = list(found.regions)
     interface = imported.interface.without_data()
     return WaferProgram(stage, interface, description, image, tuple(constants), facts, checks, preparation)
 
@@ -140,11 +142,13 @@ class LoweredModule:
     Attributes:
         choices: what the partitioner chose among (see `passes.wafer.explanation`).
         preparation: what computes tensors from the parameters, see `preparation`.
+        regions: where each region is, if there are several; see `LinkedModule`.
     """
 
     module: ir.Operation
     choices: list[dict[str, Any]]
     preparation: ImportedModel | None
+    regions: Sequence[Mapping[str, Any]] = ()
 
 
 def lower(
@@ -172,11 +176,12 @@ def lower(
     own = {name: value for name, value in options.items() if name not in ("regions", "grid", "origin")}
 
     def lower_region(region: ir.Operation, **given: Any) -> tuple[ir.Operation, list[dict[str, Any]]]:
-        found = _lower_whole(region, machine, {**own, **given}, instrumentation, since=PLANNING)
+        asked = {name: value for name, value in {**own, **given}.items() if value}
+        found = _lower_whole(region, machine, asked, instrumentation, since=PLANNING)
         return found.module, found.choices
 
     made = lower_regions(module, machine, options, outline, lower_region)
-    return LoweredModule(made.module, made.choices, None)
+    return LoweredModule(made.module, made.choices, None, made.regions)
 
 
 def _lower_whole(
