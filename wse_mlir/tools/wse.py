@@ -19,6 +19,7 @@ from .command_options import (
     GridOption,
     InputsChoice,
     JsonOption,
+    KeysOption,
     ModelArgument,
     ModelsArgument,
     ProgramsOption,
@@ -70,6 +71,7 @@ def run(
     fallback: FallbackOption = "",
     programs: ProgramsOption = "",
     effort: EffortOption = "",
+    keys: KeysOption = "",
     json: JsonOption = None,
     trace: TraceFlag = False,
 ) -> None:
@@ -77,8 +79,8 @@ def run(
     with one_message(TraceOption(trace)):
         from .run import run_workload
 
-        given = (("grid", grid), ("fallback", fallback), ("programs", programs), ("effort", effort))
-        options = {name: value for name, value in given if value}
+        given = {"grid": grid, "fallback": fallback, "programs": programs, "effort": effort, "keys": keys}
+        options = {name: value for name, value in given.items() if value}
         run_workload(model, _with(target, settings), json, num_threads, options)
 
 
@@ -136,6 +138,7 @@ def show(
     fallback: FallbackOption = "",
     programs: ProgramsOption = "",
     effort: EffortOption = "",
+    keys: KeysOption = "",
     trace: TraceFlag = False,
 ) -> None:
     """Prints the program that a workload becomes on a wafer: buffers, routes, instructions of each class of PEs."""
@@ -144,7 +147,7 @@ def show(
 
         options = {
             "grid": grid, "algorithm": algorithm, "accumulate": accumulate, "fallback": fallback, "programs": programs,
-            "effort": effort,
+            "effort": effort, "keys": keys,
         }  # fmt: skip
         given = {name: value for name, value in options.items() if value}
         (show_plan if plan else show_workload)(model, _with(target, settings), given)
@@ -261,6 +264,7 @@ def compile(
     fallback: FallbackOption = "",
     programs: ProgramsOption = "",
     effort: EffortOption = "",
+    keys: KeysOption = "",
     keep_intermediates: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Keep every stage in this folder, also of a failed compilation."),
@@ -275,7 +279,7 @@ def compile(
         given = {
             "cpu": cpu, "features": features, "num_threads": num_threads, "check_indices": check_indices,
             "fallback": fallback, "programs": programs,
-            "effort": effort,
+            "effort": effort, "keys": keys,
         }  # fmt: skip
         compile_models(
             models, out, emit, weights, json, target=_with(target, settings), stage=stage, header=header,

@@ -22,7 +22,7 @@ from ..program import ReturnedCheck, checks_of
 from ..target import compile_program, pipeline_before
 from .program import PartedProgram, PartProgram
 
-SINCE = "partition"  # the row of the pipeline that parts begin at
+SINCE = "attention"  # the row of the pipeline that parts begin at
 
 
 @runtime_checkable
