@@ -3,9 +3,9 @@
 The text of such a loop is the same in every trip, the positions that it switches to included, so that a trip is a
 function of the clocks that it begins with and of what channels remember; it is homogeneous: all of them later by some
 cycles, and it ends later by as many. So when all PEs wait at the ends of a trip, nothing is under way, and one trip
-(or two) has moved all clocks and the ends of all channels' last messages by one number of cycles, then every further
-one does: what is left of the trips is advanced by multiples, to the loop's end. PEs that exchange no words, directly or
-through others, may each have a number of their own.
+(or two) has moved all clocks, and the ends of those last messages that may still hold something up, by one number of
+cycles, then every further one does: what is left of the trips is advanced by multiples, to the loop's end. PEs that
+exchange no words, directly or through others, may each have a number of their own.
 
 Epochs stay those of the trips that ran. The settings that come behind the loop are found by the epochs that were left
 out; see `Lanes.skip_epochs`.
@@ -26,6 +26,7 @@ from .state import Selection, State
 
 _LONGEST = 2  # trips of a period
 _CLOSE = 1e-7  # relative to a clock; sums of the same numbers in another order differ by less
+_Twice = tuple[np.ndarray, np.ndarray]  # at the end of a trip and of another one
 Ends = list[tuple[int, Selection]]  # of loops: program counters, and the PEs that wait there
 
 
@@ -138,19 +139,20 @@ class SwitchedTrips:
         close = _CLOSE * max(1.0, float(after.clock.max()))
         moved = after.clock - before.clock
         shift = moved[MAIN_THREAD]
-        # What had nothing to do stands still: microthreads, and channels that nothing was sent on.
-        if not all(_moved_or_not(thread, shift, close) for thread in moved[1:]):
-            return None
+        for thread in range(1, len(moved)):
+            ended = before.clock[thread], after.clock[thread]
+            if not _moved(ended, (before.clock[MAIN_THREAD], after.clock[MAIN_THREAD]), shift, close):
+                return None
         if not all(_together(used, shift, close) for trip in self._trips[-period:] for used in trip.used):
             return None
         if before.latest.keys() != after.latest.keys():
             return None
         for name, (tree, latest) in after.latest.items():
             earlier = before.latest[name][1]
-            if len(earlier) != len(latest) or ((earlier == -np.inf) != (latest == -np.inf)).any():
+            if len(earlier) != len(latest):
                 return None
-            sent = latest > -np.inf
-            if not _moved_or_not(latest[sent] - earlier[sent], shift[tree.root[sent]], close):
+            clocks = before.clock[MAIN_THREAD][tree.root], after.clock[MAIN_THREAD][tree.root]
+            if not _moved((earlier, latest), clocks, shift[tree.root], close):
                 return None
         return shift
 
@@ -178,5 +180,8 @@ def _together(used: Used, shift: np.ndarray, close: float) -> bool:
     return bool((np.abs(shift[tree.receivers.values[at]] - shift[tree.root[channels]][owner]) <= close).all())
 
 
-def _moved_or_not(moved: np.ndarray, shift: np.ndarray, close: float) -> bool:
-    return bool(((np.abs(moved - shift) <= close) | (np.abs(moved) <= close)).all())
+def _moved(ends: _Twice, clocks: _Twice, shift: np.ndarray, close: float) -> bool:
+    """Whether what ended before and after a while moved by `shift`; what is over by PEs' clocks holds nothing up."""
+    (before, after), (first, last) = ends, clocks
+    matters = (before > first) | (after > last)
+    return bool((np.abs(after[matters] - before[matters] - shift[matters]) <= close).all())
