@@ -16,7 +16,7 @@ from ....dialects.structured import PARALLEL, REDUCTION
 from ....wse_target.instructions import DTYPE_BYTES, Access, Instruction, Loop, Vector
 from ....wse_target.layout.tensor_layout import NOW, TensorLayout
 from ....wse_target.machine import Machine
-from ....wse_target.quasi_affine import Var, const
+from ....wse_target.quasi_affine import Const, Var, const
 from ...infra.diagnostics import PassFailure
 from ..scalars.constant_folding import known_comparison
 from ..scalars.reduction_form import OWNED, Accumulation
@@ -350,9 +350,15 @@ class ComputeEmitter:
         ]
         kind = "fma" if fused else op.kind
         rates = self.machine.rate(kind, op.dtype), self.machine.rate_into_one(kind, op.dtype)
-        nest = VectorNest({i: self.values.block(i) for i in free}, accesses, *rates)
+        uneven = frozenset(i for i in free if not isinstance(self.values.bound(i), Const))
+        nest = VectorNest({i: self.values.block(i) for i in free}, accesses, *rates, uneven)
         return nest.cheapest(sorted(free, key=last.__getitem__), self.machine)
 
     def _arranged(self, loops: Sequence[int]) -> list[int]:
-        """The innermost loop stays; of the others the longest goes next to it, for further maps cost more than rows."""
-        return sorted(loops[:-1], key=self.values.block) + list(loops[-1:])
+        """The innermost loop stays; of the others the longest goes next to it, for further maps cost more than rows.
+
+        Those of one trip go outermost, where PEs that have none of it do nothing.
+        """
+        short = [i for i in loops if self.values.block(i) <= 1]
+        long = [i for i in loops if self.values.block(i) > 1]
+        return short + sorted(long[:-1], key=self.values.block) + long[-1:]

@@ -6,6 +6,7 @@ from ....dialects.host import ir
 from ....wse_target.instructions import Instruction, Vector
 from ....wse_target.layout.tensor_layout import TensorLayout
 from ...infra.diagnostics import PassFailure
+from ..communicate.tiles import short_outermost
 from ..scalars.splat import is_undefined, splat_of
 from ..shard.assemblies import Piece, cut_of, parts_of
 from .tiles import LocalTile, TileBuffers, loop_indices
@@ -58,7 +59,8 @@ def emit_shape_operation(
                 origin, indices, cut.strides, cut.offsets, source.origin(), strict=True
             )
         ]
-        return [Vector("copy", target.bounds(), target.whole(), (source.at(places, rank),))]
+        cutting = Vector("copy", target.bounds(), target.whole(), (source.at(places, rank),))
+        return [short_outermost(cutting, target.shape)]
     return [_insert(op, part, target, tiles) for part in parts_of(op) if not is_undefined(part.value)]
 
 
@@ -78,4 +80,5 @@ def _insert(op: Any, part: Piece, target: LocalTile, tiles: TileBuffers) -> Vect
     ]
     what = number if number is not None else source.whole()
     kind = "copy" if number is None else "fill"
-    return Vector(kind, source.bounds(), target.at(places, len(indices)), (what,))
+    inserting = Vector(kind, source.bounds(), target.at(places, len(indices)), (what,))
+    return short_outermost(inserting, source.shape)
