@@ -28,6 +28,7 @@ from ..shard.operand_layouts import operand_layouts
 from ..shard.owned import owned_indices, owned_loops
 from ..shard.scatters import Scatter, scatter_loops, scatter_of, written_indices
 from .indirect import at_numbers, gathered
+from .movement import copy, fill
 from .nests import VectorNest
 from .positions import divided_iterators, positions_in_tile
 from .tiles import LocalTile, TileBuffers
@@ -166,14 +167,12 @@ class ComputeEmitter:
                 continue
             init = self.view.inits[r]
             number = splat_of(init)
-            bounds = tile.bounds()
             if number is not None:
-                self.steps.append(Vector("fill", bounds, tile.whole(), (number,)))
+                self.steps.append(fill(tile, number))
             elif init not in self.tiles.by_value:
                 raise PassFailure(self.view.op, "a reduction starts from a tensor that nothing has filled")
             elif self.tiles.by_value[init] is not tile:
-                source = self.tiles.by_value[init].whole()
-                self.steps.append(Vector("copy", bounds, tile.whole(), (source,)))
+                self.steps.append(copy(tile, self.tiles.by_value[init]))
 
     # The body
 

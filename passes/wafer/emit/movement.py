@@ -5,6 +5,7 @@ from typing import Any
 from ....dialects.host import ir
 from ....wse_target.instructions import Instruction, Vector
 from ....wse_target.layout.tensor_layout import TensorLayout
+from ....wse_target.quasi_affine import const
 from ...infra.diagnostics import PassFailure
 from ..communicate.tiles import short_outermost
 from ..scalars.splat import is_undefined, splat_of
@@ -14,12 +15,12 @@ from .tiles import LocalTile, TileBuffers, loop_indices
 
 def copy(target: LocalTile, source: LocalTile) -> Vector:
     """Copies a tile to another of the same layout."""
-    return Vector("copy", target.bounds(), target.whole(), (source.whole(),))
+    return short_outermost(Vector("copy", target.bounds(), target.whole(), (source.whole(),)), target.shape)
 
 
 def fill(target: LocalTile, number: float | int) -> Vector:
-    """Writes one number to all of a tile."""
-    return Vector("fill", target.bounds(), target.whole(), (number,))
+    """Writes one number to all of a tile, on every PE to as much as the largest takes: that is one loop."""
+    return Vector("fill", tuple(map(const, target.shape)), target.whole(), (number,))
 
 
 def in_place(op: Any, tiles: TileBuffers, hint: str) -> tuple[LocalTile, list[Instruction]]:
