@@ -11,6 +11,7 @@ from ...frontend.imported import ImportedModel
 from ...passes.infra.options import print_value
 from ...passes.infra.pass_manager import Instrumentation, PipelineFailure, run_pipeline
 from ...passes.infra.timing import Timer
+from ...passes.wafer.communicate import remembered_ways
 from ...passes.wafer.emit.kept_states import has_states
 from ...passes.wafer.memory.wse_plan_memory import DoesNotFit
 from ...passes.wafer.too_large import TooLarge
@@ -156,6 +157,7 @@ class LoweredModule:
     regions: Sequence[Mapping[str, Any]] = ()
 
 
+@remembered_ways()
 def lower(
     module: ir.Module,
     machine: str,
