@@ -12,7 +12,7 @@ from typing import Any
 
 from .errors import TargetError
 from .image import HostTransfer, PEClass, Program, Route, StridedRect, TensorSpec
-from .instructions import Access, Phase, Receive, Relay, Send, Switch
+from .instructions import Access, Phase, Receive, Relay, Send, Source, Switch
 from .layout.rectangle import Rect
 from .quasi_affine import Lookup, Scalar, Var
 from .rewriting import TextRewriting
@@ -24,18 +24,20 @@ class Region:
 
     Attributes:
         origin: its first PE's column and row in the whole.
-        arguments / results: which of the whole each of its own is; None for what a neighbour sends or takes, which no
-            host transfer moves.
+        arguments: which of the whole each of its own is; None for what a neighbour sends, which no host transfer moves.
+        results: which of the whole each of its own is; there may be several, and none for what a neighbour takes.
         links: colour of its own -> what the whole calls it; a region at the other end names the same.
-        phases: what its phases' names begin with.
+        phases: name of a phase of its own -> what the whole calls it; others keep their names.
+        sources: where an instruction comes from -> where it does in the whole; others are as they say.
     """
 
     program: Program
     origin: tuple[int, int]
     arguments: tuple[int | None, ...]
-    results: tuple[int | None, ...]
+    results: tuple[tuple[int, ...], ...]
     links: Mapping[str, str] = field(default_factory=dict)
-    phases: str = ""
+    phases: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[Source, Source] = field(default_factory=dict)
 
     @property
     def rect(self) -> Rect:
@@ -129,7 +131,9 @@ class _Placed:
             ),
             colours={self._colour(n): number for n, number in own.colours.items()},
             routes=tuple(self._route(route) for route in own.routes),
-            scatters=self._transfers(own.scatters, self.region.arguments),
+            scatters=self._transfers(
+                own.scatters, [() if n is None else (n,) for n in self.region.arguments]
+            ),
             gathers=self._transfers(own.gathers, self.region.results),
             code_bytes={name(n): size for n, size in own.code_bytes.items()},
             queues={self._colour(n): pair for n, pair in own.queues.items()},
@@ -150,14 +154,12 @@ class _Placed:
         return replace(route, colour=self._colour(route.colour), where=self._where(route.where))
 
     def _transfers(
-        self, transfers: Sequence[HostTransfer], numbers: Sequence[int | None]
+        self, transfers: Sequence[HostTransfer], numbers: Sequence[tuple[int, ...]]
     ) -> tuple[HostTransfer, ...]:
         found = []
         for transfer in transfers:
-            number = numbers[transfer.tensor]
-            if number is not None:
-                moved: HostTransfer = self.rewrite(replace(transfer, where=self._where(transfer.where)))
-                found.append(replace(moved, tensor=number))
+            moved: HostTransfer = self.rewrite(replace(transfer, where=self._where(transfer.where)))
+            found += [replace(moved, tensor=number) for number in numbers[transfer.tensor]]
         return tuple(found)
 
     def _changed(self, item: Any) -> Any:
@@ -173,8 +175,10 @@ class _Placed:
                 return Lookup(self._name(name), table, self.rewrite(index))
             case Access(buffer=buffer, offset=offset, strides=strides, indices=indices):
                 return Access(self._name(buffer), self.rewrite(offset), strides, self.rewrite(indices))
-            case Phase(name=name) if name:
-                return replace(item, name=f"{self.region.phases}{name}")
+            case Phase(name=name, source=source):
+                return Phase(self.region.phases.get(name, name), self.rewrite(source))
+            case Source():
+                return self.region.sources.get(item, item)
             case _:
                 return self._recoloured(item)
 

@@ -14,6 +14,7 @@ from torch import nn
 
 import wse_mlir
 from wse_mlir.passes.infra.diagnostics import CompilerError
+from wse_mlir.runtime.wafer.regions.equal_regions import EqualRegions
 from wse_mlir.wse_target.analysis.deadlock import verdict
 from wse_mlir.wse_target.image import Program
 from wse_mlir.wse_target.instructions import Receive, Send, all_instructions
@@ -117,3 +118,38 @@ def test_what_regions_cannot_be() -> None:
     refused("regions are parts of one program", regions=2, programs=2)
     refused("'origin' says nothing", regions=2, origin=(1, 0))
     refused("3 regions have no room side by side on a grid of 2x4", regions=3, grid="2x4")
+
+
+def test_equal_regions_are_lowered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four equal layers: the first, the last and those between; each says where in the model it is."""
+    torch.manual_seed(0)
+    model = nn.Sequential(*(nn.Sequential(nn.Linear(8, 8), nn.Tanh()) for _ in range(5))).eval()
+    x = torch.randn(6, 8)
+    counts = list[int]()
+    original = EqualRegions.lower
+
+    def counted(self: EqualRegions, module: Any, **given: str) -> Any:
+        found = original(self, module, **given)
+        counts.append(self.count)
+        return found
+
+    monkeypatch.setattr(EqualRegions, "lower", counted)
+    made = wse_mlir.compile(model, (x,), target="tiny", regions=5, grid="5x3", cache=False)
+    assert counts == [1, 2, 2, 2, 3]
+    torch.testing.assert_close(made(x), model(x), atol=1e-5, rtol=1e-5)
+    layers = {phase["module_path"].split(".")[0] for phase in made.report["phases"] if phase["module_path"]}
+    assert layers == {"0", "1", "2", "3", "4"}
+    places = [p["name"] for p in made.report["phases"] if p["name"].startswith("region")]
+    assert {f"region {k}: stream_in" for k in range(1, 5)} <= set(places)
+
+
+def test_strips_are_within_the_machine() -> None:
+    """Where no grid is asked for, regions share the machine's columns: the widest is no wider than its share."""
+    made, model, args = compiled("attention", regions=3)
+    torch.testing.assert_close(made(*args), model(*args), atol=1e-5, rtol=1e-5)
+    regions = made.report["regions"]
+    assert len(regions) == 3
+    ends = [first + count for first, count in (region["columns"] for region in regions)]
+    assert [region["columns"][0] for region in regions] == [0, *ends[:-1]]
+    assert ends[-1] <= TINY.grid[0]
+    assert len({region["rows"] for region in regions}) == 1

@@ -204,11 +204,11 @@ def test_programs_of_routines_compute_the_same(
         return set(saved_by_call(texts)), set(saved_by_words(texts)) if sets_words else set()
 
     case = FAMILIES[family].case("tiny")
-    plain = wse_mlir.compile(case.model, case.args, target="tiny", cache=False)
+    plain = wse_mlir.compile(case.model, case.args, target="tiny", grid="4x2")
     expected = results(plain, case)
     monkeypatch.setattr(wse_emit_programs, "_LONG_TEXT", 1 << 20)
     monkeypatch.setattr(wse_share_text, "_needed", needed)
-    shared = wse_mlir.compile(case.model, case.args, target="tiny", cache=False)
+    shared = wse_mlir.compile(case.model, case.args, target="tiny", grid="4x2")
     assert all(map(torch.equal, results(shared, case), expected))
     assert shared.report["sram"]["code"] < plain.report["sram"]["code"]
     assert shared.report["cycles"]["device"] > plain.report["cycles"]["device"]

@@ -76,8 +76,8 @@ def linked(widths: tuple[int, int], height: int, words: int, **changes: Program)
     one, two = sender(widths[0], height, words), taker(widths[1], height, words)
     one, two = changes.get("one", one), changes.get("two", two)
     regions = [
-        Region(one, (0, 0), (0,), (), {"out": "stream"}, "first."),
-        Region(two, (widths[0], 0), (None, 1), (0,), {"in": "stream"}, "second."),
+        Region(one, (0, 0), (0,), (), {"out": "stream"}, {"sum": "first sum"}),
+        Region(two, (widths[0], 0), (None, 1), ((0,),), {"in": "stream"}),
     ]
     arguments = (one.arguments[0], two.arguments[1])
     return link("both", (sum(widths), height), regions, arguments, two.results)
@@ -120,7 +120,7 @@ def test_a_region_keeps_its_names_and_numbers_to_itself() -> None:
     assert program.colours == {"r0_hop0": 0, "r0_hop1": 1, "stream": 9}
     assert program.queues["stream"] == (2, 1)  # taken as the receiver does, sent as the sender does
     assert set(program.buffers) == {"r0_a", "r1_a", "r1_f", "r1_t"}
-    assert [c.body[0] for c in program.classes][::3] == [Phase("first.sum"), Phase("second.scale")]
+    assert [c.body[0] for c in program.classes][::3] == [Phase("first sum"), Phase("scale")]
     assert program.code_bytes == {"r0_column0": 10}
     assert [t.where.base for t in program.gathers] == [(3, 0)]
 
@@ -136,7 +136,7 @@ def test_what_cannot_be_linked_is_refused() -> None:
     def made(origin: tuple[int, int], colour: int = 9) -> Program:
         regions = [
             Region(one, (0, 0), (0,), (), {"out": "stream"}),
-            Region(replace(two, colours={"in": colour}), origin, (None, 1), (0,), {"in": "stream"}),
+            Region(replace(two, colours={"in": colour}), origin, (None, 1), ((0,),), {"in": "stream"}),
         ]
         return link("both", (4, 2), regions, (one.arguments[0], two.arguments[1]), two.results)
 
@@ -147,3 +147,23 @@ def test_what_cannot_be_linked_is_refused() -> None:
         made((3, 0))
     with pytest.raises(TargetError, match="colour 'stream' has number 9 in one region and 8 in another"):
         made((2, 0), colour=8)
+
+
+@pytest.mark.parametrize("engine", ["flow", "wavelet"])
+@pytest.mark.parametrize(("widths", "words"), [((1, 1), 5), ((3, 2), 7), ((2, 3), 60)])
+def test_inputs_follow_each_other(engine: str, widths: tuple[int, int], words: int) -> None:
+    """Every input has the results of a call of its own, bit for bit, though several are under way."""
+    program = linked(widths, 3, words)
+    table = np.array([5, 2, 3, 7], np.float32)
+    simulation = Simulation(program, MACHINE, engine=engine).load({1: table})  # type: ignore[arg-type]
+    inputs = [
+        np.random.default_rng(k).normal(size=(3, widths[0], words)).astype(np.float32) for k in range(5)
+    ]
+    streamed = simulation.stream([[array] for array in inputs])
+    singles = [simulation.call([array]).outputs for array in inputs]
+    assert len(streamed.outputs) == len(inputs)
+    for one, other in zip(streamed.outputs, singles, strict=True):
+        np.testing.assert_array_equal(one, other)
+    first = simulation.call([inputs[0]]).report.cycles.total
+    assert streamed.clocks.max() < 5 * first
+    assert streamed.clocks[0].max() == first

@@ -352,6 +352,8 @@ def class_name(where: StridedRect) -> str:
 
 def phase_label(op: Any) -> str:
     """The phase an operation belongs to: its module's path and its operator."""
+    if op.operation.name in STREAMS:  # in which a region may wait for its neighbours
+        return op.operation.name.removeprefix("wse.")
     found = read_location(op.location)
     operator = found.operator or op.operation.name
     return f"{found.module_path}:{operator}" if found.module_path else operator

@@ -95,8 +95,8 @@ def _search(view: Structured) -> _Search | None:
         return None
     lowest, zero = splat_of(view.inits[0]), splat_of(view.inits[1])
     name = dtype_name(element_type(view.inits[0].type))
-    if lowest is None or zero != 0 or not is_neutral(kind, lowest, name):
-        return None
+    if lowest is None or zero != 0 or name == "i1" or not is_neutral(kind, lowest, name):
+        return None  # of bits, the lesser one is the one that is set
     return _Search(combining.name, reductions[0])
 
 

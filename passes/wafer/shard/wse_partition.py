@@ -50,6 +50,9 @@ class Partition(Pass, name="wse-partition", anchor="builtin.module"):
 
     machine: str = option("tiny", "machine whose costs and limits count: a name or a path to a .toml file")
     grid: str = option("", "WIDTHxHEIGHT in PEs; chosen by cost when empty")
+    within: str = option(
+        "", "WIDTHxHEIGHT in PEs that a grid is chosen within; all of the machine's when empty"
+    )
 
     algorithm: str = option(
         "", "name{option=value ...} that every matrix product uses; chosen by cost when empty"
@@ -63,6 +66,9 @@ class Partition(Pass, name="wse-partition", anchor="builtin.module"):
         cost = CostModel(machine, self.sram_share / 100, self.brief)
         main = find_main(op)
         width, height = machine.grid
+        if self.within:
+            most = parse_grid(self.within, width, height).rect
+            width, height = most.w, most.h
         prepare(main)
         for inner in reversed(list(main.body.blocks[0].operations)):
             require_lowering(inner)

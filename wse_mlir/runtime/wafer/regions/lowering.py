@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from ....dialects.host import func, ir
 from ....dialects.wse import read
@@ -21,29 +21,32 @@ from ....passes.wafer.prepare.wse_return_checks import CHECKS
 from ....passes.wafer.shard.interface_attributes import argument_attributes, result_attributes
 from ....passes.wafer.shard.main_function import find_main
 from ....wse_target.image import Program, TensorSpec
-from ....wse_target.instructions import Source
+from ....wse_target.instructions import Phase, Source, all_instructions
 from ....wse_target.linking import Region, link
 from ....wse_target.machine import Machine
 from ....wse_target.machine_file import load_machine
 from ..image_builder import build_image
 from ..preparation import as_model
+from .equal_regions import EqualRegions, LoweredRegion, LowersRegion
+from .report import STREAM_PHASE
 from .strips import Strips
 
 CONSTANTS = "wse.constants"
-
-
-class LowersRegion(Protocol):
-    """Lowers the module of one region to the executable stage, by the options that are given; also what was weighed."""
-
-    def __call__(self, region: ir.Operation, **given: Any) -> tuple[ir.Operation, list[dict[str, Any]]]: ...
+_BUSY = 0.9  # of the most work, from which on a region tells as well which grid is best
 
 
 @dataclass(frozen=True)
 class LinkedModule:
-    """A program of several regions at stage `executable`, and what the partitioner chose among in each "region"."""
+    """A program of several regions at stage `executable`.
+
+    Attributes:
+        choices: what the partitioner chose among, in each "region".
+        regions: of each the "columns" (the first one and how many), "rows", and "work" in scalar operations.
+    """
 
     module: ir.Operation
     choices: list[dict[str, Any]]
+    regions: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -52,14 +55,14 @@ class OutlinedRegion:
 
     Attributes:
         module: its function as `@main`.
-        takes / makes: which argument and result of the model each of its own is; None for streams.
+        takes / makes: which argument, and which results, of the model each of its own is; None and () for streams.
         streams: how many values it takes from its neighbour.
         work: scalar operations, about.
     """
 
     module: ir.Module
     takes: tuple[int | None, ...]
-    makes: tuple[int | None, ...]
+    makes: tuple[tuple[int, ...], ...]
     streams: int
     work: int
 
@@ -71,7 +74,8 @@ def lower_regions(
 
     Args:
         options: `grid` is that of all regions together; when it is not given, the region with the most work gets the
-            one that is best for it, and the others as many of its columns as their work is in proportion.
+            one that is best for it within its share of the machine's columns, and the others as many of these as their
+            work is in proportion.
         outline: a pipeline that makes functions of the parts.
 
     Raises:
@@ -81,16 +85,14 @@ def lower_regions(
     run_pipeline(whole, outline, instrumentation=Instrumentation(verify_each=False))
     main = find_main(whole)
     regions = outlined(main)
-    strips = _strips(main, regions, options.get("grid", ""), load_machine(machine).grid, lower_region)
+    lowering = EqualRegions(lower_region)
+    strips = _strips(main, regions, options.get("grid", ""), load_machine(machine).grid, lowering)
     linker = _Linker(main, machine)
     rows: Sequence[int] = ()
     for number, (region, width) in enumerate(zip(regions, strips.widths, strict=True)):
-        grid = f"{width}x{strips.height}"
-        lowered, choices = lower_region(
-            _with_streams(region, rows), grid=grid, origin=(strips.columns[number], 0)
-        )
-        linker.add(region, lowered, (strips.columns[number], 0), choices)
-        attributes = program_of(lowered).attributes
+        lowered = lowering.lower(_with_streams(region, rows), grid=f"{width}x{strips.height}")
+        linker.add(region, lowered, (strips.columns[number], 0))
+        attributes = program_of(lowered.module).attributes
         rows = read.integers(attributes[STREAM_ROWS]) if STREAM_ROWS in attributes else ()
     return linker.linked(strips.grid)
 
@@ -100,13 +102,16 @@ def _strips(
     regions: Sequence[OutlinedRegion],
     grid: str,
     available: tuple[int, int],
-    lower_region: LowersRegion,
+    lowering: EqualRegions,
 ) -> Strips:
     work = [region.work for region in regions]
     if grid:
         return Strips.of_grid(grid, work, available, main)
-    busiest = max(regions, key=lambda region: region.work)
-    trial, _ = lower_region(_with_streams(busiest, [-1] * busiest.streams))
+    busiest = next(region for region in regions if region.work >= _BUSY * max(work))
+    widest = Strips.of_grid("{}x{}".format(*available), work, available, main).widths[regions.index(busiest)]
+    trial = lowering.lower(
+        _with_streams(busiest, [-1] * busiest.streams), within=f"{widest}x{available[1]}"
+    ).module
     width, height = read.integers(program_of(trial).attributes["grid"])
     return Strips.around((width, height), work, available, main)
 
@@ -132,7 +137,7 @@ def outlined(main: Any) -> list[OutlinedRegion]:
             for value, kind in zip(call.operands, kinds, strict=True)
         )
         makes = tuple(
-            None if kind == STREAM else returned.index(value)
+            () if kind == STREAM else tuple(n for n, other in enumerate(returned) if other == value)
             for value, kind in zip(call.results, results, strict=True)
         )
         work = ir.IntegerAttr(function.attributes[WORK]).value
@@ -160,17 +165,16 @@ class _Linker:
         self.main = main
         self.machine = machine
         self.regions: list[Region] = []
+        self.work: list[int] = []
         self.constants: list[ir.Attribute] = []
         self.constant_specs: list[TensorSpec] = []
         self.choices: list[dict[str, Any]] = []
         self.locations: dict[Source, ir.Location] = {}
 
-    def add(
-        self, outlined: OutlinedRegion, lowered: ir.Operation, origin: tuple[int, int], choices: Sequence[Any]
-    ) -> None:
+    def add(self, outlined: OutlinedRegion, lowered: LoweredRegion, origin: tuple[int, int]) -> None:
         """The next region to the east."""
-        number, program = len(self.regions), build_image(lowered)
-        written = program_of(lowered).attributes
+        number, program = len(self.regions), build_image(lowered.module)
+        written = program_of(lowered.module).attributes
         first = len(self.main.type.inputs) + len(self.constants)
         own = list(ir.ArrayAttr(written[CONSTANTS])) if CONSTANTS in written else []
         self.constants += own
@@ -178,9 +182,14 @@ class _Linker:
         arguments = (*outlined.takes, *range(first, first + len(own)))
         program = _numbered(program, number, load_machine(self.machine))
         links = {STREAM_IN: f"stream_{number - 1}", STREAM_OUT: f"stream_{number}"}
-        self.regions.append(Region(program, origin, arguments, outlined.makes, links))
-        self.choices += ({**choice, "region": number} for choice in choices)
-        self._note_locations(lowered)
+        phases = _phases(program, number, lowered.phases)
+        self.regions.append(
+            Region(program, origin, arguments, outlined.makes, links, phases, lowered.sources)
+        )
+        self.work.append(outlined.work)
+        self.choices += ({**choice, "region": number} for choice in lowered.choices)
+        self._note_locations(lowered.module)
+        self.locations |= lowered.locations
 
     def linked(self, grid: tuple[int, int]) -> LinkedModule:
         """The program of all regions as a module."""
@@ -198,7 +207,11 @@ class _Linker:
                 written.attributes[CONSTANTS] = ir.ArrayAttr.get(self.constants)
             if CHECKS in self.main.attributes:
                 written.attributes[CHECKS] = self.main.attributes[CHECKS]
-        return LinkedModule(module.operation, self.choices)
+        places = [
+            {"columns": [region.rect.x0, region.rect.w], "rows": region.rect.h, "work": work}
+            for region, work in zip(self.regions, self.work, strict=True)
+        ]
+        return LinkedModule(module.operation, self.choices, places)
 
     def _note_locations(self, lowered: ir.Operation) -> None:
         def note(op: ir.Operation) -> ir.WalkResult:
@@ -206,6 +219,22 @@ class _Linker:
             return ir.WalkResult.ADVANCE
 
         lowered.walk(note)
+
+
+def _phases(program: Program, number: int, known: Mapping[str, str]) -> dict[str, str]:
+    """What the phases of a region are called in the whole: as its layers are, and streams by its number.
+
+    Args:
+        known: names of the region that it is the same as -> its own.
+    """
+    found = {}
+    everything = (op for c in program.classes for op in all_instructions(c.body))
+    for name in dict.fromkeys(op.name for op in everything if isinstance(op, Phase)):
+        begin, mark, again = name.partition(" #")
+        own = known.get(begin, begin) + mark + again
+        is_stream = begin in (STREAM_IN, STREAM_OUT)
+        found[name] = STREAM_PHASE.format(number) + own if is_stream else own
+    return found
 
 
 def _numbered(program: Program, number: int, machine: Machine) -> Program:
