@@ -23,8 +23,10 @@ from .command_options import (
     ModelArgument,
     ModelsArgument,
     ProgramsOption,
+    RegionsOption,
     ReportFile,
     SetOption,
+    StreamOption,
     TargetOption,
     ThreadsOption,
     TimelineOption,
@@ -70,6 +72,8 @@ def run(
     num_threads: ThreadsOption = None,
     fallback: FallbackOption = "",
     programs: ProgramsOption = "",
+    regions: RegionsOption = "",
+    stream: StreamOption = 0,
     effort: EffortOption = "",
     keys: KeysOption = "",
     json: JsonOption = None,
@@ -79,9 +83,12 @@ def run(
     with one_message(TraceOption(trace)):
         from .run import run_workload
 
-        given = {"grid": grid, "fallback": fallback, "programs": programs, "effort": effort, "keys": keys}
+        given = {
+            "grid": grid, "fallback": fallback, "programs": programs, "regions": regions, "effort": effort,
+            "keys": keys,
+        }  # fmt: skip
         options = {name: value for name, value in given.items() if value}
-        run_workload(model, _with(target, settings), json, num_threads, options)
+        run_workload(model, _with(target, settings), json, num_threads, options, inputs=stream)
 
 
 @app.command()
@@ -137,6 +144,7 @@ def show(
     accumulate: AccumulateOption = "",
     fallback: FallbackOption = "",
     programs: ProgramsOption = "",
+    regions: RegionsOption = "",
     effort: EffortOption = "",
     keys: KeysOption = "",
     trace: TraceFlag = False,
@@ -147,7 +155,7 @@ def show(
 
         options = {
             "grid": grid, "algorithm": algorithm, "accumulate": accumulate, "fallback": fallback, "programs": programs,
-            "effort": effort, "keys": keys,
+            "regions": regions, "effort": effort, "keys": keys,
         }  # fmt: skip
         given = {name: value for name, value in options.items() if value}
         (show_plan if plan else show_workload)(model, _with(target, settings), given)
@@ -263,6 +271,7 @@ def compile(
     check_indices: CheckIndicesOption = None,
     fallback: FallbackOption = "",
     programs: ProgramsOption = "",
+    regions: RegionsOption = "",
     effort: EffortOption = "",
     keys: KeysOption = "",
     keep_intermediates: Annotated[
@@ -279,7 +288,7 @@ def compile(
         given = {
             "cpu": cpu, "features": features, "num_threads": num_threads, "check_indices": check_indices,
             "fallback": fallback, "programs": programs,
-            "effort": effort, "keys": keys,
+            "regions": regions, "effort": effort, "keys": keys,
         }  # fmt: skip
         compile_models(
             models, out, emit, weights, json, target=_with(target, settings), stage=stage, header=header,
