@@ -107,7 +107,8 @@ def test_both_engines_compute_what_pytorch_does(row: str, grid: str) -> None:
     for function, args in ROWS[row]:
         imported = lower(Function(function), args, grid, "plan-memory")
         outputs, wanted = simulated(imported, args).outputs, pytree.tree_leaves(function(*args))
-        for expected, found in zip(wanted, outputs[: len(wanted)], strict=True):  # behind them: checks of indices
+        results = outputs[: len(wanted)]  # behind them come checks of indices
+        for expected, found in zip(wanted, results, strict=True):
             assert error(torch.from_numpy(found), expected) <= 1e-3
         for one, other in zip(outputs, simulated(imported, args, engine="wavelet").outputs, strict=True):
             np.testing.assert_array_equal(one, other)

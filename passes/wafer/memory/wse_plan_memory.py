@@ -335,9 +335,8 @@ def _does_not_fit(module: ir.Operation, memory: MemoryPlan) -> DoesNotFit:
     wide = top * sum(size for is_wide, size in sizes if is_wide) // max(sum(size for _, size in sizes), 1)
     pes = math.prod(read.integers(program_of(module).grid))
     width, height = machine.grid
-    demand = Demand(
-        kept, top - kept, wide, pes, width * height, machine.sram_available, largest[0].size, text.total
-    )
+    most = max((b.size for b in buffers), default=0)
+    demand = Demand(kept, top - kept, wide, pes, width * height, machine.sram_available, most, text.total)
     smaller = "; an algorithm without tables" if text.tables else ""
     return DoesNotFit(
         program_of(module),
