@@ -100,10 +100,32 @@ ProgramsOption = Annotated[
         help="How many programs the model becomes, which take turns on the wafer; auto: as many as it takes.",
     ),
 ]
+RegionsOption = Annotated[
+    str,
+    typer.Option(
+        metavar="N",
+        help="How many parts of the model sit side by side on the wafer, for inputs that follow each other.",
+    ),
+]
+StreamOption = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        min=0,
+        help="Also let N inputs follow each other through the wafer, and say how soon each is done.",
+    ),
+]
 EffortOption = Annotated[
     str,
     typer.Option(
         metavar="high", help="Plan longer for wafers: layouts by parts of dimensions are tried, too."
+    ),
+]
+KeysOption = Annotated[
+    str,
+    typer.Option(
+        metavar="N",
+        help="Most keys that attention holds scores of at a time, 0 for all; chosen when not given.",
     ),
 ]
 FallbackOption = Annotated[

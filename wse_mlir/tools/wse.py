@@ -19,11 +19,14 @@ from .command_options import (
     GridOption,
     InputsChoice,
     JsonOption,
+    KeysOption,
     ModelArgument,
     ModelsArgument,
     ProgramsOption,
+    RegionsOption,
     ReportFile,
     SetOption,
+    StreamOption,
     TargetOption,
     ThreadsOption,
     TimelineOption,
@@ -69,7 +72,10 @@ def run(
     num_threads: ThreadsOption = None,
     fallback: FallbackOption = "",
     programs: ProgramsOption = "",
+    regions: RegionsOption = "",
+    stream: StreamOption = 0,
     effort: EffortOption = "",
+    keys: KeysOption = "",
     json: JsonOption = None,
     trace: TraceFlag = False,
 ) -> None:
@@ -77,9 +83,12 @@ def run(
     with one_message(TraceOption(trace)):
         from .run import run_workload
 
-        given = (("grid", grid), ("fallback", fallback), ("programs", programs), ("effort", effort))
-        options = {name: value for name, value in given if value}
-        run_workload(model, _with(target, settings), json, num_threads, options)
+        given = {
+            "grid": grid, "fallback": fallback, "programs": programs, "regions": regions, "effort": effort,
+            "keys": keys,
+        }  # fmt: skip
+        options = {name: value for name, value in given.items() if value}
+        run_workload(model, _with(target, settings), json, num_threads, options, inputs=stream)
 
 
 @app.command()
@@ -135,7 +144,9 @@ def show(
     accumulate: AccumulateOption = "",
     fallback: FallbackOption = "",
     programs: ProgramsOption = "",
+    regions: RegionsOption = "",
     effort: EffortOption = "",
+    keys: KeysOption = "",
     trace: TraceFlag = False,
 ) -> None:
     """Prints the program that a workload becomes on a wafer: buffers, routes, instructions of each class of PEs."""
@@ -144,7 +155,7 @@ def show(
 
         options = {
             "grid": grid, "algorithm": algorithm, "accumulate": accumulate, "fallback": fallback, "programs": programs,
-            "effort": effort,
+            "regions": regions, "effort": effort, "keys": keys,
         }  # fmt: skip
         given = {name: value for name, value in options.items() if value}
         (show_plan if plan else show_workload)(model, _with(target, settings), given)
@@ -260,7 +271,9 @@ def compile(
     check_indices: CheckIndicesOption = None,
     fallback: FallbackOption = "",
     programs: ProgramsOption = "",
+    regions: RegionsOption = "",
     effort: EffortOption = "",
+    keys: KeysOption = "",
     keep_intermediates: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Keep every stage in this folder, also of a failed compilation."),
@@ -275,7 +288,7 @@ def compile(
         given = {
             "cpu": cpu, "features": features, "num_threads": num_threads, "check_indices": check_indices,
             "fallback": fallback, "programs": programs,
-            "effort": effort,
+            "regions": regions, "effort": effort, "keys": keys,
         }  # fmt: skip
         compile_models(
             models, out, emit, weights, json, target=_with(target, settings), stage=stage, header=header,
