@@ -319,6 +319,17 @@ WAFER_STAGES = (
         "wse-shape-interface leaves reshapes of arguments to the host",
     ),
     row(
+        "prepare",
+        (),
+        "calls compute what parameters determine; compile, which knows when these are bound, leaves it to the host: "
+        "wse-unfuse-parameters and wse-split-parameters",
+    ),
+    row(
+        "attention",
+        (functions("wse-block-attention", "wse-unroll-loops"), "canonicalize", "cse"),
+        "scores are held for all keys; where memory is short, or keys are given, for one block of them at a time",
+    ),
+    row(
         "partition",
         (run("wse-partition", machine="tiny"),),
         "which PE holds and computes what, chosen by a cost model; communication becomes explicit",

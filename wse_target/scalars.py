@@ -58,7 +58,7 @@ def check_scalars(program: Program) -> None:
             )
         if scalar.least > scalar.most:
             raise TargetError(
-                f"scalar '{scalar.name}' is to be from {scalar.least} to {scalar.most}: no number is"
+                f"scalar '{scalar.name}' has the range from {scalar.least} to {scalar.most}, in which no number is"
             )
     for pe_class in program.classes:
         for unknown in _names(pe_class.body) - set(names):

@@ -7,3 +7,5 @@ from .movement import forced as forced
 from .movement import movements as movements
 from .partials import scattered as scattered
 from .ways import Ways as Ways
+from .ways import remembered_ways as remembered_ways
+from .ways import ways_on as ways_on

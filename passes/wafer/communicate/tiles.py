@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -103,6 +104,7 @@ def copy(source: Placed, target: Placed, prefix: str) -> tuple[Instruction, ...]
     """Each PE's tile of the target out of what it has of the source."""
     loops: list[tuple[Var, int]] = []
     bounds: list[Expr] = []
+    most: list[int] = []
     offsets: list[Expr] = [const(0), const(0)]
     strides: list[list[int]] = [[], []]
     for number, (old, new) in enumerate(zip(source.layout.dims, target.layout.dims, strict=True)):
@@ -111,6 +113,7 @@ def copy(source: Placed, target: Placed, prefix: str) -> tuple[Instruction, ...]
             bounds += [const(extent) for extent in old.pieces]
             count = held(source.layout.mesh, old)[1]
             bounds.append(const(old.room) if old.pieces else minimum(old.room, count))
+            most += [*old.pieces, old.room]
             strides[0] += old_strides
             strides[1] += new_strides
             continue
@@ -124,6 +127,7 @@ def copy(source: Placed, target: Placed, prefix: str) -> tuple[Instruction, ...]
         (old_low, old_count), (new_low, new_count) = spans
         low = _larger(old_low, new_low)
         bounds.append(minimum(old_low + old_count, new_low + new_count) - low)
+        most.append(min(source.layout.dims[number].room, target.layout.dims[number].room))
         offsets[0] = offsets[0] + (low - old_low) * old_strides[-1]
         offsets[1] = offsets[1] + (low - new_low) * new_strides[-1]
         strides[0].append(old_strides[-1])
@@ -132,10 +136,25 @@ def copy(source: Placed, target: Placed, prefix: str) -> tuple[Instruction, ...]
         Access(placed.buffer, offset, tuple(own))
         for placed, offset, own in zip((source, target), offsets, strides, strict=True)
     )
-    body: tuple[Instruction, ...] = (Vector("copy", tuple(bounds), dst, (src,)),)
+    body: tuple[Instruction, ...] = (short_outermost(Vector("copy", tuple(bounds), dst, (src,)), most),)
     for variable, extent in reversed(loops):
         body = (Loop(variable.name, const(extent), body),)
     return body
+
+
+def short_outermost(op: Vector, most: Sequence[int]) -> Vector:
+    """The same with loops of one trip outermost: PEs that have none of it do nothing, and others run the long ones.
+
+    Args:
+        most: trips of each loop on any PE, at most.
+    """
+    order = sorted(range(len(most)), key=lambda loop: most[loop] > 1)
+
+    def turned(access: Access) -> Access:
+        return replace(access, strides=tuple(access.strides[loop] for loop in order))
+
+    sources = tuple(turned(source) if isinstance(source, Access) else source for source in op.srcs)
+    return replace(op, bounds=tuple(op.bounds[loop] for loop in order), dst=turned(op.dst), srcs=sources)
 
 
 def _larger(a: Expr, b: Expr) -> Expr:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from ....wse_target.instructions import Dtype
@@ -78,3 +81,28 @@ class Ways:
             bounds = self._bounds.setdefault(dtype, Bounds(self.machine, dtype))
             self._least[question] = math.inf if problem(source, target) else bounds.between(source, target)
         return self._least[question]
+
+
+_remembered: ContextVar[list[Ways] | None] = ContextVar("ways", default=None)
+
+
+@contextmanager
+def remembered_ways() -> Iterator[None]:
+    """Within it, plans know what those before them found: what does not fit is planned again with less memory."""
+    token = _remembered.set([])
+    try:
+        yield
+    finally:
+        _remembered.reset(token)
+
+
+def ways_on(machine: Machine, *, brief: bool) -> Ways:
+    """Ways on a machine, those that are remembered if any are; where text is scarce they have prices in common only."""
+    known = _remembered.get()
+    alike = [ways for ways in known or () if ways.machine == machine]
+    found = next((ways for ways in alike if ways.brief == brief), None)
+    if found is None:
+        found = Ways(machine, brief, alike[0]._prices) if alike else Ways(machine, brief)
+        if known is not None:
+            known.append(found)
+    return found

@@ -16,7 +16,7 @@ from ....dialects.structured import PARALLEL, REDUCTION
 from ....wse_target.instructions import DTYPE_BYTES, Access, Instruction, Loop, Vector
 from ....wse_target.layout.tensor_layout import NOW, TensorLayout
 from ....wse_target.machine import Machine
-from ....wse_target.quasi_affine import Var, const
+from ....wse_target.quasi_affine import Const, Var, const
 from ...infra.diagnostics import PassFailure
 from ..scalars.constant_folding import known_comparison
 from ..scalars.reduction_form import OWNED, Accumulation
@@ -28,6 +28,7 @@ from ..shard.operand_layouts import operand_layouts
 from ..shard.owned import owned_indices, owned_loops
 from ..shard.scatters import Scatter, scatter_loops, scatter_of, written_indices
 from .indirect import at_numbers, gathered
+from .movement import copy, fill
 from .nests import VectorNest
 from .positions import divided_iterators, positions_in_tile
 from .tiles import LocalTile, TileBuffers
@@ -166,14 +167,12 @@ class ComputeEmitter:
                 continue
             init = self.view.inits[r]
             number = splat_of(init)
-            bounds = tile.bounds()
             if number is not None:
-                self.steps.append(Vector("fill", bounds, tile.whole(), (number,)))
+                self.steps.append(fill(tile, number))
             elif init not in self.tiles.by_value:
                 raise PassFailure(self.view.op, "a reduction starts from a tensor that nothing has filled")
             elif self.tiles.by_value[init] is not tile:
-                source = self.tiles.by_value[init].whole()
-                self.steps.append(Vector("copy", bounds, tile.whole(), (source,)))
+                self.steps.append(copy(tile, self.tiles.by_value[init]))
 
     # The body
 
@@ -350,9 +349,15 @@ class ComputeEmitter:
         ]
         kind = "fma" if fused else op.kind
         rates = self.machine.rate(kind, op.dtype), self.machine.rate_into_one(kind, op.dtype)
-        nest = VectorNest({i: self.values.block(i) for i in free}, accesses, *rates)
+        uneven = frozenset(i for i in free if not isinstance(self.values.bound(i), Const))
+        nest = VectorNest({i: self.values.block(i) for i in free}, accesses, *rates, uneven)
         return nest.cheapest(sorted(free, key=last.__getitem__), self.machine)
 
     def _arranged(self, loops: Sequence[int]) -> list[int]:
-        """The innermost loop stays; of the others the longest goes next to it, for further maps cost more than rows."""
-        return sorted(loops[:-1], key=self.values.block) + list(loops[-1:])
+        """The innermost loop stays; of the others the longest goes next to it, for further maps cost more than rows.
+
+        Those of one trip go outermost, where PEs that have none of it do nothing.
+        """
+        short = [i for i in loops if self.values.block(i) <= 1]
+        long = [i for i in loops if self.values.block(i) > 1]
+        return short + sorted(long[:-1], key=self.values.block) + long[-1:]

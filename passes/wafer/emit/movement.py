@@ -5,7 +5,9 @@ from typing import Any
 from ....dialects.host import ir
 from ....wse_target.instructions import Instruction, Vector
 from ....wse_target.layout.tensor_layout import TensorLayout
+from ....wse_target.quasi_affine import const
 from ...infra.diagnostics import PassFailure
+from ..communicate.tiles import short_outermost
 from ..scalars.splat import is_undefined, splat_of
 from ..shard.assemblies import Piece, cut_of, parts_of
 from .tiles import LocalTile, TileBuffers, loop_indices
@@ -13,12 +15,12 @@ from .tiles import LocalTile, TileBuffers, loop_indices
 
 def copy(target: LocalTile, source: LocalTile) -> Vector:
     """Copies a tile to another of the same layout."""
-    return Vector("copy", target.bounds(), target.whole(), (source.whole(),))
+    return short_outermost(Vector("copy", target.bounds(), target.whole(), (source.whole(),)), target.shape)
 
 
 def fill(target: LocalTile, number: float | int) -> Vector:
-    """Writes one number to all of a tile."""
-    return Vector("fill", target.bounds(), target.whole(), (number,))
+    """Writes one number to all of a tile, on every PE to as much as the largest takes: that is one loop."""
+    return Vector("fill", tuple(map(const, target.shape)), target.whole(), (number,))
 
 
 def in_place(op: Any, tiles: TileBuffers, hint: str) -> tuple[LocalTile, list[Instruction]]:
@@ -58,7 +60,8 @@ def emit_shape_operation(
                 origin, indices, cut.strides, cut.offsets, source.origin(), strict=True
             )
         ]
-        return [Vector("copy", target.bounds(), target.whole(), (source.at(places, rank),))]
+        cutting = Vector("copy", target.bounds(), target.whole(), (source.at(places, rank),))
+        return [short_outermost(cutting, target.shape)]
     return [_insert(op, part, target, tiles) for part in parts_of(op) if not is_undefined(part.value)]
 
 
@@ -78,4 +81,5 @@ def _insert(op: Any, part: Piece, target: LocalTile, tiles: TileBuffers) -> Vect
     ]
     what = number if number is not None else source.whole()
     kind = "copy" if number is None else "fill"
-    return Vector(kind, source.bounds(), target.at(places, len(indices)), (what,))
+    inserting = Vector(kind, source.bounds(), target.at(places, len(indices)), (what,))
+    return short_outermost(inserting, source.shape)

@@ -21,12 +21,14 @@ class VectorNest:
         accesses: what it reads and writes, the result first, with the bytes of an element.
         rate: elements a cycle, at best.
         rate_into_one: the same where the innermost loop combines everything in one place.
+        uneven: loops of which some PEs have fewer trips: there a loop around one does not follow it in memory.
     """
 
     trips: Mapping[int, int]
     accesses: Sequence[tuple[Strides, int]]
     rate: float
     rate_into_one: float
+    uneven: frozenset[int] = frozenset()
 
     def cheapest(self, preferred: Sequence[int], machine: Machine) -> list[int]:
         """The loops outermost first; of orders that are as good, one that ends as `preferred` does."""
@@ -37,7 +39,7 @@ class VectorNest:
     def cycles(self, order: Sequence[int], machine: Machine) -> float:
         """Of the nest without what it takes to begin, as the machine's file prices it.
 
-        Loops that all accesses walk through as one are one.
+        Loops that all accesses walk through as one on all PEs are one: the slowest PE is what others wait for.
         """
         trips = self._merged(order)
         rows = math.prod(trips[:-1])
@@ -60,9 +62,8 @@ class VectorNest:
         found: list[int] = []  # innermost first
         for at, loop in reversed(list(enumerate(order))):
             within = order[at + 1] if at + 1 < len(order) else None
-            if within is not None and all(
-                s[loop] == s[within] * self.trips[within] for s, _ in self.accesses
-            ):
+            is_even = within is not None and within not in self.uneven
+            if is_even and all(s[loop] == s[within] * self.trips[within] for s, _ in self.accesses):
                 found[-1] *= self.trips[loop]
             else:
                 found.append(self.trips[loop])

@@ -112,7 +112,8 @@ def _require_travels(value: ir.Value) -> None:
     if str(element) not in TORCH_NAMES:
         raise PassFailure(
             value.owner,  # type: ignore[arg-type]
-            f"a value of type {value.type} would have to travel between the wafer and the CPU, which nothing can",
+            f"a value of type {value.type} would have to travel between the wafer and the CPU, and no array has such "
+            "elements",
             hint="use target='cpu'",
         )
 

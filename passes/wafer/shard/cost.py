@@ -15,7 +15,7 @@ from ....wse_target.quasi_affine import const
 from ..algorithms.algorithm import choose
 from ..algorithms.collectives import strided
 from ..algorithms.fragment import CollectiveRequest, Line, TileWalk
-from ..communicate import Ways
+from ..communicate import Ways, ways_on
 from ..communicate.search import all_reductions
 
 
@@ -36,9 +36,9 @@ class CostModel:
     @cached_property
     def ways(self) -> Ways:
         """Ways between layouts on the machine."""
-        return Ways(self.machine, self.brief)
+        return ways_on(self.machine, brief=self.brief)
 
-    @property
+    @cached_property
     def sram(self) -> int:
         """Bytes of a PE's SRAM that a plan may fill with data."""
         return int(self.machine.sram_available * self.share)

@@ -125,3 +125,50 @@ func.func @main(%a: tensor<6x8xf32>, %b: tensor<8x4xf32>) -> tensor<6x4xf32> att
   %1 = "wse.gather"(%0) {layout = #out} : (tensor<6x4xf32>) -> tensor<6x4xf32>
   return %1 : tensor<6x4xf32>
 }
+
+// -----
+
+#rect = #wse.rect<0 : i64, 0 : i64, 4 : i64, 1 : i64>
+#blocks = #wse.layout<"[x:4/2] on x:4; y:1 at (0, 0)">
+
+// A halo exchange: of four blocks of two every PE gets the element before and the one behind it, from both neighbours.
+// CHECK: "wse.buffer"() {{.*}}sym_name = "halo_exchange{{.*}}type = memref<4xf32>
+// CHECK: func.func @main_x1_y0
+// CHECK: "wse.send"{{.*}}colour = @halo_exchange_c0_0_up1
+// CHECK: "wse.receive"{{.*}}colour = @halo_exchange_c0_0_up0
+// CHECK: "wse.send"{{.*}}colour = @halo_exchange_c0_0_down1
+// CHECK: "wse.receive"{{.*}}colour = @halo_exchange_c0_0_down0
+func.func @main(%a: tensor<8xf32>) -> tensor<8xf32> attributes {wse.machine = "tiny", wse.rect = #rect} {
+  %a1 = "wse.scatter"(%a) {layout = #blocks} : (tensor<8xf32>) -> tensor<8xf32>
+  %0 = "wse.halo_exchange"(%a1) {low = [1], high = [1], layout = #blocks} : (tensor<8xf32>) -> tensor<8xf32>
+  %1 = "wse.gather"(%0) {layout = #blocks} : (tensor<8xf32>) -> tensor<8xf32>
+  return %1 : tensor<8xf32>
+}
+
+// -----
+
+#rect = #wse.rect<0 : i64, 0 : i64, 2 : i64, 1 : i64>
+
+// Of 15 columns in two halves PEs have 8 and 7. The halves do not follow each other on the second PE, where as many maps as
+// rows times columns of the left side would be run around 2 x 7 elements: halves are outermost. All elements of the largest tile
+// are cleared, which is one loop.
+// CHECK: "wse.program"
+// CHECK: bounds = [affine_map<()[s0, s1] -> (6)>, affine_map<()[s0, s1] -> (2)>, affine_map<()[s0, s1] -> (8)>], kind = "fill"
+// CHECK: bounds = [affine_map<()[s0, s1] -> (2)>, affine_map<()[s0, s1] -> (5)>, affine_map<()[s0, s1] -> (6)>,
+// CHECK-SAME: affine_map<()[s0, s1] -> (8, s0 * -8 + 15)>{{.*}}kind = "fma"
+func.func @main(%a: tensor<6x5xf32>, %w: tensor<5x2x15xf32>) -> tensor<6x2x15xf32> attributes {wse.machine = "wse3", wse.rect = #rect} {
+  %zero = arith.constant dense<0.0> : tensor<6x2x15xf32>
+  %a1 = "wse.scatter"(%a) {layout = #wse.layout<"[-, -] on x:2; y:1 at (0, 0)">} : (tensor<6x5xf32>) -> tensor<6x5xf32>
+  %w1 = "wse.scatter"(%w) {layout = #wse.layout<"[-, -, x:2/8] on x:2; y:1 at (0, 0)">} : (tensor<5x2x15xf32>) -> tensor<5x2x15xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2, d3) -> (d0, d3)>, affine_map<(d0, d1, d2, d3) -> (d3, d1, d2)>,
+      affine_map<(d0, d1, d2, d3) -> (d0, d1, d2)>], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%a1, %w1 : tensor<6x5xf32>, tensor<5x2x15xf32>) outs(%zero : tensor<6x2x15xf32>)
+      attrs = {wse.iterators = #wse.layout<"[-, -, x:2/8, -] on x:2; y:1 at (0, 0)">, wse.layouts = [#wse.layout<"[-, -, x:2/8] on x:2; y:1 at (0, 0)">]} {
+  ^bb0(%l: f32, %r: f32, %acc: f32):
+    %p = arith.mulf %l, %r : f32
+    %s = arith.addf %acc, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<6x2x15xf32>
+  %1 = "wse.gather"(%0) {layout = #wse.layout<"[-, -, x:2/8] on x:2; y:1 at (0, 0)">} : (tensor<6x2x15xf32>) -> tensor<6x2x15xf32>
+  return %1 : tensor<6x2x15xf32>
+}

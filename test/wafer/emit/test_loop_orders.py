@@ -4,8 +4,11 @@ import itertools
 
 import pytest
 
+from wse_mlir.passes.wafer.communicate.tiles import short_outermost
 from wse_mlir.passes.wafer.emit.nests import VectorNest
+from wse_mlir.wse_target.instructions import Access, Vector
 from wse_mlir.wse_target.machine_file import load_machine
+from wse_mlir.wse_target.quasi_affine import Var, const, minimum
 
 MACHINE = load_machine("wse3")
 
@@ -51,3 +54,29 @@ def test_vectors_are_added_up_rather_than_one_place_after_the_other():
     assert nest.cheapest([0, 1], MACHINE) == [1, 0]
     assert nest.cycles([0, 1], MACHINE) == 56 * 8 / rates[1]
     assert nest.cycles([1, 0], MACHINE) == pytest.approx(56 * 8 / rates[0] * MACHINE.sram.conflict_penalty)
+
+
+def test_loops_that_some_pes_run_shorter_are_not_one():
+    """A result [57, 2, 20] of rows [57, 52] and a weight [52, 2, 20]: of 12 columns the two halves do not follow."""
+    strides = ({0: 40, 1: 20, 2: 1, 3: 0}, {0: 52, 1: 0, 2: 0, 3: 1}, {0: 0, 1: 20, 2: 1, 3: 40})
+    trips, accesses = {0: 57, 1: 2, 2: 20, 3: 52}, [(access, 2) for access in strides]
+    rates = MACHINE.rate("fma", "f16"), MACHINE.rate_into_one("fma", "f16")
+    even = VectorNest(trips, accesses, *rates)
+    uneven = VectorNest(trips, accesses, *rates, frozenset({2}))
+    short = VectorNest(trips | {2: 12}, accesses, *rates)  # strides are those of a whole tile
+    loops = list(trips)
+    good, bad = (nest.cheapest(loops, MACHINE) for nest in (uneven, even))
+    assert bad[-2:] == [1, 2]
+    assert uneven.cycles(good, MACHINE) < 1.1 * even.cycles(bad, MACHINE)
+    assert short.cycles(bad, MACHINE) > 3 * short.cycles(good, MACHINE)
+
+
+def test_loops_of_one_trip_are_outermost_in_copies():
+    """Of a PE without an element of them all others would be walked through for nothing."""
+    strides, bounds = (4, 2, 1), (const(5), const(2), minimum(1, Var("x")))
+    copy = Vector("copy", bounds, Access("to", const(0), strides), (Access("from", const(3), (8, 4, 2)), 1.0))
+    turned = short_outermost(copy, [5, 2, 1])
+    assert turned.bounds == (bounds[2], *bounds[:2])
+    assert turned.dst == Access("to", const(0), (1, 4, 2))
+    assert turned.srcs == (Access("from", const(3), (2, 8, 4)), 1.0)
+    assert short_outermost(copy, [5, 2, 7]) == copy

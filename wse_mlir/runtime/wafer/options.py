@@ -12,13 +12,14 @@ OPTIONS: Mapping[str, str] = {
     "algorithm": "name{option=value ...} that products or reductions use; chosen by cost when not given",
     "accumulate": "element type that f16 and bf16 products sum in: f16 or f32; as imported when not given",
     "fallback": "'cpu': what has no lowering to the wafer runs on the CPU, in parts between those on the wafer",
-    "programs": "how many programs the model becomes, which take turns on the wafer, or 'auto': as many as it takes; 1 "
-    "when not given",
+    "programs": "how many programs the model becomes, which take turns on the wafer, or 'auto': one where it fits, "
+    "else as many as it takes; the same with a warning when not given",
     "regions": "how many parts of the model sit side by side on the wafer, for inputs in a row, or 'auto': as many as "
     "let results follow each other soonest; 1 when not given",
     "objective": "'throughput': as many regions as let results follow each other soonest; 'latency', the time of one "
     "call, when not given",
     "effort": "'high': layouts are looked for by parts of dimensions, and longer: takes several times as long to plan",
+    "keys": "most keys that attention holds scores of at a time, 0 for all; chosen by bytes and cycles when not given",
     "origin": "column and row of the program's first PE, e.g. '2,1'; 0,0 when not given",
 }
 
@@ -27,13 +28,13 @@ MOST_REGIONS = 1000
 
 
 def programs(options: Mapping[str, Any]) -> int | None:
-    """How many programs a model shall become; None: as many as it takes.
+    """How many programs a model shall become; None: one where it fits, else as many as it takes.
 
     Raises:
         CompilerError: the option `programs` is no such number.
     """
-    given = options.get("programs") or 1
-    if given == "auto":
+    given = options.get("programs")
+    if given in (None, "", "auto"):
         return None
     number = int(given) if isinstance(given, str) and given.isdecimal() else given
     if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= MOST_PROGRAMS:
@@ -71,6 +72,21 @@ def regions(options: Mapping[str, Any]) -> int | None:
     return number if isinstance(number, int) else None
 
 
+def keys(options: Mapping[str, Any]) -> int | None:
+    """Of how many keys attention shall hold scores at a time, 0 for all; None: whatever is best.
+
+    Raises:
+        CompilerError: the option `keys` is no such number.
+    """
+    given = options.get("keys")
+    if given in (None, ""):
+        return None
+    number = int(given) if isinstance(given, str) and given.isdecimal() else given
+    if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+        raise CompilerError(f"keys is {shown(given)}, and has to be a number of keys, 0 for all of them")
+    return number
+
+
 def is_thorough(options: Mapping[str, Any]) -> bool:
     """Whether more time shall go into planning.
 
@@ -81,12 +97,12 @@ def is_thorough(options: Mapping[str, Any]) -> bool:
 
 
 def is_in_parts(options: Mapping[str, Any]) -> bool:
-    """Whether a model may become several programs: what the CPU runs between them, or several that take turns.
+    """Whether several programs are asked for: what the CPU runs between them, or several that take turns.
 
     Raises:
         CompilerError: an option has no such value.
     """
-    return falls_back(options) or programs(options) != 1
+    return falls_back(options) or (bool(options.get("programs")) and programs(options) != 1)
 
 
 def falls_back(options: Mapping[str, Any]) -> bool:

@@ -19,10 +19,11 @@ from ...cpu.target import CpuTarget
 from ..options import falls_back, programs
 from ..preparation import as_model
 from ..program import ReturnedCheck, checks_of
-from ..target import compile_program, pipeline_before
+from ..target import PREPARING, compile_program, pipeline_before
+from .counts import cut_into
 from .program import PartedProgram, PartProgram
 
-SINCE = "partition"  # the row of the pipeline that parts begin at
+SINCE = PREPARING  # the row of the pipeline that parts begin at
 
 
 @runtime_checkable
@@ -142,10 +143,12 @@ def compile_parts(
     if found is None:
         return None
     parts = []
+    count = sum(part.on_wafer for part in found.parts)
     for part in found.parts:
         watch = instrumentation_of_part(instrumentation, part.name)
         if part.on_wafer:
-            program = compile_program(part.model, machine, options, timer, watch, since=SINCE)
+            with cut_into(count, options):
+                program = compile_program(part.model, machine, options, timer, watch, since=SINCE)
         else:
             program = CpuTarget().program(part.model, {}, timer, watch)
         parts.append(PartProgram(part.name, program, part.takes, part.makes, part.sources))
