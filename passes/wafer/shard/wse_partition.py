@@ -25,7 +25,7 @@ from .choice.product_options import ProductOptions
 from .cost import CostModel
 from .interface_attributes import BOUND, arguments_named
 from .layout_rules import grid_mesh
-from .lowering import STREAMS, is_node, require_lowering
+from .lowering import is_node, is_stream, require_lowering
 from .main_function import find_main, prepare
 from .nodes import Option, bytes_of, dtype_of, only_returned, shape_of
 
@@ -259,7 +259,7 @@ class _Rewriter:
         states, free = homes(self.main), int(self.cost.sram) - self.plan.peak
         with ir.InsertionPoint(terminator), terminator.location:
             for position, value in enumerate(terminator.operands):
-                if value.owner.name in STREAMS:  # a neighbour takes it, and not the host
+                if is_stream(value):  # a neighbour takes it, and not the host
                     continue
                 held = self.versions.get(value, {})
                 layout = next(iter(held)) if held else self.whole(value)
