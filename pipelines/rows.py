@@ -319,6 +319,12 @@ WAFER_STAGES = (
         "wse-shape-interface leaves reshapes of arguments to the host",
     ),
     row(
+        "prepare",
+        (),
+        "calls compute what parameters determine; compile, which knows when these are bound, leaves it to the host: "
+        "wse-unfuse-parameters and wse-split-parameters",
+    ),
+    row(
         "partition",
         (run("wse-partition", machine="tiny"),),
         "which PE holds and computes what, chosen by a cost model; communication becomes explicit",

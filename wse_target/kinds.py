@@ -102,4 +102,19 @@ ACCUMULATES = frozenset(name for name, kind in KINDS.items() if kind.accumulates
 RATE_CLASS: dict[str, str] = {name: kind.rate for name, kind in KINDS.items()}
 # That an operation of `arith` or `math` means.
 KIND_OF: dict[str, str] = {operation: name for name, kind in KINDS.items() for operation in kind.operations}
-NEUTRAL: dict[str, float] = {name: kind.neutral for name, kind in KINDS.items() if kind.neutral is not None}
+COMPARISONS = frozenset(name for name, kind in KINDS.items() if kind.compares)
+
+
+def neutral_number(kind: str, bits: int = 0) -> float | int | None:
+    """The number that changes nothing where `kind` combines it with another one; None where there is none.
+
+    Args:
+        kind: one of `KINDS`.
+        bits: width of an integer type, whose least or greatest number stands for an infinity; 0 for floats. The one
+            bit of i1 is 0 or 1.
+    """
+    neutral = KINDS[kind].neutral
+    if neutral is None or not bits:
+        return neutral
+    greatest = 1 if bits == 1 else 2 ** (bits - 1) - 1
+    return int(min(max(neutral, greatest + 1 - 2**bits), greatest))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .errors import TargetError
-from .image import HostTransfer, Program
+from .image import Program
 from .instructions import (
     Choose,
     Instruction,
@@ -23,7 +23,8 @@ from .instructions import (
     all_instructions,
     inner_bodies,
 )
-from .quasi_affine import Binary, Expr, Lookup, Scalar, binary, const
+from .quasi_affine import Binary, Expr, Lookup, Scalar, const
+from .rewriting import TextRewriting
 
 SCALAR_BYTES = 4  # each has a word in every PE's SRAM
 MOST_COMBINATIONS = 1 << 20
@@ -34,8 +35,8 @@ def bound(program: Program, values: Mapping[str, int]) -> Program:
     """The program that a program is for these values of its scalars; text without scalars is shared with it."""
     if not program.scalars:
         return program
-    known: dict[int, Any] = {}
-    classes = tuple(replace(c, body=_with(c.body, values, known)) for c in program.classes)
+    numbers = TextRewriting(lambda item: const(values[item.name]) if isinstance(item, Scalar) else None)
+    classes = tuple(replace(c, body=numbers(c.body)) for c in program.classes)
     return replace(program, classes=classes, scalars=())
 
 
@@ -57,7 +58,7 @@ def check_scalars(program: Program) -> None:
             )
         if scalar.least > scalar.most:
             raise TargetError(
-                f"scalar '{scalar.name}' is to be from {scalar.least} to {scalar.most}: no number is"
+                f"scalar '{scalar.name}' has the range from {scalar.least} to {scalar.most}, in which no number is"
             )
     for pe_class in program.classes:
         for unknown in _names(pe_class.body) - set(names):
@@ -178,26 +179,3 @@ def _names(item: Any) -> set[str]:
     if not is_dataclass(item):
         return set()
     return set().union(*(_names(getattr(item, field.name)) for field in fields(item)))
-
-
-def _with(item: Any, values: Mapping[str, int], known: dict[int, Any]) -> Any:
-    """An item with numbers in place of scalars; the item itself where there are none."""
-    if isinstance(item, Scalar):
-        return const(values[item.name])
-    if isinstance(item, Binary):
-        left, right = _with(item.left, values, known), _with(item.right, values, known)
-        return item if left is item.left and right is item.right else binary(item.operator, left, right)
-    if not isinstance(item, tuple) and (not is_dataclass(item) or isinstance(item, HostTransfer)):
-        return item
-    if id(item) not in known:
-        known[id(item)] = item, _rebuilt(item, values, known)
-    return known[id(item)][1]
-
-
-def _rebuilt(item: Any, values: Mapping[str, int], known: dict[int, Any]) -> Any:
-    if isinstance(item, tuple):
-        made = tuple(_with(part, values, known) for part in item)
-        return item if all(a is b for a, b in zip(made, item, strict=True)) else made
-    changed = {f.name: _with(getattr(item, f.name), values, known) for f in fields(item)}
-    changed = {name: new for name, new in changed.items() if new is not getattr(item, name)}
-    return replace(item, **changed) if changed else item

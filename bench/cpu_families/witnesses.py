@@ -95,7 +95,7 @@ WITNESSES: Mapping[str, Family] = {
     "constants folded": _family(
         _computes(_bicubic), lambda n: (torch.randn(1, 16, n, n),), 8, 32,
     ),
-    "steps rolled": _family(_Cells, lambda n: (torch.randn(64, 8, n),), 16, 64),
+    "loops rerolled": _family(_Cells, lambda n: (torch.randn(64, 8, n),), 16, 64),
     "filters shrunk": _family(
         lambda n: nn.Conv2d(n, n, 3, padding=1), lambda n: (torch.randn(1, n, 1, 1),), 16, 256,
     ),
@@ -103,7 +103,7 @@ WITNESSES: Mapping[str, Family] = {
         lambda n: nn.ConvTranspose2d(n, n, 4, 2, 1), lambda n: (torch.randn(1, n, 32, 32),), 8, 32,
     ),
     "resampling separated": _family(_computes(_bilinear), lambda n: (torch.randn(1, 32, n, n),), 16, 64),
-    "sums inverted": _family(_computes(_softmax), lambda n: (torch.randn(2048, n),), 64, 4096),
+    "softmax reciprocals": _family(_computes(_softmax), lambda n: (torch.randn(2048, n),), 64, 4096),
     "bytes multiplied": _family(
         _Bytes, lambda n: (torch.randint(0, 256, (64, n), dtype=torch.uint8),), 32, 256,
     ),

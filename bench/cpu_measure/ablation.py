@@ -29,7 +29,7 @@ PROGRESS = "step"  # the file of a folder that names the step whose code is made
 # Step -> passes that are left out, in the pipeline's order.
 STEPS: Mapping[str, tuple[str, ...]] = {
     "constants folded": ("wse-fold-constants",),
-    "steps rolled": ("wse-reroll-loops",),
+    "loops rerolled": ("wse-reroll-loops",),
     "fusion": ("wse-fuse",),
     "filters shrunk": ("wse-shrink-padded-filters",),
     "convolutions in phases": ("wse-transposed-convolutions",),
@@ -39,8 +39,8 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     "masks inlined": ("wse-inline-masks",),
     "reshapes absorbed": ("wse-absorb-reshapes",),
     "channels last": ("wse-channels-last",),
-    "sums inverted": ("wse-softmax-reciprocals",),
-    "products finished": ("wse-sink-epilogues",),
+    "softmax reciprocals": ("wse-softmax-reciprocals",),
+    "epilogues sunk": ("wse-sink-epilogues",),
     "parameters unfused": ("wse-unfuse-parameters",),
     "bytes multiplied": ("wse-read-bytes", "wse-fold-zero-points"),
     "Winograd": ("wse-winograd-convolutions",),

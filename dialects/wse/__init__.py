@@ -16,7 +16,14 @@ from .collectives import (
     ShiftOp,
 )
 from .dialect import Wse
-from .distribution import GatherOp, RedistributeOp, ScatterOp, TransposeDistributionOp
+from .distribution import (
+    GatherOp,
+    RedistributeOp,
+    ScatterOp,
+    StreamInOp,
+    StreamOutOp,
+    TransposeDistributionOp,
+)
 from .pe_ops import (
     ControlOp,
     GetBufferOp,
@@ -75,6 +82,8 @@ __all__ = [
     "SendOp",
     "ShiftOp",
     "SramAttr",
+    "StreamInOp",
+    "StreamOutOp",
     "StridedRectAttr",
     "SwitchOp",
     "TableOp",

@@ -61,6 +61,16 @@ def redistribute(
     return _move("redistribute", tensor, attributes, loc)
 
 
+def stream_in(tensor: ir.Value, rows: int, *, loc: Loc = None) -> ir.Value:
+    """From the region to the west, whose rows have blocks of dimension `rows`, or the whole (-1)."""
+    return _move("stream_in", tensor, {"rows": rows}, loc)
+
+
+def stream_out(tensor: ir.Value, *, loc: Loc = None) -> ir.Value:
+    """To the region to the east."""
+    return _move("stream_out", tensor, {}, loc)
+
+
 def transpose_distribution(
     tensor: ir.Value, source: LayoutLike, to: LayoutLike, *, loc: Loc = None
 ) -> ir.Value:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ...wse_target.kinds import COMPARISONS
 from ..host import ir
 from .create import Loc, create, symbol
 from .encode import EncodedNumber, i64, i64_array, map_array, scalar
 from .vector_checks import COPIES
 
 MAX_SOURCES = 3
-COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
 
 
 def phase(label: str, *, loc: Loc = None) -> Any:

@@ -147,7 +147,10 @@ class ShiftOp(Op, name="shift", traits=[ext.Pure]):
 
 
 class HaloExchangeOp(Op, name="halo_exchange", traits=[ext.Pure]):
-    """Adds to every block the neighbours' border: `low[k]` elements before and `high[k]` after it in dim k."""
+    """Adds to every block of `layout` margins: `low[k]` elements before and `high[k]` after it in dim k.
+
+    They come from the PEs that hold them: neighbours, if their blocks are large enough.
+    """
 
     input: ir.Value[ir.RankedTensorType]
     low: ir.ArrayAttr

@@ -8,7 +8,7 @@ from ...wse_target.layout.algebra import renamed
 from ...wse_target.layout.text import layout_text
 from ..host import ext, ir
 from .attributes import LayoutAttr
-from .checks import check_layout, check_same_type, strings
+from .checks import check_layout, check_same_type, integer, strings
 from .dialect import Invalid, Op, require
 
 
@@ -54,6 +54,34 @@ class RedistributeOp(Op, name="redistribute", traits=[ext.Pure]):
         strings(self.steps, "steps")
         check_layout(self, self.source_layout, self.input.type, "source_layout")
         check_layout(self, self.layout, self.result.type)
+
+
+class StreamInOp(Op, name="stream_in", traits=[ext.Pure]):
+    """Takes a value from the region to the west: every PE has what the last PE of its row there sent.
+
+    `rows` is the dimension that the rows have blocks of; -1: every row has the whole.
+    """
+
+    input: ir.Value[ir.RankedTensorType]
+    rows: ir.IntegerAttr
+    result: ir.OpResult[ir.RankedTensorType]
+
+    def check(self) -> None:
+        check_same_type(self)
+        rows, rank = integer(self.rows, "rows"), self.input.type.rank
+        require(
+            -1 <= rows < rank, f"expects rows to be a dimension or -1, got {rows} for a tensor of rank {rank}"
+        )
+
+
+class StreamOutOp(Op, name="stream_out", traits=[ext.Pure]):
+    """Hands a value to the region to the east: the last PE of each row sends what its row has."""
+
+    input: ir.Value[ir.RankedTensorType]
+    result: ir.OpResult[ir.RankedTensorType]
+
+    def check(self) -> None:
+        check_same_type(self)
 
 
 class TransposeDistributionOp(Op, name="transpose_distribution", traits=[ext.Pure]):

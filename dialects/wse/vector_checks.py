@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 from ...dialects.affine.maps import map_dims
 from ...wse_target.instructions import Schedule
-from ...wse_target.kinds import ACCUMULATES, ARITY
+from ...wse_target.kinds import ACCUMULATES, ARITY, COMPARISONS
 from ..host import ir
 from . import read
 from .access_checks import check_access, check_bounds
@@ -13,7 +13,6 @@ from .dialect import Invalid, require
 from .indexed_checks import indexed_chain, unmoved
 
 SCHEDULES: tuple[str, ...] = get_args(Schedule)
-COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
 COPIES = "wse.copies"  # of a `wse.vector`: PEs that compute the same elements, where there are several
 # Kinds that widen narrower floating-point sources to the destination's type, as the PE's datapath does.
 WIDENS = frozenset({"fma", "add"})

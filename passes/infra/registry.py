@@ -75,6 +75,8 @@ BUILTIN: dict[str, str] = {
     "wse-pad-in-place": "cpu.memory.wse_pad_in_place:PadInPlace",
     "wse-debug-locations": "cpu.llvm.wse_debug_locations:DebugLocations",
     "wse-outline-parts": "wafer.parts.wse_outline_parts:OutlineParts",
+    "wse-outline-regions": "wafer.parts.wse_outline_regions:OutlineRegions",
+    "wse-stream-interface": "wafer.parts.wse_stream_interface:StreamInterface",
     "wse-partition": "wafer.shard.wse_partition:Partition",
     "wse-place": "wafer.place.wse_place:Place",
     "wse-lift-numbers": "wafer.prepare.wse_lift_numbers:LiftNumbers",

@@ -1,8 +1,12 @@
-"""Scalar operations of arith and math evaluated on NumPy arrays, rounded as the operation's type rounds."""
+"""Scalar operations of arith and math evaluated on NumPy arrays, rounded as the operation's type rounds.
+
+Functions are those of `wse_target/kinds.py`. Arithmetic is MLIR's, which differs from that of PEs: what has no defined
+result there stays in the program, integers of one bit are 0 and -1 where they have a sign, and of two zeros the
+positive one is the greater.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +15,7 @@ import numpy as np
 
 from ...dialects.host import ir
 from ...wse_target.elementary import Array
+from ...wse_target.kinds import KINDS
 
 
 class NotEvaluable(Exception):
@@ -111,20 +116,14 @@ _UNARY: dict[str, Callable[..., Array]] = {
     "math.round": _wide(_round_away),
     "math.roundeven": _wide(np.rint),
     "math.trunc": np.trunc,
-    "math.sqrt": _wide(np.sqrt),
-    "math.rsqrt": _wide(lambda x: 1.0 / np.sqrt(x)),
-    "math.exp": _wide(np.exp),
-    "math.exp2": _wide(np.exp2),
-    "math.expm1": _wide(np.expm1),
-    "math.log": _wide(np.log),
-    "math.log2": _wide(np.log2),
     "math.log10": _wide(np.log10),
-    "math.log1p": _wide(np.log1p),
-    "math.sin": _wide(np.sin),
-    "math.cos": _wide(np.cos),
     "math.tan": _wide(np.tan),
-    "math.tanh": _wide(np.tanh),
-    "math.erf": _wide(np.vectorize(math.erf, otypes=[np.float64])),
+    **{
+        name: _wide(kind.evaluate)
+        for kind in KINDS.values()
+        if kind.is_function and kind.evaluate is not None
+        for name in kind.operations
+    },
 }
 _CASTS = frozenset(
     {"arith.extf", "arith.truncf", "arith.sitofp", "arith.extsi", "arith.trunci", "arith.index_cast"}

@@ -19,6 +19,7 @@ ENTERS, LEAVES = (
     "wse.leaves",
 )  # on controls: the routine of the class whose text begins, or ends
 RECORD = "wse.record"  # bytes of the descriptors that a call of a routine brings along
+WORDS = "wse.words"  # the same of words, code of those for the first call; and how many a call sets
 OF_TRIPS = "wse.of_trips"  # on buffers whose contents live in one trip of a loop over phases
 
 

@@ -1,4 +1,4 @@
-"""Products of operands that are both given in the call, and softmax with its sums inverted: any size, any processor."""
+"""Products of operands that are both given in the call, and softmax by reciprocals: any size, any processor."""
 
 import pytest
 import torch

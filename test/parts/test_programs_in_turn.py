@@ -1,5 +1,6 @@
 """Models as several programs that take turns on the wafer: `programs=N`."""
 
+import warnings
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from torch import nn
 import wse_mlir
 from wse_mlir.compare.agreement import relative_error
 from wse_mlir.passes.infra.diagnostics import CompilerError
+from wse_mlir.runtime.wafer.options import programs
+from wse_mlir.runtime.wafer.parts import counts
+from wse_mlir.runtime.wafer.parts.counts import ProgramsTakeTurns
 
 
 class Deep(nn.Module):
@@ -170,26 +174,47 @@ def many_steps(x: torch.Tensor) -> torch.Tensor:
     return x
 
 
-def test_what_does_not_fit_for_its_text_names_the_option(small_machine: str) -> None:
+def test_one_program_alone_is_refused_where_it_does_not_fit(small_machine: str) -> None:
     with pytest.raises(CompilerError, match="programs=N makes N programs of the model"):
-        wse_mlir.compile(many_steps, (torch.randn(6, 12),), target=small_machine, grid="3x1")
+        wse_mlir.compile(many_steps, (torch.randn(6, 12),), target=small_machine, grid="3x1", programs=1)
 
 
 def test_as_many_programs_as_texts_take(small_machine: str) -> None:
+    """Those that nobody asked for are told of."""
     x = torch.randn(6, 12)
-    compiled = wse_mlir.compile(many_steps, (x,), target=small_machine, grid="3x1", programs="auto")
+    with pytest.warns(ProgramsTakeTurns, match=r"of the 5,120 bytes of a PE: it became \d programs") as told:
+        compiled = wse_mlir.compile(many_steps, (x,), target=small_machine, grid="3x1")
+    assert len(told) == 1
     assert_matches(compiled, many_steps, x)
-    assert 2 <= compiled.report["turns"]["programs"] <= 6
+    count = compiled.report["turns"]["programs"]
+    assert 2 <= count <= 6 and f"it became {count} programs" in str(told[0].message)
 
 
 def test_as_many_programs_as_parameters_take(small_machine: str) -> None:
+    """As many as were asked for are told of by the report alone."""
     model, x = nn.Sequential(*(nn.Linear(40, 40) for _ in range(4))).eval(), torch.randn(2, 40)
     with pytest.raises(CompilerError, match="programs='auto' as many as it takes"):
-        wse_mlir.compile(model, (x,), target=small_machine, grid="2x1")
-    compiled = wse_mlir.compile(model, (x,), target=small_machine, grid="2x1", programs="auto")
+        wse_mlir.compile(model, (x,), target=small_machine, grid="2x1", programs=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ProgramsTakeTurns)
+        compiled = wse_mlir.compile(model, (x,), target=small_machine, grid="2x1", programs="auto")
     assert_matches(compiled, model, x)
-    told = wse_mlir.estimate(model, (x,), target=small_machine, grid="2x1", programs="auto")
+    with pytest.warns(ProgramsTakeTurns):
+        told = wse_mlir.estimate(model, (x,), target=small_machine, grid="2x1")
     assert 1 < told["turns"]["programs"] == compiled.report["turns"]["programs"]
+
+
+def test_a_step_that_is_too_large_by_itself_is_refused_at_once(
+    small_machine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+    monkeypatch.setattr(
+        counts, "programs", lambda options: tried.append(options.get("programs", 0)) or programs(options)
+    )
+    model, x = nn.Linear(80, 80, bias=False).eval(), torch.randn(2, 80)
+    with pytest.raises(CompilerError, match="parameters"):
+        wse_mlir.compile(model, (x,), target=small_machine, grid="2x1")
+    assert max(tried) < 10
 
 
 def test_one_program_where_that_fits() -> None:

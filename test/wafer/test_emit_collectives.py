@@ -100,6 +100,19 @@ def test_a_value_that_something_else_reads_is_not_overwritten() -> None:
     check(compiled(f"{most}\n{total}", ROWS), SUM)
 
 
+def test_halos_are_what_the_blocks_around_hold() -> None:
+    """Of 12 rows in blocks of 3: two before each block and one behind it, what is outside of the tensor left out."""
+    total = op("all_reduce", "%sum", "%0", axis='"x"', kind='"add"', algorithm='""', layout=ROWS)
+    halo = op("halo_exchange", "%0", "%r", low="[2, 0]", high="[1, 0]", layout=ROWS)
+    program = compiled(f"{total}\n{halo}", ROWS)
+    check(program, SUM)
+    (buffer,) = (b for name, b in program.buffers.items() if name.startswith("halo_exchange"))
+    assert buffer.shape == (6, 10)
+    (transfer,) = program.gathers
+    rows = [int(transfer.bounds[0].evaluate({"x": 0, "y": y})) for y in range(HEIGHT)]
+    assert rows == [4, 6, 6, 5]
+
+
 def test_reduce_scatter_and_all_gather() -> None:
     cut = layout("y", "x")
     scatter = op("reduce_scatter", "%sum", "%0", axis='"x"', kind='"add"', dim=1, algorithm='""',

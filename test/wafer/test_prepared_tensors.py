@@ -1,16 +1,19 @@
 """What parameters determine on the wafer: the host computes it when they are bound."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from lowering import error, lower
+from lowering import Function, error, lower
 from torch import nn
 
 import wse_mlir
+from wse_mlir.frontend.imported import import_model
 from wse_mlir.passes.infra.pass_manager import run_pipeline
 from wse_mlir.runtime.wafer.preparation import take_preparation
 from wse_mlir.runtime.wafer.target import SPLIT_DIMS
+from wse_mlir.runtime.wafer.target import lower as lower_to_wafer
 
 
 class Gated(nn.Module):
@@ -85,12 +88,46 @@ def test_results_are_the_models(name: str, grid: str, tmp_path: Path) -> None:
     assert error(again(*args), model(*args)) < 1e-5
 
 
-def test_other_parameters_are_prepared_anew() -> None:
-    model, args = CASES["gated"]
-    compiled = wse_mlir.compile(model.eval(), args, target="tiny", grid="3x2", effort="high")
-    other = Gated().eval().requires_grad_(False)
+@pytest.mark.parametrize(("name", "effort"), [("gated", "high"), ("normed", "")])
+def test_other_parameters_are_prepared_anew(name: str, effort: str) -> None:
+    model, args = CASES[name]
+    compiled = wse_mlir.compile(model.eval(), args, target="tiny", grid="3x2", effort=effort)
+    other = type(model)().eval().requires_grad_(False)
     compiled.update_parameters(other)
     assert error(compiled(*args), other(*args)) < 1e-5
+
+
+@pytest.mark.parametrize("options", [{}, {"programs": 2}, {"programs": 2, "effort": "high"}])
+def test_normalisations_of_programs_of_any_number(options: dict[str, Any], tmp_path: Path) -> None:
+    """Each program has tensors of its own."""
+    model, x = normalised(), torch.randn(3, 6)
+    compiled = wse_mlir.compile(model, (x,), target="tiny", grid="3x2", **options)
+    assert error(compiled(x), model(x)) < 1e-5
+    compiled.save(tmp_path / "model.wsec")
+    assert error(wse_mlir.load(tmp_path / "model.wsec")(x), model(x)) < 1e-5
+
+
+@pytest.mark.parametrize("effort", ["", "high"])
+def test_normalisations_are_a_factor_and_a_number(effort: str) -> None:
+    """Of what statistics and weights determine the PEs compute nothing."""
+    imported = import_model(normalised(), (torch.randn(3, 6),))
+    options = {"grid": "3x2", "effort": effort}
+    lowered, plain = (
+        str(lower_to_wafer(imported.module, "tiny", options, prepares=p).module) for p in (True, False)
+    )
+    assert "rsqrt" not in lowered and lowered.count("wse.vector") < plain.count("wse.vector")
+
+
+def normalised() -> nn.Module:
+    torch.manual_seed(1)
+    return nn.Sequential(Normed(), nn.Tanh(), nn.Linear(4, 6), Normed()).eval().requires_grad_(False)
+
+
+def test_masks_are_computed_in_the_call() -> None:
+    """What depends on no parameter takes no memory from call to call."""
+    mask = Function(lambda x: x * torch.ones(5, 5).tril())
+    lowered = lower_to_wafer(import_model(mask, (torch.randn(5, 5),)).module, "tiny", {"grid": "2x2"})
+    assert lowered.preparation is None
 
 
 @pytest.mark.parametrize(

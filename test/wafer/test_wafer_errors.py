@@ -11,7 +11,7 @@ from torch import nn
 
 from wse_mlir.compiler.compile import compile as compile_model
 from wse_mlir.passes.infra.diagnostics import CompilerError
-from wse_mlir.passes.wafer.memory.wse_plan_memory import CODE_BYTES
+from wse_mlir.passes.wafer.memory.text_bytes import CODE_BYTES
 from wse_mlir.runtime.wafer import target as wafer
 
 
@@ -117,7 +117,7 @@ def test_plans_are_made_again_when_the_program_text_needs_more(monkeypatch: pyte
 
     monkeypatch.setattr(wafer, "pipeline_text", remember)
     monkeypatch.setitem(CODE_BYTES, "wse.vector", 30_000)
-    text = message(Net(nn.Linear(8, 8)), torch.zeros(1, 8))
+    text = message(Net(nn.Linear(8, 8)), torch.zeros(1, 8), programs=1)
     assert len(tried) > 1 and tried == sorted(set(tried), reverse=True)
     assert "(code)" in text and " > 45056 B" in text and "more PEs" in text
 

@@ -27,9 +27,10 @@ from wse_mlir.wse_target.instructions import (
     Transfer,
     Vector,
 )
+from wse_mlir.wse_target.kinds import COMPARISONS
 from wse_mlir.wse_target.quasi_affine import Expr
 from wse_mlir.wse_target.scalars import bound, values_of
-from wse_mlir.wse_target.sim.arithmetic import COMPARISONS, ELEMENTARY, NUMPY_DTYPE, convert, fma
+from wse_mlir.wse_target.sim.arithmetic import ELEMENTARY, NUMPY_DTYPE, convert, fma
 
 PE = tuple[int, int]
 Values = dict[str, int]

@@ -129,7 +129,7 @@ def test_what_is_no_layout() -> None:
         ("[x:4/2, -] on x:4 q; y:1 at (0, 0)", "'x:4 q' are no sub-axes"),
         ("[x:4/2, -] on x:4; x:1 at (0, 0)", "two sub-axes have one name"),
         ("[x:4/2, -] on x:4; y:2 at (0, 0), partial sum over y", "nothing is combined by 'sum'"),
-        ("[x:4/2, -] on x:4; y:2 at (0, 0), quickly", "says nothing of a layout"),
+        ("[x:4/2, -] on x:4; y:2 at (0, 0), quickly", "is no part of a layout's text"),
     ],
 )
 def test_texts_that_are_no_layouts(text: str, complaint: str) -> None:

@@ -94,7 +94,7 @@ def test_the_host_sends_a_word_and_every_pe_holds_it() -> None:
     [
         ({"scalars": (ScalarSpec("length", 7, 0, 1),)}, "scalar 'length' is argument 7, which the program does"),
         ({"scalars": (ScalarSpec("length", 0, 0, 1),)}, "is argument 'a' of 1x3x8xf32, which is no single"),
-        ({"scalars": (ScalarSpec("length", 1, 2, 1),)}, "scalar 'length' is to be from 2 to 1: no number is"),
+        ({"scalars": (ScalarSpec("length", 1, 2, 1),)}, "scalar 'length' has the range from 2 to 1, in which"),
         ({"scalars": (ScalarSpec("length", 1, 0, 1),) * 2}, "names a scalar twice: length, length"),
         ({"scalars": ()}, "class 'all' uses scalar 'length', which the program does not declare"),
     ],

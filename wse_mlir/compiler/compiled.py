@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,6 +26,7 @@ from ..runtime.arrays import (
 from ..runtime.executable import Executable
 from .parameter_sources import TensorNames
 from .states import States
+from .stream import InputQueue
 
 if TYPE_CHECKING:
     from ..runtime.cpu.direct_call import DirectCall
@@ -193,19 +194,62 @@ class Compiled:
                 return self._call(args, kwargs)
         return self._call(args, kwargs)
 
+    def stream(self, inputs: Iterable[Any]) -> Iterator[Any]:
+        """Runs the model on inputs that follow each other; yields what calls of it return, in order.
+
+        On a wafer the next input begins while PEs are busy with those before, most of all where the model has several
+        regions (see docs/regions.md); the entry "stream" of `report` then says how long an input takes and how soon
+        the next one is through. Elsewhere inputs are called one after another. Inputs are taken ahead of their turn.
+
+        Args:
+            inputs: for each call the tuple of its arguments, a mapping of arguments by name, or the only argument.
+
+        Raises:
+            CompilerError: an input is none that the model takes, `inputs` raises, or a state of the model does not stay
+                on the PEs. What came before is yielded first, and stays valid.
+            CheckFailed: as a call.
+        """
+        queue = InputQueue(inputs, self._flatten)
+        run = getattr(self._executable, "stream", None)
+        for window in queue.windows():
+            if run is None:
+                for tensors, numpy_out in window:
+                    with self._turn:
+                        outputs = self._run(tensors)
+                    yield self._given_back(outputs, numpy_out)
+                continue
+            with self._turn, self._states.in_a_call():
+                states = self._states.arrays.values()
+                results = run([[*map(as_array, tensors), *states] for tensors, _ in window])
+            for (_, numpy_out), outputs in zip(window, results, strict=True):
+                yield self._given_back(self._signed_as_declared(outputs), numpy_out)
+        if queue.failure is not None:
+            raise queue.failure
+
     def _call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         if self._direct is not None and not kwargs:
             outputs = self._direct(args)
             if outputs is not None:
                 return self._unflatten(outputs)
         tensors, numpy_out = self._flatten(args, kwargs)
+        return self._given_back(self._run(tensors), numpy_out)
+
+    def _run(self, tensors: Sequence[torch.Tensor]) -> list[np.ndarray]:
+        """The outputs of a call; the next state is kept."""
         with self._states.in_a_call():
             results = self._executable.run([*map(as_array, tensors), *self._states.arrays.values()])
-        for position, dtype in self._unsigned:
-            results[position] = results[position].view(dtype)
+        results = self._signed_as_declared(results)
         if len(results) > self._outputs:
             self._keep_state(results[self._outputs :], tensors)
-        outputs = results[: self._outputs]
+        return results[: self._outputs]
+
+    def _signed_as_declared(self, results: list[np.ndarray]) -> list[np.ndarray]:
+        for position, dtype in self._unsigned:
+            if position < len(results):
+                results[position] = results[position].view(dtype)
+        return results
+
+    def _given_back(self, outputs: list[np.ndarray], numpy_out: bool) -> Any:
         return self._interface.unflatten_outputs(outputs if numpy_out else list(map(as_tensor, outputs)))
 
     def _unflatten(self, outputs: list[Any]) -> Any:

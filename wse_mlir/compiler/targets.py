@@ -12,7 +12,7 @@ import numpy as np
 
 from ..passes.infra.diagnostics import CompilerError
 from ..passes.infra.timing import Timer
-from ..runtime.wafer.options import OPTIONS, falls_back, is_in_parts
+from ..runtime.wafer.options import OPTIONS, is_in_parts
 from ..wse_target.machine import Machine, machine_in_memory, target_text, with_settings
 from ..wse_target.machine_file import available_machines, load_machine
 from ..wse_target.machine_settings import read_setting, split_target
@@ -84,11 +84,11 @@ class MachineTarget:
         self.options: Mapping[str, str] = OPTIONS
 
     def identity(self, options: Mapping[str, Any]) -> str:
-        """See `Target.identity`; the machine counts with all that its file says."""
+        """See `Target.identity`; the machine counts with all that its file says, and the CPU that prepares tensors."""
         from ..runtime.cpu.target import CpuTarget
 
         known = f"{self.name} {json.dumps(self.machine.contents)} {sorted(options.items())}"
-        return f"{known} {CpuTarget().identity({})}" if falls_back(options) else known
+        return f"{known} {CpuTarget().identity({})}"
 
     def program(
         self,

@@ -100,6 +100,21 @@ ProgramsOption = Annotated[
         help="How many programs the model becomes, which take turns on the wafer; auto: as many as it takes.",
     ),
 ]
+RegionsOption = Annotated[
+    str,
+    typer.Option(
+        metavar="N",
+        help="How many parts of the model sit side by side on the wafer, for inputs that follow each other.",
+    ),
+]
+StreamOption = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        min=0,
+        help="Also let N inputs follow each other through the wafer, and say how soon each is done.",
+    ),
+]
 EffortOption = Annotated[
     str,
     typer.Option(

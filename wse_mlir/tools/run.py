@@ -27,6 +27,7 @@ from ..runtime.wafer.parts.report import wafer_reports
 from .layer_table import layer_rows, layer_summary, layer_table
 from .output import check_writable, console_beside, write_atomically
 from .parts_text import call_text, parts_text
+from .stream_text import stream_text
 
 TorchOutputs = list[torch.Tensor]
 FILE_WIDTH = 120  # columns of a table that is not printed on a terminal
@@ -54,6 +55,7 @@ class BackendComparison:
 
     Attributes:
         threads: of PyTorch and of the CPU's code.
+        stream: of inputs that followed each other through the wafer, see `stream_report`; None without any.
     """
 
     eager: Measured
@@ -63,6 +65,7 @@ class BackendComparison:
     threads: int = 1
     wafer_report: dict[str, Any] = field(default_factory=dict)
     compile_seconds: dict[str, float] = field(default_factory=dict)
+    stream: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The comparison as plain data; times in seconds, cycles of the wafer's clock."""
@@ -84,6 +87,8 @@ class BackendComparison:
                 ],
             },
         }
+        if self.stream is not None:
+            result["wafer"]["stream"] = self.stream
         if self.labels is not None:
             predictions = {name: b.outputs.argmax(-1) for name, b in backends.items()}
             result["accuracy"] = {n: accuracy(p, self.labels) for n, p in predictions.items()}
@@ -104,11 +109,13 @@ def run_workload(
     json_path: Path | None,
     num_threads: int | None = None,
     options: Mapping[str, Any] | None = None,
+    inputs: int = 0,
 ) -> None:
     """Runs the workload file and prints the comparison; see `BackendComparison.as_json` for the JSON.
 
     Args:
         options: of the wafer.
+        inputs: how many are to follow each other through the wafer as well.
     """
     if json_path is not None:
         check_writable(json_path)
@@ -117,7 +124,7 @@ def run_workload(
     console = console_beside(json_path, width=FILE_WIDTH)
     with Progress(console=console, transient=True) as progress:
         workload = _step(progress, f"loading {path}", lambda: open_model(path).with_inputs())
-        comparison = compare(workload, target, progress, num_threads, options)
+        comparison = compare(workload, target, progress, num_threads, options, inputs)
     _print(comparison, target, console)
     if json_path is not None:
         write_atomically(json_path, json.dumps(comparison.as_json(), indent=2) + "\n")
@@ -129,12 +136,14 @@ def compare(
     progress: Progress,
     num_threads: int | None = None,
     options: Mapping[str, Any] | None = None,
+    inputs: int = 0,
 ) -> BackendComparison:
     """Compiles for the CPU and for `target`, and runs every batch on all three.
 
     Args:
         num_threads: of PyTorch and of the CPU's code; as `compile` chooses when None.
         options: of the wafer.
+        inputs: how many, the batches over and over, are to follow each other through the wafer as well.
     """
     threads = thread_count({"num_threads": num_threads})
 
@@ -164,8 +173,33 @@ def compare(
         eager_result, cpu_result = _measure_both(workload, eager, cpu, threads, progress)
         wafer_result = _run_wafer(workload, wafer, progress)
     seconds = {"cpu": cpu.report["compile_seconds"], "wafer": wafer.report["compile_seconds"]}
-    results = (eager_result, cpu_result, wafer_result)
-    return BackendComparison(*results, workload.labels, threads, wafer.report, seconds)
+    results, report = (eager_result, cpu_result, wafer_result), wafer.report
+    streamed = _step(progress, "streaming", lambda: _streamed(workload, wafer, inputs)) if inputs else None
+    return BackendComparison(*results, workload.labels, threads, report, seconds, streamed)
+
+
+def _streamed(workload: OpenedModel, wafer: Compiled, count: int) -> dict[str, Any]:
+    """The report's entry of so many inputs in a row, and whether their results are those of single calls, bit for bit.
+
+    Raises:
+        CompilerError: the model becomes several programs, or has a state that does not stay on the wafer.
+    """
+    if workload.kwargs:
+        raise CompilerError(
+            "inputs of a stream are given by position, and this workload has arguments by name"
+        )
+    batches = [workload.batches[number % len(workload.batches)] for number in range(count)]
+    wafer.reset()
+    singles = [pytree.tree_leaves(wafer(*batch)) for batch in batches]
+    wafer.reset()
+    outputs = [pytree.tree_leaves(one) for one in wafer.stream(map(tuple, batches))]
+    if "stream" not in wafer.report:
+        raise CompilerError(
+            "inputs follow each other through one program, and with these options there are several"
+        )
+    pairs = zip(singles, outputs, strict=True)
+    same = all(torch.equal(a, b) for one, other in pairs for a, b in zip(one, other, strict=True))
+    return {**wafer.report["stream"], "same_as_calls": same}
 
 
 def _step(progress: Progress, text: str, work: Callable[[], Any]) -> Any:
@@ -246,3 +280,5 @@ def _print(comparison: BackendComparison, target: str, console: Console) -> None
     if "parts" in comparison.wafer_report:
         console.print(parts_text(comparison.wafer_report), markup=False)
         console.print(call_text(comparison.wafer_report), markup=False)
+    if comparison.stream is not None:
+        console.print(stream_text(comparison.stream), markup=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,9 @@ from ..compiler.targets import check_options, find_wafer
 from ..compiler.workload import open_model
 from ..dialects.host import ir
 from ..dialects.wse.printer import print_program
+from ..frontend.imported import ImportedModel
 from ..runtime.wafer.options import is_in_parts
+from ..runtime.wafer.parts.counts import cut_into, with_enough_programs
 from ..runtime.wafer.parts.lowering import SINCE, in_parts
 from ..runtime.wafer.parts.report import parts_report
 from ..runtime.wafer.target import LoweredModule, lower
@@ -30,9 +32,19 @@ def show_plan(path: str, target: str, options: Mapping[str, Any]) -> None:
     shown, told = _lowered(path, target, options)
     console = console_beside(width=_WIDTH)
     for program in shown:
-        console.print(plan_table(f"{target}, {program.name}" if program.name else target, program.choices))
+        named = f"{target}, {program.name}" if program.name else target
+        for title, choices in _by_region(named, program.choices):
+            console.print(plan_table(title, choices))
     if told:
         console.print(told, markup=False)
+
+
+def _by_region(title: str, choices: Sequence[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """What was weighed for a program, for each of its regions apart."""
+    regions = list(dict.fromkeys(choice.get("region") for choice in choices))
+    for region in regions or [None]:
+        own = [choice for choice in choices if choice.get("region") == region]
+        yield title if region is None else f"{title}, region {region}", own
 
 
 def show_workload(path: str, target: str, options: Mapping[str, Any]) -> None:
@@ -66,12 +78,19 @@ def _lowered(path: str, target: str, options: Mapping[str, Any]) -> tuple[list[_
     """The programs that a model becomes on a wafer, and what is said of their parts."""
     check_options(find_wafer(target), options)
     imported = open_model(path).imported()
+    return with_enough_programs(options, lambda asked: _lowered_as_asked(imported, target, asked))
+
+
+def _lowered_as_asked(
+    imported: ImportedModel, target: str, options: Mapping[str, Any]
+) -> tuple[list[_Shown], str]:
+    """`_lowered` with a number of programs that is known."""
     found = in_parts(imported, target, options) if is_in_parts(options) else None
     if found is None:
         return [_shown("", lower(imported.module, target, options))], ""
-    shown = [
-        _shown(part.name, lower(part.model.module, target, options, since=SINCE))
-        for part in found.parts
-        if part.on_wafer
-    ]
+    on_wafer = [part for part in found.parts if part.on_wafer]
+    with cut_into(len(on_wafer), options):
+        shown = [
+            _shown(part.name, lower(part.model.module, target, options, since=SINCE)) for part in on_wafer
+        ]
     return shown, parts_text(parts_report(found.parts, found.operators))

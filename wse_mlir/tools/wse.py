@@ -22,8 +22,10 @@ from .command_options import (
     ModelArgument,
     ModelsArgument,
     ProgramsOption,
+    RegionsOption,
     ReportFile,
     SetOption,
+    StreamOption,
     TargetOption,
     ThreadsOption,
     TimelineOption,
@@ -69,6 +71,8 @@ def run(
     num_threads: ThreadsOption = None,
     fallback: FallbackOption = "",
     programs: ProgramsOption = "",
+    regions: RegionsOption = "",
+    stream: StreamOption = 0,
     effort: EffortOption = "",
     json: JsonOption = None,
     trace: TraceFlag = False,
@@ -77,9 +81,11 @@ def run(
     with one_message(TraceOption(trace)):
         from .run import run_workload
 
-        given = (("grid", grid), ("fallback", fallback), ("programs", programs), ("effort", effort))
-        options = {name: value for name, value in given if value}
-        run_workload(model, _with(target, settings), json, num_threads, options)
+        given = {
+            "grid": grid, "fallback": fallback, "programs": programs, "regions": regions, "effort": effort,
+        }  # fmt: skip
+        options = {name: value for name, value in given.items() if value}
+        run_workload(model, _with(target, settings), json, num_threads, options, inputs=stream)
 
 
 @app.command()
@@ -135,6 +141,7 @@ def show(
     accumulate: AccumulateOption = "",
     fallback: FallbackOption = "",
     programs: ProgramsOption = "",
+    regions: RegionsOption = "",
     effort: EffortOption = "",
     trace: TraceFlag = False,
 ) -> None:
@@ -144,7 +151,7 @@ def show(
 
         options = {
             "grid": grid, "algorithm": algorithm, "accumulate": accumulate, "fallback": fallback, "programs": programs,
-            "effort": effort,
+            "regions": regions, "effort": effort,
         }  # fmt: skip
         given = {name: value for name, value in options.items() if value}
         (show_plan if plan else show_workload)(model, _with(target, settings), given)
@@ -260,6 +267,7 @@ def compile(
     check_indices: CheckIndicesOption = None,
     fallback: FallbackOption = "",
     programs: ProgramsOption = "",
+    regions: RegionsOption = "",
     effort: EffortOption = "",
     keep_intermediates: Annotated[
         Path | None,
@@ -275,7 +283,7 @@ def compile(
         given = {
             "cpu": cpu, "features": features, "num_threads": num_threads, "check_indices": check_indices,
             "fallback": fallback, "programs": programs,
-            "effort": effort,
+            "regions": regions, "effort": effort,
         }  # fmt: skip
         compile_models(
             models, out, emit, weights, json, target=_with(target, settings), stage=stage, header=header,

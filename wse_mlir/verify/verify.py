@@ -275,7 +275,8 @@ def _lower_for_cpu(subject: Subject) -> _Lower:
 
 
 def _lower_for_wafer(machine: str) -> _Lower:
-    return lambda module, instrumentation: wafer.lower(module, machine, {}, instrumentation)
+    """With all that parameters determine left in the call: what the host prepares of them the CPU's stages judge."""
+    return lambda module, instrumentation: wafer.lower(module, machine, {}, instrumentation, prepares=False)
 
 
 def _lower_tm_tensor(module: ir.Module, instrumentation: Instrumentation) -> None:

@@ -123,7 +123,9 @@ def _parse_rest(text: str) -> tuple[tuple[Partial, ...], bool]:
     text = text.removesuffix(RESIDENT)
     found = [Partial(_kind(m[1]), tuple(m[2].split())) for m in _PARTIAL.finditer(text)]
     if _PARTIAL.sub("", text):
-        raise TargetError(f"'{text}' says nothing of a layout", hint="as in ', partial add over x, resident'")
+        raise TargetError(
+            f"'{text}' is no part of a layout's text", hint="as in ', partial add over x, resident'"
+        )
     return tuple(found), resident
 
 

@@ -26,7 +26,7 @@ import numpy as np
 
 from ..elementary import Array
 from ..errors import TargetError
-from ..kinds import KINDS
+from ..kinds import COMPARISONS, KINDS
 
 NUMPY_DTYPE: dict[str, np.dtype[Any]] = {
     "f64": np.dtype(np.float64), "f32": np.dtype(np.float32), "f16": np.dtype(np.float16),
@@ -36,7 +36,6 @@ NUMPY_DTYPE: dict[str, np.dtype[Any]] = {
 DTYPE_NAME = {dtype: name for name, dtype in NUMPY_DTYPE.items()}
 FLOATS = frozenset({"f64", "f32", "f16", "bf16"})
 
-COMPARISONS = frozenset(name for name, kind in KINDS.items() if kind.compares)
 MOVES = frozenset({"fill", "copy", "convert"})
 FUNCTIONS = frozenset(name for name, kind in KINDS.items() if kind.is_function)
 _BITWISE = frozenset({"and", "or", "xor"})

@@ -36,6 +36,14 @@ class Recorder(Protocol):
         ...
 
 
+class HostSide(Protocol):
+    """Is told when PEs begin and end a repetition, by number, and may read and write their memories then."""
+
+    def begin(self, repetition: int, pes: np.ndarray) -> None: ...
+
+    def end(self, repetition: int, pes: np.ndarray) -> None: ...
+
+
 @dataclass(frozen=True)
 class Loaded:
     """A program on a machine, ready to run. `memory` is None when only time is asked for."""
@@ -67,8 +75,8 @@ class Engine(Protocol):
     @property
     def accounting(self) -> Accounting: ...
 
-    def run(self, repeat: int = 1) -> None:
-        """Runs the program `repeat` times back to back from time 0; memory stays as it was.
+    def run(self, repeat: int = 1, host: HostSide | None = None) -> None:
+        """Runs the program `repeat` times back to back from time 0; memory stays as it was, but for what `host` does.
 
         A PE begins its next repetition when it is through with the one before, without waiting for others.
 

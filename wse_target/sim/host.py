@@ -22,7 +22,7 @@ _CHECKED = 1 << 22  # elements that are compared at a time
 
 
 @dataclass(frozen=True)
-class _Blocks:
+class Blocks:
     """PEs whose blocks of a tensor have equal extents.
 
     Attributes:
@@ -58,10 +58,18 @@ class HostLink:
     def scatter(self, transfer: HostTransfer, array: np.ndarray, memory: Memory) -> None:
         """Writes each PE's block of a tensor into its buffer."""
         spec = self.program.arguments[transfer.tensor]
-        array = np.ascontiguousarray(array)
-        for blocks in self._blocks(transfer, spec):
-            tensor = MessageSource(*_inside(array, spec, blocks.start))
-            memory.apply(self.kernels, "copy", blocks.pes, blocks.bounds, blocks.local, [tensor])
+        for blocks in self.blocks(transfer, spec):
+            self.bring(blocks, spec, array, memory)
+
+    def bring(self, blocks: Blocks, spec: TensorSpec, array: np.ndarray, memory: Memory) -> None:
+        """Writes some PEs' blocks of a tensor where they lie."""
+        tensor = MessageSource(*_inside(np.ascontiguousarray(array), spec, blocks.start))
+        memory.apply(self.kernels, "copy", blocks.pes, blocks.bounds, blocks.local, [tensor])
+
+    def take(self, blocks: Blocks, spec: TensorSpec, result: np.ndarray, memory: Memory) -> None:
+        """Reads some PEs' blocks of a result into it."""
+        memory.check(blocks.local, blocks.bounds, blocks.pes)
+        self._run("copy", blocks, _inside(result, spec, blocks.start), _local(memory, blocks))
 
     def gather(self, tensor: int, memory: Memory) -> np.ndarray:
         """Puts a result together from all transfers that hold parts of it.
@@ -72,17 +80,16 @@ class HostLink:
         spec = self.program.results[tensor]
         result = np.empty(spec.shape, NUMPY_DTYPE[spec.dtype])
         chosen = [t for t in self.program.gathers if t.tensor == tensor]
-        parts = [blocks for transfer in chosen for blocks in self._blocks(transfer, spec)]
+        parts = [blocks for transfer in chosen for blocks in self.blocks(transfer, spec)]
         for blocks in parts:
-            memory.check(blocks.local, blocks.bounds, blocks.pes)
-            self._run("copy", blocks, _inside(result, spec, blocks.start), _local(memory, blocks))
+            self.take(blocks, spec, result, memory)
         if not _is_partition(spec.shape, parts):
             self._must_cover(spec, parts)
             for blocks in parts:
                 self._must_agree(spec, result, blocks, memory)
         return result.reshape(spec.on_host)
 
-    def _must_cover(self, spec: TensorSpec, parts: Sequence[_Blocks]) -> None:
+    def _must_cover(self, spec: TensorSpec, parts: Sequence[Blocks]) -> None:
         """Marks the elements that come from some PE, in a tensor of bytes."""
         covered = np.zeros(spec.shape, np.int8)
         one = KernelOperand(np.ones(1, np.uint8), np.zeros(1, np.int64)), Walk("i8", (0,) * len(spec.shape))
@@ -93,11 +100,11 @@ class HostLink:
             raise TargetError(f"no PE holds element {at} of result '{spec.name}'")
 
     def _run(
-        self, kind: str, blocks: _Blocks, dst: tuple[KernelOperand, Walk], src: tuple[KernelOperand, Walk]
+        self, kind: str, blocks: Blocks, dst: tuple[KernelOperand, Walk], src: tuple[KernelOperand, Walk]
     ) -> None:
         run(self.kernels, kind, len(blocks.pes), blocks.bounds, [dst, src], (False,))
 
-    def _must_agree(self, spec: TensorSpec, result: np.ndarray, blocks: _Blocks, memory: Memory) -> None:
+    def _must_agree(self, spec: TensorSpec, result: np.ndarray, blocks: Blocks, memory: Memory) -> None:
         """Compares what PEs hold with what was taken from some of them."""
         elements = int(np.prod(blocks.bounds))
         step = max(1, _CHECKED // elements)
@@ -134,7 +141,7 @@ class HostLink:
         total = int(np.maximum(bounds, 0).prod(axis=1).sum())
         return int(words(min(total, int(np.prod(spec.shape, dtype=np.int64))), spec.dtype))
 
-    def _blocks(self, transfer: HostTransfer, spec: TensorSpec) -> Iterator[_Blocks]:
+    def blocks(self, transfer: HostTransfer, spec: TensorSpec) -> Iterator[Blocks]:
         """All PEs' blocks of a tensor, in groups of equal extents."""
         xs, ys = strided(transfer.where)
         pes = self.placement.select(xs, ys)
@@ -155,10 +162,10 @@ class HostLink:
             )
         start = origin @ np.array(dense_strides(spec.shape), np.int64)
         for rows, extents in by_bounds(bounds):
-            yield _Blocks(pes[rows], extents, origin[rows], start[rows], Located(transfer.access, base[rows]))
+            yield Blocks(pes[rows], extents, origin[rows], start[rows], Located(transfer.access, base[rows]))
 
 
-def _is_partition(shape: tuple[int, ...], parts: Sequence[_Blocks]) -> bool:
+def _is_partition(shape: tuple[int, ...], parts: Sequence[Blocks]) -> bool:
     """Whether blocks are the cells of a grid over the tensor, each of them once: then they cover it and share nothing.
 
     False says nothing.
@@ -188,7 +195,7 @@ def _inside(array: np.ndarray, spec: TensorSpec, start: np.ndarray) -> tuple[Ker
     return operand, Walk(name, dense_strides(spec.shape))
 
 
-def _local(memory: Memory, blocks: _Blocks) -> tuple[KernelOperand, Walk]:
+def _local(memory: Memory, blocks: Blocks) -> tuple[KernelOperand, Walk]:
     """Blocks in the PEs' SRAM."""
     return memory.operand(blocks.local, blocks.pes), memory.walk(blocks.local.access)
 

@@ -207,3 +207,16 @@ class SimulationResult:
 
     outputs: list[np.ndarray]
     report: SimulationReport
+
+
+@dataclass(frozen=True)
+class StreamedResult:
+    """Outputs of inputs that followed each other, those of one input after another, and the report of the steady state.
+
+    Attributes:
+        clocks: time at which each PE ended each input, [inputs, PEs].
+    """
+
+    outputs: list[list[np.ndarray]]
+    report: SimulationReport
+    clocks: np.ndarray

@@ -19,9 +19,10 @@ from .cost import TimingModel
 from .engine import EngineName, Loaded, ProgressShare, Recorder
 from .engines import make_engine
 from .host import HostLink
+from .host_stream import HostStream
 from .kernels import KernelProvider, NumpyKernels
 from .memory import Memory
-from .report import SimulationResult
+from .report import SimulationResult, StreamedResult
 from .summary import summarise
 
 
@@ -129,19 +130,66 @@ class Simulation:
         report = summarise(self.loaded, self.engine, self._engine_name, self._host_times)
         return SimulationResult(outputs, report)
 
+    def stream(
+        self, inputs: Sequence[Sequence[np.ndarray]], *, leave: Collection[int] = ()
+    ) -> StreamedResult:
+        """Runs the program once for each of several inputs, which follow each other.
+
+        A PE begins with the next one as soon as it is through with the one before. What the host moves in between takes
+        no time here: the report says how long it takes for each input.
+
+        Args:
+            inputs: for each repetition one array per entry of `call_arguments`.
+            leave: as for `call`.
+
+        Raises:
+            TargetError: as `call`, or the program depends on numbers that the host sends.
+        """
+        if self.program.scalars:
+            raise TargetError(
+                f"program '{self.program.name}' depends on numbers that the host sends at each call, so that inputs "
+                "cannot follow each other"
+            )
+        self._must_be_loaded()
+        given = [self._checked(arrays) for arrays in inputs]
+        host = None if self.timing_only else HostStream(self._host, self._memory, given, leave)
+        with _located(self.program):
+            self.engine.run(len(inputs), host)
+        outputs = [[found[i] for i in sorted(found)] for found in host.outputs] if host is not None else []
+        specs = [spec for i, spec in enumerate(self.program.results) if i not in leave]
+        outputs = [
+            [array.reshape(spec.on_host) for array, spec in zip(found, specs, strict=True)]
+            for found in outputs
+        ]
+        report = summarise(self.loaded, self.engine, self._engine_name, self._host_times)
+        return StreamedResult(outputs, report, self.engine.clocks)
+
     def read(self, position: int) -> np.ndarray:
         """A result as the PEs hold it after the last call; of one that is resident, also what was loaded before any."""
         return self._host.gather(position, self._memory)
 
-    def _take_inputs(self, inputs: Sequence[np.ndarray]) -> None:
-        if self._missing:
+    def _must_be_loaded(self) -> None:
+        if self._missing and not self.timing_only:
             names = ", ".join(f"'{self.program.arguments[i].name}'" for i in sorted(self._missing))
             raise TargetError(f"resident arguments are not loaded: {names}", hint="call load() first")
+
+    def _by_position(self, inputs: Sequence[np.ndarray]) -> dict[int, np.ndarray]:
         if len(inputs) != len(self.call_arguments):
             raise TargetError(
                 f"program '{self.program.name}' takes {len(self.call_arguments)} inputs, got {len(inputs)}"
             )
-        given = dict(zip(self.call_arguments, inputs, strict=True))
+        return dict(zip(self.call_arguments, inputs, strict=True))
+
+    def _checked(self, inputs: Sequence[np.ndarray]) -> dict[int, np.ndarray]:
+        """A repetition's arguments as the program declares them; nothing when timing only."""
+        if self.timing_only:
+            return {}
+        given = self._by_position(inputs)
+        return {i: self._host.check_array(self.program.arguments[i], array) for i, array in given.items()}
+
+    def _take_inputs(self, inputs: Sequence[np.ndarray]) -> None:
+        self._must_be_loaded()
+        given = self._by_position(inputs)
         for position, array in given.items():
             self._scatter(position, array, resident=False)
         self._bind(values_of(self.program, given))

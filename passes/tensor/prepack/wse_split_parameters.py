@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ....dialects.element_types import TORCH_NAMES
 from ....dialects.host import func, ir
 from ....dialects.structured import clone_into, outer_operands
-from ...infra.pass_base import Pass, PassRun
+from ...infra.pass_base import Pass, PassRun, option
 from ..bufferization.lifetimes import ancestor_in
 from .known_values import (
     PREPARED,
@@ -51,6 +51,10 @@ class SplitParameters(Pass, name="wse-split-parameters", anchor="builtin.module"
     over an image.
     """
 
+    constants: bool = option(
+        True, "whether what no parameter is needed for, masks for instance, is moved as well"
+    )
+
     def run(self, op: ir.Operation, run: PassRun) -> None:
         functions = [f for f in op.regions[0].blocks[0].operations if isinstance(f, func.FuncOp)]
         names = {f.name.value for f in functions}
@@ -58,7 +62,7 @@ class SplitParameters(Pass, name="wse-split-parameters", anchor="builtin.module"
             if "sym_visibility" in function.attributes or len(function.regions[0].blocks) != 1:
                 continue
             known = KnownValues.of(function)
-            moved, copied, results = _worth_preparing(known)
+            moved, copied, results = _worth_preparing(known, _FROM_NOTHING if self.constants else 0)
             if not results or arguments_of_kind(function, PREPARED):
                 continue
             name = _free_name(names)
@@ -72,7 +76,7 @@ class SplitParameters(Pass, name="wse-split-parameters", anchor="builtin.module"
 
 
 def _worth_preparing(
-    known: KnownValues,
+    known: KnownValues, from_nothing: int
 ) -> tuple[list[ir.Operation], list[ir.Operation], list[ir.Value]]:
     """Operations to move, those to repeat, and the results of the former that the rest of the function needs, in order.
 
@@ -90,7 +94,7 @@ def _worth_preparing(
             if any(ancestor_in(op.block, u.owner.operation) not in taken for u in r.uses)
         ]
         users = [ancestor_in(op.block, u.owner.operation) for r in op.results for u in r.uses]
-        if any(not _is_storable(r, op) for r in needed) or not users:
+        if any(not _is_storable(r, op, from_nothing) for r in needed) or not users:
             if any(user in taken or user in copied for user in users):
                 copied.append(op)
             continue
@@ -100,14 +104,14 @@ def _worth_preparing(
     return moved[::-1], copied[::-1], results[::-1]
 
 
-def _is_storable(result: ir.Value, op: ir.Operation) -> bool:
-    """Whether a value is worth computing before and keeping."""
+def _is_storable(result: ir.Value, op: ir.Operation, from_nothing: int) -> bool:
+    """Whether a value is worth computing before and keeping; of constants alone, if it has at most so many bytes."""
     size = static_bytes(result.type)
     # A tensor of indices, for one, cannot be kept between calls.
     if size is None or op.name in _VIEWS or str(result.type.element_type) not in TORCH_NAMES:
         return False
     sources = [static_bytes(v.type) or 0 for v in outer_operands(op) if not _is_destination(v)]
-    return is_kept_small(size, sources) if any(sources) else size <= _FROM_NOTHING
+    return is_kept_small(size, sources) if any(sources) else size <= from_nothing
 
 
 def _is_destination(value: ir.Value) -> bool:

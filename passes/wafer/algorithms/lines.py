@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from ....wse_target.image import StridedRect
 from ....wse_target.instructions import Direction
 from ....wse_target.layout.rectangle import Progression, progressions
@@ -14,6 +16,11 @@ from ....wse_target.quasi_affine import Expr, Var
 
 Axis = Literal["x", "y"]
 _TRIED = 8  # runs whose distances may be a period
+
+
+def coordinates(grid: tuple[int, int]) -> dict[str, np.ndarray]:
+    """Columns and rows of the PEs of a grid, each along an axis of its own."""
+    return {"x": np.arange(grid[0])[None, :], "y": np.arange(grid[1])[:, None]}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Collectives as fragments of the library: the algorithm that an operation names, or the cheapest one."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -27,6 +27,7 @@ COLLECTIVES = (
     "wse.all_gather",
     "wse.reduce_scatter",
     "wse.shift",
+    "wse.halo_exchange",
     "wse.redistribute",
     "wse.transpose_distribution",
 )
@@ -57,6 +58,7 @@ class Collectives:
             "wse.all_gather": self._all_gather,
             "wse.reduce_scatter": self._reduce_scatter,
             "wse.shift": self._shift,
+            "wse.halo_exchange": self._halo_exchange,
             "wse.redistribute": self._redistribute,
             "wse.transpose_distribution": self._redistribute,
         }
@@ -149,10 +151,20 @@ class Collectives:
 
     def _redistribute(self, op: Any, hint: str, prefix: str) -> list[Fragment]:
         """Every PE gets its tile of the new layout by the steps that the operation names, or the fastest ones."""
-        source = self.tiles.by_value[op.input]
         before = read.layout(op.source_layout, op.input.type)
-        after = read.layout(op.layout, op.result.type)
-        way = self._way(op, before, after)
+        return self._moved(op, before, read.layout(op.layout, op.result.type), hint, prefix)
+
+    def _halo_exchange(self, op: Any, hint: str, prefix: str) -> list[Fragment]:
+        """Every PE gets its block with margins that others hold, the nearest ones if they have them."""
+        blocks = read.layout(op.layout, op.input.type)
+        widths = zip(blocks.dims, read.integers(op.low), read.integers(op.high), strict=True)
+        dims = tuple(replace(d, before=d.before + low, after=d.after + high) for d, low, high in widths)
+        return self._moved(op, blocks, replace(blocks, dims=dims), hint, prefix)
+
+    def _moved(
+        self, op: Any, before: TensorLayout, after: TensorLayout, hint: str, prefix: str
+    ) -> list[Fragment]:
+        source, way = self.tiles.by_value[op.input], self._way(op, before, after)
         if not way.steps and len(list(op.input.uses)) == 1:
             self.tiles.by_value[op.result] = LocalTile(source.buffer, after)
             return []

@@ -5,7 +5,7 @@ from typing import Any
 
 from ....dialects.host import ir
 from ....dialects.provenance import read_location
-from ....dialects.wse import read
+from ....dialects.wse import build, read
 from ....dialects.wse.annotations import ALGORITHM
 from ....wse_target.footprint import all_buffers
 from ....wse_target.image import HostTransfer, PEClass, Program, StridedRect, TensorSpec
@@ -23,7 +23,7 @@ from ..scalars.splat import made_of
 from ..shard.interface_attributes import BOUND, argument_attributes, result_attributes
 from ..shard.layout_rules import mesh_of
 from ..shard.loops import loops_of
-from ..shard.lowering import NO_NODE, RESHAPES, SLICES, is_node
+from ..shard.lowering import NO_NODE, RESHAPES, SLICES, STREAMS, is_node
 from ..shard.main_function import constant_values, find_main
 from .collectives import COLLECTIVES, Collectives
 from .compute import ComputeEmitter
@@ -34,6 +34,7 @@ from .movement import emit_shape_operation, fill
 from .partials import partial_in_place
 from .products import Products, for_product_alone
 from .rolling import Rolled, fold
+from .streams import STREAM_ROWS, RegionStreams
 from .tiles import LocalTile, TileBuffers
 from .write.program import write_program
 
@@ -98,6 +99,7 @@ class _Emitter:
         self.collectives = Collectives(self.tiles, machine, brief)
         self.long_text = machine.sram_available // _LONG_TEXT
         self.products = Products(self.tiles, self.collectives)
+        self.streams = RegionStreams(self.tiles, machine)
         self.fragments: list[Fragment] = []
         self.scatters: list[HostTransfer] = []
         self.gathers: list[HostTransfer] = []
@@ -172,6 +174,8 @@ class _Emitter:
             return self.products.product_step(op, hint, self._prefix(hint))
         if name in COLLECTIVES:
             return self.collectives.emit(op, hint, self._prefix(hint))
+        if name in STREAMS:
+            return [self.streams.emit(op, hint)]
         return on_all(self.mesh, self._body_of(op, hint))
 
     def _body_of(self, op: Any, hint: str) -> list[Instruction]:
@@ -236,6 +240,8 @@ class _Emitter:
     def _finish(self, terminator: Any) -> None:
         """Results leave from their tiles, those of products from where the library has them."""
         for position, value in enumerate(terminator.operands):
+            if value.owner.name in STREAMS:  # a neighbour takes it
+                continue
             gathered = value.owner.operands[0]
             if gathered in self.products.results:
                 place = self.products.results[gathered]
@@ -296,6 +302,8 @@ class _Emitter:
         for symbol in symbols(written.operation.parent, "wse.buffer"):
             if symbol.sym_name.value in self.of_trips:
                 symbol.attributes[OF_TRIPS] = ir.UnitAttr.get()
+        if self.streams.rows:
+            written.attributes[STREAM_ROWS] = build.i64_array(self.streams.rows)
         if CHECKS in self.main.attributes:
             written.attributes[CHECKS] = self.main.attributes[CHECKS]
         constants = constant_values(self.main)
@@ -320,13 +328,14 @@ class _Emitter:
             host_shapes(self.main, "result", len(results)),
         )
         taken, given = (
-            tuple(_spec(*item, shape) for item, shape in zip(items, known, strict=True))
+            tuple(spec_of(*item, shape) for item, shape in zip(items, known, strict=True))
             for items, known in zip((inputs, results), shapes, strict=True)
         )
         return taken, given
 
 
-def _spec(name: str, tensor: ir.Type, host_shape: tuple[int, ...]) -> TensorSpec:
+def spec_of(name: str, tensor: ir.Type, host_shape: tuple[int, ...] = ()) -> TensorSpec:
+    """A program's argument or result of a tensor's type; `host_shape`: see `TensorSpec`."""
     ranked = ir.RankedTensorType(tensor)
     dtype: Any = dtype_name(ranked.element_type)
     return TensorSpec(name, tuple(ranked.shape), dtype, host_shape)
@@ -343,6 +352,8 @@ def class_name(where: StridedRect) -> str:
 
 def phase_label(op: Any) -> str:
     """The phase an operation belongs to: its module's path and its operator."""
+    if op.operation.name in STREAMS:  # in which a region may wait for its neighbours
+        return op.operation.name.removeprefix("wse.")
     found = read_location(op.location)
     operator = found.operator or op.operation.name
     return f"{found.module_path}:{operator}" if found.module_path else operator

@@ -2,82 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ....dialects.host import ir
 from ....dialects.wse import build, read
-from ....wse_target.footprint import CASE_BYTES, INSTRUCTION_BYTES, TABLE_ENTRY_BYTES
-from ....wse_target.instructions import (
-    DTYPE_BYTES,
-    Choose,
-    Control,
-    Join,
-    Loop,
-    Receive,
-    Relay,
-    Send,
-    Switch,
-    Vector,
-)
+from ....wse_target.instructions import DTYPE_BYTES
 from ....wse_target.machine import Machine
 from ....wse_target.machine_file import load_machine
 from ....wse_target.scalars import SCALAR_BYTES
 from ...infra.pass_base import Pass, PassRun
-from ..executable import (
-    CHOICE,
-    OF_TRIPS,
-    RECORD,
-    TRANSFERS,
-    TextOperation,
-    bodies,
-    buffers_of,
-    instructions,
-    mark_of,
-    program_of,
-    steps,
-    symbols,
-)
-from ..index_values import place_number
+from ..executable import OF_TRIPS, TRANSFERS, TextOperation, bodies, buffers_of, program_of, steps, symbols
 from ..route.colour_use import transfer_ends
 from ..too_large import TooLarge
-
-# Bytes of program text that an operation takes, see `INSTRUCTION_BYTES`; a bound or an offset that depends on the PE
-# takes some scalar instructions more.
-CODE_BYTES = {
-    "wse.vector": INSTRUCTION_BYTES[Vector],
-    "wse.send": INSTRUCTION_BYTES[Send],
-    "wse.receive": INSTRUCTION_BYTES[Receive],
-    "wse.relay": INSTRUCTION_BYTES[Relay],
-    "wse.join": INSTRUCTION_BYTES[Join],
-    "wse.control": INSTRUCTION_BYTES[Control],
-    "wse.switch": INSTRUCTION_BYTES[Switch],
-    "wse.lookup": 8,
-    "wse.indexed": 24,  # a load, a subtraction, a comparison, a branch, a product and a sum
-    "affine.apply": 8,
-    "affine.min": 12,
-    "affine.max": 12,
-    "arith.muli": 4,
-    "scf.for": INSTRUCTION_BYTES[Loop],
-    CHOICE: INSTRUCTION_BYTES[Choose] - CASE_BYTES,  # its regions are one more than its cases
-}
-
-NUMBER_BYTES = 2  # of an address or a length that the loader writes
-
-
-@dataclass(frozen=True)
-class _Text:
-    """What a class's program text takes: bytes of code, and of the tables and scalars that it depends on."""
-
-    code: int
-    tables: int
-    scalars: int = 0
-
-    @property
-    def total(self) -> int:
-        return self.code + self.tables + self.scalars
+from .text_bytes import ClassText, TextBytes
 
 
 @dataclass(frozen=True)
@@ -94,14 +33,17 @@ class MemoryPlan:
 
     Attributes:
         offsets: of buffers, by name; `top` is where the last one ends.
-        texts: of classes, by name; `most` is the longest, with what the host sends.
+        read: texts of classes, by name; sent: bytes of the host's numbers.
+        texts: what those take; `most` is the longest, with what the host sends.
     """
 
     machine: Machine
     buffers: list[_Buffer]
     offsets: dict[str, int]
-    texts: dict[str, _Text]
-    most: _Text
+    read: dict[str, ClassText]
+    sent: int
+    texts: dict[str, TextBytes] = field(default_factory=dict)
+    most: TextBytes = field(default_factory=lambda: TextBytes(0, 0))
 
     @staticmethod
     def of(module: ir.Operation, routines: Collection[str] | None = None) -> MemoryPlan:
@@ -109,15 +51,16 @@ class MemoryPlan:
         buffers = [_describe(b) for b in symbols(module, "wse.buffer")]
         offsets = _assign(buffers, _conflicts(module, buffers))
         machine = load_machine(program_of(module).machine.value)
-        return MemoryPlan(machine, buffers, offsets, {}, _Text(0, 0)).with_routines(module, routines)
-
-    def with_routines(self, module: ir.Operation, routines: Collection[str] | None) -> MemoryPlan:
-        """The same with other routines."""
         lengths = {t.sym_name.value: len(t.values) for t in symbols(module, "wse.table")}
-        texts = {pes.sym_name.value: _text(function, lengths, routines) for pes, function in bodies(module)}
+        texts = {pes.sym_name.value: ClassText.of(function, lengths) for pes, function in bodies(module)}
         sent = SCALAR_BYTES * len(symbols(module, "wse.scalar"))
-        most = max(texts.values(), key=lambda text: text.total, default=_Text(0, 0))
-        return replace(self, texts=texts, most=replace(most, scalars=sent))
+        return MemoryPlan(machine, buffers, offsets, texts, sent).with_routines(routines)
+
+    def with_routines(self, routines: Collection[str] | None, by_words: Collection[str] = ()) -> MemoryPlan:
+        """The same with other routines; those of `by_words` set descriptors by words where that saves something."""
+        texts = {name: text.bytes(routines, by_words) for name, text in self.read.items()}
+        most = max(texts.values(), key=lambda text: text.total, default=TextBytes(0, 0))
+        return replace(self, texts=texts, most=replace(most, scalars=self.sent))
 
     @property
     def top(self) -> int:
@@ -172,73 +115,6 @@ def _describe(op: Any) -> _Buffer:
         size *= extent
     alignment = max(4, width)
     return _Buffer(op, op.sym_name.value, -(-size // alignment) * alignment, alignment)
-
-
-def _text(function: Any, lengths: dict[str, int], routines: Collection[str] | None) -> _Text:
-    """The size of a program text; `lengths` are the entries of each table.
-
-    A number that the PE's place alone says is written by the loader, an entry of a table or what is computed,
-    however many routines write down how.
-    """
-    numbers: set[str] = set()
-    operations: list[Any] = []
-    entries: dict[str, int] = {}
-    for op in instructions(function.body.blocks[0]):
-        number, is_lookup = place_number(op), op.operation.name == "wse.lookup"
-        if is_lookup:
-            name = op.table.value
-            entries[name] = max(entries.get(name, 0), 1 if number else lengths[name])
-        if not number:
-            operations.append(op)
-        elif not is_lookup and op.operation.name in CODE_BYTES:
-            numbers.add(number)
-    code = sum(map(_code, _once(operations, routines)))
-    return _Text(code + NUMBER_BYTES * len(numbers), TABLE_ENTRY_BYTES * sum(entries.values()))
-
-
-def _code(op: Any) -> int:
-    """Bytes of an operation itself."""
-    name, attributes = op.operation.name, op.operation.attributes
-    if RECORD in attributes:
-        return CODE_BYTES[name] + ir.IntegerAttr(attributes[RECORD]).value
-    return CODE_BYTES.get(name, 0) + (CASE_BYTES * len(op.regions) if name == CHOICE else 0)
-
-
-def _once(operations: Iterable[Any], routines: Collection[str] | None) -> Iterator[Any]:
-    """The operations of a text, routines where they are called first; marks of others are no calls."""
-    seen: set[str] = set()
-    inside = ""
-    for op in operations:
-        name, is_begin = mark_of(op)
-        if name and routines is not None and name not in routines:
-            continue
-        if name and not is_begin:
-            inside = ""
-        if not inside:
-            yield op
-        if name and is_begin:
-            inside = name if name in seen else ""
-            seen.add(name)
-
-
-def saved_by_call(module: ir.Operation) -> dict[str, float]:
-    """Bytes that each marked routine saves for a call, in the class where these are the most."""
-    found: dict[str, float] = {}
-    for _, function in bodies(module):
-        saved, calls = Counter[str](), Counter[str]()
-        inside = ""
-        for op in instructions(function.body.blocks[0]):
-            name, is_begin = mark_of(op)
-            size = 0 if place_number(op) else _code(op)
-            if name:
-                saved[name] -= size
-                calls[name] += is_begin
-                inside = name if is_begin else ""
-            elif inside and calls[inside] > 1:
-                saved[inside] += size
-        for name, count in calls.items():
-            found[name] = max(found.get(name, 0), saved[name] / count)
-    return found
 
 
 def _touched(

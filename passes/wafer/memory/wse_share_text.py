@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
 from ....dialects.host import ir
+from ....dialects.wse import build, read
 from ...infra.pass_base import Pass, PassRun, option
 from ...tensor.traversal import collect
-from ..executable import mark_of
-from .wse_plan_memory import MemoryPlan, saved_by_call
+from ..executable import RECORD, WORDS, mark_of
+from .text_bytes import CODE_BYTES, saved_by_call, saved_by_words
+from .wse_plan_memory import MemoryPlan
 
 
 class ShareText(Pass, name="wse-share-text", anchor="builtin.module"):
@@ -20,6 +25,12 @@ class ShareText(Pass, name="wse-share-text", anchor="builtin.module"):
         wse.control "branch" x 0 {wse.enters = "shared_0", ..}       wse.control "branch" x 1 {..}
         wse.vector "add" %d, %e, %f                                  wse.vector "add" %d, %e, %f
         wse.control "branch" x 0 {wse.leaves = "shared_0"}           wse.control "branch" x 1 {..}
+
+    Where all of them are not enough, as many as are needed set what differs word by word: records are shorter, and each
+    call has scalar operations, one for a word.
+
+        wse.control "branch" x 0 {wse.enters = "shared_0",           wse.control "branch" x 1 {..}
+                                  wse.words = [12, 3], ..}     ->    wse.control "scalar" x 3
     """
 
     always: bool = option(False, "whether all calls are made even if the program fits without")
@@ -28,26 +39,61 @@ class ShareText(Pass, name="wse-share-text", anchor="builtin.module"):
         marks = collect(op, lambda o: bool(mark_of(o)[0]))
         if not marks:
             return
-        routines = {mark_of(mark)[0] for mark in marks} if self.always else _needed(op)
+        every = {mark_of(mark)[0] for mark in marks}
+        routines, by_words = (every, set[str]()) if self.always else _needed(op)
         once = ir.AffineMapAttr.get(ir.AffineMap.get_constant(1))
         for mark in marks:
-            if mark_of(mark)[0] in routines:
-                mark.attributes["count"] = once
-            else:
+            name = mark_of(mark)[0]
+            if name not in routines:
                 mark.erase()
+                continue
+            mark.attributes["count"] = once
+            if WORDS in mark.attributes:
+                _settle(mark, is_by_words=name in by_words)
         run.count("routines", len(routines))
+        run.count("routines that set words", len(by_words))
 
 
-def _needed(module: ir.Operation) -> set[str]:
-    """The fewest routines with which the program fits, those first that save most for a call; all if none suffice."""
-    saved = saved_by_call(module)
-    order = sorted(saved, key=lambda name: (-saved[name], name))
+def _settle(mark: Any, *, is_by_words: bool) -> None:
+    """Decides what a call brings along; the first one, which brings nothing, stands for the routine's own text."""
+    if is_by_words:
+        taken, words = read.integers(mark.attributes[WORDS])
+        with ir.InsertionPoint.after(mark), mark.location:
+            setting = build.control("scalar", ir.AffineMap.get_constant(words), [])
+        if ir.IntegerAttr(mark.attributes[RECORD]).value:
+            mark.attributes[RECORD] = build.i64(taken)
+        else:
+            setting.attributes[RECORD] = build.i64(taken - CODE_BYTES["wse.control"])
+    del mark.attributes[WORDS]
+
+
+def _needed(module: ir.Operation) -> tuple[set[str], set[str]]:
+    """The fewest routines with which the program fits, and of all of them the fewest that set words.
+
+    Those first that save most; all of both if none suffice.
+    """
     memory = MemoryPlan.of(module, ())
-    too_few, enough = -1, 0 if memory.fits else len(order)
+    texts = list(memory.read.values())
+    order = _by_value(saved_by_call(texts))
+    routines = _fewest(order, lambda names: memory.with_routines(names).fits)
+    if len(routines) < len(order):
+        return set(routines), set()
+    order = _by_value(saved_by_words(texts))
+    by_words = _fewest(order, lambda names: memory.with_routines(routines, names).fits)
+    return set(routines), set(by_words)
+
+
+def _by_value(saved: dict[str, float]) -> list[str]:
+    return sorted(saved, key=lambda name: (-saved[name], name))
+
+
+def _fewest(order: Sequence[str], fits: Callable[[Collection[str]], bool]) -> Sequence[str]:
+    """The fewest first ones with which a program fits; all if none suffice."""
+    too_few, enough = -1, 0 if fits(()) else len(order)
     while enough - too_few > 1:
         middle = (too_few + enough) // 2
-        if memory.with_routines(module, order[:middle]).fits:
+        if fits(order[:middle]):
             enough = middle
         else:
             too_few = middle
-    return set(order[:enough])
+    return order[:enough]

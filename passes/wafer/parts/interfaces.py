@@ -20,27 +20,69 @@ class PartInterface:
 
     Attributes:
         taken: values of `@main`, in the order of the function's arguments; `kinds` and `names` are these arguments'.
-        made: values in the order of its results.
-        states: names of the states whose next values the last results are.
+        made: values in the order of its results; `results` are these results' kinds and names.
     """
 
     taken: tuple[ir.Value, ...]
     kinds: tuple[str, ...]
     names: tuple[str, ...]
     made: tuple[ir.Value, ...]
-    states: tuple[str, ...]
+    results: tuple[tuple[str, str], ...]
+
+
+STREAM = "stream"  # the kind of what regions hand on to their neighbours
 
 
 def interfaces_of(main: Any, parts: Sequence[Part]) -> list[PartInterface]:
     """The interface of each part of `@main`, in order."""
-    reader = _Interfaces(main, parts)
+    stays = sum(part.side == "wafer" for part in parts) == 1  # what runs on the wafer, until the next call
+    reader = _Interfaces(main, parts, keeps_states=stays)
     return [reader.of(number) for number in range(len(parts))]
 
 
+def region_interfaces(main: Any, parts: Sequence[Part]) -> list[PartInterface]:
+    """The interface of each part of `@main` where all of them are on the wafer at a time, side by side.
+
+    A value that another region reads travels from one to the next until it has come to its last reader: what one hands
+    on is what its neighbour takes, in the same order. Behind it are results for the host, and states.
+    """
+    reader = _Interfaces(main, parts, keeps_states=True)
+    own = [reader.of(number) for number in range(len(parts))]
+    last = {v: n for n, part in enumerate(own) for v in part.taken if not isinstance(v.owner, ir.Block)}
+    made = {v: n for n, part in enumerate(own) for v in part.made if v in last}
+    handed_on = [[v for v, n in made.items() if n <= number < last[v]] for number in range(len(parts))]
+    return [
+        _between(part, taken, given, reader.returned)
+        for part, taken, given in zip(own, [[], *handed_on], handed_on, strict=False)
+    ]
+
+
+def _between(
+    part: PartInterface, taken: list[ir.Value], given: list[ir.Value], returned: Sequence[ir.Value]
+) -> PartInterface:
+    """A region's interface: what is `taken` from a neighbour before arguments, what is `given` before results."""
+    arguments = zip(part.taken, part.kinds, part.names, strict=True)
+    kept = [argument for argument in arguments if argument[0] not in taken]
+    results = [
+        (value, as_what)
+        for value, as_what in zip(part.made, part.results, strict=True)
+        if as_what[0] == "state" or value in returned
+    ]
+    streams = [(STREAM, str(k)) for k in range(max(len(taken), len(given)))]
+    return PartInterface(
+        (*taken, *(value for value, _, _ in kept)),
+        (*(STREAM for _ in taken), *(kind for _, kind, _ in kept)),
+        (*(name for _, name in streams[: len(taken)]), *(name for _, _, name in kept)),
+        (*given, *(value for value, _ in results)),
+        (*streams[: len(given)], *(as_what for _, as_what in results)),
+    )
+
+
 class _Interfaces:
-    def __init__(self, main: Any, parts: Sequence[Part]) -> None:
+    def __init__(self, main: Any, parts: Sequence[Part], *, keeps_states: bool) -> None:
         block = main.body.blocks[0]
         self.parts = parts
+        self.keeps_states = keeps_states
         self.arguments = list(block.arguments)
         self.returned = list(list(block.operations)[-1].operands)
         self.kinds = argument_attributes(main, "kind", "input")
@@ -81,7 +123,7 @@ class _Interfaces:
             tuple(kinds[v] for v in ordered),
             tuple(names),
             (*outputs, *after.values()),
-            tuple(after),
+            (*(("output", str(k)) for k in range(len(outputs))), *(("state", name) for name in after)),
         )
 
     def maker_of(self, value: ir.Value) -> int:
@@ -98,11 +140,8 @@ class _Interfaces:
         return "parameter" if self.kinds[ir.BlockArgument(value).arg_number] == "parameter" else "input"
 
     def kept_states(self, number: int, own: Sequence[ir.Value]) -> dict[ir.Value, ir.Value]:
-        """States that a part for the wafer has to itself, and their next values.
-
-        They can stay there between calls if the wafer runs nothing else; otherwise there are none.
-        """
-        if self.parts[number].side != "wafer" or sum(part.side == "wafer" for part in self.parts) > 1:
+        """States that a part for the wafer has to itself, and their next values; none if they cannot stay there."""
+        if self.parts[number].side != "wafer" or not self.keeps_states:
             return {}
         found: dict[ir.Value, ir.Value] = {}
         for argument, kind, name in zip(self.arguments, self.kinds, self.names, strict=False):

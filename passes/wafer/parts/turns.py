@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 
 from .sequence import Part, value_bytes
@@ -40,8 +40,14 @@ def _text(step: SidedOperation) -> int:
 
 def _pieces(part: Part, count: int) -> list[Part]:
     """A part in so many, each step where the program's order has it."""
-    steps = part.steps
-    before = [0, *accumulate(map(_text, steps))]
+    return [Part(part.side, steps) for steps in evenly_cut(part.steps, count, _text)]
+
+
+def evenly_cut(
+    steps: Sequence[SidedOperation], count: int, weight: Callable[[SidedOperation], int]
+) -> list[tuple[SidedOperation, ...]]:
+    """Steps in so many stretches of about the same weight; cuts are near to where few bytes live."""
+    before = [0, *accumulate(map(weight, steps))]
     bytes_at = _living(steps)
     share, cuts = before[-1] / count, [0]
     for number in range(1, count):
@@ -50,7 +56,7 @@ def _pieces(part: Part, count: int) -> list[Part]:
         near = [at for at in places if abs(before[at] - ideal) <= _NEAR * share]
         closest = min(places, key=lambda at: abs(before[at] - ideal))
         cuts.append(min(near or [closest], key=lambda at: (bytes_at[at], abs(before[at] - ideal))))
-    return [Part(part.side, steps[a:b]) for a, b in zip(cuts, [*cuts[1:], len(steps)], strict=True)]
+    return [tuple(steps[a:b]) for a, b in zip(cuts, [*cuts[1:], len(steps)], strict=True)]
 
 
 def _living(steps: Sequence[SidedOperation]) -> list[int]:

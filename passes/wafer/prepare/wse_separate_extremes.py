@@ -17,6 +17,7 @@ from ....dialects.structured import (
 )
 from ...infra.pass_base import Pass, PassRun
 from ...tensor.traversal import collect
+from ..scalars.body import dtype_name
 from ..scalars.reduction_form import is_neutral
 from ..scalars.splat import splat_of
 
@@ -93,9 +94,9 @@ def _search(view: Structured) -> _Search | None:
     if kept != at or not _is_index(place, reductions[0]) or not _wins(condition, element, best, comparison):
         return None
     lowest, zero = splat_of(view.inits[0]), splat_of(view.inits[1])
-    name = str(element_type(view.inits[0].type))
-    if lowest is None or zero != 0 or not is_neutral(kind, lowest, name):
-        return None
+    name = dtype_name(element_type(view.inits[0].type))
+    if lowest is None or zero != 0 or name == "i1" or not is_neutral(kind, lowest, name):
+        return None  # of bits, the lesser one is the one that is set
     return _Search(combining.name, reductions[0])
 
 

@@ -10,6 +10,7 @@ from ....wse_target.machine import Machine
 from ....wse_target.machine_file import load_machine
 from ...infra.diagnostics import PassFailure
 from ...infra.pass_base import Pass, PassRun
+from ..algorithms.streams import stream_numbers
 from ..executable import TRANSFERS, bodies, instructions, operations, program_of, steps, symbols, within
 from .colour_use import Spans, colour_uses
 from .numbering import OutOfNumbers, Wanted, number_colours, written_again
@@ -91,23 +92,37 @@ class _Router:
         Raises:
             TooManyColours: more are in use at a time than the machine has.
         """
-        wanted = [self._wanted(name) for name in self.uses if name in self.colours]
+        streams = self._number_streams()
+        taken = (
+            stream_numbers(self.machine).values() if streams else ()
+        )  # in the neighbour the two change places
+        usable = [number for number in self.machine.usable_colours if number not in taken]
+        wanted = [self._wanted(name) for name in self.uses if name in self.colours and name not in streams]
         try:
-            numbers = number_colours(wanted, len(self.machine.usable_colours))
+            numbers = number_colours(wanted, len(usable))
         except OutOfNumbers as short:
             raise self._run_out(short) from None
         renamed = {n: h.first.name for held in numbers for h in held for n in h.names if n != h.first.name}
         self._rename(renamed)
         for name in renamed:
             self._erase(name)
-        self.uses = {h.first.name: h.use for held in numbers for h in held}
-        for number, held in zip(self.machine.usable_colours, numbers, strict=True):
+        kept = {h.first.name: h.use for held in numbers for h in held}
+        self.uses = {name: self.uses[name] for name in streams} | kept
+        for number, held in zip(usable, numbers, strict=True):
             for holder in held:
                 self.colours[holder.first.name].attributes["id"] = build.i64(number)
         again = written_again(numbers)
         for name in again:
             self._write_on_entry(name)
         return len(renamed), len(again)
+
+    def _number_streams(self) -> dict[str, int]:
+        """Gives the colours of streams numbers, which nobody else has at any time: neighbours know them."""
+        numbers = stream_numbers(self.machine)
+        present = {name: number for name, number in numbers.items() if name in self.colours}
+        for name, number in present.items():
+            self.colours[name].attributes["id"] = build.i64(number)
+        return present
 
     def _wanted(self, name: str) -> Wanted:
         is_switched = name in self.switched

@@ -140,6 +140,8 @@ class _Translator:
             kind, source = str(arith.CmpIPredicate(predicate)).lower(), dtype_name(op.operands[0].type)
             if kind[0] == "u" and source != "i1":
                 return compare_unsigned(kind[1:], self.emit_mixed, operands, source)
+            if kind[0] == "s" and source == "i1":  # a bit that is set is -1, the lesser one
+                operands = operands[::-1]
             return self.emit(kind if kind in ("eq", "ne") else kind[1:], operands, "i1")
         kind = str(arith.CmpFPredicate(predicate)).lower()
         if kind in ("ord", "uno"):

@@ -2,6 +2,7 @@
 
 PEs know signed integers alone. An unsigned one is compared with its first bit flipped, and divided, shifted or
 converted as the positive number that a wider type holds; there is none wider than i64, for which these are refused.
+A bit is 0 or 1 there, and in signed operations of MLIR 0 or -1.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +23,8 @@ def compose(
         emit: adds an elementary operation (kind, operands or numbers, type) and returns its value.
         source / result: types of the first operand and of the result.
     """
-    rule = _RULES.get(name)
+    rule = _OF_BITS.get(name) if "i1" in (source, result) else None
+    rule = rule or _RULES.get(name)
     if rule is None:
         return None
     if name in _UNSIGNED and source == "i64":
@@ -141,6 +143,21 @@ def _with_sign(emit: Emit, operands: Sequence[ScalarValue], source: str, result:
     return emit("select", (below, emit("neg", (size,), result), size), result)
 
 
+def _elementary(kind: str) -> Callable[..., ScalarValue]:
+    return lambda emit, operands, source, result: emit(kind, operands, result)
+
+
+def _all_bits(emit: Emit, operands: Sequence[ScalarValue], source: str, result: str) -> ScalarValue | None:
+    """A bit that is a sign in a wider type, -1 or 0; None for what is no bit."""
+    return emit("select", (operands[0], -1, 0), result) if source == "i1" else None
+
+
+def _low_bit(emit: Emit, operands: Sequence[ScalarValue], source: str, result: str) -> ScalarValue | None:
+    if result != "i1" or source == "i1":
+        return None
+    return emit("ne", (emit("and", (operands[0], 1), source), 0), "i1")
+
+
 def _log10(emit: Emit, operands: Sequence[ScalarValue], source: str, result: str) -> ScalarValue:
     return emit("mul", (emit("log2", operands, result), _LOG10_OF_2), result)
 
@@ -155,4 +172,10 @@ _RULES: dict[str, Callable[..., ScalarValue]] = {
     "arith.shli": _shifted_left, "arith.shrsi": _shifted_right, "arith.shrui": _shifted_right_unsigned,
     "math.trunc": _truncated, "math.copysign": _with_sign, "math.log10": _log10,
 }  # fmt: skip
-COMPOSED = frozenset(_RULES)
+# Of integers of one bit: sums modulo two, and -1 is less than 0.
+_OF_BITS: dict[str, Callable[..., ScalarValue | None]] = {
+    "arith.addi": _elementary("xor"), "arith.subi": _elementary("xor"), "arith.muli": _elementary("and"),
+    "arith.maxsi": _elementary("and"), "arith.minsi": _elementary("or"),
+    "arith.extsi": _all_bits, "arith.index_cast": _all_bits, "arith.sitofp": _all_bits, "arith.trunci": _low_bit,
+}  # fmt: skip
+COMPOSED = frozenset(_RULES) | frozenset(_OF_BITS)

@@ -7,8 +7,7 @@ import ml_dtypes
 import numpy as np
 
 from ....wse_target.instructions import Access
-from ....wse_target.kinds import KINDS
-from ....wse_target.sim.arithmetic import COMPARISONS
+from ....wse_target.kinds import COMPARISONS, KINDS
 
 _DTYPES: dict[str, type] = {
     "f64": np.float64, "f32": np.float32, "f16": np.float16, "bf16": ml_dtypes.bfloat16,

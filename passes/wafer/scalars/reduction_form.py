@@ -4,11 +4,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from ....wse_target.kinds import NEUTRAL
+from ....wse_target.kinds import KINDS, neutral_number
 from .values import Operand, ScalarBody, ScalarValue, Temp
 
 # Sums over all places of a table, of which one counts (see `shard/owned.py`).
 OWNED = {f"owned {kind}": kind for kind in ("add", "or")}
+_OF_BITS = {"and": "min", "or": "max"}  # what they are of i1
+_ANY_ORDER = {name for name in KINDS if neutral_number(name) is not None} | set(_OF_BITS)
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def _accumulation(
     op = body.ops[yielded.index]
     if op.kind in OWNED:
         return Accumulation(OWNED[op.kind], yielded.index, yielded)
-    if op.kind not in NEUTRAL and op.kind not in ("and", "or"):
+    if op.kind not in _ANY_ORDER:
         return None
     if init not in op.operands:
         return None
@@ -68,16 +70,12 @@ def _accumulation(
 
 def is_neutral(kind: str, number: float | int, dtype: str) -> bool:
     """Whether combining with `number` by `kind` changes nothing in `dtype`."""
-    if kind in ("max", "min") and dtype.startswith("i"):
-        bits = int(dtype[1:])
-        lowest = 0 if bits == 1 else -(1 << (bits - 1))
-        highest = 1 if bits == 1 else (1 << (bits - 1)) - 1
-        return number == (lowest if kind == "max" else highest)
-    if kind in ("and", "or"):
-        return dtype == "i1" and bool(number) == (kind == "and")
-    return kind in NEUTRAL and float(number) == NEUTRAL[kind]
+    bits = int(dtype[1:]) if dtype.startswith("i") else 0
+    if kind in _OF_BITS and bits != 1:
+        return False
+    return number == neutral_number(combine_kind(kind), bits)
 
 
 def combine_kind(kind: str) -> Any:
     """The combination of a collective that does what operation `kind` does (i1 and / or are min / max)."""
-    return {"and": "min", "or": "max"}.get(kind, kind)
+    return _OF_BITS.get(kind, kind)

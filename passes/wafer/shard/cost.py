@@ -38,7 +38,7 @@ class CostModel:
         """Ways between layouts on the machine."""
         return ways_on(self.machine, brief=self.brief)
 
-    @property
+    @cached_property
     def sram(self) -> int:
         """Bytes of a PE's SRAM that a plan may fill with data."""
         return int(self.machine.sram_available * self.share)

@@ -14,6 +14,7 @@ from .nodes import analyse
 
 RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape")
 SLICES = ("tensor.extract_slice", "tensor.insert_slice", "tensor.concat")
+STREAMS = ("wse.stream_in", "wse.stream_out")
 NO_NODE = ("tensor.empty", "arith.constant", "func.return", "linalg.fill")
 _INDEX = "index"  # which PEs keep in 32 bits
 
@@ -42,7 +43,7 @@ def require_lowering(op: Any) -> None:
         analyse(op).copied()
     elif name in SLICES:
         cut_of(op) if name == "tensor.extract_slice" else parts_of(op)
-    elif name not in RESHAPES:
+    elif name not in RESHAPES + STREAMS:
         raise no_lowering(op)
 
 

@@ -7,19 +7,12 @@ from ....dialects.constants import constant_attribute, splat, splat_number
 from ....dialects.host import ir
 from ....dialects.structured import REDUCTION, build_generic, replace_op, structured
 from ....wse_target.instructions import DTYPE_BYTES
-from ....wse_target.kinds import NEUTRAL
+from ....wse_target.kinds import KINDS, neutral_number
 from ...infra.diagnostics import PassFailure
 from ...tensor.simplify.reshapes.slices_of_one_rank import keep_rank
 from ..scalars.splat import scalar_constant, splat_of
 from .lowering import require_static
 from .nodes import analyse, op_result
-
-_COMBINERS = {
-    "add": ("arith.addf", "arith.addi"),
-    "mul": ("arith.mulf", "arith.muli"),
-    "max": ("arith.maximumf", "arith.maxsi"),
-    "min": ("arith.minimumf", "arith.minsi"),
-}
 
 
 def find_main(module: ir.Operation) -> Any:
@@ -29,7 +22,9 @@ def find_main(module: ir.Operation) -> Any:
             if len(op.regions[0].blocks) != 1:
                 blocks = "several blocks" if len(op.regions[0].blocks) else "no body"
                 raise PassFailure(
-                    op, f"@main has {blocks}", hint="the wafer runs straight-line code, or target='cpu'"
+                    op,
+                    f"@main has {blocks}",
+                    hint="the wafer runs straight-line code; target='cpu' runs branches, too",
                 )
             return op
     raise PassFailure(module, "the module has no function @main", hint="the wafer runs @main of a module")
@@ -156,22 +151,22 @@ def _neutralise(op: Any) -> None:
         return
     compute = analyse(op)
     found = compute.accumulations[0]
-    if found is None or found.kind not in NEUTRAL or compute.neutral_inits():
+    if found is None or compute.neutral_inits():
         return
     init, result = view.inits[0], op_result(op, 0)
     tensor = ir.RankedTensorType(result.type)
     element = tensor.element_type
-    floating = not isinstance(element, ir.IntegerType)
-    if not floating and found.kind in ("max", "min"):
+    bits = ir.IntegerType(element).width if isinstance(element, ir.IntegerType) else 0
+    number = neutral_number(found.kind, bits)
+    if number is None or bits == 1:  # extremes of bits are those of numbers without sign
         return
-    combiner = _COMBINERS[found.kind][0 if floating else 1]
+    combiner = KINDS[found.kind].operations[1 if bits else 0]
     made_by: Any = init.owner
     added, added_map = _repeated(init)
     uses = [(use.owner, use.operand_number) for use in result.uses]
     with op.location:
         with ir.InsertionPoint(op):
-            number = NEUTRAL[found.kind]
-            neutral = splat_number(tensor, number if floating else int(number))
+            neutral = splat_number(tensor, number)
             empty = ir.Operation.create("tensor.empty", results=[tensor]).result
         op.operation.operands[len(view.inputs)] = neutral
         with ir.InsertionPoint.after(op):

@@ -254,8 +254,8 @@ def compute_options(
     if forced and not options:
         raise PassFailure(
             op,
-            f"wse.iterators = {[' '.join(dim.axes) for dim in choices[0].dims]}: what a PE reads is no part of an "
-            "operand that a layout can tell",
+            f"wse.iterators = {[' '.join(dim.axes) for dim in choices[0].dims]}: no layout can describe which "
+            "part of an operand a PE reads then",
             hint="split other iterators",
         )
     return options

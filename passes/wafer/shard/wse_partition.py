@@ -23,7 +23,7 @@ from .choice.product_options import ProductOptions
 from .cost import CostModel
 from .interface_attributes import BOUND, arguments_named
 from .layout_rules import grid_mesh
-from .lowering import is_node, require_lowering
+from .lowering import STREAMS, is_node, require_lowering
 from .main_function import find_main, prepare
 from .nodes import Option, only_returned, shape_of
 
@@ -50,6 +50,9 @@ class Partition(Pass, name="wse-partition", anchor="builtin.module"):
 
     machine: str = option("tiny", "machine whose costs and limits count: a name or a path to a .toml file")
     grid: str = option("", "WIDTHxHEIGHT in PEs; chosen by cost when empty")
+    within: str = option(
+        "", "WIDTHxHEIGHT in PEs that a grid is chosen within; all of the machine's when empty"
+    )
 
     algorithm: str = option(
         "", "name{option=value ...} that every matrix product uses; chosen by cost when empty"
@@ -63,6 +66,9 @@ class Partition(Pass, name="wse-partition", anchor="builtin.module"):
         cost = CostModel(machine, self.sram_share / 100, self.brief)
         main = find_main(op)
         width, height = machine.grid
+        if self.within:
+            most = parse_grid(self.within, width, height).rect
+            width, height = most.w, most.h
         prepare(main)
         for inner in reversed(list(main.body.blocks[0].operations)):
             require_lowering(inner)
@@ -238,6 +244,8 @@ class _Rewriter:
         states, free = homes(self.main), int(self.cost.sram) - self.plan.peak
         with ir.InsertionPoint(terminator), terminator.location:
             for position, value in enumerate(terminator.operands):
+                if value.owner.name in STREAMS:  # a neighbour takes it, and not the host
+                    continue
                 held = self.versions.get(value, {})
                 layout = next(iter(held)) if held else self.whole(value)
                 home = self.versions.get(states[position], {}) if position in states else {}

@@ -2,19 +2,6 @@
 
 #rect = #wse.rect<0 : i64, 0 : i64, 4 : i64, 1 : i64>
 
-// A movement that nothing can use yet.
-func.func @main(%a: tensor<8xf32>) -> tensor<8xf32> attributes {wse.machine = "tiny", wse.rect = #rect} {
-  %a1 = "wse.scatter"(%a) {layout = #wse.layout<"[x:4/2] on x:4; y:1 at (0, 0)">} : (tensor<8xf32>) -> tensor<8xf32>
-  // expected-error @+1 {{'wse.halo_exchange' has no program yet}}
-  %0 = "wse.halo_exchange"(%a1) {low = [1], high = [1], layout = #wse.layout<"[x:4/2] on x:4; y:1 at (0, 0)">} : (tensor<8xf32>) -> tensor<8xf32>
-  %1 = "wse.gather"(%0) {layout = #wse.layout<"[x:4/2] on x:4; y:1 at (0, 0)">} : (tensor<8xf32>) -> tensor<8xf32>
-  return %1 : tensor<8xf32>
-}
-
-// -----
-
-#rect = #wse.rect<0 : i64, 0 : i64, 4 : i64, 1 : i64>
-
 // A result that is left on another PE than the host takes it from.
 func.func @main(%a: tensor<8xf32>) -> tensor<8xf32> attributes {wse.machine = "tiny", wse.rect = #rect} {
   %a1 = "wse.scatter"(%a) {layout = #wse.layout<"[-] on x:4; y:1 at (0, 0)">} : (tensor<8xf32>) -> tensor<8xf32>

@@ -4,7 +4,7 @@
 func.func @main(%x: tensor<4xf32>, %i: tensor<i64>) -> tensor<4xf32> {
   %e = tensor.empty() : tensor<4xf32>
   %ce = tensor.empty() : tensor<4xcomplex<f32>>
-  // expected-error @+1 {{a value of type tensor<4xcomplex<f32>> would have to travel between the wafer and the CPU, which nothing can}}
+  // expected-error @+1 {{a value of type tensor<4xcomplex<f32>> would have to travel between the wafer and the CPU, and no array has such elements}}
   %c = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}
       ins(%x : tensor<4xf32>) outs(%ce : tensor<4xcomplex<f32>>) {
   ^bb0(%a: f32, %o: complex<f32>):

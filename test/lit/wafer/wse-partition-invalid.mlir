@@ -15,7 +15,7 @@ func.func @main(%a: tensor<?xf32>) -> tensor<?xf32> {
 func.func @main(%a: tensor<10xf32>) -> tensor<8xf32> {
   %zero = arith.constant dense<0.0> : tensor<8xf32>
   %window = tensor.empty() : tensor<3xf32>
-  // expected-error @+1 {{wse.iterators = ['x', 'y']: what a PE reads is no part of an operand that a layout can tell}}
+  // expected-error @+1 {{wse.iterators = ['x', 'y']: no layout can describe which part of an operand a PE reads then}}
   %0 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0 + d1)>, affine_map<(d0, d1) -> (d1)>, affine_map<(d0, d1) -> (d0)>],
       iterator_types = ["parallel", "reduction"]} ins(%a, %window : tensor<10xf32>, tensor<3xf32>) outs(%zero : tensor<8xf32>)
       attrs = {wse.iterators = ["x", "y"]} {

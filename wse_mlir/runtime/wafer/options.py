@@ -12,29 +12,51 @@ OPTIONS: Mapping[str, str] = {
     "algorithm": "name{option=value ...} that products or reductions use; chosen by cost when not given",
     "accumulate": "element type that f16 and bf16 products sum in: f16 or f32; as imported when not given",
     "fallback": "'cpu': what has no lowering to the wafer runs on the CPU, in parts between those on the wafer",
-    "programs": "how many programs the model becomes, which take turns on the wafer, or 'auto': as many as it takes; 1 "
-    "when not given",
+    "programs": "how many programs the model becomes, which take turns on the wafer, or 'auto': one where it fits, "
+    "else as many as it takes; the same with a warning when not given",
+    "regions": "how many parts of the model sit side by side on the wafer, for inputs in a row; 1 when not given",
     "effort": "'high': layouts are looked for by parts of dimensions, and longer: takes several times as long to plan",
     "origin": "column and row of the program's first PE, e.g. '2,1'; 0,0 when not given",
 }
 
 MOST_PROGRAMS = 1000
+MOST_REGIONS = 1000
 
 
 def programs(options: Mapping[str, Any]) -> int | None:
-    """How many programs a model shall become; None: as many as it takes.
+    """How many programs a model shall become; None: one where it fits, else as many as it takes.
 
     Raises:
         CompilerError: the option `programs` is no such number.
     """
-    given = options.get("programs") or 1
-    if given == "auto":
+    given = options.get("programs")
+    if given in (None, "", "auto"):
         return None
     number = int(given) if isinstance(given, str) and given.isdecimal() else given
     if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= MOST_PROGRAMS:
         raise CompilerError(
             f"programs is {shown(given)}, and has to be a number from 1 to {MOST_PROGRAMS}, or 'auto'"
         )
+    return number
+
+
+def regions(options: Mapping[str, Any]) -> int:
+    """How many regions a model shall have.
+
+    Raises:
+        CompilerError: the option `regions` is no such number, or another option does not go with it.
+    """
+    given = options.get("regions") or 1
+    number = int(given) if isinstance(given, str) and given.isdecimal() else given
+    if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= MOST_REGIONS:
+        raise CompilerError(f"regions is {shown(given)}, and has to be a number from 1 to {MOST_REGIONS}")
+    if number > 1 and is_in_parts(options):
+        raise CompilerError(
+            "regions are parts of one program, and with 'fallback' or 'programs' there are several",
+            hint="leave either out",
+        )
+    if number > 1 and options.get("origin"):
+        raise CompilerError("regions have places of their own, so 'origin' says nothing", hint="leave it out")
     return number
 
 
@@ -48,12 +70,12 @@ def is_thorough(options: Mapping[str, Any]) -> bool:
 
 
 def is_in_parts(options: Mapping[str, Any]) -> bool:
-    """Whether a model may become several programs: what the CPU runs between them, or several that take turns.
+    """Whether several programs are asked for: what the CPU runs between them, or several that take turns.
 
     Raises:
         CompilerError: an option has no such value.
     """
-    return falls_back(options) or programs(options) != 1
+    return falls_back(options) or (bool(options.get("programs")) and programs(options) != 1)
 
 
 def falls_back(options: Mapping[str, Any]) -> bool:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ...dialects.host import arith, func, ir, memref, scf
-from ...wse_target.sim.arithmetic import COMPARISONS, operand_dtypes
+from ...wse_target.kinds import COMPARISONS
+from ...wse_target.sim.arithmetic import operand_dtypes
 from ...wse_target.sim.kernels import KernelKey, Walk
 from .pe_kernels_emit import OperandBytes, kernel_function, number
 from .pe_kernels_nest import constant_index, for_loop, reach

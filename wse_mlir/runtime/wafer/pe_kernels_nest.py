@@ -19,7 +19,8 @@ from ...dialects.constants import splat_number
 from ...dialects.host import arith, ir, memref, scf, vector
 from ...passes.cpu.processor import processor
 from ...wse_target.instructions import DTYPE_BYTES
-from ...wse_target.sim.arithmetic import COMPARISONS, MOVES
+from ...wse_target.kinds import COMPARISONS
+from ...wse_target.sim.arithmetic import MOVES
 from ...wse_target.sim.kernels import KernelKey, Walk
 from .pe_kernels_values import KernelValues, memory_type, number_bits, number_type
 

@@ -12,8 +12,8 @@ from ...dialects.constants import splat_number
 from ...dialects.host import arith, ir, math, scf, vector
 from ...passes.cpu.processor import processor
 from ...wse_target.instructions import DTYPE_BYTES
-from ...wse_target.kinds import KINDS
-from ...wse_target.sim.arithmetic import COMPARISONS, FLOATS, MOVES
+from ...wse_target.kinds import COMPARISONS, KINDS
+from ...wse_target.sim.arithmetic import FLOATS, MOVES
 
 HALVES = ("f16", "bf16")
 _FLOAT_TESTS = {"eq": "OEQ", "ne": "UNE", "lt": "OLT", "le": "OLE", "gt": "OGT", "ge": "OGE"}
@@ -194,7 +194,7 @@ class KernelValues:
             return self._divide(kind, dtype, a, b)
         if kind == "pow":
             return self._power(dtype, a, b)
-        return _on_integers(kind)(a, b)
+        return _on_integers(kind)(*values)
 
     def _boolean(self, kind: str, a: ir.Value, b: ir.Value) -> ir.Value:
         binary = {"add": arith.ori, "max": arith.ori, "or": arith.ori, "mul": arith.andi, "min": arith.andi,

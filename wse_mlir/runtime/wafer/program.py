@@ -19,6 +19,7 @@ from ...passes.wafer.prepare.wse_return_checks import CHECKS
 from ...wse_target.footprint import phase_sram_bytes
 from ...wse_target.image import Program
 from ...wse_target.machine import Machine
+from ...wse_target.sim.report import SimulationReport
 from ...wse_target.sim.simulation import Simulation
 from ..arrays import as_signed
 from ..checks import Check, CheckFailed
@@ -26,6 +27,7 @@ from ..cpu.program import CpuProgram
 from .image_builder import build_image
 from .pe_kernels import NativeKernels
 from .preparation import prepare
+from .regions.report import stream_report
 
 
 @dataclass(frozen=True)
@@ -206,14 +208,51 @@ class WaferExecutable:
         given = dict(zip(self._given, map(as_signed, inputs), strict=True)) | self._unused
         held = {result: argument for argument, result in self._held.values()}
         result = self.simulation.call([given[i] for i in self.simulation.call_arguments], leave=held)
-        report = {**result.report.to_json(), **self.program.facts}
-        for phase in report["phases"]:
-            phase["sram"] = self._phase_sram.get(phase["name"], 0)
-        self.report = report  # whole, for threads that read it meanwhile
+        self.report = self._reported(result.report)  # whole, for threads that read it meanwhile
         raise_failed(self.program.checks, result.outputs)
         outputs, states = iter(result.outputs), dict(zip(self._given, inputs, strict=True))
         count = len(self.program.interface.results)
         return [states[held[i]] if i in held else next(outputs) for i in range(count)]
+
+    def stream(self, inputs: Sequence[Sequence[np.ndarray]]) -> Iterator[list[np.ndarray]]:
+        """Runs once for each of several inputs, which follow each other through the program's regions.
+
+        Args:
+            inputs: for each run what `run` takes.
+
+        Returns:
+            The outputs of each input in order, states left out. One that fails a check raises in its turn.
+
+        Raises:
+            CompilerError: a state, or an input that the model changes, travels between the host and the PEs.
+        """
+        interface = self.program.interface
+        travels = [r.name for r in interface.results if r.kind == "state" and r.name not in self._held]
+        if travels:
+            raise CompilerError(
+                f"'{travels[0]}' is changed by the model and does not stay on the PEs: inputs cannot follow each other",
+                hint="call the model for each of them",
+            )
+        held = {result for _, result in self._held.values()}
+        given = [dict(zip(self._given, map(as_signed, one), strict=True)) | self._unused for one in inputs]
+        called = self.simulation.call_arguments
+        result = self.simulation.stream([[one[i] for i in called] for one in given], leave=held)
+        entry = stream_report(self.program.facts.get("regions", ()), self.simulation, result.report)
+        self.report = {**self._reported(result.report), "stream": entry}
+        count = sum(r.kind == "output" for r in interface.results)
+        return self._checked(result.outputs, count)
+
+    def _checked(self, found: Sequence[list[np.ndarray]], count: int) -> Iterator[list[np.ndarray]]:
+        for outputs in found:
+            raise_failed(self.program.checks, outputs)
+            yield outputs[:count]
+
+    def _reported(self, report: SimulationReport) -> dict[str, Any]:
+        """A simulation's report with what is known of the program."""
+        found = {**report.to_json(), **self.program.facts}
+        for phase in found["phases"]:
+            phase["sram"] = self._phase_sram.get(phase["name"], 0)
+        return found
 
     def read_state(self, name: str) -> np.ndarray:
         """See `Executable.read_state`."""

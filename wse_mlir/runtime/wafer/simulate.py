@@ -44,6 +44,8 @@ class Simulated:
         outputs: @main's results; empty when timing only.
         check: comparison with the CPU; None when timing only, or when it was not asked for.
         trace: in the trace event format, when a window was given.
+        regions: where each region is, if there are several; see `LoweredModule`.
+        stream: what repetitions tell that follow each other, see `stream_report`; None of a single one.
     """
 
     report: SimulationReport
@@ -58,12 +60,18 @@ class Simulated:
     outputs: Sequence[np.ndarray] = ()
     check: ReferenceCheck | None = None
     trace: dict[str, Any] | None = None
+    regions: Sequence[Mapping[str, Any]] = ()
+    stream: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain data, with what it is a report of; maps are left out, see `report.arrays()`."""
         data = self.report.to_json()
         for phase in data["phases"]:
             phase["sram"] = self.phase_sram.get(phase["name"], 0)
+        if self.regions:
+            data["regions"] = [dict(region) for region in self.regions]
+        if self.stream is not None:
+            data["stream"] = self.stream
         return {
             **data,
             "timing_only": self.timing_only,
@@ -132,7 +140,7 @@ def simulate_module(
     seconds = {str(node.name): node.seconds for node in timer.root.children.values()}
     return Simulated(
         report, lowered.program, phase_sram_bytes(lowered.program), lowered.choices, options, seconds,
-        timing_only, lowered.deadlock, lowered.ir_bytes, outputs, checked, run.trace,
+        timing_only, lowered.deadlock, lowered.ir_bytes, outputs, checked, run.trace, lowered.regions, run.stream,
     )  # fmt: skip
 
 
@@ -216,8 +224,9 @@ def lower_for(
         program = build_image(module)
     deadlock = prove(program, chosen.machine)
     return Lowered(
-        imported, program, chosen.machine, choices, constants, deadlock, printed_bytes(module), preparation
-    )
+        imported, program, chosen.machine, choices, constants, deadlock, printed_bytes(module), preparation,
+        lowered.regions,
+    )  # fmt: skip
 
 
 def check_fixed_sizes(imported: ImportedModel) -> None:

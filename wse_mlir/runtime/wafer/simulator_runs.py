@@ -23,6 +23,7 @@ from ..arrays import as_signed, is_unsigned, numpy_dtype
 from ..cpu.program import CpuProgram
 from .pe_kernels import NativeKernels
 from .preparation import prepare
+from .regions.report import stream_report
 
 MOST_EVENTS = 2_000_000  # that the critical path may be made from; each takes 29 bytes
 _TOO_LONG = f"not looked for: more than {MOST_EVENTS:,} operations on PEs"
@@ -47,6 +48,7 @@ class Lowered:
         deadlock: "free", or "undecided" and why.
         ir_bytes: of the executable stage as text.
         preparation: see `WaferProgram`; None when timing only.
+        regions: see `LoweredModule`.
     """
 
     imported: ImportedModel
@@ -57,11 +59,12 @@ class Lowered:
     deadlock: str = ""
     ir_bytes: int = 0
     preparation: CpuProgram | None = None
+    regions: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass
 class SimulatorRun:
-    """Simulations of one program; `report` and `trace` are those of the last one that ran all repetitions."""
+    """Simulations of one program; `report`, `trace` and `stream` are those of the last one that ran all repetitions."""
 
     lowered: Lowered
     engine: EngineName
@@ -71,6 +74,7 @@ class SimulatorRun:
     progress: ProgressShare | None
     report: SimulationReport | None = None
     trace: dict[str, Any] | None = None
+    stream: dict[str, Any] | None = None
 
     def with_data(self, arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Results of one repetition; its report too, if one is all that is asked for.
@@ -120,6 +124,8 @@ class SimulatorRun:
         self, simulation: Simulation, report: SimulationReport, recorders: Mapping[str, Recording]
     ) -> None:
         code, placement = simulation.loaded.code, simulation.loaded.placement
+        if self.repeat > 1:
+            self.stream = stream_report(self.lowered.regions, simulation, report)
         if "path" in recorders:
             report = replace(report, **_path_fields(recorders["path"], simulation))
         elif self.critical_path:

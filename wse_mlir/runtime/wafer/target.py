@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,17 +22,21 @@ from ...wse_target.machine import Machine
 from ...wse_target.machine_file import load_machine
 from ...wse_target.sim.check import check_program
 from .image_builder import build_image
-from .options import is_thorough
+from .options import is_thorough, regions
 from .preparation import compile_preparation, take_preparation
 from .program import WaferProgram, printed_bytes, read_checks, read_constants, stage_bytes
+from .regions.lowering import lower_regions
 from .sram_shares import FIRST_SHARE, Shares
 
-_PLANNING = "partition"  # the row that the search for a plan begins with
+PREPARING = "prepare"  # the row of what the host computes of parameters
+PLANNING = "partition"  # the row that the search for a plan begins with
 _SPLIT = "func.func(wse-split-dims,wse-dce),canonicalize,cse"
+_UNFUSE = "func.func(wse-unfuse-parameters,wse-dce)"
 _STACK = (
-    "func.func(wse-stack-reductions,wse-dce),canonicalize,cse,"
+    f"func.func(wse-stack-reductions,wse-dce),canonicalize,cse,{_UNFUSE},"
     "func.func(wse-transpose-parameters),wse-split-parameters"
 )
+PREPARE = f"{_UNFUSE},wse-split-parameters{{constants=false}},canonicalize,cse"
 SPLIT_DIMS = f"{_SPLIT},{_STACK},wse-shape-interface"
 SPLIT_DIMS_OF_PARTS = f"{_SPLIT},wse-shape-interface"  # parts have the model's own parameters
 
@@ -70,9 +74,8 @@ def _pipeline(
     rows = named_pipeline("wafer")
     if options.get("accumulate"):
         rows = rows.override(accumulate=accumulate_pass(options["accumulate"]))
-    if is_thorough(options):
-        rows = rows.override(split_dims=SPLIT_DIMS)
-    asked = {name: options[name] for name in ("grid", "algorithm", "effort") if options.get(name)}
+    rows = rows.override(split_dims=SPLIT_DIMS) if is_thorough(options) else rows.override(prepare=PREPARE)
+    asked = {name: options[name] for name in ("grid", "within", "algorithm", "effort") if options.get(name)}
     how = {"brief": True} if brief else {}
     partition = run("wse-partition", machine=machine, sram_share=sram_share, **how, **asked)
     rows = rows.changed(lambda entry: partition if entry.name == partition.name else entry)
@@ -116,6 +119,8 @@ def compile_program(
             "deadlock": prove(image, description),
             "ir_bytes": printed_bytes(lowered),
         }
+        if found.regions:
+            facts["regions"] = list(found.regions)
     interface = imported.interface.without_data()
     return WaferProgram(stage, interface, description, image, tuple(constants), facts, checks, preparation)
 
@@ -138,11 +143,13 @@ class LoweredModule:
     Attributes:
         choices: what the partitioner chose among (see `passes.wafer.explanation`).
         preparation: what computes tensors from the parameters, see `preparation`.
+        regions: where each region is, if there are several; see `LinkedModule`.
     """
 
     module: ir.Operation
     choices: list[dict[str, Any]]
     preparation: ImportedModel | None
+    regions: Sequence[Mapping[str, Any]] = ()
 
 
 @remembered_ways()
@@ -153,14 +160,48 @@ def lower(
     instrumentation: Instrumentation | None = None,
     *,
     since: str = "",
+    prepares: bool = True,
 ) -> LoweredModule:
-    """The executable stage of `module`, which is left alone.
+    """The executable stage of `module`, which is left alone: one program, of several regions where these are asked for.
+
+    Args:
+        since: as for `compile_program`.
+        prepares: whether the host computes what parameters determine, when these are bound; of regions it does not.
+
+    Raises:
+        CompilerError: a pass failed; of several plans that do not fit, the first one's message.
+    """
+    count = regions(options)
+    if count == 1:
+        return _lower_whole(module, machine, options, instrumentation, since=since, prepares=prepares)
+    outline = pipeline_before(PREPARING, machine, options, f"wse-outline-regions{{regions={count}}}")
+    own = {name: value for name, value in options.items() if name not in ("regions", "grid", "origin")}
+
+    def lower_region(region: ir.Operation, **given: Any) -> tuple[ir.Operation, list[dict[str, Any]]]:
+        asked = {name: value for name, value in {**own, **given}.items() if value}
+        found = _lower_whole(region, machine, asked, instrumentation, since=PLANNING)
+        return found.module, found.choices
+
+    made = lower_regions(module, machine, options, outline, lower_region)
+    return LoweredModule(made.module, made.choices, None, made.regions)
+
+
+def _lower_whole(
+    module: ir.Module | ir.Operation,
+    machine: str,
+    options: Mapping[str, Any],
+    instrumentation: Instrumentation | None = None,
+    *,
+    since: str = "",
+    prepares: bool = True,
+) -> LoweredModule:
+    """`lower` for a program that is one region.
 
     Plans again with less memory for data when code and transfers need more than planned, with fewer colours when these
     run out, and gives up that states stay on the PEs when nothing else is left.
 
     Args:
-        since: as for `compile_program`.
+        since / prepares: as for `lower`.
 
     Raises:
         CompilerError: a pass failed; of several plans that do not fit, the first one's message.
@@ -168,10 +209,11 @@ def lower(
     watch = instrumentation or Instrumentation(verify_each=False)
     whole, preparation = module.operation.clone(), None
     rows = _pipeline(machine, options, FIRST_SHARE, keep_states=True, brief=0)
+    rows = rows if prepares else rows.override(prepare="", split_dims="")
     rows = rows.since(since) if since else rows
-    if any(stage.name == _PLANNING for stage in rows.stages[1:]):
-        run_pipeline(whole, rows.before(_PLANNING).text, instrumentation=watch)
-        preparation, since = take_preparation(whole), _PLANNING
+    if any(stage.name == PLANNING for stage in rows.stages[1:]):
+        run_pipeline(whole, rows.before(PLANNING).text, instrumentation=watch)
+        preparation, since = take_preparation(whole), PLANNING
     failure: PipelineFailure | None = None
     for keep_states in (True, False):
         if not keep_states and not has_states(module.operation):

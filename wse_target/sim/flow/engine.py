@@ -26,7 +26,7 @@ from ...instructions import (
 from ..accounting import Accounting
 from ..code import Branch, Halt, Jump, LoopBegin, LoopEnd
 from ..cost import TimingModel
-from ..engine import Loaded
+from ..engine import HostSide, Loaded
 from ..located import Located, locate_on
 from ..memory import by_bounds
 from .deadlock import stuck
@@ -64,20 +64,23 @@ class FlowEngine:
     def accounting(self) -> Accounting:
         return self._state.accounting
 
-    def run(self, repeat: int = 1) -> None:
+    def run(self, repeat: int = 1, host: HostSide | None = None) -> None:
         """See `sim.engine.Engine.run`."""
         self._state.reset(repeat)
         self._lanes.reset()
-        self.clocks = _Run(self._state, self._lanes, repeat, self.skips).run()
+        self.clocks = _Run(self._state, self._lanes, repeat, self.skips, host).run()
 
 
 class _Run:
     """One run of a program."""
 
-    def __init__(self, state: State, lanes: Lanes, repeat: int, skips: bool) -> None:
+    def __init__(
+        self, state: State, lanes: Lanes, repeat: int, skips: bool, host: HostSide | None = None
+    ) -> None:
         self.state = state
         self.lanes = lanes
         self.repeat = repeat
+        self.host = host
         self.cost = TimingModel(state.machine)
         self.transfers = Transfers(state, lanes, self.cost)
         self.steady = Steady(
@@ -89,6 +92,8 @@ class _Run:
     def run(self) -> np.ndarray:
         """Runs everything; returns the clocks [repetitions, PEs]."""
         state, steps = self.state, 0
+        if self.host is not None:
+            self.host.begin(0, np.arange(state.pes))
         for entry, (first, last) in zip(state.code.entry, state.placement.ranges, strict=True):
             state.push(entry, MAIN_THREAD, slice(first, last))
         while True:
@@ -206,12 +211,19 @@ class _Run:
         self.clocks[rows, listed(at)] = clock
         s.accounting.end(at, clock)
         self.ended[at] = rows + 1
+        if self.host is not None:
+            for repetition in np.unique(rows).tolist():
+                self.host.end(repetition, listed(at)[rows == repetition])
         more = pick(at, rows + 1 < self.repeat)
         if not size(more):
             return
         for name, colour in self.lanes.colours.items():
             if colour.times is not None:
                 self._set_back(name, pick(more, colour.times.ever[more]))
+        if self.host is not None:
+            pes = listed(more)
+            for repetition in np.unique(self.ended[more]).tolist():
+                self.host.begin(repetition, pes[self.ended[more] == repetition])
         for entry, (first, last) in zip(s.code.entry, s.placement.ranges, strict=True):
             pes = listed(more)
             s.push(entry, MAIN_THREAD, pick(more, (pes >= first) & (pes < last)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..accounting import Accounting
-from ..engine import Loaded
+from ..engine import HostSide, Loaded
 from .cores import Core
 from .deadlock import left_over, stuck
 from .fabric import Fabric
@@ -28,12 +28,14 @@ class WaveletEngine:
         """See `sim.engine.Engine`."""
         return np.array([link.words for link in self._routes.links], np.int64)
 
-    def run(self, repeat: int = 1) -> None:
+    def run(self, repeat: int = 1, host: HostSide | None = None) -> None:
         """See `sim.engine.Engine.run`."""
         loaded = self._loaded
         fabric = Fabric(loaded.machine.fabric.cycles_per_wavelet)
         self._routes.reset(fabric)
-        run = Run(loaded, self._routes, fabric, repeat)
+        run = Run(loaded, self._routes, fabric, repeat, host)
+        if host is not None:
+            host.begin(0, np.arange(loaded.placement.count))
         cores = [
             Core(run, pe, entry, EXECUTE)
             for entry, (first, last) in zip(loaded.code.entry, loaded.placement.ranges, strict=True)

@@ -186,10 +186,17 @@ def _jump(core: Core, op: Jump, now: float) -> int:
 def _halt(core: Core, op: Halt, now: float) -> int:
     """The end of a repetition; positions are set back, which begins an epoch of its own."""
     core.ends.append(core.clock)
-    core.run.accounting.end(core.pe, core.clock)
+    run = core.run
+    run.accounting.end(core.pe, core.clock)
+    if run.host is not None and run.memories is not None:
+        run.memories.settle(core.pe)
+        run.host.end(len(core.ends) - 1, core.rows)
     if not core.halted:
-        core.run.routes.set_back(core.pe, len(core.ends) * REPETITION, core.clock)
-    core.run.ended()
+        run.routes.set_back(core.pe, len(core.ends) * REPETITION, core.clock)
+        if run.host is not None:
+            run.host.begin(len(core.ends), core.rows)
+            core.changed = True
+    run.ended()
     return core.entry
 
 

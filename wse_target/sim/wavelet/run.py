@@ -7,7 +7,7 @@ import numpy as np
 from ...instructions import Access, Receive, Send, Transfer, Vector
 from ..accounting import Accounting
 from ..cost import TimingModel
-from ..engine import Loaded
+from ..engine import HostSide, Loaded
 from .fabric import Fabric
 from .memories import Pendings
 from .routes import Routes
@@ -19,9 +19,12 @@ class Run:
     Attributes:
         memories: what PEs do to their memories, None when only time is asked for.
         repeat: how many repetitions.
+        host: is told when they begin and end.
     """
 
-    def __init__(self, loaded: Loaded, routes: Routes, fabric: Fabric, repeat: int) -> None:
+    def __init__(
+        self, loaded: Loaded, routes: Routes, fabric: Fabric, repeat: int, host: HostSide | None = None
+    ) -> None:
         self.loaded = loaded
         self.machine = loaded.machine
         self.placement = loaded.placement
@@ -29,6 +32,7 @@ class Run:
         self.routes = routes
         self.fabric = fabric
         self.repeat = repeat
+        self.host = host
         self.cost = TimingModel(loaded.machine)
         self.dtypes = {name: b.dtype for name, b in loaded.program.buffers.items()}
         self.accounting = Accounting(loaded.code, loaded.placement.count, self.dtypes, repeat)

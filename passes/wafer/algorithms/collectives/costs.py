@@ -12,6 +12,7 @@ from .....wse_target.machine import Machine
 from .....wse_target.quasi_affine import Expr
 from .....wse_target.sim.cost import TimingModel, words
 from ..fragment import CollectiveRequest, TileWalk
+from ..lines import coordinates
 
 
 @lru_cache(maxsize=1 << 12)
@@ -23,12 +24,11 @@ def largest(bounds: tuple[Expr, ...], grid: tuple[int, int], others: tuple[str, 
         groups.setdefault(bound.variables().difference(known), []).append(bound)
     if any(len(used) > 1 for used in groups):  # else each coordinate can be looked at by itself
         groups = {frozenset("xy"): list(bounds)}
-    found = 1
-    for used, several in groups.items():
-        y, x = np.mgrid[0 : grid[1] if "y" in used else 1, 0 : grid[0] if "x" in used else 1]
-        total = np.ones_like(x)
+    found, values = 1, {**known, **coordinates(grid)}
+    for several in groups.values():
+        total = np.ones((), np.int64)
         for bound in several:
-            total = total * np.maximum(bound.evaluate({**known, "x": x, "y": y}), 0)
+            total = total * np.maximum(bound.evaluate(values), 0)
         found *= int(total.max(initial=0))
     return found
 

@@ -12,6 +12,7 @@ from .....wse_target.image import StridedRect
 from .....wse_target.instructions import Access, Dtype
 from .....wse_target.quasi_affine import Expr, Var, const, maximum, minimum
 from ..fragment import Axis, Held, Line
+from ..lines import coordinates
 from .ring import contiguous, substitute
 
 IndexRange = tuple[Expr, Expr]  # first index and number of indices; none when that is 0 or less
@@ -66,11 +67,10 @@ class Boxes:
     @cached_property
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         """First index and one past the last, [dimensions, height, width]; equal where a PE holds nothing."""
-        y, x = np.mgrid[0 : self.grid[1], 0 : self.grid[0]]
-        values = {"x": x, "y": y}
+        values = coordinates(self.grid)
 
         def table(expr: Expr) -> np.ndarray:
-            return np.broadcast_to(expr.evaluate(values), x.shape)
+            return np.broadcast_to(expr.evaluate(values), self.grid[::-1])
 
         low = np.stack([table(o) for o, _ in self.ranges])
         count = np.stack([np.maximum(table(n), 0) for _, n in self.ranges])
@@ -90,8 +90,8 @@ class Boxes:
 
 
 def _sizes(ranges: tuple[IndexRange, ...], grid: tuple[int, int]) -> tuple[int, ...]:
-    y, x = np.mgrid[0 : grid[1], 0 : grid[0]]
-    return tuple(max(1, int(np.max(n.evaluate({"x": x, "y": y})))) for _, n in ranges)
+    values = coordinates(grid)
+    return tuple(max(1, int(np.max(n.evaluate(values)))) for _, n in ranges)
 
 
 def _present(where: StridedRect, grid: tuple[int, int]) -> dict[Axis, Expr]:

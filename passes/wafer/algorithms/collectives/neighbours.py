@@ -17,6 +17,7 @@ from .....wse_target.machine import Machine
 from .....wse_target.quasi_affine import Expr, const
 from .....wse_target.sim.cost import words
 from ..fragment import Fragment, Line, Scratch, TileWalk
+from ..lines import coordinates
 from .costs import Costs
 from .distribution import Boxes, IndexRange, overlap
 from .line_program import LineProgram, limited
@@ -28,9 +29,11 @@ class _Overlaps:
     def __init__(self, line: Line, held: IndexRange, wanted: IndexRange) -> None:
         self.line = line
         along = {name for e in (*held, *wanted) for name in e.variables()} | {line.axis}
-        sizes = [n if name in along else 1 for name, n in zip("xy", line.grid, strict=True)]
-        x, y = np.meshgrid(*map(np.arange, sizes))
-        low, had, first, count = (e.evaluate({"x": x, "y": y}) + 0 * x for e in (*held, *wanted))
+        width, height = (n if name in along else 1 for name, n in zip("xy", line.grid, strict=True))
+        values = coordinates((width, height))
+        low, had, first, count = (
+            np.broadcast_to(e.evaluate(values), (height, width)) for e in (*held, *wanted)
+        )
         # First index and one past the last, of what is held and of what is wanted; lines are columns of the arrays.
         self._ends = [a.T if line.axis == "x" else a for a in (low, low + had, first, first + count)]
         self._position = np.arange(line.along) // line.stride % line.extent

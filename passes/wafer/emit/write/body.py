@@ -31,7 +31,7 @@ from .....wse_target.instructions import (
     all_instructions,
 )
 from .....wse_target.quasi_affine import Binary, Const, Expr, Lookup, Scalar, Var
-from ...executable import ENTERS, LEAVES, RECORD
+from ...executable import ENTERS, LEAVES, RECORD, WORDS
 from .expressions import COORDINATES, MapSymbols, is_product, parts
 from .routines import Call, Routine
 from .shared_text import Enter, Leave
@@ -172,6 +172,8 @@ class BodyWriter:
         control.attributes[name] = ir.StringAttr.get(op.routine)
         if isinstance(op, Enter):
             control.attributes[RECORD] = build.i64(op.record)
+            if op.by_words is not None:
+                control.attributes[WORDS] = build.i64_array(op.by_words)
 
     def loop(self, op: Loop) -> None:
         """An `scf.for` that counts from 0."""

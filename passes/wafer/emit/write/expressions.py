@@ -49,7 +49,7 @@ class MapSymbols:
                 result = result if factor == 0 else result + ir.AffineExpr.get_dim(dim) * factor
             results.append(result)
         if any(rest):
-            raise CompilerError(f"an access to '{access.buffer}', which has one element, moves")
+            raise CompilerError(f"an access walks along '{access.buffer}', which has one element")
         return results
 
     def affine(self, expr: Expr) -> ir.AffineExpr:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 from .....wse_target.footprint import INSTRUCTION_BYTES, text_bytes
 from .....wse_target.instructions import Buffer, Control, Instruction, Loop
+from .descriptor_words import WordRecord
 from .routines import LONG
 from .text_shapes import DESCRIPTOR_BYTES, TextShape, shaped
 
@@ -27,10 +29,13 @@ class Enter:
 
     Attributes:
         record: bytes of the descriptors that differ from those of the routine's first call in the text.
+        by_words: what it takes instead, code for the first call and a record for others, where the routine sets
+            descriptors by words, and how many words; None where that saves nothing.
     """
 
     routine: str
     record: int
+    by_words: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -51,11 +56,25 @@ class _Item:
 
 @dataclass(frozen=True)
 class _Run:
-    """Shapes that occur at several places, and in how many descriptors these differ."""
+    """Shapes that occur at several places, and the descriptors in which these differ, each as a list by place."""
 
     starts: list[int]
     tokens: tuple[int, ...]
-    differing: int
+    differing: list[tuple[Any, ...]]
+
+    def enter(self, name: str, start: int) -> Enter:
+        """The begin of a call."""
+        words, whole = self.words, DESCRIPTOR_BYTES * len(self.differing)
+        is_first = start == self.starts[0]
+        others = len(self.starts) - 1
+        saves = words.code + others * words.record < others * whole
+        by_words = (words.code if is_first else words.record, words.words) if saves else None
+        return Enter(name, 0 if is_first else whole, by_words)
+
+    @cached_property
+    def words(self) -> WordRecord:
+        """What calls bring along word by word."""
+        return WordRecord.of(self.differing)
 
 
 @dataclass
@@ -79,8 +98,7 @@ class SharedText:
         for run in _Finder([self._item(op) if op is not None else None for op in flat]).runs():
             name = self._names.setdefault(run.tokens, f"shared_{len(self._names)}")
             for start in run.starts:
-                record = DESCRIPTOR_BYTES * run.differing if start != run.starts[0] else 0
-                marks[start] = Enter(name, record), len(run.tokens)
+                marks[start] = run.enter(name, start), len(run.tokens)
         return _with_marks(sequences, marks)
 
     def _item(self, op: Instruction) -> _Item:
@@ -174,7 +192,7 @@ class _Finder:
             bound, length, starts = heapq.heappop(queue)
             free = [s for s in starts if taken.isdisjoint(range(s, s + length))]
             differing = self._differing(free, length)
-            saved = self._most(free, length) - (len(free) - 1) * DESCRIPTOR_BYTES * differing
+            saved = self._most(free, length) - (len(free) - 1) * DESCRIPTOR_BYTES * len(differing)
             if len(free) < 2 or saved <= 0:
                 continue
             if bound != -saved and queue and queue[0][0] < -saved:  # another one may save more
@@ -219,10 +237,11 @@ class _Finder:
         size = sum(item.size for item in self.items[starts[0] : starts[0] + length] if item is not None)
         return (len(starts) - 1) * size - len(starts) * _CALL
 
-    def _differing(self, starts: Sequence[int], length: int) -> int:
-        """How many descriptors the calls of a run have of their own; equal ones are one."""
+    def _differing(self, starts: Sequence[int], length: int) -> list[tuple[Any, ...]]:
+        """The descriptors that the calls of a run have of their own; equal ones are one."""
         calls = [[d for item in self.items[s : s + length] if item for d in item.descriptors] for s in starts]
-        return sum(any(d != given[0] for d in given) for given in set(zip(*calls, strict=True)))
+        columns = dict.fromkeys(zip(*calls, strict=True))
+        return [given for given in columns if any(d != given[0] for d in given)]
 
 
 def _disjoint(places: Sequence[int], length: int) -> list[int]:

@@ -5,8 +5,8 @@ A routine loads such descriptors from a record that its caller names, as other t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .....wse_target.instructions import (
@@ -24,13 +24,14 @@ from .....wse_target.instructions import (
     Switch,
     Vector,
 )
-from .....wse_target.quasi_affine import Expr
+from .....wse_target.quasi_affine import Const, Expr, const
 
 DESCRIPTOR_BYTES = 8  # see `wse_target.footprint.INSTRUCTION_BYTES`
 _PLACE = frozenset("xy")
 
 TextShape = tuple[Any, ...]
 BoundExprs = tuple[Expr, ...]
+_Steps = tuple[Expr, list[int]]  # trips of a loop, and how far each walk goes in one
 
 
 @dataclass(frozen=True)
@@ -60,16 +61,13 @@ class _Shapes:
     def of(self, op: Instruction) -> TextShape:
         match op:
             case Vector(kind, bounds, dst, srcs, _, schedule):
-                walks = [self._walk(a, bounds) if isinstance(a, Access) else a for a in (dst, *srcs)]
-                return ("vector", kind, schedule, *walks)
+                return ("vector", kind, schedule, *self._walks((dst, *srcs), bounds))
             case Send(colour, bounds, src, thread, _, packed):
-                return ("send", thread, packed, self._walk(src, bounds), self._wire(colour, bounds))
+                return ("send", thread, packed, *self._walks((src,), bounds, colour))
             case Receive(colour, bounds, dst, combine, thread):
-                return ("receive", thread, combine, self._walk(dst, bounds), self._wire(colour, bounds))
+                return ("receive", thread, combine, *self._walks((dst,), bounds, colour))
             case Relay(receive, send, bounds, own, combine, dst, thread):
-                walks = [self._walk(a, bounds) if a is not None else None for a in (own, dst)]
-                wires = [self._wire(colour, bounds) for colour in (receive, send)]
-                return ("relay", thread, combine, *walks, *wires)
+                return ("relay", thread, combine, *self._walks((own, dst), bounds, receive, send))
             case Switch(colour, position, rewrite):
                 return ("switch", rewrite, self._gap(("switch",), (colour, position), position))
             case Control(unit, count):
@@ -83,6 +81,13 @@ class _Shapes:
             case Choose(selector, cases):
                 inner = [tuple(map(self.of, case)) for case in cases]
                 return ("choose", self._gap(("selector",), selector, selector), *inner)
+
+    def _walks(self, items: Sequence[Any], bounds: BoundExprs, *colours: str) -> list[TextShape]:
+        """Walks among some items, the others as they are, and wires of as many words."""
+        merged, accesses = merged_loops(bounds, [item for item in items if isinstance(item, Access)])
+        walks = iter(accesses)
+        found = [self._walk(next(walks), merged) if isinstance(item, Access) else item for item in items]
+        return found + [self._wire(colour, merged) for colour in colours]
 
     def _walk(self, access: Access, bounds: BoundExprs) -> TextShape:
         if access.indices:
@@ -99,3 +104,27 @@ class _Shapes:
             return (*what, descriptor)
         self.gaps.append(descriptor)
         return what
+
+
+def merged_loops(bounds: BoundExprs, walks: Sequence[Access]) -> tuple[BoundExprs, Sequence[Access]]:
+    """Loops as descriptors have them: neighbours that all walks go through as one are one, those of one trip none."""
+    if any(walk.indices for walk in walks):
+        return bounds, walks
+    loops: list[_Steps] = []
+    for place, bound in enumerate(bounds):
+        if bound == const(1):
+            continue
+        loops.append((bound, [walk.strides[place] for walk in walks]))
+        while len(loops) > 1 and (joined := _joined(*loops[-2:])) is not None:
+            loops[-2:] = [joined]
+    strides = zip(*(steps for _, steps in loops), strict=True) if loops else [()] * len(walks)
+    return tuple(b for b, _ in loops), [replace(w, strides=s) for w, s in zip(walks, strides, strict=True)]
+
+
+def _joined(outer: _Steps, inner: _Steps) -> _Steps | None:
+    """Two loops as one, where a trip of the outer one goes as far as all of the inner one."""
+    trips = inner[0]
+    if not isinstance(trips, Const):
+        return None
+    ends = (far == near * trips.value for far, near in zip(outer[1], inner[1], strict=True))
+    return (outer[0] * trips.value, inner[1]) if all(ends) else None

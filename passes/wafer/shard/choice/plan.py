@@ -272,15 +272,8 @@ class Planner:
             if value not in self.free and value not in self.problem.aliases:
                 live -= sum(self.bytes(value, held) for held in layouts[value])
             del layouts[value]
-        return replace(
-            state,
-            layouts=layouts,
-            chosen=(*state.chosen, option),
-            moves=(*state.moves, moves),
-            cycles=cycles,
-            resident=resident,
-            live=live,
-            peak=peak,
+        return PartialPlan(
+            layouts, (*state.chosen, option), (*state.moves, moves), cycles, resident, live, peak
         )
 
     def way(

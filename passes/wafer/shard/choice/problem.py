@@ -10,13 +10,14 @@ from .....dialects.host import ir
 from .....wse_target.layout.mesh import Mesh
 from ..contraction import contraction_of
 from ..cost import CostModel
-from ..lowering import RESHAPES, SLICES, is_node, no_lowering
+from ..lowering import RESHAPES, SLICES, STREAMS, is_node, no_lowering
 from ..nodes import Node, Option, analyse, bytes_of, compute_options
 from .dear_options import without_dear_ones
 from .guides import Axes, Guide
 from .product_options import ProductOptions
 from .results import with_results
 from .shape_options import assembly_options, reshape_options
+from .stream_options import stream_options
 from .wants import Wants
 
 _SHARED = 8  # operations that the SRAM is taken to be shared by, where something has to be better than a whole product
@@ -116,6 +117,8 @@ def _options(
         return reshape_options(op, mesh, wants.of_results(op)[0])
     if name in SLICES:
         return assembly_options(op, mesh, cost, wants.of_results(op)[0])
+    if name in STREAMS:
+        return stream_options(op, mesh, cost)
     raise no_lowering(op)
 
 

@@ -127,6 +127,24 @@ func.func @transpose_rect(%t: tensor<8x8xf32>) {
 
 // -----
 
+// Rows have blocks of a dimension that there is.
+func.func @stream_rows(%t: tensor<8xf32>) {
+  // expected-error @+1 {{expects rows to be a dimension or -1, got 1 for a tensor of rank 1}}
+  %0 = "wse.stream_in"(%t) {rows = 1} : (tensor<8xf32>) -> tensor<8xf32>
+  return
+}
+
+// -----
+
+// A stream changes no type.
+func.func @stream_type(%t: tensor<8xf32>) {
+  // expected-error @+1 {{expects operand and result of one type, got tensor<8xf32> and tensor<8xf16>}}
+  %0 = "wse.stream_out"(%t) : (tensor<8xf32>) -> tensor<8xf16>
+  return
+}
+
+// -----
+
 // Both layouts of a redistribution are checked.
 func.func @source_layout(%t: tensor<8xf32>) {
   // expected-error @+1 {{has a source_layout that is none: '[y:2/4, x:4/2] on x:4; y:2 at (0, 0)' has 2 dimensions, the tensor has 1}}

@@ -19,6 +19,16 @@ func.func @move(%arg0: tensor<8x8xf32>) -> tensor<8x8xf32> {
   return %2 : tensor<8x8xf32>
 }
 
+// A value goes from one region to the next: in blocks of a dimension, or whole.
+// CHECK-LABEL: func.func @stream
+// CHECK: "wse.stream_in"(%arg0) {rows = 1 : i64} : (tensor<8x8xf32>) -> tensor<8x8xf32>
+// CHECK: "wse.stream_out"(%{{.*}}) : (tensor<8x8xf32>) -> tensor<8x8xf32>
+func.func @stream(%arg0: tensor<8x8xf32>) -> tensor<8x8xf32> {
+  %0 = "wse.stream_in"(%arg0) {rows = 1} : (tensor<8x8xf32>) -> tensor<8x8xf32>
+  %1 = "wse.stream_out"(%0) : (tensor<8x8xf32>) -> tensor<8x8xf32>
+  return %1 : tensor<8x8xf32>
+}
+
 // The two grid axes change roles.
 // CHECK-LABEL: func.func @transpose
 // CHECK: "wse.transpose_distribution"

@@ -7,6 +7,7 @@ from typing import Any
 
 from ....compiler.targets import MachineTarget
 from ..simulate import simulate_module
+from .counts import cut_into
 from .lowering import SINCE, InParts
 from .report import call_report, parts_report
 
@@ -21,10 +22,12 @@ def estimate_parts(found: InParts, target: MachineTarget, options: Mapping[str, 
         CompilerError: a part cannot be lowered to the wafer.
     """
     reports: list[Mapping[str, Any]] = []
+    count = sum(part.on_wafer for part in found.parts)
     for part in found.parts:
         report: Mapping[str, Any] = {}
         if part.on_wafer:
-            simulated = simulate_module(part.model, target.name, timing_only=True, since=SINCE, **options)
+            with cut_into(count, options):
+                simulated = simulate_module(part.model, target.name, timing_only=True, since=SINCE, **options)
             report = simulated.as_json()
         reports.append(report)
     call = call_report(found.parts, target.machine, reports)

@@ -12,17 +12,18 @@ from ....frontend.call_interface import CallInterface
 from ....frontend.imported import ImportedModel
 from ....passes.infra.pass_manager import Instrumentation, PassObserver, run_pipeline
 from ....passes.infra.timing import Timer
-from ....passes.wafer.parts.wse_outline_parts import PART
+from ....passes.wafer.parts.outliner import PART
 from ....passes.wafer.shard.main_function import find_main
 from ....wse_target.machine_file import load_machine
 from ...cpu.target import CpuTarget
 from ..options import falls_back, programs
 from ..preparation import as_model
 from ..program import ReturnedCheck, checks_of
-from ..target import compile_program, pipeline_before
+from ..target import PREPARING, compile_program, pipeline_before
+from .counts import cut_into
 from .program import PartedProgram, PartProgram
 
-SINCE = "partition"  # the row of the pipeline that parts begin at
+SINCE = PREPARING  # the row of the pipeline that parts begin at
 
 
 @runtime_checkable
@@ -142,10 +143,12 @@ def compile_parts(
     if found is None:
         return None
     parts = []
+    count = sum(part.on_wafer for part in found.parts)
     for part in found.parts:
         watch = instrumentation_of_part(instrumentation, part.name)
         if part.on_wafer:
-            program = compile_program(part.model, machine, options, timer, watch, since=SINCE)
+            with cut_into(count, options):
+                program = compile_program(part.model, machine, options, timer, watch, since=SINCE)
         else:
             program = CpuTarget().program(part.model, {}, timer, watch)
         parts.append(PartProgram(part.name, program, part.takes, part.makes, part.sources))

@@ -1,0 +1,1 @@
+"""Models whose parts sit side by side on one wafer, in one program."""
