@@ -325,6 +325,11 @@ WAFER_STAGES = (
         "wse-unfuse-parameters and wse-split-parameters",
     ),
     row(
+        "attention",
+        (functions("wse-block-attention", "wse-unroll-loops"), "canonicalize", "cse"),
+        "scores are held for all keys; where memory is short, or keys are given, for one block of them at a time",
+    ),
+    row(
         "partition",
         (run("wse-partition", machine="tiny"),),
         "which PE holds and computes what, chosen by a cost model; communication becomes explicit",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any
 
 from .errors import TargetError
@@ -117,14 +118,24 @@ def program_tables(program: Program) -> dict[str, tuple[int, ...]]:
 
 def lookups(item: Any) -> Iterator[Lookup]:
     """Every table entry that an instruction, a host transfer, an expression or a tuple of them refers to."""
-    if isinstance(item, tuple):
-        for part in item:
-            yield from lookups(part)
-    elif is_dataclass(item) and not isinstance(item, Source | Const | Var):
-        if isinstance(item, Lookup):
-            yield item
-        for field in fields(item):
-            yield from lookups(getattr(item, field.name))
+    pending = [item]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, tuple):
+            pending += reversed(part)
+        elif isinstance(part, Lookup):
+            yield part
+            pending.append(part.index)
+        else:
+            pending += [getattr(part, name) for name in _parts(type(part))]
+
+
+@cache
+def _parts(kind: type) -> tuple[str, ...]:
+    """Fields of a class that may have lookups in them, the last one first."""
+    if not is_dataclass(kind) or issubclass(kind, Source | Const | Var):
+        return ()
+    return tuple(field.name for field in reversed(fields(kind)))
 
 
 def accesses(instruction: Instruction) -> Iterator[Access]:

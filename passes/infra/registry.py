@@ -38,6 +38,7 @@ BUILTIN: dict[str, str] = {
     "wse-bufferize": "tensor.bufferization.wse_bufferize:Bufferize",
     "wse-unfuse-parameters": "tensor.prepack.wse_unfuse_parameters:UnfuseParameters",
     "wse-loop-state-in-place": "tensor.loops.wse_loop_state_in_place:LoopStateInPlace",
+    "wse-block-attention": "tensor.loops.wse_block_attention:BlockAttention",
     "wse-unroll-loops": "tensor.loops.wse_unroll_loops:UnrollLoops",
     "wse-pack-weights": "cpu.prepack.wse_pack_weights:PackWeights",
     "wse-fold-zero-points": "cpu.prepack.wse_fold_zero_points:FoldZeroPoints",

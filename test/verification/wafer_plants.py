@@ -10,6 +10,7 @@ from plants import SQUARE, Monkey, Plant, normal
 
 from wse_mlir.dialects.host import arith, ir
 from wse_mlir.passes.tensor.algebra import wse_invert_divisors
+from wse_mlir.passes.tensor.loops.attention.running_sums import RunningSum
 from wse_mlir.passes.wafer.algorithms.fragment import Fragment
 from wse_mlir.passes.wafer.emit import collectives as emit_collectives
 from wse_mlir.passes.wafer.emit import tiles as emit_tiles
@@ -29,6 +30,7 @@ from wse_mlir.passes.wafer.prepare import (
 )
 from wse_mlir.passes.wafer.route import wse_route
 from wse_mlir.passes.wafer.shard import wse_partition
+from wse_mlir.pipelines import named
 from wse_mlir.wse_target.quasi_affine import Var, const
 
 
@@ -53,6 +55,13 @@ def _multiply(view: Any, division: Any, divisor: float) -> bool:
     with division.location, ir.InsertionPoint(division):
         wse_invert_divisors._replace(division, arith.mulf(division.lhs, division.rhs))
     return True
+
+
+def _block_attention(monkey: Monkey) -> None:
+    """Blocks before the last one are forgotten; the pass is made to cut what would fit as it is."""
+    monkey.setattr(RunningSum, "updated", lambda self, before, scale, of_block: of_block)
+    wafer = named.named_pipeline("wafer").given({"wse-block-attention"}, keys=4)
+    monkey.setitem(named.NAMED_PIPELINES, "wafer", wafer)
 
 
 def _compose(monkey: Monkey) -> None:
@@ -223,6 +232,10 @@ WAFER_PLANTS = (
         (normal(5, 6), torch.tensor(2.5), torch.tensor(0.5)), True, "linalg.generic",
     ),
     Plant("wse-invert-divisors", _invert, lambda a: a / 7, (normal(5, 6),), True, "linalg.generic"),
+    Plant(
+        "wse-block-attention", _block_attention, torch.nn.functional.scaled_dot_product_attention,
+        (normal(5, 4), normal(8, 4, seed=1), normal(8, 3, seed=2)), True,
+    ),
     Plant("wse-compose-functions", _compose, torch.cosh, (normal(5, 6),), True, "linalg.generic"),
     Plant(
         "wse-generalize-writes", _generalize_writes, _write_row, (normal(4, 5), torch.tensor([2])), True,

@@ -121,6 +121,13 @@ EffortOption = Annotated[
         metavar="high", help="Plan longer for wafers: layouts by parts of dimensions are tried, too."
     ),
 ]
+KeysOption = Annotated[
+    str,
+    typer.Option(
+        metavar="N",
+        help="Most keys that attention holds scores of at a time, 0 for all; chosen when not given.",
+    ),
+]
 FallbackOption = Annotated[
     str,
     typer.Option(

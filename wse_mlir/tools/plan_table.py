@@ -43,7 +43,25 @@ def plan_table(target: str, choices: Sequence[Mapping[str, Any]]) -> RenderableT
             f"{row['bytes']:,}",
             Text("\n".join(_losers(row))),
         )
-    return Group(Text(text), table)
+    told = [Text(_attention(grid["attention"]))] if "attention" in grid else []
+    return Group(Text(text), *told, table)
+
+
+def _attention(weighed: Mapping[str, Any]) -> str:
+    """How many keys attention takes at a time, and what that was chosen over."""
+    text = f"attention over {', '.join(map(str, weighed['of']))} keys: {_keys(weighed['chosen'])}"
+    lost = [f"{_keys(a)} ({_outcome(a)})" for a in weighed["alternatives"]]
+    return f"{text}; instead of {', '.join(lost)}" if lost else text
+
+
+def _keys(entry: Mapping[str, Any]) -> str:
+    return f"blocks of {entry['keys']} at most" if entry["keys"] else "scores of all of them"
+
+
+def _outcome(entry: Mapping[str, Any]) -> str:
+    if "refused" in entry:
+        return str(entry["refused"])
+    return f"{entry['cycles']:,.0f} cycles; {entry['bytes']:,} bytes"
 
 
 def _operand(row: Mapping[str, Any], number: int, needed: str | None) -> str:

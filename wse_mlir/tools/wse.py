@@ -19,6 +19,7 @@ from .command_options import (
     GridOption,
     InputsChoice,
     JsonOption,
+    KeysOption,
     ModelArgument,
     ModelsArgument,
     ProgramsOption,
@@ -74,6 +75,7 @@ def run(
     regions: RegionsOption = "",
     stream: StreamOption = 0,
     effort: EffortOption = "",
+    keys: KeysOption = "",
     json: JsonOption = None,
     trace: TraceFlag = False,
 ) -> None:
@@ -83,6 +85,7 @@ def run(
 
         given = {
             "grid": grid, "fallback": fallback, "programs": programs, "regions": regions, "effort": effort,
+            "keys": keys,
         }  # fmt: skip
         options = {name: value for name, value in given.items() if value}
         run_workload(model, _with(target, settings), json, num_threads, options, inputs=stream)
@@ -143,6 +146,7 @@ def show(
     programs: ProgramsOption = "",
     regions: RegionsOption = "",
     effort: EffortOption = "",
+    keys: KeysOption = "",
     trace: TraceFlag = False,
 ) -> None:
     """Prints the program that a workload becomes on a wafer: buffers, routes, instructions of each class of PEs."""
@@ -151,7 +155,7 @@ def show(
 
         options = {
             "grid": grid, "algorithm": algorithm, "accumulate": accumulate, "fallback": fallback, "programs": programs,
-            "regions": regions, "effort": effort,
+            "regions": regions, "effort": effort, "keys": keys,
         }  # fmt: skip
         given = {name: value for name, value in options.items() if value}
         (show_plan if plan else show_workload)(model, _with(target, settings), given)
@@ -269,6 +273,7 @@ def compile(
     programs: ProgramsOption = "",
     regions: RegionsOption = "",
     effort: EffortOption = "",
+    keys: KeysOption = "",
     keep_intermediates: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Keep every stage in this folder, also of a failed compilation."),
@@ -283,7 +288,7 @@ def compile(
         given = {
             "cpu": cpu, "features": features, "num_threads": num_threads, "check_indices": check_indices,
             "fallback": fallback, "programs": programs,
-            "regions": regions, "effort": effort,
+            "regions": regions, "effort": effort, "keys": keys,
         }  # fmt: skip
         compile_models(
             models, out, emit, weights, json, target=_with(target, settings), stage=stage, header=header,

@@ -15,11 +15,13 @@ from ..instructions import Source
 from ..machine import Machine
 from ..scalars import bound, representatives
 from ..sim.code import flatten, place
+from ..sim.flow.ranges import simplified
 from .agents import Impossible, TooMuchWork
 from .execution import Execution
 from .explain import waiting
 from .lines import line_programs
 from .queues import shared_queue
+from .trips import shortened
 
 DeadlockOutcome = Literal["free", "deadlocks", "undecided"]
 WORK = 400_000_000  # operations of single PEs, see `agents.Budget`; half a minute or so
@@ -76,7 +78,9 @@ def _bound_verdict(program: Program, machine: Machine, work: int) -> DeadlockVer
     """The verdict on a program without scalars."""
     width, height = program.grid
     lines = line_programs(program) if min(width, height) >= _MANY_LINES else None
-    if lines is None or any(execute_whole(line, machine, work).outcome != "free" for line in lines):
+    short = shortened(program) if lines is None else None
+    parts = lines or [] if short is None else [short]
+    if not parts or any(execute_whole(part, machine, work).outcome != "free" for part in parts):
         found = execute_whole(program, machine, work)
         if found.outcome != "free":
             return found
@@ -87,7 +91,7 @@ def _bound_verdict(program: Program, machine: Machine, work: int) -> DeadlockVer
 def execute_whole(program: Program, machine: Machine, work: int = WORK) -> DeadlockVerdict:
     """The verdict by one execution of all PEs; queues that colours share are not looked at."""
     placement = place(*program.grid, program.classes)
-    run = Execution(program, machine, placement, flatten(program), work)
+    run = Execution(program, machine, placement, simplified(flatten(program), program.grid), work)
     try:
         run.run()
     except Impossible as error:
@@ -97,6 +101,8 @@ def execute_whole(program: Program, machine: Machine, work: int = WORK) -> Deadl
         return DeadlockVerdict("undecided", f"more than {work} operations would have to be looked at")
     if run.races:
         return DeadlockVerdict("undecided", run.races)
+    if run.restless:
+        return DeadlockVerdict("undecided", "trips of a loop begin before the ones before have ended")
     reason, cycle, where = waiting(run)
     return DeadlockVerdict("deadlocks", reason, cycle, where) if reason else DeadlockVerdict("free")
 

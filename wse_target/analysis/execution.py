@@ -15,7 +15,7 @@ from ..image import Program
 from ..instructions import MAIN_THREAD, Join, Receive, Relay, Send, Switch, Transfer
 from ..machine import Machine
 from ..quasi_affine import Const, Expr
-from ..sim.code import Branch, Code, Halt, Jump, LoopBegin, LoopEnd, Operation, Placement
+from ..sim.code import Branch, Code, Halt, Jump, LoopBegin, LoopEnd, Operation, Placement, alike
 from ..sim.cost import words
 from .agents import IDLE, ISSUED, RECEIVING, RELAYING, SENDING, Agents, Budget, Impossible
 from .lines import Barrier
@@ -36,6 +36,7 @@ class Execution:
         counters / trips: of the loops that a PE is in, by slot.
         epoch: by colour, of those that are switched.
         races: why the program is not determinate, "" as long as nothing is known of that.
+        restless: whether something was under way at a barrier where everything should have been at rest.
     """
 
     def __init__(
@@ -50,11 +51,12 @@ class Execution:
         self.budget = Budget(work)
         self._words = WordMovement(self.streams, self.agents, self.budget, placement.name, self._end)
         self.races = ""
+        self.restless = False
         self.blocked = np.zeros(self.pes, bool)
         self.halted = np.zeros(self.pes, bool)
         self.counters, self.trips = (np.zeros((self.pes, max(code.depth, 1)), np.int64) for _ in range(2))
         self.epoch = {c: np.zeros(self.pes, np.int64) for c in self.routing.switched}
-        self._skip = _skips(code)
+        self._skip, self._alike = _skips(code), alike(code)
         self._steps = np.zeros(self.pes, np.int64)  # who is behind goes first: groups stay together
         self._heap: list[tuple[int, int]] = []
         self._ready: dict[int, list[np.ndarray]] = {}
@@ -91,9 +93,29 @@ class Execution:
         if len(agents):
             pc = int(self._skip[pc])
             self.agents.pc[agents] = pc
-            self._steps[agents] += 1
-            heapq.heappush(self._heap, (int(self._steps[agents].min()), pc))
-            self._ready.setdefault(pc, []).append(agents)
+            self._enqueue(int(self._alike[pc]), agents)
+
+    def _proceed(self, agents: np.ndarray) -> None:
+        """PEs go on behind their operations, which may be those of several classes."""
+        self._push_all(agents, self.agents.pc[agents] + 1)
+
+    def _push_all(self, agents: np.ndarray, goals: np.ndarray) -> None:
+        """Each PE goes on at a place of its own."""
+        if not len(agents):
+            return
+        goals = self._skip[goals]
+        self.agents.pc[agents] = goals
+        goals = self._alike[goals]
+        if (goals == goals[0]).all():
+            self._enqueue(int(goals[0]), agents)
+            return
+        for pc in np.flatnonzero(np.bincount(goals)).tolist():  # few values: far faster than `unique`
+            self._enqueue(pc, agents[goals == pc])
+
+    def _enqueue(self, pc: int, agents: np.ndarray) -> None:
+        self._steps[agents] += 1
+        heapq.heappush(self._heap, (int(self._steps[agents].min()), pc))
+        self._ready.setdefault(pc, []).append(agents)
 
     def _pass_barrier(self) -> bool:
         """Lets PEs go on that all wait at a barrier; whether they do."""
@@ -101,16 +123,30 @@ class Execution:
         if sum(len(agents) for _, agents in waiting) < self.pes:
             return False
         self._skip_trips([pc for pc, _ in waiting])
-        for pc, agents in waiting:
-            self._push(pc + 1, agents)
+        if any(self._barrier(pc).rest for pc, _ in waiting) and not self._rests():
+            self.restless = True
+        for _, agents in waiting:
+            self._proceed(agents)
         return True
+
+    def _barrier(self, pc: int) -> Barrier:
+        op = self.code.operations[pc]
+        assert isinstance(op, Barrier)
+        return op
+
+    def _rests(self) -> bool:
+        """Whether nothing is under way, and all PEs that switch a colour are in one epoch of it."""
+        if self.streams.untaken().size or self.agents.stage.any():
+            return False
+        epochs = (self.epoch[colour][switched] for colour, switched in self.routing.switched.items())
+        return all(not len(found) or bool((found == found[0]).all()) for found in epochs)
 
     def _skip_trips(self, pcs: list[int]) -> None:
         """Ends a loop at whose end everything was at rest after this trip and the one before.
 
         Its trips are all alike, so each of those to come takes that state to itself.
         """
-        barriers = [op for pc in pcs if isinstance(op := self.code.operations[pc], Barrier)]
+        barriers = [self._barrier(pc) for pc in pcs]
         if not all(op.repeats for op in barriers) or self.streams.untaken().size or self.agents.stage.any():
             return
         slots = [self.code.variables[pc][op.repeats] for pc, op in zip(pcs, barriers, strict=True)]
@@ -146,13 +182,13 @@ class Execution:
         elif isinstance(op, Switch):
             self.epoch[op.colour][agents] += 1
             self._moved_gates.add(op.colour)
-            self._push(pc + 1, agents)
+            self._proceed(agents)
         elif isinstance(op, Join):
             busy = np.zeros(len(agents), bool)
             for thread in op.threads:
                 busy |= self.agents.stage[agents + thread * self.pes] != IDLE
             self.blocked[agents[busy]] = True
-            self._push(pc + 1, agents[~busy])
+            self._proceed(agents[~busy])
         elif isinstance(op, Barrier):
             self._at_barrier.append((pc, agents))
         elif isinstance(op, (Send, Receive, Relay)):
@@ -165,15 +201,15 @@ class Execution:
             free = self.agents.stage[agents] == IDLE
             self.blocked[pes[~free]] = True
             pes, agents = pes[free], agents[free]
-            self._push(pc + 1, pes)
+            self.agents.pc[agents] = self.agents.pc[pes]
+            self._proceed(pes)
         elements = np.ones(len(pes), np.int64)
         for bound in op.bounds:
             elements = elements * np.maximum(self.evaluate(bound, pc, pes), 0)
         if op.thread == MAIN_THREAD:
-            self._push(pc + 1, pes[elements == 0])
+            self._proceed(pes[elements == 0])
         agents = agents[elements > 0]
         if len(agents):
-            self.agents.pc[agents] = pc
             self.agents.stage[agents] = ISSUED
             self.agents.elements[agents] = elements[elements > 0]
             self._issue(op, pc, agents)
@@ -182,8 +218,10 @@ class Execution:
         """An expression on a group of PEs, with their loop counters."""
         if isinstance(expr, Const):
             return np.full(len(pes), expr.value)
-        values = {name: self.counters[pes, slot] for name, slot in self.code.variables[pc].items()}
-        values |= {"x": self.placement.x[pes], "y": self.placement.y[pes]}
+        names, scope = expr.variables(), self.code.variables[pc]
+        values = {name: self.counters[pes, scope[name]] for name in names & scope.keys()}
+        places = {"x": self.placement.x, "y": self.placement.y}
+        values |= {name: places[name][pes] for name in names & places.keys()}
         return np.broadcast_to(np.asarray(expr.evaluate(values), np.int64), pes.shape)
 
     # Transfers
@@ -327,11 +365,7 @@ class Execution:
         pes = np.unique(agents[agents >= self.pes] % self.pes)
         pes = pes[self.blocked[pes]]
         self.blocked[pes] = False
-        self._push_all(pes, self.agents.pc[pes].copy())
-
-    def _push_all(self, agents: np.ndarray, goals: np.ndarray) -> None:
-        for pc in np.unique(goals).tolist():
-            self._push(pc, agents[goals == pc])
+        self._push_all(pes, self.agents.pc[pes])
 
 
 def _threads(op: Operation) -> Iterable[int]:

@@ -29,9 +29,11 @@ class Barrier:
 
     Attributes:
         repeats: variable of the loop whose trip ends here, if its trips are all alike; "" elsewhere.
+        rest: whether nothing may be under way.
     """
 
     repeats: str = ""
+    rest: bool = False
 
 
 @dataclass(frozen=True)

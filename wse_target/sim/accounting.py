@@ -120,6 +120,10 @@ class Accounting:
         self._before[:] = self.totals
         self._since += cycles
 
+    def later(self, phases: np.ndarray, cycles: float) -> None:
+        """Phases (a mask) end so many cycles later, in trips that are not run."""
+        self.last[phases] += cycles
+
     def _settle(self, at: PENumbers, clock: np.ndarray | float) -> None:
         """Adds what PEs spent since they entered their phase to that phase."""
         if isinstance(at, int):

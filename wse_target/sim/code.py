@@ -139,6 +139,22 @@ def _flatten_cases(
         code.operations[at] = Jump(exit_)
 
 
+_JUMPS = (LoopBegin, LoopEnd, Branch, Jump, Halt)
+
+
+def alike(code: Code) -> np.ndarray:
+    """For each program counter the first one with the same operation and loop variables, in whichever class's text.
+
+    What jumps is like nothing else: its targets are its own.
+    """
+    first: dict[tuple[Operation, tuple[tuple[str, int], ...]], int] = {}
+    found = np.arange(len(code))
+    for pc, op in enumerate(code.operations):
+        if not isinstance(op, _JUMPS):
+            found[pc] = first.setdefault((op, tuple(code.variables[pc].items())), pc)
+    return found
+
+
 @dataclass(frozen=True)
 class Placement:
     """Numbers the PEs that have a program: class by class, row by row, so that a class is one range.

@@ -16,6 +16,7 @@ OPTIONS: Mapping[str, str] = {
     "else as many as it takes; the same with a warning when not given",
     "regions": "how many parts of the model sit side by side on the wafer, for inputs in a row; 1 when not given",
     "effort": "'high': layouts are looked for by parts of dimensions, and longer: takes several times as long to plan",
+    "keys": "most keys that attention holds scores of at a time, 0 for all; chosen by bytes and cycles when not given",
     "origin": "column and row of the program's first PE, e.g. '2,1'; 0,0 when not given",
 }
 
@@ -57,6 +58,21 @@ def regions(options: Mapping[str, Any]) -> int:
         )
     if number > 1 and options.get("origin"):
         raise CompilerError("regions have places of their own, so 'origin' says nothing", hint="leave it out")
+    return number
+
+
+def keys(options: Mapping[str, Any]) -> int | None:
+    """Of how many keys attention shall hold scores at a time, 0 for all; None: whatever is best.
+
+    Raises:
+        CompilerError: the option `keys` is no such number.
+    """
+    given = options.get("keys")
+    if given in (None, ""):
+        return None
+    number = int(given) if isinstance(given, str) and given.isdecimal() else given
+    if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+        raise CompilerError(f"keys is {shown(given)}, and has to be a number of keys, 0 for all of them")
     return number
 
 

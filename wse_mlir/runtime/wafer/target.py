@@ -14,6 +14,7 @@ from ...passes.infra.timing import Timer
 from ...passes.wafer.communicate import remembered_ways
 from ...passes.wafer.emit.kept_states import has_states
 from ...passes.wafer.memory.wse_plan_memory import DoesNotFit
+from ...passes.wafer.too_large import TooLarge
 from ...pipelines.named import NamedPipeline, named_pipeline
 from ...pipelines.rows import run
 from ...wse_target.analysis.deadlock import require_free
@@ -22,14 +23,15 @@ from ...wse_target.machine import Machine
 from ...wse_target.machine_file import load_machine
 from ...wse_target.sim.check import check_program
 from .image_builder import build_image
-from .options import is_thorough, regions
+from .key_blocks import TriedKeys, chosen_keys, other_keys, scores_of
+from .options import is_thorough, keys, regions
 from .preparation import compile_preparation, take_preparation
 from .program import WaferProgram, printed_bytes, read_checks, read_constants, stage_bytes
 from .regions.lowering import lower_regions
 from .sram_shares import FIRST_SHARE, Shares
 
 PREPARING = "prepare"  # the row of what the host computes of parameters
-PLANNING = "partition"  # the row that the search for a plan begins with
+PLANNING = "attention"  # the row that the search for a plan begins with
 _SPLIT = "func.func(wse-split-dims,wse-dce),canonicalize,cse"
 _UNFUSE = "func.func(wse-unfuse-parameters,wse-dce)"
 _STACK = (
@@ -48,14 +50,17 @@ def pipeline_text(
     *,
     keep_states: bool = True,
     brief: int = 0,
+    keys: int = 0,
     since: str = "",
 ) -> str:
     """The named pipeline `wafer` for one machine, with the target's options filled in.
 
     Args:
+        keys: of a block of attention at most; 0 for all.
         since: the first row; all when empty.
     """
     rows = _pipeline(machine, options, sram_share, keep_states=keep_states, brief=brief)
+    rows = rows.given({"wse-block-attention"}, keys=keys) if keys else rows
     return (rows.since(since) if since else rows).text
 
 
@@ -198,7 +203,8 @@ def _lower_whole(
     """`lower` for a program that is one region.
 
     Plans again with less memory for data when code and transfers need more than planned, with fewer colours when these
-    run out, and gives up that states stay on the PEs when nothing else is left.
+    run out, and gives up that states stay on the PEs when nothing else is left; with attention in blocks of keys where
+    all scores take too much, or most of what there is.
 
     Args:
         since / prepares: as for `lower`.
@@ -214,26 +220,91 @@ def _lower_whole(
     if any(stage.name == PLANNING for stage in rows.stages[1:]):
         run_pipeline(whole, rows.before(PLANNING).text, instrumentation=watch)
         preparation, since = take_preparation(whole), PLANNING
+    found = _Attempts(whole, machine, options, watch, since, has_states(module.operation)).best()
+    return LoweredModule(found.module, found.choices, preparation)
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """A program with so many keys to a block of attention, or why there is none.
+
+    Attributes:
+        choices: see `LoweredModule`.
+    """
+
+    keys: int
+    result: LoweredModule | None
     failure: PipelineFailure | None = None
-    for keep_states in (True, False):
-        if not keep_states and not has_states(module.operation):
-            break
-        shares = Shares()
-        while shares.next is not None:
-            attempt = whole.clone()
-            text = pipeline_text(
-                machine, options, shares.next, keep_states=keep_states, brief=shares.brief, since=since
-            )
-            try:
-                result = run_pipeline(attempt.operation, text, instrumentation=watch)
-            except PipelineFailure as error:
-                failure = failure or error
-                shares.note(error.__cause__)
-                continue
-            weighed = [r for r in result.remarks if r.pass_name == "wse-partition" and r.data]
-            choices = [{"message": r.message, "location": r.location, **r.data} for r in weighed]
-            return LoweredModule(attempt.operation, choices, preparation)
-        if not isinstance(failure.__cause__ if failure else None, DoesNotFit):
-            break
-    assert failure is not None, "every share either returned or failed"
-    raise failure
+
+    def told(self) -> TriedKeys:
+        """For reports."""
+        if self.result is None:
+            return TriedKeys(self.keys, refused=str(self.failure.__cause__ if self.failure else ""))
+        chosen = self.result.choices[0]["chosen"]
+        return TriedKeys(self.keys, chosen["name"], chosen["cycles"], chosen["bytes"])
+
+
+@dataclass(frozen=True)
+class _Attempts:
+    """Plans for a module that is ready to be planned, until one of their programs fits."""
+
+    whole: ir.Operation
+    machine: str
+    options: Mapping[str, Any]
+    watch: Instrumentation
+    since: str
+    has_states: bool
+
+    def best(self) -> LoweredModule:
+        """The program that fits and is predicted to be fastest, of those with more and fewer keys to a block.
+
+        Raises:
+            CompilerError: none fits; says why the first one does not.
+        """
+        asked, scores = keys(self.options), scores_of(self.whole)
+        attempts = [self._with_keys(asked or 0)]
+        first = attempts[0]
+        may_block = first.result is not None or isinstance(
+            first.failure and first.failure.__cause__, TooLarge
+        )
+        if asked is None and may_block:
+            grid = first.told().grid or self.options.get("grid", "")
+            for fewer in other_keys(scores, load_machine(self.machine), grid, fits=first.result is not None):
+                attempts.append(self._with_keys(fewer))
+                if attempts[-1].result is not None:
+                    break
+        fitting = [attempt for attempt in attempts if attempt.result is not None]
+        if not fitting:
+            assert first.failure is not None, "every attempt has either a program or a failure"
+            raise first.failure
+        chosen = min(fitting, key=lambda attempt: attempt.told().cycles)
+        assert chosen.result is not None, "it is one of those"
+        if scores:
+            others = [attempt.told() for attempt in attempts if attempt is not chosen]
+            chosen.result.choices[0]["attention"] = chosen_keys([*others, chosen.told()], scores)
+        return chosen.result
+
+    def _with_keys(self, number: int) -> _Attempt:
+        failure: PipelineFailure | None = None
+        for keep_states in (True, False):
+            if not keep_states and not self.has_states:
+                break
+            shares = Shares()
+            while shares.next is not None:
+                attempt = self.whole.clone()
+                text = pipeline_text(
+                    self.machine, self.options, shares.next,
+                    keep_states=keep_states, brief=shares.brief, keys=number, since=self.since,
+                )  # fmt: skip
+                try:
+                    result = run_pipeline(attempt.operation, text, instrumentation=self.watch)
+                except PipelineFailure as error:
+                    failure = failure or error
+                    shares.note(error.__cause__)
+                    continue
+                weighed = [r for r in result.remarks if r.pass_name == "wse-partition" and r.data]
+                choices = [{"message": r.message, "location": r.location, **r.data} for r in weighed]
+                return _Attempt(number, LoweredModule(attempt.operation, choices, None))
+            if not isinstance(failure.__cause__ if failure else None, DoesNotFit):
+                break
+        return _Attempt(number, None, failure)

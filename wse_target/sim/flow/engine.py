@@ -171,7 +171,10 @@ class _Run:
         elif isinstance(op, Branch):
             self._branch(op, pc, at)
             return
-        s.push(op.target if isinstance(op, Jump) else pc + 1, MAIN_THREAD, at)
+        if isinstance(op, Jump):
+            s.push(op.target, MAIN_THREAD, at)
+        else:
+            s.proceed(MAIN_THREAD, at)
 
     def _branch(self, op: Branch, pc: int, at: Selection) -> None:
         s = self.state
@@ -248,7 +251,7 @@ class _Run:
             self._compute(op, pc, at, np.broadcast_to(table, (size(at), table.shape[1])))
         s.accounting.add_work(at, op, elements)
         self._spend(pc, at, cycles)
-        s.push(pc + 1, MAIN_THREAD, at)
+        s.proceed(MAIN_THREAD, at)
 
     def _compute(self, op: Vector, pc: int, at: Selection, table: np.ndarray) -> None:
         """The arithmetic of a vector operation."""
@@ -297,8 +300,8 @@ class _Run:
         end[at] = clock[at]
         a.busy[op.thread][at] = True
         self.transfers.issue(op, pc, op.thread, at, bounds)
-        s.push(pc, op.thread, at)
-        s.push(pc + 1, MAIN_THREAD, at)
+        s.launch(op.thread, at)
+        s.proceed(MAIN_THREAD, at)
 
     def _join(self, op: Join, pc: int, at: Selection) -> None:
         """Waits for microthreads. With tasks, each end activates one, in order of ends."""
@@ -322,7 +325,7 @@ class _Run:
         busy = task * len(threads) if op.tasks else 0.0
         elapsed = now - clock
         self._spend(pc, at, elapsed, wait_join=elapsed - busy, compute=busy)
-        s.push(pc + 1, MAIN_THREAD, at)
+        s.proceed(MAIN_THREAD, at)
 
 
 def _in_order(rows: list[np.ndarray]) -> list[np.ndarray]:

@@ -147,6 +147,11 @@ class SwitchTimes:
             self._times[epoch] = np.where(self._of_routers, np.inf, -np.inf)
         self._times[epoch][self._routers[at]] = clock
 
+    def advance(self, cycles: np.ndarray) -> None:
+        """All times are later, by so much for each PE."""
+        for times in self._times.values():
+            times[self._routers] += cycles
+
     def forget(self, epoch: int) -> None:
         """Nothing is under way in an epoch any more."""
         self._times.pop(epoch, None)

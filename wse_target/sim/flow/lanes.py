@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from ..engine import Loaded
-from ..routing import RAMP, RouterSettings, trace
+from ..routing import RAMP, RouterSettings, Tree, trace
 from .epochs import REPETITION, Positions, SwitchTimes, switches
 from .lane import Lane, places
 from .loads import LinkSums
 from .state import Selection, ThreadStates, listed, pick, uniform
+
+Used = tuple[Tree, np.ndarray]  # channels that messages were sent on
 
 
 class Colour:
@@ -29,6 +32,7 @@ class Colour:
             self.times = SwitchTimes(self.positions.switched, routers)
         self.initial = program.positions.get(name, 0)
         self.lanes: dict[int, Lane] = {}
+        self.skipped: dict[int, int] = {}  # epochs of trips that were not run, by repetition
         self.taking: dict[int, int] = {}  # epoch that a PE which never switches receives from
         self.threads: tuple[set[int], set[int]] = (set(), set())
 
@@ -53,12 +57,16 @@ class Lanes:
         self.colours = {name: Colour(loaded, name, self.routers) for name in loaded.program.colours}
         self._trees = {}
         self._loads = LinkSums(placement)
+        self._gone: list[Used] = []  # of lanes that were forgotten since `take_used`
+        self._counts: WeakKeyDictionary[Lane, np.ndarray] = WeakKeyDictionary()  # messages sent until then
 
     def reset(self) -> None:
         """Nothing is under way, no PE has switched anything."""
         self._loads = LinkSums(self._loaded.placement)
+        self._gone.clear()
         for colour in self.colours.values():
             colour.lanes.clear()
+            colour.skipped.clear()
             colour.taking.clear()
             if colour.positions is not None:
                 colour.times = SwitchTimes(colour.positions.switched, self.routers)
@@ -80,7 +88,8 @@ class Lanes:
         key = (colour.name, epoch % REPETITION)
         tree = self._trees.get(key)
         if tree is None:
-            positions = colour.positions.at(epoch) if colour.positions else colour.initial
+            skipped = colour.skipped.get(epoch // REPETITION, 0)
+            positions = colour.positions.at(epoch + skipped) if colour.positions else colour.initial
             tree = trace(
                 colour.settings.at(positions), colour.name, self._loaded.machine, self._loaded.placement
             )
@@ -202,8 +211,42 @@ class Lanes:
         least = int(colour.times.epoch.min())
         for epoch in [e for e in colour.lanes if e < least]:
             if colour.lanes[epoch].left_over() is None:
-                self._loads.add(colour.lanes.pop(epoch))
+                lane = colour.lanes.pop(epoch)
+                self._loads.add(lane)
+                self._gone += self._used(lane)
                 colour.times.forget(epoch)
+
+    def skip_epochs(self, epochs: dict[str, int], cycles: np.ndarray) -> None:
+        """So many epochs of each switched colour, all that all PEs come to in some trips, pass without being run.
+
+        Those to come have the settings of as many later, and all times are so many `cycles` later, by PE.
+        """
+        for name, count in epochs.items():
+            colour = self.colours[name]
+            assert colour.times is not None
+            repetition = int(colour.times.epoch.max()) // REPETITION
+            colour.skipped[repetition] = colour.skipped.get(repetition, 0) + count
+            colour.times.advance(cycles)
+            for lane in colour.lanes.values():
+                lane.gate_stale = True
+        for lane in self.all():
+            lane.advance(1, cycles[lane.tree.root], np.zeros(len(lane.sent), np.int64))
+
+    def take_used(self) -> list[Used]:
+        """Where words went since this was called last."""
+        used, self._gone = self._gone, []
+        for lane in self.all():
+            used += self._used(lane)
+            self._counts[lane] = lane.sent.copy()
+        return used
+
+    def _used(self, lane: Lane) -> list[Used]:
+        channels = np.flatnonzero(lane.sent != self._counts.get(lane, 0))
+        return [(lane.tree, channels)] if channels.size else []
+
+    def add_words(self, words: np.ndarray) -> None:
+        """Words that went over links in trips that were not run, by router * LINKS + link."""
+        self._loads.add_words(words)
 
     def all(self) -> Iterator[Lane]:
         """All lanes that are not forgotten."""

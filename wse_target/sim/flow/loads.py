@@ -54,6 +54,10 @@ class LinkSums:
                 np.where((owner == number)[:, None], used, False).astype(np.float32)
             )
 
+    def add_words(self, words: np.ndarray) -> None:
+        """Adds words by router * LINKS + link."""
+        self._grid += words.reshape(self._grid.shape)
+
     def total(self) -> np.ndarray:
         """Words by router * LINKS + link."""
         height, width = self._placement.height, self._placement.width

@@ -1,4 +1,4 @@
-"""Loops advanced in closed form once they are periodic.
+"""Loops advanced in closed form once they are periodic. Those that switch routers have a file of their own, `switched`.
 
 The main threads of PEs that are at the end of a trip of a *steady* loop wait there until nothing else can run. When
 then nothing is under way, the clocks are all that the next trip's times depend on, apart from what channels remember
@@ -27,19 +27,21 @@ from .lanes import Lanes
 from .payload import Payload
 from .replay import replay
 from .state import Selection, State, size, union
+from .switched import SwitchedTrips, switches_routers
 
-NEVER_STEADY = (Switch, Halt)
 _FEWEST = 6  # trips below which waiting at the ends of trips is not worth it
+_FEWEST_SWITCHED = 4  # the same, of loops that switch routers: their trips are long
 _LONGEST = 4  # trips of a period
 _SAMPLE = 101
 _HEIGHT = 0.03  # of a wave, as part of a trip
 _CLOSE = 1e-7  # relative to a clock; sums of the same numbers in another order differ by less
+Places = tuple[int, ...]  # ends of loops at which PEs wait, one of each class
 
 
 def steady_loops(code: Code, *, nested: bool) -> frozenset[int]:
     """Program counters of the ends of loops whose trips all take the same time if they begin alike.
 
-    Their bodies transfer something and do not switch routes, and nothing in them that takes time depends on the trip.
+    Their bodies transfer something and do not switch routers, and nothing in them that takes time depends on the trip.
 
     Args:
         nested: whether loops inside of them are allowed.
@@ -48,14 +50,29 @@ def steady_loops(code: Code, *, nested: bool) -> frozenset[int]:
     for pc, op in enumerate(code.operations):
         if not isinstance(op, LoopBegin):
             continue
-        name = next((n for n, slot in code.variables[pc + 1].items() if slot == op.slot), "")
         body = code.operations[pc + 1 : op.exit - 1]
         moves = any(isinstance(o, (Send, Receive, Relay)) for o in body)
         outermost = not any(_begin(code, end) < pc < end for end in found)
         flat = nested or not any(isinstance(o, LoopBegin) for o in body)
-        if moves and outermost and flat and all(_is_steady(o, name) for o in body):
+        switches = any(isinstance(o, Switch) for o in body)
+        if moves and outermost and flat and not switches and _trips_alike(code, pc, op):
             found.add(op.exit - 1)
     return frozenset(found)
+
+
+def switched_loops(code: Code) -> frozenset[int]:
+    """The same of loops that switch routers, to the same positions in each trip; loops inside of them are allowed."""
+    return frozenset(
+        op.exit - 1
+        for pc, op in enumerate(code.operations)
+        if isinstance(op, LoopBegin) and switches_routers(code, op, pc) and _trips_alike(code, pc, op)
+    )
+
+
+def _trips_alike(code: Code, pc: int, begin: LoopBegin) -> bool:
+    """Whether nothing that takes time, or that decides what is done, depends on the trip."""
+    name = next((n for n, slot in code.variables[pc + 1].items() if slot == begin.slot), "")
+    return all(_is_steady(op, name) for op in code.operations[pc + 1 : begin.exit - 1])
 
 
 def _begin(code: Code, end: int) -> int:
@@ -73,7 +90,9 @@ def _is_steady(op: object, variable: str) -> bool:
         return variable not in op.trips.variables()
     if isinstance(op, Branch):
         return variable not in op.selector.variables()
-    return not isinstance(op, NEVER_STEADY)
+    if isinstance(op, Switch):
+        return variable not in op.position.variables()
+    return not isinstance(op, Halt)
 
 
 @dataclass
@@ -95,24 +114,29 @@ class Steady:
         self.payload = payload
         self.lanes = lanes
         self._ends = steady_loops(state.code, nested=state.memory is None) if active else frozenset()
+        for end in steady_loops(state.code, nested=True):
+            state.apart(_begin(state.code, end), end + 1)
+        self._switched = switched_loops(state.code) if active and state.memory is None else frozenset()
         self._phased = any(
             isinstance(op, Phase)
             for end in self._ends
             for op in state.code.operations[_begin(state.code, end) : end]
         )
         self._held: list[tuple[int, Selection]] = []
+        self._around: list[tuple[Places, SwitchedTrips]] = []  # loops that switch, the outermost first
         self._cuts: list[_Cut] = []
         self._number = 0  # of cuts so far
         self._copies: dict[object, list[np.ndarray]] = {}
 
     def holds(self, pc: int, at: Selection) -> bool:
         """Whether PEs that go on with another trip of a loop wait; they are released by `release`."""
-        if pc not in self._ends:
+        if pc not in self._ends and pc not in self._switched:
             return False
         op = self.state.code.operations[pc]
         assert isinstance(op, LoopEnd)
         left = self.state.trips[op.slot][at] - self.state.counters[op.slot][at]
-        if int(left.min()) + int(self.state.counters[op.slot][at].min()) < _FEWEST:
+        fewest = _FEWEST_SWITCHED if pc in self._switched else _FEWEST
+        if int(left.min()) + int(self.state.counters[op.slot][at].min()) < fewest:
             return False
         self._held.append((pc, at))
         return True
@@ -127,19 +151,46 @@ class Steady:
             by_end.setdefault(pc, []).append(at)
         where = [(pc, union(parts)) for pc, parts in sorted(by_end.items())]
         self._held = []
-        if not self._quiet(where):
-            self._cuts.clear()
-        else:
-            self._cuts = [*self._cuts[-2 * _LONGEST :], self._cut(where)]
-            period = next((p for p in range(1, _LONGEST + 1) if self._repeats(p)), 0)
-            if period or self._waves():
-                self._skip(period or _LONGEST, wave=not period)
+        over = (
+            self._note_switched(where) if any(pc in self._switched for pc, _ in where) else self._note(where)
+        )
         for pc, at in where:
             op = self.state.code.operations[pc]
             assert isinstance(op, LoopEnd)
-            self.state.push(op.start, MAIN_THREAD, at)
+            self.state.push(pc + 1 if over else op.start, MAIN_THREAD, at)
         self.payload.log = []
         return True
+
+    def _note(self, where: list[tuple[int, Selection]]) -> bool:
+        """Skips trips of loops that switch nothing, if they repeat; never all of them."""
+        if not self._quiet(where):
+            self._cuts.clear()
+            return False
+        self._cuts = [*self._cuts[-2 * _LONGEST :], self._cut(where)]
+        period = next((p for p in range(1, _LONGEST + 1) if self._repeats(p)), 0)
+        if period or self._waves():
+            self._skip(period or _LONGEST, wave=not period)
+        return False
+
+    def _note_switched(self, where: list[tuple[int, Selection]]) -> bool:
+        """Skips trips of loops that switch routers, if they repeat; returns whether they are over."""
+        self._cuts.clear()
+        places = tuple(pc for pc, _ in where)
+        while self._around and not self._inside(places, self._around[-1][0]):
+            self._around.pop()
+        if not self._around or self._around[-1][0] != places:
+            self._around.append((places, SwitchedTrips(self.state, self.lanes)))
+        trips = self._around[-1][1]
+        if not self._quiet(where):
+            trips.forget()
+            return False
+        trips.note(where)
+        return trips.skip(where)
+
+    def _inside(self, places: Places, others: Places) -> bool:
+        """Whether ends of loops are those of `others`, or of loops inside of them."""
+        code = self.state.code
+        return places == others or all(any(_begin(code, end) < pc < end for end in others) for pc in places)
 
     def _quiet(self, where: list[tuple[int, Selection]]) -> bool:
         """Whether every PE waits at the end of a trip or has ended, and nothing is under way."""

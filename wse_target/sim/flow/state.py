@@ -17,11 +17,14 @@ from ...instructions import MAIN_THREAD, Join
 from ...machine import Machine
 from ...quasi_affine import Const, Expr
 from ..accounting import Accounting
-from ..code import Code, Placement
+from ..code import Code, Placement, alike
 from ..engine import Loaded
 from .ranges import simplified
 
 Selection = slice | np.ndarray
+_LARGE = (
+    2048  # PEs of a class that are better off by themselves, one after the other, than with those of others
+)
 _MANY = 4096  # PEs from which on a mask is quicker than sorting
 ThreadGroup = tuple[int, int, Selection]  # program counter, thread, PEs
 
@@ -135,7 +138,7 @@ class ThreadStates:
 
 
 WINDOW = 32.0  # cycles within which sleepers wake up together, for the sake of large groups
-_AWAKE = -1  # time to wake up of threads that do not sleep
+_AWAKE = -1 << 60  # time to wake up of threads that do not sleep
 
 
 class State:
@@ -152,6 +155,9 @@ class State:
         self.pes = self.placement.count
         self.dtypes: dict[str, str] = {name: b.dtype for name, b in self.program.buffers.items()}
         self.loops = max((len(getattr(op, "bounds", ())) for op in self.code.operations), default=0)
+        # PEs of several classes that are at the same operation run it together, except where they are recorded.
+        alone = loaded.recorder is not None
+        self._alike = np.arange(len(self.code)) if alone else alike(self.code)
         self.axes = {
             first: (first, last, self._axes(index))
             for index, (first, last) in enumerate(self.placement.ranges)
@@ -175,6 +181,9 @@ class State:
             tuple[int, int, int], list[Selection]
         ] = {}  # by operation, thread and time to wake up
         self._heap: list[tuple[float, int, int, int]] = []
+        self.origin = (
+            0.0  # time from which windows are counted; trips that are alike are so in their windows too
+        )
         self.now = 0.0  # clock of the earliest group when it was taken
 
     def evaluate(self, expr: Expr, pc: int, at: Selection) -> np.ndarray | int:
@@ -220,6 +229,10 @@ class State:
             table[:, column] = bound
         return table
 
+    def apart(self, first: int, last: int) -> None:
+        """From `first` to before `last` every class runs by itself."""
+        self._alike[first:last] = np.arange(first, last)
+
     def push(self, pc: int, thread: int, at: Selection) -> None:
         """Threads go on at `pc`."""
         if not size(at):
@@ -227,21 +240,52 @@ class State:
         self.agents.pc[thread][at] = pc
         self._enqueue(pc, thread, _AWAKE, at, float(self.agents.clock[thread][at].min()))
 
+    def proceed(self, thread: int, at: Selection) -> None:
+        """Threads go on behind their operations, which may be those of several classes."""
+        if size(at):
+            self.agents.pc[thread][at] += 1
+            self._resume(thread, at)
+
+    def launch(self, thread: int, at: Selection) -> None:
+        """Microthreads begin with the operations that the main threads of PEs are at."""
+        self.agents.pc[thread][at] = self.agents.pc[MAIN_THREAD][at]
+        self._resume(thread, at)
+
+    def _resume(self, thread: int, at: Selection) -> None:
+        """Threads try the operations that they are at."""
+        times = self.agents.clock[thread][at]
+        for pc, mask in self._by_operation(thread, at):
+            if mask is None:
+                self._enqueue(pc, thread, _AWAKE, at, float(times.min()))
+            else:
+                self._enqueue(pc, thread, _AWAKE, pick(at, mask), float(times[mask].min()))
+
+    def _by_operation(self, thread: int, at: Selection) -> list[tuple[int, np.ndarray | None]]:
+        """The operations that threads are at, and which are at each; None for all of them."""
+        pcs = self.agents.pc[thread][at]
+        if uniform(pcs):
+            return [(int(pcs[0]), None)]
+        pcs = self._alike[pcs]
+        if uniform(pcs):
+            return [(int(pcs[0]), None)]
+        return [(pc, pcs == pc) for pc in np.unique(pcs).tolist()]
+
     def sleep(self, thread: int, at: Selection, until: np.ndarray) -> None:
         """Threads try their operation again when the run has come to their times, give or take `WINDOW`."""
         if not size(at):
             return
-        pcs = self.agents.pc[thread][at]
-        for pc in [int(pcs[0])] if uniform(pcs) else np.unique(pcs).tolist():
-            which = pick(at, pcs == pc)
-            times = until[pcs == pc]
+        for pc, mask in self._by_operation(thread, at):
+            which = at if mask is None else pick(at, mask)
+            times = until if mask is None else until[mask]
             first = float(times.min())
-            bins = (first // WINDOW + (times - first) // WINDOW).astype(np.int64)
+            bins = ((first - self.origin) // WINDOW + (times - first) // WINDOW).astype(np.int64)
             for number in [int(bins[0])] if uniform(bins) else np.unique(bins).tolist():
                 mine = bins == number
                 self._enqueue(pc, thread, number, pick(which, mine), float(times[mine].min()))
 
     def _enqueue(self, pc: int, thread: int, bin_: int, at: Selection, time: float) -> None:
+        if size(at) < _LARGE:
+            pc = int(self._alike[pc])
         self._ready.setdefault((pc, thread, bin_), []).append(at)
         heapq.heappush(self._heap, (time, pc, thread, bin_))
 
@@ -266,20 +310,15 @@ class State:
         if not size(at):
             return
         blocked[at] = False
-        pcs = self.agents.pc[thread][at]
-        if uniform(pcs):
-            self.push(int(pcs[0]), thread, at)
-            return
-        for pc in np.unique(pcs).tolist():
-            self.push(pc, thread, pick(at, pcs == pc))
+        self._resume(thread, at)
 
-    def finish(self, pc: int, thread: int, at: Selection, end: np.ndarray) -> None:
+    def finish(self, thread: int, at: Selection, end: np.ndarray) -> None:
         """A transfer has ended: the main thread goes on, a microthread is free again."""
         a = self.agents
         a.stage[thread][at] = 0
         a.clock[thread][at] = end
         if thread == MAIN_THREAD:
-            self.push(pc + 1, thread, at)
+            self.proceed(thread, at)
         else:
             a.busy[thread][at] = False
             self.wake(MAIN_THREAD, at)

@@ -75,7 +75,7 @@ class Transfers:
         elements = a.elements[thread][at]
         if not elements.all():
             empty = pick(at, elements == 0)
-            s.finish(pc, thread, empty, a.start[thread][empty])
+            s.finish(thread, empty, a.start[thread][empty])
             at = pick(at, elements > 0)
         if not size(at):
             return
@@ -396,4 +396,4 @@ class Transfers:
             other = lane.tree.root[channel] if not isinstance(op, Send) else lane.first_receiver(channel)
             waited = end - start > busy[next(iter(busy))] + 1e-9
             s.loaded.recorder.record(pc, thread, pes, start, end, np.where(waited, other, pes))
-        s.finish(pc, thread, at, end)
+        s.finish(thread, at, end)

@@ -12,7 +12,7 @@ from .....dialects.host import arith, ir, memref, tensor
 from .....dialects.structured import PARALLEL, REDUCTION, clone_into, structured
 from ...bufferization.layouts import DYNAMIC, subview_type
 from ...bufferization.op_model import access_maps, init_count, is_linalg
-from .index_math import IndexOrValue, dim_size, weighted_sum
+from .index_math import IndexOrValue, as_value, dim_size, weighted_sum
 
 
 @dataclass(frozen=True)
@@ -107,10 +107,15 @@ def refusal(op: Tileable, tiled: Sequence[int]) -> str | None:
 
 @dataclass(frozen=True)
 class Slice:
-    """A window into a tensor or memref with unit strides."""
+    """A window into a tensor or memref.
+
+    Attributes:
+        steps: between elements of the window, along each dimension; 1 along all where there are none.
+    """
 
     offsets: tuple[IndexOrValue, ...]
     sizes: tuple[IndexOrValue, ...]
+    steps: tuple[int, ...] = ()
 
 
 def operand_slice(
@@ -150,7 +155,7 @@ def split(values: Sequence[IndexOrValue]) -> tuple[list[ir.Value], list[int]]:
 
 def take_slice(value: ir.Value, part: Slice) -> ir.Value:
     """Extracts a window: an `extract_slice` of a tensor, a `subview` of a memref."""
-    steps = [1] * len(part.offsets)
+    steps = list(part.steps) or [1] * len(part.offsets)
     offsets, static_offsets = split(part.offsets)
     sizes, static_sizes = split(part.sizes)
     numbers = (offsets, sizes, [], static_offsets, static_sizes, steps)
@@ -165,7 +170,7 @@ def put_slice(tile: ir.Value, whole: ir.Value, part: Slice, *, parallel: bool = 
     """Inserts a tile into its tensor; in a parallel loop's terminator there is no result."""
     offsets, static_offsets = split(part.offsets)
     sizes, static_sizes = split(part.sizes)
-    numbers = (offsets, sizes, [], static_offsets, static_sizes, [1] * len(part.offsets))
+    numbers = (offsets, sizes, [], static_offsets, static_sizes, list(part.steps) or [1] * len(part.offsets))
     if parallel:
         tensor.ParallelInsertSliceOp(tile, whole, *numbers)
         return None
@@ -192,21 +197,23 @@ def tile_op(op: Tileable, operands: Sequence[ir.Value], offsets: Sequence[IndexO
             )
             mapping: dict[Any, Any] = dict(zip(arguments, block.arguments, strict=True))
             clone_into(old.operations, mapping, ir.InsertionPoint(block))
-            _shift_indices(block, offsets)
+            shift_indices(block, offsets)
     return new
 
 
-def _shift_indices(block: ir.Block, offsets: Sequence[IndexOrValue]) -> None:
+def shift_indices(block: ir.Block, offsets: Sequence[IndexOrValue], steps: Sequence[int] = ()) -> None:
+    """Lets indices in a body count from where a tile begins, by `steps`, which are 1 where there are none."""
     for inner in list(block.operations):
         op = inner.operation
         if op.name != "linalg.index":
             continue
-        offset = offsets[ir.IntegerAttr(op.attributes["dim"]).value]
-        if offset == 0:
+        dim = ir.IntegerAttr(op.attributes["dim"]).value
+        offset, step = offsets[dim], steps[dim] if steps else 1
+        if offset == 0 and step == 1:
             continue
         uses = [(use.owner.operation, use.operand_number) for use in op.results[0].uses]
         with op.location, ir.InsertionPoint.after(op):
-            start = offset if isinstance(offset, ir.Value) else arith.constant(ir.IndexType.get(), offset)
-            shifted = arith.addi(op.results[0], start)
+            index = op.results[0] if step == 1 else arith.muli(op.results[0], as_value(step))
+            shifted = arith.addi(index, as_value(offset))
         for user, number in uses:
             user.operands[number] = shifted
