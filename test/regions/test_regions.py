@@ -115,6 +115,8 @@ def test_what_regions_cannot_be() -> None:
             wse_mlir.compile(model, args, target="tiny", cache=False, **options)
 
     refused("regions is 'many', and has to be a number", regions="many")
+    refused("objective is 'speed', and has to be 'latency' or 'throughput'", objective="speed")
+    refused("regions are parts of one program", objective="throughput", programs=2)
     refused("regions are parts of one program", regions=2, programs=2)
     refused("'origin' says nothing", regions=2, origin=(1, 0))
     refused("3 regions have no room side by side on a grid of 2x4", regions=3, grid="2x4")
@@ -153,3 +155,27 @@ def test_strips_are_within_the_machine() -> None:
     assert [region["columns"][0] for region in regions] == [0, *ends[:-1]]
     assert ends[-1] <= TINY.grid[0]
     assert len({region["rows"] for region in regions}) == 1
+
+
+def test_throughput_decides_how_many_regions() -> None:
+    """On the same PEs, as many as plans promise the shortest interval for; runs bear them out."""
+    torch.manual_seed(0)
+    model = nn.Sequential(*(nn.Sequential(nn.Linear(8, 8), nn.Tanh()) for _ in range(4))).eval()
+    x = torch.randn(6, 8)
+    made = wse_mlir.compile(model, (x,), target="tiny", objective="throughput", grid="8x3", cache=False)
+    torch.testing.assert_close(made(x), model(x), atol=1e-5, rtol=1e-5)
+    tried = {int(one["regions"]): one["interval"] for one in made.report["regions_tried"]}
+    chosen = len(made.report["regions"])
+    assert chosen == 4
+    assert tried[chosen] == min(tried.values())
+
+    def interval(regions: int | str) -> float:
+        found = wse_mlir.estimate(
+            model, (x,), target="tiny", regions=regions, grid="8x3", repeat=6, critical_path=False
+        )
+        return found["stream"]["device_interval"]
+
+    simulated = {regions: interval(regions) for regions in (1, 2, 4)}
+    assert min(simulated, key=lambda regions: simulated[regions]) == chosen
+    for regions, cycles in simulated.items():
+        assert cycles == pytest.approx(tried[regions], rel=0.15)

@@ -104,7 +104,7 @@ RegionsOption = Annotated[
     str,
     typer.Option(
         metavar="N",
-        help="How many parts of the model sit side by side on the wafer, for inputs that follow each other.",
+        help="How many parts of the model sit side by side on the wafer, for inputs that follow each other, or auto.",
     ),
 ]
 StreamOption = Annotated[

@@ -23,7 +23,7 @@ from ..scalars.splat import made_of
 from ..shard.interface_attributes import BOUND, argument_attributes, result_attributes
 from ..shard.layout_rules import mesh_of
 from ..shard.loops import loops_of
-from ..shard.lowering import NO_NODE, RESHAPES, SLICES, STREAMS, is_node
+from ..shard.lowering import NO_NODE, RESHAPES, SLICES, STREAMS, is_node, is_stream
 from ..shard.main_function import constant_values, find_main
 from .collectives import COLLECTIVES, Collectives
 from .compute import ComputeEmitter
@@ -240,7 +240,7 @@ class _Emitter:
     def _finish(self, terminator: Any) -> None:
         """Results leave from their tiles, those of products from where the library has them."""
         for position, value in enumerate(terminator.operands):
-            if value.owner.name in STREAMS:  # a neighbour takes it
+            if is_stream(value):  # a neighbour takes it
                 continue
             gathered = value.owner.operands[0]
             if gathered in self.products.results:

@@ -26,6 +26,11 @@ def is_node(op: Any) -> bool:
     return not (len(op.results) and all(made_of(r) is not None for r in op.results))
 
 
+def is_stream(value: ir.Value) -> bool:
+    """Whether a value comes from a neighbouring region, or goes to one."""
+    return not isinstance(value.owner, ir.Block) and value.owner.name in STREAMS
+
+
 def require_lowering(op: Any) -> None:
     """Passes what PEs can do, and what they need not do.
 

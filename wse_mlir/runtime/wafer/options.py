@@ -14,7 +14,10 @@ OPTIONS: Mapping[str, str] = {
     "fallback": "'cpu': what has no lowering to the wafer runs on the CPU, in parts between those on the wafer",
     "programs": "how many programs the model becomes, which take turns on the wafer, or 'auto': one where it fits, "
     "else as many as it takes; the same with a warning when not given",
-    "regions": "how many parts of the model sit side by side on the wafer, for inputs in a row; 1 when not given",
+    "regions": "how many parts of the model sit side by side on the wafer, for inputs in a row, or 'auto': as many as "
+    "let results follow each other soonest; 1 when not given",
+    "objective": "'throughput': as many regions as let results follow each other soonest; 'latency', the time of one "
+    "call, when not given",
     "effort": "'high': layouts are looked for by parts of dimensions, and longer: takes several times as long to plan",
     "keys": "most keys that attention holds scores of at a time, 0 for all; chosen by bytes and cycles when not given",
     "origin": "column and row of the program's first PE, e.g. '2,1'; 0,0 when not given",
@@ -41,24 +44,32 @@ def programs(options: Mapping[str, Any]) -> int | None:
     return number
 
 
-def regions(options: Mapping[str, Any]) -> int:
-    """How many regions a model shall have.
+def regions(options: Mapping[str, Any]) -> int | None:
+    """How many regions a model shall have; None: as many as let results follow each other soonest.
 
     Raises:
         CompilerError: the option `regions` is no such number, or another option does not go with it.
     """
-    given = options.get("regions") or 1
+    is_open = options.get("objective", "") == "throughput" and not options.get("regions")
+    given = "auto" if is_open else options.get("regions") or 1
+    if options.get("objective") not in (None, "", "latency", "throughput"):
+        raise CompilerError(
+            f"objective is {shown(options['objective'])}, and has to be 'latency' or 'throughput'"
+        )
     number = int(given) if isinstance(given, str) and given.isdecimal() else given
-    if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= MOST_REGIONS:
-        raise CompilerError(f"regions is {shown(given)}, and has to be a number from 1 to {MOST_REGIONS}")
-    if number > 1 and is_in_parts(options):
+    is_number = isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= MOST_REGIONS
+    if not is_number and number != "auto":
+        raise CompilerError(
+            f"regions is {shown(given)}, and has to be a number from 1 to {MOST_REGIONS}, or 'auto'"
+        )
+    if number != 1 and is_in_parts(options):
         raise CompilerError(
             "regions are parts of one program, and with 'fallback' or 'programs' there are several",
             hint="leave either out",
         )
-    if number > 1 and options.get("origin"):
+    if number != 1 and options.get("origin"):
         raise CompilerError("regions have places of their own, so 'origin' says nothing", hint="leave it out")
-    return number
+    return number if isinstance(number, int) else None
 
 
 def keys(options: Mapping[str, Any]) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...dialects.host import ir
@@ -28,6 +28,7 @@ from .options import is_thorough, keys, regions
 from .preparation import compile_preparation, take_preparation
 from .program import WaferProgram, printed_bytes, read_checks, read_constants, stage_bytes
 from .regions.lowering import lower_regions
+from .regions.objective import with_best_count
 from .sram_shares import FIRST_SHARE, Shares
 
 PREPARING = "prepare"  # the row of what the host computes of parameters
@@ -126,6 +127,8 @@ def compile_program(
         }
         if found.regions:
             facts["regions"] = list(found.regions)
+        if found.tried:
+            facts["regions_tried"] = list(found.tried)
     interface = imported.interface.without_data()
     return WaferProgram(stage, interface, description, image, tuple(constants), facts, checks, preparation)
 
@@ -149,12 +152,14 @@ class LoweredModule:
         choices: what the partitioner chose among (see `passes.wafer.explanation`).
         preparation: what computes tensors from the parameters, see `preparation`.
         regions: where each region is, if there are several; see `LinkedModule`.
+        tried: numbers of regions with the intervals that their plans promise, where the number was open.
     """
 
     module: ir.Operation
     choices: list[dict[str, Any]]
     preparation: ImportedModel | None
     regions: Sequence[Mapping[str, Any]] = ()
+    tried: Sequence[Mapping[str, Any]] = ()
 
 
 @remembered_ways()
@@ -177,6 +182,27 @@ def lower(
         CompilerError: a pass failed; of several plans that do not fit, the first one's message.
     """
     count = regions(options)
+    if count is None:
+        best, tried = with_best_count(
+            lambda number: _lower_in(
+                number, module, machine, options, instrumentation, since=since, prepares=prepares
+            )
+        )
+        return replace(best, tried=tried)
+    return _lower_in(count, module, machine, options, instrumentation, since=since, prepares=prepares)
+
+
+def _lower_in(
+    count: int,
+    module: ir.Module,
+    machine: str,
+    options: Mapping[str, Any],
+    instrumentation: Instrumentation | None,
+    *,
+    since: str,
+    prepares: bool,
+) -> LoweredModule:
+    """`lower` with so many regions."""
     if count == 1:
         return _lower_whole(module, machine, options, instrumentation, since=since, prepares=prepares)
     outline = pipeline_before(PREPARING, machine, options, f"wse-outline-regions{{regions={count}}}")
@@ -268,7 +294,8 @@ class _Attempts:
             first.failure and first.failure.__cause__, TooLarge
         )
         if asked is None and may_block:
-            grid = first.told().grid or self.options.get("grid", "")
+            asked_grid = self.options.get("grid") or self.options.get("within", "")
+            grid = first.told().grid or asked_grid
             for fewer in other_keys(scores, load_machine(self.machine), grid, fits=first.result is not None):
                 attempts.append(self._with_keys(fewer))
                 if attempts[-1].result is not None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from ....passes.infra.pass_manager import PipelineFailure
 from ....passes.wafer.too_large import TooLarge
-from ..options import programs
+from ..options import programs, regions
 
 _MOST = 16
 _Made = TypeVar("_Made")
@@ -27,7 +27,7 @@ def with_enough_programs(options: Mapping[str, Any], make: Callable[[Mapping[str
     Raises:
         CompilerError: of `make`, where more programs do not help.
     """
-    if programs(options) is not None or options.get("regions"):  # which are of one program
+    if programs(options) is not None or regions(options) != 1:  # which are of one program
         return make(options)
     whole: TooLarge | None = None
     count = 1
