@@ -55,6 +55,10 @@ class SplitParameters(Pass, name="wse-split-parameters", anchor="builtin.module"
         True, "whether what no parameter is needed for, masks for instance, is moved as well"
     )
 
+    returned: bool = option(
+        True, "whether what the function returns is moved as well, so that it returns an argument"
+    )
+
     def run(self, op: ir.Operation, run: PassRun) -> None:
         functions = [f for f in op.regions[0].blocks[0].operations if isinstance(f, func.FuncOp)]
         names = {f.name.value for f in functions}
@@ -62,7 +66,8 @@ class SplitParameters(Pass, name="wse-split-parameters", anchor="builtin.module"
             if "sym_visibility" in function.attributes or len(function.regions[0].blocks) != 1:
                 continue
             known = KnownValues.of(function)
-            moved, copied, results = _worth_preparing(known, _FROM_NOTHING if self.constants else 0)
+            kept = set[ir.Value]() if self.returned else _returned(function)
+            moved, copied, results = _worth_preparing(known, _FROM_NOTHING if self.constants else 0, kept)
             if not results or arguments_of_kind(function, PREPARED):
                 continue
             name = _free_name(names)
@@ -75,8 +80,20 @@ class SplitParameters(Pass, name="wse-split-parameters", anchor="builtin.module"
             run.count("operations moved", len(moved))
 
 
+def _returned(function: func.FuncOp) -> set[ir.Value]:
+    """What a function returns, and what that is a view of."""
+    *_, terminator = function.regions[0].blocks[0].operations
+    found, left = set[ir.Value](), list(terminator.operands)
+    while left:
+        value = left.pop()
+        found.add(value)
+        if not isinstance(value.owner, ir.Block) and value.owner.name in _VIEWS:
+            left += value.owner.operands
+    return found
+
+
 def _worth_preparing(
-    known: KnownValues, from_nothing: int
+    known: KnownValues, from_nothing: int, kept: set[ir.Value]
 ) -> tuple[list[ir.Operation], list[ir.Operation], list[ir.Value]]:
     """Operations to move, those to repeat, and the results of the former that the rest of the function needs, in order.
 
@@ -94,7 +111,7 @@ def _worth_preparing(
             if any(ancestor_in(op.block, u.owner.operation) not in taken for u in r.uses)
         ]
         users = [ancestor_in(op.block, u.owner.operation) for r in op.results for u in r.uses]
-        if any(not _is_storable(r, op, from_nothing) for r in needed) or not users:
+        if any(r in kept or not _is_storable(r, op, from_nothing) for r in needed) or not users:
             if any(user in taken or user in copied for user in users):
                 copied.append(op)
             continue

@@ -39,7 +39,7 @@ _STACK = (
     f"func.func(wse-stack-reductions,wse-dce),canonicalize,cse,{_UNFUSE},"
     "func.func(wse-transpose-parameters),wse-split-parameters"
 )
-PREPARE = f"{_UNFUSE},wse-split-parameters{{constants=false}},canonicalize,cse"
+PREPARE = f"{_UNFUSE},wse-split-parameters{{constants=false returned=false}},canonicalize,cse"
 SPLIT_DIMS = f"{_SPLIT},{_STACK},wse-shape-interface"
 SPLIT_DIMS_OF_PARTS = f"{_SPLIT},wse-shape-interface"  # parts have the model's own parameters
 
