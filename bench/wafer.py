@@ -3,14 +3,17 @@
     python bench/wafer.py [--families F,...] [--sizes tiny,small] [--target wse3] [--grid WxH] [--accumulate TYPE]
                           [--effort high] [--programs N] [--data] [--json OUT]
     python bench/wafer.py --goals [--accumulate f16] [--effort high]
+    python bench/wafer.py --products [--families F,...] [--sizes tiny,small] [--grid WxH] ...
 
 Each row runs in a process of its own, so that its peak memory is known. Cycles are the mean over PEs, host transfers
-left out; `planned` is what the partitioner predicted of them. Utilisation is the share of the PEs' time that they
-compute in, until the slowest ends; the other shares are those of the cycles that PEs spend. With `--data` the model is
-called, and its results are compared with PyTorch's; without, nothing is computed and the times are those of an
-estimate. Classes, bytes of code on the fullest PE, and of the executable stage as text, say how large a program is;
-`lower` is the time to import and compile it. `--goals` measures the layers and models of `wafer_goals.py` on their
-grids, beside the cycles that they should take.
+left out; `last` is when the last PE ends, and `planned` what the partitioner predicted of that: where few PEs combine
+what many have computed, or only a part of a grid has work, most PEs end long before. Utilisation is the share of the
+PEs' time that they compute in, until the slowest ends; the other shares are those of the cycles that PEs spend. With
+`--data` the model is called, and its results are compared with PyTorch's; without, nothing is computed and the times
+are those of an estimate. Classes, bytes of code on the fullest PE, and of the executable stage as text, say how large a
+program is; `lower` is the time to import and compile it. `--goals` measures the layers and models of `wafer_goals.py`
+on their grids, beside the cycles that they should take. `--products` lists the products of each family beside what the
+same products take alone, of equal layers those of one; see `wafer_products.py`.
 """
 
 from __future__ import annotations
@@ -96,6 +99,7 @@ def row_of(found: Mapping[str, Any]) -> dict[str, Any]:
         "ir_bytes": sum(part["ir_bytes"] for part in programs),
         "planned": sum(grid["chosen"]["cycles"] for grid in grids) if len(grids) == len(programs) else None,
         "cycles": report["cycles"]["device"],
+        "makespan": lasting,
         "host_io": report["cycles"]["host_io"],
         "utilisation": busy / lasting if lasting else 0.0,
         "shares": {name: split[name] / spent if spent else 0.0 for name in SHARES},
@@ -139,6 +143,7 @@ _COLUMNS: tuple[tuple[str, int, Callable[[dict[str, Any]], str]], ...] = (
     ("code B", 8, lambda r: f"{r['code']:,}"),
     ("IR KB", 7, lambda r: f"{r['ir_bytes'] / 1000:,.0f}"),
     ("planned", 11, lambda r: f"{r['planned']:,.0f}" if r["planned"] is not None else ""),
+    ("last", 11, lambda r: f"{r['makespan']:,.0f}"),
     ("cycles", 11, lambda r: f"{r['cycles']:,.0f}"),
     ("busy", 6, lambda r: f"{r['utilisation']:.0%}"),
     ("compute", 8, lambda r: f"{r['shares']['compute']:.0%}"),
@@ -164,6 +169,17 @@ def line_of(name: str, row: dict[str, Any]) -> str:
     return f"{name:<22}" + "".join(f"{cell(row):>{width}}" for _, width, cell in _COLUMNS)
 
 
+def print_products(family: str, size: str, target: str, options: Mapping[str, Any]) -> None:
+    """Products of a family, inside of it and alone; of equal layers those of one: others may be trips of a loop."""
+    import wafer_products
+
+    one_layer = {"layers": 1} if "layers" in CASES[family].sizes[size] else {}
+    case = CASES[family].case(size, **one_layer)
+    grid, rows = wafer_products.product_rows(case.model, case.args, target, options)
+    print(f"{family} {size}, {grid} PEs", wafer_products.heading(), sep="\n")
+    print(*map(wafer_products.line_of, rows), sep="\n", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--families", default=",".join(FAMILIES), help="names, separated by commas")
@@ -178,6 +194,9 @@ def main() -> None:
     parser.add_argument("--data", action="store_true", help="call the model and compare with PyTorch")
     parser.add_argument("--json", type=Path, help="also write the rows to this file")
     parser.add_argument("--goals", action="store_true", help="the cases of wafer_goals.py instead")
+    parser.add_argument(
+        "--products", action="store_true", help="products of each family beside the same ones alone"
+    )
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     names = [(f, s) for f in arguments.families.split(",") for s in arguments.sizes.split(",")]
@@ -186,9 +205,13 @@ def main() -> None:
     unknown = [f for f, s in names if f not in CASES or s not in CASES[f].sizes]
     if unknown:
         parser.error(f"'{unknown[0]}': families are {', '.join(FAMILIES)}; sizes tiny, small, large")
+    asked = ("grid", "accumulate", "effort", "programs")
+    options = {name: getattr(arguments, name) for name in asked if getattr(arguments, name)}
+    if arguments.products:
+        for family, size in names:
+            print_products(family, size, arguments.target, options)
+        return
     if arguments.one:
-        asked = ("grid", "accumulate", "effort", "programs")
-        options = {name: getattr(arguments, name) for name in asked if getattr(arguments, name)}
         find = called if arguments.data else estimated
         row = row_of(find(*names[0], arguments.target, options))
         if names[0][0] in GOALS:

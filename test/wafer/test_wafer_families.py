@@ -88,3 +88,19 @@ def test_the_bench_has_a_row_for_each_family(
     shown = capsys.readouterr().out.splitlines()
     assert len(shown) == 3 and shown[0].split()[:3] == ["family", "PEs", "programs"]
     assert [row["programs"] for row in rows.values()] == [1, 2]
+
+
+def test_products_are_told_apart_from_what_is_around_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On one PE nothing is combined or moved, and a product takes what it takes alone."""
+    asked = ["--products", "--families", "mlp", "--sizes", "tiny", "--target", "tiny", "--grid", "1x1"]
+    monkeypatch.syspath_prepend(str(BENCH.parent))
+    monkeypatch.setattr(sys, "argv", ["wafer.py", *asked])
+    runpy.run_path(str(BENCH), run_name="__main__")
+    title, _, *rows = capsys.readouterr().out.splitlines()
+    assert title == "mlp tiny, 1x1 PEs" and len(rows) == 2
+    assert [row.split(")")[1].split()[:3] for row in rows] == [["3", "13", "21*"], ["3", "7", "13*"]]
+    for row in rows:
+        inside, moving, alone, ratio = (float(cell.replace(",", "")) for cell in row.split()[-4:])
+        assert inside > 0 and moving == 0 and inside == alone and ratio == 1

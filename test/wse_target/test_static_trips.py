@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fabric_programs import ints
 from switched_layers import layers
 
 from wse_mlir.wse_target.analysis.deadlock import execute_whole, verdict
@@ -29,8 +28,9 @@ def in_layer(program: Program, change) -> Program:
 
     def of(name: str, body: tuple[Instruction, ...]):
         for op in body:
-            is_layers = isinstance(op, Loop) and op.variable == "layer"
-            yield replace(op, body=tuple(change(name, op.body))) if is_layers else op
+            if isinstance(op, Loop) and op.variable == "layer":
+                op = replace(op, body=tuple(change(name, op.body)))
+            yield op
 
     return changed(program, of)
 
@@ -104,7 +104,7 @@ def test_classes_without_transfers_wait_at_the_barriers() -> None:
     program = layers(20)
     first, second = program.classes
     row = replace(second.where, base=(0, 1), extent=(6, 1))
-    idle = replace(second, name="idle", where=row, body=(Loop("i", *ints(3), ()),))
+    idle = replace(second, name="idle", where=row, body=(Loop("i", const(3), ()),))
     taller = replace(
         program, grid=(6, 2), classes=(first, second, idle), scatters=(), gathers=(), arguments=(), results=()
     )

@@ -49,7 +49,7 @@ class PhaseRow(Split):
     """One phase's share. Cycles are sums over its active PEs divided by their number.
 
     Attributes:
-        makespan: from the first PE's first cycle in it to the last one's last.
+        makespan: from the first PE's first cycle in it to the last one's last, which is the program's cycle `end`.
         pes: PEs that spent cycles in it.
         utilisation: compute cycles of all PEs / (makespan of the phase * PEs of the program).
         flops: floating point or integer operations, what several PEs compute alike counted once; repeated_flops: the
@@ -61,6 +61,7 @@ class PhaseRow(Split):
     location: str
     operator: str
     makespan: float
+    end: float
     pes: int
     utilisation: float
     flops: int

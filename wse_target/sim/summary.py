@@ -106,7 +106,8 @@ def _phases(loaded: Loaded, accounting: Accounting) -> tuple[PhaseRow, ...]:
             PhaseRow(
                 **_with_waiting({b: total / max(pes, 1) for b, total in sums.items()}),
                 name=name, module_path=source.module_path, location=source.location, operator=source.operator,
-                makespan=makespan, pes=pes, utilisation=sums["compute"] / room if room else 0.0,
+                makespan=makespan, end=float(accounting.last[number]) if pes else 0.0, pes=pes,
+                utilisation=sums["compute"] / room if room else 0.0,
                 flops=executed - repeated, repeated_flops=repeated,
                 sram_bytes=round(accounting.phase_bytes[number] / accounting.repetitions),
             )

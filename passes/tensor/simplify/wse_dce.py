@@ -22,7 +22,8 @@ class DeadCode(Pass, name="wse-dce"):
 
     * operations without effects whose results nobody uses, users before producers, inside nested regions too;
     * results of a `linalg.generic` that nobody uses, with the part of the body that computed them and their inits;
-    * inputs of a `linalg.generic` that the body does not read, unless they give a trip count;
+    * inputs of a `linalg.generic` that the body does not read, unless they give a trip count, or it reads some input at
+      places of its own, which may be known by its number;
     * on a module: private functions that nothing reachable from a public one refers to.
 
         %v:2 = linalg.generic ins(%x) outs(%a, %b) { max, index of max }    // %v#1 is not used
@@ -65,7 +66,8 @@ def _shrink(view: Structured, run: PassRun) -> None:
     kept_results, needed = _kept_results(view)
     inputs = len(view.inputs)
     arguments = list(view.body.arguments)
-    kept_inputs = [k for k in range(inputs) if arguments[k] in needed]
+    reads_places = any(value in needed for value in view.inputs)
+    kept_inputs = [k for k in range(inputs) if reads_places or arguments[k] in needed]
     init_maps = [view.init_maps[k] for k in kept_results]
     if not loops_inferable([*(view.maps[k] for k in kept_inputs), *init_maps], len(view.iterators)):
         kept_inputs = list(range(inputs))

@@ -6,14 +6,14 @@ over the parallel iterators inside.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from ....dialects.affine.expressions import dim_position
 from ....dialects.host import ir
 from ....dialects.structured import PARALLEL, REDUCTION
-from ....wse_target.instructions import DTYPE_BYTES, Access, Instruction, Loop, Vector
+from ....wse_target.instructions import DTYPE_BYTES, Access, Dtype, Instruction, Loop, Vector
 from ....wse_target.layout.tensor_layout import NOW, TensorLayout
 from ....wse_target.machine import Machine
 from ....wse_target.quasi_affine import Const, Var, const
@@ -30,9 +30,10 @@ from ..shard.scatters import Scatter, scatter_loops, scatter_of, written_indices
 from .indirect import at_numbers, gathered
 from .movement import copy, fill
 from .nests import VectorNest
-from .positions import divided_iterators, positions_in_tile
+from .positions import positions_in_tile, stride_of
 from .tiles import LocalTile, TileBuffers
 from .value_places import ScalarSource, ValuePlaces
+from .write.expressions import row_major_pitches
 
 
 class ComputeEmitter:
@@ -61,7 +62,6 @@ class ComputeEmitter:
         self.changed = changed
         self.steps: list[Instruction] = []
         self.depends = self.compute.dependencies()
-        self.divided = divided_iterators(self.view.maps)
         self.needed = operand_layouts(self.view, loops)
         self.order = self._canonical_order()
         results = [self._result_tile(r) for r in range(len(self.view.inits))]
@@ -72,10 +72,8 @@ class ComputeEmitter:
         """The instructions of every PE, in program order."""
         self._prepare_indices()
         self._initialise()
-        serial = self.compute.has_reduction and not self.accumulated and not self.compute.scatters
-        reductions = {i for i in self.order if self.view.iterators[i] == REDUCTION} if serial else set()
-        looped = reductions | self.divided | self.compute.one_by_one(self.depends, self.loops.tile_shape)
-        self._emit_looped([i for i in self.order if i in looped], serial)
+        looped = self.compute.looped(self.depends, self.loops.tile_shape)
+        self._emit_looped([i for i in self.order if i in looped], self.compute.serial)
         return self.steps
 
     # What goes where
@@ -110,18 +108,12 @@ class ComputeEmitter:
         for r, yielded in enumerate(self.compute.body.yielded):
             if not isinstance(yielded, Temp) or self.values.results[r] is None or r in self.accumulated:
                 continue
-            if serial and self._runs(r):
+            if serial and self.compute.starts_from_init(r):
                 continue
             loops = {dim_position(e) for e in self.view.init_maps[r].results} - {None}
             if yielded.index not in read or loops <= self.depends[yielded.index]:
                 homes.setdefault(yielded.index, r)
         return homes
-
-    def _runs(self, r: int) -> bool:
-        """Whether a reduction starts from a result's init; not where each of its steps writes elements of its own."""
-        written = {dim_position(e) for e in self.view.init_maps[r].results}
-        reductions = {i for i, kind in enumerate(self.view.iterators) if kind == REDUCTION}
-        return not reductions <= written or self.view.reads(len(self.view.inputs) + r)
 
     def _vector(self, kind: str, loops: Sequence[int], dst: Access, srcs: Sequence[ScalarSource]) -> None:
         bounds = tuple(self.values.bound(i) for i in loops)
@@ -160,10 +152,8 @@ class ComputeEmitter:
 
     def _initialise(self) -> None:
         """Reductions start from their inits, and so does what is changed in places."""
-        if not self.compute.has_reduction and not self.compute.scatters:
-            return
         for r, tile in enumerate(self.values.results):
-            if tile is None or not (self.compute.scatters or self._runs(r)):
+            if tile is None or not self.compute.starts_from_init(r):
                 continue
             init = self.view.inits[r]
             number = splat_of(init)
@@ -226,14 +216,15 @@ class ComputeEmitter:
             positions = [dim_position(e) for e in amap.results]
             if None not in positions:
                 loops = [p for p in positions if p is not None]
-                nest = self._nest(op, [p for p in loops if p not in self.values.looped])
+                free = [p for p in loops if p not in self.values.looped]
+                nest = self._nest(op, free, {i: stride_of(amap, i, result.shape) for i in free})
                 self._operation(op, nest, self.values.access(result, amap, nest))
                 self.values.places[index] = (result, tuple(loops))
                 return
         tile = self._reusable(index, op, loops) or self.tiles.scratch(
             f"{self.hint}_{op.kind}", tuple(self.values.block(i) for i in loops), op.dtype
         )
-        nest = self._nest(op, loops)
+        nest = self._nest(op, loops, dict(zip(loops, row_major_pitches(tile.shape), strict=True)))
         self._operation(op, nest, tile.at([self.values.index(i, nest) for i in loops], len(nest)))
         self.values.places[index] = (tile, tuple(loops))
 
@@ -297,10 +288,10 @@ class ComputeEmitter:
         self.steps.append(Vector("fill", (), replace(place, strides=()), (source,)))
         return place
 
-    def _nest(self, op: ElementaryOp, loops: list[int]) -> list[int]:
-        """The loops of an operation in the order that costs least."""
+    def _nest(self, op: ElementaryOp, loops: list[int], written: Mapping[int, int]) -> list[int]:
+        """The loops of an operation in the order that costs least; `written`: how far each goes in the result."""
         if op.kind != GATHER:
-            return self._arranged(loops)
+            return self._cheapest(self._arranged(loops), (written, op.dtype), op.operands, op.kind, op.dtype)
         moved = moving(op, [self.compute.iterators_of(o, self.depends) for o in op.operands])
         return gather_order(loops, moved)
 
@@ -343,15 +334,31 @@ class ComputeEmitter:
         """All iterators in the order that takes the machine least; of equal ones the last dimension innermost."""
         free = [i for i in self.order if i not in self.values.looped]
         last = {i: sum(self.values.stride(v, i) in (0, 1) for v in values) for i in free}
-        read = [v for v in (Operand(len(self.view.inputs) + r), *values) if isinstance(v, (Operand, Temp))]
-        accesses = [
-            ({i: self.values.stride(v, i) for i in free}, DTYPE_BYTES[self.values.dtype(v)]) for v in read
-        ]
+        init = Operand(len(self.view.inputs) + r)
+        written = {i: self.values.stride(init, i) for i in free}, self.values.dtype(init)
         kind = "fma" if fused else op.kind
-        rates = self.machine.rate(kind, op.dtype), self.machine.rate_into_one(kind, op.dtype)
-        uneven = frozenset(i for i in free if not isinstance(self.values.bound(i), Const))
-        nest = VectorNest({i: self.values.block(i) for i in free}, accesses, *rates, uneven)
-        return nest.cheapest(sorted(free, key=last.__getitem__), self.machine)
+        return self._cheapest(sorted(free, key=last.__getitem__), written, values, kind, op.dtype)
+
+    def _cheapest(
+        self,
+        loops: Sequence[int],
+        written: tuple[Mapping[int, int], str],
+        values: Sequence[ScalarValue],
+        kind: str,
+        dtype: str,
+    ) -> list[int]:
+        """Loops in the order that takes the machine least; of equal ones the given one.
+
+        Args:
+            written: how far each loop goes in what is written, and the type of its elements; values: what is read.
+        """
+        read = [v for v in values if isinstance(v, (Operand, Temp))]
+        accesses = [({i: self.values.stride(v, i) for i in loops}, self.values.dtype(v)) for v in read]
+        sized = [(strides, DTYPE_BYTES[cast(Dtype, each)]) for strides, each in (written, *accesses)]
+        rates = self.machine.rate(kind, dtype), self.machine.rate_into_one(kind, dtype)
+        uneven = frozenset(i for i in loops if not isinstance(self.values.bound(i), Const))
+        nest = VectorNest({i: self.values.block(i) for i in loops}, sized, *rates, uneven)
+        return nest.cheapest(loops, self.machine)
 
     def _arranged(self, loops: Sequence[int]) -> list[int]:
         """The innermost loop stays; of the others the longest goes next to it, for further maps cost more than rows.

@@ -62,12 +62,17 @@ class VectorNest:
         found: list[int] = []  # innermost first
         for at, loop in reversed(list(enumerate(order))):
             within = order[at + 1] if at + 1 < len(order) else None
-            is_even = within is not None and within not in self.uneven
-            if is_even and all(s[loop] == s[within] * self.trips[within] for s, _ in self.accesses):
+            if within is not None and self._follow(loop, within):
                 found[-1] *= self.trips[loop]
             else:
                 found.append(self.trips[loop])
         return found[::-1]
+
+    def _follow(self, loop: int, within: int) -> bool:
+        """Whether a trip of a loop ends where its next one begins, on all PEs and in all that is accessed."""
+        if within in self.uneven:
+            return False
+        return all(s[loop] == s[within] * self.trips[within] for s, _ in self.accesses)
 
     def _penalty(self, order: Sequence[int], machine: Machine) -> float:
         """What an innermost loop costs more that hits the same banks again."""

@@ -40,8 +40,3 @@ def stride_of(amap: ir.AffineMap, iterator: int, tile: Sequence[int]) -> int:
     for expr, pitch in zip(amap.results, row_major_pitches(tile), strict=True):
         stride += pitch * index_sum(expr).factor(iterator)
     return stride
-
-
-def divided_iterators(maps: Sequence[ir.AffineMap]) -> frozenset[int]:
-    """The iterators of which a quotient or a remainder says where an operand is read: no strides go along them."""
-    return frozenset().union(*(index_sum(expr).divided for amap in maps for expr in amap.results))

@@ -89,6 +89,7 @@ def _candidates(fragments: Sequence[Fragment], forms: Sequence[Form]) -> list[tu
     """What repeats, with the bytes of code that a loop saves, the most first; of equals, exact repeats first.
 
     A loop may begin within a phase where that saves more: the end of a layer's is like that of what is in front of all.
+    It may be within one altogether: blocks of keys of one attention.
     """
     sizes = [max((text_bytes(part.body) for part in f.parts), default=0) for f in fragments]
     starts = [_phase_of(fragment) is not None for fragment in fragments]
@@ -96,8 +97,7 @@ def _candidates(fragments: Sequence[Fragment], forms: Sequence[Form]) -> list[tu
     for keys in ([form.exact for form in forms], [form.key for form in forms]):
         numbers: dict[Any, int] = {}
         found += repeats([numbers.setdefault(key, len(numbers)) for key in keys], sizes, [True] * len(sizes))
-    with_phases = (item for item in found if any(starts[item[1].start : item[1].start + item[1].period]))
-    return sorted(dict.fromkeys(with_phases), key=lambda item: (-item[0], not starts[item[1].start]))
+    return sorted(dict.fromkeys(found), key=lambda item: (-item[0], not starts[item[1].start]))
 
 
 def _phase_of(fragment: Fragment) -> Phase | None:
@@ -173,7 +173,7 @@ class _Loop:
         stop = self.begin + self.repeat.period * self.repeat.trips
         rolled.fragments = [
             *map(moved, rolled.fragments[: self.begin]),
-            sentinel(phase),
+            *([sentinel(phase)] if phase is not None else []),
             sentinel(Open(self.variable, self.repeat.trips)),
             *inside,
             sentinel(Close()),
@@ -219,9 +219,14 @@ class _Loop:
             found.append(replace(fragment, parts=parts))
         return found
 
-    def _behind_a_phase(self, fragments: list[Fragment]) -> tuple[Phase, list[Fragment]]:
-        """A trip's fragments behind the phase that they begin: if none, the one that all but the first begin within."""
+    def _behind_a_phase(self, fragments: list[Fragment]) -> tuple[Phase | None, list[Fragment]]:
+        """A trip's fragments behind the phase that they begin: if none, the one that all but the first begin within.
+
+        No phase for trips that are within one.
+        """
         begun = [_phase_of(fragment) for fragment in fragments]
+        if not any(begun):
+            return None, fragments
         if begun[0] is not None:
             return begun[0], fragments
         last = [phase for phase in begun if phase is not None][-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,6 +15,7 @@ from ....wse_target.machine_file import load_machine
 from ....wse_target.scalars import SCALAR_BYTES
 from ...infra.pass_base import Pass, PassRun
 from ..executable import OF_TRIPS, TRANSFERS, TextOperation, bodies, buffers_of, program_of, steps, symbols
+from ..levers import Demand
 from ..route.colour_use import transfer_ends
 from ..too_large import TooLarge
 from .text_bytes import ClassText, TextBytes
@@ -205,12 +207,18 @@ def _does_not_fit(module: ir.Operation, memory: MemoryPlan) -> DoesNotFit:
     terms = f"{kept} (parameters) + {top - kept} (activations and temporaries) + {text.code} (code)"
     terms += f" + {text.tables} (tables)" if text.tables else ""
     terms += f" + {text.scalars} (scalars)" if text.scalars else ""
-    smaller = ", or an algorithm without tables" if text.tables else ""
+    sizes = [(str(ir.MemRefType(b.op.type.value).element_type) == "f32", b.size) for b in buffers]
+    wide = top * sum(size for is_wide, size in sizes if is_wide) // max(sum(size for _, size in sizes), 1)
+    pes = math.prod(read.integers(program_of(module).grid))
+    width, height = machine.grid
+    most = max((b.size for b in buffers), default=0)
+    demand = Demand(kept, top - kept, wide, pes, width * height, machine.sram_available, most, text.total)
+    smaller = "; an algorithm without tables" if text.tables else ""
     return DoesNotFit(
         program_of(module),
         f"the program does not fit the SRAM: {terms} = {top + text.total} B a PE > {machine.sram_available} B "
         f"({machine.sram.bytes} less {machine.sram.runtime} of the host-transfer runtime); largest buffers: {listed}",
-        f"use more PEs (grid=WxH, or a larger machine), a smaller batch, or a narrower element type{smaller}",
+        demand.levers() + smaller,
         needed=top + text.total,
         text=text.total,
         available=machine.sram_available,

@@ -54,6 +54,13 @@ class CostModel:
         rate = self.machine.rate_into_one if into_one else self.machine.rate
         return vector.setup + max(0.0, outer) + math.prod(trips) / rate(kind, dtype)
 
+    def loops(self, trips: Sequence[int]) -> float:
+        """What a PE does for loops within each other, outermost first, besides what is in them."""
+        control, total = self.machine.control, 0.0
+        for count in reversed(trips):
+            total = control.branch + count * (control.loop + total)
+        return total
+
     def combined(
         self, elements: int, dtype: Dtype, kind: Combine, extent: int, *, everywhere: bool, stride: int = 1
     ) -> float:

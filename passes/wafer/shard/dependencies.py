@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....dialects.affine.expressions import used_dims
+from ....dialects.affine.linear import index_sum
+from ....dialects.host import ir
 from ....dialects.structured import Structured
 from ..scalars.splat import splat_of
 from ..scalars.values import IteratorValue, Operand, ScalarBody, ScalarValue, Temp
@@ -32,3 +34,8 @@ def dependencies(view: Structured, body: ScalarBody) -> list[frozenset[int]]:
     for op in body.ops:
         found.append(frozenset().union(*(iterators_of(view, o, found) for o in op.operands)))
     return found
+
+
+def divided_iterators(maps: Sequence[ir.AffineMap]) -> frozenset[int]:
+    """The iterators of which a quotient or a remainder says where an operand is read: no strides go along them."""
+    return frozenset().union(*(index_sum(expr).divided for amap in maps for expr in amap.results))

@@ -21,10 +21,10 @@ from ..scalars.refusals import NoLowering
 from ..scalars.splat import is_undefined, splat_of
 from ..scalars.values import Operand, ScalarBody, ScalarValue, Temp
 from ..scalars.widening_reads import read_narrow
+from .around_body import AroundBody
 from .cost import CostModel
-from .dependencies import dependencies, iterators_of, operand_iterators
+from .dependencies import dependencies, divided_iterators, iterators_of, operand_iterators
 from .finer_loops import finer_loops
-from .in_place import may_change
 from .indirect import GATHER, gather_cycles
 from .layout_rules import elements
 from .merged_loops import MergedLoops, steps_through
@@ -152,6 +152,14 @@ class Compute:
             raise NoLowering(self.view.op, "a step exchanges running values: no lowering to the wafer yet")
         return order
 
+    def copies(self) -> list[int]:
+        """The live results that no operation of the body is computed straight into."""
+        return [
+            r
+            for r, yielded in enumerate(self.body.yielded)
+            if self.used[r] and (not isinstance(yielded, Temp) or (self.serial and self.starts_from_init(r)))
+        ]
+
     def reads(self, position: int) -> bool:
         """Whether the operand at `position` is read as a tensor (an init's value counts only if it is no splat)."""
         operand = Operand(position)
@@ -172,15 +180,35 @@ class Compute:
         return operand_iterators(self.view, position)
 
     @property
+    def serial(self) -> bool:
+        """Whether a PE takes the reduction's loops step by step."""
+        return self.has_reduction and not self.accumulated() and not self.scatters
+
+    def starts_from_init(self, r: int) -> bool:
+        """Whether a result's tile holds its init first: not where a reduction's steps write elements of their own."""
+        if not self.has_reduction and not self.scatters:
+            return False
+        written = self.operand_iterators(len(self.view.inputs) + r)
+        reductions = {i for i, kind in enumerate(self.view.iterators) if kind == REDUCTION}
+        return self.scatters or not reductions <= written or self.reads(len(self.view.inputs) + r)
+
+    @property
     def scatters(self) -> bool:
         """Whether the result is its init with elements changed at indices that are data."""
         return any(op.kind in SCATTERS for op in self.body.ops)
 
-    def one_by_one(self, depends: list[frozenset[int]], tiles: Sequence[int]) -> frozenset[int]:
-        """The loops that a PE takes one iteration at a time for want of memory; none around places from data."""
+    def looped(self, depends: list[frozenset[int]], tiles: Sequence[int]) -> frozenset[int]:
+        """The loops that a PE takes one iteration at a time.
+
+        Those are reductions whose steps keep their order, loops of which a quotient says where an operand is read, and
+        others for want of memory; none of these around places from data.
+        """
+        reductions = {i for i, kind in enumerate(self.view.iterators) if kind == REDUCTION and self.serial}
+        stepwise = frozenset(reductions) | divided_iterators(self.view.maps)
         if any(op.kind in SCATTERS or op.kind in OWNED or op.kind == GATHER for op in self.body.ops):
-            return frozenset()
-        return loops_one_by_one(tiles, lambda kept: _scratch(self, depends, kept))
+            return stepwise
+        left = [1 if i in stepwise else trips for i, trips in enumerate(tiles)]
+        return stepwise | loops_one_by_one(left, lambda kept: _scratch(self, depends, kept))
 
 
 def analyse(op: Any) -> Compute:
@@ -240,7 +268,9 @@ def compute_options(
     if along is not None:
         choices = [c for c in choices if tuple(dim.axes for dim in c.dims) == tuple(along)] or choices
     depends = compute.dependencies()
-    found = [_compute_option(compute, depends, choice, cost) for choice in choices]
+    starts = [r for r, live in enumerate(compute.used) if live and compute.starts_from_init(r)]
+    around = AroundBody.of(view, compute.body, starts, compute.copies())
+    found = [_compute_option(compute, depends, around, choice, cost) for choice in choices]
     options = [option for option in found if option is not None]
     if not forced and REDUCTION not in view.iterators:
         finer = [
@@ -249,7 +279,7 @@ def compute_options(
             if option.loops is not None
             for more in finer_loops(option.loops, option.cycles, mesh, cost)
         ]
-        again = [_compute_option(compute, depends, choice, cost) for choice in finer]
+        again = [_compute_option(compute, depends, around, choice, cost) for choice in finer]
         options += [option for option in again if option is not None]
     if forced and not options:
         raise PassFailure(
@@ -285,7 +315,11 @@ def _forced(op: Any, compute: Compute, splittable: list[bool], mesh: Mesh) -> Te
 
 
 def _compute_option(
-    compute: Compute, depends: list[frozenset[int]], loops: TensorLayout, cost: CostModel
+    compute: Compute,
+    depends: list[frozenset[int]],
+    around: AroundBody,
+    loops: TensorLayout,
+    cost: CostModel,
 ) -> Option | None:
     """None where loops laid out like that read what no layout of an operand says."""
     view = compute.view
@@ -295,12 +329,12 @@ def _compute_option(
     if any(layout is None and compute.reads(k) for k, layout in enumerate(layouts)):
         return None
     tiles = list(loops.tile_shape)
-    looped = compute.one_by_one(depends, tiles)
+    looped = compute.looped(depends, tiles)
     again = math.prod(tiles[i] for i in looped)
     skipped = {a.product for a in compute.accumulations if a is not None}
     accesses = (steps_through(m, at.tile_shape) for m, at in zip(view.maps, layouts, strict=True) if at)
     merged = MergedLoops.of(tiles, list(accesses))
-    cycles = 0.0
+    cycles = around.cycles(cost, loops, gives, looped)
     for index, op in enumerate(compute.body.ops):
         if index in skipped:
             continue
@@ -312,8 +346,6 @@ def _compute_option(
             cycles += owned_cycles(cost, view, op, depends, tiles)
             continue
         if op.kind in SCATTERS:
-            if not may_change(view.inits[0]):
-                cycles += cost.vector("copy", op.dtype, [gives[0].elements])
             cycles += scatter_cycles(cost, view, op, depends, tiles)
             continue
         trips = merged.among(depends[index] - looped)
@@ -321,10 +353,9 @@ def _compute_option(
         kind = "fma" if summed is not None and summed.product is not None else op.kind
         into_one = summed is not None and math.prod(gives[0].tile_shape) == 1
         cycles += again * cost.vector(kind, op.dtype, trips, into_one=into_one)
-    for r, yielded in enumerate(compute.body.yielded):
-        if compute.used[r] and not isinstance(yielded, Temp):
-            loops_of_result = operand_iterators(view, len(view.inputs) + r)
-            cycles += cost.vector("copy", dtype_of(view.op.results[r]), merged.among(loops_of_result))
+    for r in around.copied:
+        loops_of_result = operand_iterators(view, len(view.inputs) + r) - looped
+        cycles += again * cost.vector("copy", dtype_of(view.op.results[r]), merged.among(loops_of_result))
     reduced = [loops.dims[i].axes for i, kind in enumerate(view.iterators) if kind == REDUCTION]
     lines = loops.mesh.joined([axis for axes in reduced for axis in axes])
     reductions = tuple(

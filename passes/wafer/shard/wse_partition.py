@@ -13,19 +13,21 @@ from ...infra.pass_base import Pass, PassRun, option
 from ..algorithms.algorithm import operations
 from ..communicate import Movement
 from ..emit.kept_states import homes, way_home
+from ..levers import Demand
 from ..prepare.tables import rebind
 from ..scalars.splat import made_of
 from ..too_large import TooLarge
 from .choice.explanation import explain
 from .choice.grids import search
 from .choice.plan import Moves, Plan
+from .choice.problem import Problem, bytes_at_least
 from .choice.product_options import ProductOptions
 from .cost import CostModel
 from .interface_attributes import BOUND, arguments_named
 from .layout_rules import grid_mesh
 from .lowering import is_node, is_stream, require_lowering
 from .main_function import find_main, prepare
-from .nodes import Option, only_returned, shape_of
+from .nodes import Option, bytes_of, dtype_of, only_returned, shape_of
 
 
 class Partition(Pass, name="wse-partition", anchor="builtin.module"):
@@ -85,7 +87,7 @@ class Partition(Pass, name="wse-partition", anchor="builtin.module"):
             )
             plan, problem = searched.plan, searched.problem
             if plan.peak > cost.sram:
-                raise _does_not_fit(main, plan, cost, width * height)
+                raise _does_not_fit(main, plan, problem, cost, width * height)
             explain(run, searched, products)
             rewriter = _Rewriter(main, plan, cost, "" if forced_for_products else self.algorithm)
             rewriter.run()
@@ -109,22 +111,35 @@ def parse_grid(text: str, width: int, height: int) -> Mesh:
     return grid_mesh(columns, rows)
 
 
-def _does_not_fit(main: Any, plan: Plan, cost: CostModel, available: int) -> TooLarge:
-    activations = plan.peak - plan.resident
+def _does_not_fit(main: Any, plan: Plan, problem: Problem, cost: CostModel, available: int) -> TooLarge:
+    others = plan.peak - plan.resident
     message = (
-        f"the model does not fit the SRAM: {plan.resident} (parameters) + {activations} (activations and "
+        f"the model does not fit the SRAM: {plan.resident} (parameters) + {others} (activations and "
         f"temporaries) = {plan.peak} B a PE > {cost.sram} B, on a grid of {plan.mesh.rect.grid} PEs"
     )
-    more = (
-        "more PEs (another grid or machine), "
-        if plan.mesh.rect.size < available
-        else "a machine with more PEs, "
-    )
-    hint = f"use {more}a smaller batch, or a narrower element type"
-    parameters_most = plan.resident > activations
+    wide = int(plan.peak * _wide_share(plan, problem))
+    chosen = zip(problem.nodes, plan.options, strict=True)
+    largest = max(bytes_at_least(node.op, option) + option.scratch for node, option in chosen)
+    demand = Demand(plan.resident, others, wide, plan.mesh.rect.size, available, cost.sram, largest)
     return TooLarge(
-        main, message, hint, needed=plan.peak, available=int(cost.sram), helped_by_turns=parameters_most
+        main,
+        message,
+        demand.levers(),
+        needed=plan.peak,
+        available=int(cost.sram),
+        helped_by_turns=plan.resident > others,
     )
+
+
+def _wide_share(plan: Plan, problem: Problem) -> float:
+    """Which part of the bytes of a plan's values are f32."""
+    held = [
+        (dtype_of(value), bytes_of(value, layout))
+        for node, option in zip(problem.nodes, plan.options, strict=True)
+        for value, layout in zip((*node.operands, *node.results), (*option.needs, *option.gives), strict=True)
+        if layout is not None
+    ]
+    return sum(size for dtype, size in held if dtype == "f32") / max(sum(size for _, size in held), 1)
 
 
 def _partial(chosen: Option, result: int) -> list[Partial]:

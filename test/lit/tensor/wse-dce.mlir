@@ -97,3 +97,21 @@ func.func private @second() {
 func.func @public() {
   return
 }
+
+// -----
+
+// An input that is read at places of the body's own is known by its number: all inputs stay.
+// CHECK-LABEL: @read_at_places
+// CHECK: linalg.generic {{.*}} ins(%arg0, %arg1, %arg2 :
+#d = affine_map<(i) -> (i)>
+#none = affine_map<(i) -> (0)>
+func.func @read_at_places(%x: tensor<4xindex>, %unread: tensor<4xf32>, %table: tensor<9xf32>) -> tensor<4xf32> {
+  %e = tensor.empty() : tensor<4xf32>
+  %r = linalg.generic {indexing_maps = [#d, #d, #none, #d], iterator_types = ["parallel"]}
+      ins(%x, %unread, %table : tensor<4xindex>, tensor<4xf32>, tensor<9xf32>) outs(%e : tensor<4xf32>) {
+  ^bb0(%i: index, %u: f32, %t: f32, %o: f32):
+    %v = tensor.extract %table[%i] : tensor<9xf32>
+    linalg.yield %v : f32
+  } -> tensor<4xf32>
+  return %r : tensor<4xf32>
+}

@@ -42,7 +42,7 @@ class Pool(NamedTuple):
     make: Callable[[], Block]
 
 
-class Blocks:
+class CallBlocks:
     """Blocks of one function with one set of bound arguments.
 
     Args:

@@ -18,7 +18,7 @@ from ..arena import OutOfMemory, empty_array
 from ..checks import STATUS_WORDS, Check, CheckFailed, failure_of
 from ..native.linker import link
 from ..native.packed import ALLOCATE, ALLOCATIONS_BEGIN, POOL_RUN, RELEASE, RUN_GUARDED, packed_entry
-from .blocks import Block, Blocks, Pool
+from .blocks import Block, CallBlocks, Pool
 from .descriptors import Descriptors, ReturnedBuffer
 
 if TYPE_CHECKING:
@@ -235,7 +235,7 @@ class JitFunction:
 
     def _renew(self) -> None:
         """Calls from now on take blocks of what is bound now; the blocks of calls that run are not used again."""
-        self._blocks = Blocks(
+        self._blocks = CallBlocks(
             self._run_on,
             self._ranks,
             self._returned_ranks,

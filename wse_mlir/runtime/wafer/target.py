@@ -294,7 +294,8 @@ class _Attempts:
             first.failure and first.failure.__cause__, TooLarge
         )
         if asked is None and may_block:
-            grid = first.told().grid or self.options.get("grid", "")
+            asked_grid = self.options.get("grid") or self.options.get("within", "")
+            grid = first.told().grid or asked_grid
             for fewer in other_keys(scores, load_machine(self.machine), grid, fits=first.result is not None):
                 attempts.append(self._with_keys(fewer))
                 if attempts[-1].result is not None:

@@ -34,6 +34,8 @@ class Colour:
         self.lanes: dict[int, Lane] = {}
         self.skipped: dict[int, int] = {}  # epochs of trips that were not run, by repetition
         self.taking: dict[int, int] = {}  # epoch that a PE which never switches receives from
+        # Receives of such PEs, by PE: that were issued, and that know their message; they get to know it in that order.
+        self.asked, self.served = (np.zeros(len(routers), np.int64) for _ in range(2))
         self.threads: tuple[set[int], set[int]] = (set(), set())
 
     @property
@@ -68,6 +70,7 @@ class Lanes:
             colour.lanes.clear()
             colour.skipped.clear()
             colour.taking.clear()
+            colour.asked[:] = colour.served[:] = 0
             if colour.positions is not None:
                 colour.times = SwitchTimes(colour.positions.switched, self.routers)
 
@@ -134,6 +137,18 @@ class Lanes:
         """Receivers that take words of the epoch that they are in: those that switch the colour, or all."""
         return pick(at, self.colours[name].times.ever[at]) if self.mixed(name) else at  # type: ignore[union-attr]
 
+    def line_up(self, name: str, numbers: np.ndarray, at: Selection) -> None:
+        """Receives are issued whose messages are not yet known: their `numbers` say which of their PE's they are."""
+        colour = self.colours[name]
+        numbers[at] = -1 - colour.asked[at]
+        if self.mixed(name):
+            colour.asked[at] += ~colour.times.ever[at]  # type: ignore[union-attr]
+
+    def lined_up(self, name: str, at: Selection) -> Selection:
+        """PEs with further receives whose messages are not yet known."""
+        colour = self.colours[name]
+        return pick(at, colour.asked[at] > colour.served[at])
+
     def follow(self, name: str, agents: ThreadStates, thread: int, at: Selection) -> np.ndarray:
         """Lets receivers that never switch the colour go on to the epoch that their next message is of.
 
@@ -148,7 +163,7 @@ class Lanes:
         pes, epochs, numbers = listed(at), agents.epoch_in[thread], agents.number_in[thread]
         found = numbers[pes] >= 0
         last = max(colour.lanes, default=0)
-        for index in np.flatnonzero(~found).tolist():
+        for index in np.flatnonzero(~found & (-1 - numbers[pes] == colour.served[pes])).tolist():
             pe = int(pes[index])
             while True:
                 epoch = int(colour.taking.get(pe, 0))
@@ -157,6 +172,7 @@ class Lanes:
                 if channel >= 0 and lane.received[pe] < lane.sent[channel]:
                     epochs[pe], numbers[pe] = epoch, lane.received[pe]
                     lane.received[pe] += 1
+                    colour.served[pe] += 1
                     found[index] = True
                     break
                 following = self._following(colour, epoch, last)

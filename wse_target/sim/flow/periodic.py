@@ -35,7 +35,7 @@ _LONGEST = 4  # trips of a period
 _SAMPLE = 101
 _HEIGHT = 0.03  # of a wave, as part of a trip
 _CLOSE = 1e-7  # relative to a clock; sums of the same numbers in another order differ by less
-Places = tuple[int, ...]  # ends of loops at which PEs wait, one of each class
+LoopEnds = tuple[int, ...]  # ends of loops at which PEs wait, one of each class
 
 
 def steady_loops(code: Code, *, nested: bool) -> frozenset[int]:
@@ -123,7 +123,7 @@ class Steady:
             for op in state.code.operations[_begin(state.code, end) : end]
         )
         self._held: list[tuple[int, Selection]] = []
-        self._around: list[tuple[Places, SwitchedTrips]] = []  # loops that switch, the outermost first
+        self._around: list[tuple[LoopEnds, SwitchedTrips]] = []  # loops that switch, the outermost first
         self._cuts: list[_Cut] = []
         self._number = 0  # of cuts so far
         self._copies: dict[object, list[np.ndarray]] = {}
@@ -187,7 +187,7 @@ class Steady:
         trips.note(where)
         return trips.skip(where)
 
-    def _inside(self, places: Places, others: Places) -> bool:
+    def _inside(self, places: LoopEnds, others: LoopEnds) -> bool:
         """Whether ends of loops are those of `others`, or of loops inside of them."""
         code = self.state.code
         return places == others or all(any(_begin(code, end) < pc < end for end in others) for pc in places)

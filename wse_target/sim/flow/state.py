@@ -50,7 +50,7 @@ def pick(at: Selection, mask: np.ndarray) -> Selection:
     """The PEs of a selection for which `mask` holds."""
     if mask.all():
         return at
-    inside = np.flatnonzero(mask)
+    inside = mask.nonzero()[0]
     return quick(inside + at.start if isinstance(at, slice) else at[inside])
 
 

@@ -62,7 +62,7 @@ class Transfers:
             name = op.receive if isinstance(op, Relay) else op.colour
             a.epoch_in[thread][at] = self.lanes.epoch(name, at)
             own = self.lanes.switching(name, at)
-            a.number_in[thread][at] = -1
+            self.lanes.line_up(name, a.number_in[thread], at)
             for lane, part in self.lanes.split(name, a.epoch_in[thread], own):
                 need_way_in(lane, s.placement, op.source, part)
                 a.number_in[thread][part] = lane.received[part]
@@ -86,10 +86,10 @@ class Transfers:
         name = op.colour if isinstance(op, Receive) else op.receive
         if self.lanes.mixed(name):
             found = self.lanes.follow(name, a, thread, at)
-            if not found.all():
-                s.block(thread, pick(at, ~found))
-                self.lanes.colours[name].threads[0].add(thread)
-                at = pick(at, found)
+            waiting = self.lanes.colours[name].threads[0]
+            at = self._only(waiting, thread, at, found)
+            for other in waiting:  # the next receive of the same PE
+                s.wake(other, self.lanes.lined_up(name, at))
         for lane, part in self.lanes.split(name, a.epoch_in[thread], at):
             if isinstance(op, Receive):
                 self._receive(op, lane, pc, thread, part)

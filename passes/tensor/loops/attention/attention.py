@@ -57,7 +57,7 @@ class RowFactors:
     rows: tuple[int, ...]
 
 
-Step = RowReshape | RowFactors
+PathStep = RowReshape | RowFactors
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class KeySum:
 
     view: Structured
     position: int
-    path: tuple[Step, ...]
+    path: tuple[PathStep, ...]
     rows: tuple[int, ...]
 
     @property
@@ -209,7 +209,7 @@ class _Along:
 
     value: ir.Value
     key: int
-    path: tuple[Step, ...]
+    path: tuple[PathStep, ...]
 
 
 def _sums(powers: Structured, key: int) -> list[KeySum] | None:

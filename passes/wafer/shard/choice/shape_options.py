@@ -14,6 +14,7 @@ from .....wse_target.layout.tensor_layout import TensorLayout
 from ...scalars.splat import is_undefined, splat_of
 from ..assemblies import cut_of, parts_of
 from ..cost import CostModel
+from ..in_place import may_change
 from ..layout_rules import reshape_layout
 from ..merged_loops import MergedLoops, tile_steps
 from ..nodes import Option, dtype_of, shape_of
@@ -75,13 +76,15 @@ def _assembly_option(op: Any, layout: TensorLayout, cost: CostModel) -> Option |
         cycles = _copying(op, layout, held, cut.strides, cost)
         return Option(None, (_read(op.operands[0], held),), (layout,), cycles)
     needs: list[TensorLayout | None] = [None] * len(op.operands)
+    inserts = op.operation.name == "tensor.insert_slice"
+    in_place = 1 if inserts and may_change(op.operands[1]) else None
     cycles = 0.0
     for part in parts_of(op):
         held = part.layout(layout)
         if held is None:
             return None
         needs[part.operand] = _read(part.value, held)
-        if not is_undefined(part.value):
+        if not is_undefined(part.value) and part.operand != in_place:
             kind = "copy" if splat_of(part.value) is None else "fill"
             cycles += _copying(op, held, layout, part.strides, cost, kind)
     return Option(None, tuple(needs), (layout,), cycles)
