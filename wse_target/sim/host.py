@@ -22,7 +22,7 @@ _CHECKED = 1 << 22  # elements that are compared at a time
 
 
 @dataclass(frozen=True)
-class Blocks:
+class HostBlocks:
     """PEs whose blocks of a tensor have equal extents.
 
     Attributes:
@@ -61,12 +61,12 @@ class HostLink:
         for blocks in self.blocks(transfer, spec):
             self.bring(blocks, spec, array, memory)
 
-    def bring(self, blocks: Blocks, spec: TensorSpec, array: np.ndarray, memory: Memory) -> None:
+    def bring(self, blocks: HostBlocks, spec: TensorSpec, array: np.ndarray, memory: Memory) -> None:
         """Writes some PEs' blocks of a tensor where they lie."""
         tensor = MessageSource(*_inside(np.ascontiguousarray(array), spec, blocks.start))
         memory.apply(self.kernels, "copy", blocks.pes, blocks.bounds, blocks.local, [tensor])
 
-    def take(self, blocks: Blocks, spec: TensorSpec, result: np.ndarray, memory: Memory) -> None:
+    def take(self, blocks: HostBlocks, spec: TensorSpec, result: np.ndarray, memory: Memory) -> None:
         """Reads some PEs' blocks of a result into it."""
         memory.check(blocks.local, blocks.bounds, blocks.pes)
         self._run("copy", blocks, _inside(result, spec, blocks.start), _local(memory, blocks))
@@ -89,7 +89,7 @@ class HostLink:
                 self._must_agree(spec, result, blocks, memory)
         return result.reshape(spec.on_host)
 
-    def _must_cover(self, spec: TensorSpec, parts: Sequence[Blocks]) -> None:
+    def _must_cover(self, spec: TensorSpec, parts: Sequence[HostBlocks]) -> None:
         """Marks the elements that come from some PE, in a tensor of bytes."""
         covered = np.zeros(spec.shape, np.int8)
         one = KernelOperand(np.ones(1, np.uint8), np.zeros(1, np.int64)), Walk("i8", (0,) * len(spec.shape))
@@ -100,11 +100,11 @@ class HostLink:
             raise TargetError(f"no PE holds element {at} of result '{spec.name}'")
 
     def _run(
-        self, kind: str, blocks: Blocks, dst: tuple[KernelOperand, Walk], src: tuple[KernelOperand, Walk]
+        self, kind: str, blocks: HostBlocks, dst: tuple[KernelOperand, Walk], src: tuple[KernelOperand, Walk]
     ) -> None:
         run(self.kernels, kind, len(blocks.pes), blocks.bounds, [dst, src], (False,))
 
-    def _must_agree(self, spec: TensorSpec, result: np.ndarray, blocks: Blocks, memory: Memory) -> None:
+    def _must_agree(self, spec: TensorSpec, result: np.ndarray, blocks: HostBlocks, memory: Memory) -> None:
         """Compares what PEs hold with what was taken from some of them."""
         elements = int(np.prod(blocks.bounds))
         step = max(1, _CHECKED // elements)
@@ -141,7 +141,7 @@ class HostLink:
         total = int(np.maximum(bounds, 0).prod(axis=1).sum())
         return int(words(min(total, int(np.prod(spec.shape, dtype=np.int64))), spec.dtype))
 
-    def blocks(self, transfer: HostTransfer, spec: TensorSpec) -> Iterator[Blocks]:
+    def blocks(self, transfer: HostTransfer, spec: TensorSpec) -> Iterator[HostBlocks]:
         """All PEs' blocks of a tensor, in groups of equal extents."""
         xs, ys = strided(transfer.where)
         pes = self.placement.select(xs, ys)
@@ -162,10 +162,12 @@ class HostLink:
             )
         start = origin @ np.array(dense_strides(spec.shape), np.int64)
         for rows, extents in by_bounds(bounds):
-            yield Blocks(pes[rows], extents, origin[rows], start[rows], Located(transfer.access, base[rows]))
+            yield HostBlocks(
+                pes[rows], extents, origin[rows], start[rows], Located(transfer.access, base[rows])
+            )
 
 
-def _is_partition(shape: tuple[int, ...], parts: Sequence[Blocks]) -> bool:
+def _is_partition(shape: tuple[int, ...], parts: Sequence[HostBlocks]) -> bool:
     """Whether blocks are the cells of a grid over the tensor, each of them once: then they cover it and share nothing.
 
     False says nothing.
@@ -189,14 +191,14 @@ def _is_partition(shape: tuple[int, ...], parts: Sequence[Blocks]) -> bool:
 
 
 def _inside(array: np.ndarray, spec: TensorSpec, start: np.ndarray) -> tuple[KernelOperand, Walk]:
-    """Blocks of a tensor that begin at elements `start`; `array` has its shape, and elements of any type."""
+    """HostBlocks of a tensor that begin at elements `start`; `array` has its shape, and elements of any type."""
     name = spec.dtype if array.dtype == NUMPY_DTYPE[spec.dtype] else "i8"
     operand = KernelOperand(array.reshape(-1).view(np.uint8), start * array.itemsize)
     return operand, Walk(name, dense_strides(spec.shape))
 
 
-def _local(memory: Memory, blocks: Blocks) -> tuple[KernelOperand, Walk]:
-    """Blocks in the PEs' SRAM."""
+def _local(memory: Memory, blocks: HostBlocks) -> tuple[KernelOperand, Walk]:
+    """HostBlocks in the PEs' SRAM."""
     return memory.operand(blocks.local, blocks.pes), memory.walk(blocks.local.access)
 
 

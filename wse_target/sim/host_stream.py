@@ -13,11 +13,11 @@ import numpy as np
 
 from ..image import HostTransfer
 from .arithmetic import NUMPY_DTYPE
-from .host import Blocks, HostLink
+from .host import HostBlocks, HostLink
 from .located import Located
 from .memory import Memory
 
-_Parts = list[tuple[HostTransfer, list[Blocks]]]
+_Parts = list[tuple[HostTransfer, list[HostBlocks]]]
 
 
 class HostStream:
@@ -71,8 +71,8 @@ class HostStream:
             for blocks in self._on(parts, pes):
                 self._link.take(blocks, self._link.program.results[transfer.tensor], result, self._memory)
 
-    def _on(self, parts: list[Blocks], pes: np.ndarray) -> list[Blocks]:
-        """Blocks of some PEs alone."""
+    def _on(self, parts: list[HostBlocks], pes: np.ndarray) -> list[HostBlocks]:
+        """HostBlocks of some PEs alone."""
         self._chosen[:] = False
         self._chosen[pes] = True
         found = []
@@ -85,7 +85,7 @@ class HostStream:
         return found
 
 
-def _some(blocks: Blocks, rows: np.ndarray) -> Blocks:
+def _some(blocks: HostBlocks, rows: np.ndarray) -> HostBlocks:
     local = Located(blocks.local.access, blocks.local.base[rows])
     return replace(
         blocks, pes=blocks.pes[rows], origin=blocks.origin[rows], start=blocks.start[rows], local=local
