@@ -77,6 +77,20 @@ def place_number(op: Any) -> str:
     return _described(results[0]) if depends_on_place_alone(results[0]) else ""
 
 
+def most_of(value: ir.Value) -> int | None:
+    """The most that a number can be, where a text says so: a constant, or the least of several numbers."""
+    owner = value.owner
+    if isinstance(owner, ir.Block):
+        return None
+    if owner.name == "arith.constant":
+        return ir.IntegerAttr(owner.attributes["value"]).value
+    if owner.name != "affine.min":
+        return None
+    results = ir.AffineMapAttr(owner.attributes["map"]).value.results
+    constants = [r.value for r in results if isinstance(r, ir.AffineConstantExpr)]
+    return min(constants, default=None)
+
+
 def _described(value: ir.Value) -> str:
     owner = value.owner
     if isinstance(owner, ir.Block):

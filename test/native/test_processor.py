@@ -76,9 +76,8 @@ def test_a_processor_that_this_machine_is_not_is_refused_by_its_instruction_sets
         "avx2", "fma", "f16c", "avx512f", "avx512bw"
     } & set(flags)  # fmt: skip
     absent = next(name for name in ("amx-tile", "xop", "fma4") if name not in present)
-    assert (
-        processor("x86-64", f"+{absent}").runs_here().startswith(f"it needs {absent}, which this machine's")
-    )
+    needed, _ = processor("x86-64", f"+{absent}").runs_here().split(", which this machine's")
+    assert needed.startswith("it needs ") and absent in needed.removeprefix("it needs ").split(", ")
     for cpu in ("x86-64-v3", "sapphirerapids", "bdver4", "znver5"):
         assert (processor(cpu).runs_here() == "") == (instruction_sets(cpu, "") <= present)
 

@@ -86,3 +86,21 @@ def test_text_of_several_memories_is_given_up() -> None:
     shares = Shares()
     shares.note(too_large(1_000, 2 * AVAILABLE + 1))
     assert shares.next is None
+
+
+def test_dear_calls_of_shared_text_are_held_against_a_brief_plan_once() -> None:
+    shares = Shares()
+    shares.note_calls(50, planned=1_000)
+    assert shares.next is None
+    shares = Shares()
+    shares.note_calls(150, planned=1_000)
+    assert (shares.next, shares.brief) == (FIRST_SHARE, 1)
+    shares.note_calls(150, planned=1_000)
+    assert shares.next is None
+
+
+def test_a_brief_plan_that_does_not_fit_ends_the_search_for_one_with_cheaper_calls() -> None:
+    shares = Shares()
+    shares.note(too_large(14_000, 30_000))
+    shares.note_calls(500, planned=1_000)
+    assert (shares.next, shares.brief) == (None, 1)

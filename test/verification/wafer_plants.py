@@ -269,7 +269,9 @@ WAFER_PLANTS = (
     ),
     Plant("wse-place", _place, lambda a: a.exp(), (normal(3, 32),), True, "linalg.generic", False),
     Plant("wse-emit-programs", _emit, torch.exp, (normal(8, 8),), True, "linalg.generic"),
-    Plant("wse-route", _route, lambda a: a.sum(1), (normal(2, 64),), True, "linalg.generic", False),
+    Plant(
+        "wse-route", _route, lambda a: torch.softmax(a @ a.t(), 1), (normal(6, 40),), True, "linalg.generic", False,
+    ),
     Plant("wse-share-text", _share_text, torch.exp, (normal(8, 8),), True, "linalg.generic"),
     Plant("wse-plan-memory", _plan_memory, torch.add, SQUARE, True, "linalg.generic"),
 )  # fmt: skip

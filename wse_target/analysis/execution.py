@@ -56,7 +56,7 @@ class Execution:
         self.halted = np.zeros(self.pes, bool)
         self.counters, self.trips = (np.zeros((self.pes, max(code.depth, 1)), np.int64) for _ in range(2))
         self.epoch = {c: np.zeros(self.pes, np.int64) for c in self.routing.switched}
-        self._skip, self._alike = _skips(code), alike(code)
+        self._skip, self._alike = _skips(code), alike(code, in_time=False)
         self._steps = np.zeros(self.pes, np.int64)  # who is behind goes first: groups stay together
         self._heap: list[tuple[int, int]] = []
         self._ready: dict[int, list[np.ndarray]] = {}

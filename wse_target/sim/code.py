@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..image import PEClass, Program
-from ..instructions import Choose, Instruction, Loop, Phase, Source
+from ..instructions import Choose, Instruction, Join, Loop, Phase, Receive, Relay, Send, Source
 from ..quasi_affine import Const, Expr
 
 
@@ -140,17 +140,20 @@ def _flatten_cases(
 
 
 _JUMPS = (LoopBegin, LoopEnd, Branch, Jump, Halt)
+_TRANSFERS = (Send, Receive, Relay, Join)
 
 
-def alike(code: Code) -> np.ndarray:
+def alike(code: Code, *, in_time: bool) -> np.ndarray:
     """For each program counter the first one with the same operation and loop variables, in whichever class's text.
 
-    What jumps is like nothing else: its targets are its own.
+    What jumps is like nothing else: its targets are its own. Nor are transfers where operations take time: streams
+    that share a link come one after the other, those of a class that is early before those of one that is late.
     """
+    alone = (*_JUMPS, *_TRANSFERS) if in_time else _JUMPS
     first: dict[tuple[Operation, tuple[tuple[str, int], ...]], int] = {}
     found = np.arange(len(code))
     for pc, op in enumerate(code.operations):
-        if not isinstance(op, _JUMPS):
+        if not isinstance(op, alone):
             found[pc] = first.setdefault((op, tuple(code.variables[pc].items())), pc)
     return found
 

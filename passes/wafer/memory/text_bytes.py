@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,9 @@ from ....dialects.host import ir
 from ....dialects.wse import read
 from ....wse_target.footprint import CASE_BYTES, INSTRUCTION_BYTES, TABLE_ENTRY_BYTES
 from ....wse_target.instructions import Choose, Control, Join, Loop, Receive, Relay, Send, Switch, Vector
-from ..executable import CHOICE, RECORD, WORDS, instructions, mark_of
-from ..index_values import place_number
+from ....wse_target.machine_sections import ControlSection
+from ..executable import CHOICE, RECORD, WORDS, mark_of, operations
+from ..index_values import most_of, place_number
 
 # Bytes of program text that an operation takes, see `INSTRUCTION_BYTES`; a bound or an offset that depends on the PE
 # takes some scalar instructions more.
@@ -58,6 +59,7 @@ class _Stretch:
         size: bytes of those operations.
         routine: "" at the end of the text; begins: whether it begins there.
         mark: bytes of the call, or of the way back; by_words: where the routine sets words, whose number `words` is.
+        times: how often a PE comes by there, with all trips of the loops around it.
     """
 
     size: int = 0
@@ -66,6 +68,7 @@ class _Stretch:
     mark: int = 0
     by_words: int | None = None
     words: int = 0
+    times: int = 1
 
 
 @dataclass(frozen=True)
@@ -90,13 +93,13 @@ class ClassText:
         numbers: set[str] = set()
         entries: dict[str, int] = {}
         stretches = [_Stretch()]
-        for op in instructions(function.body.blocks[0]):
+        for op, times in _timed(function.body.blocks[0]):
             number, name = place_number(op), op.operation.name
             if name == "wse.lookup":
                 table = op.table.value
                 entries[table] = max(entries.get(table, 0), 1 if number else lengths[table])
             if not number:
-                _add(stretches, op)
+                _add(stretches, op, times)
             elif name != "wse.lookup" and name in CODE_BYTES:
                 numbers.add(number)
         return ClassText(stretches, NUMBER_BYTES * len(numbers), TABLE_ENTRY_BYTES * sum(entries.values()))
@@ -116,15 +119,33 @@ class ClassText:
             seen.add(name)
         return TextBytes(code, self.tables)
 
+    def call_cycles(
+        self, control: ControlSection, routines: Collection[str], by_words: Collection[str]
+    ) -> float:
+        """Cycles that a PE takes for calls of these routines, those of `by_words` setting words."""
+        marks = [stretch for stretch in self.stretches if stretch.routine in routines]
+        words = sum(s.times * s.words for s in marks if s.routine in by_words)
+        return control.branch * sum(s.times for s in marks) + control.scalar * words
 
-def _add(stretches: list[_Stretch], op: Any) -> None:
+
+def _timed(block: ir.Block, times: int = 1) -> Iterator[tuple[Any, int]]:
+    """All operations of a text, and how often each is executed: as often as can be where a PE's place decides."""
+    for op in operations(block):
+        yield op, times
+        within = times * (most_of(op.operation.operands[1]) or 1) if op.operation.name == "scf.for" else times
+        for region in op.operation.regions:
+            for inner in region.blocks:
+                yield from _timed(inner, within)
+
+
+def _add(stretches: list[_Stretch], op: Any, times: int) -> None:
     """Adds an operation to the last stretch, which ends with a mark."""
     name, begins = mark_of(op)
     last = stretches[-1]
     if not name:
         last.size += _code(op)
         return
-    last.routine, last.begins, last.mark = name, begins, _code(op)
+    last.routine, last.begins, last.mark, last.times = name, begins, _code(op), times
     if WORDS in op.operation.attributes:
         taken, last.words = read.integers(op.operation.attributes[WORDS])
         last.by_words = CODE_BYTES["wse.control"] + taken
@@ -140,31 +161,32 @@ def _code(op: Any) -> int:
 
 
 def saved_by_call(texts: Iterable[ClassText]) -> dict[str, float]:
-    """Bytes that each marked routine saves for a call, in the class where these are the most."""
+    """Bytes that each marked routine saves for a call that a PE makes, in the class where these are the most."""
     found: dict[str, float] = {}
     for text in texts:
         saved, calls = Counter[str](), Counter[str]()
-        inside = ""
+        inside, known = "", set[str]()
         for stretch in text.stretches:
-            if inside and calls[inside] > 1:
+            if inside in known:
                 saved[inside] += stretch.size
+            known |= {inside} - {""}
             saved[stretch.routine] -= stretch.mark
-            calls[stretch.routine] += stretch.begins
+            calls[stretch.routine] += stretch.begins * stretch.times
             inside = stretch.routine if stretch.begins else ""
         for name in calls.keys() - {""}:
-            found[name] = max(found.get(name, 0), saved[name] / calls[name])
+            found[name] = max(found.get(name, 0), saved[name] / max(calls[name], 1))
     return found
 
 
 def saved_by_words(texts: Iterable[ClassText]) -> dict[str, float]:
-    """Bytes that routines save by setting words, for a word that is set, in the class where these are the most."""
+    """Bytes that routines save by setting words, for a word that a PE sets, in the class where these are the most."""
     found: dict[str, float] = {}
     for text in texts:
         saved, words = Counter[str](), Counter[str]()
         for stretch in text.stretches:
             if stretch.by_words is not None:
                 saved[stretch.routine] += stretch.mark - stretch.by_words
-                words[stretch.routine] += stretch.words
+                words[stretch.routine] += stretch.words * stretch.times
         for name, count in words.items():
-            found[name] = max(found.get(name, 0), saved[name] / count)
+            found[name] = max(found.get(name, 0), saved[name] / max(count, 1))
     return found

@@ -14,6 +14,7 @@ from ...passes.wafer.route.wse_route import TooManyColours
 FIRST_SHARE = 90
 _MOST_PLANS = 4  # that are made
 _SHORTER = (3, 10)  # what part of a text a briefer one may spare, the first time and the second
+_DEAR_CALLS = 0.1  # of a plan's cycles: calls of shared text that take more are held against a briefer plan's
 _HOPELESS = 2  # times what a PE has: no plan's text is that much shorter than another's
 
 
@@ -61,6 +62,13 @@ class Shares:
             found = (share + self._too_large) // 2
         if self._plans < _MOST_PLANS and self._too_small < found < self._too_large:
             self.next = found
+
+    def note_calls(self, cycles: float, planned: float) -> None:
+        """A plan fits whose calls of shared text take so many cycles: a briefer one may do without most of them."""
+        share, self.next = self.next, None
+        self._plans += 1
+        if not self.brief and cycles > _DEAR_CALLS * planned and self._plans < _MOST_PLANS:
+            self.brief, self.next = 1, share
 
     def _may_do_briefly(self, reason: BaseException | None, *, is_wordy: bool) -> bool:
         """Whether the same share may do with briefer text, such as another plan's was."""

@@ -255,12 +255,13 @@ class _Attempt:
     """A program with so many keys to a block of attention, or why there is none.
 
     Attributes:
-        choices: see `LoweredModule`.
+        calls: cycles that calls of shared text take, which plans do not foresee.
     """
 
     keys: int
     result: LoweredModule | None
     failure: PipelineFailure | None = None
+    calls: float = 0.0
 
     def told(self) -> TriedKeys:
         """For reports."""
@@ -268,6 +269,11 @@ class _Attempt:
             return TriedKeys(self.keys, refused=str(self.failure.__cause__ if self.failure else ""))
         chosen = self.result.choices[0]["chosen"]
         return TriedKeys(self.keys, chosen["name"], chosen["cycles"], chosen["bytes"])
+
+    @property
+    def cycles(self) -> float:
+        """Predicted, of a program that fits."""
+        return self.told().cycles + self.calls
 
 
 @dataclass(frozen=True)
@@ -304,7 +310,7 @@ class _Attempts:
         if not fitting:
             assert first.failure is not None, "every attempt has either a program or a failure"
             raise first.failure
-        chosen = min(fitting, key=lambda attempt: attempt.told().cycles)
+        chosen = min(fitting, key=lambda attempt: attempt.cycles)
         assert chosen.result is not None, "it is one of those"
         if scores:
             others = [attempt.told() for attempt in attempts if attempt is not chosen]
@@ -316,22 +322,39 @@ class _Attempts:
         for keep_states in (True, False):
             if not keep_states and not self.has_states:
                 break
-            shares = Shares()
+            shares, fitting = Shares(), list[_Attempt]()
             while shares.next is not None:
-                attempt = self.whole.clone()
-                text = pipeline_text(
-                    self.machine, self.options, shares.next,
-                    keep_states=keep_states, brief=shares.brief, keys=number, since=self.since,
-                )  # fmt: skip
-                try:
-                    result = run_pipeline(attempt.operation, text, instrumentation=self.watch)
-                except PipelineFailure as error:
-                    failure = failure or error
-                    shares.note(error.__cause__)
+                made = self._planned(number, shares, keep_states=keep_states)
+                if made.result is not None:
+                    fitting.append(made)
+                    shares.note_calls(made.calls, made.told().cycles)
                     continue
-                weighed = [r for r in result.remarks if r.pass_name == "wse-partition" and r.data]
-                choices = [{"message": r.message, "location": r.location, **r.data} for r in weighed]
-                return _Attempt(number, LoweredModule(attempt.operation, choices, None))
+                if fitting:
+                    break
+                failure = failure or made.failure
+                shares.note(made.failure and made.failure.__cause__)
+            if fitting:
+                return min(fitting, key=lambda attempt: attempt.cycles)
             if not isinstance(failure.__cause__ if failure else None, DoesNotFit):
                 break
         return _Attempt(number, None, failure)
+
+    def _planned(self, number: int, shares: Shares, *, keep_states: bool) -> _Attempt:
+        assert shares.next is not None, "there is something to try"
+        module = self.whole.clone()
+        text = pipeline_text(
+            self.machine, self.options, shares.next,
+            keep_states=keep_states, brief=shares.brief, keys=number, since=self.since,
+        )  # fmt: skip
+        try:
+            result = run_pipeline(module.operation, text, instrumentation=self.watch)
+        except PipelineFailure as error:
+            return _Attempt(number, None, error)
+        told = [r for r in result.remarks if r.data]
+        choices = [
+            {"message": r.message, "location": r.location, **r.data}
+            for r in told
+            if r.pass_name == "wse-partition"
+        ]
+        calls = sum(r.data["cycles"] for r in told if r.pass_name == "wse-share-text")
+        return _Attempt(number, LoweredModule(module.operation, choices, None), calls=calls)

@@ -157,7 +157,7 @@ class State:
         self.loops = max((len(getattr(op, "bounds", ())) for op in self.code.operations), default=0)
         # PEs of several classes that are at the same operation run it together, except where they are recorded.
         alone = loaded.recorder is not None
-        self._alike = np.arange(len(self.code)) if alone else alike(self.code)
+        self._alike = np.arange(len(self.code)) if alone else alike(self.code, in_time=True)
         self.axes = {
             first: (first, last, self._axes(index))
             for index, (first, last) in enumerate(self.placement.ranges)
