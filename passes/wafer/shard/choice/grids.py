@@ -37,9 +37,6 @@ _HOPELESS = (
 _SLACK = 1.05  # a narrow search may miss so much of what the whole beam finds
 _SLACK_OF_FACTORS = 1.4  # the same with columns in factors, which have many more layouts to miss
 _WORSE = 2  # grids in a row after which no larger or smaller ones are tried
-_AS_GOOD = (
-    1.02  # times the best plan's cycles: predictions tell no more than that apart, and fewer PEs wait less
-)
 _NEAR = 1.2  # how many times as long a side is at least that is tried beside another one
 _HEAVIEST = 2  # operations whose sizes say which sides leave no PE with less than others
 
@@ -238,14 +235,6 @@ def _with_many_factors(
     return found
 
 
-def _preferred(found: Sequence[Tried], cost: CostModel) -> Tried:
-    """Of plans that are as good as the best one the one on the fewest PEs."""
-    scores = [score_of(plan, cost) for plan, _ in found]
-    most = _AS_GOOD * min(scores) if min(scores) < _OVERFLOW else min(scores)
-    near = [(tried, score) for tried, score in zip(found, scores, strict=True) if score <= most]
-    return min(near, key=lambda each: (each[0][0].mesh.rect.size, each[1]))[0]
-
-
 def search(
     main: Any,
     meshes: Sequence[Mesh],
@@ -274,7 +263,7 @@ def search(
         grids = GridSearch(main, cost, free, products)
         found = grids.run(*limits)
         given_up = [f"{w}x{h}" for (w, h), tried in grids.found.items() if tried is None]
-    best_whole = _preferred(found, cost)
+    best_whole = min(found, key=lambda tried: (score_of(tried[0], cost), tried[0].mesh.rect.size))
     better = (_thorough if is_thorough else _quick)(main, best_whole, cost, free, products)
     best, problem = min(better, key=lambda tried: score_of(tried[0], cost))
     found = [tried for tried in found if tried is not best_whole] + better
